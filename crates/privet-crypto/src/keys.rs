@@ -1,0 +1,146 @@
+//! The root key and what is derived from it.
+
+use std::fmt;
+
+use aws_lc_rs::{digest, hkdf, hmac};
+use data_encoding::HEXLOWER;
+use zeroize::Zeroizing;
+
+use crate::seal::SealingKey;
+use crate::{Error, random};
+
+/// Written form: this prefix, then 64 lower-case hexadecimal digits.
+const PREFIX: &str = "privet-root-1:";
+
+/// The one secret of an installation, 256 bits; all other keys are derived from it. Wiped when dropped.
+pub struct RootKey(Zeroizing<[u8; 32]>);
+
+/// A key for keyed hashes (HMAC-SHA256, RFC 2104). Distinct purposes give independent keys.
+#[derive(Clone)]
+pub struct HashKey(hmac::Key);
+
+impl RootKey {
+    /// A new random root key.
+    ///
+    /// # Errors
+    /// [`Error::Library`] if the system gives no random bytes.
+    pub fn generate() -> Result<Self, Error> {
+        Ok(Self(Zeroizing::new(random()?)))
+    }
+
+    /// Reads the written form; white space around it is ignored.
+    ///
+    /// # Errors
+    /// [`Error::BadRootKey`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let digits = text.trim().strip_prefix(PREFIX).ok_or(Error::BadRootKey)?;
+        let bytes = Zeroizing::new(HEXLOWER.decode(digits.as_bytes()).map_err(|_| Error::BadRootKey)?);
+        let bytes: [u8; 32] = bytes.as_slice().try_into().map_err(|_| Error::BadRootKey)?;
+        Ok(Self(Zeroizing::new(bytes)))
+    }
+
+    /// The written form, for the key file.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        Zeroizing::new(format!("{PREFIX}{}", HEXLOWER.encode(self.0.as_slice())))
+    }
+
+    /// The keyed-hash key for `purpose` (a constant of the code) and `context` (tenant, node, epoch, …).
+    #[must_use]
+    pub fn hash_key(&self, purpose: &'static str, context: &[u8]) -> HashKey {
+        HashKey(hmac::Key::new(hmac::HMAC_SHA256, self.derive(purpose, context).as_slice()))
+    }
+
+    /// The authenticated-encryption key for `purpose` and `context`.
+    #[must_use]
+    pub fn sealing_key(&self, purpose: &'static str, context: &[u8]) -> SealingKey {
+        SealingKey::new(&self.derive(purpose, context))
+    }
+
+    /// HKDF-SHA256 (RFC 5869) with the purpose as salt and the context as info; 32 bytes.
+    fn derive(&self, purpose: &'static str, context: &[u8]) -> Zeroizing<[u8; 32]> {
+        let mut key = Zeroizing::new([0; 32]);
+        let info = [context];
+        let filled = hkdf::Salt::new(hkdf::HKDF_SHA256, purpose.as_bytes())
+            .extract(self.0.as_slice())
+            .expand(&info, hkdf::HKDF_SHA256)
+            .and_then(|okm| okm.fill(key.as_mut_slice()));
+        // INVARIANT: HKDF-SHA256 gives up to 8160 bytes; 32 cannot fail. Were it ever to, a key of zeros must not be used.
+        assert!(filled.is_ok(), "HKDF-SHA256 gives 32 bytes");
+        key
+    }
+}
+
+impl HashKey {
+    /// The keyed hash of `parts`, each preceded by its length so that no two lists share an encoding.
+    #[must_use]
+    pub fn hash(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.0);
+        for part in parts {
+            context.update(&(part.len() as u64).to_le_bytes());
+            context.update(part);
+        }
+        let mut out = [0; 32];
+        out.copy_from_slice(context.sign().as_ref());
+        out
+    }
+
+    /// The keyed hash of `parts` as 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn hash_hex(&self, parts: &[&[u8]]) -> String {
+        HEXLOWER.encode(&self.hash(parts))
+    }
+}
+
+/// SHA-256 (FIPS 180-4) of `bytes`.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    out
+}
+
+impl fmt::Debug for RootKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RootKey([secret])")
+    }
+}
+
+impl fmt::Debug for HashKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HashKey([secret])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_root_key_survives_being_written_and_read() {
+        let root = RootKey::generate().unwrap();
+        let again = RootKey::parse(&format!(" {}\n", root.to_text().as_str())).unwrap();
+        assert_eq!(root.hash_key("t", b"c").hash(&[b"x"]), again.hash_key("t", b"c").hash(&[b"x"]));
+    }
+
+    #[test]
+    fn purposes_contexts_and_part_bounds_separate_hashes() {
+        let root = RootKey::parse(&format!("privet-root-1:{}", "7".repeat(64))).unwrap();
+        let key = root.hash_key("a", b"c");
+        assert_ne!(key.hash(&[b"x"]), root.hash_key("b", b"c").hash(&[b"x"]));
+        assert_ne!(key.hash(&[b"x"]), root.hash_key("a", b"d").hash(&[b"x"]));
+        assert_ne!(key.hash(&[b"ab", b"c"]), key.hash(&[b"a", b"bc"]));
+    }
+
+    #[test]
+    fn a_short_or_unlabelled_root_key_is_refused() {
+        assert_eq!(RootKey::parse("privet-root-1:77").unwrap_err(), Error::BadRootKey);
+        assert_eq!(RootKey::parse(&"7".repeat(64)).unwrap_err(), Error::BadRootKey);
+    }
+
+    #[test]
+    fn keys_do_not_print_themselves() {
+        let root = RootKey::parse(&format!("privet-root-1:{}", "7".repeat(64))).unwrap();
+        assert_eq!(format!("{root:?} {:?}", root.hash_key("a", b"")), "RootKey([secret]) HashKey([secret])");
+    }
+}

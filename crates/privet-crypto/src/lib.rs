@@ -1,0 +1,45 @@
+//! Thin, typed cryptography over `aws-lc-rs`: key derivation, keyed hashes, authenticated encryption, random bytes.
+//!
+//! For the rooms that keep or derive secrets. It has no primitive of its own and does no I/O.
+//!
+//! ```
+//! use privet_crypto::RootKey;
+//! let root = RootKey::generate()?;
+//! let key = root.hash_key("example/purpose", b"tenant");
+//! assert_eq!(key.hash(&[b"value"]), key.hash(&[b"value"]));
+//! let sealing = root.sealing_key("example/spool", b"node-1");
+//! let sealed = sealing.seal(b"record 7", b"payload")?;
+//! assert_eq!(sealing.open(b"record 7", &sealed)?.as_slice(), b"payload");
+//! # Ok::<(), privet_crypto::Error>(())
+//! ```
+
+mod keys;
+mod seal;
+
+pub use keys::{HashKey, RootKey, sha256};
+pub use seal::SealingKey;
+
+/// What can go wrong with keys and sealed data. Never says anything about the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A written root key is not in the expected form.
+    #[error("not a root key: expected `privet-root-1:` and 64 hexadecimal digits; `privet serve` makes a new one if the file is absent")]
+    BadRootKey,
+    /// Sealed data was changed, cut, made under another key, or belongs elsewhere.
+    #[error("sealed data cannot be opened: it was changed, or sealed under another key or for another place")]
+    CannotOpen,
+    /// The system gave no random bytes, or the library refused to work.
+    #[error("the cryptographic library failed")]
+    Library,
+}
+
+/// `N` bytes from the system's random source.
+///
+/// # Errors
+/// [`Error::Library`] if the source fails.
+pub fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Error::Library)?;
+    Ok(bytes)
+}

@@ -1,0 +1,3 @@
+//! To be written.
+mod config;
+pub use config::{PartKind, PartsConfig, RestoreConfig};

@@ -1,0 +1,107 @@
+//! Who calls, for whom, through which dialect, and where a text came from.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A name that is not in its closed set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` is not a valid {what}: use 1 to 64 of a-z, A-Z, 0-9, `.`, `_`, `-`, `@`")]
+pub struct UnknownName {
+    /// What was to be named.
+    pub what: &'static str,
+    /// What was given.
+    pub name: String,
+}
+
+/// Whose installation space something belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct TenantId(String);
+
+/// Who calls: the name under which an API key was made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Principal(String);
+
+fn check_name(what: &'static str, name: &str) -> Result<String, UnknownName> {
+    let fits = (1..=64).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@'));
+    if fits { Ok(name.to_owned()) } else { Err(UnknownName { what, name: name.to_owned() }) }
+}
+
+macro_rules! name_type {
+    ($name:ident, $what:literal) => {
+        impl FromStr for $name {
+            type Err = UnknownName;
+            fn from_str(name: &str) -> Result<Self, UnknownName> {
+                check_name($what, name).map(Self)
+            }
+        }
+
+        impl $name {
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name_type!(TenantId, "tenant name");
+name_type!(Principal, "principal name");
+
+impl Default for TenantId {
+    fn default() -> Self {
+        Self("default".to_owned())
+    }
+}
+
+/// An API dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SurfaceKind {
+    /// OpenAI chat completions, `POST /v1/chat/completions`.
+    OpenaiChat,
+    /// OpenAI model list, `GET /v1/models`.
+    OpenaiModels,
+    /// Anthropic messages, `POST /v1/messages`.
+    AnthropicMessages,
+}
+
+impl SurfaceKind {
+    /// The name in logs, metrics and audit events.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OpenaiChat => "openai_chat",
+            Self::OpenaiModels => "openai_models",
+            Self::AnthropicMessages => "anthropic_messages",
+        }
+    }
+}
+
+/// Where a text came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// Instructions of the operator or developer.
+    System,
+    /// What a person wrote.
+    User,
+    /// What a model wrote.
+    Assistant,
+    /// What a tool returned, and tool descriptions.
+    Tool,
+    /// Text of a document, and fields that belong to no other channel.
+    Document,
+}

@@ -1,0 +1,28 @@
+//! The vocabulary every room of Privet speaks: ids, spans, entities, findings, budgets, secrets and audit events.
+//!
+//! For every other crate of the workspace. It holds types and ports only: no I/O, no clock, no algorithm.
+//!
+//! ```
+//! use privet_types::{Budget, Entity, Span};
+//! let budget = Budget::new(1_000);
+//! budget.charge(10)?;
+//! assert_eq!(Entity::parse("EMAIL_ADDRESS"), Some(Entity::EMAIL_ADDRESS));
+//! assert_eq!(Span::new(3, 7).len(), 4);
+//! # Ok::<(), privet_types::BudgetError>(())
+//! ```
+
+mod audit;
+mod budget;
+mod clock;
+mod entity;
+mod finding;
+mod ids;
+mod secret;
+
+pub use audit::{Action, AuditEvent, Decision, Pseudonym};
+pub use budget::{Budget, BudgetError, CancelFlag};
+pub use clock::Clock;
+pub use entity::Entity;
+pub use finding::{Finding, RuleId, Span};
+pub use ids::{Channel, Principal, SurfaceKind, TenantId, UnknownName};
+pub use secret::Secret;
