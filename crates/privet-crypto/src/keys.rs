@@ -34,7 +34,11 @@ impl RootKey {
     /// [`Error::BadRootKey`] for anything else.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let digits = text.trim().strip_prefix(PREFIX).ok_or(Error::BadRootKey)?;
-        let bytes = Zeroizing::new(HEXLOWER.decode(digits.as_bytes()).map_err(|_| Error::BadRootKey)?);
+        let bytes = Zeroizing::new(
+            HEXLOWER
+                .decode(digits.as_bytes())
+                .map_err(|_| Error::BadRootKey)?,
+        );
         let bytes: [u8; 32] = bytes.as_slice().try_into().map_err(|_| Error::BadRootKey)?;
         Ok(Self(Zeroizing::new(bytes)))
     }
@@ -48,7 +52,10 @@ impl RootKey {
     /// The keyed-hash key for `purpose` (a constant of the code) and `context` (tenant, node, epoch, …).
     #[must_use]
     pub fn hash_key(&self, purpose: &'static str, context: &[u8]) -> HashKey {
-        HashKey(hmac::Key::new(hmac::HMAC_SHA256, self.derive(purpose, context).as_slice()))
+        HashKey(hmac::Key::new(
+            hmac::HMAC_SHA256,
+            self.derive(purpose, context).as_slice(),
+        ))
     }
 
     /// The authenticated-encryption key for `purpose` and `context`.
@@ -120,7 +127,10 @@ mod tests {
     fn a_root_key_survives_being_written_and_read() {
         let root = RootKey::generate().unwrap();
         let again = RootKey::parse(&format!(" {}\n", root.to_text().as_str())).unwrap();
-        assert_eq!(root.hash_key("t", b"c").hash(&[b"x"]), again.hash_key("t", b"c").hash(&[b"x"]));
+        assert_eq!(
+            root.hash_key("t", b"c").hash(&[b"x"]),
+            again.hash_key("t", b"c").hash(&[b"x"])
+        );
     }
 
     #[test]
@@ -141,6 +151,9 @@ mod tests {
     #[test]
     fn keys_do_not_print_themselves() {
         let root = RootKey::parse(&format!("privet-root-1:{}", "7".repeat(64))).unwrap();
-        assert_eq!(format!("{root:?} {:?}", root.hash_key("a", b"")), "RootKey([secret]) HashKey([secret])");
+        assert_eq!(
+            format!("{root:?} {:?}", root.hash_key("a", b"")),
+            "RootKey([secret]) HashKey([secret])"
+        );
     }
 }

@@ -24,7 +24,9 @@ pub use seal::SealingKey;
 #[non_exhaustive]
 pub enum Error {
     /// A written root key is not in the expected form.
-    #[error("not a root key: expected `privet-root-1:` and 64 hexadecimal digits; `privet serve` makes a new one if the file is absent")]
+    #[error(
+        "not a root key: expected `privet-root-1:` and 64 hexadecimal digits; `privet serve` makes a new one if the file is absent"
+    )]
     BadRootKey,
     /// Sealed data was changed, cut, made under another key, or belongs elsewhere.
     #[error("sealed data cannot be opened: it was changed, or sealed under another key or for another place")]

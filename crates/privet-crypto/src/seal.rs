@@ -14,9 +14,14 @@ use crate::{Error, random};
 pub struct SealingKey(LessSafeKey);
 
 impl SealingKey {
-    #[expect(clippy::expect_used, reason = "a 32-byte key always fits AES-256; the length is in the type")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a 32-byte key always fits AES-256; the length is in the type"
+    )]
     pub(crate) fn new(key: &Zeroizing<[u8; 32]>) -> Self {
-        Self(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_slice()).expect("32 bytes fit AES-256")))
+        Self(LessSafeKey::new(
+            UnboundKey::new(&AES_256_GCM, key.as_slice()).expect("32 bytes fit AES-256"),
+        ))
     }
 
     /// Encrypts `plaintext`, bound to `place` (for example a record number): it opens only under the same `place`.
@@ -44,8 +49,11 @@ impl SealingKey {
         let (nonce, body) = sealed.split_at_checked(NONCE_LEN).ok_or(Error::CannotOpen)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Error::CannotOpen)?;
         let mut body = Zeroizing::new(body.to_vec());
-        let length =
-            self.0.open_in_place(nonce, Aad::from(place), &mut body).map_err(|_| Error::CannotOpen)?.len();
+        let length = self
+            .0
+            .open_in_place(nonce, Aad::from(place), &mut body)
+            .map_err(|_| Error::CannotOpen)?
+            .len();
         body.truncate(length);
         Ok(body)
     }
@@ -70,7 +78,10 @@ mod tests {
         let sealed = key().seal(b"1", b"text").unwrap();
         assert_eq!(key().open(b"1", &sealed).unwrap().as_slice(), b"text");
         assert_eq!(key().open(b"2", &sealed).unwrap_err(), Error::CannotOpen);
-        assert_eq!(key().open(b"1", &sealed[..sealed.len() - 1]).unwrap_err(), Error::CannotOpen);
+        assert_eq!(
+            key().open(b"1", &sealed[..sealed.len() - 1]).unwrap_err(),
+            Error::CannotOpen
+        );
         assert_eq!(key().open(b"1", b"short").unwrap_err(), Error::CannotOpen);
     }
 
@@ -87,6 +98,9 @@ mod tests {
 
     #[test]
     fn the_same_text_never_seals_to_the_same_bytes() {
-        assert_ne!(key().seal(b"1", b"text").unwrap(), key().seal(b"1", b"text").unwrap());
+        assert_ne!(
+            key().seal(b"1", b"text").unwrap(),
+            key().seal(b"1", b"text").unwrap()
+        );
     }
 }

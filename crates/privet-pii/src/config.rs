@@ -85,6 +85,8 @@ impl Config {
     /// Whether any kind is masked or blocked, that is whether text has to be looked at.
     #[must_use]
     pub fn looks_for_anything(&self) -> bool {
-        Entity::ALL.iter().any(|e| *e != Entity::SURROGATE && self.action(*e) != EntityAction::Allow)
+        Entity::ALL
+            .iter()
+            .any(|e| *e != Entity::SURROGATE && self.action(*e) != EntityAction::Allow)
     }
 }

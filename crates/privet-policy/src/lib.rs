@@ -1,1 +1,53 @@
-//! To be written.
+//! Privet's two documents: *settings* (`privet.toml`, read once at start) and *policy* (`policy.toml`, what is looked
+//! for and what happens to it).
+//!
+//! For the rim, which reads the files, and for the server, which obeys them. A document is first a *file* as written
+//! ([`SettingsFile`], [`PolicyFile`]) and then checked ([`Settings`], [`Policy`]); only the checked form can be used.
+//! It reads no file, no environment and no key: keys are references ([`SecretRef`]) that the rim resolves. No error
+//! repeats a value of the document, because people paste keys into settings and the policy lists private terms.
+//!
+//! ```
+//! use privet_policy::{Policy, Settings};
+//! let settings = Settings::parse(
+//!     r#"
+//!     [[providers]]
+//!     name = "local"
+//!     dialect = "openai"
+//!     base_url = "http://127.0.0.1:11434/v1"
+//!     [[models]]
+//!     match = "*"
+//!     provider = "local"
+//!     "#,
+//!     "privet.toml".as_ref(),
+//! )?;
+//! let route = settings.route("llama3.2").map(|route| route.provider.name());
+//! assert_eq!(route, Some("local"));
+//! assert_eq!(Policy::default().version().len(), 16);
+//! # Ok::<(), privet_policy::Error>(())
+//! ```
+
+mod byte_size;
+mod clear;
+mod document;
+mod error;
+mod key_path;
+mod message;
+mod nearest;
+mod period;
+mod policy;
+mod secret_ref;
+mod settings;
+mod web_address;
+
+pub use byte_size::{BadByteSize, ByteSize};
+pub use clear::{Clearance, Cleared, Clearing, NotCleared, Prompt, Raw};
+pub use error::Error;
+pub use period::{BadPeriod, Period};
+pub use policy::{
+    Audit, AuditConfig, Durability, Policy, PolicyFile, example as policy_example, schema as policy_schema,
+};
+pub use secret_ref::SecretRef;
+pub use settings::{
+    Auth, Dialect, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, Provider, ProviderFile, Route,
+    Settings, SettingsFile, StoreSettings, example as settings_example, schema as settings_schema,
+};

@@ -1,1 +1,23 @@
-//! To be written.
+//! The gateway: takes prompts in the dialects of OpenAI and Anthropic, lets out only what the policy has cleared, and
+//! restores the replies.
+//!
+//! For the `privet` binary and for tests, which fill [`Parts`] and run a [`Server`]. It reads no file and no
+//! environment of its own, and keeps nothing but the audit events it hands to the spool.
+
+mod clock;
+mod error;
+mod gateway;
+mod headers;
+mod listen;
+mod models;
+mod pool;
+mod problem;
+mod prompt;
+mod query;
+mod reply;
+mod upstream;
+
+pub use clock::SystemClock;
+pub use error::Error;
+pub use gateway::{Gateway, Parts};
+pub use listen::Server;

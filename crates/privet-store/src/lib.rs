@@ -1,1 +1,44 @@
-//! To be written.
+//! Privet's memory: the SQL store of API keys and audit events, and the encrypted spool on a node's disk that audit
+//! events pass through, so that no prompt waits for the database.
+//!
+//! For the server (gateway, flusher) and the command line (keys, audit). It decides nothing, knows no sockets and
+//! never holds a prompt's text or an API key.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use privet_crypto::RootKey;
+//! use privet_store::{Durability, Spool, SpoolConfig, Store};
+//! # let dir = tempfile::tempdir()?;
+//! # let event: privet_types::AuditEvent = serde_json::from_str(r#"{"at":"2026-01-01T00:00:00Z","tenant":"default",
+//! #   "principal":null,"request_id":"00","surface":"openai_chat","model":null,"provider":null,"decision":{"action":
+//! #   "allow","reason":"clean","counts":{},"latency_us":1},"request_hash":null,"sent_hash":null,"policy":"0"}"#)?;
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let root = Arc::new(RootKey::generate()?);
+//! let store = Store::open(&dir.path().join("privet.sqlite"), &root).await?;
+//! let config = SpoolConfig { max_bytes: 64 << 20, durability: Durability::BeforeSend };
+//! let spool = Spool::open(&dir.path().join("spool"), root, config, &store).await?;
+//! assert_eq!(spool.append(&event).await?, 1);
+//! while let Some(batch) = spool.next_batch().await? {
+//!     store.append_audit(spool.node(), batch.records()).await?;
+//!     spool.acknowledge(batch).await?;
+//! }
+//! assert_eq!(store.audit_count().await?, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod api_keys;
+mod audit;
+mod error;
+mod files;
+mod flusher;
+mod schema;
+mod spool;
+mod store;
+
+pub use api_keys::{ApiKeyRecord, ApiKeySnapshot};
+pub use audit::{AuditRecord, AuditRow};
+pub use error::Error;
+pub use flusher::run_flusher;
+pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};
+pub use store::Store;

@@ -22,7 +22,12 @@ pub struct RestoreConfig {
 
 impl Default for RestoreConfig {
     fn default() -> Self {
-        Self { text: true, tool_arguments: true, tools: BTreeMap::new(), url_allow: Vec::new() }
+        Self {
+            text: true,
+            tool_arguments: true,
+            tools: BTreeMap::new(),
+            url_allow: Vec::new(),
+        }
     }
 }
 

@@ -1,3 +1,18 @@
-//! To be written.
+//! API dialects as data: requests masked, replies restored, by the byte spans of their JSON.
+//!
+//! For the gateway. Pure functions over bytes: no sockets, no clock. Speaks OpenAI chat completions and Anthropic
+//! messages, whole and streamed.
+
 mod config;
+mod dialect;
+pub mod json;
+mod mask;
+mod number;
+mod reply;
+pub mod sse;
+mod stream;
+
 pub use config::{PartKind, PartsConfig, RestoreConfig};
+pub use mask::{Masked, Masking, Refusal, Request};
+pub use reply::{Restoration, RestoreError};
+pub use stream::StreamRestorer;

@@ -33,7 +33,10 @@ impl Budget {
     /// A budget of `units` work units.
     #[must_use]
     pub fn new(units: u64) -> Self {
-        Self { left: AtomicU64::new(units), cancel: CancelFlag::default() }
+        Self {
+            left: AtomicU64::new(units),
+            cancel: CancelFlag::default(),
+        }
     }
 
     /// A budget for trusted, offline work: it ends only when cancelled.
@@ -50,7 +53,11 @@ impl Budget {
         if self.cancel.is_cancelled() {
             return Err(BudgetError::Cancelled);
         }
-        let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(units));
+        let taken = self
+            .left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(units)
+            });
         if taken.is_err() {
             self.left.store(0, Ordering::Relaxed);
             return Err(BudgetError::Spent);

@@ -58,7 +58,10 @@ impl Entity {
     /// The kind named `name`, in capitals as listed.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.binary_search_by(|e| e.0.cmp(name)).ok().and_then(|i| Self::ALL.get(i).copied())
+        Self::ALL
+            .binary_search_by(|e| e.0.cmp(name))
+            .ok()
+            .and_then(|i| Self::ALL.get(i).copied())
     }
 
     /// The name, such as `EMAIL_ADDRESS`.

@@ -17,7 +17,10 @@ impl Span {
     /// The range `start..end`; an `end` before `start` gives an empty range at `start`.
     #[must_use]
     pub const fn new(start: usize, end: usize) -> Self {
-        Self { start, end: if end < start { start } else { end } }
+        Self {
+            start,
+            end: if end < start { start } else { end },
+        }
     }
 
     /// Bytes covered.

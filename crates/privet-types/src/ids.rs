@@ -27,8 +27,17 @@ pub struct Principal(String);
 
 fn check_name(what: &'static str, name: &str) -> Result<String, UnknownName> {
     let fits = (1..=64).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@'));
-    if fits { Ok(name.to_owned()) } else { Err(UnknownName { what, name: name.to_owned() }) }
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@'));
+    if fits {
+        Ok(name.to_owned())
+    } else {
+        Err(UnknownName {
+            what,
+            name: name.to_owned(),
+        })
+    }
 }
 
 macro_rules! name_type {

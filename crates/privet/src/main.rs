@@ -1,2 +1,31 @@
-//! x
-fn main() {}
+//! The command line of Privet: everything people and scripts call.
+
+mod cli;
+mod demo;
+mod harden;
+mod key;
+mod node;
+mod rim;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Usage or input error; `clap` uses the same.
+const INPUT_ERROR: u8 = 2;
+
+fn main() -> ExitCode {
+    harden::process();
+    match cli::Cli::parse().command.run() {
+        Ok(code) => code,
+        Err(error) => {
+            // The chain of causes on one line: errors say what failed, on what, and the way out.
+            eprintln!("privet: {error:#}");
+            ExitCode::from(INPUT_ERROR)
+        }
+    }
+}

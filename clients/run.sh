@@ -1,0 +1,175 @@
+#!/usr/bin/env bash
+# Runs the official clients, unmodified, through `privet serve` in front of a recording provider.
+#
+#   clients/run.sh                 through the gateway
+#   PRIVET_DIRECT=1 clients/run.sh straight to the provider, to see that it is true to the wire
+#
+# PRIVET_CACHE       where installed clients are kept (default ~/.cache/privet)
+# PRIVET_BIN         the gateway (default: built here, debug)
+# PRIVET_PROVIDER    the provider (default: built here, debug)
+# PRIVET_SEED        chooses where the provider cuts its streams (default: a new one, printed)
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(dirname "$here")
+cache=${PRIVET_CACHE:-$HOME/.cache/privet}/clients
+target=${CARGO_TARGET_DIR:-$root/target}
+direct=${PRIVET_DIRECT:-0}
+seed=${PRIVET_SEED:-$RANDOM}
+
+fail() {
+    echo "clients/run.sh: $*" >&2
+    exit 1
+}
+
+for tool in cargo curl flock node npm python3 sha256sum timeout; do
+    command -v "$tool" >/dev/null || fail "\`$tool\` is missing"
+done
+
+work=$(mktemp -d)
+pids=()
+cleanup() {
+    local status=$?
+    trap - EXIT INT TERM
+    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+    for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+    if [ "$status" -ne 0 ]; then
+        for log in "$work"/*.log; do
+            [ -s "$log" ] && { echo "--- end of $(basename "$log")"; tail -n 30 "$log"; } >&2
+        done
+    fi
+    rm -rf "$work"
+    exit "$status"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Installs into "$cache/$1-HASH" by running the function $2 there, once for each state of the files that follow.
+install_once() {
+    local kind=$1 how=$2 hash dir
+    shift 2
+    hash=$({ python3 --version; node --version; cat "$@"; } | sha256sum | cut -c1-16)
+    dir=$cache/$kind-$hash
+    mkdir -p "$cache"
+    (
+        flock -w 600 9 || fail "another run holds $dir.lock"
+        if [ ! -e "$dir/.complete" ]; then
+            rm -rf "$dir"
+            mkdir -p "$dir"
+            "$how" "$dir" >&2
+            touch "$dir/.complete"
+        fi
+    ) 9>"$dir.lock"
+    echo "$dir"
+}
+
+install_python() {
+    timeout 120 python3 -m venv "$1"
+    timeout 600 "$1/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+        -r "$here/python/requirements.txt"
+    timeout 60 "$1/bin/pip" check
+}
+
+install_node() {
+    cp "$here/node/package.json" "$here/node/package-lock.json" "$1/"
+    (cd "$1" && timeout 600 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+}
+
+# Waits until the command succeeds, for at most $1 seconds, or until process $2 has ended.
+wait_for() {
+    local end=$((SECONDS + $1)) pid=$2 what=$3
+    shift 3
+    until "$@" >/dev/null 2>&1; do
+        kill -0 "$pid" 2>/dev/null || fail "$what has ended"
+        [ "$SECONDS" -lt "$end" ] || fail "$what is not ready in time"
+        sleep 0.1
+    done
+}
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+python=$(install_once python install_python "$here/python/requirements.txt")
+node=$(install_once node install_node "$here/node/package.json" "$here/node/package-lock.json")
+
+provider=${PRIVET_PROVIDER:-$target/debug/examples/provider}
+gateway=${PRIVET_BIN:-$target/debug/privet}
+if [ -z "${PRIVET_PROVIDER:-}" ]; then
+    (cd "$root" && cargo build --quiet --package privet-demo --example provider)
+fi
+if [ "$direct" != 1 ] && [ -z "${PRIVET_BIN:-}" ]; then
+    (cd "$root" && cargo build --quiet --package privet --bin privet)
+fi
+[ -x "$provider" ] || fail "no provider at $provider"
+[ "$direct" = 1 ] || [ -x "$gateway" ] || fail "no gateway at $gateway"
+
+# Settings of the person who runs this must not reach the clients.
+unset OPENAI_API_KEY OPENAI_BASE_URL OPENAI_ORG_ID OPENAI_PROJECT_ID
+unset ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN ANTHROPIC_BASE_URL
+unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
+export NO_PROXY=127.0.0.1
+
+export PRIVET_RECORDING=$work/recording.jsonl
+touch "$PRIVET_RECORDING"
+options=(--port-file "$work/port" --record "$PRIVET_RECORDING" --seed "$seed")
+if [ "$direct" = 1 ]; then
+    export PRIVET_DIRECT=1 PRIVET_KEY=a-key-of-the-demo-provider
+    options+=(--key "$PRIVET_KEY")
+fi
+"$provider" "${options[@]}" >"$work/provider.log" 2>&1 &
+pids+=($!)
+wait_for 30 "${pids[-1]}" "the provider" test -s "$work/port"
+port=$(cat "$work/port")
+
+if [ "$direct" = 1 ]; then
+    export PRIVET_URL=http://127.0.0.1:$port
+else
+    listen=127.0.0.1:$(free_port)
+    export PRIVET_URL=http://$listen
+    config=$work/privet.toml
+    cat >"$config" <<TOML
+listen = "$listen"
+[keys]
+root = { file = "$work/root.key" }
+[store]
+path = "$work/privet.sqlite"
+spool = "$work/spool"
+[[providers]]
+name = "demo-openai"
+dialect = "openai"
+base_url = "http://127.0.0.1:$port/v1"
+[[providers]]
+name = "demo-anthropic"
+dialect = "anthropic"
+base_url = "http://127.0.0.1:$port"
+[[models]]
+match = "demo-*"
+provider = "demo-openai"
+[[models]]
+match = "claude-*"
+provider = "demo-anthropic"
+TOML
+    (cd "$work" && exec "$gateway" serve --config "$config") >"$work/gateway.log" 2>&1 &
+    pids+=($!)
+    wait_for 60 "${pids[-1]}" "the gateway" curl -fsS --max-time 2 "$PRIVET_URL/readyz"
+    PRIVET_KEY=$(cd "$work" && timeout 60 "$gateway" key create --config "$config" --name clients \
+        2>"$work/key.log" | tail -n 1)
+    export PRIVET_KEY
+    [[ $PRIVET_KEY == prvt_* ]] || fail "\`privet key create\` printed no key"
+    # A running gateway may take a moment to learn of a new key.
+    wait_for 15 "${pids[-1]}" "the new key" \
+        curl -fsS --max-time 2 -H "authorization: Bearer $PRIVET_KEY" "$PRIVET_URL/v1/models"
+fi
+
+echo "clients/run.sh: seed $seed, $(if [ "$direct" = 1 ]; then echo "no gateway"; else echo "through the gateway"; fi)"
+status=0
+(cd "$here/python" && PYTHONDONTWRITEBYTECODE=1 timeout 300 "$python/bin/python" -m pytest --quiet) || status=$?
+# Imports are looked up from where the file lies.
+mkdir "$work/node"
+cp "$here/node/clients.test.mjs" "$here/node/package.json" "$work/node/"
+ln -s "$node/node_modules" "$work/node/node_modules"
+(cd "$work/node" && timeout 300 node --test clients.test.mjs) || status=$?
+[ -s "$PRIVET_RECORDING" ] || fail "nothing was recorded"
+[ "$status" -eq 0 ] || fail "a client failed (seed $seed)"

@@ -1,0 +1,234 @@
+//! The API keys in memory: asked about every request, kept up to date from the store.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use privet_crypto::{HashKey, RootKey};
+use privet_store::{ApiKeyRecord, ApiKeySnapshot, Store};
+use privet_types::{Principal, TenantId};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, MissedTickBehavior, timeout};
+
+use crate::api_key::{ApiKey, hash_key};
+use crate::{Denied, Error};
+
+/// Longest wait for the store.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How old the keys in memory may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyRingConfig {
+    /// Age past which nobody is let in: the store could not be read for so long. Default 60 s.
+    pub stale_after: Duration,
+    /// Shortest time between two looks into the store that unknown keys cause. Default 100 ms.
+    pub unknown_key_interval: Duration,
+}
+
+impl Default for KeyRingConfig {
+    fn default() -> Self {
+        Self {
+            stale_after: Duration::from_secs(60),
+            unknown_key_interval: Duration::from_millis(100),
+        }
+    }
+}
+
+/// Who was let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authenticated {
+    /// Who calls.
+    pub principal: Principal,
+    /// In whose installation space.
+    pub tenant: TenantId,
+    /// By which key.
+    pub key_id: String,
+}
+
+/// All API keys of the store, in memory. Knows a key without asking the store; learns of new and revoked keys from
+/// [`run_refresh`].
+#[derive(Debug)]
+pub struct KeyRing {
+    store: Store,
+    hash_key: HashKey,
+    config: KeyRingConfig,
+    keys: RwLock<Keys>,
+    /// When the store was last asked. Held while it is asked, so that it is asked once at a time.
+    last_look: Mutex<Instant>,
+}
+
+#[derive(Debug)]
+struct Keys {
+    version: i64,
+    by_hash: HashMap<[u8; 32], ApiKeyRecord>,
+    /// When the store last said that these are the keys.
+    checked_at: Instant,
+}
+
+/// What the keys in memory say.
+enum Answer {
+    Known(Result<Authenticated, Denied>),
+    Unknown,
+    Stale,
+}
+
+impl KeyRing {
+    /// Loads all keys.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the store cannot be read.
+    pub async fn open(store: Store, root: &RootKey, config: KeyRingConfig) -> Result<Self, Error> {
+        let asked_at = Instant::now();
+        let keys = Keys::new(store.load_api_keys().await?, asked_at);
+        Ok(Self {
+            store,
+            hash_key: hash_key(root),
+            config,
+            keys: RwLock::new(keys),
+            last_look: Mutex::new(asked_at),
+        })
+    }
+
+    /// Says who presents the key `presented` at `now`; without the `Bearer` before it. Waits for the store only if the
+    /// key is unknown and the last look is older than [`KeyRingConfig::unknown_key_interval`]; then for 1 s at most.
+    ///
+    /// # Errors
+    /// [`Denied`] says why nobody is let in.
+    pub async fn authenticate(&self, presented: &str, now: Timestamp) -> Result<Authenticated, Denied> {
+        if presented.is_empty() {
+            return Err(Denied::Missing);
+        }
+        let hash = ApiKey::parse(presented)
+            .ok_or(Denied::Malformed)?
+            .hash(&self.hash_key);
+        if let Answer::Known(answer) = self.ask(&hash, now) {
+            return answer;
+        }
+        self.look_for_unknown().await;
+        match self.ask(&hash, now) {
+            Answer::Known(answer) => answer,
+            Answer::Unknown => Err(Denied::Unknown),
+            Answer::Stale => Err(Denied::StoreUnavailable),
+        }
+    }
+
+    /// Whether the keys in memory are young enough to let anybody in.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.checked_at.elapsed() <= self.config.stale_after
+    }
+
+    /// Looks whether keys changed, and loads them if so. Returns whether they had.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the store cannot be read. Known keys stay good for [`KeyRingConfig::stale_after`].
+    pub async fn refresh_if_changed(&self) -> Result<bool, Error> {
+        let mut last_look = self.last_look.lock().await;
+        self.look(&mut last_look).await
+    }
+
+    fn ask(&self, hash: &[u8; 32], now: Timestamp) -> Answer {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        if keys.checked_at.elapsed() > self.config.stale_after {
+            return Answer::Stale;
+        }
+        // Looking up a keyed hash takes no secret-dependent time that a caller could steer.
+        let Some(key) = keys.by_hash.get(hash) else {
+            return Answer::Unknown;
+        };
+        Answer::Known(if key.revoked_at.is_some() {
+            Err(Denied::Revoked)
+        } else if key.expires_at.is_some_and(|at| at <= now) {
+            Err(Denied::Expired)
+        } else {
+            Ok(Authenticated {
+                principal: key.principal.clone(),
+                tenant: key.tenant.clone(),
+                key_id: key.id.clone(),
+            })
+        })
+    }
+
+    /// One look for all who wait here, at the soonest one interval after the last one: callers with made-up keys cause ten
+    /// looks a second, however many they are, and a key that was just made works at once.
+    async fn look_for_unknown(&self) {
+        let asked_at = Instant::now();
+        let look = async {
+            let mut last_look = self.last_look.lock().await;
+            if *last_look >= asked_at {
+                // Somebody looked while this call waited.
+                return;
+            }
+            tokio::time::sleep_until((*last_look + self.config.unknown_key_interval).await;
+            if let Err(error) = self.look(&mut last_look).await {
+                warn(&error);
+            }
+        };
+        // Past it, the answer stays what it was: unknown.
+        let _ = timeout(PATIENCE, look).await;
+    }
+
+    async fn look(&self, last_look: &mut Instant) -> Result<bool, Error> {
+        // Taken before asking: what changes while the store answers is looked for again.
+        let asked_at = Instant::now();
+        *last_look = asked_at;
+        let known = self.keys.read().unwrap_or_else(PoisonError::into_inner).version;
+        let changed = timeout(PATIENCE, self.load_if_changed(known));
+        let changed = changed
+            .await
+            .map_err(|_| Error::StoreTimeout { limit: PATIENCE })??;
+        let has_changed = changed.is_some();
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        match changed {
+            Some(snapshot) => *keys = Keys::new(snapshot, asked_at),
+            None => keys.checked_at = asked_at,
+        }
+        Ok(has_changed)
+    }
+
+    async fn load_if_changed(&self, known: i64) -> Result<Option<ApiKeySnapshot>, Error> {
+        let is_known = self.store.api_keys_version().await? == known;
+        Ok(if is_known {
+            None
+        } else {
+            Some(self.store.load_api_keys().await?)
+        })
+    }
+}
+
+impl Keys {
+    fn new(snapshot: ApiKeySnapshot, checked_at: Instant) -> Self {
+        let by_hash = snapshot.keys.into_iter().map(|key| (key.hash, key)).collect();
+        Self {
+            version: snapshot.version,
+            by_hash,
+            checked_at,
+        }
+    }
+}
+
+/// Keeps `ring` up to date until `shutdown`: a look every `interval` (half a second, so that a revocation reaches
+/// every server within one). Failures are logged; known keys stay good for [`KeyRingConfig::stale_after`].
+pub async fn run_refresh(ring: &KeyRing, interval: Duration, shutdown: impl Future<Output = ()> + Send) {
+    let mut shutdown = pin!(shutdown);
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = ring.refresh_if_changed().await {
+            warn(&error);
+        }
+    }
+}
+
+fn warn(error: &Error) {
+    let source = std::error::Error::source(error).map(ToString::to_string);
+    tracing::warn!(error = %error, source = source.as_deref(), "cannot read API keys from the store");
+}

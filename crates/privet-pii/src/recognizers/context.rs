@@ -1,0 +1,492 @@
+//! Words beside a value that say what it is.
+//!
+//! They count as whole words only: `duplicate` never stands for `lic`. The neighbourhood of a value is spelt out as
+//! lower-case words between single spaces, split at `_`, `-`, digits and camelCase, and an automaton finds the words.
+
+use aho_corasick::{AhoCorasick, BuildError};
+
+/// A set of subjects that words can speak of.
+pub(crate) type Topics = u16;
+
+/// Payment cards.
+pub(crate) const CARD: Topics = 1;
+/// Telephones.
+pub(crate) const PHONE: Topics = 1 << 1;
+/// Words that often, but not only, stand beside telephone numbers.
+pub(crate) const PHONE_HINT: Topics = 1 << 2;
+/// US social security numbers.
+pub(crate) const SSN: Topics = 1 << 3;
+/// Birth.
+pub(crate) const BIRTH: Topics = 1 << 4;
+/// Credentials.
+pub(crate) const SECRET: Topics = 1 << 5;
+/// Software versions.
+pub(crate) const VERSION: Topics = 1 << 6;
+/// Numbers that count or name things, not telephones.
+pub(crate) const OTHER_NUMBER: Topics = 1 << 7;
+/// Words that make `secret` or `token` a count or a setting (`max_tokens`), not a credential.
+pub(crate) const NOT_SECRET: Topics = 1 << 8;
+
+const WORDS: &[(Topics, &[&str])] = &[
+    (
+        CARD,
+        &[
+            "card",
+            "cards",
+            "visa",
+            "mastercard",
+            "amex",
+            "american express",
+            "discover",
+            "maestro",
+            "jcb",
+            "diners",
+            "unionpay",
+            "rupay",
+            "verve",
+            "troy",
+            "credit",
+            "debit",
+            "cc",
+            "ccn",
+            "pan",
+            "cvv",
+            "cvc",
+            "karte",
+            "kreditkarte",
+            "kartennummer",
+            "carte",
+            "carte bancaire",
+            "tarjeta",
+            "carta",
+            "carta di credito",
+            "cartão",
+            "creditcard",
+            "cardnumber",
+        ],
+    ),
+    (
+        PHONE,
+        &[
+            "phone",
+            "phones",
+            "telephone",
+            "tel",
+            "tél",
+            "téléphone",
+            "telefon",
+            "telefonnummer",
+            "telefono",
+            "teléfono",
+            "telefone",
+            "telefoon",
+            "telefoonnummer",
+            "telepono",
+            "fon",
+            "cell",
+            "cellphone",
+            "cellular",
+            "mobile",
+            "mob",
+            "mobil",
+            "mobilnummer",
+            "mobiltelefon",
+            "móvil",
+            "movil",
+            "cellulare",
+            "celular",
+            "handy",
+            "handynummer",
+            "rufnummer",
+            "festnetz",
+            "fax",
+            "telefax",
+            "whatsapp",
+            "viber",
+            "sms",
+            "pager",
+            "hotline",
+            "landline",
+            "voicemail",
+            "dial",
+            "call",
+            "calls",
+            "called",
+            "calling",
+            "phoned",
+            "text me",
+            "text him",
+            "text her",
+            "text us",
+            "ring me",
+            "reach me",
+            "reach him",
+            "reach her",
+            "reach us",
+            "reachable",
+            "answering",
+            "numéro",
+            "appeler",
+            "appelez",
+            "appelle",
+            "llamar",
+            "llame",
+            "llámame",
+            "llama",
+            "chiamare",
+            "chiama",
+            "chiamami",
+            "anrufen",
+            "ruf",
+            "rufen",
+            "durchwahl",
+            "phonenumber",
+            "msisdn",
+        ],
+    ),
+    (
+        PHONE_HINT,
+        &[
+            "office", "desk", "home", "work", "number", "nummer", "número", "numero", "contact", "reach",
+            "portable", "direct",
+        ],
+    ),
+    (
+        SSN,
+        &[
+            "ssn",
+            "ssns",
+            "ss n",
+            "social security",
+            "social security number",
+            "socialsecurity",
+            "social insurance",
+            "s s n",
+            "soc sec",
+        ],
+    ),
+    (
+        BIRTH,
+        &[
+            "born",
+            "birth",
+            "birthday",
+            "birthdate",
+            "birthdays",
+            "bday",
+            "b day",
+            "dob",
+            "d o b",
+            "bdate",
+            "geboren",
+            "geb",
+            "geburtstag",
+            "geburtsdatum",
+            "geburtsdat",
+            "né",
+            "née",
+            "naissance",
+            "anniversaire",
+            "nacido",
+            "nacida",
+            "nací",
+            "nació",
+            "nacimiento",
+            "cumpleaños",
+            "nato",
+            "nata",
+            "nascita",
+            "compleanno",
+            "nascido",
+            "nascida",
+            "nasci",
+            "nasceu",
+            "nascimento",
+            "aniversário",
+            "geboortedatum",
+            "verjaardag",
+            "urodzony",
+            "urodzona",
+            "urodzenia",
+            "född",
+            "födelsedatum",
+            "født",
+            "fødselsdato",
+            "syntynyt",
+            "syntymäaika",
+        ],
+    ),
+    (
+        SECRET,
+        &[
+            "password",
+            "passwords",
+            "passwd",
+            "passphrase",
+            "passcode",
+            "pwd",
+            "pswd",
+            "passwort",
+            "kennwort",
+            "contraseña",
+            "mot de passe",
+            "senha",
+            "wachtwoord",
+            "hasło",
+            "lösenord",
+            "secret",
+            "secrets",
+            "token",
+            "tokens",
+            "api key",
+            "apikey",
+            "access key",
+            "accesskey",
+            "private key",
+            "privatekey",
+            "secret key",
+            "secretkey",
+            "signing key",
+            "encryption key",
+            "auth key",
+            "account key",
+            "authorization",
+            "bearer",
+            "credential",
+            "credentials",
+        ],
+    ),
+    (
+        NOT_SECRET,
+        &[
+            "max",
+            "count",
+            "counts",
+            "limit",
+            "limits",
+            "usage",
+            "total",
+            "prompt",
+            "completion",
+            "input",
+            "output",
+            "per",
+            "type",
+            "length",
+            "policy",
+            "expires",
+            "expiry",
+            "uri",
+            "url",
+            "endpoint",
+            "name",
+            "id",
+            "file",
+            "path",
+            "hint",
+            "field",
+            "budget",
+        ],
+    ),
+    (
+        VERSION,
+        &[
+            "version", "versions", "ver", "v", "release", "build", "firmware", "revision", "oid",
+        ],
+    ),
+    (
+        OTHER_NUMBER,
+        &[
+            "order",
+            "orders",
+            "invoice",
+            "ticket",
+            "ref",
+            "reference",
+            "tracking",
+            "isbn",
+            "issn",
+            "ean",
+            "upc",
+            "gtin",
+            "serial",
+            "sku",
+            "part",
+            "model",
+            "case",
+            "po",
+            "item",
+            "account",
+            "acct",
+            "iban",
+            "id",
+            "ids",
+            "version",
+            "build",
+            "commit",
+            "port",
+            "page",
+            "pages",
+            "timestamp",
+            "hash",
+            "checksum",
+            "bestellung",
+            "bestellnummer",
+            "rechnung",
+            "rechnungsnummer",
+            "facture",
+            "commande",
+            "pedido",
+            "factura",
+            "ordine",
+            "fattura",
+            "sum",
+            "total",
+            "price",
+            "amount",
+            "balance",
+        ],
+    ),
+];
+
+/// What the words round a place speak of.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Around {
+    /// Anywhere in the window to the left, or outside the text.
+    pub(crate) left: Topics,
+    /// To the left, within [`NEAR`] bytes, or outside the text.
+    pub(crate) near: Topics,
+    /// The very word to the left.
+    pub(crate) before: Topics,
+    /// Anywhere in the window to the right.
+    pub(crate) right: Topics,
+    /// The very word to the right.
+    pub(crate) after: Topics,
+}
+
+impl Around {
+    /// Topics of either side.
+    pub(crate) const fn any(self) -> Topics {
+        self.left | self.right
+    }
+}
+
+/// How near a word is that needs no second reason.
+const NEAR: usize = 26;
+
+/// The automaton that knows the words.
+#[derive(Debug)]
+pub(crate) struct Words {
+    automaton: AhoCorasick,
+    topics: Vec<Topics>,
+}
+
+impl Words {
+    pub(crate) fn new() -> Result<Self, BuildError> {
+        let mut patterns = Vec::new();
+        let mut topics = Vec::new();
+        for (topic, words) in WORDS {
+            for word in *words {
+                patterns.push(format!(" {word} "));
+                topics.push(*topic);
+            }
+        }
+        Ok(Self {
+            automaton: AhoCorasick::new(patterns)?,
+            topics,
+        })
+    }
+
+    /// Topics of words outside the text, such as a JSON key.
+    pub(crate) fn outside(&self, name: &str) -> Topics {
+        let mut spelt = String::new();
+        spell(name, &mut spelt);
+        self.hits(&spelt).fold(0, |all, (topic, _, _)| all | topic)
+    }
+
+    /// Topics round a place, of its `left` and `right` neighbourhood as spelt by [`spell`].
+    pub(crate) fn around(&self, left: &str, right: &str, outside: Topics) -> Around {
+        let mut around = Around {
+            left: outside,
+            near: outside,
+            ..Around::default()
+        };
+        for (topic, _, end) in self.hits(left) {
+            around.left |= topic;
+            if end + NEAR >= left.len() {
+                around.near |= topic;
+            }
+            if end == left.len() {
+                around.before |= topic;
+            }
+        }
+        for (topic, start, _) in self.hits(right) {
+            around.right |= topic;
+            if start == 0 {
+                around.after |= topic;
+            }
+        }
+        around
+    }
+
+    fn hits<'s>(&'s self, spelt: &'s str) -> impl Iterator<Item = (Topics, usize, usize)> + 's {
+        self.automaton.find_overlapping_iter(spelt).map(|hit| {
+            let topic = self.topics.get(hit.pattern().as_usize()).copied().unwrap_or(0);
+            (topic, hit.start(), hit.end())
+        })
+    }
+}
+
+/// Spells `text` out as lower-case words between single spaces, with a space at either end, into `out`.
+pub(crate) fn spell(text: &str, out: &mut String) {
+    out.clear();
+    out.push(' ');
+    let mut last = ' ';
+    for c in text.chars() {
+        let joins = (c.is_alphabetic() && last.is_alphabetic() && !(c.is_uppercase() && last.is_lowercase()))
+            || (c.is_numeric() && last.is_numeric());
+        if !joins && !out.ends_with(' ') {
+            out.push(' ');
+        }
+        if c.is_ascii() {
+            if c.is_ascii_alphanumeric() {
+                out.push(c.to_ascii_lowercase());
+            }
+        } else if c.is_alphanumeric() {
+            out.extend(c.to_lowercase());
+        }
+        last = c;
+    }
+    if !out.ends_with(' ') {
+        out.push(' ');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spelt(text: &str) -> String {
+        let mut out = String::new();
+        spell(text, &mut out);
+        out
+    }
+
+    #[test]
+    fn names_are_split_at_underscores_dashes_digits_and_camel_case() {
+        for name in ["date_of_birth", "dateOfBirth", "Date-Of-Birth", "date2of3birth"] {
+            let words = spelt(name).replace(" 2 ", " ").replace(" 3 ", " ");
+            assert_eq!(words, " date of birth ");
+        }
+        assert_eq!(spelt(""), " ");
+    }
+
+    #[test]
+    fn words_count_only_as_whole_words() {
+        let words = Words::new().unwrap();
+        assert_eq!(words.outside("duplicated telephony reborn classnote"), 0);
+        assert_eq!(words.outside("Téléphone") & PHONE, PHONE);
+        assert_eq!(words.outside("social_security_number") & SSN, SSN);
+        assert_eq!(words.outside("dob ssn") & (SSN | BIRTH), SSN | BIRTH);
+    }
+}

@@ -1,0 +1,185 @@
+//! IP addresses: dotted quads, and RFC 4291 text (section 2.2) with the zones of RFC 4007.
+//!
+//! Not reported, because they are nobody's: unspecified and loopback addresses, limited broadcast and netmasks
+//! (255.…), and for version 6 short forms such as `1::2`, which programs write as slices.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use privet_types::{BudgetError, Entity};
+
+use super::Outcome;
+use super::context::VERSION;
+use super::number::Number;
+use super::scan::Scan;
+
+/// Longest dotted quad.
+const LONGEST_V4: usize = 15;
+/// Longest version 6 address with an embedded dotted quad, and room for what is trimmed.
+const LONGEST_V6: usize = 48;
+/// Longest zone name taken along (Linux `IFNAMSIZ` is 16).
+const LONGEST_ZONE: usize = 16;
+
+/// Finds dotted quads.
+pub(super) fn find_v4(scan: &mut Scan<'_>, number: &Number) -> Result<bool, BudgetError> {
+    let Some(first) = number.groups().first() else {
+        return Ok(false);
+    };
+    let start = first.start;
+    if first.len() > 3 || scan.at(first.end) != b'.' || scan.back(start, 1) == b'.' {
+        return Ok(false);
+    }
+    let quad = scan.slice(start, (start + LONGEST_V4 + 1).min(scan.bytes.len()));
+    let len = quad
+        .iter()
+        .take_while(|b| b.is_ascii_digit() || **b == b'.')
+        .count();
+    scan.spend(len)?;
+    let len = if scan.back(start + len, 1) == b'.' {
+        len - 1
+    } else {
+        len
+    };
+    let end = start + len;
+    let stands_alone = !scan.is_glued_right(end) && !(scan.at(end) == b'.' && scan.is_glued_right(end + 1));
+    let Ok(address) = scan.str(start, end).parse::<Ipv4Addr>() else {
+        return Ok(false);
+    };
+    if !stands_alone
+        || address.is_unspecified()
+        || address.is_loopback()
+        || address.octets().first() == Some(&255)
+    {
+        return Ok(false);
+    }
+    if scan.around(start, end)?.before & VERSION != 0 {
+        return Ok(false);
+    }
+    scan.report(Entity::IP_ADDRESS, start, end, 1.0, "ip/v4");
+    scan.done.number = end;
+    Ok(true)
+}
+
+/// Finds version 6 addresses round a colon.
+pub(super) fn find_v6(scan: &mut Scan<'_>, colon: usize) -> Outcome {
+    let Some((start, end)) = hex_run(scan, colon)? else {
+        return Ok(());
+    };
+    let text = scan.str(start, end);
+    let trimmed = text.trim_end_matches('.');
+    let trimmed = if trimmed.ends_with("::") {
+        trimmed
+    } else {
+        trimmed.trim_end_matches(':')
+    };
+    let end = start + trimmed.len();
+    if end - start > LONGEST_V6 || scan.is_glued_right(end) || scan.at(end) == b'_' {
+        return Ok(());
+    }
+    let Ok(address) = trimmed.parse::<Ipv6Addr>() else {
+        return Ok(());
+    };
+    let nobodys = address.is_unspecified() || address.is_loopback() || address.octets() == LOOPBACK_MAPPED;
+    if nobodys || is_slice(trimmed) {
+        return Ok(());
+    }
+    let zone = scan.slice(end + 1, (end + 1 + LONGEST_ZONE).min(scan.bytes.len()));
+    let zone = zone
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+        .count();
+    let end = if scan.at(end) == b'%' && zone > 0 {
+        end + 1 + zone
+    } else {
+        end
+    };
+    scan.report(Entity::IP_ADDRESS, start, end, 1.0, "ip/v6");
+    Ok(())
+}
+
+/// `::ffff:127.0.0.1`.
+const LOOPBACK_MAPPED: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1];
+
+/// Whether it may as well be a slice (`x[1::2]`) or a path of names (`a::b`).
+fn is_slice(text: &str) -> bool {
+    let mut groups = text.split(':').filter(|g| !g.is_empty());
+    let is_short = groups.clone().count() <= 2 && groups.all(|g| g.len() <= 2);
+    is_short || !text.bytes().any(|b| b.is_ascii_digit()) && text.split(':').count() < 5
+}
+
+/// The run of hexadecimal digits, colons and full stops round `colon`, once; its start is never glued to a letter.
+fn hex_run(scan: &mut Scan<'_>, colon: usize) -> Result<Option<(usize, usize)>, BudgetError> {
+    if colon < scan.done.hex {
+        return Ok(None);
+    }
+    let left = (1..=5)
+        .take_while(|i| scan.back(colon, *i).is_ascii_hexdigit())
+        .count();
+    let start = colon - left;
+    let rest = scan.slice(colon, scan.bytes.len());
+    let limit = 2 * LONGEST_V6;
+    let len = rest
+        .iter()
+        .take(limit)
+        .take_while(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'))
+        .count();
+    scan.spend(left + len)?;
+    let end = colon + len;
+    scan.done.hex = end;
+    if left > 4 && scan.slice(start, colon).iter().any(u8::is_ascii_digit) {
+        return Ok(None);
+    }
+    let is_glued = left > 4 || scan.is_glued_left(start) || matches!(scan.back(start, 1), b'.' | b'_' | b':');
+    let start = if is_glued { colon + 1 } else { start };
+    // `ip:2001:db8::1`: one leading colon belongs to the words before.
+    let start = start + usize::from(scan.at(start) == b':' && scan.at(start + 1) != b':');
+    Ok((len < limit && end > start + 2).then_some((start, end)))
+}
+
+#[cfg(test)]
+mod tests {
+    use privet_types::Entity;
+
+    use crate::testing::{finds, misses};
+
+    #[test]
+    fn addresses_of_both_versions_are_found() {
+        for (text, value) in [
+            ("from 192.0.2.17.", "192.0.2.17"),
+            ("http://198.51.100.7:8080/x", "198.51.100.7"),
+            ("route 10.0.0.0/8", "10.0.0.0"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("IPv6:2001:db8::1", "2001:db8::1"),
+            ("ip:2001:db8:0:0:0:0:2:1", "2001:db8:0:0:0:0:2:1"),
+            ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
+            ("fe80::1%eth0 up", "fe80::1%eth0"),
+            ("prefix 2001:db8::/32", "2001:db8::"),
+            ("64:ff9b::198.51.100.1", "64:ff9b::198.51.100.1"),
+            (
+                "Server 2400:c401::5054:ff:fe1b:b031.",
+                "2400:c401::5054:ff:fe1b:b031",
+            ),
+        ] {
+            finds(Entity::IP_ADDRESS, text, value);
+        }
+    }
+
+    #[test]
+    fn versions_times_paths_and_nobodys_addresses_are_not_reported() {
+        for text in [
+            "v1.2.3.4 and version 1.2.3.4",
+            "1.2.3",
+            "1.2.3.4.5",
+            "256.1.1.1",
+            "127.0.0.1 0.0.0.0 255.255.255.0 ::1 ::",
+            "12:30:45",
+            "std::cout << a::b",
+            "x[1::2] y[::-1]",
+            "2001::25de::cade",
+            "12345:db8::1",
+            ":::",
+            "fe80::1text",
+        ] {
+            misses(Entity::IP_ADDRESS, text);
+        }
+    }
+}

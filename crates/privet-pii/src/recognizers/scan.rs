@@ -1,0 +1,250 @@
+//! One text under analysis: where it is looked at, what is known of its surroundings, what was found.
+
+use privet_types::{Budget, BudgetError, Entity, Finding, RuleId, Span};
+
+use super::context::{Around, Topics, Words, spell};
+use super::meter::Meter;
+
+/// Bytes looked at for context words before a value.
+const WINDOW_LEFT: usize = 60;
+/// Bytes looked at for context words after a value.
+const WINDOW_RIGHT: usize = 30;
+/// A full stop after a word of at least this many letters ends a sentence; shorter words are often abbreviations.
+const SENTENCE_WORD: usize = 5;
+
+/// One text under analysis.
+pub(crate) struct Scan<'t> {
+    pub(crate) text: &'t str,
+    pub(crate) bytes: &'t [u8],
+    /// Topics of the words that stand outside the text.
+    pub(crate) outside: Topics,
+    words: &'t Words,
+    meter: Meter<'t>,
+    pub(crate) found: Vec<Finding>,
+    pub(crate) done: Done,
+    spelt: (String, String),
+    last_around: Option<(Span, Around)>,
+    pub(crate) last_url: Option<Span>,
+    row: Row,
+}
+
+/// A row of digits that several numbers may begin in. Its surroundings are looked at once.
+#[derive(Default)]
+struct Row {
+    end: usize,
+    is_inside: bool,
+    around: Option<Around>,
+}
+
+/// How far each kind of reading has come; what lies before is not read again, which keeps every input linear.
+#[derive(Default)]
+pub(crate) struct Done {
+    pub(crate) number: usize,
+    pub(crate) url: usize,
+    pub(crate) hex: usize,
+    pub(crate) assignment: usize,
+    pub(crate) spoken: usize,
+    pub(crate) token: usize,
+}
+
+impl<'t> Scan<'t> {
+    pub(crate) fn new(text: &'t str, words: &'t Words, budget: &'t Budget) -> Self {
+        Self {
+            text,
+            bytes: text.as_bytes(),
+            outside: 0,
+            words,
+            meter: Meter::new(budget),
+            found: Vec::new(),
+            done: Done::default(),
+            spelt: (String::new(), String::new()),
+            last_around: None,
+            last_url: None,
+            row: Row::default(),
+        }
+    }
+
+    /// Notes `units` of work.
+    #[inline]
+    pub(crate) fn spend(&mut self, units: usize) -> Result<(), BudgetError> {
+        self.meter.spend(units)
+    }
+
+    /// Charges all work noted so far.
+    pub(crate) fn settle(&mut self) -> Result<(), BudgetError> {
+        self.meter.flush()
+    }
+
+    /// The byte at `at`; 0 outside the text.
+    #[inline]
+    pub(crate) fn at(&self, at: usize) -> u8 {
+        self.bytes.get(at).copied().unwrap_or(0)
+    }
+
+    /// The byte `back` bytes before `at`; 0 outside the text.
+    #[inline]
+    pub(crate) fn back(&self, at: usize, back: usize) -> u8 {
+        at.checked_sub(back).map_or(0, |i| self.at(i))
+    }
+
+    /// The bytes `start..end`; empty if they do not lie in the text.
+    pub(crate) fn slice(&self, start: usize, end: usize) -> &'t [u8] {
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// The text `start..end`; empty if that does not lie in the text or cuts a character.
+    pub(crate) fn str(&self, start: usize, end: usize) -> &'t str {
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    /// The character that begins at `at`.
+    pub(crate) fn char_at(&self, at: usize) -> Option<char> {
+        self.text.get(at..)?.chars().next()
+    }
+
+    /// The character that ends at `at`.
+    pub(crate) fn char_before(&self, at: usize) -> Option<char> {
+        self.text.get(..at)?.chars().next_back()
+    }
+
+    /// Whether an ASCII letter or digit touches `at` from the left; the `n` of an escape `\n` does not.
+    pub(crate) fn is_glued_left(&self, at: usize) -> bool {
+        self.back(at, 1).is_ascii_alphanumeric()
+            && !(self.back(at, 2) == b'\\' && is_escape_letter(self.back(at, 1)) && self.back(at, 3) != b'\\')
+    }
+
+    /// Whether an ASCII letter or digit stands at `at`.
+    pub(crate) fn is_glued_right(&self, at: usize) -> bool {
+        self.at(at).is_ascii_alphanumeric()
+    }
+
+    /// `at`, or the start of the character `at` lies in.
+    pub(crate) fn floor(&self, at: usize) -> usize {
+        (at.saturating_sub(3)..=at)
+            .rev()
+            .find(|i| self.text.is_char_boundary(*i))
+            .unwrap_or(0)
+    }
+
+    /// Reports a finding.
+    pub(crate) fn report(
+        &mut self,
+        entity: Entity,
+        start: usize,
+        end: usize,
+        score: f32,
+        rule: &'static str,
+    ) {
+        let (start, end) = (self.floor(start), end.min(self.bytes.len()));
+        if start < end && self.text.is_char_boundary(end) {
+            self.found.push(Finding {
+                entity,
+                span: Span::new(start, end),
+                score,
+                rule: RuleId(rule),
+            });
+        }
+    }
+
+    /// What the words round `start..end` speak of.
+    pub(crate) fn around(&mut self, start: usize, end: usize) -> Result<Around, BudgetError> {
+        let span = Span::new(start, end);
+        if let Some((known, around)) = self.last_around
+            && known == span
+        {
+            return Ok(around);
+        }
+        let left = self.window_left(start);
+        let right = self.window_right(end);
+        self.spend(left.len() + right.len())?;
+        spell(left, &mut self.spelt.0);
+        spell(right, &mut self.spelt.1);
+        let around = self.words.around(&self.spelt.0, &self.spelt.1, self.outside);
+        self.last_around = Some((span, around));
+        Ok(around)
+    }
+
+    /// Notes that digits are looked at from `start` to `end`.
+    pub(crate) fn enter_row(&mut self, start: usize, end: usize) {
+        self.row.is_inside = start < self.row.end;
+        if !self.row.is_inside {
+            self.row = Row {
+                end,
+                is_inside: false,
+                around: None,
+            };
+        }
+    }
+
+    /// Whether the digits looked at now lie behind others of the same row.
+    pub(crate) fn is_inside_row(&self) -> bool {
+        self.row.is_inside
+    }
+
+    /// What the words round the row of `start..end` speak of; of the words right before it only if it begins there.
+    pub(crate) fn around_row(&mut self, start: usize, end: usize) -> Result<Around, BudgetError> {
+        let around = match self.row.around {
+            Some(around) => around,
+            None => self.around(start, end)?,
+        };
+        self.row.around = Some(around);
+        Ok(if self.row.is_inside {
+            Around { before: 0, ..around }
+        } else {
+            around
+        })
+    }
+
+    /// Topics of the words of `start..end`.
+    pub(crate) fn topics(&mut self, start: usize, end: usize) -> Result<Topics, BudgetError> {
+        let text = self.str(start, end);
+        self.spend(text.len())?;
+        spell(text, &mut self.spelt.0);
+        Ok(self.words.around(&self.spelt.0, "", 0).left)
+    }
+
+    /// The text before `start` that may speak of it: no cut word, and nothing before the end of a sentence.
+    fn window_left(&self, start: usize) -> &'t str {
+        let from = self.floor(start.saturating_sub(WINDOW_LEFT));
+        let window = self.str(from, start);
+        let window = if self.char_before(from).is_some_and(char::is_alphanumeric) {
+            window.trim_start_matches(char::is_alphanumeric)
+        } else {
+            window
+        };
+        let mut begin = 0;
+        let mut word = 0;
+        let mut ended = false;
+        for (at, c) in window.char_indices() {
+            if c.is_alphabetic() {
+                word += 1;
+                ended = false;
+            } else {
+                if c == ' ' && ended {
+                    begin = at;
+                }
+                ended = matches!(c, '.' | '!' | '?') && word >= SENTENCE_WORD;
+                word = 0;
+            }
+        }
+        window.get(begin..).unwrap_or_default()
+    }
+
+    /// The text after `end` that may speak of what ends there: the rest of the line or sentence, no cut word.
+    fn window_right(&self, end: usize) -> &'t str {
+        let to = self.floor((end + WINDOW_RIGHT).min(self.bytes.len()));
+        let window = self.str(end, to);
+        let window = if self.char_at(to).is_some_and(char::is_alphanumeric) {
+            window.trim_end_matches(char::is_alphanumeric)
+        } else {
+            window
+        };
+        let line = window.split('\n').next().unwrap_or_default();
+        line.split(". ").next().unwrap_or_default()
+    }
+}
+
+/// Letters that follow a backslash in JSON and many languages.
+pub(crate) const fn is_escape_letter(byte: u8) -> bool {
+    matches!(byte, b'n' | b't' | b'r' | b'b' | b'f')
+}

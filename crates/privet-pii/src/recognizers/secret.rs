@@ -1,0 +1,302 @@
+//! Credentials without a form of their own, told by the name they are given: `password = "…"`, a JSON key, or
+//! "the password is …".
+
+use privet_types::{BudgetError, Entity};
+
+use super::context::{NOT_SECRET, SECRET};
+use super::scan::Scan;
+use super::{Outcome, Token};
+
+/// Shortest value.
+const SHORTEST: usize = 8;
+/// Bytes of a name looked at.
+const LONGEST_NAME: usize = 48;
+/// Bytes of a value looked at to judge it; what follows up to a space or quote is covered too.
+const ENOUGH: usize = 128;
+/// Longest whole text taken as the value of a named field.
+const LONGEST_FIELD: usize = 4096;
+
+/// Takes a whole text as a credential if the name outside says so.
+pub(super) fn find_named(scan: &mut Scan<'_>) -> Outcome {
+    if scan.outside & SECRET == 0 || scan.outside & NOT_SECRET != 0 || scan.text.len() > LONGEST_FIELD {
+        return Ok(());
+    }
+    scan.spend(scan.text.len())?;
+    let value = scan.text.trim();
+    let value = value
+        .strip_prefix("Bearer ")
+        .or_else(|| value.strip_prefix("Basic "))
+        .unwrap_or(value);
+    if is_secret(value, true) {
+        let end = scan.text.trim_end().len();
+        scan.report(Entity::API_KEY, end - value.len(), end, 0.85, "secret/named");
+    }
+    Ok(())
+}
+
+/// Finds the value assigned at `at`, a colon or an equals sign, to a name that speaks of credentials.
+pub(super) fn find_assigned(scan: &mut Scan<'_>, at: usize) -> Outcome {
+    if at < scan.done.assignment || scan.at(at + 1) == b'/' {
+        return Ok(());
+    }
+    let Some((name_start, name_end)) = name_before(scan, at) else {
+        return Ok(());
+    };
+    let topics = scan.topics(name_start, name_end)?;
+    if topics & SECRET == 0 || topics & NOT_SECRET != 0 {
+        return Ok(());
+    }
+    let mut start = at + 1;
+    // `:=`, `=>`, `==`, spaces and one quote, perhaps escaped as in JSON within JSON.
+    let lead = scan.slice(start, start + 4);
+    start += lead
+        .iter()
+        .take_while(|b| matches!(b, b'=' | b'>' | b' ' | b'\t'))
+        .count();
+    let quoted = quote(scan, start);
+    start += quoted;
+    for scheme in ["Bearer ", "Basic ", "Token ", "bearer ", "basic ", "token "] {
+        if scan.slice(start, start + scheme.len()) == scheme.as_bytes() {
+            start += scheme.len();
+        }
+    }
+    let end = value_end(scan, start, quoted > 0)?;
+    let value = scan.str(start, end);
+    if is_secret(value, quoted > 0) {
+        scan.report(Entity::API_KEY, start, end, 0.8, "secret/assigned");
+        scan.done.assignment = end;
+    } else if end - start > ENOUGH {
+        scan.done.assignment = end;
+    }
+    Ok(())
+}
+
+/// Finds a value that words announce: `password is X`, `--password X`.
+pub(super) fn find_spoken(scan: &mut Scan<'_>, token: Token) -> Outcome {
+    if token.start < scan.done.spoken {
+        return Ok(());
+    }
+    let before = scan.slice(token.start.saturating_sub(32), token.start);
+    let lead = before
+        .iter()
+        .rev()
+        .take_while(|b| !b.is_ascii_whitespace())
+        .count();
+    scan.spend(lead)?;
+    let start = scan.floor(token.start - lead);
+    let window_start = scan.floor(start.saturating_sub(LONGEST_NAME));
+    let window = scan.str(window_start, start);
+    scan.done.spoken = token.end;
+    if lead >= before.len() || !window.ends_with(' ') {
+        return Ok(());
+    }
+    let mut words = window.split_whitespace().rev();
+    let Some(last) = words.next() else { return Ok(()) };
+    scan.spend(last.len() * 2)?;
+    let is_verb = ["is", "was", "to", "is:", "ist", "est", "es", "è"].contains(&last);
+    let name = if is_verb {
+        words.next().unwrap_or_default()
+    } else {
+        last
+    };
+    let is_password = [
+        "password",
+        "passwd",
+        "passphrase",
+        "passcode",
+        "pwd",
+        "passwort",
+        "kennwort",
+        "contraseña",
+        "passe",
+        "--password",
+        "--token",
+        "--api-key",
+        "--secret",
+    ]
+    .iter()
+    .any(|w| name.eq_ignore_ascii_case(w));
+    let is_key = is_verb
+        && ["token", "secret", "key", "apikey"]
+            .iter()
+            .any(|w| name.eq_ignore_ascii_case(w));
+    if !is_password && !is_key {
+        return Ok(());
+    }
+    let quoted = quote(scan, start);
+    let start = start + quoted;
+    let end = value_end(scan, start, quoted > 0)?;
+    let value = scan
+        .str(start, end)
+        .trim_end_matches(['.', ',', '!', '?', ';', ':', ')', '"', '\'']);
+    scan.done.spoken = end.max(token.end);
+    if is_secret(value, false) && (is_password || value.len() >= 16) {
+        scan.report(Entity::API_KEY, start, start + value.len(), 0.7, "secret/spoken");
+    }
+    Ok(())
+}
+
+/// The name that stands before `at`, without quotes.
+fn name_before(scan: &Scan<'_>, at: usize) -> Option<(usize, usize)> {
+    let skip = (1..=3)
+        .take_while(|i| matches!(scan.back(at, *i), b' ' | b'"' | b'\'' | b'\\' | b']' | b'`'))
+        .count();
+    let end = at.checked_sub(skip)?;
+    let window = scan.str(scan.floor(end.saturating_sub(LONGEST_NAME)), end);
+    let len = window
+        .bytes()
+        .rev()
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ') || !b.is_ascii())
+        .count();
+    let start = scan.floor(end - len);
+    // The last three words are the name; what stands before them is prose.
+    let name = scan.str(start, end);
+    let from = name.rmatch_indices(' ').nth(2).map_or(0, |(i, _)| i + 1);
+    (len > 0).then_some((start + from, end))
+}
+
+/// Bytes of an opening quote at `at`.
+fn quote(scan: &Scan<'_>, at: usize) -> usize {
+    match (scan.at(at), scan.at(at + 1)) {
+        (b'"' | b'\'' | b'`', _) => 1,
+        (b'\\', b'"' | b'\'') => 2,
+        _ => 0,
+    }
+}
+
+/// Where the value that begins at `start` ends: at a space or quote, or without quotes at a mark of syntax.
+fn value_end(scan: &mut Scan<'_>, start: usize, quoted: bool) -> Result<usize, BudgetError> {
+    let mut end = start;
+    loop {
+        let chunk = scan.slice(end, (end + 4096).min(scan.bytes.len()));
+        let inside = |b: &u8| {
+            !b.is_ascii_whitespace()
+                && !matches!(b, b'"' | b'\'' | b'`' | b'\\')
+                && (quoted || !matches!(b, b',' | b';' | b'<' | b'>' | b'&'))
+        };
+        let len = chunk.iter().take_while(|b| inside(b)).count();
+        scan.spend(len)?;
+        end += len;
+        if len < 4096 {
+            break;
+        }
+    }
+    if !quoted {
+        while end > start && matches!(scan.back(end, 1), b'.' | b')' | b']' | b'}' | b':' | b'?') {
+            end -= 1;
+        }
+    }
+    Ok(scan.floor(end))
+}
+
+/// Whether a value looks made up for a machine or a lock, rather than a word, a name of code or a placeholder.
+fn is_secret(value: &str, quoted: bool) -> bool {
+    let head = value
+        .as_bytes()
+        .get(..ENOUGH.min(value.len()))
+        .unwrap_or_default();
+    let count = |fits: fn(&u8) -> bool| head.iter().filter(|b| fits(b)).count();
+    let (digits, uppers, lowers) = (
+        count(u8::is_ascii_digit),
+        count(u8::is_ascii_uppercase),
+        count(u8::is_ascii_lowercase),
+    );
+    let marks = head.len() - digits - uppers - lowers;
+    let classes = [digits, uppers, lowers, marks].iter().filter(|n| **n > 0).count();
+    let has_space = head.iter().any(u8::is_ascii_whitespace);
+    let is_varied = head.iter().any(|b| Some(b) != head.first());
+    let is_placeholder = matches!(head.first(), Some(b'$' | b'{' | b'<' | b'%' | b'[' | b'(' | b'*'))
+        || head
+            .windows(2)
+            .any(|w| matches!(w, b"::" | b"()" | b"{{" | b"${" | b"**" | b"</" | b"->"))
+        || head.contains(&b'(')
+        || is_placeholder_word(value);
+    if head.len() < SHORTEST || has_space || !is_varied || is_placeholder || classes < 2 {
+        return false;
+    }
+    let has_letter = uppers + lowers > 0;
+    // `config.api_key`, `auth-token`, `MyType`: names hold no digit, or only dots and underscores beside letters.
+    if quoted {
+        digits > 0 || marks > 0 && classes >= 3 || head.len() >= 24 && classes >= 3
+    } else {
+        digits > 0 && has_letter
+    }
+}
+
+fn is_placeholder_word(value: &str) -> bool {
+    if value.len() > 64 {
+        return false;
+    }
+    let lower = value.to_ascii_lowercase();
+    [
+        "your",
+        "example",
+        "placeholder",
+        "changeme",
+        "redacted",
+        "process.env",
+        "os.environ",
+        "secrets.",
+        "env.",
+        "xxxx",
+        "http:",
+        "https:",
+        "vault:",
+        "arn:",
+        "null",
+        "none",
+        "self.",
+    ]
+    .iter()
+    .any(|word| lower.starts_with(word))
+        || ["your_", "your-", "_here", "-here", "<", "..."]
+            .iter()
+            .any(|part| lower.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use privet_types::Entity;
+
+    use crate::testing::{finds, finds_named, misses};
+
+    #[test]
+    fn assigned_announced_and_named_values_are_found() {
+        for (text, value) in [
+            (r#"password = "hunter2-hunter2""#, "hunter2-hunter2"),
+            ("DB_PASSWORD=Tr0ub4dor&3", "Tr0ub4dor"),
+            (r#"{"api_key": "a1b2c3d4e5f6"}"#, "a1b2c3d4e5f6"),
+            (r#"{\"clientSecret\":\"Q7~x8Z_kk29\"}"#, "Q7~x8Z_kk29"),
+            (
+                "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzzzzzzzKEY",
+                "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzzzzzzzKEY",
+            ),
+            ("Authorization: Bearer abc123def456ghi", "abc123def456ghi"),
+            ("my password is Blue7Tiger!42.", "Blue7Tiger!42"),
+            ("run --password hunter2hunter", "hunter2hunter"),
+            ("token: 9f8e7d6c5b4a", "9f8e7d6c5b4a"),
+        ] {
+            finds(Entity::API_KEY, text, value);
+        }
+        finds_named(Entity::API_KEY, "hunter2hunter2", "dbPassword", "hunter2hunter2");
+    }
+
+    #[test]
+    fn types_names_counts_and_placeholders_are_not_reported() {
+        for text in [
+            "token: string, secret: Option<String>",
+            "password: required field",
+            "api_key = os.environ[\"API_KEY_1\"]",
+            "api_key = config.get_key2(name)",
+            "password=${DB_PASSWORD_1}",
+            "max_tokens: 409600000a",
+            "secret = \"your_secret_here_1\"",
+            "token = \"xxxxxxxxxxxx\"",
+            "password: hunter2",
+            "the password is on page12345 of it",
+            "const token = self.next_token2;",
+        ] {
+            misses(Entity::API_KEY, text);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! United States social security numbers: area, group, serial.
+
+use privet_types::{BudgetError, Entity};
+
+use super::context::SSN;
+use super::number::{DASH, DOT, Group, Number, SPACE};
+use super::scan::Scan;
+
+const DIGITS: usize = 9;
+
+/// Finds numbers written 3-2-4, and nine digits together where a word says what they are.
+pub(super) fn find(scan: &mut Scan<'_>, number: &Number) -> Result<bool, BudgetError> {
+    let groups = number.groups();
+    let (score, end, needs_words, rule) = match groups {
+        [one, rest @ ..] if one.len() == DIGITS && !one.is_glued && !goes_on(rest, 0) => {
+            (0.8, one.end, true, "ssn/digits")
+        }
+        [a, b, c, rest @ ..] if (a.len(), b.len(), c.len()) == (3, 2, 4) && !c.is_glued => {
+            let kinds = b.before | c.before;
+            if goes_on(rest, kinds) || kinds & !(DASH | SPACE | DOT) != 0 {
+                return Ok(false);
+            }
+            (
+                if kinds == DASH { 0.9 } else { 0.8 },
+                c.end,
+                kinds & DOT != 0 || b.before != c.before,
+                "ssn/grouped",
+            )
+        }
+        _ => return Ok(false),
+    };
+    let Some(start) = groups.first().map(|g| g.start) else {
+        return Ok(false);
+    };
+    let is_continued = matches!(scan.back(start, 1), b'-' | b'.') && scan.back(start, 2).is_ascii_digit();
+    if is_continued || !is_assigned(number.digits(DIGITS)) {
+        return Ok(false);
+    }
+    if needs_words && scan.around(start, end)?.any() & SSN == 0 {
+        return Ok(false);
+    }
+    scan.report(Entity::US_SSN, start, end, score, rule);
+    scan.done.number = end;
+    Ok(true)
+}
+
+/// Whether another group belongs to the same number, as the fourth of a longer one does.
+fn goes_on(rest: &[Group], kinds: u8) -> bool {
+    rest.first()
+        .is_some_and(|g| g.before == DASH || (kinds == SPACE && g.before == SPACE && g.len() <= 4))
+}
+
+/// Area not 000, 666 or 900–999, group not 00, serial not 0000. Numbers void for having been printed in advertisements
+/// (078-05-1120) count: who writes one down may believe it is theirs.
+///
+/// Source: Social Security Administration, "Social Security Number Randomization" (2011) and POMS RM 10201.035.
+fn is_assigned(digits: &[u8]) -> bool {
+    let value = |from: usize, to: usize| {
+        digits
+            .get(from..to)
+            .unwrap_or_default()
+            .iter()
+            .fold(0_u32, |n, d| n * 10 + u32::from(*d))
+    };
+    let area = value(0, 3);
+    area != 0 && area != 666 && area < 900 && value(3, 5) != 0 && value(5, 9) != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use privet_types::Entity;
+
+    use crate::testing::{finds, finds_named, misses};
+
+    #[test]
+    fn grouped_numbers_and_bare_ones_with_a_word_are_found() {
+        finds(Entity::US_SSN, "it is 219-09-9999.", "219-09-9999");
+        finds(Entity::US_SSN, "it is 219 09 9999", "219 09 9999");
+        finds(Entity::US_SSN, "advertised 078-05-1120", "078-05-1120");
+        finds(Entity::US_SSN, "my SSN is 219099999", "219099999");
+        finds(Entity::US_SSN, "social security number: 219099999", "219099999");
+        finds_named(Entity::US_SSN, "219099999", "applicantSSN", "219099999");
+    }
+
+    #[test]
+    fn unassigned_numbers_and_bare_ones_without_a_word_are_not_reported() {
+        for text in [
+            "000-12-3456",
+            "666-12-3456",
+            "912-12-3456",
+            "123-00-4567",
+            "123-45-0000",
+            "order 219099999",
+            "classnote 219099999",
+            "1-219-09-9999",
+            "219-09-9999-1",
+        ] {
+            misses(Entity::US_SSN, text);
+        }
+    }
+}

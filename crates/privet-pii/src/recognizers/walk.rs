@@ -1,0 +1,152 @@
+//! The one pass over the bytes.
+
+use super::class::{self, DIGIT, MARK, TOKEN};
+use super::number::Number;
+use super::scan::{Scan, is_escape_letter};
+use super::{Outcome, Plan, Token};
+
+/// A token of this many bytes is looked at even without a digit; no key format is shorter.
+pub(crate) const LONG: usize = 16;
+/// Bytes read before the budget is charged again.
+const CHUNK: usize = 4096;
+/// Length of a UUID, RFC 9562.
+const UUID: usize = 36;
+
+/// Passes over the text and asks the recognisers of `plan` at every stop.
+pub(crate) fn walk(scan: &mut Scan<'_>, plan: &Plan) -> Outcome {
+    for find in &plan.text {
+        find(scan)?;
+    }
+    let length = scan.bytes.len();
+    let mut at = 0;
+    while at < length {
+        at = between(scan, plan, at)?;
+        let (end, classes) = token_end(scan, at)?;
+        let has_digit = classes & DIGIT != 0;
+        if has_digit || end - at >= LONG {
+            token(
+                scan,
+                plan,
+                Token {
+                    start: at,
+                    end,
+                    has_digit,
+                },
+            )?;
+        }
+        at = end;
+    }
+    scan.settle()
+}
+
+/// Passes over what lies between tokens; returns where the next token begins.
+#[inline]
+fn between(scan: &mut Scan<'_>, plan: &Plan, from: usize) -> Result<usize, privet_types::BudgetError> {
+    let mut at = from;
+    let mut charged = from;
+    while let Some(&byte) = scan.bytes.get(at) {
+        let class = class::of(byte);
+        if class & TOKEN != 0 {
+            break;
+        }
+        at += 1;
+        if class & MARK != 0 {
+            if byte == b'\\' {
+                // The letter of an escape belongs to no token.
+                at += usize::from(is_escape_letter(scan.at(at)) || scan.at(at) == b'\\');
+            } else {
+                let finders = match byte {
+                    b'@' => &plan.at,
+                    b':' => &plan.colon,
+                    _ => &plan.equals,
+                };
+                for find in finders {
+                    find(scan, at - 1)?;
+                }
+            }
+        }
+        if at - charged >= CHUNK {
+            scan.spend(at - charged)?;
+            charged = at;
+        }
+    }
+    scan.spend(at - charged)?;
+    Ok(at)
+}
+
+/// Where the token that begins at `from` ends, and the classes of its bytes together.
+#[inline]
+fn token_end(scan: &mut Scan<'_>, from: usize) -> Result<(usize, u8), privet_types::BudgetError> {
+    let mut at = from;
+    let mut classes = 0;
+    loop {
+        let chunk = scan.slice(at, (at + CHUNK).min(scan.bytes.len()));
+        for (i, &byte) in chunk.iter().enumerate() {
+            let class = class::of(byte);
+            if class & TOKEN == 0 {
+                scan.spend(i)?;
+                return Ok((at + i, classes));
+            }
+            classes |= class;
+        }
+        at += chunk.len();
+        scan.spend(chunk.len())?;
+        if chunk.is_empty() {
+            return Ok((at, classes));
+        }
+    }
+}
+
+fn token(scan: &mut Scan<'_>, plan: &Plan, token: Token) -> Outcome {
+    if token.has_digit && !plan.number.is_empty() && !is_uuid(scan.slice(token.start, token.end)) {
+        numbers(scan, plan, token)?;
+    }
+    for find in &plan.token {
+        find(scan, token)?;
+    }
+    Ok(())
+}
+
+/// Asks the number recognisers at every run of digits in `token` that no letter touches from the left.
+fn numbers(scan: &mut Scan<'_>, plan: &Plan, token: Token) -> Outcome {
+    scan.spend(token.end - token.start)?;
+    let bytes = scan.slice(token.start, token.end);
+    let mut joined = false;
+    for (i, &byte) in bytes.iter().enumerate() {
+        let starts = byte.is_ascii_digit() && !joined;
+        joined = byte.is_ascii_alphanumeric();
+        let at = token.start + i;
+        if !starts || at < scan.done.number || is_inside_spaced_digits(scan, at) {
+            continue;
+        }
+        let number = Number::read(scan, at)?;
+        scan.enter_row(at, number.groups().last().map_or(at, |g| g.end));
+        for find in &plan.number {
+            if find(scan, &number)? {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the digit at `at` stands alone and follows another that stands alone (`1 2 3`, `1.2.3`): the first one is
+/// the place to look at such a row from.
+fn is_inside_spaced_digits(scan: &Scan<'_>, at: usize) -> bool {
+    !scan.at(at + 1).is_ascii_digit()
+        && matches!(scan.back(at, 1), b' ' | b'-' | b'.' | b'/')
+        && scan.back(at, 2).is_ascii_digit()
+        && at > 2
+        && matches!(scan.back(at, 3), b' ' | b'-' | b'.' | b'/')
+}
+
+fn is_uuid(token: &[u8]) -> bool {
+    token.len() == UUID
+        && token.iter().enumerate().all(|(i, b)| {
+            if matches!(i, 8 | 13 | 18 | 23) {
+                *b == b'-'
+            } else {
+                b.is_ascii_hexdigit()
+            }
+        })
+}

@@ -1,0 +1,306 @@
+//! Stand-ins for private values: the same value gets the same stand-in, no two values share one.
+
+use std::collections::{BTreeSet, HashMap};
+
+use privet_crypto::HashKey;
+use privet_types::{Entity, Secret};
+
+use crate::Style;
+use crate::realistic;
+use crate::restore::pattern_text;
+
+/// Crockford's base32 digits: no I, L, O, U, so that a suffix is never read as a word.
+const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// Digits in a tag's suffix: 13 × 5 = 65 bits of a keyed hash.
+pub(crate) const SUFFIX_LENGTH: usize = 13;
+/// How often a taken realistic surrogate or number is drawn anew before a tag is used.
+const DRAWS: u32 = 64;
+
+/// How a surrogate is spelt, and so how it is recognised in a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `<ENTITY_SUFFIX>`; also recognised without its brackets.
+    Tag,
+    /// A made-up value of the same kind, recognised as it is.
+    Word,
+    /// Digits with separators, recognised however they are grouped.
+    Digits,
+    /// A JSON number, recognised as it is.
+    Number,
+}
+
+/// One value and its stand-in.
+#[derive(Debug, Clone)]
+pub struct Pair {
+    /// The stand-in, without the brackets of a tag.
+    pub surrogate: String,
+    /// How it is spelt.
+    pub form: Form,
+    /// What it stands for, as it was written.
+    pub value: Secret<String>,
+}
+
+/// Where a surrogate is to stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Inside text; `is_apart` if no ASCII letter, digit or `_` touches it on either side.
+    Text {
+        /// Whether a realistic value would still be seen as one word there.
+        is_apart: bool,
+    },
+    /// The whole of a name that allows letters, digits, `_` and `-` only.
+    Name,
+    /// The whole of a JSON number.
+    Number,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Class {
+    Tag,
+    Realistic,
+    Number,
+}
+
+/// Makes the surrogates of one request.
+///
+/// A tag's suffix is 65 bits of HMAC-SHA256 over kind and value, so it depends on nothing but the key and the value.
+/// Realistic values and numbers come from smaller ranges: each is checked against all that this request has used and
+/// holds so far and drawn again if taken. Within a request no two values share a surrogate: every one handed out is
+/// remembered, and a taken one, of whatever kind, is never handed out twice.
+pub struct Surrogates<'k> {
+    key: &'k HashKey,
+    style: Style,
+    pairs: Vec<Pair>,
+    by_value: HashMap<(Entity, Class, String), usize>,
+    taken: BTreeSet<String>,
+}
+
+impl<'k> Surrogates<'k> {
+    /// None yet, under `key` (one per tenant, epoch and principal).
+    #[must_use]
+    pub fn new(key: &'k HashKey, style: Style) -> Self {
+        Self {
+            key,
+            style,
+            pairs: Vec::new(),
+            by_value: HashMap::new(),
+            taken: BTreeSet::new(),
+        }
+    }
+
+    /// The stand-in for `value` at `place`. `occupied` says whether the request holds a text already, outside of what is
+    /// masked; it is asked only for forms that could be confused with ordinary text. None if no number can stand in for
+    /// a number: it has fewer than seven or more than nineteen digits.
+    pub fn surrogate(
+        &mut self,
+        entity: Entity,
+        value: &str,
+        place: Place,
+        occupied: &dyn Fn(&str) -> bool,
+    ) -> Option<String> {
+        let class = match place {
+            Place::Number => Class::Number,
+            Place::Text { is_apart: true } if self.style == Style::Realistic && realistic::covers(entity) => {
+                Class::Realistic
+            }
+            Place::Text { .. } | Place::Name => Class::Tag,
+        };
+        // One value may have a stand-in of each class: each restores on its own.
+        let known = (entity, class, value.to_owned());
+        let index = match self.by_value.get(&known) {
+            Some(index) => *index,
+            None => {
+                let drawn = match class {
+                    Class::Tag => None,
+                    Class::Realistic => self.draw(entity, value, false, occupied),
+                    // A tag would turn the number into a string.
+                    Class::Number => Some(self.draw(entity, value, true, occupied)?),
+                };
+                let (surrogate, form) = drawn.unwrap_or_else(|| (self.tag(entity, value), Form::Tag));
+                self.taken.insert(pattern_text(&surrogate, form));
+                self.pairs.push(Pair {
+                    surrogate,
+                    form,
+                    value: Secret::new(value.to_owned()),
+                });
+                self.by_value.insert(known, self.pairs.len() - 1);
+                self.pairs.len() - 1
+            }
+        };
+        let pair = self.pairs.get(index)?;
+        Some(match (pair.form, place) {
+            (Form::Tag, Place::Text { .. }) => format!("<{}>", pair.surrogate),
+            _ => pair.surrogate.clone(),
+        })
+    }
+
+    /// The stand-ins handed out so far that ordinary text could hold by chance.
+    pub fn confusable(&self) -> impl Iterator<Item = &str> {
+        self.pairs
+            .iter()
+            .filter(|p| matches!(p.form, Form::Word | Form::Number))
+            .map(|p| p.surrogate.as_str())
+    }
+
+    /// All values and their stand-ins, in the order in which they were first met.
+    #[must_use]
+    pub fn into_pairs(self) -> Vec<Pair> {
+        self.pairs
+    }
+
+    fn draw(
+        &self,
+        entity: Entity,
+        value: &str,
+        is_number: bool,
+        occupied: &dyn Fn(&str) -> bool,
+    ) -> Option<(String, Form)> {
+        (0..DRAWS).find_map(|attempt| {
+            let mut bits = Bits::new(self.key, entity, value, attempt);
+            let (surrogate, form) = if is_number {
+                (realistic::number(value, &mut bits)?, Form::Number)
+            } else {
+                realistic::surrogate(entity, value, &mut bits)?
+            };
+            let is_free = surrogate != value
+                && !self.taken.contains(&pattern_text(&surrogate, form))
+                && !(matches!(form, Form::Word | Form::Number) && occupied(&surrogate));
+            is_free.then_some((surrogate, form))
+        })
+    }
+
+    fn tag(&self, entity: Entity, value: &str) -> String {
+        let mut attempt = 0;
+        loop {
+            let mut bits = Bits::new(self.key, entity, value, attempt);
+            let suffix: String = (0..SUFFIX_LENGTH).map(|_| bits.pick_char(BASE32)).collect();
+            let tag = format!("{}_{suffix}", entity.name());
+            if !self.taken.contains(&pattern_text(&tag, Form::Tag)) {
+                return tag;
+            }
+            attempt += 1;
+        }
+    }
+}
+
+/// A stream of keyed pseudo-random numbers that depends on key, kind, value and attempt only.
+pub(crate) struct Bits<'k> {
+    key: &'k HashKey,
+    seed: [u8; 32],
+    block: [u8; 32],
+    used: usize,
+    blocks: u64,
+}
+
+impl<'k> Bits<'k> {
+    pub(crate) fn new(key: &'k HashKey, entity: Entity, value: &str, attempt: u32) -> Self {
+        let seed = key.hash(&[entity.name().as_bytes(), value.as_bytes(), &attempt.to_le_bytes()]);
+        Self {
+            key,
+            seed,
+            block: seed,
+            used: 0,
+            blocks: 0,
+        }
+    }
+
+    fn next_byte(&mut self) -> u8 {
+        if self.used == self.block.len() {
+            self.blocks += 1;
+            self.block = self.key.hash(&[&self.seed, &self.blocks.to_le_bytes()]);
+            self.used = 0;
+        }
+        let byte = self.block.get(self.used).copied().unwrap_or_default();
+        self.used += 1;
+        byte
+    }
+
+    /// A number in `0..below`, even to within 2⁻²⁴ × `below`. `below` ≤ 2¹⁶.
+    pub(crate) fn below(&mut self, below: u32) -> u32 {
+        let wide = (0..4).fold(0_u64, |sum, _| sum << 8 | u64::from(self.next_byte()));
+        ((wide * u64::from(below)) >> 32) as u32
+    }
+
+    /// One of `choices`; the default where there are none.
+    pub(crate) fn pick<T: Copy + Default>(&mut self, choices: &[T]) -> T {
+        let index = self.below(choices.len() as u32) as usize;
+        choices.get(index).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn digit(&mut self) -> char {
+        char::from(b'0' + self.below(10) as u8)
+    }
+
+    fn pick_char(&mut self, choices: &[u8; 32]) -> char {
+        let index = usize::from(self.next_byte() & 31);
+        char::from(choices.get(index).copied().unwrap_or(b'0'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use privet_crypto::RootKey;
+
+    fn key() -> HashKey {
+        RootKey::parse(&format!("privet-root-1:{}", "7".repeat(64)))
+            .unwrap()
+            .hash_key("test", b"")
+    }
+
+    const APART: Place = Place::Text { is_apart: true };
+
+    #[test]
+    fn the_same_value_has_the_same_tag_in_every_request() {
+        let key = key();
+        let make = || {
+            Surrogates::new(&key, Style::Tag)
+                .surrogate(Entity::EMAIL_ADDRESS, "a@example.com", APART, &|_| false)
+                .unwrap()
+        };
+        assert_eq!(make(), make());
+        assert!(
+            make().starts_with("<EMAIL_ADDRESS_") && make().len() == "<EMAIL_ADDRESS_>".len() + SUFFIX_LENGTH
+        );
+    }
+
+    #[test]
+    fn ten_thousand_values_share_no_surrogate_in_any_style() {
+        let key = key();
+        for style in [Style::Tag, Style::Realistic] {
+            let mut surrogates = Surrogates::new(&key, style);
+            let made: BTreeSet<_> = (0..10_000)
+                .map(|i| {
+                    surrogates
+                        .surrogate(Entity::PHONE_NUMBER, &format!("+1202555{i:04}"), APART, &|_| {
+                            false
+                        })
+                        .unwrap()
+                })
+                .collect();
+            assert_eq!(made.len(), 10_000);
+        }
+    }
+
+    #[test]
+    fn a_realistic_value_that_the_request_holds_already_is_drawn_again() {
+        let key = key();
+        let first = Surrogates::new(&key, Style::Realistic)
+            .surrogate(Entity::PERSON, "Ada", APART, &|_| false)
+            .unwrap();
+        let again = Surrogates::new(&key, Style::Realistic)
+            .surrogate(Entity::PERSON, "Ada", APART, &|text| text == first)
+            .unwrap();
+        assert_ne!(first, again);
+    }
+
+    #[test]
+    fn a_value_glued_to_other_letters_gets_a_tag_even_in_realistic_style() {
+        let key = key();
+        let glued = Place::Text { is_apart: false };
+        let made = Surrogates::new(&key, Style::Realistic)
+            .surrogate(Entity::PERSON, "Ada", glued, &|_| false)
+            .unwrap();
+        assert!(made.starts_with("<PERSON_"), "{made}");
+    }
+}

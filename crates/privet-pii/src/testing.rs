@@ -1,0 +1,39 @@
+//! Assertions over findings, for the tests of the recognisers.
+
+use privet_types::{Budget, Entity, Finding};
+
+use crate::{Analyzer, Config};
+
+pub(crate) fn analyze(text: &str, context: Option<&str>) -> Vec<Finding> {
+    let analyzer = Analyzer::new(&Config::default()).unwrap();
+    analyzer.analyze(text, context, &Budget::unlimited()).unwrap()
+}
+
+/// Asserts that `entity` is found in `text` once, as `value`.
+pub(crate) fn finds(entity: Entity, text: &str, value: &str) {
+    check(entity, text, None, value);
+}
+
+/// The same, with a name outside the text.
+pub(crate) fn finds_named(entity: Entity, text: &str, name: &str, value: &str) {
+    check(entity, text, Some(name), value);
+}
+
+fn check(entity: Entity, text: &str, name: Option<&str>, value: &str) {
+    let found = analyze(text, name);
+    let values: Vec<_> = found
+        .iter()
+        .filter(|f| f.entity == entity)
+        .map(|f| f.span.of(text).unwrap())
+        .collect();
+    assert_eq!(values, [value], "{entity} in {text:?}: {found:?}");
+}
+
+/// Asserts that `entity` is not found in `text`.
+pub(crate) fn misses(entity: Entity, text: &str) {
+    let found = analyze(text, None);
+    assert!(
+        found.iter().all(|f| f.entity != entity),
+        "{entity} in {text:?}: {found:?}"
+    );
+}

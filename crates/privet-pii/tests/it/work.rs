@@ -1,0 +1,243 @@
+//! The work done per byte, counted in budget units and so without a clock.
+
+use privet_pii::{Analyzer, Config};
+use privet_types::Budget;
+
+/// What callers give per byte, and on top.
+const UNITS_PER_BYTE: u64 = 64;
+const UNITS_EXTRA: u64 = 65_536;
+
+fn units(analyzer: &Analyzer, text: &str) -> u64 {
+    let budget = Budget::new(u64::MAX);
+    analyzer.analyze(text, None, &budget).unwrap();
+    u64::MAX - budget.left()
+}
+
+/// `piece` over and over, about `len` bytes.
+fn repeated(piece: &str, len: usize) -> String {
+    piece.repeat(len / piece.len())
+}
+
+const PIECES: &[&str] = &[
+    "1 ",
+    "11 ",
+    "111 ",
+    "1111 ",
+    "12-",
+    "1 - ",
+    "01 02 03 ",
+    "tel 01 02 03 04 05 06 07 08 09 ",
+    "001 ",
+    "00 1 ",
+    "tel 001 ",
+    "1",
+    "@",
+    "a@",
+    "a@b.",
+    "@1.",
+    "\"@",
+    ":",
+    "::",
+    "a:",
+    "1:",
+    "00:",
+    "ab:cd:",
+    "=",
+    "a=",
+    "token=",
+    "token: ",
+    "token=a ",
+    "pwd=",
+    "http://",
+    "a://b?",
+    "-----BEGIN ",
+    "-----BEGIN PRIVATE KEY-----",
+    "-----END ",
+    "-----",
+    "sk-",
+    "a-",
+    "-",
+    "_",
+    "eyJ",
+    "eyJhbGciOiJIUzI1.",
+    "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa ",
+    "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq ",
+    "DE89 ",
+    "DE89",
+    "DE89-",
+    "GB82 WEST ",
+    "born 1/1/1990 ",
+    "1 1 1990 ",
+    "born 1 may 1990 ",
+    "12 March ",
+    "+",
+    "+1 ",
+    "+99 ",
+    "+4930901820 ",
+    "tel 5551234 ",
+    "password is ",
+    "is a1 ",
+    "1.1.1.1.",
+    "1.2.3.4 ",
+    "0000.",
+    "\\n",
+    "\u{a0}1",
+    "卡1",
+    "é",
+    "5555555555554444 ",
+    "50 50 50 50 ",
+    "card 50 50 ",
+    "4111 1111 1111 1111 ",
+    "4111111111111 ",
+    "219-09-9999 ",
+    "ssn 219099999 ",
+    "1/1/1/1/",
+    "(1)",
+    "(1) ",
+    ") 1",
+    "x1 ",
+    "1x1 ",
+    "A.1 ",
+    "SG.",
+    "aaaaaaaaaaaaaaaa.",
+    "\\",
+    "\\\\n",
+    "\u{3000}",
+    "key=a1a1a1a1&",
+    "AC0123456789abcdef0123456789abcdef ",
+    "0 ",
+    "00 ",
+    "01 ",
+    "012 3456789 ",
+];
+
+#[test]
+fn rows_of_one_piece_cost_the_same_per_byte_at_every_length() {
+    let analyzer = Analyzer::new(&Config::default()).unwrap();
+    for piece in PIECES {
+        let short = units(&analyzer, &repeated(piece, 8_192));
+        let long = units(&analyzer, &repeated(piece, 65_536));
+        assert!(
+            long <= 8 * short + short / 2 + 4_096,
+            "{piece:?}: {short} units for 8 KiB, {long} for 64 KiB"
+        );
+        assert!(
+            long <= UNITS_PER_BYTE * 65_536,
+            "{piece:?}: {} units per byte",
+            long / 65_536
+        );
+    }
+}
+
+#[test]
+fn no_mixture_of_pieces_exceeds_the_units_that_callers_give() {
+    let analyzer = Analyzer::new(&Config::default()).unwrap();
+    // A linear congruential generator (Knuth's MMIX constants), seeded with its own constant.
+    let mut state = 0x5851_f42d_4c95_7f2d_u64;
+    let mut next = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    for _ in 0..300 {
+        let row: String = (0..1 + next(4)).map(|_| PIECES[next(PIECES.len())]).collect();
+        let text = repeated(&row, 4_096);
+        let spent = units(&analyzer, &text);
+        let given = UNITS_PER_BYTE * u64::try_from(text.len()).unwrap();
+        assert!(
+            spent <= given,
+            "{row:?}: {} units per byte",
+            spent * UNITS_PER_BYTE / given
+        );
+        assert!(spent <= given + UNITS_EXTRA);
+    }
+}
+
+#[test]
+fn a_megabyte_of_anything_ends_within_its_budget() {
+    let analyzer = Analyzer::new(&Config::default()).unwrap();
+    for piece in [
+        "1",
+        "1 ",
+        "@",
+        "a@",
+        ":",
+        "-----BEGIN ",
+        "http://",
+        "token=",
+        "5555555555554444 ",
+        "a",
+    ] {
+        let text = repeated(piece, 1_000_000);
+        let given = UNITS_PER_BYTE * u64::try_from(text.len()).unwrap() + UNITS_EXTRA;
+        analyzer.analyze(&text, None, &Budget::new(given)).unwrap();
+    }
+}
+
+#[test]
+fn zz_climb() {
+    let analyzer = Analyzer::new(&Config::default()).unwrap();
+    let mut state = 0x5851_f42d_4c95_7f2d_u64;
+    let mut next = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let alpha: Vec<char> = "0123456789 .-/():@=+aAfx_\\tel\u{a0}".chars().collect();
+    let mut worst = (0.0, String::new());
+    for _ in 0..120 {
+        let mut best: Vec<String> = (0..3).map(|_| PIECES[next(PIECES.len())].to_owned()).collect();
+        let score = |v: &Vec<String>| {
+            let t = repeated(&v.concat(), 2048);
+            if t.is_empty() {
+                0.0
+            } else {
+                units(&analyzer, &t) as f64 / t.len() as f64
+            }
+        };
+        let mut s = score(&best);
+        for _ in 0..1500 {
+            let mut c = best.clone();
+            match next(4) {
+                0 => {
+                    let i = next(c.len() + 1);
+                    c.insert(i, PIECES[next(PIECES.len())].to_owned());
+                }
+                1 if c.len() > 1 => {
+                    let i = next(c.len());
+                    c.remove(i);
+                }
+                2 => {
+                    let i = next(c.len());
+                    let mut x: Vec<char> = c[i].chars().collect();
+                    let k = next(x.len() + 1);
+                    x.insert(k, alpha[next(alpha.len())]);
+                    c[i] = x.into_iter().collect();
+                }
+                _ => {
+                    let i = next(c.len());
+                    let mut x: Vec<char> = c[i].chars().collect();
+                    if x.len() > 1 {
+                        let k = next(x.len());
+                        x[k] = alpha[next(alpha.len())];
+                    }
+                    c[i] = x.into_iter().collect();
+                }
+            }
+            if c.concat().len() > 200 || c.concat().is_empty() {
+                continue;
+            }
+            let t = score(&c);
+            if t >= s {
+                s = t;
+                best = c;
+            }
+        }
+        if s > worst.0 {
+            worst = (s, best.concat());
+            println!("{s:.1} {:?}", worst.1);
+        }
+    }
+}

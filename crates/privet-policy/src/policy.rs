@@ -1,0 +1,254 @@
+//! `policy.toml`: what is looked for, what happens to it, and what is recorded.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use privet_pii::{EntityAction, UrlAllow};
+use privet_surface::{PartsConfig, RestoreConfig};
+use privet_types::Entity;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::key_path::{Fault, KeyPath};
+use crate::{Error, Period, document, web_address};
+
+/// `policy.toml` as written.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "Privet policy (policy.toml)")]
+pub struct PolicyFile {
+    /// What is looked for, and what becomes of it.
+    pub pii: privet_pii::Config,
+    /// Where surrogates in a reply become real values again.
+    pub restore: RestoreConfig,
+    /// Content that Privet cannot look into.
+    pub parts: PartsConfig,
+    /// How decisions are recorded.
+    pub audit: AuditConfig,
+}
+
+/// The `[audit]` table of the policy document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditConfig {
+    /// When a decision is safely recorded.
+    pub durability: Durability,
+    /// With `loss-window`: how much of the latest record a power cut may lose.
+    pub loss_window: Period,
+}
+
+/// When a decision is safely recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Durability {
+    /// On disk before the prompt is sent.
+    #[default]
+    DurableBeforeSend,
+    /// On disk within `loss_window` after it.
+    LossWindow,
+}
+
+/// How decisions are recorded, as checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audit {
+    /// On disk before the prompt is sent.
+    DurableBeforeSend,
+    /// On disk within this time.
+    LossWindow(Duration),
+}
+
+/// `policy.toml` as checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    file: PolicyFile,
+    audit: Audit,
+    version: String,
+    restore: Arc<RestoreConfig>,
+    urls: Arc<UrlAllow>,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self {
+            durability: Durability::default(),
+            loss_window: Period::from_millis(250),
+        }
+    }
+}
+
+impl Default for Policy {
+    /// The policy of an empty document.
+    fn default() -> Self {
+        Self::of(PolicyFile::default())
+    }
+}
+
+impl Policy {
+    /// Reads the policy in `text`. `path` is where the text came from, for errors; it is not read.
+    ///
+    /// # Errors
+    /// [`Error`] at the first fault, with its line, column and key, and never with a value.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        document::read(text, path, |file: PolicyFile| {
+            check(&file).map(|()| Self::of(file))
+        })
+    }
+
+    /// What is looked for, and what becomes of it.
+    #[must_use]
+    pub const fn pii(&self) -> &privet_pii::Config {
+        &self.file.pii
+    }
+
+    /// Where surrogates in a reply become real values again.
+    #[must_use]
+    pub const fn restore(&self) -> &RestoreConfig {
+        &self.file.restore
+    }
+
+    /// Content that is sent on unseen.
+    #[must_use]
+    pub const fn parts(&self) -> &PartsConfig {
+        &self.file.parts
+    }
+
+    /// How decisions are recorded.
+    #[must_use]
+    pub const fn audit(&self) -> Audit {
+        self.audit
+    }
+
+    /// Names what the policy says, in 16 hexadecimal digits: equal for documents that say the same, however written.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    pub(crate) const fn shared_restore(&self) -> &Arc<RestoreConfig> {
+        &self.restore
+    }
+
+    pub(crate) const fn urls(&self) -> &Arc<UrlAllow> {
+        &self.urls
+    }
+
+    fn of(file: PolicyFile) -> Self {
+        let audit = match file.audit.durability {
+            Durability::DurableBeforeSend => Audit::DurableBeforeSend,
+            Durability::LossWindow => Audit::LossWindow(file.audit.loss_window.duration()),
+        };
+        let version = version(&file);
+        let restore = Arc::new(file.restore.clone());
+        let urls = Arc::new(UrlAllow::new(&file.restore.url_allow));
+        Self {
+            file,
+            audit,
+            version,
+            restore,
+            urls,
+        }
+    }
+}
+
+fn version(file: &PolicyFile) -> String {
+    // Every map and set in the file is ordered and every map key a text, so the form is fixed and writing cannot fail.
+    let canonical = serde_json::to_vec(file).unwrap_or_default();
+    privet_crypto::sha256(&canonical)
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// A commented `policy.toml` that says the same as the default policy.
+#[must_use]
+pub const fn example() -> &'static str {
+    include_str!("policy_example.toml")
+}
+
+/// The JSON Schema of `policy.toml`, as committed in `schema/policy.schema.json`.
+#[must_use]
+pub fn schema() -> String {
+    document::schema::<PolicyFile>()
+}
+
+fn check(file: &PolicyFile) -> Result<(), Fault> {
+    check_pii(&file.pii)?;
+    let allow_at = KeyPath::of("restore").key("url_allow");
+    for (index, prefix) in file.restore.url_allow.iter().enumerate() {
+        check_url_prefix(prefix).map_err(|message| allow_at.index(index).fault(message))?;
+    }
+    if file.restore.tools.contains_key("") {
+        return Err(KeyPath::of("restore")
+            .key("tools")
+            .key("")
+            .fault("a tool's name is empty"));
+    }
+    let (least, most) = (Period::from_millis(1), Period::from_secs(60));
+    if !(least..=most).contains(&file.audit.loss_window) {
+        return Err(KeyPath::of("audit")
+            .key("loss_window")
+            .fault(format!("use {least} to {most}")));
+    }
+    Ok(())
+}
+
+fn check_pii(pii: &privet_pii::Config) -> Result<(), Fault> {
+    let at = KeyPath::of("pii");
+    if pii
+        .entities
+        .get(&Entity::SURROGATE)
+        .is_some_and(|action| *action != EntityAction::Mask)
+    {
+        let at = at.key("entities").key(Entity::SURROGATE.name());
+        return Err(at.fault("text that looks like a surrogate is always masked; delete this line"));
+    }
+    for (index, terms) in pii.terms.iter().enumerate() {
+        let here = at.key("terms").index(index);
+        if terms.entity == Entity::SURROGATE {
+            return Err(here
+                .key("entity")
+                .fault("terms cannot be surrogates; leave `entity` out for `TERM`"));
+        }
+        if terms.values.is_empty() {
+            return Err(here
+                .key("values")
+                .fault("lists no term; add one, or delete this table"));
+        }
+        for (index, term) in terms.values.iter().enumerate() {
+            check_term(term).map_err(|message| here.key("values").index(index).fault(message))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_term(term: &str) -> Result<(), &'static str> {
+    if !term.chars().any(char::is_alphanumeric) {
+        return Err("a term needs a letter or a digit");
+    }
+    if term.trim() != term {
+        return Err("a term must not begin or end with a blank");
+    }
+    if term.len() > 256 || term.chars().any(char::is_control) {
+        return Err("a term is one line of at most 256 bytes");
+    }
+    Ok(())
+}
+
+fn check_url_prefix(prefix: &str) -> Result<(), String> {
+    let example = "write it such as `https://intranet.example.com/`";
+    let address = web_address::parse(prefix).map_err(|message| format!("{message}; {example}"))?;
+    if !address.path.ends_with('/') {
+        return Err(format!(
+            "must end in `/`, or it would allow other hosts and folders that begin the same; {example}"
+        ));
+    }
+    if address.host.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err(format!("write the host in small letters; {example}"));
+    }
+    if address.path.contains('%') || address.path.contains("//") {
+        return Err(format!("must not hold `%` or an empty path segment; {example}"));
+    }
+    Ok(())
+}

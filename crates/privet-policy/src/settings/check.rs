@@ -1,0 +1,218 @@
+//! From `privet.toml` as written to settings that can be obeyed.
+
+use std::path::{Path, PathBuf};
+
+use super::file::{Limits, ModelFile, SettingsFile, StoreSettings};
+use super::provider::{self, Provider};
+use super::{ModelRoute, Settings, wildcard};
+use crate::document::beside;
+use crate::key_path::{Fault, KeyPath};
+use crate::message::suggest;
+use crate::{ByteSize, Period};
+
+pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fault> {
+    let SettingsFile {
+        listen,
+        policy,
+        keys,
+        store,
+        limits,
+        log,
+        providers,
+        models,
+    } = file;
+    let listen = listen.parse().map_err(|_| {
+        KeyPath::of("listen").fault("use an IP address and a port, such as `127.0.0.1:8787` or `[::1]:8787`")
+    })?;
+    let policy = policy
+        .map(|path| full_path(&path, &KeyPath::of("policy"), document))
+        .transpose()?;
+    let store_at = KeyPath::of("store");
+    let store = StoreSettings {
+        path: full_path(&store.path, &store_at.key("path"), document)?,
+        spool: full_path(&store.spool, &store_at.key("spool"), document)?,
+        spool_max_bytes: store.spool_max_bytes,
+    };
+    bytes_within(
+        store.spool_max_bytes,
+        ByteSize::from_mib(1),
+        ByteSize::from_bytes(1 << 40),
+        &store_at,
+        "spool_max_bytes",
+    )?;
+    check_limits(&limits)?;
+    let providers = check_providers(providers, document)?;
+    let models = check_models(models, &providers)?;
+    Ok(Settings {
+        listen,
+        policy,
+        root_key: keys.root.beside(document),
+        surrogate_epoch: keys.surrogate_epoch,
+        store,
+        limits,
+        log,
+        providers,
+        models,
+    })
+}
+
+fn full_path(path: &Path, at: &KeyPath, document: &Path) -> Result<PathBuf, Fault> {
+    if path.as_os_str().is_empty() {
+        return Err(at.fault("is empty; give a path, or leave the key out for its default"));
+    }
+    Ok(beside(document, path))
+}
+
+fn check_limits(limits: &Limits) -> Result<(), Fault> {
+    // Taken apart in full, so that a new limit cannot be left unchecked.
+    let Limits {
+        request_body,
+        reply_body,
+        header_bytes,
+        headers,
+        concurrent_requests,
+        connections,
+        header_timeout,
+        body_timeout,
+        connect_timeout,
+        first_byte_timeout,
+        stream_idle_timeout,
+        detect_deadline,
+        detect_threads,
+        detect_queue,
+        shutdown_grace,
+    } = *limits;
+    let at = KeyPath::of("limits");
+    let kib = ByteSize::from_kib;
+    let mib = ByteSize::from_mib;
+    bytes_within(request_body, kib(1), mib(1024), &at, "request_body")?;
+    bytes_within(reply_body, kib(1), mib(4096), &at, "reply_body")?;
+    bytes_within(header_bytes, kib(8), mib(1), &at, "header_bytes")?;
+    count_within(headers, 16, 1_000, &at, "headers")?;
+    count_within(concurrent_requests, 1, 1_000_000, &at, "concurrent_requests")?;
+    count_within(connections, 1, 1_000_000, &at, "connections")?;
+    count_within(detect_threads, 0, 1_024, &at, "detect_threads")?;
+    count_within(detect_queue, 1, 1_000_000, &at, "detect_queue")?;
+    let times = [
+        (header_timeout, "header_timeout"),
+        (body_timeout, "body_timeout"),
+        (connect_timeout, "connect_timeout"),
+        (first_byte_timeout, "first_byte_timeout"),
+        (stream_idle_timeout, "stream_idle_timeout"),
+        (detect_deadline, "detect_deadline"),
+    ];
+    for (period, key) in times {
+        period_within(period, Period::from_millis(1), &at, key)?;
+    }
+    period_within(shutdown_grace, Period::from_millis(0), &at, "shutdown_grace")
+}
+
+fn bytes_within(
+    value: ByteSize,
+    least: ByteSize,
+    most: ByteSize,
+    at: &KeyPath,
+    key: &str,
+) -> Result<(), Fault> {
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(at.key(key).fault(format!("use {least} to {most}")))
+    }
+}
+
+fn count_within(value: u32, least: u32, most: u32, at: &KeyPath, key: &str) -> Result<(), Fault> {
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(at.key(key).fault(format!("use {least} to {most}")))
+    }
+}
+
+fn period_within(value: Period, least: Period, at: &KeyPath, key: &str) -> Result<(), Fault> {
+    let most = Period::from_secs(86_400);
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(at.key(key).fault(format!("use {least} to {most}")))
+    }
+}
+
+fn check_providers(files: Vec<crate::ProviderFile>, document: &Path) -> Result<Vec<Provider>, Fault> {
+    let at = KeyPath::of("providers");
+    if files.is_empty() {
+        return Err(at.fault(
+            "there is no provider; add one: [[providers]] with `name`, `dialect` and `base_url` (`privet serve --print-example` shows how)",
+        ));
+    }
+    let mut providers: Vec<Provider> = Vec::with_capacity(files.len());
+    for (index, file) in files.into_iter().enumerate() {
+        let here = at.index(index);
+        let provider = provider::check(file, &here, document)?;
+        if let Some(first) = providers.iter().position(|known| known.name() == provider.name()) {
+            return Err(here.key("name").fault(format!(
+                "is already the name of `providers[{first}]`; use another"
+            )));
+        }
+        providers.push(provider);
+    }
+    Ok(providers)
+}
+
+/// Longer patterns cannot match a model name anybody uses.
+const LONGEST_PATTERN: usize = 256;
+
+fn check_models(files: Vec<ModelFile>, providers: &[Provider]) -> Result<Vec<ModelRoute>, Fault> {
+    let at = KeyPath::of("models");
+    if files.is_empty() {
+        return Err(at.fault(
+            "no model has a provider; add a route: [[models]] with `match = \"*\"` and the `provider` that answers (`privet serve --print-example` shows how)",
+        ));
+    }
+    let mut models: Vec<ModelRoute> = Vec::with_capacity(files.len());
+    for (
+        index,
+        ModelFile {
+            pattern,
+            provider,
+            upstream_model,
+        },
+    ) in files.into_iter().enumerate()
+    {
+        let here = at.index(index);
+        if pattern.is_empty() || pattern.len() > LONGEST_PATTERN {
+            return Err(here
+                .key("match")
+                .fault("use a model's name, or part of it and `*`, of 1 to 256 bytes"));
+        }
+        // An earlier pattern that matches this one as a text matches everything this one matches.
+        if let Some(earlier) = models
+            .iter()
+            .position(|route| wildcard::matches(&route.pattern, &pattern))
+        {
+            return Err(here.key("match").fault(format!(
+                "is never reached, because `models[{earlier}]` matches all of it first; move this one up, or delete it"
+            )));
+        }
+        let Some(provider) = providers.iter().position(|known| known.name() == provider) else {
+            let known: Vec<&str> = providers.iter().map(Provider::name).collect();
+            return Err(here
+                .key("provider")
+                .fault(suggest("no such provider", &provider, &known)));
+        };
+        if upstream_model
+            .as_ref()
+            .is_some_and(|name| name.is_empty() || name.contains('*'))
+        {
+            return Err(here
+                .key("upstream_model")
+                .fault("use one model's full name, without `*`"));
+        }
+        models.push(ModelRoute {
+            pattern,
+            provider,
+            upstream_model,
+        });
+    }
+    Ok(models)
+}

@@ -1,0 +1,265 @@
+//! `privet.toml` as written.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{ByteSize, Period, SecretRef};
+
+/// `privet.toml` as written: read once, at start.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "Privet settings (privet.toml)")]
+pub struct SettingsFile {
+    /// IP address and port the gateway listens on.
+    pub listen: String,
+    /// The policy document; relative to this file. The default policy applies if left out.
+    pub policy: Option<PathBuf>,
+    /// Where keys are kept.
+    pub keys: KeysFile,
+    /// What is kept on disk, and where.
+    pub store: StoreSettings,
+    /// How much, how many and how long.
+    pub limits: Limits,
+    /// What is logged, and how.
+    pub log: Log,
+    /// Who answers prompts; at least one.
+    pub providers: Vec<ProviderFile>,
+    /// Which provider answers for which model names; the first match wins; at least one.
+    pub models: Vec<ModelFile>,
+}
+
+/// The `[keys]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeysFile {
+    /// The key every other key is derived from. A file that does not exist is made on the first start.
+    pub root: SecretRef,
+    /// Number of the surrogate keys, 1 or more. With another number every value gets another surrogate, so that what a
+    /// provider has kept cannot be matched with what it is sent from now on.
+    pub surrogate_epoch: u64,
+}
+
+/// The `[store]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct StoreSettings {
+    /// The SQLite database; made on the first start.
+    pub path: PathBuf,
+    /// The folder of the encrypted audit spool.
+    pub spool: PathBuf,
+    /// When the spool holds this much that is not yet in the store, prompts are refused.
+    pub spool_max_bytes: ByteSize,
+}
+
+/// The `[limits]` table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Largest request body.
+    pub request_body: ByteSize,
+    /// Largest reply body that is read whole; streams are not bounded by it.
+    pub reply_body: ByteSize,
+    /// Largest request head.
+    pub header_bytes: ByteSize,
+    /// Most header fields in a request.
+    pub headers: u32,
+    /// Most requests at work at once; more are refused with 503.
+    pub concurrent_requests: u32,
+    /// Most open client connections; more wait.
+    pub connections: u32,
+    /// How long a client may take to send a request head.
+    pub header_timeout: Period,
+    /// How long a client may take to send a request body.
+    pub body_timeout: Period,
+    /// How long connecting to a provider may take.
+    pub connect_timeout: Period,
+    /// How long a provider may take to begin its reply.
+    pub first_byte_timeout: Period,
+    /// How long a streamed reply may be silent.
+    pub stream_idle_timeout: Period,
+    /// How long looking at one request may take; past it the request is refused.
+    pub detect_deadline: Period,
+    /// Threads that look at requests; 0 is one per core.
+    pub detect_threads: u32,
+    /// Requests that may wait for such a thread; more are refused with 503.
+    pub detect_queue: u32,
+    /// How long running requests may take to finish at shutdown.
+    pub shutdown_grace: Period,
+}
+
+/// The `[log]` table. The log goes to standard error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Log {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// The least that is logged.
+    pub level: LogLevel,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The least that is logged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    /// What somebody has to repair.
+    Error,
+    /// And what somebody should look at.
+    Warn,
+    /// And what happened.
+    #[default]
+    Info,
+    /// And how.
+    Debug,
+    /// And every step.
+    Trace,
+}
+
+impl LogLevel {
+    /// The name, as the document spells it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// One of `[[providers]]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderFile {
+    /// The name `[[models]]` uses; letters, digits, `.`, `_`, `-`.
+    pub name: String,
+    /// The API it speaks.
+    pub dialect: Dialect,
+    /// Where it is, as its own client library spells it: with `/v1` for `OpenAI`'s dialect, without for Anthropic's.
+    /// `{model}` in the path becomes the model's name.
+    pub base_url: String,
+    /// Where its key is kept; left out if it needs none.
+    #[serde(default)]
+    pub api_key: Option<SecretRef>,
+    /// The header that carries the key; `bearer` for `openai`, `x-api-key` for `anthropic` if left out.
+    #[serde(default)]
+    pub auth: Option<Auth>,
+    /// A query for every request, such as `api-version=2024-10-21`; without `?`.
+    #[serde(default)]
+    pub query: Option<String>,
+    /// Certificates (PEM) to trust instead of the usual ones.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// Allows `http://` to another machine, where anybody on the way can read along.
+    #[serde(default)]
+    pub allow_plain_http: bool,
+}
+
+/// The API a provider speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    /// `OpenAI` chat completions, and everything that imitates it.
+    Openai,
+    /// Anthropic messages.
+    Anthropic,
+}
+
+/// The header that carries a provider's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Auth {
+    /// `Authorization: Bearer …`
+    Bearer,
+    /// `x-api-key: …`
+    XApiKey,
+    /// `api-key: …` (Azure)
+    ApiKey,
+}
+
+/// One of `[[models]]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelFile {
+    /// The model names it is for; `*` stands for any text, also none.
+    #[serde(rename = "match")]
+    pub pattern: String,
+    /// The `name` of the provider that answers.
+    pub provider: String,
+    /// The name to ask the provider for, if it is not the caller's.
+    #[serde(default)]
+    pub upstream_model: Option<String>,
+}
+
+impl Default for SettingsFile {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8787".to_owned(),
+            policy: None,
+            keys: KeysFile::default(),
+            store: StoreSettings::default(),
+            limits: Limits::default(),
+            log: Log::default(),
+            providers: Vec::new(),
+            models: Vec::new(),
+        }
+    }
+}
+
+impl Default for KeysFile {
+    fn default() -> Self {
+        Self {
+            root: SecretRef::File("privet-data/root.key".into()),
+            surrogate_epoch: 1,
+        }
+    }
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            path: "privet-data/privet.sqlite".into(),
+            spool: "privet-data/spool".into(),
+            spool_max_bytes: ByteSize::from_mib(256),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_body: ByteSize::from_mib(16),
+            reply_body: ByteSize::from_mib(64),
+            header_bytes: ByteSize::from_kib(64),
+            headers: 100,
+            concurrent_requests: 1024,
+            connections: 4096,
+            header_timeout: Period::from_secs(10),
+            body_timeout: Period::from_secs(60),
+            connect_timeout: Period::from_secs(10),
+            first_byte_timeout: Period::from_secs(300),
+            stream_idle_timeout: Period::from_secs(120),
+            detect_deadline: Period::from_secs(5),
+            detect_threads: 0,
+            detect_queue: 256,
+            shutdown_grace: Period::from_secs(30),
+        }
+    }
+}

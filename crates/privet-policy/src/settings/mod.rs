@@ -1,0 +1,108 @@
+//! `privet.toml`: where Privet listens, where it keeps things, which providers there are.
+
+mod check;
+mod file;
+mod provider;
+mod wildcard;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+pub use file::{
+    Auth, Dialect, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, ProviderFile, SettingsFile,
+    StoreSettings,
+};
+pub use provider::Provider;
+
+use crate::{Error, SecretRef, document};
+
+/// `privet.toml` as checked. Paths are already relative to the current folder, not to the document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Where the gateway listens.
+    pub listen: SocketAddr,
+    /// The policy document; the default policy applies if there is none.
+    pub policy: Option<PathBuf>,
+    /// Where the root key is kept.
+    pub root_key: SecretRef,
+    /// Number of the surrogate keys.
+    pub surrogate_epoch: u64,
+    /// What is kept on disk, and where.
+    pub store: StoreSettings,
+    /// How much, how many and how long.
+    pub limits: Limits,
+    /// What is logged, and how.
+    pub log: Log,
+    providers: Vec<Provider>,
+    models: Vec<ModelRoute>,
+}
+
+/// Which provider answers for which model names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ModelRoute {
+    pattern: String,
+    /// INVARIANT: an index into `Settings::providers`.
+    provider: usize,
+    upstream_model: Option<String>,
+}
+
+/// Where a request for a model goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Route<'a> {
+    /// Who answers.
+    pub provider: &'a Provider,
+    /// The name to ask the provider for, if it is not the caller's.
+    pub upstream_model: Option<&'a str>,
+}
+
+impl Settings {
+    /// Reads the settings in `text`. `path` is where the text came from: errors name it and relative paths in the
+    /// document start at its folder; it is not read.
+    ///
+    /// # Errors
+    /// [`Error`] at the first fault, with its line, column and key, and never with a value.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        document::read(text, path, |file| check::check(file, path))
+    }
+
+    /// Where requests for `model` go: the first of the document's `[[models]]` that matches. O(models).
+    #[must_use]
+    pub fn route(&self, model: &str) -> Option<Route<'_>> {
+        let found = self
+            .models
+            .iter()
+            .find(|route| wildcard::matches(&route.pattern, model))?;
+        let provider = self.providers.get(found.provider)?;
+        Some(Route {
+            provider,
+            upstream_model: found.upstream_model.as_deref(),
+        })
+    }
+
+    /// Every provider, in the document's order; at least one.
+    #[must_use]
+    pub fn providers(&self) -> &[Provider] {
+        &self.providers
+    }
+
+    /// Every `match` of `[[models]]` with the provider it leads to, in the document's order; at least one.
+    pub fn models(&self) -> impl Iterator<Item = (&str, &Provider)> {
+        self.models
+            .iter()
+            .filter_map(|route| Some((route.pattern.as_str(), self.providers.get(route.provider)?)))
+    }
+}
+
+/// A commented `privet.toml` that works as it stands, once the environment variables it names are set.
+#[must_use]
+pub const fn example() -> &'static str {
+    include_str!("example.toml")
+}
+
+/// The JSON Schema of `privet.toml`, as committed in `schema/settings.schema.json`.
+#[must_use]
+pub fn schema() -> String {
+    document::schema::<SettingsFile>()
+}

@@ -1,0 +1,93 @@
+use std::time::Duration;
+
+use privet_pii::{EntityAction, Style};
+use privet_policy::{Audit, Policy, policy_example};
+use privet_surface::PartKind;
+use privet_types::Entity;
+
+use crate::{policy, refused_policy, switched_on};
+
+#[test]
+fn an_empty_document_is_the_default_policy() {
+    let policy = policy("").unwrap();
+    assert_eq!(policy, Policy::default());
+    assert_eq!(policy.audit(), Audit::DurableBeforeSend);
+    assert_eq!(policy.pii().style, Style::Tag);
+    assert!(policy.restore().text && policy.parts().pass.is_empty());
+}
+
+#[test]
+fn the_example_says_what_the_default_policy_says() {
+    assert_eq!(policy(policy_example()).unwrap(), Policy::default());
+}
+
+#[test]
+fn the_example_with_everything_switched_on_is_read() {
+    let policy = policy(&switched_on(policy_example())).unwrap();
+    assert_eq!(policy.pii().action(Entity::PRIVATE_KEY), EntityAction::Block);
+    assert_eq!(policy.pii().action(Entity::IP_ADDRESS), EntityAction::Allow);
+    assert_eq!(
+        policy.pii().terms.iter().map(|t| t.entity).collect::<Vec<_>>(),
+        [Entity::PERSON, Entity::TERM]
+    );
+    assert_eq!(policy.restore().tools.get("web_search"), Some(&false));
+    assert!(policy.parts().pass.contains(&PartKind::Image));
+}
+
+#[test]
+fn a_loss_window_is_stated() {
+    let policy = policy("audit = { durability = \"loss-window\", loss_window = \"100ms\" }").unwrap();
+    assert_eq!(policy.audit(), Audit::LossWindow(Duration::from_millis(100)));
+}
+
+#[test]
+fn the_version_is_the_same_however_the_policy_is_written() {
+    let one = policy("[pii.entities]\nPHONE_NUMBER = \"block\"\nIP_ADDRESS = \"allow\"\n").unwrap();
+    let two = policy("# IPs\npii.entities = { IP_ADDRESS = \"allow\", PHONE_NUMBER = \"block\" }").unwrap();
+    assert_eq!(one.version(), two.version());
+    assert_ne!(one.version(), Policy::default().version());
+}
+
+#[test]
+fn the_version_of_the_default_policy_changes_only_on_purpose() {
+    // Versions stand in audit records: if this changes, say so in CHANGELOG.md.
+    assert_eq!(Policy::default().version(), "0a798ebbc32bd0c2");
+}
+
+#[test]
+fn url_prefixes_that_allow_more_than_they_seem_to_are_refused() {
+    for prefix in [
+        "",
+        "https://",
+        "https://intranet.example.com",
+        "https://intranet.example.com/docs",
+        "intranet.example.com/",
+        "https://user@intranet.example.com/",
+        "https://intranet.example.com/?q=/",
+        "https://*.example.com/",
+        "https://Intranet.example.com/",
+        "https://intranet.example.com/a/../",
+        "https://intranet.example.com//",
+        "https://intranet.example.com/%2e%2e/",
+        "javascript://x/",
+    ] {
+        let error = refused_policy(&format!(
+            "restore.url_allow = [\"https://a.example/\", \"{prefix}\"]"
+        ));
+        assert!(
+            error.starts_with("policy.toml:1:44: `restore.url_allow[1]`: "),
+            "{prefix}: {error}"
+        );
+    }
+}
+
+#[test]
+fn terms_that_would_mask_everything_or_nothing_are_refused() {
+    for term in ["", " ", "-", " Jane", "Jane ", "a\\nb"] {
+        let error = refused_policy(&format!("[[pii.terms]]\nvalues = [\"Jane\", \"{term}\"]"));
+        assert!(
+            error.starts_with("policy.toml:2:19: `pii.terms[0].values[1]`: a term "),
+            "{term:?}: {error}"
+        );
+    }
+}

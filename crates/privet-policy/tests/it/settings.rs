@@ -1,0 +1,186 @@
+use std::path::Path;
+
+use privet_policy::{Auth, Dialect, Limits, Log, LogFormat, LogLevel, SecretRef, Settings, settings_example};
+use privet_types::SurfaceKind;
+
+use crate::{LEAST, refused, settings, switched_on};
+
+fn with_provider(lines: &str) -> String {
+    format!("[[providers]]\nname = \"p\"\n{lines}\n[[models]]\nmatch = \"*\"\nprovider = \"p\"\n")
+}
+
+fn chat_url(base_url: &str, model: &str) -> Option<String> {
+    let text = with_provider(&format!("dialect = \"openai\"\nbase_url = \"{base_url}\""));
+    settings(&text).unwrap().providers()[0].url(SurfaceKind::OpenaiChat, model)
+}
+
+#[test]
+fn the_example_works_as_it_stands() {
+    let settings = settings(settings_example()).unwrap();
+    assert_eq!(
+        settings.route("claude-sonnet-4-5").unwrap().provider.name(),
+        "anthropic"
+    );
+    assert_eq!(settings.route("gpt-4.1").unwrap().provider.name(), "openai");
+    assert_eq!(settings.policy, None);
+}
+
+#[test]
+fn every_default_the_example_states_is_the_default() {
+    let least = settings(LEAST).unwrap();
+    let example = settings(&switched_on(settings_example())).unwrap();
+    assert_eq!(example.listen, least.listen);
+    assert_eq!(example.root_key, least.root_key);
+    assert_eq!(example.store, least.store);
+    assert_eq!(example.limits, least.limits);
+    assert_eq!(example.limits, Limits::default());
+    assert_eq!(example.log, Log::default());
+}
+
+#[test]
+fn the_example_with_everything_switched_on_reaches_every_provider() {
+    let settings = settings(&switched_on(settings_example())).unwrap();
+    let azure = settings.route("azure/gpt").unwrap();
+    assert_eq!(
+        azure
+            .provider
+            .url(SurfaceKind::OpenaiChat, azure.upstream_model.unwrap())
+            .unwrap(),
+        "https://example.openai.azure.com/openai/deployments/my-gpt-4.1/chat/completions?api-version=2024-10-21"
+    );
+    assert_eq!(azure.provider.auth(), Auth::ApiKey);
+    assert_eq!(settings.providers().len(), 5);
+    assert_eq!(settings.models().count(), 5);
+}
+
+#[test]
+fn every_field_is_read() {
+    let text = format!(
+        "listen = \"[::1]:9000\"\npolicy = \"p.toml\"\n[keys]\nroot = {{ env = \"PRIVET_ROOT_KEY\" }}\n\
+         [log]\nformat = \"json\"\nlevel = \"debug\"\n[limits]\nrequest_body = 4096\ndetect_queue = 7\n{LEAST}"
+    );
+    let settings = settings(&text).unwrap();
+    assert_eq!(settings.listen.to_string(), "[::1]:9000");
+    assert_eq!(settings.policy.as_deref(), Some(Path::new("p.toml")));
+    assert_eq!(settings.root_key, SecretRef::Env("PRIVET_ROOT_KEY".to_owned()));
+    assert_eq!(
+        (settings.log.format, settings.log.level),
+        (LogFormat::Json, LogLevel::Debug)
+    );
+    assert_eq!(
+        (settings.limits.request_body.bytes(), settings.limits.detect_queue),
+        (4096, 7)
+    );
+}
+
+#[test]
+fn relative_paths_start_at_the_documents_folder() {
+    let text = "policy = \"p.toml\"\n[store]\nspool = \"/var/spool/privet\"\n".to_owned() + LEAST;
+    let settings = Settings::parse(&text, "/etc/privet/privet.toml".as_ref()).unwrap();
+    assert_eq!(settings.policy.as_deref(), Some(Path::new("/etc/privet/p.toml")));
+    assert_eq!(
+        settings.store.path,
+        Path::new("/etc/privet/privet-data/privet.sqlite")
+    );
+    assert_eq!(settings.store.spool, Path::new("/var/spool/privet"));
+    assert_eq!(
+        settings.root_key,
+        SecretRef::File("/etc/privet/privet-data/root.key".into())
+    );
+}
+
+#[test]
+fn the_first_matching_model_wins_and_may_be_renamed() {
+    let text = LEAST.replace(
+        "[[models]]",
+        "[[models]]\nmatch = \"gpt-*-mini\"\nprovider = \"local\"\nupstream_model = \"small\"\n[[models]]",
+    );
+    let settings = settings(&text).unwrap();
+    assert_eq!(
+        settings.route("gpt-5-mini").unwrap().upstream_model,
+        Some("small")
+    );
+    assert_eq!(settings.route("gpt-5").unwrap().upstream_model, None);
+}
+
+#[test]
+fn a_model_nothing_matches_has_no_route() {
+    let settings = settings(&LEAST.replace("\"*\"", "\"gpt-*\"")).unwrap();
+    assert!(settings.route("claude-3").is_none());
+}
+
+#[test]
+fn the_header_of_the_key_follows_the_dialect() {
+    let text = with_provider("dialect = \"anthropic\"\nbase_url = \"https://api.anthropic.com/\"");
+    let settings = settings(&text).unwrap();
+    let provider = &settings.providers()[0];
+    assert_eq!(
+        (provider.dialect(), provider.auth()),
+        (Dialect::Anthropic, Auth::XApiKey)
+    );
+    let url = provider.url(SurfaceKind::AnthropicMessages, "claude-3");
+    assert_eq!(url.as_deref(), Some("https://api.anthropic.com/v1/messages"));
+    assert_eq!(provider.url(SurfaceKind::OpenaiChat, "claude-3"), None);
+}
+
+#[test]
+fn a_model_name_cannot_leave_its_place_in_the_address() {
+    let base = "https://example.com/deployments/{model}";
+    assert_eq!(
+        chat_url(base, "../a b?c#d").as_deref(),
+        Some("https://example.com/deployments/..%2Fa%20b%3Fc%23d/chat/completions")
+    );
+    assert_eq!(
+        chat_url(base, "..").as_deref(),
+        Some("https://example.com/deployments/%2E%2E/chat/completions")
+    );
+    assert_eq!(
+        chat_url(base, "").as_deref(),
+        Some("https://example.com/deployments/-/chat/completions")
+    );
+}
+
+#[test]
+fn plain_http_reaches_this_machine_only_unless_allowed() {
+    for host in ["localhost:1234", "127.0.0.1", "127.8.8.8:80", "[::1]:8080"] {
+        let text = with_provider(&format!("dialect = \"openai\"\nbase_url = \"http://{host}/v1\""));
+        assert!(settings(&text).is_ok(), "{host}");
+    }
+    for host in ["gpu-1", "10.0.0.1:8000", "localhost.example.com", "[::2]"] {
+        let text = with_provider(&format!("dialect = \"openai\"\nbase_url = \"http://{host}/v1\""));
+        assert!(refused(&text).contains("in the clear"), "{host}");
+        assert!(
+            settings(&text.replace("dialect", "allow_plain_http = true\ndialect")).is_ok(),
+            "{host}"
+        );
+    }
+}
+
+#[test]
+fn addresses_that_libraries_read_differently_are_refused() {
+    for base in [
+        "example.com/v1",
+        "ftp://example.com",
+        "https://",
+        "https:///v1",
+        "https://127.1/v1",
+        "https://0x7f000001.1/v1",
+        "https://a..b/v1",
+        "https://[::1/v1",
+        "https://example.com:0/v1",
+        "https://example.com:+80/v1",
+        "https://example.com:/v1",
+        "https://example.com:99999/v1",
+        "https://example.com/v1?x=1",
+        "https://example.com/v1#x",
+        "https://example.com/../v1",
+        "https://exa mple.com/v1",
+        "https://exämple.com/v1",
+        "https://example.com\\\\@evil.com/v1",
+        "https://{model}.example.com/v1",
+        "https://example.com/{deployment}/v1",
+    ] {
+        let text = with_provider(&format!("dialect = \"openai\"\nbase_url = \"{base}\""));
+        assert!(refused(&text).contains("`providers[0].base_url`: "), "{base}");
+    }
+}

@@ -1,0 +1,41 @@
+//! Why a gateway cannot start.
+
+use std::path::PathBuf;
+
+/// What can go wrong before the first request is served.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The address is taken or not ours.
+    #[error("cannot listen on `{address}`; choose another `listen` address in the settings")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A provider's key holds characters that no header may hold.
+    #[error(
+        "the key of provider `{provider}` holds a character that cannot be sent in a header; check what its reference points to"
+    )]
+    BadUpstreamKey {
+        /// Its name in the settings.
+        provider: String,
+    },
+    /// A `ca_file` is not a list of certificates.
+    #[error("`{path}` holds no usable certificates; `ca_file` takes PEM")]
+    BadCertificates {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The TLS library refused its own defaults.
+    #[error("TLS cannot be set up")]
+    Tls,
+    /// The policy's detector cannot be made.
+    #[error("the policy cannot be used")]
+    Detector(#[from] privet_pii::Error),
+    /// No random bytes.
+    #[error(transparent)]
+    Crypto(#[from] privet_crypto::Error),
+}

@@ -1,0 +1,191 @@
+//! The gateway's state and its addresses.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::routing::{get, post};
+use http::{HeaderMap, Request, Response, StatusCode};
+use privet_access::{Authenticated, Denied, KeyRing, PseudonymKey};
+use privet_crypto::{HashKey, RootKey};
+use privet_pii::Analyzer;
+use privet_policy::{Policy, Settings};
+use privet_store::Spool;
+use privet_types::{Clock, Secret, SurfaceKind, TenantId};
+use tokio::sync::Semaphore;
+
+use crate::pool::Pool;
+use crate::problem::{self, Problem};
+use crate::upstream::Upstream;
+use crate::{Error, models, prompt};
+
+/// All that a gateway is made of. Files, environment and clock are read by the rim that fills it.
+pub struct Parts {
+    /// Checked settings.
+    pub settings: Settings,
+    /// Checked policy.
+    pub policy: Policy,
+    /// The installation's root key.
+    pub root: Arc<RootKey>,
+    /// Each provider's key by its name in the settings.
+    pub upstream_keys: BTreeMap<String, Secret<String>>,
+    /// Who may call.
+    pub keys: Arc<KeyRing>,
+    /// Where decisions are recorded.
+    pub spool: Spool,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Whose gateway it is.
+    pub tenant: TenantId,
+    /// Version of the surrogate keys: another number gives every value another surrogate.
+    pub epoch: u64,
+}
+
+/// A gateway, ready to answer. Shared by all connections.
+pub struct Gateway {
+    pub(crate) settings: Settings,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) analyzer: Arc<Analyzer>,
+    pub(crate) upstream: Upstream,
+    pub(crate) spool: Spool,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tenant: TenantId,
+    pub(crate) pool: Pool,
+    pub(crate) requests: Arc<Semaphore>,
+    pub(crate) hashes: HashKey,
+    pub(crate) pseudonyms: PseudonymKey,
+    root: Arc<RootKey>,
+    epoch: u64,
+    surrogate_keys: RwLock<HashMap<String, Arc<HashKey>>>,
+    keys: Arc<KeyRing>,
+}
+
+impl Gateway {
+    /// A gateway of `parts`.
+    ///
+    /// # Errors
+    /// [`Error`] if a key, a certificate file or the policy cannot be used.
+    pub fn new(parts: Parts) -> Result<Arc<Self>, Error> {
+        let Parts {
+            settings,
+            policy,
+            root,
+            upstream_keys,
+            keys,
+            spool,
+            clock,
+            tenant,
+            epoch,
+        } = parts;
+        let limits = &settings.limits;
+        let threads = match limits.detect_threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads as usize,
+        };
+        let scope = tenant.as_str().as_bytes().to_vec();
+        Ok(Arc::new(Self {
+            analyzer: Arc::new(Analyzer::new(policy.pii())?),
+            upstream: Upstream::new(&settings, &upstream_keys)?,
+            pool: Pool::new(
+                threads,
+                limits.detect_queue as usize,
+                limits.detect_deadline.duration(),
+            ),
+            requests: Arc::new(Semaphore::new(limits.concurrent_requests as usize)),
+            hashes: root.hash_key("privet/server/audit-hash", &scope),
+            pseudonyms: PseudonymKey::new(&root),
+            policy: Arc::new(policy),
+            surrogate_keys: RwLock::default(),
+            settings,
+            spool,
+            clock,
+            tenant,
+            root,
+            epoch,
+            keys,
+        }))
+    }
+
+    /// The addresses this gateway answers.
+    #[must_use]
+    pub fn router(self: &Arc<Self>) -> Router {
+        Router::new()
+            .route("/v1/chat/completions", post(chat))
+            .route("/v1/messages", post(messages))
+            .route("/v1/models", get(models::list))
+            .route("/", get(|| async { StatusCode::OK }))
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/readyz", get(ready))
+            .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
+            .method_not_allowed_fallback(|request: Request<Body>| tell(request, Problem::WrongMethod))
+            .with_state(Arc::clone(self))
+    }
+
+    /// Who sends a request with these headers, by its API key. The identity comes from the key alone, never from another header.
+    pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, Denied> {
+        let header = |name| headers.get(name).and_then(|v| v.to_str().ok());
+        let bearer = header("authorization").and_then(|value| {
+            let (scheme, key) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+        });
+        let sent = [bearer, header("x-api-key"), header("api-key")];
+        // Some clients send a placeholder in one header and the key in another.
+        let ours = sent
+            .iter()
+            .flatten()
+            .find(|key| key.starts_with(privet_access::KEY_PREFIX));
+        let presented = ours
+            .or_else(|| sent.iter().flatten().next())
+            .ok_or(Denied::Missing)?;
+        self.keys.authenticate(presented, self.clock.now()).await
+    }
+
+    /// The key of one caller's surrogates: nobody else's values can be matched with theirs.
+    pub(crate) fn surrogate_key(&self, principal: &str) -> Arc<HashKey> {
+        let known = self.surrogate_keys.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = known.get(principal) {
+            return Arc::clone(key);
+        }
+        drop(known);
+        // Neither name can hold a zero byte.
+        let context = format!("{}\0{}\0{principal}", self.tenant, self.epoch);
+        let key = Arc::new(self.root.hash_key("privet/pii/surrogate", context.as_bytes()));
+        let mut known = self
+            .surrogate_keys
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        known.insert(principal.to_owned(), Arc::clone(&key));
+        key
+    }
+
+    /// Whether requests can be served: keys are fresh and decisions can be recorded.
+    pub(crate) fn is_ready(&self) -> bool {
+        let spool = self.spool.status();
+        self.keys.is_fresh() && !spool.is_failing && spool.used_bytes < spool.max_bytes
+    }
+}
+
+async fn chat(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
+    prompt::answer(gateway, SurfaceKind::OpenaiChat, request).await
+}
+
+async fn messages(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
+    prompt::answer(gateway, SurfaceKind::AnthropicMessages, request).await
+}
+
+async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, &'static str) {
+    if gateway.is_ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not ready: keys or audit spool unavailable\n",
+        )
+    }
+}
+
+async fn tell(request: Request<Body>, problem: Problem) -> Response<Body> {
+    problem.respond(problem::shape_of(request.uri().path(), request.headers()), "")
+}

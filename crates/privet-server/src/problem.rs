@@ -1,0 +1,245 @@
+//! What goes wrong on the path of a prompt, and how each surface says so. The only place that turns errors into HTTP.
+
+use axum::body::Body;
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::{HeaderMap, Response, StatusCode};
+use privet_access::Denied;
+use privet_policy::NotCleared;
+use privet_surface::Refusal;
+use privet_types::SurfaceKind;
+use serde_json::json;
+
+/// Why a request was not answered by a provider. `Display` is the text for the caller.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Problem {
+    #[error("{}", denial(.0))]
+    Denied(#[from] Denied),
+    #[error(
+        "Privet has no such address; it answers POST /v1/chat/completions, POST /v1/messages and GET /v1/models"
+    )]
+    NoSuchSurface,
+    #[error("this address does not take that method")]
+    WrongMethod,
+    #[error(
+        "the request body is larger than {limit} bytes; shorten it, or raise `request_body` in the settings"
+    )]
+    TooLarge { limit: u64 },
+    #[error("the request body did not arrive in time; send it again")]
+    BodyTimeout,
+    #[error("the request body broke off; send it again")]
+    BodyCut,
+    #[error("send the body as plain JSON: `content-type: application/json`, and no `content-encoding`")]
+    UnsupportedMedia,
+    #[error("{0}")]
+    NotCleared(#[from] NotCleared),
+    #[error(
+        "the query of the address holds what looks like private data; remove it and send the request again"
+    )]
+    PrivateQuery,
+    #[error("the provider for this model speaks another dialect; use the address of that dialect")]
+    WrongDialect,
+    #[error("Privet is busy; try again in a moment")]
+    Busy,
+    #[error("the check for private data took too long, so nothing was sent; try again, or send less at once")]
+    Deadline,
+    #[error(
+        "the check for private data failed, so nothing was sent; the operator finds the reason in Privet's log"
+    )]
+    DetectorFailed,
+    #[error(
+        "the decision could not be recorded, so nothing was sent; the operator finds the reason in Privet's log"
+    )]
+    NotRecorded,
+    #[error("the provider cannot be reached")]
+    UpstreamUnreachable,
+    #[error("the provider did not answer in time")]
+    UpstreamTimeout,
+    #[error("the provider answered in a way that Privet cannot pass on safely ({0})")]
+    UpstreamUnusable(&'static str),
+}
+
+fn denial(denied: &Denied) -> String {
+    match denied {
+        Denied::Missing => {
+            "no API key was sent; send `Authorization: Bearer <key>` or `x-api-key: <key>`, with a key made by `privet key create`".to_owned()
+        }
+        Denied::StoreUnavailable => "keys cannot be checked at the moment; try again in a moment".to_owned(),
+        other => format!("the API key was not accepted: {other}"),
+    }
+}
+
+/// The families in which both dialects sort their errors.
+struct Kind {
+    status: StatusCode,
+    openai: &'static str,
+    anthropic: &'static str,
+    code: &'static str,
+}
+
+const fn kind(status: StatusCode, openai: &'static str, anthropic: &'static str, code: &'static str) -> Kind {
+    Kind {
+        status,
+        openai,
+        anthropic,
+        code,
+    }
+}
+
+const INVALID: &str = "invalid_request_error";
+
+impl Problem {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Denied(Denied::Revoked | Denied::Expired) => kind(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "permission_error",
+                "key_not_valid_any_more",
+            ),
+            Self::Denied(Denied::StoreUnavailable) => kind(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "api_error",
+                "keys_unavailable",
+            ),
+            Self::Denied(_) => kind(
+                StatusCode::UNAUTHORIZED,
+                INVALID,
+                "authentication_error",
+                "invalid_api_key",
+            ),
+            Self::NoSuchSurface => kind(StatusCode::NOT_FOUND, INVALID, "not_found_error", "unknown_url"),
+            Self::WrongMethod => kind(
+                StatusCode::METHOD_NOT_ALLOWED,
+                INVALID,
+                INVALID,
+                "method_not_allowed",
+            ),
+            Self::TooLarge { .. } => kind(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                INVALID,
+                "request_too_large",
+                "request_too_large",
+            ),
+            Self::BodyTimeout => kind(StatusCode::REQUEST_TIMEOUT, INVALID, INVALID, "body_timeout"),
+            Self::BodyCut => kind(StatusCode::BAD_REQUEST, INVALID, INVALID, "body_cut"),
+            Self::UnsupportedMedia => kind(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                INVALID,
+                INVALID,
+                "unsupported_media",
+            ),
+            Self::NotCleared(not_cleared) => not_cleared_kind(not_cleared),
+            Self::PrivateQuery => kind(StatusCode::BAD_REQUEST, INVALID, INVALID, "private_query"),
+            Self::WrongDialect => kind(StatusCode::BAD_REQUEST, INVALID, INVALID, "wrong_dialect"),
+            Self::Busy => kind(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "overloaded_error",
+                "busy",
+            ),
+            Self::Deadline => kind(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "api_error",
+                "deadline",
+            ),
+            Self::DetectorFailed => kind(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "api_error",
+                "detector_failed",
+            ),
+            Self::NotRecorded => kind(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "api_error",
+                "not_recorded",
+            ),
+            Self::UpstreamUnreachable => kind(
+                StatusCode::BAD_GATEWAY,
+                "server_error",
+                "api_error",
+                "upstream_unreachable",
+            ),
+            Self::UpstreamTimeout => kind(
+                StatusCode::GATEWAY_TIMEOUT,
+                "server_error",
+                "api_error",
+                "upstream_timeout",
+            ),
+            Self::UpstreamUnusable(_) => kind(
+                StatusCode::BAD_GATEWAY,
+                "server_error",
+                "api_error",
+                "upstream_unusable",
+            ),
+        }
+    }
+
+    /// A code from a closed set: safe in logs and audit events.
+    pub(crate) fn code(&self) -> &'static str {
+        self.kind().code
+    }
+
+    /// The answer in the shape of `surface`.
+    pub(crate) fn respond(&self, surface: SurfaceKind, request_id: &str) -> Response<Body> {
+        let Kind {
+            status,
+            openai,
+            anthropic,
+            code,
+        } = self.kind();
+        let message = format!("privet: {self}");
+        let body = match surface {
+            SurfaceKind::AnthropicMessages => json!({
+                "type": "error",
+                "error": { "type": anthropic, "message": message },
+                "request_id": request_id,
+            }),
+            _ => json!({ "error": { "message": message, "type": openai, "param": null, "code": code } }),
+        };
+        let mut response = Response::new(Body::from(body.to_string()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+fn not_cleared_kind(not_cleared: &NotCleared) -> Kind {
+    match not_cleared {
+        NotCleared::NoRoute => kind(
+            StatusCode::NOT_FOUND,
+            INVALID,
+            "not_found_error",
+            "model_not_found",
+        ),
+        NotCleared::Refused { refusal, .. } => {
+            let (status, code) = match refusal {
+                Refusal::Detector(_) | Refusal::Json(privet_surface::json::JsonError::Budget(_)) => {
+                    let status = StatusCode::SERVICE_UNAVAILABLE;
+                    return kind(status, "server_error", "api_error", "detector_failed");
+                }
+                Refusal::Opaque { .. } => (StatusCode::BAD_REQUEST, "content_not_checkable"),
+                Refusal::Blocked { .. } => (StatusCode::BAD_REQUEST, "entity_blocked"),
+                Refusal::CannotMask { .. } => (StatusCode::BAD_REQUEST, "cannot_mask"),
+                _ => (StatusCode::BAD_REQUEST, "bad_body"),
+            };
+            kind(status, INVALID, INVALID, code)
+        }
+        _ => kind(StatusCode::BAD_REQUEST, INVALID, INVALID, "not_cleared"),
+    }
+}
+
+/// The shape in which errors at `path` are told.
+pub(crate) fn shape_of(path: &str, headers: &HeaderMap) -> SurfaceKind {
+    if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") {
+        SurfaceKind::AnthropicMessages
+    } else {
+        SurfaceKind::OpenaiChat
+    }
+}

@@ -1,0 +1,232 @@
+//! The life of a prompt: authenticate, read, clear, record, send, restore.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, Request, Response};
+use http_body_util::{BodyExt, Limited};
+use privet_access::Authenticated;
+use privet_policy::{Clearance, Clearing, NotCleared, Prompt, Raw};
+use privet_types::{Action, AuditEvent, Budget, Decision, SurfaceKind};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::gateway::Gateway;
+use crate::problem::Problem;
+use crate::reply::{self, ReplyLimits};
+use crate::{headers, query};
+
+/// Work units for one request: parsing, detection in up to four layers of JSON, and room for small ones.
+const UNITS_PER_BYTE: u64 = 256;
+const UNITS_PER_REQUEST: u64 = 1 << 20;
+
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-privet-request-id");
+/// How many values of the prompt were replaced.
+const MASKED: HeaderName = HeaderName::from_static("x-privet-masked");
+
+/// A clearance and the keyed hashes of what came and what goes out.
+struct Cleared {
+    clearance: Clearance,
+    request_hash: String,
+    sent_hash: String,
+}
+
+/// Answers one prompt.
+pub(crate) async fn answer(
+    gateway: Arc<Gateway>,
+    surface: SurfaceKind,
+    request: Request<Body>,
+) -> Response<Body> {
+    let request_id = new_request_id();
+    let mut response = match serve(&gateway, surface, request, &request_id).await {
+        Ok(response) => response,
+        Err(problem) => {
+            tracing::info!(
+                request_id,
+                surface = surface.name(),
+                problem = problem.code(),
+                "refused"
+            );
+            problem.respond(surface, &request_id)
+        }
+    };
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// 128 random bits. Without random bytes there is no id; nothing depends on it but finding log lines again.
+pub(crate) fn new_request_id() -> String {
+    let bytes: [u8; 16] = privet_crypto::random().unwrap_or_default();
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+async fn serve(
+    gateway: &Arc<Gateway>,
+    surface: SurfaceKind,
+    request: Request<Body>,
+    request_id: &str,
+) -> Result<Response<Body>, Problem> {
+    let (parts, body) = request.into_parts();
+    let caller = gateway.authenticate(&parts.headers).await?;
+    let permit = Arc::clone(&gateway.requests)
+        .try_acquire_owned()
+        .map_err(|_| Problem::Busy)?;
+    check_media(&parts.headers)?;
+    let prompt = Prompt::new(surface, read_body(gateway, &parts.headers, body).await?);
+    let began = Instant::now();
+    let cleared = clear(gateway, prompt, &caller, parts.uri.query()).await;
+    let mut event = AuditEvent {
+        at: gateway.clock.now(),
+        tenant: gateway.tenant.to_string(),
+        principal: Some(gateway.pseudonyms.pseudonym(&gateway.tenant, &caller.principal)),
+        request_id: request_id.to_owned(),
+        surface,
+        model: None,
+        provider: None,
+        decision: Decision {
+            action: Action::Block,
+            reason: String::new(),
+            counts: BTreeMap::new(),
+            latency_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+        },
+        request_hash: None,
+        sent_hash: None,
+        policy: gateway.policy.version().to_owned(),
+    };
+    match cleared {
+        Err(problem) => {
+            problem.code().clone_into(&mut event.decision.reason);
+            if let Problem::NotCleared(NotCleared::Refused { model, .. }) = &problem {
+                event.model.clone_from(model);
+            }
+            record(gateway, &event).await?;
+            Err(problem)
+        }
+        Ok(Cleared {
+            clearance,
+            request_hash,
+            sent_hash,
+        }) => {
+            let is_masked = clearance.masked > 0;
+            event.decision.action = if is_masked { Action::Redact } else { Action::Allow };
+            event.decision.reason = if is_masked { "masked" } else { "clean" }.to_owned();
+            event.decision.counts.clone_from(&clearance.counts);
+            event.model = Some(clearance.model.clone());
+            event.request_hash = Some(request_hash);
+            event.sent_hash = Some(sent_hash);
+            let route = gateway.settings.route(&clearance.model);
+            event.provider = route.map(|r| r.provider.name().to_owned());
+            record(gateway, &event).await?;
+            send(gateway, clearance, &parts.headers, parts.uri.query(), permit).await
+        }
+    }
+}
+
+async fn record(gateway: &Gateway, event: &AuditEvent) -> Result<(), Problem> {
+    match gateway.spool.append(event).await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            tracing::error!(%error, "decision cannot be recorded; requests are refused until it can");
+            Err(Problem::NotRecorded)
+        }
+    }
+}
+
+async fn send(
+    gateway: &Arc<Gateway>,
+    clearance: Clearance,
+    headers: &HeaderMap,
+    query: Option<&str>,
+    permit: OwnedSemaphorePermit,
+) -> Result<Response<Body>, Problem> {
+    let Clearance {
+        prompt,
+        model,
+        restoration,
+        masked,
+        ..
+    } = clearance;
+    let route = gateway.settings.route(&model).ok_or(NotCleared::NoRoute)?;
+    let headers = headers::outgoing(headers, &gateway.analyzer);
+    let upstream_model = route.upstream_model.unwrap_or(&model);
+    let upstream = gateway
+        .upstream
+        .send(route.provider, upstream_model, query, headers, prompt)
+        .await?;
+    let limits = ReplyLimits {
+        body_bytes: usize::try_from(gateway.settings.limits.reply_body.bytes()).unwrap_or(usize::MAX),
+        idle: gateway.settings.limits.stream_idle_timeout.duration(),
+    };
+    let mut response = reply::restore(upstream, restoration, limits, &gateway.pool, permit).await?;
+    response.headers_mut().insert(MASKED, HeaderValue::from(masked));
+    Ok(response)
+}
+
+fn check_media(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_plain = headers.get(CONTENT_ENCODING).is_none_or(|e| e == "identity");
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .map(|v| v.to_str().unwrap_or("?").to_ascii_lowercase());
+    let is_json = kind.is_none_or(|kind| {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.ends_with("/json") || kind.ends_with("+json")
+    });
+    if is_plain && is_json {
+        Ok(())
+    } else {
+        Err(Problem::UnsupportedMedia)
+    }
+}
+
+async fn read_body(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
+    let limit = gateway.settings.limits.request_body.bytes();
+    let declared = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > limit) {
+        return Err(Problem::TooLarge { limit });
+    }
+    let body = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
+    let timeout = gateway.settings.limits.body_timeout.duration();
+    match tokio::time::timeout(timeout, body.collect()).await {
+        Err(_) => Err(Problem::BodyTimeout),
+        Ok(Ok(collected)) => Ok(collected.to_bytes().into()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Problem::TooLarge { limit }),
+        Ok(Err(_)) => Err(Problem::BodyCut),
+    }
+}
+
+async fn clear(
+    gateway: &Arc<Gateway>,
+    prompt: Prompt<Raw>,
+    caller: &Authenticated,
+    query: Option<&str>,
+) -> Result<Cleared, Problem> {
+    let bytes = prompt.body().len();
+    let budget = Budget::new(UNITS_PER_BYTE * bytes as u64 + UNITS_PER_REQUEST);
+    let key = gateway.surrogate_key(caller.principal.as_str());
+    let query = query.map(str::to_owned);
+    let gateway = Arc::clone(gateway);
+    let pool = gateway.pool.clone();
+    pool.run(bytes, budget, move |budget| {
+        query::check(query.as_deref(), &gateway.analyzer, budget)?;
+        let route = |model: &str| Some(gateway.settings.route(model)?.upstream_model.map(str::to_owned));
+        let clearing = Clearing {
+            analyzer: &gateway.analyzer,
+            key: &key,
+            route: &route,
+        };
+        let clearance = gateway.policy.clear(&prompt, clearing, budget)?;
+        Ok(Cleared {
+            request_hash: gateway.hashes.hash_hex(&[b"request", prompt.body()]),
+            sent_hash: gateway.hashes.hash_hex(&[b"sent", clearance.prompt.body()]),
+            clearance,
+        })
+    })
+    .await?
+}

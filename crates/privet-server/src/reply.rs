@@ -1,0 +1,205 @@
+//! The way back: replies restored, whole or as they stream.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use privet_surface::{Restoration, RestoreError, StreamRestorer};
+use privet_types::Budget;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, Sleep};
+
+use crate::headers;
+use crate::pool::Pool;
+use crate::problem::Problem;
+
+/// Limits of one reply.
+#[derive(Clone, Copy)]
+pub(crate) struct ReplyLimits {
+    pub(crate) body_bytes: usize,
+    pub(crate) idle: Duration,
+}
+
+/// The provider's reply as the caller gets it. `permit` is held until its last byte is sent.
+pub(crate) async fn restore(
+    upstream: Response<Incoming>,
+    restoration: Restoration,
+    limits: ReplyLimits,
+    pool: &Pool,
+    permit: OwnedSemaphorePermit,
+) -> Result<Response<Body>, Problem> {
+    let (parts, body) = upstream.into_parts();
+    let mut reply_headers = headers::incoming(&parts.headers);
+    let kind = media_type(&parts.headers);
+    let body = if restoration.is_empty() || kind == "text/event-stream" {
+        if restoration.is_empty()
+            && let Some(length) = parts.headers.get(CONTENT_LENGTH)
+        {
+            reply_headers.insert(CONTENT_LENGTH, length.clone());
+        }
+        Body::new(RestoringBody {
+            upstream: Some(body),
+            restorer: StreamRestorer::new(restoration),
+            idle: limits.idle,
+            timer: Box::pin(tokio::time::sleep(limits.idle)),
+            failed: None,
+            _permit: permit,
+        })
+    } else {
+        let body = collect(body, limits).await?;
+        let body = restore_whole(body, &kind, restoration, pool).await?;
+        reply_headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        drop(permit);
+        Body::from(body)
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = parts.status;
+    *response.headers_mut() = reply_headers;
+    Ok(response)
+}
+
+fn media_type(headers: &HeaderMap) -> String {
+    let value = headers
+        .get(CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
+    value
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
+}
+
+async fn collect(body: Incoming, limits: ReplyLimits) -> Result<Bytes, Problem> {
+    let mut body = Limited::new(body, limits.body_bytes);
+    let mut collected = Vec::new();
+    loop {
+        let frame = tokio::time::timeout(limits.idle, body.frame())
+            .await
+            .map_err(|_| Problem::UpstreamTimeout)?;
+        match frame {
+            None => return Ok(Bytes::from(collected)),
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    collected.extend_from_slice(data);
+                }
+            }
+            Some(Err(error)) if error.is::<LengthLimitError>() => {
+                return Err(Problem::UpstreamUnusable(
+                    "a body larger than `reply_body` in the settings",
+                ));
+            }
+            Some(Err(_)) => return Err(Problem::UpstreamUnusable("a body that broke off")),
+        }
+    }
+}
+
+async fn restore_whole(
+    body: Bytes,
+    kind: &str,
+    restoration: Restoration,
+    pool: &Pool,
+) -> Result<Bytes, Problem> {
+    let is_json = kind.ends_with("json");
+    let budget = Budget::new(64 * body.len() as u64 + 65_536);
+    let length = body.len();
+    pool.run(length, budget, move |budget| {
+        let restored = if is_json {
+            match restoration.json(&body, budget) {
+                Ok(restored) => restored,
+                Err(RestoreError::Json(privet_surface::json::JsonError::Budget(_))) => {
+                    return Err(Problem::DetectorFailed);
+                }
+                // Not the JSON it claims to be: passed as it came, surrogates and all.
+                Err(_) => None,
+            }
+        } else {
+            std::str::from_utf8(&body)
+                .ok()
+                .map(|text| restoration.text(text).into_bytes())
+        };
+        Ok(restored.map_or(body, Bytes::from))
+    })
+    .await?
+}
+
+/// A body that restores surrogates as its events pass.
+struct RestoringBody {
+    upstream: Option<Incoming>,
+    restorer: StreamRestorer,
+    idle: Duration,
+    timer: Pin<Box<Sleep>>,
+    failed: Option<StreamError>,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Why a stream was broken off; told by closing the connection.
+#[derive(Debug, thiserror::Error)]
+enum StreamError {
+    #[error("the provider's stream fell silent")]
+    Idle,
+    #[error("the provider's stream broke off")]
+    Upstream(#[source] hyper::Error),
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+}
+
+impl http_body::Body for RestoringBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = &mut *self;
+        loop {
+            if let Some(failed) = this.failed.take() {
+                return Poll::Ready(Some(Err(axum::Error::new(failed))));
+            }
+            let Some(upstream) = &mut this.upstream else {
+                return Poll::Ready(None);
+            };
+            let mut out = Vec::new();
+            let end = match Pin::new(upstream).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => this
+                        .restorer
+                        .push(&data, &mut out)
+                        .err()
+                        .map(|e| Some(StreamError::from(e))),
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                Poll::Ready(Some(Err(error))) => Some(Some(StreamError::Upstream(error))),
+                Poll::Ready(None) => Some(None),
+                Poll::Pending => {
+                    ready!(this.timer.as_mut().poll(context));
+                    Some(Some(StreamError::Idle))
+                }
+            };
+            if let Some(failed) = end {
+                // What was held back goes out before the end, whichever it is.
+                this.upstream = None;
+                this.restorer.finish(&mut out);
+                if let Some(error) = &failed {
+                    tracing::warn!(%error, "stream ended early");
+                }
+                this.failed = failed;
+            } else {
+                let deadline = Instant::now() + this.idle;
+                this.timer.as_mut().reset(deadline);
+            }
+            if !out.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(Bytes::from(out)))));
+            }
+        }
+    }
+}

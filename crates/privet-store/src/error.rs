@@ -1,0 +1,151 @@
+//! What can go wrong in the store and the spool.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What can go wrong in the store and the spool. Never says anything about a key or about what an event holds.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The store was made under another root key.
+    #[error("the store `{path}` was made with another root key; use that key's file, or another store path")]
+    WrongRootKey {
+        /// The store.
+        path: PathBuf,
+    },
+    /// The store was written by a newer Privet.
+    #[error("the store `{path}` has schema {found}, this privet knows up to {known}; run the newer privet")]
+    NewerSchema {
+        /// The store.
+        path: PathBuf,
+        /// Version in the store.
+        found: i64,
+        /// Newest version this program knows.
+        known: i64,
+    },
+    /// The file is a database of another program.
+    #[error("`{path}` is a database, but not a privet store; use another store path")]
+    NotAStore {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The store's file cannot be opened as a database.
+    #[error(
+        "cannot open the store `{path}`; check that it is a privet store and that this user may write to it"
+    )]
+    Open {
+        /// The store.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The database refused or did not answer in time.
+    #[error("the store did not answer; check its disk, and that no other program holds it locked")]
+    Database(#[from] sqlx::Error),
+    /// A row does not hold what Privet writes.
+    #[error("row `{row}` of the store's table `{table}` cannot be read; restore the store from a backup")]
+    BadRow {
+        /// The table.
+        table: &'static str,
+        /// Which row.
+        row: String,
+    },
+    /// Two different events claim one number, as when a spool directory was copied to a second node.
+    #[error(
+        "another audit event is already stored as number {seq} of node `{node}`; give each server its own spool directory"
+    )]
+    AuditConflict {
+        /// The node.
+        node: String,
+        /// The number.
+        seq: u64,
+    },
+    /// An audit event larger than a spool record may be.
+    #[error("an audit event of {bytes} bytes is larger than {max} bytes")]
+    EventTooLarge {
+        /// Size as JSON.
+        bytes: usize,
+        /// Largest size taken.
+        max: usize,
+    },
+    /// An audit event cannot be written as JSON, or what was read is not one.
+    #[error("an audit event cannot be converted to or from JSON")]
+    Json(#[source] serde_json::Error),
+    /// A file or directory cannot be used.
+    #[error("cannot use `{path}`; check that it exists, its permissions and the free disk space")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another server holds the spool directory.
+    #[error(
+        "the spool `{dir}` is in use by another privet server; stop that one, or set another spool directory"
+    )]
+    SpoolInUse {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The spool holds as much as it may: the store has not taken events for some time.
+    #[error("the audit spool is full ({max_bytes} bytes); repair the store, or allow the spool more bytes")]
+    SpoolFull {
+        /// The bound.
+        max_bytes: u64,
+    },
+    /// Events come faster than the spool's disk takes them.
+    #[error("the audit spool's disk does not keep up with the events; use a faster disk, or lower the load")]
+    SpoolBusy,
+    /// The spool's disk does not take events.
+    #[error("cannot write to the audit spool `{dir}`; free disk space, or restore the directory and restart")]
+    SpoolWrite {
+        /// The directory.
+        dir: PathBuf,
+        /// Why; shared by every append that waited for the same write.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// A spool segment was changed, cut, or is missing events it must hold.
+    #[error(
+        "audit spool segment `{segment}` is damaged at event {seq}; restore the file from a backup, or rename it to end in `.damaged` to give up its events"
+    )]
+    SpoolDamaged {
+        /// The file.
+        segment: PathBuf,
+        /// First event that cannot be read.
+        seq: u64,
+    },
+    /// A spool segment was written under another root key or node id.
+    #[error(
+        "audit spool segment `{segment}` was written with another root key or `node-id`; restore those, or move the segment away"
+    )]
+    SpoolForeign {
+        /// The file.
+        segment: PathBuf,
+    },
+    /// The spool's `node-id` file does not hold 16 hexadecimal digits.
+    #[error(
+        "`{path}` does not hold 16 hexadecimal digits; restore it from a backup, or empty the spool directory"
+    )]
+    BadNodeId {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The spool was closed, or its writer has ended.
+    #[error("the audit spool is closed; restart the server")]
+    SpoolClosed,
+    /// The cryptographic library failed.
+    #[error("the cryptographic library failed")]
+    Crypto(#[from] privet_crypto::Error),
+}
+
+impl Error {
+    /// For `map_err` on what was done with the file at `path`.
+    pub(crate) fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { path, source }
+    }
+}

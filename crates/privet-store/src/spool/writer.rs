@@ -1,0 +1,197 @@
+//! The thread that numbers, seals and writes events, many to one sync of the disk.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Shared;
+use super::directory::segment_path;
+use super::queue::{Failure, Queued};
+use super::segment::SegmentKey;
+use crate::files::{is_linked, private_file, sync_dir};
+
+/// Bytes of one write and sync; more only makes the first event of it wait longer.
+const WRITE_BYTES: usize = 1 << 20;
+
+/// Pauses between attempts while the disk refuses; doubled from the first to the last.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    /// The segment being written; none after the start, after a failure, and when the last one is large enough.
+    segment: Option<OpenSegment>,
+    /// Number of the next event to be written.
+    next: u64,
+    buffer: Vec<u8>,
+}
+
+struct OpenSegment {
+    file: File,
+    key: SegmentKey,
+    first: u64,
+    bytes: u64,
+}
+
+impl Writer {
+    pub(super) fn new(shared: Arc<Shared>, next: u64) -> Self {
+        Self {
+            shared,
+            segment: None,
+            next,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Writes until the queue is closed and empty. Returns how many events that were promised it had to leave.
+    pub(super) fn run(mut self) -> usize {
+        let shared = Arc::clone(&self.shared);
+        let gather = shared.config.durability.gather();
+        let mut events = VecDeque::new();
+        let mut retry = RETRY.0;
+        loop {
+            let mut state = if events.is_empty() {
+                shared.queue.wait_for_work(gather)
+            } else {
+                shared.queue.wait_to_retry(retry)
+            };
+            events.extend(state.events.drain(..));
+            let syncs = std::mem::take(&mut state.syncs);
+            let is_closed = state.is_closed;
+            drop(state);
+            if events.is_empty() && syncs.is_empty() && is_closed {
+                return 0;
+            }
+
+            let outcome = self.write_all(&mut events).map_err(Arc::new);
+            retry = match &outcome {
+                Ok(()) => RETRY.0,
+                Err(failure) => {
+                    self.abandon_segment();
+                    give_up_unpromised(&shared, &mut events, failure);
+                    (retry * 2).min(RETRY.1)
+                }
+            };
+            for done in syncs {
+                // Who asked may have gone.
+                let _ = done.send(outcome.clone());
+            }
+            if is_closed && outcome.is_err() && !events.is_empty() {
+                return events.len();
+            }
+        }
+    }
+
+    /// Writes `events`, makes them durable, tells who waits, and takes them off the list; all, or those before a failure.
+    fn write_all(&mut self, events: &mut VecDeque<Queued>) -> io::Result<()> {
+        while !events.is_empty() {
+            let first = self.next;
+            let written = self.write_some(events)?;
+            let written: Vec<Queued> = events.drain(..written).collect();
+            // Counted before anybody is told, so that who was told finds it counted.
+            self.shared.queue.count_off(&written, None);
+            for (seq, event) in (first..).zip(written) {
+                event.tell(Ok(seq));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes as many of the first `events` as fit one write and the segment, at least one; returns how many.
+    fn write_some(&mut self, events: &VecDeque<Queued>) -> io::Result<usize> {
+        let segment = match self.segment.take() {
+            Some(segment) if segment.bytes < self.shared.segment_bytes => self.segment.insert(segment),
+            _ => {
+                let segment = start_segment(&self.shared, self.next)?;
+                self.segment.insert(segment)
+            }
+        };
+        let is_new = segment.bytes == 0;
+        let room = self.shared.segment_bytes.saturating_sub(segment.bytes);
+        self.buffer.clear();
+        if is_new {
+            segment.key.write_header(&mut self.buffer, segment.first)?;
+        }
+        let synced = self.next - 1;
+        let mut next = self.next;
+        for event in events {
+            let is_enough = self.buffer.len() >= WRITE_BYTES || self.buffer.len() as u64 >= room;
+            if next > self.next && is_enough {
+                break;
+            }
+            segment
+                .key
+                .write_record(&mut self.buffer, next, synced, &event.json)?;
+            next += 1;
+        }
+        segment.file.write_all(&self.buffer)?;
+        segment.file.sync_data()?;
+        if !is_linked(&segment.file)? {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "the spool's segment was deleted",
+            ));
+        }
+        if is_new {
+            sync_dir(&self.shared.claim.dir)?;
+        }
+        segment.bytes += self.buffer.len() as u64;
+        self.shared.ledger().grow(segment.bytes, next - 1);
+        let written = next - self.next;
+        self.next = next;
+        Ok(usize::try_from(written).unwrap_or(usize::MAX))
+    }
+
+    /// Leaves a segment of which it is not known what reached the disk: its durable events stay, the next ones go to
+    /// a new segment, and where that begins this one ends.
+    fn abandon_segment(&mut self) {
+        if let Some(bytes) = self
+            .segment
+            .take()
+            .and_then(|segment| segment.file.metadata().ok())
+            .map(|m| m.len())
+        {
+            let durable = self.next - 1;
+            self.shared.ledger().grow(bytes, durable);
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // However the thread ends, nothing may be promised any more.
+        self.shared.queue.close();
+    }
+}
+
+/// An empty file for the segment whose first number is `first`, in place of one that has no durable event.
+fn start_segment(shared: &Shared, first: u64) -> io::Result<OpenSegment> {
+    if !is_linked(&shared.claim.lock)? {
+        // Another server may have claimed what is there now.
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "the spool directory was replaced",
+        ));
+    }
+    let path = segment_path(&shared.claim.dir, first);
+    let file = private_file().create(true).truncate(true).open(path)?;
+    shared.ledger().start_segment(first);
+    let key = SegmentKey::new(&shared.root, &shared.claim.node, first);
+    Ok(OpenSegment {
+        file,
+        key,
+        first,
+        bytes: 0,
+    })
+}
+
+/// Tells those who wait that their events were not written. Their numbers were told to nobody and are used again.
+fn give_up_unpromised(shared: &Shared, events: &mut VecDeque<Queued>, failure: &Failure) {
+    let (waiting, promised) = events.drain(..).partition::<Vec<_>, _>(Queued::is_waited_for);
+    *events = promised.into();
+    shared.queue.count_off(&waiting, Some(failure));
+    for event in waiting {
+        event.tell(Err(Arc::clone(failure)));
+    }
+}

@@ -1,0 +1,14 @@
+//! The store and the spool through their public door.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod crash;
+mod flusher;
+mod processes;
+mod spool;
+mod store;
+mod support;

@@ -1,0 +1,654 @@
+//! Masking a request: every private value replaced, everything else byte for byte as it came.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
+
+use privet_crypto::HashKey;
+use privet_pii::{Analyzer, EntityAction, Place, SurrogateMap, Surrogates, escape_into, lookalikes};
+use privet_types::{Budget, Entity, Finding, Span, SurfaceKind};
+
+use crate::dialect::{self, Class, Step};
+use crate::json::{Document, JsonError, Kind, Value};
+use crate::{PartKind, PartsConfig, number};
+
+/// How deep JSON inside strings inside JSON is followed.
+const MAX_LAYERS: usize = 4;
+
+/// Why a request is not sent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The body is no JSON that can be trusted to mean one thing.
+    #[error("the request body cannot be used: {0}")]
+    Json(#[from] JsonError),
+    /// The body is JSON, but not an object.
+    #[error("the request body must be a JSON object")]
+    NotAnObject,
+    /// No model is named, or not by a string.
+    #[error("`model` is missing; name one of the models that `GET /v1/models` lists")]
+    NoModel,
+    /// A content part that cannot be looked into.
+    #[error(
+        "{kind} content at `{pointer}` cannot be checked for private data and was not sent; remove it, or have the policy pass it (`[parts] pass = [\"{kind}\"]`)"
+    )]
+    Opaque {
+        /// What it is.
+        kind: &'static str,
+        /// Where it stands.
+        pointer: String,
+    },
+    /// The policy forbids sending this kind of data.
+    #[error(
+        "the policy forbids sending {entity} (found at `{pointer}`); remove it and send the request again"
+    )]
+    Blocked {
+        /// What was found.
+        entity: Entity,
+        /// Where.
+        pointer: String,
+    },
+    /// Private data where the API allows no replacement.
+    #[error(
+        "`{pointer}` holds what looks like {entity}, and the API allows no stand-in there; remove it and send the request again"
+    )]
+    CannotMask {
+        /// What was found.
+        entity: Entity,
+        /// Where.
+        pointer: String,
+    },
+    /// The detector did not finish.
+    #[error("the check for private data did not finish: {0}")]
+    Detector(#[from] privet_pii::Error),
+}
+
+/// What a request is masked by.
+#[derive(Clone, Copy)]
+pub struct Masking<'a> {
+    /// Finds private data.
+    pub analyzer: &'a Analyzer,
+    /// Says what is done with it.
+    pub pii: &'a privet_pii::Config,
+    /// Says which content may pass unseen.
+    pub parts: &'a PartsConfig,
+    /// Makes surrogates; one per tenant, epoch and principal.
+    pub key: &'a HashKey,
+}
+
+/// A request body, parsed.
+#[derive(Debug)]
+pub struct Request<'t> {
+    surface: SurfaceKind,
+    body: &'t [u8],
+    document: Document<'t>,
+}
+
+/// A request body that holds no private value, and how to undo that in the reply.
+#[derive(Debug)]
+pub struct Masked {
+    /// The body to send.
+    pub body: Vec<u8>,
+    /// What was replaced, as ranges of the original body, sorted and disjoint.
+    pub replaced: Vec<Range<usize>>,
+    /// The surrogates used.
+    pub map: SurrogateMap,
+    /// Findings by kind, those that the policy allows included.
+    pub counts: BTreeMap<Entity, u32>,
+}
+
+impl<'t> Request<'t> {
+    /// Parses a request body.
+    ///
+    /// # Errors
+    /// [`Refusal::Json`], [`Refusal::NotAnObject`].
+    pub fn parse(surface: SurfaceKind, body: &'t [u8], budget: &Budget) -> Result<Self, Refusal> {
+        let document = Document::parse(body, budget)?;
+        if document.root().kind() != Kind::Object {
+            return Err(Refusal::NotAnObject);
+        }
+        Ok(Self {
+            surface,
+            body,
+            document,
+        })
+    }
+
+    /// The model asked for.
+    ///
+    /// # Errors
+    /// [`Refusal::NoModel`] if none is named by a token.
+    pub fn model(&self) -> Result<Cow<'_, str>, Refusal> {
+        self.document
+            .root()
+            .get_str("model")
+            .filter(|m| is_model(m))
+            .ok_or(Refusal::NoModel)
+    }
+
+    /// Whether the reply is to be streamed.
+    #[must_use]
+    pub fn is_streaming(&self) -> bool {
+        self.document.root().get("stream").is_some_and(|v| v.is_true())
+    }
+
+    /// Whether the reply's text is to be a JSON document.
+    #[must_use]
+    pub fn wants_json(&self) -> bool {
+        let root = self.document.root();
+        let format = root.get("response_format").or_else(|| root.get("output_format"));
+        let kind = format.and_then(|format| format.get_str("type"));
+        kind.is_some_and(|kind| kind.starts_with("json"))
+    }
+
+    /// Replaces every private value. With `upstream_model` the model's name is replaced, too. O(n) for n bytes.
+    ///
+    /// # Errors
+    /// [`Refusal`] if anything must not, or cannot safely, be sent.
+    pub fn mask(
+        &self,
+        masking: Masking<'_>,
+        upstream_model: Option<&str>,
+        budget: &Budget,
+    ) -> Result<Masked, Refusal> {
+        let root = self.document.root();
+        let mut walk = Walk {
+            surface: self.surface,
+            masking,
+            budget,
+            body: self.body,
+            seen: 0..0,
+            surrogates: Surrogates::new(masking.key, masking.pii.style),
+            edits: Vec::new(),
+            counts: BTreeMap::new(),
+            path: Vec::new(),
+            is_looking: masking.pii.looks_for_anything(),
+            remembered: BTreeMap::new(),
+            judged: HashSet::new(),
+        };
+        // Messages come first and in order: what one becomes must depend on those before it only.
+        let is_messages = |key: &Value<'_>| key.as_str().is_some_and(|k| k == "messages");
+        for wants_messages in [true, false] {
+            for (key, value) in root
+                .entries()
+                .filter(|(key, _)| is_messages(key) == wants_messages)
+            {
+                if !wants_messages {
+                    walk.seen = 0..self.body.len();
+                }
+                walk.entry(key, value)?;
+            }
+        }
+        let Walk {
+            surrogates,
+            mut edits,
+            counts,
+            ..
+        } = walk;
+        if let Some((name, value)) = upstream_model.zip(root.get("model")) {
+            let mut text = String::from("\"");
+            escape_into(name, &mut text);
+            text.push('"');
+            edits.retain(|e| e.range != value.range());
+            edits.push(Edit {
+                range: value.range(),
+                text,
+                is_mask: false,
+            });
+        }
+        edits.sort_by_key(|e| e.range.start);
+        let body = splice(self.body, &edits);
+        let replaced = edits.into_iter().filter(|e| e.is_mask).map(|e| e.range).collect();
+        Ok(Masked {
+            body,
+            replaced,
+            map: SurrogateMap::new(surrogates.into_pairs()),
+            counts,
+        })
+    }
+}
+
+/// Model names may hold `@`, as Google's do, beside what tokens hold.
+fn is_model(name: &str) -> bool {
+    dialect::is_token(&name.replace(['@', '+'], "-"))
+}
+
+pub(crate) struct Edit {
+    pub(crate) range: Range<usize>,
+    pub(crate) text: String,
+    is_mask: bool,
+}
+
+impl Edit {
+    pub(crate) fn new(range: Range<usize>, text: String) -> Self {
+        Self {
+            range,
+            text,
+            is_mask: true,
+        }
+    }
+}
+
+/// `body` with the ranges of `edits` (sorted, disjoint) replaced.
+pub(crate) fn splice(body: &[u8], edits: &[Edit]) -> Vec<u8> {
+    let grown: usize = edits.iter().map(|e| e.text.len()).sum();
+    let mut out = Vec::with_capacity(body.len() + grown);
+    let mut at = 0;
+    for edit in edits {
+        out.extend_from_slice(body.get(at..edit.range.start).unwrap_or_default());
+        out.extend_from_slice(edit.text.as_bytes());
+        at = edit.range.end;
+    }
+    out.extend_from_slice(body.get(at..).unwrap_or_default());
+    out
+}
+
+/// One text inside the body: how its offsets lead back to the body, and how deep in JSON strings it lies.
+#[derive(Clone, Copy)]
+struct Layer<'a> {
+    locate: &'a dyn Fn(usize) -> usize,
+    depth: usize,
+}
+
+struct Walk<'a, 'd> {
+    surface: SurfaceKind,
+    masking: Masking<'a>,
+    budget: &'a Budget,
+    body: &'a [u8],
+    /// The part of the body that stand-ins may not be found in.
+    seen: Range<usize>,
+    surrogates: Surrogates<'a>,
+    edits: Vec<Edit>,
+    counts: BTreeMap<Entity, u32>,
+    path: Vec<Step<'d>>,
+    is_looking: bool,
+    /// Values that only their context gave away: further on they are private without it, too.
+    remembered: BTreeMap<String, Entity>,
+    /// Values that were looked at for the above.
+    judged: HashSet<String>,
+}
+
+impl<'d> Walk<'_, 'd> {
+    fn entry(&mut self, key: Value<'d>, value: Value<'d>) -> Result<(), Refusal> {
+        let name = key.as_str().unwrap_or_default();
+        if self.path.is_empty() && name == "messages" {
+            self.seen = value.range().start..value.range().start;
+        }
+        self.path.push(Step::Key(name));
+        let base = Layer {
+            locate: &|at| at,
+            depth: 0,
+        };
+        let parent = self.path.len().checked_sub(2).and_then(|i| self.key_at(i));
+        self.text_leaf(key, parent.as_deref(), Class::Text, base)?;
+        self.value(value)?;
+        self.path.pop();
+        Ok(())
+    }
+
+    fn value(&mut self, value: Value<'d>) -> Result<(), Refusal> {
+        match value.kind() {
+            Kind::Object => {
+                match dialect::classify_part(self.surface, &self.path, value) {
+                    Some(Class::Opaque(kind)) if !self.masking.parts.pass.contains(&kind) => {
+                        return Err(self.opaque(kind));
+                    }
+                    Some(Class::Sealed) => return Ok(()),
+                    Some(Class::Opaque(_)) => return self.passed_part(value),
+                    _ => {}
+                }
+                for (key, value) in value.entries() {
+                    self.entry(key, value)?;
+                }
+                Ok(())
+            }
+            Kind::Array => {
+                for (index, item) in value.items().enumerate() {
+                    self.path.push(Step::Item(index));
+                    self.value(item)?;
+                    self.path.pop();
+                }
+                Ok(())
+            }
+            Kind::String => self.string(value),
+            Kind::Number => {
+                let class = dialect::classify(self.surface, &self.path);
+                let context = self.context();
+                self.number_leaf(
+                    value,
+                    context.as_deref(),
+                    class,
+                    Layer {
+                        locate: &|at| at,
+                        depth: 0,
+                    },
+                )
+            }
+            Kind::Literal => Ok(()),
+        }
+    }
+
+    /// A part that the policy passes: what carries its content is not looked at, everything beside it is.
+    fn passed_part(&mut self, part: Value<'d>) -> Result<(), Refusal> {
+        for (key, value) in part.entries() {
+            let name = key.as_str().unwrap_or_default();
+            if !matches!(
+                name.as_ref(),
+                "image_url" | "input_audio" | "file" | "source" | "file_id"
+            ) {
+                self.entry(key, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn string(&mut self, value: Value<'d>) -> Result<(), Refusal> {
+        let class = dialect::classify(self.surface, &self.path);
+        let is_sealed = matches!(self.path.last(), Some(Step::Key(key)) if dialect::is_sealed_field(key));
+        if is_sealed {
+            return Ok(());
+        }
+        let class = match class {
+            Class::Structural
+                if value
+                    .as_str()
+                    .is_some_and(|v| dialect::is_token(&v) || is_model_at(&self.path, &v)) =>
+            {
+                return Ok(());
+            }
+            // Not what its field is for: looked at, and not replaceable.
+            Class::Structural => Class::Fixed,
+            class => class,
+        };
+        let context = self.context();
+        self.text_leaf(
+            value,
+            context.as_deref(),
+            class,
+            Layer {
+                locate: &|at| at,
+                depth: 0,
+            },
+        )
+    }
+
+    /// Looks at one string or key, and at JSON inside it.
+    fn text_leaf(
+        &mut self,
+        value: Value<'_>,
+        context: Option<&str>,
+        class: Class,
+        outer: Layer<'_>,
+    ) -> Result<(), Refusal> {
+        let Some(text) = value.decoded() else {
+            return Ok(());
+        };
+        let locate = |at: usize| (outer.locate)(text.locate(at));
+        let layer = Layer {
+            locate: &locate,
+            depth: outer.depth + 1,
+        };
+        self.advance(locate(text.text.len()));
+        if text.text.is_empty() {
+            return Ok(());
+        }
+        if class == Class::Text && layer.depth < MAX_LAYERS && looks_like_json(&text.text) {
+            match Document::parse_str(&text.text, self.budget) {
+                Ok(inner) => return self.inner_value(inner.root(), context, layer),
+                Err(JsonError::Budget(error)) => return Err(JsonError::Budget(error).into()),
+                // Two readings of one document: neither can be trusted.
+                Err(error @ JsonError::DuplicateKey { .. }) => return Err(error.into()),
+                Err(_) => {}
+            }
+        }
+        self.plain_text(&text.text, context, class, layer)
+    }
+
+    /// Looks at JSON that was found inside a string.
+    fn inner_value(
+        &mut self,
+        value: Value<'_>,
+        context: Option<&str>,
+        layer: Layer<'_>,
+    ) -> Result<(), Refusal> {
+        match value.kind() {
+            Kind::Object => {
+                for (key, value) in value.entries() {
+                    self.text_leaf(key, context, Class::Text, layer)?;
+                    let name = key.as_str();
+                    self.inner_value(value, name.as_deref().or(context), layer)?;
+                }
+                Ok(())
+            }
+            Kind::Array => value
+                .items()
+                .try_for_each(|item| self.inner_value(item, context, layer)),
+            Kind::String => self.text_leaf(value, context, Class::Text, layer),
+            Kind::Number => self.number_leaf(value, context, Class::Text, layer),
+            Kind::Literal => Ok(()),
+        }
+    }
+
+    fn plain_text(
+        &mut self,
+        text: &str,
+        context: Option<&str>,
+        class: Class,
+        layer: Layer<'_>,
+    ) -> Result<(), Refusal> {
+        for Private {
+            span,
+            entity,
+            is_whole,
+        } in self.findings(text, context)?
+        {
+            let whole = span.len() == text.len();
+            let place = match class {
+                Class::Name if whole => Place::Name,
+                Class::Name | Class::Fixed | Class::Structural => return Err(self.cannot_mask(entity)),
+                _ => Place::Text {
+                    is_apart: is_whole && is_apart(text, span),
+                },
+            };
+            let value = span.of(text).unwrap_or_default();
+            let range = (layer.locate)(span.start)..(layer.locate)(span.end);
+            self.replace(entity, value, place, range, layer.depth)?;
+        }
+        Ok(())
+    }
+
+    fn number_leaf(
+        &mut self,
+        value: Value<'_>,
+        context: Option<&str>,
+        class: Class,
+        layer: Layer<'_>,
+    ) -> Result<(), Refusal> {
+        let raw = value.raw();
+        let range = (layer.locate)(value.range().start)..(layer.locate)(value.range().end);
+        self.advance(range.end);
+        let Some(digits) = number::integer_digits(raw) else {
+            return Ok(());
+        };
+        let Some(private) = self.findings(&digits, context)?.into_iter().next() else {
+            return Ok(());
+        };
+        let entity = private.entity;
+        if class != Class::Text {
+            return Err(self.cannot_mask(entity));
+        }
+        self.replace(entity, raw, Place::Number, range, layer.depth)
+    }
+
+    /// What is private in `text`, as disjoint spans in order; counts it and refuses what the policy blocks.
+    fn findings(&mut self, text: &str, context: Option<&str>) -> Result<Vec<Private>, Refusal> {
+        if !self.is_looking {
+            return Ok(Vec::new());
+        }
+        let mut found: Vec<Finding> = self.masking.analyzer.analyze(text, context, self.budget)?;
+        found.extend(lookalikes(text, self.masking.pii.style));
+        for known in self.surrogates.confusable() {
+            let spans = memchr::memmem::find_iter(text.as_bytes(), known);
+            found.extend(spans.map(|at| Finding {
+                entity: Entity::SURROGATE,
+                span: Span::new(at, at + known.len()),
+                score: 1.0,
+                rule: privet_types::RuleId("surrogate/known"),
+            }));
+        }
+        let mut masked: Vec<(Span, Entity)> = Vec::new();
+        for (value, entity) in &self.remembered {
+            // Searching is some sixteen times cheaper than detecting.
+            self.budget
+                .charge(text.len() as u64 / 16 + 1)
+                .map_err(privet_pii::Error::from)?;
+            let spans =
+                memchr::memmem::find_iter(text.as_bytes(), value).map(|at| Span::new(at, at + value.len()));
+            masked.extend(
+                spans
+                    .filter(|span| is_apart(text, *span))
+                    .map(|span| (span, *entity)),
+            );
+        }
+        for finding in &found {
+            let is_lookalike = finding.rule.0.starts_with("surrogate/");
+            match self.masking.pii.action(finding.entity) {
+                EntityAction::Block if !is_lookalike => {
+                    return Err(Refusal::Blocked {
+                        entity: finding.entity,
+                        pointer: dialect::pointer(&self.path),
+                    });
+                }
+                EntityAction::Allow if !is_lookalike => {
+                    *self.counts.entry(finding.entity).or_default() += 1;
+                }
+                _ => masked.push((finding.span, finding.entity)),
+            }
+        }
+        let disjoint = merge(masked);
+        for private in &disjoint {
+            *self.counts.entry(private.entity).or_default() += 1;
+        }
+        Ok(disjoint)
+    }
+
+    /// Remembers `value` if nothing but its context says that it is private.
+    fn judge(&mut self, entity: Entity, value: &str) -> Result<(), Refusal> {
+        if self.judged.contains(value) {
+            return Ok(());
+        }
+        self.judged.insert(value.to_owned());
+        let alone = self.masking.analyzer.analyze(value, None, self.budget)?;
+        if entity != Entity::SURROGATE && !alone.iter().any(|f| f.span == Span::new(0, value.len())) {
+            self.remembered.insert(value.to_owned(), entity);
+        }
+        Ok(())
+    }
+
+    fn replace(
+        &mut self,
+        entity: Entity,
+        value: &str,
+        place: Place,
+        range: Range<usize>,
+        depth: usize,
+    ) -> Result<(), Refusal> {
+        self.judge(entity, value)?;
+        let seen = self.body.get(self.seen.clone()).unwrap_or_default();
+        let occupied = |text: &str| memchr::memmem::find(seen, text.as_bytes()).is_some();
+        let Some(mut text) = self.surrogates.surrogate(entity, value, place, &occupied) else {
+            return Err(self.cannot_mask(entity));
+        };
+        for _ in 0..depth {
+            let mut escaped = String::with_capacity(text.len());
+            escape_into(&text, &mut escaped);
+            text = escaped;
+        }
+        self.edits.push(Edit::new(range, text));
+        Ok(())
+    }
+
+    /// Messages up to byte `end` of the body have been met now.
+    fn advance(&mut self, end: usize) {
+        self.seen.end = self.seen.end.max(end);
+    }
+
+    /// The key that the current value stands under.
+    fn context(&self) -> Option<Cow<'d, str>> {
+        (0..self.path.len()).rev().find_map(|i| self.key_at(i))
+    }
+
+    fn key_at(&self, index: usize) -> Option<Cow<'d, str>> {
+        match self.path.get(index) {
+            Some(Step::Key(key)) => Some(key.clone()),
+            _ => None,
+        }
+    }
+
+    fn cannot_mask(&self, entity: Entity) -> Refusal {
+        Refusal::CannotMask {
+            entity,
+            pointer: dialect::pointer(&self.path),
+        }
+    }
+
+    fn opaque(&self, kind: PartKind) -> Refusal {
+        Refusal::Opaque {
+            kind: kind.name(),
+            pointer: dialect::pointer(&self.path),
+        }
+    }
+}
+
+fn is_model_at(path: &[Step<'_>], value: &str) -> bool {
+    matches!(path, [Step::Key(key)] if key == "model") && is_model(value)
+}
+
+/// Whether it is worth a try to read `text` as a JSON object or array.
+pub(crate) fn looks_like_json(text: &str) -> bool {
+    let text = text.trim();
+    (text.starts_with('{') && text.ends_with('}')) || (text.starts_with('[') && text.ends_with(']'))
+}
+
+/// Whether no ASCII letter, digit or `_` touches the span.
+fn is_apart(text: &str, span: Span) -> bool {
+    let touches = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    let before = span.start.checked_sub(1).and_then(|i| text.as_bytes().get(i));
+    !touches(before) && !touches(text.as_bytes().get(span.end))
+}
+
+/// A piece of text that is replaced.
+struct Private {
+    span: Span,
+    entity: Entity,
+    /// Whether it is one finding, and so has the form of its kind; not several that overlap.
+    is_whole: bool,
+}
+
+/// Overlapping spans united, in order. Of two kinds the one with the longer span names the union.
+fn merge(mut spans: Vec<(Span, Entity)>) -> Vec<Private> {
+    spans.sort_by_key(|(span, entity)| (span.start, std::cmp::Reverse(span.end), *entity));
+    let mut merged: Vec<(Private, usize)> = Vec::with_capacity(spans.len());
+    for (span, entity) in spans {
+        match merged.last_mut() {
+            Some((last, longest)) if span.start < last.span.end => {
+                if span.end > last.span.end {
+                    last.span.end = span.end;
+                    last.is_whole = false;
+                }
+                if span.len() > *longest {
+                    (last.entity, *longest) = (entity, span.len());
+                }
+            }
+            _ => merged.push((
+                Private {
+                    span,
+                    entity,
+                    is_whole: true,
+                },
+                span.len(),
+            )),
+        }
+    }
+    merged.into_iter().map(|(private, _)| private).collect()
+}

@@ -1,0 +1,228 @@
+//! Restoring a whole reply: surrogates become values again where the policy lets them.
+
+use std::sync::Arc;
+
+use privet_pii::{Restorer, SurrogateMap, Syntax, UrlAllow, escape_into};
+use privet_types::{Budget, SurfaceKind};
+
+use crate::RestoreConfig;
+use crate::dialect::is_sealed_field;
+use crate::json::{Document, JsonError, Kind, Value};
+use crate::mask::{Edit, looks_like_json, splice};
+use crate::sse::EventTooLarge;
+
+/// Why a reply cannot be restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// The reply says it is JSON and is not.
+    #[error("the provider's reply cannot be read: {0}")]
+    Json(#[from] JsonError),
+    /// A stream without ends of events.
+    #[error("the provider's stream cannot be read: {0}")]
+    Stream(#[from] EventTooLarge),
+}
+
+/// How the reply to one request is restored. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Restoration {
+    pub(crate) surface: SurfaceKind,
+    pub(crate) map: Arc<SurrogateMap>,
+    pub(crate) config: Arc<RestoreConfig>,
+    pub(crate) urls: Arc<UrlAllow>,
+    pub(crate) is_json_reply: bool,
+}
+
+/// Where a text of the reply goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sink {
+    Restored,
+    Left,
+}
+
+impl Restoration {
+    /// Restores by `map` what `config` and `urls` (its list of allowed URLs) let through.
+    #[must_use]
+    pub fn new(
+        surface: SurfaceKind,
+        map: Arc<SurrogateMap>,
+        config: Arc<RestoreConfig>,
+        urls: Arc<UrlAllow>,
+    ) -> Self {
+        Self {
+            surface,
+            map,
+            config,
+            urls,
+            is_json_reply: false,
+        }
+    }
+
+    /// The same for a request that asked for a JSON document as its reply's text.
+    #[must_use]
+    pub fn with_json_reply(self, is_json_reply: bool) -> Self {
+        Self {
+            is_json_reply,
+            ..self
+        }
+    }
+
+    /// Whether there is nothing to restore, so that the reply may pass unread.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    /// The JSON reply with values restored; none if nothing changes.
+    ///
+    /// # Errors
+    /// [`RestoreError::Json`] if `body` is not JSON or the budget ends.
+    pub fn json(&self, body: &[u8], budget: &Budget) -> Result<Option<Vec<u8>>, RestoreError> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let document = Document::parse(body, budget)?;
+        let mut edits = Vec::new();
+        self.value(document.root(), self.text_sink(), &mut edits);
+        Ok((!edits.is_empty()).then(|| splice(body, &edits)))
+    }
+
+    /// Plain text with values restored, as for an error page that is no JSON.
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
+        if self.text_sink() == Sink::Left {
+            text.to_owned()
+        } else {
+            self.run(text, Syntax::Text).0
+        }
+    }
+
+    /// Whether arguments of calls to `tool` are restored.
+    pub(crate) fn allows_tool(&self, tool: Option<&str>) -> bool {
+        tool.and_then(|name| self.config.tools.get(name))
+            .copied()
+            .unwrap_or(self.config.tool_arguments)
+    }
+
+    pub(crate) fn restorer(&self, syntax: Syntax) -> Restorer {
+        Restorer::new(Arc::clone(&self.map), Arc::clone(&self.urls), syntax)
+    }
+
+    fn text_sink(&self) -> Sink {
+        if self.config.text {
+            Sink::Restored
+        } else {
+            Sink::Left
+        }
+    }
+
+    fn tool_sink(&self, tool: Option<&str>) -> Sink {
+        if self.allows_tool(tool) {
+            Sink::Restored
+        } else {
+            Sink::Left
+        }
+    }
+
+    /// The name of a tool as the caller knows it.
+    pub(crate) fn tool_name(&self, value: Value<'_>) -> Option<String> {
+        value.as_str().map(|name| self.run(&name, Syntax::Text).0)
+    }
+
+    /// Edits that restore everything inside `value`.
+    pub(crate) fn walk(&self, value: Value<'_>, edits: &mut Vec<Edit>) {
+        self.value(value, self.text_sink(), edits);
+    }
+
+    fn value(&self, value: Value<'_>, sink: Sink, edits: &mut Vec<Edit>) {
+        match value.kind() {
+            Kind::Object => self.object(value, sink, edits),
+            Kind::Array => value.items().for_each(|item| self.value(item, sink, edits)),
+            Kind::String => self.string(value, Syntax::Text, sink, edits),
+            Kind::Number if sink == Sink::Restored => {
+                if let Some(number) = self.map.number(value.raw()) {
+                    edits.push(Edit::new(value.range(), number.to_owned()));
+                }
+            }
+            Kind::Number | Kind::Literal => {}
+        }
+    }
+
+    fn object(&self, object: Value<'_>, sink: Sink, edits: &mut Vec<Edit>) {
+        let kind = object.get_str("type");
+        let name = object.get("name").and_then(|name| self.tool_name(name));
+        for (key, value) in object.entries() {
+            let key_name = key.as_str().unwrap_or_default();
+            match (kind.as_deref(), key_name.as_ref()) {
+                // Signed by the provider: one changed byte and it refuses the next turn.
+                (Some("thinking" | "redacted_thinking"), _) => {}
+                (_, field) if is_sealed_field(field) => {}
+                (Some("tool_use" | "server_tool_use" | "mcp_tool_use"), "input") => {
+                    self.value(value, self.tool_sink(name.as_deref()), edits);
+                }
+                (_, "arguments") if name.is_some() && value.kind() == Kind::String => {
+                    self.string(value, Syntax::Json, self.tool_sink(name.as_deref()), edits);
+                }
+                _ => {
+                    self.string(key, Syntax::Text, sink, edits);
+                    self.value(value, sink, edits);
+                }
+            }
+        }
+    }
+
+    fn string(&self, value: Value<'_>, syntax: Syntax, sink: Sink, edits: &mut Vec<Edit>) {
+        let Some(text) = value.as_str().filter(|_| sink == Sink::Restored) else {
+            return;
+        };
+        if let Some(restored) = self.inner(&text) {
+            edits.push(Edit::new(value.range(), quoted(&restored)));
+            return;
+        }
+        let (restored, count) = self.run(&text, syntax);
+        if count > 0 {
+            edits.push(Edit::new(value.range(), quoted(&restored)));
+        }
+    }
+
+    /// A text that is itself a JSON document, restored leaf by leaf; none if it is not, or nothing changes.
+    fn inner(&self, text: &str) -> Option<String> {
+        let document =
+            looks_like_json(text).then(|| Document::parse_str(text, &Budget::unlimited()).ok())??;
+        let mut edits = Vec::new();
+        self.leaves(document.root(), &mut edits);
+        edits.sort_by_key(|e| e.range.start);
+        let spliced = (!edits.is_empty()).then(|| splice(text.as_bytes(), &edits))?;
+        String::from_utf8(spliced).ok()
+    }
+
+    fn leaves(&self, value: Value<'_>, edits: &mut Vec<Edit>) {
+        match value.kind() {
+            Kind::Object => {
+                for (key, value) in value.entries() {
+                    self.string(key, Syntax::Text, Sink::Restored, edits);
+                    self.leaves(value, edits);
+                }
+            }
+            Kind::Array => value.items().for_each(|item| self.leaves(item, edits)),
+            Kind::String | Kind::Number => self.value(value, Sink::Restored, edits),
+            Kind::Literal => {}
+        }
+    }
+
+    fn run(&self, text: &str, syntax: Syntax) -> (String, u32) {
+        let mut restorer = self.restorer(syntax);
+        let mut out = String::with_capacity(text.len() + 16);
+        restorer.push(text, &mut out);
+        restorer.finish(&mut out);
+        (out, restorer.restored())
+    }
+}
+
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    escape_into(text, &mut out);
+    out.push('"');
+    out
+}

@@ -1,0 +1,87 @@
+//! What a request looks like after masking, and a reply after restoring, through the crate's public door.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests"
+)]
+
+mod masking;
+mod replies;
+mod round_trip;
+
+use std::sync::{Arc, LazyLock};
+
+use privet_crypto::{HashKey, RootKey};
+use privet_pii::{Analyzer, Config, Style, Terms, UrlAllow};
+use privet_surface::{Masked, Masking, PartsConfig, Refusal, Request, Restoration, RestoreConfig};
+use privet_types::{Budget, Entity, SurfaceKind};
+
+static KEY: LazyLock<HashKey> = LazyLock::new(|| {
+    RootKey::parse(&format!("privet-root-1:{}", "7".repeat(64)))
+        .unwrap()
+        .hash_key("test", b"")
+});
+
+fn config(style: Style) -> Config {
+    let names = ["Ada Lovelace", "Σωκράτης", "王小明"].map(str::to_owned).to_vec();
+    Config {
+        style,
+        terms: vec![Terms {
+            entity: Entity::PERSON,
+            values: names,
+        }],
+        ..Config::default()
+    }
+}
+
+static TAG: LazyLock<(Config, Analyzer)> = LazyLock::new(|| {
+    let config = config(Style::Tag);
+    let analyzer = Analyzer::new(&config).unwrap();
+    (config, analyzer)
+});
+static REALISTIC: LazyLock<(Config, Analyzer)> = LazyLock::new(|| {
+    let config = config(Style::Realistic);
+    let analyzer = Analyzer::new(&config).unwrap();
+    (config, analyzer)
+});
+
+fn mask_as(surface: SurfaceKind, style: Style, body: &str) -> Result<Masked, Refusal> {
+    let (pii, analyzer) = match style {
+        Style::Tag => &*TAG,
+        Style::Realistic => &*REALISTIC,
+    };
+    let budget = Budget::new(256 * body.len() as u64 + (1 << 20));
+    let parts = PartsConfig::default();
+    let masking = Masking {
+        analyzer,
+        pii,
+        parts: &parts,
+        key: &KEY,
+    };
+    Request::parse(surface, body.as_bytes(), &budget)?.mask(masking, None, &budget)
+}
+
+fn mask(body: &str) -> Result<Masked, Refusal> {
+    mask_as(SurfaceKind::OpenaiChat, Style::Tag, body)
+}
+
+fn masked_text(masked: &Masked) -> &str {
+    std::str::from_utf8(&masked.body).unwrap()
+}
+
+/// Restores wherever a surrogate stands.
+fn everywhere(surface: SurfaceKind, masked: Masked) -> Restoration {
+    let urls = Arc::new(UrlAllow::everywhere());
+    Restoration::new(
+        surface,
+        Arc::new(masked.map),
+        Arc::new(RestoreConfig::default()),
+        urls,
+    )
+}
+
+/// Restores as the default policy does.
+fn by_default(surface: SurfaceKind, masked: Masked) -> Restoration {
+    Restoration::new(surface, Arc::new(masked.map), Arc::default(), Arc::default())
+}

@@ -1,0 +1,155 @@
+//! What can be called, and how it explains itself.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{demo, key, serve};
+
+/// Use generative AI without giving private data away.
+///
+/// Privet stands between people or apps and model providers: private values in a prompt leave as surrogates, and come
+/// back as themselves in the reply.
+#[derive(Parser)]
+#[command(
+    name = "privet",
+    version,
+    max_term_width = 100,
+    after_help = "Try it: privet demo"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Start a throw-away gateway with a local demo provider, and watch what it masks.
+    Demo(DemoArgs),
+    /// Run the gateway.
+    Serve(ServeArgs),
+    /// Make, list and revoke API keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  privet demo                       watch live; send requests with the printed curl line
+  privet demo --once                run one scripted conversation; exit 1 if anything private got out
+  privet demo --style realistic     surrogates that look like real values")]
+pub(crate) struct DemoArgs {
+    /// Run one scripted conversation, print it, and end: 0 if nothing private reached the provider, else 1.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Port on 127.0.0.1; another one is taken if it is in use.
+    #[arg(long, default_value_t = 8787)]
+    pub(crate) port: u16,
+    /// What private values are replaced by.
+    #[arg(long, value_enum, default_value_t = Style::Tag)]
+    pub(crate) style: Style,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Style {
+    /// `<EMAIL_ADDRESS_7Q2MX9PKR4TWZ>`
+    Tag,
+    /// Made-up values that belong to nobody.
+    Realistic,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  privet serve --print-example > privet.toml     write commented settings, then edit them
+  privet serve --print-policy > policy.toml      write the commented default policy
+  privet serve --config privet.toml --check      say what is wrong, if anything, and end
+  privet serve --config privet.toml")]
+pub(crate) struct ServeArgs {
+    /// The settings file.
+    #[arg(long, default_value = "privet.toml")]
+    pub(crate) config: PathBuf,
+    /// Print commented example settings and end.
+    #[arg(long, conflicts_with_all = ["check", "print_policy"])]
+    pub(crate) print_example: bool,
+    /// Print the commented default policy and end.
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) print_policy: bool,
+    /// Read settings, policy and key references, report the first mistake, and end.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key. It is printed once and kept nowhere.
+    #[command(after_help = "Examples:
+  privet key create --name ann                   a key for ann that does not expire
+  privet key create --name ci --expires 90d      a key that expires in 90 days")]
+    Create(KeyCreateArgs),
+    /// List all keys, by their ids; the keys themselves are not stored.
+    List(KeyListArgs),
+    /// Revoke a key. Running gateways refuse it within a second.
+    Revoke(KeyRevokeArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct KeyCreateArgs {
+    /// The settings file.
+    #[arg(long, default_value = "privet.toml")]
+    pub(crate) config: PathBuf,
+    /// Who will use the key: a person or a service.
+    #[arg(long)]
+    pub(crate) name: String,
+    /// How long the key is good for, such as 12h, 90d or 52w; without it, until revoked.
+    #[arg(long)]
+    pub(crate) expires: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct KeyListArgs {
+    /// The settings file.
+    #[arg(long, default_value = "privet.toml")]
+    pub(crate) config: PathBuf,
+    /// A table for people, or one JSON object per line.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns.
+    Table,
+    /// JSON Lines.
+    Jsonl,
+}
+
+#[derive(Args)]
+pub(crate) struct KeyRevokeArgs {
+    /// The settings file.
+    #[arg(long, default_value = "privet.toml")]
+    pub(crate) config: PathBuf,
+    /// The key's id, as `privet key list` shows it.
+    pub(crate) id: String,
+}
+
+impl Command {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        match self {
+            Self::Demo(args) => demo::run(&args),
+            Self::Serve(args) => serve::run(&args),
+            Self::Key(command) => key::run(command),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

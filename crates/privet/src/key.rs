@@ -1,0 +1,121 @@
+//! `privet key`.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+use privet_access::{create_key, list_keys, revoke_key};
+use privet_policy::{Period, Settings};
+use privet_server::SystemClock;
+use privet_store::{ApiKeyRecord, Store};
+use privet_types::{Clock, TenantId};
+use serde_json::json;
+
+use crate::cli::{Format, KeyCommand, KeyCreateArgs};
+use crate::{rim, serve};
+
+pub(crate) fn run(command: KeyCommand) -> Result<ExitCode> {
+    let config = match &command {
+        KeyCommand::Create(args) => &args.config,
+        KeyCommand::List(args) => &args.config,
+        KeyCommand::Revoke(args) => &args.config,
+    };
+    let settings = rim::settings(config)?;
+    let root = rim::root_key(&settings)?;
+    serve::runtime(&settings.limits)?.block_on(async {
+        let store = open(&settings, &root).await?;
+        let done = match command {
+            KeyCommand::Create(args) => create(&store, &root, &args).await,
+            KeyCommand::List(args) => list(&store, args.format).await,
+            KeyCommand::Revoke(args) => revoke(&store, &args.id).await,
+        };
+        store.close().await;
+        done
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn open(settings: &Settings, root: &privet_crypto::RootKey) -> Result<Store> {
+    Store::open(&settings.store.path, root)
+        .await
+        .with_context(|| format!("cannot open the store `{}`", settings.store.path.display()))
+}
+
+async fn create(store: &Store, root: &privet_crypto::RootKey, args: &KeyCreateArgs) -> Result<()> {
+    let clock = SystemClock;
+    let expires_at = args
+        .expires
+        .as_deref()
+        .map(|text| expiry(text, clock.now()))
+        .transpose()?;
+    let principal = args.name.parse()?;
+    let new = create_key(store, root, &TenantId::default(), &principal, expires_at, &clock).await?;
+    let until = new
+        .record
+        .expires_at
+        .map_or("it is revoked".to_owned(), |at| at.to_string());
+    eprintln!(
+        "key {} for {} is good until {until}; it is shown this once:",
+        new.record.id, new.record.principal
+    );
+    println!("{}", new.key.expose());
+    Ok(())
+}
+
+fn expiry(text: &str, now: Timestamp) -> Result<Timestamp> {
+    let period: Period = text.parse().with_context(|| {
+        format!("`--expires {text}` is no length of time; write it such as 12h, 90d or 52w")
+    })?;
+    let Ok(expires_at) = now.checked_add(period.duration()) else {
+        bail!("`--expires {text}` is too far off; leave it out for a key that does not expire");
+    };
+    Ok(expires_at)
+}
+
+async fn list(store: &Store, format: Format) -> Result<()> {
+    let now = SystemClock.now();
+    let keys = list_keys(store).await?;
+    if format == Format::Table {
+        println!(
+            "{:<14}{:<24}{:<22}{:<22}state",
+            "id", "name", "created", "expires"
+        );
+    }
+    for key in keys {
+        let day = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+        match format {
+            Format::Table => println!(
+                "{:<14}{:<24}{:<22}{:<22}{}",
+                key.id,
+                key.principal.as_str(),
+                day(key.created_at),
+                key.expires_at.map_or("never".to_owned(), day),
+                state(&key, now)
+            ),
+            Format::Jsonl => println!(
+                "{}",
+                json!({
+                    "id": key.id, "name": key.principal, "created_at": key.created_at, "expires_at": key.expires_at,
+                    "revoked_at": key.revoked_at, "state": state(&key, now),
+                })
+            ),
+        }
+    }
+    Ok(())
+}
+
+fn state(key: &ApiKeyRecord, now: Timestamp) -> &'static str {
+    if key.revoked_at.is_some() {
+        "revoked"
+    } else if key.expires_at.is_some_and(|at| at <= now) {
+        "expired"
+    } else {
+        "active"
+    }
+}
+
+async fn revoke(store: &Store, id: &str) -> Result<()> {
+    let at = revoke_key(store, id, &SystemClock).await?;
+    eprintln!("key {id} is revoked since {at}; running gateways refuse it within a second");
+    Ok(())
+}

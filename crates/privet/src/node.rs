@@ -1,0 +1,126 @@
+//! One running gateway: store, spool, keys and server, started and ended in order.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use privet_access::{KeyRing, KeyRingConfig, run_refresh};
+use privet_crypto::RootKey;
+use privet_policy::{Audit, Policy, Settings};
+use privet_server::{Gateway, Parts, Server, SystemClock};
+use privet_store::{Durability, Spool, SpoolConfig, Store, run_flusher};
+use privet_types::{Secret, TenantId};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How often keys are looked at: a revocation reaches a gateway within a second.
+const KEY_REFRESH: Duration = Duration::from_millis(500);
+/// How often decisions go from the spool to the store.
+const FLUSH: Duration = Duration::from_millis(250);
+
+/// A gateway that listens and is ready to run.
+pub(crate) struct Node {
+    pub(crate) root: Arc<RootKey>,
+    pub(crate) store: Store,
+    server: Server,
+    spool: Spool,
+    stop: watch::Sender<bool>,
+    refresh: JoinHandle<()>,
+    flusher: JoinHandle<Result<(), privet_store::Error>>,
+}
+
+impl Node {
+    /// Opens everything and takes the address.
+    pub(crate) async fn start(
+        settings: Settings,
+        policy: Policy,
+        root: RootKey,
+        upstream_keys: BTreeMap<String, Secret<String>>,
+    ) -> Result<Self> {
+        let root = Arc::new(root);
+        let store = Store::open(&settings.store.path, &root)
+            .await
+            .with_context(|| format!("cannot open the store `{}`", settings.store.path.display()))?;
+        let durability = match policy.audit() {
+            Audit::DurableBeforeSend => Durability::BeforeSend,
+            Audit::LossWindow(window) => Durability::LossWindow(window),
+        };
+        let config = SpoolConfig {
+            max_bytes: settings.store.spool_max_bytes.bytes(),
+            durability,
+        };
+        let spool = Spool::open(&settings.store.spool, Arc::clone(&root), config, &store)
+            .await
+            .with_context(|| format!("cannot open the audit spool `{}`", settings.store.spool.display()))?;
+        let keys = Arc::new(KeyRing::open(store.clone(), &root, KeyRingConfig::default()).await?);
+        let epoch = settings.surrogate_epoch;
+        let gateway = Gateway::new(Parts {
+            settings,
+            policy,
+            root: Arc::clone(&root),
+            upstream_keys,
+            keys: Arc::clone(&keys),
+            spool: spool.clone(),
+            clock: Arc::new(SystemClock),
+            tenant: TenantId::default(),
+            epoch,
+        })?;
+        let server = Server::bind(gateway).await?;
+        let (stop, stopped) = watch::channel(false);
+        let refresh = tokio::spawn({
+            let stopped = ended(stopped.clone());
+            async move { run_refresh(&keys, KEY_REFRESH, stopped).await }
+        });
+        let flusher = tokio::spawn({
+            let (spool, store) = (spool.clone(), store.clone());
+            async move { run_flusher(&spool, &store, FLUSH, ended(stopped)).await }
+        });
+        Ok(Self {
+            root,
+            store,
+            server,
+            spool,
+            stop,
+            refresh,
+            flusher,
+        })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Answers until `shutdown`, lets requests under way end, and writes down what is left to write.
+    pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> Result<()> {
+        let Self {
+            store,
+            server,
+            spool,
+            stop,
+            refresh,
+            flusher,
+            ..
+        } = self;
+        if !server.run(shutdown).await {
+            tracing::warn!(
+                "some requests were still under way when `shutdown_grace` ended; they were cut off"
+            );
+        }
+        stop.send_replace(true);
+        refresh.await?;
+        flusher
+            .await?
+            .context("the last decisions stay in the spool until the next start")?;
+        spool.close().await.context("cannot close the audit spool")?;
+        store.close().await;
+        Ok(())
+    }
+}
+
+async fn ended(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is an end as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}

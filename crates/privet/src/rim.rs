@@ -1,0 +1,171 @@
+//! Where the outside is read: files, the environment, the terminal.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use privet_crypto::RootKey;
+use privet_policy::{Policy, SecretRef, Settings};
+use privet_types::Secret;
+
+/// Reads and checks a settings file.
+pub(crate) fn settings(path: &Path) -> Result<Settings> {
+    let text = fs::read_to_string(path).with_context(|| {
+        let path = path.display();
+        format!("cannot read settings `{path}`; write some with `privet serve --print-example > {path}`")
+    })?;
+    Ok(Settings::parse(&text, path)?)
+}
+
+/// Reads and checks the policy the settings name; the default policy if they name none.
+pub(crate) fn policy(settings: &Settings) -> Result<Policy> {
+    let Some(path) = &settings.policy else {
+        return Ok(Policy::default());
+    };
+    let text = fs::read_to_string(path).with_context(|| {
+        let path = path.display();
+        format!("cannot read policy `{path}`; write one with `privet serve --print-policy > {path}`")
+    })?;
+    Ok(Policy::parse(&text, path)?)
+}
+
+/// Each provider's key, by the provider's name.
+pub(crate) fn upstream_keys(settings: &Settings) -> Result<BTreeMap<String, Secret<String>>> {
+    let mut keys = BTreeMap::new();
+    for provider in settings.providers() {
+        if let Some(reference) = provider.api_key() {
+            let what = format!("the key of provider `{}`", provider.name());
+            keys.insert(provider.name().to_owned(), secret(reference, &what)?);
+        }
+    }
+    Ok(keys)
+}
+
+/// The installation's root key. A key file that does not exist is made, unless there is data already that another key
+/// protects.
+pub(crate) fn root_key(settings: &Settings) -> Result<RootKey> {
+    let what = "the root key";
+    if let SecretRef::File(path) = &settings.root_key
+        && !path.exists()
+    {
+        if settings.store.path.exists() {
+            bail!(
+                "the root key `{}` is missing, but the store `{}` exists and needs it; put the key file back",
+                path.display(),
+                settings.store.path.display()
+            );
+        }
+        let key = RootKey::generate()?;
+        write_new(path, key.to_text().as_bytes())
+            .with_context(|| format!("cannot write the new root key `{}`", path.display()))?;
+        eprintln!(
+            "privet: made a new root key in `{}`; keep a copy of it in a safe place",
+            path.display()
+        );
+        return Ok(key);
+    }
+    let text = secret(&settings.root_key, what)?;
+    Ok(RootKey::parse(text.expose())?)
+}
+
+/// Writes a file that only its owner may read, whole or not at all.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    let folder = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let temporary = path.with_extension("new");
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)?;
+    file.write_all(bytes)?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    // Not `rename`, which would replace a key that another process has just made.
+    let linked = fs::hard_link(&temporary, path);
+    fs::remove_file(&temporary)?;
+    linked?;
+    fs::File::open(folder)?.sync_all()?;
+    Ok(())
+}
+
+fn secret(reference: &SecretRef, what: &str) -> Result<Secret<String>> {
+    let text = match reference {
+        SecretRef::Env(name) => environment(name).with_context(|| {
+            format!("{what} is to be in the environment variable `{name}`, which is not set; set it and start again")
+        })?,
+        SecretRef::File(path) => fs::read_to_string(path)
+            .with_context(|| format!("{what} is to be in the file `{}`, which cannot be read", path.display()))?,
+    };
+    let text = Secret::new(text);
+    let trimmed = text.expose().trim();
+    if trimmed.is_empty() {
+        bail!("{what} is empty; check what its reference in the settings points to");
+    }
+    Ok(Secret::new(trimmed.to_owned()))
+}
+
+/// A variable of the environment; none if it is not set, or not Unicode.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the rim reads the environment"
+)]
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The terminal on standard output: its width and whether colours are wanted. None if it is no terminal.
+pub(crate) fn terminal() -> Option<usize> {
+    let stdout = std::io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    let width = rustix::termios::tcgetwinsize(&stdout).map_or(0, |size| usize::from(size.ws_col));
+    Some(if width == 0 { 100 } else { width })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(folder: &Path) -> Settings {
+        let text = "[[providers]]\nname = \"a\"\ndialect = \"openai\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
+                    [[models]]\nmatch = \"*\"\nprovider = \"a\"\n";
+        Settings::parse(text, &folder.join("privet.toml")).unwrap()
+    }
+
+    #[test]
+    fn a_root_key_is_made_once_and_for_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path());
+        let made = root_key(&settings).unwrap();
+        let read = root_key(&settings).unwrap();
+        assert_eq!(made.to_text(), read.to_text());
+        let SecretRef::File(path) = &settings.root_key else {
+            panic!("a file by default")
+        };
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_lost_root_key_is_not_replaced_while_there_is_data() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path());
+        fs::create_dir_all(settings.store.path.parent().unwrap()).unwrap();
+        fs::write(&settings.store.path, b"data").unwrap();
+        assert!(
+            root_key(&settings)
+                .unwrap_err()
+                .to_string()
+                .contains("put the key file back")
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! `privet serve`.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, anyhow};
+use privet_policy::{Limits, Log, LogFormat, policy_example, settings_example};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::ServeArgs;
+use crate::node::Node;
+use crate::rim;
+
+pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
+    if args.print_example {
+        print!("{}", settings_example());
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.print_policy {
+        print!("{}", policy_example());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let settings = rim::settings(&args.config)?;
+    let policy = rim::policy(&settings)?;
+    let upstream_keys = rim::upstream_keys(&settings)?;
+    if args.check {
+        println!(
+            "settings and policy are fine; policy version {}",
+            policy.version()
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    start_log(&settings.log)?;
+    let root = rim::root_key(&settings)?;
+    runtime(&settings.limits)?.block_on(async {
+        // Listened for before anything is started: no signal is lost.
+        let shutdown = shutdown_signal()?;
+        let node = Node::start(settings, policy, root, upstream_keys).await?;
+        tracing::info!(address = %node.address(), version = env!("CARGO_PKG_VERSION"), "listening");
+        node.run(shutdown).await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A runtime with as many threads for long detections as the settings say, and a few for files.
+pub(crate) fn runtime(limits: &Limits) -> Result<Runtime> {
+    let detect = match limits.detect_threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads as usize,
+    };
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(detect + 4)
+        .build()
+        .context("cannot start")
+}
+
+fn start_log(log: &Log) -> Result<()> {
+    let filter = EnvFilter::try_new(format!(
+        "warn,privet={0},privet_server={0},privet_store={0},privet_access={0}",
+        log.level.name()
+    ))?;
+    let log_to_stderr = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let started = match log.format {
+        LogFormat::Json => log_to_stderr.json().try_init(),
+        LogFormat::Text => log_to_stderr.with_ansi(false).try_init(),
+    };
+    started.map_err(|error| anyhow!("cannot start the log: {error}"))
+}
+
+/// Done at the first SIGINT or SIGTERM; the second one ends the process at once.
+pub(crate) fn shutdown_signal() -> Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
+    Ok(async move {
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        tokio::spawn(async move {
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            abort();
+        });
+    })
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the user asked a second time; nothing else may hold the process up"
+)]
+fn abort() {
+    std::process::exit(130);
+}

@@ -1,0 +1,289 @@
+//! Holds the workspace against the table of rooms and arrows in ARCHITECTURE.md.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, PackageId};
+
+/// Which of our crates each of our crates may import. A new crate needs a line here, and a decision record.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("privet-types", &[]),
+    ("privet-crypto", &["types"]),
+    ("privet-pii", &["types", "crypto"]),
+    ("privet-surface", &["types", "crypto", "pii"]),
+    ("privet-policy", &["types", "crypto", "pii", "surface"]),
+    ("privet-store", &["types", "crypto"]),
+    ("privet-access", &["types", "crypto", "store"]),
+    (
+        "privet-server",
+        &["types", "crypto", "store", "policy", "pii", "surface", "access"],
+    ),
+    ("privet-demo", &["types"]),
+    ("privet-testkit", &["types", "demo", "server"]),
+    (
+        "privet",
+        &[
+            "types", "crypto", "pii", "surface", "policy", "store", "access", "server", "demo",
+        ],
+    ),
+    ("privet-bench", &["types", "demo"]),
+];
+
+/// Only tests may import it.
+const TESTKIT: &str = "privet-testkit";
+
+/// Outside crates that belong to a room, and who may import them.
+const OWNED: &[(&str, &[&str])] = &[
+    ("aws-lc-rs", &["privet-crypto"]),
+    ("aho-corasick", &["privet-pii"]),
+    ("regex", &["privet-pii"]),
+    ("rlibphonenumber", &["privet-pii"]),
+    ("schemars", &["privet-policy", "privet-pii", "privet-surface"]),
+    ("toml", &["privet-policy"]),
+    ("sqlx", &["privet-store"]),
+    ("axum", &["privet-server"]),
+    ("hyper-rustls", &["privet-server"]),
+    ("rustls", &["privet-server"]),
+    ("hyper", &["privet-server", "privet-demo", "privet-bench"]),
+    ("hyper-util", &["privet-server", "privet-demo", "privet-bench"]),
+    ("anyhow", &["privet"]),
+    ("clap", &["privet"]),
+    ("mimalloc", &["privet"]),
+    ("tracing-subscriber", &["privet"]),
+];
+
+/// Pure libraries: bytes in, typed results out.
+const ENGINES: &[&str] = &[
+    "privet-types",
+    "privet-crypto",
+    "privet-pii",
+    "privet-surface",
+    "privet-policy",
+];
+
+/// What an engine must not bring along, at any depth.
+const NOT_IN_ENGINES: &[&str] = &["tokio", "mio", "socket2", "hyper", "async-std", "reqwest"];
+
+/// Longest source file, without its tests.
+const MOST_LINES: usize = 800;
+
+fn workspace() -> Metadata {
+    // The packages of other platforms may not be on this machine.
+    let version = Command::new(env!("CARGO"))
+        .arg("-vV")
+        .output()
+        .expect("cargo runs");
+    let version = String::from_utf8(version.stdout).expect("cargo prints UTF-8");
+    let host = version
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .expect("cargo names its host");
+    MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .other_options(["--offline", "--filter-platform", host].map(str::to_owned))
+        .exec()
+        .expect("`cargo metadata` works offline once the workspace is built")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .expect("the workspace is there")
+}
+
+fn ours(metadata: &Metadata) -> Vec<&Package> {
+    metadata.workspace_packages()
+}
+
+fn imports(package: &Package, is_wanted: impl Fn(DependencyKind) -> bool) -> BTreeSet<&str> {
+    package
+        .dependencies
+        .iter()
+        .filter(|d| is_wanted(d.kind))
+        .map(|d| d.name.as_str())
+        .collect()
+}
+
+fn is_shipped(kind: DependencyKind) -> bool {
+    kind != DependencyKind::Development
+}
+
+fn allowed(name: &str) -> Option<BTreeSet<String>> {
+    let (_, rooms) = ARROWS.iter().find(|(room, _)| *room == name)?;
+    Some(rooms.iter().map(|room| format!("privet-{room}")).collect())
+}
+
+#[test]
+fn every_crate_imports_only_what_the_table_allows() {
+    let metadata = workspace();
+    let names: BTreeSet<&str> = ours(&metadata).iter().map(|p| p.name.as_str()).collect();
+    let mut wrong = Vec::new();
+    for package in ours(&metadata) {
+        let Some(allowed) = allowed(&package.name) else {
+            wrong.push(format!("{} is not in the table", package.name));
+            continue;
+        };
+        let is_ours = |name: &&&str| names.contains(**name);
+        let shipped = imports(package, is_shipped);
+        for import in shipped
+            .iter()
+            .filter(is_ours)
+            .filter(|import| !allowed.contains(**import))
+        {
+            wrong.push(format!("{} imports {import}", package.name));
+        }
+        let tested = imports(package, |kind| !is_shipped(kind));
+        let is_refused = |import: &&&str| !allowed.contains(**import) && **import != TESTKIT;
+        for import in tested.iter().filter(is_ours).filter(is_refused) {
+            wrong.push(format!("the tests of {} import {import}", package.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_table_has_no_crate_that_does_not_exist() {
+    let metadata = workspace();
+    let names: BTreeSet<&str> = ours(&metadata).iter().map(|p| p.name.as_str()).collect();
+    let listed: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(listed, names);
+}
+
+#[test]
+fn outside_crates_are_imported_by_their_owners_only() {
+    let metadata = workspace();
+    let owners: BTreeMap<&str, &[&str]> = OWNED.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for package in ours(&metadata) {
+        for import in imports(package, is_shipped) {
+            if owners
+                .get(import)
+                .is_some_and(|owners| !owners.contains(&package.name.as_str()))
+            {
+                wrong.push(format!("{} imports {import}", package.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn engines_bring_no_sockets_and_no_runtime_along() {
+    let metadata = workspace();
+    let nodes = &metadata
+        .resolve
+        .as_ref()
+        .expect("dependencies are resolved")
+        .nodes;
+    let next: BTreeMap<&PackageId, Vec<&PackageId>> = nodes
+        .iter()
+        .map(|node| {
+            let shipped = |d: &&cargo_metadata::NodeDep| {
+                d.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal)
+            };
+            (
+                &node.id,
+                node.deps.iter().filter(shipped).map(|d| &d.pkg).collect(),
+            )
+        })
+        .collect();
+    let mut wrong = Vec::new();
+    for engine in ours(&metadata)
+        .into_iter()
+        .filter(|p| ENGINES.contains(&p.name.as_str()))
+    {
+        let mut reached = BTreeSet::from([&engine.id]);
+        let mut open = vec![&engine.id];
+        while let Some(id) = open.pop() {
+            open.extend(next[id].iter().copied().filter(|id| reached.insert(*id)));
+        }
+        for id in reached {
+            let name = metadata[id].name.as_str();
+            if NOT_IN_ENGINES.contains(&name) {
+                wrong.push(format!("{} brings {name} along", engine.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_crate_lies_in_a_folder_of_its_name_and_keeps_the_workspace_lints() {
+    let metadata = workspace();
+    let root = root();
+    let mut wrong = Vec::new();
+    for package in ours(&metadata) {
+        let folder = package
+            .manifest_path
+            .parent()
+            .expect("a manifest lies in a folder");
+        let expected = match package.name.as_str() {
+            "privet-bench" => root.join("bench"),
+            name => root.join("crates").join(name),
+        };
+        if folder.as_std_path() != expected {
+            wrong.push(format!("{} lies in {folder}", package.name));
+        }
+        let manifest = std::fs::read_to_string(&package.manifest_path).expect("a manifest can be read");
+        if !manifest.contains("[lints]\nworkspace = true") {
+            wrong.push(format!("{} has no `[lints] workspace = true`", package.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn versions_of_outside_crates_are_named_in_the_workspace_only() {
+    let metadata = workspace();
+    let mut wrong = Vec::new();
+    for package in ours(&metadata) {
+        let manifest = std::fs::read_to_string(&package.manifest_path).expect("a manifest can be read");
+        let tables = manifest.split("\n[").filter(|table| {
+            table
+                .split(']')
+                .next()
+                .is_some_and(|t| t.ends_with("dependencies"))
+        });
+        for line in tables.flat_map(|table| table.lines().skip(1)) {
+            if line.contains('=') && !line.contains("workspace = true") {
+                wrong.push(format!("{}: {line}", package.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_source_file_is_longer_than_a_reader_can_hold() {
+    let mut wrong = Vec::new();
+    let mut open: Vec<PathBuf> = ["crates", "bench", "fuzz"]
+        .map(|folder| root().join(folder))
+        .to_vec();
+    while let Some(path) = open.pop() {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if path.is_dir() {
+            if !["target", "tests", "corpus", "artifacts", "node_modules"].contains(&name.as_str()) {
+                let entries = std::fs::read_dir(&path).expect("a folder can be read");
+                open.extend(entries.map(|entry| entry.expect("an entry can be read").path()));
+            }
+        } else if name.ends_with(".rs") {
+            let text = std::fs::read_to_string(&path).expect("a source file can be read");
+            let lines = text
+                .split("\n#[cfg(test)]\nmod ")
+                .next()
+                .unwrap_or_default()
+                .lines()
+                .count();
+            if lines > MOST_LINES {
+                wrong.push(format!("{}: {lines} lines", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -1,0 +1,5 @@
+//! The workspace as a whole, and the program from outside.
+
+// Without `cfg(test)` the lints would not take the helpers for tests.
+#[cfg(test)]
+mod architecture;

@@ -1,0 +1,50 @@
+//! What must hold for any bytes at all, as plain functions: each takes an input and panics if a law is broken.
+//!
+//! libFuzzer calls them on a nightly compiler (`fuzz_targets/`, feature `libfuzzer`); `replay` calls them on any
+//! compiler with the committed corpus and simple mutations of it. A new target is a function here, a line in
+//! [`TARGETS`], a file in `fuzz_targets/`, a `[[bin]]` in `Cargo.toml` and a folder in `corpus/`.
+#![forbid(unsafe_code)]
+
+mod documents;
+pub mod mutate;
+mod replies;
+mod requests;
+mod texts;
+
+pub use documents::fuzz_settings;
+pub use replies::fuzz_sse;
+pub use requests::fuzz_json_body;
+pub use texts::{fuzz_detect, fuzz_restore};
+
+/// A fuzz target: its name, which is also its corpus folder, and its law.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    ("sse", fuzz_sse),
+    ("json_body", fuzz_json_body),
+    ("settings", fuzz_settings),
+    ("detect", fuzz_detect),
+    ("restore", fuzz_restore),
+];
+
+/// The first byte of an input chooses among variants; the rest is the input proper.
+fn variant(data: &[u8]) -> Option<(u8, &[u8])> {
+    data.split_first().map(|(first, rest)| (*first, rest))
+}
+
+/// Cuts `data` at places that follow from `seed`: pieces of 1 to 16 bytes.
+fn pieces(data: &[u8], seed: u8) -> impl Iterator<Item = &[u8]> {
+    let mut rest = data;
+    let mut state = u32::from(seed) | 0x100;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let length = 1 + usize::try_from(state >> 28).expect("four bits fit");
+        let (piece, after) = rest.split_at(length.min(rest.len()));
+        rest = after;
+        Some(piece)
+    })
+}
