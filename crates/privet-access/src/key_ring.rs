@@ -163,7 +163,7 @@ impl KeyRing {
                 // Somebody looked while this call waited.
                 return;
             }
-            tokio::time::sleep_until((*last_look + self.config.unknown_key_interval).await;
+            tokio::time::sleep_until(*last_look + self.config.unknown_key_interval).await;
             if let Err(error) = self.look(&mut last_look).await {
                 warn(&error);
             }
