@@ -1,5 +1,6 @@
 //! Puts real values back where surrogates stand, in text that arrives piece by piece.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ pub struct SurrogateMap {
     /// Whether a surrogate can begin with this byte.
     begins: Vec<bool>,
     longest: usize,
+    /// Pairs by the number that stands in.
+    numbers: HashMap<String, usize>,
 }
 
 #[derive(Debug)]
@@ -43,6 +46,9 @@ impl SurrogateMap {
                 pair: index,
                 form: pair.form,
             };
+            if pair.form == Form::Number {
+                map.numbers.insert(pair.surrogate.clone(), index);
+            }
             map.longest = map.longest.max(pattern.text.len());
             let first = pattern.text.first().copied().unwrap_or_default();
             // Other scripts' capitals may begin with another byte: any non-ASCII byte may begin one then.
@@ -93,10 +99,7 @@ impl SurrogateMap {
     /// The number that `raw` stands in for, if it is one of this request's.
     #[must_use]
     pub fn number(&self, raw: &str) -> Option<&str> {
-        let pair = self
-            .pairs
-            .iter()
-            .find(|p| p.form == Form::Number && p.surrogate == raw)?;
+        let pair = self.numbers.get(raw).and_then(|index| self.pairs.get(*index))?;
         Some(pair.value.expose())
     }
 }

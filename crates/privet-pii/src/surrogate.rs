@@ -73,6 +73,8 @@ pub struct Surrogates<'k> {
     pairs: Vec<Pair>,
     by_value: HashMap<(Entity, Class, String), usize>,
     taken: BTreeSet<String>,
+    /// Pairs whose stand-in ordinary text could hold by chance.
+    confusable: Vec<usize>,
 }
 
 impl<'k> Surrogates<'k> {
@@ -85,6 +87,7 @@ impl<'k> Surrogates<'k> {
             pairs: Vec::new(),
             by_value: HashMap::new(),
             taken: BTreeSet::new(),
+            confusable: Vec::new(),
         }
     }
 
@@ -123,6 +126,9 @@ impl<'k> Surrogates<'k> {
                     form,
                     value: Secret::new(value.to_owned()),
                 });
+                if Self::is_confusable(entity, form) {
+                    self.confusable.push(self.pairs.len() - 1);
+                }
                 self.by_value.insert(known, self.pairs.len() - 1);
                 self.pairs.len() - 1
             }
@@ -136,10 +142,28 @@ impl<'k> Surrogates<'k> {
 
     /// The stand-ins handed out so far that ordinary text could hold by chance.
     pub fn confusable(&self) -> impl Iterator<Item = &str> {
-        self.pairs
+        self.confusable
             .iter()
-            .filter(|p| matches!(p.form, Form::Word | Form::Number))
-            .map(|p| p.surrogate.as_str())
+            .filter_map(|index| self.pairs.get(*index))
+            .map(|pair| pair.surrogate.as_str())
+    }
+
+    /// Stand-ins handed out so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// Whether none was handed out yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// Names and numbers. All other made-up values have a form of their own, which [`lookalikes`](crate::lookalikes)
+    /// masks wherever it stands.
+    fn is_confusable(entity: Entity, form: Form) -> bool {
+        form == Form::Number || (form == Form::Word && entity == Entity::PERSON)
     }
 
     /// All values and their stand-ins, in the order in which they were first met.
@@ -164,7 +188,7 @@ impl<'k> Surrogates<'k> {
             };
             let is_free = surrogate != value
                 && !self.taken.contains(&pattern_text(&surrogate, form))
-                && !(matches!(form, Form::Word | Form::Number) && occupied(&surrogate));
+                && !(Self::is_confusable(entity, form) && occupied(&surrogate));
             is_free.then_some((surrogate, form))
         })
     }

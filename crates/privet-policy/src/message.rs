@@ -70,6 +70,7 @@ fn mismatch(rest: &str) -> String {
     };
     let expected = match expected {
         "u32" => "a whole number from 0 to 4294967295",
+        "u64" => "a whole number, 0 or more",
         "a boolean" => "`true` or `false`",
         "a sequence" => "an array",
         "a map" => "a table",

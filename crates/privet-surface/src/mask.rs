@@ -14,6 +14,14 @@ use crate::{PartKind, PartsConfig, number};
 
 /// How deep JSON inside strings inside JSON is followed.
 const MAX_LAYERS: usize = 4;
+/// Most different private values in one request: bounds memory to about 30 MB and the time to restore.
+const MAX_VALUES: usize = 1 << 16;
+/// Work units of one search of a text for a known value; searching is some sixteen times cheaper than detecting.
+const fn search_units(bytes: usize) -> u64 {
+    bytes as u64 / 16 + 16
+}
+/// Work units of making one surrogate: two keyed hashes and a second look at the value.
+const SURROGATE_UNITS: u64 = 2048;
 
 /// Why a request is not sent.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +66,9 @@ pub enum Refusal {
         /// Where.
         pointer: String,
     },
+    /// More private values than one request may hold.
+    #[error("the request holds more than {MAX_VALUES} different private values; send less at once")]
+    TooManyValues,
     /// The detector did not finish.
     #[error("the check for private data did not finish: {0}")]
     Detector(#[from] privet_pii::Error),
@@ -467,6 +478,10 @@ impl<'d> Walk<'_, 'd> {
         let raw = value.raw();
         let range = (layer.locate)(value.range().start)..(layer.locate)(value.range().end);
         self.advance(range.end);
+        // Fewer digits are no card, account, telephone or social security number and no date.
+        if raw.len() < 7 && !raw.contains(['e', 'E']) {
+            return Ok(());
+        }
         let Some(digits) = number::integer_digits(raw) else {
             return Ok(());
         };
@@ -488,6 +503,7 @@ impl<'d> Walk<'_, 'd> {
         let mut found: Vec<Finding> = self.masking.analyzer.analyze(text, context, self.budget)?;
         found.extend(lookalikes(text, self.masking.pii.style));
         for known in self.surrogates.confusable() {
+            self.charge(search_units(text.len()))?;
             let spans = memchr::memmem::find_iter(text.as_bytes(), known);
             found.extend(spans.map(|at| Finding {
                 entity: Entity::SURROGATE,
@@ -498,10 +514,7 @@ impl<'d> Walk<'_, 'd> {
         }
         let mut masked: Vec<(Span, Entity)> = Vec::new();
         for (value, entity) in &self.remembered {
-            // Searching is some sixteen times cheaper than detecting.
-            self.budget
-                .charge(text.len() as u64 / 16 + 1)
-                .map_err(privet_pii::Error::from)?;
+            self.charge(search_units(text.len()))?;
             let spans =
                 memchr::memmem::find_iter(text.as_bytes(), value).map(|at| Span::new(at, at + value.len()));
             masked.extend(
@@ -532,17 +545,18 @@ impl<'d> Walk<'_, 'd> {
         Ok(disjoint)
     }
 
-    /// Remembers `value` if nothing but its context says that it is private.
-    fn judge(&mut self, entity: Entity, value: &str) -> Result<(), Refusal> {
+    /// Remembers `value` if nothing but its context says that it is private. Returns whether it is met for the first time.
+    fn judge(&mut self, entity: Entity, value: &str) -> Result<bool, Refusal> {
         if self.judged.contains(value) {
-            return Ok(());
+            return Ok(false);
         }
+        self.charge(SURROGATE_UNITS)?;
         self.judged.insert(value.to_owned());
         let alone = self.masking.analyzer.analyze(value, None, self.budget)?;
         if entity != Entity::SURROGATE && !alone.iter().any(|f| f.span == Span::new(0, value.len())) {
             self.remembered.insert(value.to_owned(), entity);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn replace(
@@ -553,7 +567,16 @@ impl<'d> Walk<'_, 'd> {
         range: Range<usize>,
         depth: usize,
     ) -> Result<(), Refusal> {
-        self.judge(entity, value)?;
+        let is_new = self.judge(entity, value)?;
+        if self.surrogates.len() >= MAX_VALUES {
+            return Err(Refusal::TooManyValues);
+        }
+        let is_searched = place == Place::Number || entity == Entity::PERSON;
+        self.charge(if is_searched {
+            search_units(self.seen.len())
+        } else {
+            16
+        })?;
         let seen = self.body.get(self.seen.clone()).unwrap_or_default();
         let occupied = |text: &str| memchr::memmem::find(seen, text.as_bytes()).is_some();
         let Some(mut text) = self.surrogates.surrogate(entity, value, place, &occupied) else {
@@ -566,6 +589,10 @@ impl<'d> Walk<'_, 'd> {
         }
         self.edits.push(Edit::new(range, text));
         Ok(())
+    }
+
+    fn charge(&self, units: u64) -> Result<(), Refusal> {
+        Ok(self.budget.charge(units).map_err(privet_pii::Error::from)?)
     }
 
     /// Messages up to byte `end` of the body have been met now.

@@ -40,6 +40,9 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         &store_at,
         "spool_max_bytes",
     )?;
+    if keys.surrogate_epoch == 0 {
+        return Err(KeyPath::of("keys").key("surrogate_epoch").fault("use 1 or more"));
+    }
     check_limits(&limits)?;
     let providers = check_providers(providers, document)?;
     let models = check_models(models, &providers)?;

@@ -49,6 +49,8 @@ fn a_wrong_kind_of_value_is_told_by_kind() {
 #[test]
 fn a_value_out_of_range_is_told_the_range() {
     let said = [
+        refused(&format!("[keys]\nsurrogate_epoch = 0\n{LEAST}")),
+        refused("[keys]\nsurrogate_epoch = -1"),
         refused(&format!("listen = \"localhost\"\n{LEAST}")),
         refused(&format!("[limits]\nheaders = 0\n{LEAST}")),
         refused(&format!("[limits]\nrequest_body = \"100GiB\"\n{LEAST}")),

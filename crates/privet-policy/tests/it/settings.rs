@@ -31,6 +31,7 @@ fn every_default_the_example_states_is_the_default() {
     let example = settings(&switched_on(settings_example())).unwrap();
     assert_eq!(example.listen, least.listen);
     assert_eq!(example.root_key, least.root_key);
+    assert_eq!(example.surrogate_epoch, least.surrogate_epoch);
     assert_eq!(example.store, least.store);
     assert_eq!(example.limits, least.limits);
     assert_eq!(example.limits, Limits::default());
