@@ -571,12 +571,9 @@ impl<'d> Walk<'_, 'd> {
         if self.surrogates.len() >= MAX_VALUES {
             return Err(Refusal::TooManyValues);
         }
-        let is_searched = place == Place::Number || entity == Entity::PERSON;
-        self.charge(if is_searched {
-            search_units(self.seen.len())
-        } else {
-            16
-        })?;
+        if is_new && (place == Place::Number || entity == Entity::PERSON) {
+            self.charge(search_units(self.seen.len()))?;
+        }
         let seen = self.body.get(self.seen.clone()).unwrap_or_default();
         let occupied = |text: &str| memchr::memmem::find(seen, text.as_bytes()).is_some();
         let Some(mut text) = self.surrogates.surrogate(entity, value, place, &occupied) else {
