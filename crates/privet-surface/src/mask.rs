@@ -407,8 +407,10 @@ impl<'d> Walk<'_, 'd> {
             match Document::parse_str(&text.text, self.budget) {
                 Ok(inner) => return self.inner_value(inner.root(), context, layer),
                 Err(JsonError::Budget(error)) => return Err(JsonError::Budget(error).into()),
-                // Two readings of one document: neither can be trusted.
-                Err(error @ JsonError::DuplicateKey { .. }) => return Err(error.into()),
+                // Two readings of one tool call: neither can be trusted.
+                Err(error @ JsonError::DuplicateKey { .. }) if context == Some("arguments") => {
+                    return Err(error.into());
+                }
                 Err(_) => {}
             }
         }

@@ -1,1 +1,37 @@
-//! To be written.
+//! What tests of the whole gateway share: a clock that stands, a gateway on a port of its own in a folder of its own, a
+//! provider that answers with any bytes at all, and a client that reads replies piece by piece.
+//!
+//! For tests only: everything here panics where a test could not go on, and waits [`PATIENCE`] at most. It does not
+//! judge; what is right is up to the tests.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! use privet_testkit::TestGateway;
+//! let gateway = TestGateway::builder().start().await;
+//! let ask = r#"{"model":"demo-echo","messages":[{"role":"user","content":"I am ada@example.com"}]}"#;
+//! let reply = gateway.post("/v1/chat/completions", ask).send().await;
+//! assert!(reply.text().contains("ada@example.com"));
+//! assert!(!gateway.seen_text().contains("ada@example.com"));
+//! # });
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot go on fails"
+)]
+
+mod ask;
+mod clock;
+mod gateway;
+mod raw_provider;
+mod wire;
+
+pub use ask::{Ask, Open, Reply};
+pub use clock::FakeClock;
+pub use gateway::{Builder, Home, Stopped, TestGateway};
+pub use privet_demo as demo;
+pub use raw_provider::{Answer, RawProvider, chunk, json_reply, sse_head};
+pub use wire::PATIENCE;

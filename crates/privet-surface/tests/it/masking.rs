@@ -154,10 +154,20 @@ fn signed_and_encrypted_blocks_pass_as_they_are() {
 
 #[test]
 fn duplicate_keys_are_refused_even_inside_tool_arguments() {
-    let inside = chat(r#"{"role":"tool","content":"{\"a\":1,\"a\":2}"}"#);
+    let inside = chat(
+        r#"{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"a\":1,\"a\":2}"}}]}"#,
+    );
     for body in [r#"{"model":"m","model":"n","messages":[]}"#, &inside] {
         assert!(matches!(mask(body).unwrap_err(), Refusal::Json(_)));
     }
+}
+
+#[test]
+fn text_that_is_nearly_json_is_looked_at_as_text() {
+    assert_masked(&chat(
+        r#"{"role":"user","content":"{\"a\":1,\"a\":\"ada@lovelace.org\"}"}"#,
+    ));
+    assert_masked(&chat(r#"{"role":"user","content":"[see ada@lovelace.org]"}"#));
 }
 
 #[test]

@@ -20,7 +20,11 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["types", "crypto", "store", "policy", "pii", "surface", "access"],
     ),
     ("privet-demo", &["types"]),
-    ("privet-testkit", &["types", "demo", "server"]),
+    // Besides the server, what its `Parts` are made of.
+    (
+        "privet-testkit",
+        &["types", "crypto", "store", "policy", "access", "server", "demo"],
+    ),
     (
         "privet",
         &[
