@@ -41,7 +41,7 @@ pub(crate) fn number(value: &str, bits: &mut Bits<'_>) -> Option<String> {
     if count == 9 {
         digits.iter_mut().skip(3).take(2).for_each(|d| *d = '0');
     }
-    if luhn_sum(&digits) % 10 == 0 {
+    if luhn_sum(&digits).is_multiple_of(10) {
         let last = digits.last_mut()?;
         *last = if *last == '9' {
             '0'

@@ -73,8 +73,9 @@ pub struct Surrogates<'k> {
     pairs: Vec<Pair>,
     by_value: HashMap<(Entity, Class, String), usize>,
     taken: BTreeSet<String>,
-    /// Pairs whose stand-in ordinary text could hold by chance.
-    confusable: Vec<usize>,
+    /// Pairs whose stand-in is a made-up name.
+    words: Vec<usize>,
+    has_numbers: bool,
 }
 
 impl<'k> Surrogates<'k> {
@@ -87,7 +88,8 @@ impl<'k> Surrogates<'k> {
             pairs: Vec::new(),
             by_value: HashMap::new(),
             taken: BTreeSet::new(),
-            confusable: Vec::new(),
+            words: Vec::new(),
+            has_numbers: false,
         }
     }
 
@@ -126,8 +128,9 @@ impl<'k> Surrogates<'k> {
                     form,
                     value: Secret::new(value.to_owned()),
                 });
-                if Self::is_confusable(entity, form) {
-                    self.confusable.push(self.pairs.len() - 1);
+                self.has_numbers |= form == Form::Number;
+                if form == Form::Word && entity == Entity::PERSON {
+                    self.words.push(self.pairs.len() - 1);
                 }
                 self.by_value.insert(known, self.pairs.len() - 1);
                 self.pairs.len() - 1
@@ -140,12 +143,18 @@ impl<'k> Surrogates<'k> {
         })
     }
 
-    /// The stand-ins handed out so far that ordinary text could hold by chance.
-    pub fn confusable(&self) -> impl Iterator<Item = &str> {
-        self.confusable
+    /// The made-up names handed out so far: ordinary text could hold one by chance.
+    pub fn confusable_words(&self) -> impl Iterator<Item = &str> {
+        self.words
             .iter()
             .filter_map(|index| self.pairs.get(*index))
             .map(|pair| pair.surrogate.as_str())
+    }
+
+    /// Whether `digits` is a number handed out so far.
+    #[must_use]
+    pub fn is_number(&self, digits: &str) -> bool {
+        self.has_numbers && self.taken.contains(digits)
     }
 
     /// Stand-ins handed out so far.

@@ -53,7 +53,7 @@ pub(crate) fn last_char(text: &str, syntax: Syntax) -> Option<char> {
         .and_then(|l| text.len().checked_sub(l))
         .and_then(|at| text.as_bytes().get(at..));
     match escape {
-        Some(escape) => Some(resolve_escape(escape).map_or('\u{fffd}', |(c, _)| c)),
+        Some(escape) => Some(resolve_escape(escape).map_or(last, |(c, _)| c)),
         None => Some(last),
     }
 }

@@ -130,6 +130,19 @@ impl Policy {
         };
         let request = Request::parse(prompt.surface, &prompt.body, budget).map_err(refused(None))?;
         let model = request.model().map_err(refused(None))?;
+        // The name goes to the provider and into the audit event as it is.
+        let found = clearing
+            .analyzer
+            .analyze(&model, None, budget)
+            .map_err(Refusal::from)
+            .map_err(refused(None))?;
+        if let Some(finding) = found.first() {
+            let refusal = Refusal::CannotMask {
+                entity: finding.entity,
+                pointer: "/model".to_owned(),
+            };
+            return Err(refused(None)(refusal));
+        }
         let upstream_model = (clearing.route)(&model).ok_or(NotCleared::NoRoute)?;
         let masking = Masking {
             analyzer: clearing.analyzer,

@@ -109,7 +109,6 @@ impl Gateway {
     }
 
     /// The addresses this gateway answers.
-    #[must_use]
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new()
             .route("/v1/chat/completions", post(chat))
@@ -187,5 +186,7 @@ async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, &'static str
 }
 
 async fn tell(request: Request<Body>, problem: Problem) -> Response<Body> {
-    problem.respond(problem::shape_of(request.uri().path(), request.headers()), "")
+    let request_id = prompt::new_request_id();
+    let shape = problem::shape_of(request.uri().path(), request.headers());
+    prompt::with_request_id(problem.respond(shape, &request_id), &request_id)
 }

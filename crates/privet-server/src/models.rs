@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
 use crate::problem::{self, Problem};
-use crate::prompt::{REQUEST_ID, new_request_id};
+use crate::prompt::{new_request_id, with_request_id};
 
 /// How long the providers are waited for.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ pub(crate) async fn list(State(gateway): State<Arc<Gateway>>, request: Request<B
     let request_id = new_request_id();
     let shape = problem::shape_of(request.uri().path(), request.headers());
     let (parts, _) = request.into_parts();
-    let mut response = match gateway.authenticate(&parts.headers).await {
+    let response = match gateway.authenticate(&parts.headers).await {
         Err(denied) => Problem::from(denied).respond(shape, &request_id),
         Ok(_) => {
             let models = collect(&gateway).await;
@@ -38,10 +38,7 @@ pub(crate) async fn list(State(gateway): State<Arc<Gateway>>, request: Request<B
             response
         }
     };
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
-    response
+    with_request_id(response, &request_id)
 }
 
 /// Every model by name: those the settings name outright, and those the providers list and the settings lead to them.

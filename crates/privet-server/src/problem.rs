@@ -6,7 +6,8 @@ use http::{HeaderMap, Response, StatusCode};
 use privet_access::Denied;
 use privet_policy::NotCleared;
 use privet_surface::Refusal;
-use privet_types::SurfaceKind;
+use privet_surface::json::JsonError;
+use privet_types::{BudgetError, SurfaceKind};
 use serde_json::json;
 
 /// Why a request was not answered by a provider. `Display` is the text for the caller.
@@ -220,7 +221,10 @@ fn not_cleared_kind(not_cleared: &NotCleared) -> Kind {
         ),
         NotCleared::Refused { refusal, .. } => {
             let (status, code) = match refusal {
-                Refusal::Detector(_) | Refusal::Json(privet_surface::json::JsonError::Budget(_)) => {
+                Refusal::Detector(privet_pii::Error::Budget(BudgetError::Spent))
+                | Refusal::Json(JsonError::Budget(BudgetError::Spent))
+                | Refusal::TooManyValues => (StatusCode::BAD_REQUEST, "too_much_work"),
+                Refusal::Detector(_) | Refusal::Json(JsonError::Budget(_)) => {
                     let status = StatusCode::SERVICE_UNAVAILABLE;
                     return kind(status, "server_error", "api_error", "detector_failed");
                 }

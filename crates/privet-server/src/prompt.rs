@@ -22,7 +22,7 @@ use crate::{headers, query};
 const UNITS_PER_BYTE: u64 = 256;
 const UNITS_PER_REQUEST: u64 = 1 << 20;
 
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-privet-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-privet-request-id");
 /// How many values of the prompt were replaced.
 const MASKED: HeaderName = HeaderName::from_static("x-privet-masked");
 
@@ -40,7 +40,7 @@ pub(crate) async fn answer(
     request: Request<Body>,
 ) -> Response<Body> {
     let request_id = new_request_id();
-    let mut response = match serve(&gateway, surface, request, &request_id).await {
+    let response = match serve(&gateway, surface, request, &request_id).await {
         Ok(response) => response,
         Err(problem) => {
             tracing::info!(
@@ -52,7 +52,12 @@ pub(crate) async fn answer(
             problem.respond(surface, &request_id)
         }
     };
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
+    with_request_id(response, &request_id)
+}
+
+/// The answer with the id under which Privet's log and audit events know it.
+pub(crate) fn with_request_id(mut response: Response<Body>, request_id: &str) -> Response<Body> {
+    if let Ok(value) = HeaderValue::from_str(request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
@@ -72,13 +77,8 @@ async fn serve(
 ) -> Result<Response<Body>, Problem> {
     let (parts, body) = request.into_parts();
     let caller = gateway.authenticate(&parts.headers).await?;
-    let permit = Arc::clone(&gateway.requests)
-        .try_acquire_owned()
-        .map_err(|_| Problem::Busy)?;
-    check_media(&parts.headers)?;
-    let prompt = Prompt::new(surface, read_body(gateway, &parts.headers, body).await?);
-    let began = Instant::now();
-    let cleared = clear(gateway, prompt, &caller, parts.uri.query()).await;
+    let arrived = Instant::now();
+    let prepared = prepare(gateway, surface, &caller, &parts, body).await;
     let mut event = AuditEvent {
         at: gateway.clock.now(),
         tenant: gateway.tenant.to_string(),
@@ -91,14 +91,16 @@ async fn serve(
             action: Action::Block,
             reason: String::new(),
             counts: BTreeMap::new(),
-            latency_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            latency_us: 0,
         },
         request_hash: None,
         sent_hash: None,
         policy: gateway.policy.version().to_owned(),
     };
-    match cleared {
+    let latency = |since: Instant| u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+    match prepared {
         Err(problem) => {
+            event.decision.latency_us = latency(arrived);
             problem.code().clone_into(&mut event.decision.reason);
             if let Problem::NotCleared(NotCleared::Refused { model, .. }) = &problem {
                 event.model.clone_from(model);
@@ -106,11 +108,17 @@ async fn serve(
             record(gateway, &event).await?;
             Err(problem)
         }
-        Ok(Cleared {
-            clearance,
-            request_hash,
-            sent_hash,
+        Ok(Prepared {
+            cleared:
+                Cleared {
+                    clearance,
+                    request_hash,
+                    sent_hash,
+                },
+            permit,
+            read_at,
         }) => {
+            event.decision.latency_us = latency(read_at);
             let is_masked = clearance.masked > 0;
             event.decision.action = if is_masked { Action::Redact } else { Action::Allow };
             event.decision.reason = if is_masked { "masked" } else { "clean" }.to_owned();
@@ -124,6 +132,41 @@ async fn serve(
             send(gateway, clearance, &parts.headers, parts.uri.query(), permit).await
         }
     }
+}
+
+/// A prompt that may be sent, with its place among the requests under way.
+struct Prepared {
+    cleared: Cleared,
+    permit: OwnedSemaphorePermit,
+    /// When the last byte of the request had come.
+    read_at: Instant,
+}
+
+/// Everything up to the decision.
+async fn prepare(
+    gateway: &Arc<Gateway>,
+    surface: SurfaceKind,
+    caller: &Authenticated,
+    parts: &http::request::Parts,
+    body: Body,
+) -> Result<Prepared, Problem> {
+    let permit = Arc::clone(&gateway.requests)
+        .try_acquire_owned()
+        .map_err(|_| Problem::Busy)?;
+    check_media(&parts.headers)?;
+    let prompt = Prompt::new(surface, read_body(gateway, &parts.headers, body).await?);
+    let read_at = Instant::now();
+    let cleared = clear(gateway, prompt, caller, parts.uri.query()).await?;
+    let model = &cleared.clearance.model;
+    let route = gateway.settings.route(model).ok_or(NotCleared::NoRoute)?;
+    if route.provider.url(surface, model).is_none() {
+        return Err(Problem::WrongDialect);
+    }
+    Ok(Prepared {
+        cleared,
+        permit,
+        read_at,
+    })
 }
 
 async fn record(gateway: &Gateway, event: &AuditEvent) -> Result<(), Problem> {

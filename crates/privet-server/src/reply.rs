@@ -54,7 +54,15 @@ pub(crate) async fn restore(
         })
     } else {
         let body = collect(body, limits).await?;
-        let body = restore_whole(body, &kind, restoration, pool).await?;
+        let body = restore_whole(body, &kind, restoration, pool)
+            .await
+            .map_err(|problem| match problem {
+                // These speak of prompts; this one has been sent.
+                Problem::Busy | Problem::Deadline | Problem::DetectorFailed => {
+                    Problem::UpstreamUnusable("a body that could not be restored in time")
+                }
+                other => other,
+            })?;
         reply_headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         drop(permit);
         Body::from(body)

@@ -178,34 +178,60 @@ fn matches(pattern: &str, path: &[Step<'_>]) -> bool {
 
 /// How a content part (an object with a `type`) is treated as a whole; none for parts whose fields are looked at.
 pub(crate) fn classify_part(surface: SurfaceKind, path: &[Step<'_>], part: Value<'_>) -> Option<Class> {
-    let in_message = matches!(path.first(), Some(Step::Key(key)) if key == "messages" || key == "system");
-    if !in_message || part.kind() != Kind::Object {
+    let is_part = match path {
+        [Step::Key(first), .., Step::Key(list), Step::Item(_)] => first == "messages" && list == "content",
+        [Step::Key(system), Step::Item(_)] => system == "system",
+        _ => false,
+    };
+    if !is_part || part.kind() != Kind::Object {
         return None;
     }
     let is_filled = |key: &str| part.get_str(key).is_some_and(|v| !v.is_empty());
-    match (surface, part.get_str("type")?.as_ref()) {
-        (SurfaceKind::OpenaiChat, "image_url" | "input_image") => Some(Class::Opaque(PartKind::Image)),
-        (SurfaceKind::OpenaiChat, "input_audio") => Some(Class::Opaque(PartKind::Audio)),
-        (SurfaceKind::OpenaiChat, "file" | "input_file") => Some(Class::Opaque(PartKind::File)),
-        (SurfaceKind::AnthropicMessages, "image") => Some(Class::Opaque(PartKind::Image)),
-        (SurfaceKind::AnthropicMessages, "container_upload") => Some(Class::Opaque(PartKind::File)),
-        // Text documents are looked at like any other text.
-        (SurfaceKind::AnthropicMessages, "document") => {
-            let source = part.get("source")?.get_str("type")?;
-            (!matches!(source.as_ref(), "text" | "content")).then_some(Class::Opaque(PartKind::File))
+    match part.get_str("type")?.as_ref() {
+        "thinking" if surface == SurfaceKind::AnthropicMessages && is_filled("signature") => {
+            Some(Class::Sealed)
         }
-        (SurfaceKind::AnthropicMessages, "thinking") if is_filled("signature") => Some(Class::Sealed),
-        (SurfaceKind::AnthropicMessages, "redacted_thinking") => Some(Class::Sealed),
+        "redacted_thinking" if surface == SurfaceKind::AnthropicMessages => Some(Class::Sealed),
+        // Text documents are looked at like any other text.
+        "document"
+            if part
+                .get("source")
+                .and_then(|s| s.get_str("type"))
+                .is_some_and(|t| t == "text" || t == "content") =>
+        {
+            None
+        }
+        // Kinds that are not in use yet are told by their names.
+        kind if kind.contains("image") => Some(Class::Opaque(PartKind::Image)),
+        kind if kind.contains("audio") => Some(Class::Opaque(PartKind::Audio)),
+        kind if kind.contains("video")
+            || kind.contains("file")
+            || kind.contains("document")
+            || kind.contains("upload") =>
+        {
+            Some(Class::Opaque(PartKind::File))
+        }
         _ => None,
     }
 }
 
-/// Encrypted strings inside blocks that are looked at otherwise.
-pub(crate) fn is_sealed_field(key: &str) -> bool {
+/// Encrypted strings inside blocks that are looked at otherwise: by the names providers give them.
+pub(crate) fn is_sealed_name(key: &str) -> bool {
     matches!(
         key,
         "encrypted_content" | "encrypted_index" | "encrypted_stdout" | "thought_signature"
     )
+}
+
+/// Whether the value at `path` is such a string: inside a content part of a message, and nothing but base64.
+pub(crate) fn is_sealed_field(path: &[Step<'_>], value: &str) -> bool {
+    let in_part = matches!(path, [Step::Key(first), Step::Item(_), Step::Key(list), Step::Item(_), ..]
+        if first == "messages" && list == "content");
+    let is_named = matches!(path.last(), Some(Step::Key(key)) if is_sealed_name(key));
+    let is_base64 = value
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_'));
+    in_part && is_named && is_base64 && !is_bare_number(value)
 }
 
 /// Whether `text` can be a role, a type or an id: nothing but a short token.

@@ -6,7 +6,7 @@ use privet_pii::{Restorer, SurrogateMap, Syntax, UrlAllow, escape_into};
 use privet_types::{Budget, SurfaceKind};
 
 use crate::RestoreConfig;
-use crate::dialect::is_sealed_field;
+use crate::dialect::is_sealed_name;
 use crate::json::{Document, JsonError, Kind, Value};
 use crate::mask::{Edit, looks_like_json, splice};
 use crate::sse::EventTooLarge;
@@ -156,7 +156,7 @@ impl Restoration {
             match (kind.as_deref(), key_name.as_ref()) {
                 // Signed by the provider: one changed byte and it refuses the next turn.
                 (Some("thinking" | "redacted_thinking"), _) => {}
-                (_, field) if is_sealed_field(field) => {}
+                (_, field) if is_sealed_name(field) => {}
                 (Some("tool_use" | "server_tool_use" | "mcp_tool_use"), "input") => {
                     self.value(value, self.tool_sink(name.as_deref()), edits);
                 }

@@ -102,7 +102,7 @@ pub(crate) struct KeyCreateArgs {
     /// Who will use the key: a person or a service.
     #[arg(long)]
     pub(crate) name: String,
-    /// How long the key is good for, such as 12h, 90d or 52w; without it, until revoked.
+    /// How long the key is good for, such as 12h or 90d; without it, until revoked.
     #[arg(long)]
     pub(crate) expires: Option<String>,
 }

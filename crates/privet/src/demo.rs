@@ -139,7 +139,10 @@ impl Demo {
     async fn live(mut self) -> Result<ExitCode> {
         let shutdown = serve::shutdown_signal()?;
         tokio::pin!(shutdown);
-        println!("{}", introduction(self.front.addr(), self.key.expose()));
+        rim::say(format_args!(
+            "{}",
+            introduction(self.front.addr(), self.key.expose())
+        ))?;
         loop {
             let exchange = tokio::select! {
                 exchange = self.exchanges.recv() => exchange,
@@ -147,9 +150,9 @@ impl Demo {
             };
             let Some(exchange) = exchange else { break };
             let seen = self.provider.take_recordings();
-            println!("{}", show(&exchange, &seen));
+            rim::say(format_args!("{}", show(&exchange, &seen)))?;
         }
-        println!("\nended; its keys, store and log are gone");
+        rim::say(format_args!("\nended; its keys, store and log are gone"))?;
         self.end().await?;
         Ok(ExitCode::SUCCESS)
     }
@@ -177,7 +180,7 @@ impl Demo {
                 while let Ok(exchange) = self.exchanges.try_recv() {
                     let (mine, others) = rest.split_at_checked(1).unwrap_or((rest, &[]));
                     if is_shown {
-                        println!("{}", show(&exchange, mine));
+                        rim::say(format_args!("{}", show(&exchange, mine)))?;
                     }
                     rest = others;
                 }
@@ -196,16 +199,16 @@ impl Demo {
         self.end().await?;
         let values = script.private.len();
         for leak in &leaks {
-            println!("LEAK: {leak}");
+            rim::say(format_args!("LEAK: {leak}"))?;
         }
         for entity in &lost {
-            println!("LOST: a value of kind {entity} did not come back");
+            rim::say(format_args!("LOST: a value of kind {entity} did not come back"))?;
         }
         if leaks.is_empty() && lost.is_empty() {
-            println!(
+            rim::say(format_args!(
                 "{values} private values in {requests} requests (OpenAI and Anthropic, streamed and whole): none reached \
                  the provider, all came back"
-            );
+            ))?;
             return Ok(ExitCode::SUCCESS);
         }
         Ok(ExitCode::FAILURE)

@@ -58,14 +58,14 @@ async fn create(store: &Store, root: &privet_crypto::RootKey, args: &KeyCreateAr
         "key {} for {} is good until {until}; it is shown this once:",
         new.record.id, new.record.principal
     );
-    println!("{}", new.key.expose());
+    rim::say(format_args!("{}", new.key.expose()))?;
     Ok(())
 }
 
 fn expiry(text: &str, now: Timestamp) -> Result<Timestamp> {
-    let period: Period = text.parse().with_context(|| {
-        format!("`--expires {text}` is no length of time; write it such as 12h, 90d or 52w")
-    })?;
+    let period: Period = text
+        .parse()
+        .with_context(|| format!("`--expires {text}` is no length of time; write it such as 12h or 90d"))?;
     let Ok(expires_at) = now.checked_add(period.duration()) else {
         bail!("`--expires {text}` is too far off; leave it out for a key that does not expire");
     };
@@ -76,29 +76,29 @@ async fn list(store: &Store, format: Format) -> Result<()> {
     let now = SystemClock.now();
     let keys = list_keys(store).await?;
     if format == Format::Table {
-        println!(
+        rim::say(format_args!(
             "{:<14}{:<24}{:<22}{:<22}state",
             "id", "name", "created", "expires"
-        );
+        ))?;
     }
     for key in keys {
         let day = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
         match format {
-            Format::Table => println!(
+            Format::Table => rim::say(format_args!(
                 "{:<14}{:<24}{:<22}{:<22}{}",
                 key.id,
                 key.principal.as_str(),
                 day(key.created_at),
                 key.expires_at.map_or("never".to_owned(), day),
                 state(&key, now)
-            ),
-            Format::Jsonl => println!(
+            ))?,
+            Format::Jsonl => rim::say(format_args!(
                 "{}",
                 json!({
                     "id": key.id, "name": key.principal, "created_at": key.created_at, "expires_at": key.expires_at,
                     "revoked_at": key.revoked_at, "state": state(&key, now),
                 })
-            ),
+            ))?,
         }
     }
     Ok(())

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
     harden::process();
     match cli::Cli::parse().command.run() {
         Ok(code) => code,
+        Err(error) if rim::is_closed_output(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // The chain of causes on one line: errors say what failed, on what, and the way out.
             eprintln!("privet: {error:#}");

@@ -66,8 +66,39 @@ pub(crate) fn root_key(settings: &Settings) -> Result<RootKey> {
         );
         return Ok(key);
     }
+    if let SecretRef::File(path) = &settings.root_key {
+        warn_if_shared(path);
+    }
     let text = secret(&settings.root_key, what)?;
     Ok(RootKey::parse(text.expose())?)
+}
+
+/// Says so if others than its owner may read the key.
+fn warn_if_shared(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(path).map_or(0, |m| m.permissions().mode());
+    if mode & 0o077 != 0 {
+        eprintln!(
+            "privet: others can read the root key `{0}`; make it yours alone: chmod 600 {0}",
+            path.display()
+        );
+    }
+}
+
+/// Writes `text` and a line end to standard output.
+///
+/// # Errors
+/// If it cannot be written, for example because the reader has gone.
+pub(crate) fn say(text: impl std::fmt::Display) -> Result<()> {
+    Ok(writeln!(std::io::stdout().lock(), "{text}")?)
+}
+
+/// Whether `error` says only that nobody reads the output any more.
+pub(crate) fn is_closed_output(error: &anyhow::Error) -> bool {
+    let mut io = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    io.any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// Writes a file that only its owner may read, whole or not at all.

@@ -14,21 +14,21 @@ use crate::rim;
 
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     if args.print_example {
-        print!("{}", settings_example());
+        rim::say(settings_example().trim_end())?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.print_policy {
-        print!("{}", policy_example());
+        rim::say(policy_example().trim_end())?;
         return Ok(ExitCode::SUCCESS);
     }
     let settings = rim::settings(&args.config)?;
     let policy = rim::policy(&settings)?;
     let upstream_keys = rim::upstream_keys(&settings)?;
     if args.check {
-        println!(
+        rim::say(format_args!(
             "settings and policy are fine; policy version {}",
             policy.version()
-        );
+        ))?;
         return Ok(ExitCode::SUCCESS);
     }
     start_log(&settings.log)?;

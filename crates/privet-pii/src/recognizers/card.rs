@@ -45,11 +45,12 @@ pub(super) fn find(scan: &mut Scan<'_>, number: &Number) -> Result<bool, BudgetE
     if last.total < SHORTEST || is_fraction(scan, first.start) {
         return Ok(false);
     }
-    scan.spend(last.end - first.start)?;
+    let checks = luhn_of_prefixes(number.digits(last.total));
+    scan.spend(last.total)?;
     for (i, group) in groups.iter().enumerate().rev() {
         let digits = number.digits(group.total);
         let fits = (SHORTEST..=LONGEST).contains(&group.total) && !group.is_glued;
-        if !fits || !passes_luhn(digits) {
+        if !fits || checks >> group.total & 1 == 0 {
             continue;
         }
         let own = groups.get(..=i).unwrap_or_default();
@@ -66,7 +67,6 @@ pub(super) fn find(scan: &mut Scan<'_>, number: &Number) -> Result<bool, BudgetE
         if own.iter().any(|g| g.before & (!allowed | SLASH | PAREN) != 0) {
             continue;
         }
-        scan.spend(digits.len())?;
         let is_table = is_in_longer_row(scan, groups, i) && !(i == 3 && is_card_next(scan, groups.get(4))?);
         let is_plain = is_issued(digits) && is_regular(own) && !is_table;
         // A word makes up for a grouping or an issuer that is not known.
@@ -96,18 +96,17 @@ fn is_issued(digits: &[u8]) -> bool {
             .any(|(low, high, lengths)| (*low..=*high).contains(&prefix) && lengths.contains(&digits.len()))
 }
 
-/// The "modulus 10 double-add-double" check of ISO/IEC 7812-1, annex B.
-pub(super) fn passes_luhn(digits: &[u8]) -> bool {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(i, d)| {
-            let d = u32::from(*d);
-            if i % 2 == 0 { d } else { d * 2 / 10 + d * 2 % 10 }
-        })
-        .sum();
-    sum.is_multiple_of(10)
+/// The "modulus 10 double-add-double" check of ISO/IEC 7812-1, annex B, of every prefix of `digits` at once: bit `n` is
+/// set if the first `n` digits pass.
+fn luhn_of_prefixes(digits: &[u8]) -> u32 {
+    // `plain`: the sum so far if the next digit is doubled, since its last one then is not; `doubled`: the other way.
+    let (mut plain, mut doubled, mut passes) = (0_u32, 0_u32, 0_u32);
+    for (n, digit) in (1_u32..).zip(digits) {
+        let digit = u32::from(*digit);
+        (plain, doubled) = (doubled + digit, plain + digit * 2 / 10 + digit * 2 % 10);
+        passes |= u32::from(plain.is_multiple_of(10)) << n;
+    }
+    passes
 }
 
 fn is_all_same(digits: &[u8]) -> bool {
@@ -159,7 +158,7 @@ fn is_card_next(scan: &mut Scan<'_>, next: Option<&Group>) -> Result<bool, Budge
     let number = Number::read(scan, next.start)?;
     let is_four = number.groups().iter().take(4).filter(|g| g.len() == 4).count() == 4;
     let digits = number.digits(16);
-    Ok(is_four && is_issued(digits) && passes_luhn(digits))
+    Ok(is_four && is_issued(digits) && luhn_of_prefixes(digits) >> 16 & 1 == 1)
 }
 
 /// Whether `at` stands behind a decimal point or a thousands separator.
@@ -218,10 +217,24 @@ mod tests {
         );
         finds(Entity::CREDIT_CARD, "卡号4111111111111111是", "4111111111111111");
         finds(Entity::CREDIT_CARD, "card_4111111111111111", "4111111111111111");
+        finds(Entity::CREDIT_CARD, "my card 060426070011", "060426070011");
         finds(
             Entity::CREDIT_CARD,
             r"one\n4111111111111111\ntwo",
             "4111111111111111",
+        );
+    }
+
+    #[test]
+    fn cards_in_a_row_are_each_found() {
+        let found = analyze(
+            "4111 1111 1111 1111 5555 5555 5555 4444 3530 1113 3330 0000",
+            None,
+        );
+        assert_eq!(
+            found.iter().filter(|f| f.entity == Entity::CREDIT_CARD).count(),
+            3,
+            "{found:?}"
         );
     }
 

@@ -26,6 +26,8 @@ pub(crate) const VERSION: Topics = 1 << 6;
 pub(crate) const OTHER_NUMBER: Topics = 1 << 7;
 /// Words that make `secret` or `token` a count or a setting (`max_tokens`), not a credential.
 pub(crate) const NOT_SECRET: Topics = 1 << 8;
+/// Addresses of machines.
+pub(crate) const ADDRESS: Topics = 1 << 9;
 
 const WORDS: &[(Topics, &[&str])] = &[
     (
@@ -292,6 +294,24 @@ const WORDS: &[(Topics, &[&str])] = &[
         VERSION,
         &[
             "version", "versions", "ver", "v", "release", "build", "firmware", "revision", "oid",
+        ],
+    ),
+    (
+        ADDRESS,
+        &[
+            "ip",
+            "ips",
+            "ipv4",
+            "ip address",
+            "address",
+            "addr",
+            "host",
+            "server",
+            "ping",
+            "dns",
+            "gateway",
+            "client",
+            "remote",
         ],
     ),
     (

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use privet_types::{BudgetError, Entity};
 
 use super::Outcome;
-use super::context::VERSION;
+use super::context::{ADDRESS, VERSION};
 use super::number::Number;
 use super::scan::Scan;
 
@@ -51,7 +51,10 @@ pub(super) fn find_v4(scan: &mut Scan<'_>, number: &Number) -> Result<bool, Budg
     {
         return Ok(false);
     }
-    if scan.around(start, end)?.before & VERSION != 0 {
+    let around = scan.around(start, end)?;
+    // `1.5.4.1` is a version more often than an address; the resolvers `1.1.1.1` and `8.8.8.8` are nobody's anyway.
+    let is_short = address.octets().iter().all(|o| *o < 10);
+    if around.before & VERSION != 0 || is_short && around.near & ADDRESS == 0 {
         return Ok(false);
     }
     scan.report(Entity::IP_ADDRESS, start, end, 1.0, "ip/v4");
@@ -102,7 +105,9 @@ const LOOPBACK_MAPPED: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127
 /// Whether it may as well be a slice (`x[1::2]`) or a path of names (`a::b`).
 fn is_slice(text: &str) -> bool {
     let mut groups = text.split(':').filter(|g| !g.is_empty());
-    let is_short = groups.clone().count() <= 2 && groups.all(|g| g.len() <= 2);
+    let count = groups.clone().count();
+    let is_short =
+        count <= 1 && groups.clone().all(|g| g.len() < 4) || count <= 2 && groups.all(|g| g.len() <= 2);
     is_short || !text.bytes().any(|b| b.is_ascii_digit()) && text.split(':').count() < 5
 }
 
@@ -147,6 +152,8 @@ mod tests {
             ("from 192.0.2.17.", "192.0.2.17"),
             ("http://198.51.100.7:8080/x", "198.51.100.7"),
             ("route 10.0.0.0/8", "10.0.0.0"),
+            ("rack 5 203.0.113.9", "203.0.113.9"),
+            ("ip 9.8.7.6", "9.8.7.6"),
             ("[2001:db8::1]:443", "2001:db8::1"),
             ("IPv6:2001:db8::1", "2001:db8::1"),
             ("ip:2001:db8:0:0:0:0:2:1", "2001:db8:0:0:0:0:2:1"),
@@ -168,6 +175,7 @@ mod tests {
         for text in [
             "v1.2.3.4 and version 1.2.3.4",
             "1.2.3",
+            "Git 1.8.1.4, base b64::*",
             "1.2.3.4.5",
             "256.1.1.1",
             "127.0.0.1 0.0.0.0 255.255.255.0 ::1 ::",

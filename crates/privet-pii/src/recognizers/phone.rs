@@ -80,18 +80,24 @@ pub(super) fn find(scan: &mut Scan<'_>, number: &Number) -> Result<bool, BudgetE
         return Ok(false);
     }
     let (start, lead) = lead(scan, first.start, number);
+    // Behind other digits a single one begins nothing that the next group would not begin too.
+    if lead == Lead::National && first.len() == 1 && scan.is_inside_row() {
+        return Ok(false);
+    }
     // A date that follows is no part of the number.
     let cut = (1..groups.len()).find(|i| is_date(groups.get(*i..).unwrap_or_default(), number));
     let groups = groups.get(..cut.unwrap_or(groups.len())).unwrap_or_default();
-    if let Lead::Country { skip } = lead {
-        if let Some((end, score, rule)) = international(scan, groups, number, skip)? {
-            return Ok(accept(scan, start, end, score, rule));
-        }
-        if skip == 0 {
-            return Ok(false);
-        }
+    let mut tries = if scan.is_inside_row() {
+        MOST_TRIES_INSIDE
+    } else {
+        MOST_TRIES
+    };
+    if let Lead::Country { skip } = lead
+        && let Some((end, score, rule)) = international(scan, groups, number, skip, &mut tries)?
+    {
+        return Ok(accept(scan, start, end, score, rule));
     }
-    national(scan, start, groups, number)
+    national(scan, start, groups, number, tries)
 }
 
 fn accept(scan: &mut Scan<'_>, start: usize, end: usize, score: f32, rule: &'static str) -> bool {
@@ -115,7 +121,7 @@ fn lead(scan: &Scan<'_>, digit: usize, number: &Number) -> (usize, Lead) {
     }
     let start = digit - usize::from(paren && has_close);
     match number.digits(3) {
-        [0, 0, 1..=9] => (start, Lead::Country { skip: 2 }),
+        [0, 0, 1..=9] if !number.groups().iter().all(|g| g.len() == 4) => (start, Lead::Country { skip: 2 }),
         _ => (start, Lead::National),
     }
 }
@@ -126,12 +132,15 @@ fn international(
     groups: &[Group],
     number: &Number,
     skip: usize,
+    tries: &mut usize,
 ) -> Result<Option<(usize, f32, &'static str)>, BudgetError> {
     let fits = |g: &&Group| (FEWEST..=MOST).contains(&(g.total - skip.min(g.total)));
     let readings = groups.iter().rev().filter(fits).filter(|g| is_ended(scan, g));
-    let ends: Vec<Group> = readings.take(most_tries(scan)).copied().collect();
+    // Half of them, so that some are left for a reading without a country code.
+    let ends: Vec<Group> = readings.take(tries.div_ceil(2)).copied().collect();
     let mut possible = None;
     for group in ends {
+        *tries = tries.saturating_sub(1);
         scan.spend(TRY_UNITS)?;
         let digits = number.digits(group.total).get(skip..).unwrap_or_default();
         match ask(digits, None) {
@@ -154,15 +163,13 @@ fn national(
     start: usize,
     groups: &[Group],
     number: &Number,
+    tries: usize,
 ) -> Result<bool, BudgetError> {
-    let Some(first) = groups.first() else {
-        return Ok(false);
-    };
     let ends: Vec<Group> = groups
         .iter()
         .rev()
         .filter(|g| (FEWEST..=MOST).contains(&g.total) && is_ended(scan, g))
-        .take(most_tries(scan))
+        .take(MOST_TRIES)
         .copied()
         .collect();
     let Some(longest) = ends.first() else {
@@ -180,7 +187,7 @@ fn national(
     {
         return Ok(false);
     }
-    let mut tries = most_tries(scan);
+    let mut tries = tries;
     for group in &ends {
         let own = groups
             .get(
@@ -206,17 +213,22 @@ fn national(
             }
         }
     }
-    let Some(end) = told_end(around, groups, &ends, first) else {
+    let Some(end) = told_end(around, groups, number, &ends) else {
         return Ok(false);
     };
     Ok(accept(scan, start, end, 0.6, "phone/context"))
 }
 
 /// Where a number ends that no numbering plan knows but that a word calls a telephone number.
-fn told_end(around: Around, groups: &[Group], ends: &[Group], first: &Group) -> Option<usize> {
+fn told_end(around: Around, groups: &[Group], number: &Number, ends: &[Group]) -> Option<usize> {
     let told = (around.near | around.after) & PHONE != 0;
     let hinted = (around.before | around.after) & PHONE_HINT != 0 && groups.len() >= 2;
-    if !(told || hinted) || first.total > MOST {
+    let is_year = |g: &Group| g.len() == 4 && matches!(number.value(g), 1900..=2099);
+    let is_other = match groups {
+        [a, b] => a.len() == 1 && b.before == DOT || b.before == DASH && is_year(a) && is_year(b),
+        _ => false,
+    };
+    if !(told || hinted) || is_other {
         return None;
     }
     let is_joined = |end: usize| {
@@ -227,14 +239,6 @@ fn told_end(around: Around, groups: &[Group], ends: &[Group], first: &Group) -> 
             .all(|g| g.before & SPACE == 0 || g.before & DASH == 0)
     };
     ends.iter().map(|g| g.end).find(|end| is_joined(*end))
-}
-
-fn most_tries(scan: &Scan<'_>) -> usize {
-    if scan.is_inside_row() {
-        MOST_TRIES_INSIDE
-    } else {
-        MOST_TRIES
-    }
 }
 
 /// What the library says of some digits.
@@ -278,7 +282,10 @@ fn is_written_like_a_phone(scan: &Scan<'_>, start: usize, groups: &[Group], numb
     let joined = groups.get(1).map_or(0, |g| g.before);
     let goes_on = scan.back(start, 2).is_ascii_digit()
         && (scan.back(start, 1) == b' ' && joined == SPACE || scan.back(start, 1) == b'.' && joined == DOT);
-    if goes_on || lens == [3, 3, 3] {
+    let is_mixed = kinds == DOT | DASH;
+    // Thousands, postcodes of the United States (ZIP+4), code points.
+    let is_other = matches!(lens.as_slice(), [3, 3, 3] | [5, 4]) || lens.iter().all(|l| *l == 4);
+    if goes_on || is_mixed || is_other {
         return false;
     }
     match (number.digits(2), lens.as_slice()) {
@@ -400,6 +407,7 @@ mod tests {
             ("Telefon 030/901820", "030/901820"),
             ("call me at 2025550143", "2025550143"),
             ("phone: 555-0143", "555-0143"),
+            ("Phone: +1 555-0143", "+1 555-0143"),
             ("Mobile: 03.93.92.16.85", "03.93.92.16.85"),
             ("not answering at 78 651 450", "78 651 450"),
             ("Fax: 202-555-0143x4587", "202-555-0143x4587"),
@@ -431,6 +439,11 @@ mod tests {
             "recall 2 of 1234567",
             "51 824 753 5564",
             "046 454 286",
+            "Boston, MA 02110-1301, USA",
+            "clause 252.227-7013",
+            "0069 0307 0303 and 0209.0020.0004",
+            "Telephone Corporation 2012-2022",
+            "call it with 1.234567",
         ] {
             misses(Entity::PHONE_NUMBER, text);
         }

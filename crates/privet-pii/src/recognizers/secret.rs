@@ -13,6 +13,8 @@ const SHORTEST: usize = 8;
 const LONGEST_NAME: usize = 48;
 /// Bytes of a value looked at to judge it; what follows up to a space or quote is covered too.
 const ENOUGH: usize = 128;
+/// A value this long with digits in one place only is a name of code.
+const LONG_NAME: usize = 24;
 /// Longest whole text taken as the value of a named field.
 const LONGEST_FIELD: usize = 4096;
 
@@ -215,11 +217,21 @@ fn is_secret(value: &str, quoted: bool) -> bool {
         return false;
     }
     let has_letter = uppers + lowers > 0;
+    // `node.token_2`, `_key_ty_5`, `X509CertificateKeyFlag`: a name of code counts, it does not mix.
+    let digit_runs = head
+        .split(|b| !b.is_ascii_digit())
+        .filter(|run| !run.is_empty())
+        .count();
+    let is_name = head
+        .iter()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'))
+        && digit_runs <= 1
+        && (marks > 0 || head.len() >= LONG_NAME);
     // `config.api_key`, `auth-token`, `MyType`: names hold no digit, or only dots and underscores beside letters.
     if quoted {
         digits > 0 || marks > 0 && classes >= 3 || head.len() >= 24 && classes >= 3
     } else {
-        digits > 0 && has_letter
+        digits > 0 && has_letter && !is_name
     }
 }
 
@@ -294,6 +306,8 @@ mod tests {
             "token = \"xxxxxxxxxxxx\"",
             "password: hunter2",
             "the password is on page12345 of it",
+            "private_token: X509CertificateTemplateFlag",
+            "stable_secret: _bindgen_ty_5",
             "const token = self.next_token2;",
         ] {
             misses(Entity::API_KEY, text);

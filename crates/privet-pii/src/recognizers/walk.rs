@@ -98,7 +98,8 @@ fn token_end(scan: &mut Scan<'_>, from: usize) -> Result<(usize, u8), privet_typ
 }
 
 fn token(scan: &mut Scan<'_>, plan: &Plan, token: Token) -> Outcome {
-    if token.has_digit && !plan.number.is_empty() && !is_uuid(scan.slice(token.start, token.end)) {
+    let text = scan.slice(token.start, token.end);
+    if token.has_digit && !plan.number.is_empty() && !is_uuid(text) && !text.starts_with(b"0x") {
         numbers(scan, plan, token)?;
     }
     for find in &plan.token {
@@ -116,7 +117,7 @@ fn numbers(scan: &mut Scan<'_>, plan: &Plan, token: Token) -> Outcome {
         let starts = byte.is_ascii_digit() && !joined;
         joined = byte.is_ascii_alphanumeric();
         let at = token.start + i;
-        if !starts || at < scan.done.number || is_inside_spaced_digits(scan, at) {
+        if !starts || at < scan.done.number || is_inside_single_digits(scan, at) {
             continue;
         }
         let number = Number::read(scan, at)?;
@@ -130,14 +131,16 @@ fn numbers(scan: &mut Scan<'_>, plan: &Plan, token: Token) -> Outcome {
     Ok(())
 }
 
-/// Whether the digit at `at` stands alone and follows another that stands alone (`1 2 3`, `1.2.3`): the first one is
-/// the place to look at such a row from.
-fn is_inside_spaced_digits(scan: &Scan<'_>, at: usize) -> bool {
-    !scan.at(at + 1).is_ascii_digit()
-        && matches!(scan.back(at, 1), b' ' | b'-' | b'.' | b'/')
-        && scan.back(at, 2).is_ascii_digit()
-        && at > 2
-        && matches!(scan.back(at, 3), b' ' | b'-' | b'.' | b'/')
+/// Whether the digit at `at` stands alone behind two others that stand alone (`1 2 3`, `1.2.3`): such a row is looked at
+/// from its beginning.
+fn is_inside_single_digits(scan: &Scan<'_>, at: usize) -> bool {
+    let single_before = |at: usize| {
+        let gap = (1..=3).find(|back| scan.back(at, *back).is_ascii_alphanumeric())?;
+        let digit = at - gap;
+        let stands_alone = gap > 1 && scan.at(digit).is_ascii_digit() && !scan.is_glued_left(digit);
+        stands_alone.then_some(digit)
+    };
+    !scan.at(at + 1).is_ascii_digit() && single_before(at).and_then(single_before).is_some()
 }
 
 fn is_uuid(token: &[u8]) -> bool {

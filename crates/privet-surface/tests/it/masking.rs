@@ -129,6 +129,7 @@ fn images_sound_and_files_are_refused() {
         r#"{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}"#,
         r#"{"type":"input_audio","input_audio":{"data":"AAAA","format":"wav"}}"#,
         r#"{"type":"file","file":{"file_id":"x"}}"#,
+        r#"{"type":"video_url","video_url":{"url":"data:video/mp4;base64,AAAA"}}"#,
     ] {
         let refusal = mask(&chat(&format!(r#"{{"role":"user","content":[{part}]}}"#))).unwrap_err();
         assert!(matches!(refusal, Refusal::Opaque { .. }), "{refusal:?}");
@@ -214,4 +215,62 @@ fn a_value_that_its_context_gave_away_is_masked_without_it_further_on() {
     let text = masked_text(&masked);
     assert_eq!(text.matches("1984-03-12").count(), 1, "{text}");
     assert_eq!(masked.counts[&Entity::DATE_OF_BIRTH], 3);
+}
+
+#[test]
+fn encrypted_fields_are_passed_only_where_providers_put_them() {
+    let outside = format!(r#"{{"model":"m","messages":[],"metadata":{{"encrypted_content":"{EMAIL}"}}}}"#);
+    assert_masked(&outside);
+    let inside = chat(&format!(
+        r#"{{"role":"user","content":[{{"type":"x","encrypted_content":"{EMAIL}"}}]}}"#
+    ));
+    assert_masked(&inside);
+    let sealed = chat(r#"{"role":"user","content":[{"type":"x","encrypted_content":"QUFBQQ=="}]}"#);
+    assert_eq!(masked_text(&mask(&sealed).unwrap()), sealed);
+}
+
+#[test]
+fn many_different_card_numbers_as_json_numbers_are_masked() {
+    let cards: Vec<String> = (0..3_000_u64)
+        .map(|i| luhn_valid(411_111_000_000_000 + i * 7))
+        .collect();
+    let body = format!(r#"{{"model":"m","messages":[],"cards":[{}]}}"#, cards.join(","));
+    let masked = mask(&body).unwrap();
+    assert_eq!(masked.replaced.len(), cards.len());
+}
+
+/// The fifteen digits of `payload` and their Luhn digit.
+fn luhn_valid(payload: u64) -> String {
+    let digits = payload.to_string();
+    let sum: u32 = digits
+        .bytes()
+        .rev()
+        .enumerate()
+        .map(|(i, b)| {
+            if i % 2 == 0 {
+                2 * u32::from(b - b'0')
+            } else {
+                u32::from(b - b'0')
+            }
+        })
+        .map(|d| if d > 9 { d - 9 } else { d })
+        .sum();
+    format!("{digits}{}", (10 - sum % 10) % 10)
+}
+
+#[test]
+fn what_stands_before_the_messages_does_not_change_with_them() {
+    let body = |message: &str| {
+        format!(
+            r#"{{"model":"m","system":"since 1984-03-12","messages":[{{"role":"user","content":"{message}"}}]}}"#
+        )
+    };
+    let system = |body: &str| {
+        masked_text(&mask(body).unwrap())
+            .split("messages")
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(system(&body("hello")), system(&body("I was born 1984-03-12")));
 }

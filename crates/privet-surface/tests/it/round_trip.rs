@@ -1,9 +1,11 @@
-//! Laws of masking and restoring, on made-up bodies.
+//! Laws of masking and restoring, on made-up bodies. The same bodies in every run; `PROPTEST_CASES` and
+//! `PROPTEST_RNG_SEED` ask for more and for others.
 
 use privet_pii::Style;
 use privet_surface::{Masked, Refusal, StreamRestorer};
 use privet_types::{Budget, SurfaceKind};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 
 use crate::{everywhere, mask_as};
@@ -137,7 +139,7 @@ fn mask(style: Style, body: &str) -> Option<Masked> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 512, rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn restoring_undoes_masking(style in style(), messages in prop::collection::vec(message(), 0..4), extra in value()) {

@@ -1,0 +1,209 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::error::Error;
+
+pub(crate) const HELP: &str = "\
+Measures `privet serve` from outside: requests per second, latency, and CPU time per request.
+
+Usage: privet-bench [OPTIONS]
+
+Options:
+  --privet PATH         the `privet` to measure [default: beside this program]
+  --quick               a run of some seconds: 16 connections only, 0.3 s a row
+  --seconds N           measured time of each row [default: 1.6]
+  --warm-up N           time before it that is not counted, in seconds [default: 0.3]
+  --connections LIST    such as 1,16,64 [default]
+  --only TEXT           only rows whose name holds TEXT, such as `masked` or `json 1 KB`
+  --audit MODE          durable-before-send [default] or loss-window, for the rows that do not name one
+  --dir PATH            where the stores lie; the audit modes depend on its disk [default: the system's temporary folder]
+  --format FORMAT       table [default] or jsonl
+  --help                this text
+
+Examples:
+  cargo build --release && cargo run --release -p privet-bench
+  privet-bench --quick
+  privet-bench --only 'masked json 1 KB' --seconds 20      one case for longer, to attach a profiler to
+Exit status: 0 if all replies were right, 1 if one was not, 2 for wrong usage.
+";
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Help,
+    /// Hidden: be the mock provider.
+    Mock,
+    /// Hidden: be a proxy that does nothing, in front of the mock at this address.
+    Proxy {
+        to: String,
+    },
+    Run(Options),
+}
+
+/// What a run is made by.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Options {
+    pub(crate) privet: Option<PathBuf>,
+    pub(crate) measured: Duration,
+    pub(crate) warm_up: Duration,
+    pub(crate) connections: Vec<usize>,
+    pub(crate) only: Option<String>,
+    pub(crate) audit: Audit,
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) format: Format,
+    pub(crate) is_quick: bool,
+}
+
+/// When a decision is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audit {
+    DurableBeforeSend,
+    LossWindow,
+}
+
+impl Audit {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::DurableBeforeSend => "durable-before-send",
+            Self::LossWindow => "loss-window",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Table,
+    Jsonl,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            privet: None,
+            measured: Duration::from_millis(1600),
+            warm_up: Duration::from_millis(300),
+            connections: vec![1, 16, 64],
+            only: None,
+            audit: Audit::DurableBeforeSend,
+            dir: None,
+            format: Format::Table,
+            is_quick: false,
+        }
+    }
+}
+
+/// Reads the words after the program's name.
+pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let mut words = words.peekable();
+    if words.next_if(|word| word == "mock").is_some() {
+        return Ok(Command::Mock);
+    }
+    if words.next_if(|word| word == "proxy").is_some() {
+        return Ok(Command::Proxy {
+            to: words.next().unwrap_or_default(),
+        });
+    }
+    let mut options = Options::default();
+    while let Some(word) = words.next() {
+        let mut value = || {
+            words
+                .next()
+                .ok_or_else(|| Error::Usage(format!("`{word}` needs a value")))
+        };
+        match word.as_str() {
+            "--help" | "-h" => return Ok(Command::Help),
+            "--quick" => {
+                options.is_quick = true;
+                options.measured = Duration::from_millis(300);
+                options.warm_up = Duration::from_millis(100);
+                options.connections = vec![16];
+            }
+            "--privet" => options.privet = Some(PathBuf::from(value()?)),
+            "--dir" => options.dir = Some(PathBuf::from(value()?)),
+            "--only" => options.only = Some(value()?),
+            "--seconds" => options.measured = seconds(&word, &value()?)?,
+            "--warm-up" => options.warm_up = seconds(&word, &value()?)?,
+            "--connections" => {
+                let list = value()?;
+                options.connections = list
+                    .split(',')
+                    .map(|n| number::<usize>(&word, n))
+                    .collect::<Result<_, _>>()?;
+                if options.connections.iter().any(|n| !(1..=1024).contains(n)) {
+                    return Err(Error::Usage(format!("`--connections {list}`: 1 to 1024 each")));
+                }
+            }
+            "--audit" => {
+                options.audit = match value()?.as_str() {
+                    "durable-before-send" => Audit::DurableBeforeSend,
+                    "loss-window" => Audit::LossWindow,
+                    other => {
+                        return Err(Error::Usage(format!(
+                            "`--audit {other}`: it is durable-before-send or loss-window"
+                        )));
+                    }
+                }
+            }
+            "--format" => {
+                options.format = match value()?.as_str() {
+                    "table" => Format::Table,
+                    "jsonl" => Format::Jsonl,
+                    other => return Err(Error::Usage(format!("`--format {other}`: it is table or jsonl"))),
+                }
+            }
+            other => return Err(Error::Usage(format!("unknown option `{other}`"))),
+        }
+    }
+    Ok(Command::Run(options))
+}
+
+fn number<T: FromStr>(option: &str, text: &str) -> Result<T, Error> {
+    text.trim()
+        .parse()
+        .map_err(|_| Error::Usage(format!("`{option} {text}` is not a number")))
+}
+
+fn seconds(option: &str, text: &str) -> Result<Duration, Error> {
+    let seconds: f64 = number(option, text)?;
+    if (0.05..=3600.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err(Error::Usage(format!("`{option} {text}`: 0.05 to 3600 seconds")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, Error> {
+        parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn options_after_quick_win_over_it() {
+        let Ok(Command::Run(options)) = parsed("--quick --seconds 2 --connections 1,4 --format jsonl") else {
+            panic!("a run")
+        };
+        assert_eq!(options.measured, Duration::from_secs(2));
+        assert_eq!(options.connections, [1, 4]);
+        assert_eq!(options.format, Format::Jsonl);
+    }
+
+    #[test]
+    fn wrong_options_say_what_is_wrong() {
+        for line in [
+            "--fast",
+            "--seconds",
+            "--seconds x",
+            "--connections 0",
+            "--audit no",
+        ] {
+            let error = parsed(line).unwrap_err().to_string();
+            assert!(error.contains("--help"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The gateway over real sockets, between a client and a provider that both show every byte.
+
+// Without `cfg(test)` the lints would not take the helpers for tests.
+#[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod auth;
+#[cfg(test)]
+mod fail_closed;
+#[cfg(test)]
+mod headers;
+#[cfg(test)]
+mod masking;
+#[cfg(test)]
+mod same;
+#[cfg(test)]
+mod sinks;
+#[cfg(test)]
+mod streams;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod upstream;

@@ -1,0 +1,415 @@
+//! A gateway on a port of its own, in a folder of its own.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use privet_access::{KeyRing, KeyRingConfig, NewKey, create_key, revoke_key, run_refresh};
+use privet_crypto::RootKey;
+use privet_demo::client::Client;
+use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
+use privet_policy::{Audit, Policy, Settings};
+use privet_server::{Gateway, Parts, Server};
+use privet_store::{AuditRow, Durability, Spool, SpoolConfig, Store, run_flusher};
+use privet_types::{Clock, Secret, TenantId};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::ask::Ask;
+use crate::clock::FakeClock;
+use crate::wire::soon;
+
+/// As in `privet serve`.
+const KEY_REFRESH: Duration = Duration::from_millis(500);
+/// As in `privet serve`.
+const FLUSH: Duration = Duration::from_millis(250);
+/// Where the demo provider cuts its chunks is chosen from this number.
+const CUTS: u64 = 11;
+
+/// What is to be started.
+#[derive(Default)]
+#[must_use = "nothing runs before `start`"]
+pub struct Builder {
+    policy: String,
+    limits: String,
+    store: String,
+    keys: String,
+    models: String,
+    provider: Option<SocketAddr>,
+    is_calm: bool,
+    is_hoarding: bool,
+    home: Option<Home>,
+}
+
+/// What is left of a gateway on disk, for the next one. Dropped, it is deleted.
+pub struct Home {
+    dir: TempDir,
+    root: String,
+}
+
+/// A gateway that was stopped.
+pub struct Stopped {
+    /// Its folder.
+    pub home: Home,
+    /// Whether all requests under way came to their end.
+    pub is_orderly: bool,
+}
+
+/// A running gateway with the key of `ann`. Dropped, it is gone, and its folder with it.
+pub struct TestGateway {
+    address: SocketAddr,
+    key: String,
+    clock: Arc<FakeClock>,
+    root: Arc<RootKey>,
+    store: Store,
+    spool: Spool,
+    provider: Option<Provider>,
+    shutdown: watch::Sender<bool>,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<bool>,
+    refresh: JoinHandle<()>,
+    flusher: JoinHandle<Result<(), privet_store::Error>>,
+    home: Home,
+}
+
+impl Builder {
+    /// With `policy.toml` holding this.
+    pub fn policy(mut self, policy: &str) -> Self {
+        policy.clone_into(&mut self.policy);
+        self
+    }
+
+    /// With these lines in the settings' `[limits]`.
+    pub fn limits(mut self, limits: &str) -> Self {
+        limits.clone_into(&mut self.limits);
+        self
+    }
+
+    /// With these lines in the settings' `[store]`.
+    pub fn store(mut self, store: &str) -> Self {
+        store.clone_into(&mut self.store);
+        self
+    }
+
+    /// With these lines in the settings' `[keys]`.
+    pub fn keys(mut self, keys: &str) -> Self {
+        keys.clone_into(&mut self.keys);
+        self
+    }
+
+    /// With these `[[models]]` before the usual ones: `demo*` leads to the provider `openai`, `claude*` to `anthropic`.
+    pub fn models(mut self, models: &str) -> Self {
+        models.clone_into(&mut self.models);
+        self
+    }
+
+    /// In front of the provider at `address` instead of a demo provider of its own.
+    pub fn in_front_of(mut self, address: SocketAddr) -> Self {
+        self.provider = Some(address);
+        self
+    }
+
+    /// With a demo provider that does not cut its replies at awkward places.
+    pub fn calm(mut self) -> Self {
+        self.is_calm = true;
+        self
+    }
+
+    /// Without the flusher: events stay in the spool.
+    pub fn without_flusher(mut self) -> Self {
+        self.is_hoarding = true;
+        self
+    }
+
+    /// In the folder of an earlier one, with its root key and its API keys.
+    pub fn home(mut self, home: Home) -> Self {
+        self.home = Some(home);
+        self
+    }
+
+    /// Starts it.
+    pub async fn start(self) -> TestGateway {
+        let home = self.home.unwrap_or_else(Home::new);
+        let provider = match self.provider {
+            Some(_) => None,
+            None => Some(demo_provider(self.is_calm).await),
+        };
+        let upstream = self
+            .provider
+            .or(provider.as_ref().map(Provider::addr))
+            .expect("there is a provider");
+        let text = settings(
+            upstream,
+            [&self.keys, &self.store, &self.limits, &self.models].map(String::as_str),
+        );
+        let settings = Settings::parse(&text, &home.path().join("privet.toml")).expect("settings");
+        let policy = Policy::parse(&self.policy, &home.path().join("policy.toml")).expect("a policy");
+        let root = Arc::new(RootKey::parse(&home.root).expect("a root key"));
+        let store = Store::open(&settings.store.path, &root).await.expect("a store");
+        let config = SpoolConfig {
+            max_bytes: settings.store.spool_max_bytes.bytes(),
+            durability: match policy.audit() {
+                Audit::DurableBeforeSend => Durability::BeforeSend,
+                Audit::LossWindow(window) => Durability::LossWindow(window),
+            },
+        };
+        let spool = Spool::open(&settings.store.spool, Arc::clone(&root), config, &store)
+            .await
+            .expect("a spool");
+        let ring = KeyRing::open(store.clone(), &root, KeyRingConfig::default()).await;
+        let ring = Arc::new(ring.expect("keys"));
+        let clock = Arc::new(FakeClock::default());
+        let gateway = Gateway::new(Parts {
+            epoch: settings.surrogate_epoch,
+            settings,
+            policy,
+            root: Arc::clone(&root),
+            upstream_keys: ["openai", "anthropic"]
+                .map(|name| (name.to_owned(), Secret::new(format!("upstream-key-of-{name}"))))
+                .into_iter()
+                .collect::<BTreeMap<_, _>>(),
+            keys: Arc::clone(&ring),
+            spool: spool.clone(),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            tenant: TenantId::default(),
+        });
+        let server = Server::bind(gateway.expect("a gateway")).await.expect("a port");
+        let address = server.address();
+        let (shutdown, is_shutdown) = watch::channel(false);
+        let (stop, is_stopped) = watch::channel(false);
+        let server = tokio::spawn(server.run(ended(is_shutdown)));
+        let for_refresh = ended(is_stopped.clone());
+        let refresh = tokio::spawn(async move { run_refresh(&ring, KEY_REFRESH, for_refresh).await });
+        let (to_flush, into) = (spool.clone(), store.clone());
+        let flush = if self.is_hoarding { Duration::MAX } else { FLUSH };
+        let flusher =
+            tokio::spawn(async move { run_flusher(&to_flush, &into, flush, ended(is_stopped)).await });
+        let mut gateway = TestGateway {
+            address,
+            key: String::new(),
+            clock,
+            root,
+            store,
+            spool,
+            provider,
+            shutdown,
+            stop,
+            server,
+            refresh,
+            flusher,
+            home,
+        };
+        gateway
+            .key
+            .clone_from(gateway.new_key("ann", None).await.key.expose());
+        gateway
+    }
+}
+
+impl Home {
+    fn new() -> Self {
+        let root = RootKey::generate().expect("random bytes");
+        Self {
+            dir: tempfile::tempdir().expect("a folder"),
+            root: root.to_text().to_string(),
+        }
+    }
+
+    /// The folder with the settings' files.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// All audit events in the store.
+    pub async fn audit(&self) -> Vec<AuditRow> {
+        let root = RootKey::parse(&self.root).expect("a root key");
+        let path = self.path().join("privet-data/privet.sqlite");
+        let store = Store::open(&path, &root).await.expect("a store");
+        let rows = store.audit_events(0, 10_000).await.expect("events");
+        store.close().await;
+        rows
+    }
+}
+
+impl TestGateway {
+    /// A gateway with default settings and policy in front of a demo provider that cuts its chunks awkwardly.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The key of `ann`.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The gateway's clock.
+    #[must_use]
+    pub fn clock(&self) -> &FakeClock {
+        &self.clock
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The script's client with the key of `ann`.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(self.address, Some(Secret::new(self.key.clone())))
+    }
+
+    /// A request without key.
+    pub fn ask(&self, method: &str, target: &str) -> Ask {
+        Ask::new(self.address, method, target)
+    }
+
+    /// A request with a JSON body and the key of `ann`, and to Anthropic's addresses with their version.
+    pub fn post(&self, target: &str, body: impl Into<Vec<u8>>) -> Ask {
+        let ask = self
+            .ask("POST", target)
+            .header("content-type", "application/json");
+        let ask = ask.header("authorization", &format!("Bearer {}", self.key));
+        if target.starts_with("/v1/messages") {
+            return ask.header("anthropic-version", "2023-06-01").body(body);
+        }
+        ask.body(body)
+    }
+
+    /// Makes a key for `principal`, good for `ttl`.
+    pub async fn new_key(&self, principal: &str, ttl: Option<Duration>) -> NewKey {
+        let expires_at = ttl.map(|ttl| self.clock.now().checked_add(ttl).expect("a near date"));
+        let (tenant, principal) = (TenantId::default(), principal.parse().expect("a name"));
+        create_key(
+            &self.store,
+            &self.root,
+            &tenant,
+            &principal,
+            expires_at,
+            &*self.clock,
+        )
+        .await
+        .expect("a key")
+    }
+
+    /// Revokes a key as `privet key revoke` does: in the store, which the gateway looks into.
+    pub async fn revoke(&self, key: &NewKey) {
+        revoke_key(&self.store, &key.record.id, &*self.clock)
+            .await
+            .expect("the key is known");
+    }
+
+    /// What the demo provider was sent, oldest first.
+    #[must_use]
+    pub fn seen(&self) -> Vec<Recording> {
+        self.provider
+            .as_ref()
+            .map(Provider::recordings)
+            .expect("a demo provider")
+    }
+
+    /// All that the demo provider was sent, as one text.
+    #[must_use]
+    pub fn seen_text(&self) -> String {
+        format!("{:?}", self.seen())
+    }
+
+    /// Audit events that wait for the store.
+    #[must_use]
+    pub fn waiting_events(&self) -> u64 {
+        self.spool.status().waiting_events
+    }
+
+    /// Asks it to stop, and does not wait for it.
+    pub fn begin_shutdown(&self) {
+        self.shutdown.send_replace(true);
+    }
+
+    /// Ends it at once, with all that it has not stored yet.
+    pub async fn crash(self) -> Home {
+        self.server.abort();
+        self.refresh.abort();
+        self.flusher.abort();
+        // Errors say that they were aborted. A task that has ended holds nothing any more.
+        let _ = (self.server.await, self.refresh.await, self.flusher.await);
+        self.spool.close().await.expect("the spool closes");
+        self.store.close().await;
+        drop(self.spool);
+        self.home
+    }
+
+    /// Stops it in order.
+    pub async fn stop(self) -> Stopped {
+        self.begin_shutdown();
+        let is_orderly = soon("the server's end", self.server).await.expect("no panic");
+        self.stop.send_replace(true);
+        soon("the end of the key refresh", self.refresh)
+            .await
+            .expect("no panic");
+        let flushed = soon("the last flush", self.flusher).await.expect("no panic");
+        flushed.expect("all events are stored");
+        self.spool.close().await.expect("the spool closes");
+        self.store.close().await;
+        Stopped {
+            home: self.home,
+            is_orderly,
+        }
+    }
+}
+
+async fn demo_provider(is_calm: bool) -> Provider {
+    let cuts = if is_calm { Cuts::Whole } else { Cuts::Awkward(CUTS) };
+    let config = ProviderConfig {
+        cuts,
+        ..ProviderConfig::default()
+    };
+    Provider::start(config).await.expect("a free port")
+}
+
+async fn ended(mut stopped: watch::Receiver<bool>) {
+    // An error means that the gateway was dropped, which is an end as well.
+    let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
+}
+
+fn settings(provider: SocketAddr, [keys, store, limits, models]: [&str; 4]) -> String {
+    format!(
+        r#"
+listen = "127.0.0.1:0"
+[keys]
+{keys}
+[store]
+{store}
+[limits]
+{limits}
+[[providers]]
+name = "openai"
+dialect = "openai"
+base_url = "http://{provider}/v1"
+api_key = {{ env = "READ_BY_NOBODY" }}
+[[providers]]
+name = "anthropic"
+dialect = "anthropic"
+base_url = "http://{provider}"
+api_key = {{ env = "READ_BY_NOBODY" }}
+{models}
+[[models]]
+match = "demo*"
+provider = "openai"
+[[models]]
+match = "claude*"
+provider = "anthropic"
+"#
+    )
+}
