@@ -21,6 +21,9 @@ use crate::problem::{self, Problem};
 use crate::upstream::Upstream;
 use crate::{Error, models, prompt};
 
+/// More than a usual audit event takes in the spool: with less room than this the next one may be refused.
+const EVENT_BYTES: u64 = 4 << 10;
+
 /// All that a gateway is made of. Files, environment and clock are read by the rim that fills it.
 pub struct Parts {
     /// Checked settings.
@@ -162,7 +165,8 @@ impl Gateway {
     /// Whether requests can be served: keys are fresh and decisions can be recorded.
     pub(crate) fn is_ready(&self) -> bool {
         let spool = self.spool.status();
-        self.keys.is_fresh() && !spool.is_failing && spool.used_bytes < spool.max_bytes
+        let has_room = spool.used_bytes + EVENT_BYTES <= spool.max_bytes;
+        self.keys.is_fresh() && !spool.is_failing && has_room
     }
 }
 

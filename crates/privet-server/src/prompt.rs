@@ -209,12 +209,11 @@ async fn send(
     Ok(response)
 }
 
+/// Every line of a repeated header counts: the provider may go by another one than Privet.
 fn check_media(headers: &HeaderMap) -> Result<(), Problem> {
-    let is_plain = headers.get(CONTENT_ENCODING).is_none_or(|e| e == "identity");
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .map(|v| v.to_str().unwrap_or("?").to_ascii_lowercase());
-    let is_json = kind.is_none_or(|kind| {
+    let is_plain = headers.get_all(CONTENT_ENCODING).iter().all(|e| e == "identity");
+    let is_json = headers.get_all(CONTENT_TYPE).iter().all(|kind| {
+        let kind = kind.to_str().unwrap_or("?").to_ascii_lowercase();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         kind.ends_with("/json") || kind.ends_with("+json")
     });

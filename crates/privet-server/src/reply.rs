@@ -50,6 +50,7 @@ pub(crate) async fn restore(
             idle: limits.idle,
             timer: Box::pin(tokio::time::sleep(limits.idle)),
             failed: None,
+            is_flushed: false,
             _permit: permit,
         })
     } else {
@@ -146,6 +147,8 @@ struct RestoringBody {
     idle: Duration,
     timer: Pin<Box<Sleep>>,
     failed: Option<StreamError>,
+    /// Whether all that came before the failure was written.
+    is_flushed: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -170,6 +173,12 @@ impl http_body::Body for RestoringBody {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = &mut *self;
         loop {
+            if this.failed.is_some() && !this.is_flushed {
+                // The server drops what it has not written yet when a body fails; it writes when a body is pending.
+                this.is_flushed = true;
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if let Some(failed) = this.failed.take() {
                 return Poll::Ready(Some(Err(axum::Error::new(failed))));
             }
@@ -184,7 +193,8 @@ impl http_body::Body for RestoringBody {
                         .push(&data, &mut out)
                         .err()
                         .map(|e| Some(StreamError::from(e))),
-                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                    // They belong to one connection, as the `trailer` header does that announces them.
+                    Err(_trailers) => None,
                 },
                 Poll::Ready(Some(Err(error))) => Some(Some(StreamError::Upstream(error))),
                 Poll::Ready(None) => Some(None),

@@ -17,12 +17,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Usage or input error; `clap` uses the same.
 const INPUT_ERROR: u8 = 2;
+/// Nobody reads the output any more: what shells report for a process that SIGPIPE ended.
+const CLOSED_OUTPUT: u8 = 141;
 
 fn main() -> ExitCode {
     harden::process();
     match cli::Cli::parse().command.run() {
         Ok(code) => code,
-        Err(error) if rim::is_closed_output(&error) => ExitCode::SUCCESS,
+        Err(error) if rim::is_closed_output(&error) => ExitCode::from(CLOSED_OUTPUT),
         Err(error) => {
             // The chain of causes on one line: errors say what failed, on what, and the way out.
             eprintln!("privet: {error:#}");

@@ -174,33 +174,3 @@ fn a_megabyte_of_anything_ends_within_its_budget() {
         analyzer.analyze(&text, None, &Budget::new(given)).unwrap();
     }
 }
-
-#[test]
-fn zz_climb() {
-    let analyzer = Analyzer::new(&Config::default()).unwrap();
-    let mut state = 0x1851_f42d_4c95_7f2d_u64;
-    let mut next = |below: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(state >> 33).unwrap() % below
-    };
-    let alpha: Vec<char> = "0123456789 .-/():@=+aAfx_\\tel\u{a0}".chars().collect();
-    let mut worst = (0.0, String::new());
-    for _ in 0..80 {
-        let mut best: Vec<String> = (0..3).map(|_| PIECES[next(PIECES.len())].to_owned()).collect();
-        let score = |v: &Vec<String>| { let t = repeated(&v.concat(), 2048); if t.is_empty() {0.0} else {units(&analyzer, &t) as f64 / t.len() as f64} };
-        let mut s = score(&best);
-        for _ in 0..2500 {
-            let mut c = best.clone();
-            match next(4) {
-                0 => { let i = next(c.len()+1); c.insert(i, PIECES[next(PIECES.len())].to_owned()); }
-                1 if c.len() > 1 => { let i = next(c.len()); c.remove(i); }
-                2 => { let i = next(c.len()); let mut x: Vec<char> = c[i].chars().collect(); let k = next(x.len()+1); x.insert(k, alpha[next(alpha.len())]); c[i] = x.into_iter().collect(); }
-                _ => { let i = next(c.len()); let mut x: Vec<char> = c[i].chars().collect(); if x.len() > 1 { let k = next(x.len()); x[k] = alpha[next(alpha.len())]; } c[i] = x.into_iter().collect(); }
-            }
-            if c.concat().len() > 200 || c.concat().is_empty() { continue; }
-            let t = score(&c);
-            if t >= s { s = t; best = c; }
-        }
-        if s > worst.0 { worst = (s, best.concat()); println!("{s:.1} {:?}", worst.1); }
-    }
-}

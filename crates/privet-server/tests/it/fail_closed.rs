@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use privet_testkit::{Answer, Ask, Builder, RawProvider, TestGateway};
+use privet_testkit::{Answer, Builder, RawProvider, TestGateway};
 use serde_json::json;
 
 use crate::support::{CARD, CHAT, EMAIL, MESSAGES, assert_refused, chat, messages, said};
@@ -439,12 +439,11 @@ async fn requests_past_the_most_at_once_are_refused_until_one_ends() {
 #[tokio::test]
 async fn a_full_pool_refuses_and_recovers() {
     let limits = "detect_threads = 1\ndetect_queue = 1\ndetect_deadline = \"60s\"";
-    let gateway = std::sync::Arc::new(small_gateway(limits).await);
-    let large = chat("demo", &format!("{EMAIL}, ").repeat(40_000));
+    let gateway = TestGateway::builder().limits(limits).calm().start().await;
+    let large = chat("demo-echo", &format!("{EMAIL}, ").repeat(2_000));
     let mut asks = tokio::task::JoinSet::new();
     for _ in 0..12 {
-        let ask: Ask = gateway.post(CHAT, large.clone());
-        asks.spawn(ask.send());
+        asks.spawn(gateway.post(CHAT, large.clone()).send());
     }
     let replies = asks.join_all().await;
     let (answered, refused): (Vec<_>, Vec<_>) = replies.into_iter().partition(|reply| reply.status == 200);
@@ -458,7 +457,8 @@ async fn a_full_pool_refuses_and_recovers() {
         assert_refused(&reply, CHAT, 503, "busy");
     }
     assert_eq!(gateway.seen().len(), answered.len());
-    assert_eq!(gateway.post(CHAT, chat("demo", "hello")).send().await.status, 200);
+    let after = gateway.post(CHAT, chat("demo", "hello")).send().await;
+    assert_eq!(after.status, 200);
 }
 
 #[tokio::test]
