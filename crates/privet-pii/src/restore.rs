@@ -381,6 +381,7 @@ fn step(rest: &str, syntax: Syntax) -> usize {
 }
 
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "tests cut texts where they know the bounds")]
 mod tests {
     use super::*;
     use crate::Style;

@@ -54,7 +54,7 @@ const LIBRARY: &[&str] = &[
 /// where the caller sits, Privet's own, and any that holds what looks like private data.
 pub(crate) fn outgoing(headers: &HeaderMap, analyzer: &Analyzer) -> HeaderMap {
     let named = named_by_connection(headers);
-    let mut out = HeaderMap::with_capacity(headers.len());
+    let mut out = HeaderMap::with_capacity(headers.len() + 4);
     for (name, value) in headers {
         let is_kept = !is_hop_by_hop(name, &named)
             && !PRIVATE.contains(&name.as_str())
@@ -77,8 +77,14 @@ pub(crate) fn outgoing(headers: &HeaderMap, analyzer: &Analyzer) -> HeaderMap {
 /// The headers of a reply that go back to the caller: all but hop-by-hop ones. The length is set anew.
 pub(crate) fn incoming(headers: &HeaderMap) -> HeaderMap {
     let named = named_by_connection(headers);
-    let kept = headers.iter().filter(|(name, _)| !is_hop_by_hop(name, &named));
-    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+    // Room for those that are added on the way, too.
+    let mut kept = HeaderMap::with_capacity(headers.len() + 4);
+    for (name, value) in headers {
+        if !is_hop_by_hop(name, &named) {
+            kept.append(name.clone(), value.clone());
+        }
+    }
+    kept
 }
 
 fn is_hop_by_hop(name: &HeaderName, named: &[String]) -> bool {

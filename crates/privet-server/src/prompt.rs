@@ -66,7 +66,7 @@ pub(crate) fn with_request_id(mut response: Response<Body>, request_id: &str) ->
 /// 128 random bits. Without random bytes there is no id; nothing depends on it but finding log lines again.
 pub(crate) fn new_request_id() -> String {
     let bytes: [u8; 16] = privet_crypto::random().unwrap_or_default();
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
 async fn serve(

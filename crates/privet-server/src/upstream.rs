@@ -101,14 +101,14 @@ impl Upstream {
             .ok_or(Problem::UpstreamUnreachable)?;
         let uri: Uri = url.parse().map_err(|_| Problem::UpstreamUnreachable)?;
         let mut request = Request::new(body);
-        if method == Method::POST {
+        *request.headers_mut() = headers;
+        if method == Method::POST && !request.headers().contains_key(CONTENT_TYPE) {
             request
                 .headers_mut()
                 .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         *request.method_mut() = method;
         *request.uri_mut() = uri;
-        request.headers_mut().extend(headers);
         if let Some((name, value)) = auth {
             request.headers_mut().insert(name.clone(), value.clone());
         }

@@ -31,7 +31,7 @@ fn fill(bytes: usize, piece: impl Fn(usize) -> String) -> String {
 fn bodies(bytes: usize) -> Vec<(&'static str, String)> {
     let chat =
         |content: String| format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{content}"}}]}}"#);
-    let list = |items: String| format!(r#"{{"model":"m","messages":[],"x":[{}0]}}"#, items);
+    let list = |items: String| format!(r#"{{"model":"m","messages":[],"x":[{items}0]}}"#);
     let text = |piece: fn(usize) -> String| chat(fill(bytes, piece));
     let mut bodies = vec![
         (

@@ -33,7 +33,7 @@ pub struct Decision {
     pub action: Action,
     /// Why, as a code from a closed set, such as `masked`, `clean`, `entity_blocked`, `detector_failed`.
     pub reason: String,
-    /// Findings by kind.
+    /// What was replaced, by kind; empty where nothing was sent.
     pub counts: BTreeMap<Entity, u32>,
     /// Time from the last request byte to the decision, in microseconds.
     pub latency_us: u64,

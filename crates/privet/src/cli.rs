@@ -31,7 +31,13 @@ pub(crate) enum Command {
     /// Run the gateway.
     Serve(ServeArgs),
     /// Make, list and revoke API keys.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet key create --name ann
+  privet key list
+  privet key revoke ID"
+    )]
     Key(KeyCommand),
 }
 
@@ -89,8 +95,13 @@ pub(crate) enum KeyCommand {
   privet key create --name ci --expires 90d      a key that expires in 90 days")]
     Create(KeyCreateArgs),
     /// List all keys, by their ids; the keys themselves are not stored.
+    #[command(after_help = "Examples:
+  privet key list
+  privet key list --format jsonl | jq -r 'select(.state == \"active\") | .id'")]
     List(KeyListArgs),
     /// Revoke a key. Running gateways refuse it within a second.
+    #[command(after_help = "Example:
+  privet key revoke 3f8k2m1qv7ab    the id that `privet key list` shows")]
     Revoke(KeyRevokeArgs),
 }
 

@@ -21,6 +21,21 @@ pub(crate) fn run(command: KeyCommand) -> Result<ExitCode> {
         KeyCommand::Revoke(args) => &args.config,
     };
     let settings = rim::settings(config)?;
+    // Only making a key makes a store.
+    if !settings.store.path.exists() {
+        match &command {
+            KeyCommand::Create(_) => {}
+            KeyCommand::List(args) => {
+                print_head(args.format)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            KeyCommand::Revoke(args) => bail!(
+                "there is no key `{}`, and no store `{}` yet; `privet key list` shows the ids of all keys",
+                args.id,
+                settings.store.path.display()
+            ),
+        }
+    }
     let root = rim::root_key(&settings)?;
     serve::runtime(&settings.limits)?.block_on(async {
         let store = open(&settings, &root).await?;
@@ -72,15 +87,20 @@ fn expiry(text: &str, now: Timestamp) -> Result<Timestamp> {
     Ok(expires_at)
 }
 
-async fn list(store: &Store, format: Format) -> Result<()> {
-    let now = SystemClock.now();
-    let keys = list_keys(store).await?;
+fn print_head(format: Format) -> Result<()> {
     if format == Format::Table {
         rim::say(format_args!(
             "{:<14}{:<24}{:<22}{:<22}state",
             "id", "name", "created", "expires"
         ))?;
     }
+    Ok(())
+}
+
+async fn list(store: &Store, format: Format) -> Result<()> {
+    let now = SystemClock.now();
+    let keys = list_keys(store).await?;
+    print_head(format)?;
     for key in keys {
         let day = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
         match format {

@@ -40,21 +40,20 @@ pub(super) fn find_v4(scan: &mut Scan<'_>, number: &Number) -> Result<bool, Budg
         len
     };
     let end = start + len;
-    let stands_alone = !scan.is_glued_right(end) && !(scan.at(end) == b'.' && scan.is_glued_right(end + 1));
+    let goes_on = scan.is_glued_right(end) || scan.at(end) == b'.' && scan.is_glued_right(end + 1);
     let Ok(address) = scan.str(start, end).parse::<Ipv4Addr>() else {
         return Ok(false);
     };
-    if !stands_alone
-        || address.is_unspecified()
-        || address.is_loopback()
-        || address.octets().first() == Some(&255)
+    if goes_on || address.is_unspecified() || address.is_loopback() || address.octets().first() == Some(&255)
     {
         return Ok(false);
     }
     let around = scan.around(start, end)?;
     // `1.5.4.1` is a version more often than an address; the resolvers `1.1.1.1` and `8.8.8.8` are nobody's anyway.
     let is_short = address.octets().iter().all(|o| *o < 10);
-    if around.before & VERSION != 0 || is_short && around.near & ADDRESS == 0 {
+    // Attribute types and extensions of X.500 (ITU-T X.520, X.509), in every certificate library.
+    let is_oid = matches!(address.octets(), [2, 5, 4 | 29, _]);
+    if around.before & VERSION != 0 || (is_short || is_oid) && around.near & ADDRESS == 0 {
         return Ok(false);
     }
     scan.report(Entity::IP_ADDRESS, start, end, 1.0, "ip/v4");
@@ -175,7 +174,7 @@ mod tests {
         for text in [
             "v1.2.3.4 and version 1.2.3.4",
             "1.2.3",
-            "Git 1.8.1.4, base b64::*",
+            "Git 1.8.1.4, base b64::*, OID 2.5.29.17",
             "1.2.3.4.5",
             "256.1.1.1",
             "127.0.0.1 0.0.0.0 255.255.255.0 ::1 ::",

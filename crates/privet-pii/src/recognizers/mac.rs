@@ -56,10 +56,8 @@ pub(super) fn find_dashed_or_dotted(scan: &mut Scan<'_>, token: Token) -> Outcom
         for start in [0, 5, 10].into_iter().filter_map(|back| start.checked_sub(back)) {
             let end = start + DOTTED;
             scan.spend(DOTTED)?;
-            let is_whole = !scan.is_glued_left(start)
-                && !scan.is_glued_right(end)
-                && scan.back(start, 1) != b'.'
-                && !(scan.at(end) == b'.' && scan.is_glued_right(end + 1));
+            let goes_on = scan.is_glued_right(end) || scan.at(end) == b'.' && scan.is_glued_right(end + 1);
+            let is_whole = !goes_on && !scan.is_glued_left(start) && scan.back(start, 1) != b'.';
             if is_whole && is_address(scan.slice(start, end), b'.', 4) {
                 scan.report(Entity::MAC_ADDRESS, start, end, 0.95, "mac/dots");
             }

@@ -38,6 +38,10 @@ use number::Number;
 use scan::Scan;
 
 type Outcome = Result<(), BudgetError>;
+type AtText = fn(&mut Scan<'_>) -> Outcome;
+type AtNumber = fn(&mut Scan<'_>, &Number) -> Result<bool, BudgetError>;
+type AtToken = fn(&mut Scan<'_>, Token) -> Outcome;
+type AtMark = fn(&mut Scan<'_>, usize) -> Outcome;
 
 /// A maximal run of ASCII letters, digits, `_` and `-`.
 #[derive(Debug, Clone, Copy)]
@@ -51,18 +55,18 @@ pub(crate) struct Token {
 #[derive(Clone, Copy)]
 pub(crate) enum Trigger {
     /// Once, before the scan.
-    Text(fn(&mut Scan<'_>) -> Outcome),
+    Text(AtText),
     /// At a run of digits that no ASCII letter or digit touches from the left. Returns whether it found something;
     /// recognisers after it then do not look.
-    Number(fn(&mut Scan<'_>, &Number) -> Result<bool, BudgetError>),
+    Number(AtNumber),
     /// At a token that holds a digit or is at least [`walk::LONG`] bytes long.
-    Token(fn(&mut Scan<'_>, Token) -> Outcome),
+    Token(AtToken),
     /// At `@`.
-    At(fn(&mut Scan<'_>, usize) -> Outcome),
+    At(AtMark),
     /// At `:`.
-    Colon(fn(&mut Scan<'_>, usize) -> Outcome),
+    Colon(AtMark),
     /// At `=`.
-    Equals(fn(&mut Scan<'_>, usize) -> Outcome),
+    Equals(AtMark),
 }
 
 /// Who looks for what, where. Within a trigger they are asked in this order.
@@ -92,12 +96,12 @@ pub(crate) const TABLE: &[(Entity, Trigger)] = &[
 /// [`TABLE`] without the kinds that nobody asks for, by trigger.
 #[derive(Default)]
 pub(crate) struct Plan {
-    text: Vec<fn(&mut Scan<'_>) -> Outcome>,
-    number: Vec<fn(&mut Scan<'_>, &Number) -> Result<bool, BudgetError>>,
-    token: Vec<fn(&mut Scan<'_>, Token) -> Outcome>,
-    at: Vec<fn(&mut Scan<'_>, usize) -> Outcome>,
-    colon: Vec<fn(&mut Scan<'_>, usize) -> Outcome>,
-    equals: Vec<fn(&mut Scan<'_>, usize) -> Outcome>,
+    text: Vec<AtText>,
+    number: Vec<AtNumber>,
+    token: Vec<AtToken>,
+    at: Vec<AtMark>,
+    colon: Vec<AtMark>,
+    equals: Vec<AtMark>,
 }
 
 impl Plan {

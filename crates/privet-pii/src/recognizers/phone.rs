@@ -80,8 +80,10 @@ pub(super) fn find(scan: &mut Scan<'_>, number: &Number) -> Result<bool, BudgetE
         return Ok(false);
     }
     let (start, lead) = lead(scan, first.start, number);
-    // Behind other digits a single one begins nothing that the next group would not begin too.
-    if lead == Lead::National && first.len() == 1 && scan.is_inside_row() {
+    // Inside a row of digits a number begins behind a space or a parenthesis, and not with a single digit, since then
+    // the next group would begin it too.
+    let is_apart = matches!(scan.back(first.start, 1), b' ' | b'(' | 0x80..);
+    if lead == Lead::National && scan.is_inside_row() && (first.len() == 1 || !is_apart) {
         return Ok(false);
     }
     // A date that follows is no part of the number.
@@ -146,7 +148,7 @@ fn international(
         match ask(digits, None) {
             Some(Answer::Valid) => return Ok(Some((group.end, 1.0, "phone/international"))),
             Some(Answer::Possible) if possible.is_none() && group.total >= skip + 9 => {
-                possible = Some(group.end)
+                possible = Some(group.end);
             }
             _ => {}
         }
@@ -327,12 +329,8 @@ fn extension(scan: &Scan<'_>, at: usize) -> usize {
     let Some(rest) = rest else { return 0 };
     let rest = rest.trim_start_matches(['.', ':', '=', ' ']);
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    if (1..=6).contains(&digits)
-        && !rest
-            .bytes()
-            .nth(digits)
-            .is_some_and(|b| b.is_ascii_alphanumeric())
-    {
+    let goes_on = rest.as_bytes().get(digits).is_some_and(u8::is_ascii_alphanumeric);
+    if (1..=6).contains(&digits) && !goes_on {
         window.len() - rest.len() + digits
     } else {
         0

@@ -38,7 +38,8 @@ pub(super) fn find_named(scan: &mut Scan<'_>) -> Outcome {
 
 /// Finds the value assigned at `at`, a colon or an equals sign, to a name that speaks of credentials.
 pub(super) fn find_assigned(scan: &mut Scan<'_>, at: usize) -> Outcome {
-    if at < scan.done.assignment || scan.at(at + 1) == b'/' {
+    // `://` begins a URL, `::` joins names of code.
+    if at < scan.done.assignment || matches!(scan.at(at + 1), b'/' | b':') || scan.back(at, 1) == b':' {
         return Ok(());
     }
     let Some((name_start, name_end)) = name_before(scan, at) else {
@@ -78,17 +79,19 @@ pub(super) fn find_spoken(scan: &mut Scan<'_>, token: Token) -> Outcome {
     if token.start < scan.done.spoken {
         return Ok(());
     }
-    let before = scan.slice(token.start.saturating_sub(32), token.start);
+    // A value is looked at once, at its first token; later tokens of it reach back to where that one was.
+    let from = token.start.saturating_sub(32).max(scan.done.spoken);
+    let before = scan.slice(from, token.start);
     let lead = before
         .iter()
         .rev()
         .take_while(|b| !b.is_ascii_whitespace())
         .count();
     scan.spend(lead)?;
+    scan.done.spoken = token.end;
     let start = scan.floor(token.start - lead);
     let window_start = scan.floor(start.saturating_sub(LONGEST_NAME));
     let window = scan.str(window_start, start);
-    scan.done.spoken = token.end;
     if lead >= before.len() || !window.ends_with(' ') {
         return Ok(());
     }
@@ -212,7 +215,8 @@ fn is_secret(value: &str, quoted: bool) -> bool {
             .windows(2)
             .any(|w| matches!(w, b"::" | b"()" | b"{{" | b"${" | b"**" | b"</" | b"->"))
         || head.contains(&b'(')
-        || is_placeholder_word(value);
+        || is_placeholder_word(value)
+        || is_literal(value);
     if head.len() < SHORTEST || has_space || !is_varied || is_placeholder || classes < 2 {
         return false;
     }
@@ -227,12 +231,26 @@ fn is_secret(value: &str, quoted: bool) -> bool {
         .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'))
         && digit_runs <= 1
         && (marks > 0 || head.len() >= LONG_NAME);
+    let has_mark = head
+        .iter()
+        .any(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'_' | b'.'));
     // `config.api_key`, `auth-token`, `MyType`: names hold no digit, or only dots and underscores beside letters.
     if quoted {
-        digits > 0 || marks > 0 && classes >= 3 || head.len() >= 24 && classes >= 3
+        digits > 0 || has_mark && classes >= 3 || head.len() >= 24 && classes >= 3
     } else {
         digits > 0 && has_letter && !is_name
     }
+}
+
+/// Whether it is a number with its type or unit, such as `4096u32`.
+fn is_literal(value: &str) -> bool {
+    let suffix = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '_');
+    [
+        "u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "f32", "f64", "ms", "s",
+        "px", "kb", "mb", "gb",
+    ]
+    .iter()
+    .any(|unit| suffix.eq_ignore_ascii_case(unit))
 }
 
 fn is_placeholder_word(value: &str) -> bool {
@@ -307,6 +325,8 @@ mod tests {
             "password: hunter2",
             "the password is on page12345 of it",
             "private_token: X509CertificateTemplateFlag",
+            "ACCESS_TOKEN_MASK = 16777216u32, Secrets::Aes128Gcm256",
+            "private_key: \"_RSAPrivateKey\",",
             "stable_secret: _bindgen_ty_5",
             "const token = self.next_token2;",
         ] {

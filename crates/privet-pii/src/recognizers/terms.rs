@@ -98,8 +98,8 @@ impl TermSet {
 fn is_word(scan: &Scan<'_>, start: usize, end: usize) -> bool {
     let is_part = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     let is_escape = scan.back(start, 2) == b'\\' && super::scan::is_escape_letter(scan.back(start, 1));
-    !(is_part(scan.char_before(start)) && is_part(scan.char_at(start)) && !is_escape)
-        && !(is_part(scan.char_before(end)) && is_part(scan.char_at(end)))
+    let joins = |at: usize| is_part(scan.char_before(at)) && is_part(scan.char_at(at));
+    (is_escape || !joins(start)) && !joins(end)
 }
 
 impl Folded {

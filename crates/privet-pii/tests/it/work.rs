@@ -18,7 +18,13 @@ fn repeated(piece: &str, len: usize) -> String {
     piece.repeat(len / piece.len())
 }
 
+/// The dearest that a search by mutation found: 51 units per byte.
+const DEAREST: &str = "00)7 .8-";
+
 const PIECES: &[&str] = &[
+    DEAREST,
+    "6 1 1990 ",
+    "00(.1/0(0(28)0(0/7(00/5)5 08/9)68/4(5(",
     "1 ",
     "11 ",
     "111 ",

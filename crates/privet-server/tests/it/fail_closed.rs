@@ -440,7 +440,7 @@ async fn requests_past_the_most_at_once_are_refused_until_one_ends() {
 async fn a_full_pool_refuses_and_recovers() {
     let limits = "detect_threads = 1\ndetect_queue = 1\ndetect_deadline = \"60s\"";
     let gateway = TestGateway::builder().limits(limits).calm().start().await;
-    let large = chat("demo-echo", &format!("{EMAIL}, ").repeat(2_000));
+    let large = chat("demo-echo", &format!("{EMAIL}, ").repeat(4_000));
     let mut asks = tokio::task::JoinSet::new();
     for _ in 0..12 {
         asks.spawn(gateway.post(CHAT, large.clone()).send());

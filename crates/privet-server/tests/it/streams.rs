@@ -72,18 +72,13 @@ async fn only_what_may_begin_a_surrogate_is_held_back() {
     let asking = tokio::spawn(gateway.post(CHAT, chat_stream("demo", EMAIL)).open());
     provider.arrived(1).await;
     let tag = tag(&provider.requests()[0].body);
-    send.send(
-        [
-            sse_head(),
-            chunk(delta(&format!("before {}", &tag[..12])).as_bytes()),
-        ]
-        .concat(),
-    )
-    .unwrap();
+    let (begin, end) = tag.split_at(12);
+    send.send([sse_head(), chunk(delta(&format!("before {begin}")).as_bytes())].concat())
+        .unwrap();
     let mut reply = asking.await.unwrap();
     let so_far = reply.until("before ").await;
     assert!(!so_far.contains("EMAIL"), "{so_far}");
-    send.send(chunk(delta(&tag[12..]).as_bytes())).unwrap();
+    send.send(chunk(delta(end).as_bytes())).unwrap();
     reply.until(EMAIL).await;
     drop(send);
     assert!(

@@ -35,9 +35,9 @@ pub(crate) fn messages_stream(model: &str, text: &str) -> String {
 /// The first tag in `body`, with its brackets.
 pub(crate) fn tag(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
-    let start = text.find('<').unwrap_or_else(|| panic!("no tag in {text}"));
-    let end = start + text[start..].find('>').expect("a tag ends") + 1;
-    text[start..end].to_owned()
+    let (_, rest) = text.split_once('<').unwrap_or_else(|| panic!("no tag in {text}"));
+    let (name, _) = rest.split_once('>').expect("a tag ends");
+    format!("<{name}>")
 }
 
 /// What a chat reply says as its first choice.

@@ -3,3 +3,5 @@
 // Without `cfg(test)` the lints would not take the helpers for tests.
 #[cfg(test)]
 mod architecture;
+#[cfg(test)]
+mod cli;

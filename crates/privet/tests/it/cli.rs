@@ -1,0 +1,463 @@
+//! The program from outside: what it prints, what it leaves, how it ends.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use privet_testkit::demo::{Provider, ProviderConfig};
+use privet_testkit::{Ask, Reply};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const EMAIL: &str = "ada.lovelace@example.com";
+
+/// `privet` in a folder of its own, with no environment but what is given.
+fn privet(folder: &TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_privet"));
+    command
+        .args(arguments)
+        .current_dir(folder.path())
+        .env_clear()
+        .env("COLUMNS", "100");
+    command
+}
+
+fn run(folder: &TempDir, arguments: &[&str]) -> Output {
+    privet(folder, arguments).output().expect("privet starts")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8")
+}
+
+/// It went well: the output, and nothing of it on the other side.
+fn fine(folder: &TempDir, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", err(&output));
+    out(&output)
+}
+
+/// It ended with 2 and said nothing on standard output: the last line on standard error.
+fn refused(folder: &TempDir, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    let said = err(&output);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    assert!(said.lines().all(|line| line.starts_with("privet: ")), "{said}");
+    said.lines().last().unwrap_or_default().to_owned()
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+/// Settings in front of nobody, or of the provider at `base`.
+fn settings(folder: &TempDir, base: &str) {
+    let text = format!(
+        "listen = \"127.0.0.1:0\"\n[[providers]]\nname = \"demo\"\ndialect = \"openai\"\nbase_url = \"{base}/v1\"\n\
+         [[models]]\nmatch = \"*\"\nprovider = \"demo\"\n"
+    );
+    std::fs::write(folder.path().join("privet.toml"), text).expect("a file");
+}
+
+fn with_settings() -> TempDir {
+    let folder = folder();
+    settings(&folder, "http://127.0.0.1:9");
+    folder
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let folder = folder();
+    let all = fine(&folder, &["--help"]);
+    for command in ["demo", "serve", "key"] {
+        assert!(all.contains(command), "{all}");
+    }
+    for arguments in [&["demo"][..], &["serve"], &["key", "create"]] {
+        let help = fine(&folder, &[arguments, &["--help"]].concat());
+        let example = format!("  privet {}", arguments.join(" "));
+        assert!(
+            help.contains("Examples:") && help.contains(&example),
+            "{arguments:?}: {help}"
+        );
+    }
+    for arguments in [&["key"][..], &["key", "list"], &["key", "revoke"]] {
+        let help = fine(&folder, &[arguments, &["--help"]].concat());
+        let usage = format!("Usage: privet {}", arguments.join(" "));
+        assert!(help.contains(&usage), "{arguments:?}: {help}");
+    }
+    assert!(fine(&folder, &["--version"]).starts_with("privet "));
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_2() {
+    let folder = folder();
+    for arguments in [
+        &[][..],
+        &["serv"],
+        &["serve", "--nonsense"],
+        &["key"],
+        &["key", "create"],
+        &["key", "revoke"],
+        &["key", "list", "--format", "xml"],
+        &["demo", "--style", "loud"],
+        &["demo", "--port", "99999"],
+        &["serve", "--check", "--print-example"],
+    ] {
+        let output = run(&folder, arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(
+            output.stdout.is_empty() && !output.stderr.is_empty(),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn the_printed_examples_pass_the_check() {
+    let folder = folder();
+    let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).expect("a file");
+    let example = fine(&folder, &["serve", "--print-example"]);
+    write("privet.toml", example.replace("#policy =", "policy ="));
+    write("policy.toml", fine(&folder, &["serve", "--print-policy"]));
+    let check = |command: &mut Command| {
+        let output = command.output().expect("privet starts");
+        (output.status.code(), out(&output), err(&output))
+    };
+    let (code, _, said) = check(&mut privet(&folder, &["serve", "--check"]));
+    assert_eq!(code, Some(2));
+    assert!(said.contains("`OPENAI_API_KEY`"), "{said}");
+    let mut command = privet(&folder, &["serve", "--check"]);
+    command
+        .env("OPENAI_API_KEY", "a-key")
+        .env("ANTHROPIC_API_KEY", "another-key");
+    let (code, said, error) = check(&mut command);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(said.contains("policy version "), "{said}");
+    assert!(
+        !folder.path().join("privet-data").exists(),
+        "a check leaves nothing behind"
+    );
+}
+
+#[test]
+fn missing_settings_say_how_to_write_some() {
+    let folder = folder();
+    for arguments in [
+        &["serve"][..],
+        &["serve", "--check"],
+        &["key", "list"],
+        &["key", "create", "--name", "a"],
+    ] {
+        let said = refused(&folder, arguments);
+        assert!(
+            said.contains("privet serve --print-example > privet.toml"),
+            "{said}"
+        );
+    }
+    let said = refused(&folder, &["serve", "--config", "etc/mine.toml"]);
+    assert!(said.contains("`etc/mine.toml`"), "{said}");
+}
+
+#[test]
+fn a_key_pasted_into_the_settings_is_refused_and_not_repeated() {
+    let folder = with_settings();
+    let path = folder.path().join("privet.toml");
+    let text = std::fs::read_to_string(&path).expect("settings");
+    let secret = ["sk-proj-", "Zq3vN8kT1xWb7Rj5Ld2Pf9Hs6Mc4Yg0Ae"].concat();
+    for pasted in [
+        format!("api_key = \"{secret}\""),
+        format!("api_key = {{ env = \"{secret}\" }}"),
+        format!("api_key = {{ file = \"{secret}\" }}"),
+        format!("query = \"key={secret}\""),
+        format!("api_ky = \"{secret}\""),
+    ] {
+        let text = text.replace("dialect", &format!("{pasted}\ndialect"));
+        std::fs::write(&path, text).expect("a file");
+        let said = refused(&folder, &["serve", "--check"]);
+        assert!(!said.contains(&secret) && !said.contains("Zq3vN8kT"), "{said}");
+        assert!(said.contains("privet.toml:4:"), "{said}");
+    }
+}
+
+#[test]
+fn a_mistake_in_the_settings_or_policy_is_named_with_its_place() {
+    let folder = with_settings();
+    let path = folder.path().join("privet.toml");
+    let text = std::fs::read_to_string(&path).expect("settings");
+    for (wrong, named) in [
+        (text.replace("listen = \"127", "listne = \"127"), "listne"),
+        (text.replace("127.0.0.1:0\"", "localhost\""), "listen"),
+        (text.replace("provider = \"demo\"", "provider = \"dmeo\""), "demo"),
+        (
+            text.replace("[[models]]", "[limits]\nrequest_body = \"1\"\n[[models]]"),
+            "request_body",
+        ),
+        (format!("policy = \"policy.toml\"\n{text}"), "policy.toml"),
+        ("x = [".to_owned(), "privet.toml"),
+    ] {
+        std::fs::write(&path, wrong).expect("a file");
+        let said = refused(&folder, &["serve", "--check"]);
+        assert!(said.contains(named), "{named}: {said}");
+    }
+    std::fs::write(&path, format!("policy = \"policy.toml\"\n{text}")).expect("a file");
+    std::fs::write(folder.path().join("policy.toml"), "[pii]\nstyle = \"loud\"\n").expect("a file");
+    let said = refused(&folder, &["serve", "--check"]);
+    assert!(said.contains("policy.toml") && said.contains("style"), "{said}");
+}
+
+fn keys(folder: &TempDir) -> Vec<Value> {
+    let lines = fine(folder, &["key", "list", "--format", "jsonl"]);
+    let parsed = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("one JSON object a line"));
+    parsed.collect()
+}
+
+#[test]
+fn a_key_is_made_listed_and_revoked() {
+    let folder = with_settings();
+    assert!(keys(&folder).is_empty());
+    let ann = fine(&folder, &["key", "create", "--name", "ann"]);
+    let ci = fine(&folder, &["key", "create", "--name", "ci", "--expires", "90d"]);
+    for key in [&ann, &ci] {
+        assert!(
+            key.starts_with("prvt_") && key.trim_end().len() == 61,
+            "only the key, for scripts"
+        );
+    }
+    let listed = keys(&folder);
+    assert_eq!(listed.len(), 2);
+    assert_eq!(
+        (&listed[0]["name"], &listed[0]["state"]),
+        (&"ann".into(), &"active".into())
+    );
+    assert_eq!(listed[0]["expires_at"], Value::Null);
+    assert!(listed[1]["expires_at"].is_string());
+    let id = listed[0]["id"].as_str().expect("an id");
+    let table = fine(&folder, &["key", "list"]);
+    assert!(
+        table.starts_with("id ") && table.contains(id) && table.contains("never"),
+        "{table}"
+    );
+    assert!(!table.contains(ann.trim_end()) && !format!("{listed:?}").contains("prvt_"));
+
+    assert_eq!(fine(&folder, &["key", "revoke", id]), "");
+    let revoked = keys(&folder);
+    assert_eq!(
+        (&revoked[0]["state"], &revoked[1]["state"]),
+        (&"revoked".into(), &"active".into())
+    );
+    fine(&folder, &["key", "revoke", id]);
+    assert_eq!(keys(&folder), revoked, "revoked once is revoked since then");
+}
+
+#[test]
+fn what_cannot_be_a_key_is_refused() {
+    let folder = with_settings();
+    let said = refused(&folder, &["key", "revoke", "no-such-id"]);
+    assert!(
+        said.contains("`no-such-id`") && said.contains("privet key list"),
+        "{said}"
+    );
+    for expires in ["soon", "", "90", "-5d", "1y"] {
+        let expires = format!("--expires={expires}");
+        let said = refused(&folder, &["key", "create", "--name", "a", &expires]);
+        assert!(said.contains("12h"), "{said}");
+    }
+    for name in ["", "Ada Lovelace", "a/b", "ü"] {
+        refused(&folder, &["key", "create", "--name", name]);
+    }
+    refused(&folder, &["key", "create", "--name", "a", "--expires", "0s"]);
+    assert!(keys(&folder).is_empty());
+}
+
+#[test]
+fn a_lost_root_key_is_not_replaced() {
+    let folder = with_settings();
+    fine(&folder, &["key", "create", "--name", "ann"]);
+    let root = folder.path().join("privet-data/root.key");
+    let text = std::fs::read_to_string(&root).expect("a root key");
+    std::fs::remove_file(&root).expect("it can be deleted");
+    let said = refused(&folder, &["key", "list"]);
+    assert!(said.contains("put the key file back"), "{said}");
+    std::fs::write(
+        &root,
+        text.replace(['1', '2', '3'], "4").replace("root-4", "root-1"),
+    )
+    .expect("a file");
+    let said = refused(&folder, &["key", "list"]);
+    let digits = text.trim().rsplit(':').next().unwrap_or(&text);
+    assert!(!said.contains(digits), "{said}");
+}
+
+#[test]
+fn the_demo_runs_once_in_both_styles() {
+    let folder = folder();
+    for style in ["tag", "realistic"] {
+        let output = run(&folder, &["demo", "--once", "--style", style]);
+        let text = out(&output);
+        assert_eq!(output.status.code(), Some(0), "{text}{}", err(&output));
+        assert!(output.stderr.is_empty(), "{}", err(&output));
+        let header = text
+            .lines()
+            .find(|line| line.contains("sent") && line.contains("saw"))
+            .unwrap_or_else(|| panic!("no header in {text}"));
+        assert!(header.contains("got") || header.contains("back"), "{header}");
+        let widest = text.lines().map(|line| line.chars().count()).max();
+        assert!(widest > Some(80), "{text}");
+        assert!(text.contains("joerg.mueller@example.com"), "{text}");
+        assert_eq!(text.contains("EMAIL_ADDRESS_"), style == "tag", "{text}");
+        assert!(
+            !text.contains("LEAK") && !text.contains("LOST") && !text.contains('\u{1b}'),
+            "{text}"
+        );
+        let last = text.lines().last().unwrap_or_default();
+        assert!(text.contains("none reached the provider"), "{last}");
+    }
+    let left = std::fs::read_dir(folder.path()).expect("a folder").count();
+    assert_eq!(left, 0, "the demo leaves nothing behind");
+}
+
+/// `privet serve` under way. Dropped, it is killed.
+struct Serving {
+    child: Child,
+    address: SocketAddr,
+    log: BufReader<std::process::ChildStderr>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Serving {
+    fn start(folder: &TempDir) -> Self {
+        let mut child = privet(folder, &["serve"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("privet starts");
+        let mut log = BufReader::new(child.stderr.take().expect("piped"));
+        let address = loop {
+            let mut line = String::new();
+            let read = log.read_line(&mut line).expect("a log line");
+            assert!(read > 0, "it ended before it listened");
+            if let Some((_, rest)) = line.split_once("address=") {
+                let address = rest.split_whitespace().next().unwrap_or_default();
+                break address.parse().expect("an address");
+            }
+        };
+        Self { child, address, log }
+    }
+
+    fn ask(&self, key: &str, text: &str) -> Reply {
+        let body = serde_json::json!({"model": "demo-echo", "messages": [{"role": "user", "content": text}]});
+        let ask = Ask::new(self.address, "POST", "/v1/chat/completions")
+            .header("content-type", "application/json")
+            .header("authorization", &format!("Bearer {}", key.trim_end()))
+            .body(body.to_string());
+        runtime().block_on(ask.send())
+    }
+
+    fn signal(&self) {
+        let id = i32::try_from(self.child.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(id.expect("an id"), rustix::process::Signal::TERM).expect("it runs");
+    }
+
+    /// The exit code, and what it had logged since it listened.
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut log = String::new();
+        std::io::Read::read_to_string(&mut self.log, &mut log).expect("UTF-8");
+        (self.child.wait().expect("it ends").code(), log)
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().expect("a runtime")
+}
+
+#[test]
+fn serve_answers_and_ends_with_0_at_sigterm() {
+    let provider_runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let provider = provider_runtime
+        .block_on(Provider::start(ProviderConfig::default()))
+        .expect("a port");
+    let folder = folder();
+    settings(&folder, &format!("http://{}", provider.addr()));
+    let key = fine(&folder, &["key", "create", "--name", "ann"]);
+
+    let serving = Serving::start(&folder);
+    let reply = serving.ask(&key, &format!("I am {EMAIL}"));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert!(reply.text().contains(EMAIL));
+    let seen = format!("{:?}", provider.recordings());
+    assert!(!seen.contains(EMAIL) && !seen.contains(key.trim_end()), "{seen}");
+    let late = fine(&folder, &["key", "create", "--name", "bob"]);
+    assert_eq!(
+        serving.ask(&late, "hello").status,
+        200,
+        "a key made while it runs"
+    );
+    let second = refused(&folder, &["serve"]);
+    assert!(second.contains("spool"), "{second}");
+    serving.signal();
+    let (code, log) = serving.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains(EMAIL) && !log.contains("prvt_"), "{log}");
+    assert!(holds_none(folder.path(), &[EMAIL, key.trim_end()]));
+
+    // The next one goes on where this one ended.
+    let again = Serving::start(&folder);
+    again.ask(&key, &format!("I am {EMAIL}"));
+    let seen = provider.recordings();
+    assert_eq!(
+        seen.first().map(|one| &one.body),
+        seen.last().map(|one| &one.body)
+    );
+    again.signal();
+    assert_eq!(again.end().0, Some(0));
+}
+
+fn holds_none(folder: &Path, secrets: &[&str]) -> bool {
+    std::fs::read_dir(folder).expect("a folder").all(|entry| {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            return holds_none(&path, secrets);
+        }
+        let bytes = std::fs::read(&path).expect("a file");
+        secrets.iter().all(|secret| {
+            !bytes
+                .windows(secret.len())
+                .any(|window| window == secret.as_bytes())
+        })
+    })
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let folder = with_settings();
+    let path = folder.path().join("privet.toml");
+    let text = std::fs::read_to_string(&path).expect("settings");
+    std::fs::write(&path, text.replace("127.0.0.1:0", &address)).expect("a file");
+    let output = run(&folder, &["serve"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err(&output).contains(&address), "{}", err(&output));
+}
