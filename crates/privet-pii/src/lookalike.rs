@@ -52,7 +52,7 @@ pub fn lookalikes(text: &str, style: Style) -> Vec<Finding> {
         rule: RuleId("surrogate/lookalike"),
     };
     let mut found = Vec::new();
-    if memchr::memchr(b'_', text.as_bytes()).is_some() {
+    if text.len() > SUFFIX_LENGTH + 1 && memchr::memchr(b'_', text.as_bytes()).is_some() {
         found.extend(TAG.find_iter(text).map(|m| finding(Entity::SURROGATE, m.range())));
     }
     if style == Style::Realistic {

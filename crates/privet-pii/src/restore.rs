@@ -19,6 +19,10 @@ pub struct SurrogateMap {
     /// Whether a surrogate can begin with this byte.
     begins: Vec<bool>,
     longest: usize,
+    /// Characters of the shortest pattern.
+    shortest: usize,
+    /// Whether all are tags, which hold a `_`.
+    is_tags: bool,
     /// Pairs by the number that stands in.
     numbers: HashMap<String, usize>,
 }
@@ -37,10 +41,14 @@ impl SurrogateMap {
         let mut map = Self {
             pairs,
             begins: vec![false; 256],
+            shortest: usize::MAX,
+            is_tags: true,
             ..Self::default()
         };
         for (index, pair) in map.pairs.iter().enumerate() {
             let text = pattern_text(&pair.surrogate, pair.form);
+            map.shortest = map.shortest.min(text.chars().count());
+            map.is_tags &= pair.form == Form::Tag;
             let pattern = Pattern {
                 text: text.into_bytes().into(),
                 pair: index,
@@ -84,6 +92,15 @@ impl SurrogateMap {
         self.pairs.is_empty()
     }
 
+    /// Whether `text`, taken as a whole, may hold a surrogate: false only if it certainly does not. One look at each byte.
+    #[must_use]
+    pub fn may_be_in(&self, text: &str) -> bool {
+        // No spelling of a surrogate has fewer bytes than its pattern has characters, and a tag's `_` is written as it is
+        // or behind an escape.
+        text.len() >= self.shortest
+            && (!self.is_tags || memchr::memchr2(b'_', b'\\', text.as_bytes()).is_some())
+    }
+
     /// Values that can be restored.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -106,6 +123,9 @@ impl SurrogateMap {
 
 /// The surrogate as it is compared: lower case, and without separators where its grouping does not matter.
 pub(crate) fn pattern_text(surrogate: &str, form: Form) -> String {
+    if surrogate.is_ascii() && form != Form::Digits {
+        return surrogate.to_ascii_lowercase();
+    }
     let lower = surrogate.chars().map(lower);
     lower
         .filter(|c| form != Form::Digits || !is_separator(*c))

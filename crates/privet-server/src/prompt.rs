@@ -264,10 +264,17 @@ async fn clear(
             route: &route,
         };
         let clearance = gateway.policy.clear(&prompt, clearing, budget)?;
+        let request_hash = gateway.hashes.hash_hex(&[prompt.body()]);
+        // Equal bodies have equal hashes: the record shows that nothing was changed.
+        let sent_hash = if clearance.prompt.body() == prompt.body() {
+            request_hash.clone()
+        } else {
+            gateway.hashes.hash_hex(&[clearance.prompt.body()])
+        };
         Ok(Cleared {
-            request_hash: gateway.hashes.hash_hex(&[b"request", prompt.body()]),
-            sent_hash: gateway.hashes.hash_hex(&[b"sent", clearance.prompt.body()]),
             clearance,
+            request_hash,
+            sent_hash,
         })
     })
     .await?

@@ -117,6 +117,9 @@ const ANTHROPIC_FIXED: &[&str] = &[
     "thinking/budget_tokens",
 ];
 
+/// Steps of the longest pattern above.
+const DEEPEST_PATTERN: usize = 8;
+
 struct Fields {
     structural: &'static [&'static str],
     names: &'static [&'static str],
@@ -145,14 +148,23 @@ pub(crate) fn classify(surface: SurfaceKind, path: &[Step<'_>]) -> Class {
         names,
         fixed,
     } = fields(surface);
-    // Most values are settled by the first and the last step.
     let (Some(Step::Key(first)), Some(last)) = (path.first(), path.last()) else {
         return Class::Text;
     };
+    // Most values lie deeper than any pattern, or under a key that ends none: settled without a search.
+    if path.len() > DEEPEST_PATTERN {
+        return Class::Text;
+    }
     let last = match last {
         Step::Key(key) if first != "logit_bias" => key.as_ref(),
         _ => "*",
     };
+    if matches!(
+        last,
+        "content" | "text" | "description" | "arguments" | "properties" | "input"
+    ) {
+        return Class::Text;
+    }
     let could_be = |p: &str| p.ends_with(last) && p.starts_with(first.as_ref());
     let any = |patterns: &[&str]| patterns.iter().any(|p| could_be(p) && matches(p, path));
     if any(structural) {
@@ -327,6 +339,24 @@ mod tests {
         assert_eq!(class("messages/0/tool_calls/1/function/arguments"), Class::Text);
         assert_eq!(class("seed"), Class::Fixed);
         assert_eq!(class("messages/0/role/0"), Class::Text);
+    }
+
+    #[test]
+    fn no_pattern_is_deeper_than_the_deepest() {
+        let all = [
+            OPENAI_STRUCTURAL,
+            OPENAI_NAMES,
+            OPENAI_FIXED,
+            ANTHROPIC_STRUCTURAL,
+            ANTHROPIC_NAMES,
+            ANTHROPIC_FIXED,
+        ];
+        let deepest = all
+            .iter()
+            .flat_map(|patterns| patterns.iter())
+            .map(|p| p.split('/').count())
+            .max();
+        assert_eq!(deepest, Some(DEEPEST_PATTERN));
     }
 
     #[test]

@@ -462,6 +462,7 @@ impl<'d> Walk<'_, 'd> {
             span,
             entity,
             is_whole,
+            is_sure,
         } in self.findings(text, context)?
         {
             let whole = span.len() == text.len();
@@ -474,6 +475,14 @@ impl<'d> Walk<'_, 'd> {
             };
             let value = span.of(text).unwrap_or_default();
             let range = (layer.locate)(span.start)..(layer.locate)(span.end);
+            if is_sure {
+                self.charge(SURROGATE_UNITS)?;
+            } else {
+                // A made-up name is searched for in all that came so far.
+                if self.judge(entity, value)? && entity == Entity::PERSON {
+                    self.charge(search_units(self.seen.len()))?;
+                }
+            }
             self.replace(entity, value, place, range, layer.depth)?;
         }
         Ok(())
@@ -503,6 +512,9 @@ impl<'d> Walk<'_, 'd> {
         if class != Class::Text {
             return Err(self.cannot_mask(entity));
         }
+        if self.judge(entity, raw)? {
+            self.charge(search_units(self.seen.len()))?;
+        }
         self.replace(entity, raw, Place::Number, range, layer.depth)
     }
 
@@ -529,7 +541,7 @@ impl<'d> Walk<'_, 'd> {
                 .filter(|s| self.surrogates.is_number(s.of(text).unwrap_or_default()))
                 .map(known),
         );
-        let mut masked: Vec<(Span, Entity)> = Vec::new();
+        let mut masked: Vec<(Span, Entity, bool)> = Vec::new();
         for (value, entity) in &self.remembered {
             self.charge(search_units(text.len()))?;
             let spans =
@@ -537,7 +549,7 @@ impl<'d> Walk<'_, 'd> {
             masked.extend(
                 spans
                     .filter(|span| is_apart(text, *span))
-                    .map(|span| (span, *entity)),
+                    .map(|span| (span, *entity, true)),
             );
         }
         for finding in &found {
@@ -552,7 +564,7 @@ impl<'d> Walk<'_, 'd> {
                 EntityAction::Allow if !is_lookalike => {
                     *self.counts.entry(finding.entity).or_default() += 1;
                 }
-                _ => masked.push((finding.span, finding.entity)),
+                _ => masked.push((finding.span, finding.entity, is_lookalike || is_sure(finding))),
             }
         }
         let disjoint = merge(masked);
@@ -584,12 +596,8 @@ impl<'d> Walk<'_, 'd> {
         range: Range<usize>,
         depth: usize,
     ) -> Result<(), Refusal> {
-        let is_new = self.judge(entity, value)?;
         if self.surrogates.len() >= MAX_VALUES {
             return Err(Refusal::TooManyValues);
-        }
-        if is_new && (place == Place::Number || entity == Entity::PERSON) {
-            self.charge(search_units(self.seen.len()))?;
         }
         let seen = self.body.get(self.seen.clone()).unwrap_or_default();
         let occupied = |text: &str| memchr::memmem::find(seen, text.as_bytes()).is_some();
@@ -681,18 +689,33 @@ struct Private {
     entity: Entity,
     /// Whether it is one finding, and so has the form of its kind; not several that overlap.
     is_whole: bool,
+    /// Whether its form alone says that it is private, wherever it stands.
+    is_sure: bool,
+}
+
+/// Whether a finding does not hang on the words around it.
+fn is_sure(finding: &Finding) -> bool {
+    let by_form = [
+        Entity::EMAIL_ADDRESS,
+        Entity::CREDIT_CARD,
+        Entity::IBAN_CODE,
+        Entity::PRIVATE_KEY,
+        Entity::PHONE_NUMBER,
+    ];
+    finding.score >= 1.0 && by_form.contains(&finding.entity)
 }
 
 /// Overlapping spans united, in order. Of two kinds the one with the longer span names the union.
-fn merge(mut spans: Vec<(Span, Entity)>) -> Vec<Private> {
-    spans.sort_by_key(|(span, entity)| (span.start, std::cmp::Reverse(span.end), *entity));
+fn merge(mut spans: Vec<(Span, Entity, bool)>) -> Vec<Private> {
+    spans.sort_by_key(|(span, entity, _)| (span.start, std::cmp::Reverse(span.end), *entity));
     let mut merged: Vec<(Private, usize)> = Vec::with_capacity(spans.len());
-    for (span, entity) in spans {
+    for (span, entity, is_sure) in spans {
         match merged.last_mut() {
             Some((last, longest)) if span.start < last.span.end => {
                 if span.end > last.span.end {
                     last.span.end = span.end;
                     last.is_whole = false;
+                    last.is_sure = false;
                 }
                 if span.len() > *longest {
                     (last.entity, *longest) = (entity, span.len());
@@ -703,6 +726,7 @@ fn merge(mut spans: Vec<(Span, Entity)>) -> Vec<Private> {
                     span,
                     entity,
                     is_whole: true,
+                    is_sure,
                 },
                 span.len(),
             )),

@@ -126,7 +126,12 @@ impl Restoration {
 
     /// The name of a tool as the caller knows it.
     pub(crate) fn tool_name(&self, value: Value<'_>) -> Option<String> {
-        value.as_str().map(|name| self.run(&name, Syntax::Text).0)
+        let name = value.as_str()?;
+        Some(if self.map.may_be_in(&name) {
+            self.run(&name, Syntax::Text).0
+        } else {
+            name.into_owned()
+        })
     }
 
     /// Edits that restore everything inside `value`.
@@ -175,6 +180,9 @@ impl Restoration {
         let Some(text) = value.as_str().filter(|_| sink == Sink::Restored) else {
             return;
         };
+        if !self.map.may_be_in(&text) {
+            return;
+        }
         if let Some(restored) = self.inner(&text) {
             edits.push(Edit::new(value.range(), quoted(&restored)));
             return;
