@@ -15,6 +15,10 @@ use crate::files::{is_linked, private_file, sync_dir};
 /// Bytes of one write and sync; more only makes the first event of it wait longer.
 const WRITE_BYTES: usize = 1 << 20;
 
+/// How long the next sync waits for more events when the last one was shared: many callers then pay for few syncs, and a
+/// caller who is alone does not wait.
+const SHARED_SYNC: Duration = Duration::from_millis(1);
+
 /// Pauses between attempts while the disk refuses; doubled from the first to the last.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
@@ -50,9 +54,10 @@ impl Writer {
         let gather = shared.config.durability.gather();
         let mut events = VecDeque::new();
         let mut retry = RETRY.0;
+        let mut company = Duration::ZERO;
         loop {
             let mut state = if events.is_empty() {
-                shared.queue.wait_for_work(gather)
+                shared.queue.wait_for_work(gather.max(company))
             } else {
                 shared.queue.wait_to_retry(retry)
             };
@@ -60,6 +65,11 @@ impl Writer {
             let syncs = std::mem::take(&mut state.syncs);
             let is_closed = state.is_closed;
             drop(state);
+            company = if events.len() > 1 {
+                SHARED_SYNC
+            } else {
+                Duration::ZERO
+            };
             if events.is_empty() && syncs.is_empty() && is_closed {
                 return 0;
             }
