@@ -204,11 +204,11 @@ impl http_body::Body for RestoringBody {
                 }
             };
             if let Some(failed) = end {
-                // What was held back goes out before the end, whichever it is.
                 this.upstream = None;
-                this.restorer.finish(&mut out);
-                if let Some(error) = &failed {
-                    tracing::warn!(%error, "stream ended early");
+                match &failed {
+                    None => this.restorer.finish(&mut out),
+                    // The beginning of a surrogate without its end is of use to nobody: it is not shown.
+                    Some(error) => tracing::warn!(%error, "stream ended early"),
                 }
                 this.failed = failed;
             } else {

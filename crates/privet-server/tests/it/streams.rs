@@ -196,7 +196,7 @@ async fn a_stream_cut_inside_a_surrogate_ends_as_broken_and_gives_nothing_away()
         assert_eq!(reply.status, 200);
         assert!(!reply.is_whole);
         let said = reply.openai_said(0) + &reply.anthropic_said();
-        assert!(said.ends_with("<EMAIL_ADDRESS"), "{said}");
+        assert_eq!(said, "You wrote: ", "no piece of the surrogate is shown");
         assert!(
             !reply.text().contains("ada") && !reply.text().contains("[DONE]"),
             "{}",
