@@ -188,12 +188,6 @@ impl<'d> Value<'d> {
         })
     }
 
-    /// Whether this is the literal `true`.
-    #[must_use]
-    pub fn is_true(&self) -> bool {
-        self.raw() == "true"
-    }
-
     /// Keys and values of an object, in order; nothing for other kinds.
     pub fn entries(&self) -> impl Iterator<Item = (Value<'d>, Value<'d>)> + use<'d> {
         let mut children = self.children(Kind::Object);

@@ -20,8 +20,9 @@ const MAX_VALUES: usize = 1 << 16;
 const fn search_units(bytes: usize) -> u64 {
     bytes as u64 / 64 + 16
 }
-/// Work units of making one surrogate: two keyed hashes and a second look at the value.
-const SURROGATE_UNITS: u64 = 2048;
+/// Work units of making one surrogate: keyed hashes, and places in two tables. Few enough that a body full of the shortest
+/// values keeps within its budget.
+const SURROGATE_UNITS: u64 = 1024;
 
 /// Why a request is not sent.
 #[derive(Debug, thiserror::Error)]
@@ -135,12 +136,6 @@ impl<'t> Request<'t> {
             .get_str("model")
             .filter(|m| is_model(m))
             .ok_or(Refusal::NoModel)
-    }
-
-    /// Whether the reply is to be streamed.
-    #[must_use]
-    pub fn is_streaming(&self) -> bool {
-        self.document.root().get("stream").is_some_and(|v| v.is_true())
     }
 
     /// Whether the reply's text is to be a JSON document.
@@ -475,13 +470,9 @@ impl<'d> Walk<'_, 'd> {
             };
             let value = span.of(text).unwrap_or_default();
             let range = (layer.locate)(span.start)..(layer.locate)(span.end);
-            if is_sure {
-                self.charge(SURROGATE_UNITS)?;
-            } else {
-                // A made-up name is searched for in all that came so far.
-                if self.judge(entity, value)? && entity == Entity::PERSON {
-                    self.charge(search_units(self.seen.len()))?;
-                }
+            // A made-up name is searched for in all that came so far.
+            if !is_sure && self.judge(entity, value)? && entity == Entity::PERSON {
+                self.charge(search_units(self.seen.len()))?;
             }
             self.replace(entity, value, place, range, layer.depth)?;
         }
@@ -498,8 +489,8 @@ impl<'d> Walk<'_, 'd> {
         let raw = value.raw();
         let range = (layer.locate)(value.range().start)..(layer.locate)(value.range().end);
         self.advance(range.end);
-        // Fewer digits are no card, account, telephone or social security number and no date.
-        if raw.len() < 7 && !raw.contains(['e', 'E']) {
+        // Fewer digits are no card, account, telephone or social security number and no date; but they may be a listed term.
+        if raw.len() < 7 && !raw.contains(['e', 'E']) && self.masking.pii.terms.is_empty() {
             return Ok(());
         }
         let Some(digits) = number::integer_digits(raw) else {
@@ -561,9 +552,7 @@ impl<'d> Walk<'_, 'd> {
                         pointer: dialect::pointer(&self.path),
                     });
                 }
-                EntityAction::Allow if !is_lookalike => {
-                    *self.counts.entry(finding.entity).or_default() += 1;
-                }
+                EntityAction::Allow if !is_lookalike => {}
                 _ => masked.push((finding.span, finding.entity, is_lookalike || is_sure(finding))),
             }
         }
@@ -579,7 +568,6 @@ impl<'d> Walk<'_, 'd> {
         if self.judged.contains(value) {
             return Ok(false);
         }
-        self.charge(SURROGATE_UNITS)?;
         self.judged.insert(value.to_owned());
         let alone = self.masking.analyzer.analyze(value, None, self.budget)?;
         if entity != Entity::SURROGATE && !alone.iter().any(|f| f.span == Span::new(0, value.len())) {
@@ -601,9 +589,15 @@ impl<'d> Walk<'_, 'd> {
         }
         let seen = self.body.get(self.seen.clone()).unwrap_or_default();
         let occupied = |text: &str| memchr::memmem::find(seen, text.as_bytes()).is_some();
+        let made = self.surrogates.len();
         let Some(mut text) = self.surrogates.surrogate(entity, value, place, &occupied) else {
             return Err(self.cannot_mask(entity));
         };
+        self.charge(if self.surrogates.len() > made {
+            SURROGATE_UNITS
+        } else {
+            16
+        })?;
         for _ in 0..depth {
             let mut escaped = String::with_capacity(text.len());
             escape_into(&text, &mut escaped);

@@ -25,7 +25,9 @@ static KEY: LazyLock<HashKey> = LazyLock::new(|| {
 });
 
 fn config(style: Style) -> Config {
-    let names = ["Ada Lovelace", "Σωκράτης", "王小明"].map(str::to_owned).to_vec();
+    let names = ["Ada Lovelace", "Σωκράτης", "王小明", "4711"]
+        .map(str::to_owned)
+        .to_vec();
     Config {
         style,
         terms: vec![Terms {

@@ -112,6 +112,19 @@ fn private_values_where_the_api_allows_no_stand_in_are_refused() {
 }
 
 #[test]
+fn a_listed_term_that_is_a_short_json_number_is_refused() {
+    // Too few digits for a number to stand in.
+    let refusal = mask(r#"{"model":"m","messages":[],"metadata":{"case":4711}}"#).unwrap_err();
+    assert!(matches!(refusal, Refusal::CannotMask { .. }), "{refusal:?}");
+    assert!(
+        mask(r#"{"model":"m","messages":[],"metadata":{"case":4712}}"#)
+            .unwrap()
+            .replaced
+            .is_empty()
+    );
+}
+
+#[test]
 fn a_name_that_is_private_gets_a_stand_in_that_names_may_have() {
     let body = chat(&format!(r#"{{"role":"user","name":"{EMAIL}","content":"x"}}"#));
     let masked = mask(&body).unwrap();
@@ -237,6 +250,27 @@ fn many_different_card_numbers_as_json_numbers_are_masked() {
     let body = format!(r#"{{"model":"m","messages":[],"cards":[{}]}}"#, cards.join(","));
     let masked = mask(&body).unwrap();
     assert_eq!(masked.replaced.len(), cards.len());
+}
+
+#[test]
+fn a_body_full_of_short_values_keeps_within_its_budget() {
+    for distinct in [1, 40_000] {
+        let name = |i: usize| char::from(b'a' + (i % 26) as u8);
+        let addresses = (0..40_000).map(|i| i % distinct).map(|i| {
+            format!(
+                "{}{}{}{}@b.co ",
+                name(i),
+                name(i / 26),
+                name(i / 676),
+                name(i / 17_576)
+            )
+        });
+        let body = chat(&format!(
+            r#"{{"role":"user","content":"{}"}}"#,
+            addresses.collect::<String>()
+        ));
+        assert_eq!(mask(&body).unwrap().replaced.len(), 40_000);
+    }
 }
 
 /// The fifteen digits of `payload` and their Luhn digit.
