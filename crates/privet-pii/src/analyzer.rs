@@ -15,6 +15,7 @@ pub struct Analyzer {
     plan: Plan,
     words: Words,
     terms: Option<TermSet>,
+    threshold: f32,
     is_idle: bool,
 }
 
@@ -31,11 +32,12 @@ impl Analyzer {
             phone_metadata().map_err(|reason| Error::Recognizers { reason })?;
         }
         Ok(Self {
-            plan: Plan::new(wants),
+            plan: Plan::new(wants, config.threshold).map_err(|reason| Error::Recognizers { reason })?,
             words: Words::new().map_err(|e| Error::Recognizers {
                 reason: e.to_string(),
             })?,
             terms: TermSet::new(&config.terms, wants)?,
+            threshold: config.threshold,
             is_idle: !config.looks_for_anything(),
         })
     }
@@ -67,14 +69,14 @@ impl Analyzer {
         }
         let mut scan = Scan::new(text, &self.words, budget);
         if let Some(name) = context {
-            scan.spend(2 * name.len())?;
-            scan.outside = self.words.outside(name);
+            scan.set_name(name)?;
         }
         if let Some(terms) = &self.terms {
             terms.find(&mut scan)?;
         }
         walk(&mut scan, &self.plan)?;
-        Ok(resolve(scan.found))
+        scan.found.retain(|f| f.score >= self.threshold);
+        Ok(resolve(text, scan.found))
     }
 }
 

@@ -5,30 +5,11 @@
 
 use std::sync::LazyLock;
 
-use privet_types::{Entity, Finding, RuleId, Span};
+use privet_types::{Basis, Entity, Finding, RuleId, Span};
 use regex::Regex;
 
 use crate::Style;
 use crate::surrogate::SUFFIX_LENGTH;
-
-/// `ENTITY_SUFFIX` in any case, with the backslashes that Markdown may put before `_`, bracketed or not. Deliberately
-/// without word bounds.
-#[expect(
-    clippy::expect_used,
-    reason = "the pattern is made of constants; a test compiles it"
-)]
-static TAG: LazyLock<Regex> = LazyLock::new(|| {
-    let names: Vec<String> = Entity::ALL
-        .iter()
-        .rev()
-        .map(|e| e.name().replace('_', r"\\*_"))
-        .collect();
-    Regex::new(&format!(
-        r"(?i)<?(?:{})\\*_(?:\\*[0-9A-HJKMNP-TV-Z]){{{SUFFIX_LENGTH}}}>?",
-        names.join("|")
-    ))
-    .expect("a constant pattern")
-});
 
 /// The made-up e-mail addresses, telephone, card and bank account numbers of the realistic style.
 #[expect(clippy::expect_used, reason = "a constant pattern; a test compiles it")]
@@ -50,11 +31,11 @@ pub fn lookalikes(text: &str, style: Style) -> Vec<Finding> {
         span: Span::new(range.start, range.end),
         score: 1.0,
         rule: RuleId("surrogate/lookalike"),
+        basis: Basis::Listed,
     };
     let mut found = Vec::new();
-    if text.len() > SUFFIX_LENGTH + 1 && memchr::memchr(b'_', text.as_bytes()).is_some() {
-        found.extend(TAG.find_iter(text).map(|m| finding(Entity::SURROGATE, m.range())));
-    }
+    let tags = memchr::memchr_iter(b'_', text.as_bytes()).filter_map(|at| tag_at(text.as_bytes(), at));
+    found.extend(tags.map(|range| finding(Entity::SURROGATE, range)));
     if style == Style::Realistic {
         for (entity, pattern) in REALISTIC.iter() {
             found.extend(pattern.find_iter(text).map(|m| finding(*entity, m.range())));
@@ -62,6 +43,61 @@ pub fn lookalikes(text: &str, style: Style) -> Vec<Finding> {
         found.sort_by_key(|f| f.span);
     }
     found
+}
+
+/// The tag whose last `_` is at `at`: `ENTITY_SUFFIX` in any case, with the backslashes that Markdown may put before `_`,
+/// bracketed or not. Deliberately without word bounds.
+fn tag_at(bytes: &[u8], at: usize) -> Option<std::ops::Range<usize>> {
+    let byte = |i: usize| bytes.get(i).copied().unwrap_or(0);
+    let mut end = at + 1;
+    for _ in 0..SUFFIX_LENGTH {
+        end += backslashes(bytes.get(end..)?.iter());
+        if !is_suffix(byte(end)) {
+            return None;
+        }
+        end += 1;
+    }
+    let before = bytes.get(..at)?;
+    // The name, read backwards; the longest one that is known counts.
+    let mut name = [0; Entity::LONGEST_NAME];
+    let mut start = at - backslashes(before.iter().rev());
+    let mut first = None;
+    for i in (0..name.len()).rev() {
+        let Some(letter) = start.checked_sub(1).map(byte) else {
+            break;
+        };
+        if !letter.is_ascii_alphanumeric() && letter != b'_' {
+            break;
+        }
+        start -= 1;
+        if let Some(slot) = name.get_mut(i) {
+            *slot = letter.to_ascii_uppercase();
+        }
+        if is_known(name.get(i..).unwrap_or_default()) {
+            first = Some(start);
+        }
+        if letter == b'_' {
+            start -= backslashes(bytes.get(..start)?.iter().rev());
+        }
+    }
+    let start = first?;
+    let opens = start > 0 && byte(start - 1) == b'<';
+    let closes = byte(end) == b'>';
+    Some(start - usize::from(opens)..end + usize::from(closes))
+}
+
+fn backslashes<'b>(bytes: impl Iterator<Item = &'b u8>) -> usize {
+    bytes.take_while(|b| **b == b'\\').count()
+}
+
+/// Crockford's base32 without regard to case.
+const fn is_suffix(byte: u8) -> bool {
+    byte.is_ascii_digit() || byte.is_ascii_alphabetic() && !matches!(byte | 0x20, b'i' | b'l' | b'o' | b'u')
+}
+
+/// Whether `name` names a kind.
+fn is_known(name: &[u8]) -> bool {
+    std::str::from_utf8(name).is_ok_and(|name| Entity::parse(name).is_some())
 }
 
 #[cfg(test)]

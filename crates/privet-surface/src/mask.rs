@@ -521,6 +521,7 @@ impl<'d> Walk<'_, 'd> {
             span,
             score: 1.0,
             rule: privet_types::RuleId("surrogate/known"),
+            basis: privet_types::Basis::Listed,
         };
         for word in self.surrogates.confusable_words() {
             self.charge(search_units(text.len()))?;

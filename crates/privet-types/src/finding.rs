@@ -52,6 +52,24 @@ impl Span {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct RuleId(pub &'static str);
 
+/// What a finding rests on, from the weakest to the strongest. Where findings overlap the stronger one keeps its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// A form that other things have, too.
+    Form,
+    /// A neural network.
+    Network,
+    /// A form that hardly anything else has.
+    Pattern,
+    /// A form, and a word beside it that says what it is.
+    Context,
+    /// A check digit, or a rule that hardly any other value passes.
+    Checksum,
+    /// Somebody listed the value.
+    Listed,
+}
+
 /// Personal data found in a text. Holds no text itself.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Finding {
@@ -65,4 +83,6 @@ pub struct Finding {
     pub score: f32,
     /// Which rule found it.
     pub rule: RuleId,
+    /// What it rests on.
+    pub basis: Basis,
 }

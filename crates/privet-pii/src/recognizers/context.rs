@@ -457,6 +457,11 @@ impl Words {
     }
 }
 
+/// Whether words of the script of `c` stand between spaces. Chinese, Japanese and Thai ones do not.
+pub(crate) const fn is_spaced_script(c: char) -> bool {
+    !matches!(c, '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..)
+}
+
 /// Spells `text` out as lower-case words between single spaces, with a space at either end, into `out`.
 pub(crate) fn spell(text: &str, out: &mut String) {
     out.clear();

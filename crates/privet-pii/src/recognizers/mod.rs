@@ -6,6 +6,7 @@
 
 mod class;
 pub(crate) mod context;
+pub(crate) mod ids;
 mod meter;
 mod number;
 pub(crate) mod scan;
@@ -102,12 +103,16 @@ pub(crate) struct Plan {
     at: Vec<AtMark>,
     colon: Vec<AtMark>,
     equals: Vec<AtMark>,
+    ids: Option<ids::Ids>,
 }
 
 impl Plan {
     /// The recognisers of the kinds that `wants` names.
-    pub(crate) fn new(wants: impl Fn(Entity) -> bool) -> Self {
-        let mut plan = Self::default();
+    pub(crate) fn new(wants: impl Fn(Entity) -> bool, threshold: f32) -> Result<Self, String> {
+        let mut plan = Self {
+            ids: ids::Ids::new(&wants, threshold)?,
+            ..Self::default()
+        };
         for (_, trigger) in TABLE.iter().filter(|(entity, _)| wants(*entity)) {
             match *trigger {
                 Trigger::Text(find) => plan.text.push(find),
@@ -118,6 +123,6 @@ impl Plan {
                 Trigger::Equals(find) => plan.equals.push(find),
             }
         }
-        plan
+        Ok(plan)
     }
 }

@@ -1,8 +1,9 @@
 //! One text under analysis: where it is looked at, what is known of its surroundings, what was found.
 
-use privet_types::{Budget, BudgetError, Entity, Finding, RuleId, Span};
+use privet_types::{Basis, Budget, BudgetError, Entity, Finding, RuleId, Span};
 
 use super::context::{Around, Topics, Words, spell};
+use super::ids::{IdVocabulary, Told};
 use super::meter::Meter;
 
 /// Bytes looked at for context words before a value.
@@ -18,7 +19,11 @@ pub(crate) struct Scan<'t> {
     pub(crate) bytes: &'t [u8],
     /// Topics of the words that stand outside the text.
     pub(crate) outside: Topics,
+    /// The name that stands outside the text.
+    name: Option<&'t str>,
     words: &'t Words,
+    /// The codes that the words round the last code spoke of.
+    pub(crate) told: Option<(Span, Told)>,
     meter: Meter<'t>,
     pub(crate) found: Vec<Finding>,
     pub(crate) done: Done,
@@ -53,7 +58,9 @@ impl<'t> Scan<'t> {
             text,
             bytes: text.as_bytes(),
             outside: 0,
+            name: None,
             words,
+            told: None,
             meter: Meter::new(budget),
             found: Vec::new(),
             done: Done::default(),
@@ -62,6 +69,14 @@ impl<'t> Scan<'t> {
             last_url: None,
             row: Row::default(),
         }
+    }
+
+    /// Notes the name that stands outside the text and belongs to it.
+    pub(crate) fn set_name(&mut self, name: &'t str) -> Result<(), BudgetError> {
+        self.spend(2 * name.len())?;
+        self.outside = self.words.outside(name);
+        self.name = Some(name);
+        Ok(())
     }
 
     /// Notes `units` of work.
@@ -126,7 +141,7 @@ impl<'t> Scan<'t> {
             .unwrap_or(0)
     }
 
-    /// Reports a finding.
+    /// Reports a finding of a form that speaks for itself; of a checked one if it is certain.
     pub(crate) fn report(
         &mut self,
         entity: Entity,
@@ -135,6 +150,24 @@ impl<'t> Scan<'t> {
         score: f32,
         rule: &'static str,
     ) {
+        let basis = if score >= 1.0 {
+            Basis::Checksum
+        } else {
+            Basis::Pattern
+        };
+        self.report_as(entity, start, end, score, rule, basis);
+    }
+
+    /// Reports a finding that rests on `basis`.
+    pub(crate) fn report_as(
+        &mut self,
+        entity: Entity,
+        start: usize,
+        end: usize,
+        score: f32,
+        rule: &'static str,
+        basis: Basis,
+    ) {
         let (start, end) = (self.floor(start), end.min(self.bytes.len()));
         if start < end && self.text.is_char_boundary(end) {
             self.found.push(Finding {
@@ -142,6 +175,7 @@ impl<'t> Scan<'t> {
                 span: Span::new(start, end),
                 score,
                 rule: RuleId(rule),
+                basis,
             });
         }
     }
@@ -162,6 +196,26 @@ impl<'t> Scan<'t> {
         let around = self.words.around(&self.spelt.0, &self.spelt.1, self.outside);
         self.last_around = Some((span, around));
         Ok(around)
+    }
+
+    /// Which codes the words round `start..end` speak of.
+    pub(crate) fn told_around(
+        &mut self,
+        start: usize,
+        end: usize,
+        vocabulary: &IdVocabulary,
+    ) -> Result<Told, BudgetError> {
+        let mut told = Told::default();
+        for text in [
+            self.window_left(start),
+            self.window_right(end),
+            self.name.unwrap_or_default(),
+        ] {
+            self.spend(text.len())?;
+            spell(text, &mut self.spelt.0);
+            told.join(vocabulary.told(&self.spelt.0));
+        }
+        Ok(told)
     }
 
     /// Notes that digits are looked at from `start` to `end`.

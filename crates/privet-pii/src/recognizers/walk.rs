@@ -105,7 +105,10 @@ fn token(scan: &mut Scan<'_>, plan: &Plan, token: Token) -> Outcome {
     for find in &plan.token {
         find(scan, token)?;
     }
-    Ok(())
+    match &plan.ids {
+        Some(ids) if token.has_digit => ids.find(scan, token),
+        _ => Ok(()),
+    }
 }
 
 /// Asks the number recognisers at every run of digits in `token` that no letter touches from the left.

@@ -1,0 +1,316 @@
+//! Numbers and codes that authorities issue: tax and social security numbers, identity cards, licences, plates.
+//!
+//! Each is a [`Spec`]: how it is written, what makes it valid, which words speak of it. At every token that holds a digit
+//! the groups of letters and digits from there on are read once; a table from the lengths of the groups and what stands
+//! between them leads to the few specs that could fit, so that a hundred of them cost little more than one.
+
+mod checks;
+mod poland;
+mod shape;
+mod vocabulary;
+
+use privet_types::{Basis, BudgetError, Entity};
+
+use super::scan::Scan;
+use super::{Outcome, Token};
+use shape::{Layout, MOST_GROUPS, Shape, Signature};
+use vocabulary::Vocabulary;
+
+/// Letters-only groups before the first digit that can begin a code, as in `M-AB 1234`.
+const MOST_BEFORE: usize = 2;
+/// Longest of them, in bytes.
+const LONGEST_BEFORE: usize = 5;
+
+/// What an authority's rule says of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// It cannot be one.
+    No,
+    /// It may be one; there is no check digit, or none that anybody publishes.
+    Form,
+    /// Its check digits are right.
+    Sum,
+}
+
+impl Check {
+    /// Right check digits, or none of it.
+    pub(crate) const fn sum(holds: bool) -> Self {
+        if holds { Self::Sum } else { Self::No }
+    }
+
+    /// A possible value, or none of it.
+    pub(crate) const fn form(holds: bool) -> Self {
+        if holds { Self::Form } else { Self::No }
+    }
+}
+
+/// A number or code that an authority issues.
+///
+/// Scores are chances, 0.0 ..= 1.0, that a value which fits is what it seems in everyday business text.
+pub(crate) struct Spec {
+    pub(crate) entity: Entity,
+    /// The name of the rule, such as `de-tax-id/mod11`.
+    pub(crate) rule: &'static str,
+    /// How it is written: `9` a digit, `A` a letter, `X` a letter or digit, a small letter that letter in either case; ` `,
+    /// `-`, `.`, `/` and `:` stand for themselves; every `_` of a shape stands for nothing, or every one for a space, or
+    /// every one for a hyphen, or every one for a full stop.
+    pub(crate) shapes: &'static [&'static str],
+    /// The authority's rule, over the letters (capitals) and digits alone.
+    pub(crate) check: fn(&[u8]) -> Check,
+    /// Words that speak of it, in small letters and any language; `*` at the end stands for any ending. Scripts without
+    /// spaces are found inside longer runs, too.
+    pub(crate) words: &'static [&'static str],
+    /// Score of a value of the right form beside no such word.
+    pub(crate) form: f32,
+    /// Score of a value with right check digits beside no such word.
+    pub(crate) sum: f32,
+    /// Score of a value of the right form beside such a word; with right check digits it is 1.0.
+    pub(crate) told: f32,
+}
+
+/// All specs, by country.
+const ALL: &[&[Spec]] = &[poland::SPECS];
+
+/// The specs of the kinds that are wanted, ready to be looked for.
+pub(crate) struct Ids {
+    specs: Vec<&'static Spec>,
+    layouts: Vec<Layout>,
+    /// Indices into `layouts`, by the low bits of the signature.
+    buckets: Vec<Vec<u16>>,
+    vocabulary: Vocabulary,
+    threshold: f32,
+}
+
+impl Ids {
+    /// The specs whose kind `wants` names; none if it names none of them.
+    pub(crate) fn new(wants: impl Fn(Entity) -> bool, threshold: f32) -> Result<Option<Self>, String> {
+        let specs: Vec<_> = ALL
+            .iter()
+            .copied()
+            .flatten()
+            .filter(|s| wants(s.entity))
+            .collect();
+        if specs.is_empty() {
+            return Ok(None);
+        }
+        let mut layouts = Vec::new();
+        for (i, spec) in specs.iter().enumerate() {
+            for text in spec.shapes {
+                let shape = Shape::parse(text).ok_or_else(|| format!("shape `{text}` of {}", spec.rule))?;
+                layouts.extend(shape.layouts(i));
+            }
+        }
+        let mut buckets = vec![Vec::new(); (4 * layouts.len()).next_power_of_two()];
+        let mask = buckets.len() - 1;
+        for (i, layout) in layouts.iter().enumerate() {
+            let index = u16::try_from(i).map_err(|_| "too many shapes".to_owned())?;
+            if let Some(bucket) = buckets.get_mut(layout.signature.slot(mask)) {
+                bucket.push(index);
+            }
+        }
+        let vocabulary = Vocabulary::new(specs.iter().map(|s| s.words)).map_err(|e| e.to_string())?;
+        Ok(Some(Self {
+            specs,
+            layouts,
+            buckets,
+            vocabulary,
+            threshold,
+        }))
+    }
+
+    /// Looks at the codes that begin in `token`, which holds a digit, or with a group of letters before it.
+    pub(crate) fn find(&self, scan: &mut Scan<'_>, token: Token) -> Outcome {
+        let mut start = first_start(scan, token);
+        while start < token.end {
+            if scan.at(start).is_ascii_alphanumeric() {
+                self.find_from(scan, start)?;
+                start = group_end(scan, start);
+            } else {
+                start += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the codes that begin at `start`, where a group does.
+    fn find_from(&self, scan: &mut Scan<'_>, start: usize) -> Outcome {
+        if is_letter_before(scan, start) {
+            return Ok(());
+        }
+        let mut signature = Signature::new();
+        let mut compact = [0_u8; shape::MOST_CHARACTERS];
+        let mut length = 0;
+        let mut at = start;
+        for group in 0..MOST_GROUPS {
+            let end = group_end(scan, at);
+            let bytes = scan.slice(at, end);
+            let Some(room) = compact.get_mut(length..length + bytes.len()) else {
+                break;
+            };
+            room.copy_from_slice(bytes);
+            room.make_ascii_uppercase();
+            length += bytes.len();
+            signature.push_group(bytes.len());
+            scan.spend(1 + bytes.len() / 4)?;
+            self.look_up(
+                scan,
+                start,
+                end,
+                signature,
+                compact.get(..length).unwrap_or_default(),
+                group,
+            )?;
+            let separator = scan.at(end);
+            if !shape::is_separator(separator) || !scan.at(end + 1).is_ascii_alphanumeric() {
+                break;
+            }
+            signature.push_separator(separator);
+            at = end + 1;
+        }
+        Ok(())
+    }
+
+    fn look_up(
+        &self,
+        scan: &mut Scan<'_>,
+        start: usize,
+        end: usize,
+        signature: Signature,
+        compact: &[u8],
+        separators: usize,
+    ) -> Outcome {
+        let slot = signature.slot(self.buckets.len() - 1);
+        let Some(bucket) = self.buckets.get(slot).filter(|b| !b.is_empty()) else {
+            return Ok(());
+        };
+        let classes = shape::classes(compact);
+        let mut is_apart = None;
+        for layout in bucket.iter().filter_map(|i| self.layouts.get(usize::from(*i))) {
+            if layout.signature != signature || !layout.fits(compact, classes) {
+                continue;
+            }
+            let Some(spec) = self.specs.get(layout.spec) else {
+                continue;
+            };
+            let is_apart =
+                *is_apart.get_or_insert_with(|| is_apart_from_others(scan, start, end, separators > 0));
+            if is_apart {
+                scan.spend(4)?;
+                self.judge(scan, layout.spec, spec, start, end, compact)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(
+        &self,
+        scan: &mut Scan<'_>,
+        index: usize,
+        spec: &'static Spec,
+        start: usize,
+        end: usize,
+        compact: &[u8],
+    ) -> Result<(), BudgetError> {
+        let check = (spec.check)(compact);
+        let (alone, told) = match check {
+            Check::No => return Ok(()),
+            Check::Form => (spec.form, spec.told),
+            Check::Sum => (spec.sum, 1.0),
+        };
+        let is_told = told > alone && told >= self.threshold && self.is_told(scan, index, start, end)?;
+        let score = if is_told { told } else { alone };
+        if score < self.threshold || score <= 0.0 {
+            return Ok(());
+        }
+        let basis = match (check, is_told) {
+            (Check::Sum, true) => Basis::Checksum,
+            (Check::Sum, false) if alone >= 0.5 => Basis::Checksum,
+            (_, true) => Basis::Context,
+            (_, false) if alone >= 0.5 => Basis::Pattern,
+            (_, false) => Basis::Form,
+        };
+        scan.report_as(spec.entity, start, end, score, spec.rule, basis);
+        Ok(())
+    }
+
+    /// Whether a word of the spec stands beside `start..end` or outside the text.
+    fn is_told(
+        &self,
+        scan: &mut Scan<'_>,
+        spec: usize,
+        start: usize,
+        end: usize,
+    ) -> Result<bool, BudgetError> {
+        let known = scan.told;
+        let told = match known {
+            Some((span, told)) if (span.start, span.end) == (start, end) => told,
+            _ => {
+                let told = scan.told_around(start, end, &self.vocabulary)?;
+                scan.told = Some((privet_types::Span::new(start, end), told));
+                told
+            }
+        };
+        Ok(told.contains(spec))
+    }
+}
+
+pub(crate) use vocabulary::Told;
+pub(crate) use vocabulary::Vocabulary as IdVocabulary;
+
+/// Where the first code can begin that has its first digit in `token`: there, or with a group of letters before it.
+fn first_start(scan: &Scan<'_>, token: Token) -> usize {
+    let mut start = token.start;
+    for _ in 0..MOST_BEFORE {
+        if !shape::is_separator(scan.back(start, 1)) {
+            break;
+        }
+        let letters = (2..=LONGEST_BEFORE + 1)
+            .take_while(|back| scan.back(start, *back).is_ascii_alphabetic())
+            .count();
+        let before = start - 1 - letters;
+        if letters == 0 || scan.back(before, 1).is_ascii_alphanumeric() {
+            break;
+        }
+        start = before;
+    }
+    start
+}
+
+fn group_end(scan: &Scan<'_>, start: usize) -> usize {
+    let rest = scan.slice(start, scan.bytes.len());
+    let most = shape::MOST_CHARACTERS + 1;
+    start
+        + rest
+            .iter()
+            .take(most)
+            .take_while(|b| b.is_ascii_alphanumeric())
+            .count()
+            .max(1)
+}
+
+/// Whether a letter of a script with spaces touches `at` from the left.
+fn is_letter_before(scan: &Scan<'_>, at: usize) -> bool {
+    match scan.back(at, 1) {
+        byte if byte.is_ascii() => scan.is_glued_left(at),
+        _ => scan.char_before(at).is_some_and(is_spaced_letter),
+    }
+}
+
+/// Letters of scripts whose words stand apart; Chinese, Japanese, Korean and Thai ones may touch a number.
+fn is_spaced_letter(c: char) -> bool {
+    c.is_alphanumeric()
+        && !matches!(c, '\u{e00}'..='\u{e7f}' | '\u{1100}'..='\u{11ff}' | '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7ff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..)
+}
+
+/// Whether `start..end` is no part of a longer number or code.
+fn is_apart_from_others(scan: &Scan<'_>, start: usize, end: usize, is_grouped: bool) -> bool {
+    let after = scan.at(end);
+    if after.is_ascii_alphanumeric() || !after.is_ascii() && scan.char_at(end).is_some_and(is_spaced_letter) {
+        return false;
+    }
+    let joins = |separator: u8| matches!(separator, b'-' | b'.' | b'/') || is_grouped && separator == b' ';
+    let before = scan.back(start, 1);
+    let is_continued = |separator: u8, next: u8| joins(separator) && next.is_ascii_digit();
+    // A full stop behind a digit and before a space ends a sentence.
+    !(is_continued(after, scan.at(end + 1)) || is_continued(before, scan.back(start, 2)))
+}

@@ -1,0 +1,222 @@
+//! How a code is written: groups of letters and digits, and what stands between them.
+
+/// Most groups of a code.
+pub(super) const MOST_GROUPS: usize = 8;
+/// Most letters and digits of a code.
+pub(super) const MOST_CHARACTERS: usize = 32;
+/// What `_` in a shape stands for.
+const OPTIONAL: [Option<u8>; 4] = [None, Some(b' '), Some(b'-'), Some(b'.')];
+
+/// Whether `byte` can stand between two groups of a code.
+pub(super) const fn is_separator(byte: u8) -> bool {
+    matches!(byte, b' ' | b'-' | b'.' | b'/' | b':')
+}
+
+/// The lengths of the groups and the separators between them, hashed. Collisions cost a look, no more: the layouts are
+/// compared by length and class, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Signature(u64);
+
+impl Signature {
+    pub(super) const fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    /// Adds a group of `length` letters and digits.
+    pub(super) const fn push_group(&mut self, length: usize) {
+        self.mix(length as u64);
+    }
+
+    /// Adds a separator.
+    pub(super) const fn push_separator(&mut self, separator: u8) {
+        self.mix(0x100 | separator as u64);
+    }
+
+    /// FNV-1a's step over one symbol.
+    const fn mix(&mut self, symbol: u64) {
+        self.0 = (self.0 ^ symbol).wrapping_mul(0x0100_0000_01b3);
+    }
+
+    /// Where it belongs in a table of `mask` + 1 places.
+    pub(super) const fn slot(self, mask: usize) -> usize {
+        (self.0 ^ (self.0 >> 29)) as usize & mask
+    }
+}
+
+/// Which characters are digits and which are letters; bit i speaks of character i.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Classes {
+    digits: u32,
+    letters: u32,
+}
+
+/// The classes of letters and digits, at most [`MOST_CHARACTERS`].
+pub(super) fn classes(compact: &[u8]) -> Classes {
+    let mut classes = Classes::default();
+    for (i, byte) in compact.iter().enumerate() {
+        let bit = 1 << i;
+        if byte.is_ascii_digit() {
+            classes.digits |= bit;
+        } else {
+            classes.letters |= bit;
+        }
+    }
+    classes
+}
+
+/// A shape as written in a spec.
+pub(super) struct Shape {
+    text: &'static [u8],
+}
+
+/// A shape with its optional separators decided.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub(super) signature: Signature,
+    /// Index of the spec.
+    pub(super) spec: usize,
+    length: usize,
+    classes: Classes,
+    /// Characters that must be as they are: place and capital letter.
+    literals: Vec<(usize, u8)>,
+}
+
+impl Shape {
+    /// Reads a shape; none if it holds other characters, is too long or empty, or has two separators together.
+    pub(super) fn parse(text: &'static str) -> Option<Self> {
+        let is_mark = |b: u8| is_separator(b) || b == b'_';
+        let is_character = |b: u8| matches!(b, b'9' | b'A' | b'X' | b'a'..=b'z');
+        let bytes = text.as_bytes();
+        let characters = bytes.iter().filter(|b| is_character(**b)).count();
+        let groups = bytes.split(|b| is_mark(*b));
+        let is_sound = bytes.iter().all(|b| is_character(*b) || is_mark(*b))
+            && groups.clone().count() <= MOST_GROUPS
+            && groups.clone().all(|g| !g.is_empty())
+            && characters <= MOST_CHARACTERS;
+        is_sound.then_some(Self { text: bytes })
+    }
+
+    /// Its layouts, one for each meaning of `_`.
+    pub(super) fn layouts(&self, spec: usize) -> impl Iterator<Item = Layout> + '_ {
+        let count = if self.text.contains(&b'_') {
+            OPTIONAL.len()
+        } else {
+            1
+        };
+        OPTIONAL
+            .iter()
+            .take(count)
+            .map(move |optional| self.layout(spec, *optional))
+    }
+
+    fn layout(&self, spec: usize, optional: Option<u8>) -> Layout {
+        let mut layout = Layout {
+            signature: Signature::new(),
+            spec,
+            length: 0,
+            classes: Classes::default(),
+            literals: Vec::new(),
+        };
+        let mut group = 0;
+        for byte in self.text {
+            let separator = match byte {
+                b'_' => optional,
+                _ if is_separator(*byte) => Some(*byte),
+                _ => {
+                    let bit = 1_u32 << layout.length;
+                    match byte {
+                        b'9' => layout.classes.digits |= bit,
+                        b'A' => layout.classes.letters |= bit,
+                        b'X' => {}
+                        _ => layout.literals.push((layout.length, byte.to_ascii_uppercase())),
+                    }
+                    layout.length += 1;
+                    group += 1;
+                    continue;
+                }
+            };
+            if let Some(separator) = separator {
+                layout.signature.push_group(group);
+                layout.signature.push_separator(separator);
+                group = 0;
+            }
+        }
+        layout.signature.push_group(group);
+        layout
+    }
+}
+
+impl Layout {
+    /// Whether the letters and digits `compact` of the classes `classes` can be a value of this layout.
+    pub(super) fn fits(&self, compact: &[u8], classes: Classes) -> bool {
+        compact.len() == self.length
+            && classes.digits & self.classes.digits == self.classes.digits
+            && classes.letters & self.classes.letters == self.classes.letters
+            && self
+                .literals
+                .iter()
+                .all(|(at, byte)| compact.get(*at) == Some(byte))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fits(shape: &'static str, text: &str) -> bool {
+        let mut signature = Signature::new();
+        let mut compact = Vec::new();
+        let mut group = 0;
+        for byte in text.bytes() {
+            if is_separator(byte) {
+                signature.push_group(group);
+                signature.push_separator(byte);
+                group = 0;
+            } else {
+                compact.push(byte.to_ascii_uppercase());
+                group += 1;
+            }
+        }
+        signature.push_group(group);
+        Shape::parse(shape)
+            .unwrap()
+            .layouts(0)
+            .any(|l| l.signature == signature && l.fits(&compact, classes(&compact)))
+    }
+
+    #[test]
+    fn a_shape_fits_what_it_describes() {
+        for (shape, text) in [
+            ("999_99_9999", "123456789"),
+            ("999_99_9999", "123-45-6789"),
+            ("999_99_9999", "123 45 6789"),
+            ("999.999.999-99", "123.456.789-09"),
+            ("de999999999", "DE123456789"),
+            ("deX9", "dez1"),
+            ("A9999999A", "x1234567l"),
+        ] {
+            assert!(fits(shape, text), "{shape} {text}");
+        }
+    }
+
+    #[test]
+    fn a_shape_does_not_fit_anything_else() {
+        for (shape, text) in [
+            ("999_99_9999", "123-45 6789"),
+            ("999_99_9999", "12-345-6789"),
+            ("999_99_9999", "12345678"),
+            ("999", "12A"),
+            ("AAA", "12A"),
+            ("de9", "ED1"),
+        ] {
+            assert!(!fits(shape, text), "{shape} {text}");
+        }
+    }
+
+    #[test]
+    fn shapes_that_cannot_be_read_are_refused() {
+        for shape in ["", "9--9", "-9", "9#", "999999999999999999999999999999999"] {
+            assert!(Shape::parse(shape).is_none(), "{shape}");
+        }
+    }
+}

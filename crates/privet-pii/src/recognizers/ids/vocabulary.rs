@@ -1,0 +1,112 @@
+//! Words that speak of codes.
+
+use aho_corasick::{AhoCorasick, BuildError, MatchKind};
+
+use crate::recognizers::context::is_spaced_script;
+
+/// Most specs.
+pub(super) const MOST_SPECS: usize = 256;
+
+/// A set of specs that words speak of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Told([u64; MOST_SPECS / 64]);
+
+impl Told {
+    /// Whether a word spoke of spec `index`.
+    pub(crate) fn contains(self, index: usize) -> bool {
+        self.0
+            .get(index / 64)
+            .is_some_and(|word| word >> (index % 64) & 1 == 1)
+    }
+
+    fn insert(&mut self, index: usize) {
+        if let Some(word) = self.0.get_mut(index / 64) {
+            *word |= 1 << (index % 64);
+        }
+    }
+
+    /// Both sets together.
+    pub(crate) fn join(&mut self, other: Self) {
+        for (mine, others) in self.0.iter_mut().zip(other.0) {
+            *mine |= others;
+        }
+    }
+}
+
+/// The words of all specs.
+pub(crate) struct Vocabulary {
+    automaton: AhoCorasick,
+    /// By pattern: the specs it speaks of.
+    told: Vec<Told>,
+}
+
+impl Vocabulary {
+    /// `words`: the words of each spec, by its index.
+    pub(super) fn new<'w>(words: impl Iterator<Item = &'w [&'w str]>) -> Result<Self, BuildError> {
+        let mut patterns: Vec<String> = Vec::new();
+        let mut told: Vec<Told> = Vec::new();
+        let mut places = std::collections::HashMap::new();
+        for (spec, words) in words.enumerate() {
+            for word in words {
+                let pattern = pattern(word);
+                let place = *places.entry(pattern.clone()).or_insert_with(|| {
+                    patterns.push(pattern);
+                    told.push(Told::default());
+                    told.len() - 1
+                });
+                if let Some(told) = told.get_mut(place) {
+                    told.insert(spec);
+                }
+            }
+        }
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .build(&patterns)?;
+        Ok(Self { automaton, told })
+    }
+
+    /// The specs that the words of `spelt` speak of (see [`spell`](crate::recognizers::context::spell)).
+    pub(crate) fn told(&self, spelt: &str) -> Told {
+        let mut told = Told::default();
+        for hit in self.automaton.find_overlapping_iter(spelt) {
+            if let Some(more) = self.told.get(hit.pattern().as_usize()) {
+                told.join(*more);
+            }
+        }
+        told
+    }
+}
+
+/// A word as it stands in spelt text: between spaces, unless it ends in `*` or is of a script without spaces.
+fn pattern(word: &str) -> String {
+    let (word, is_stem) = word.strip_suffix('*').map_or((word, false), |stem| (stem, true));
+    if word.chars().any(|c| !is_spaced_script(c)) {
+        return word.to_owned();
+    }
+    let end = if is_stem { "" } else { " " };
+    format!(" {word}{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recognizers::context::spell;
+
+    fn told(text: &str) -> Vec<usize> {
+        let words: [&[&str]; 4] = [&["tax id", "steuer id"], &["lic"], &["身份证"], &["podatk*"]];
+        let vocabulary = Vocabulary::new(words.into_iter()).unwrap();
+        let mut spelt = String::new();
+        spell(text, &mut spelt);
+        (0..4).filter(|i| vocabulary.told(&spelt).contains(*i)).collect()
+    }
+
+    #[test]
+    fn words_count_whole_and_stems_with_any_ending() {
+        assert_eq!(told("Ihre Steuer-ID:"), [0]);
+        assert_eq!(told("taxId lic"), [0, 1]);
+        assert_eq!(told("duplicate licence"), [] as [usize; 0]);
+        assert_eq!(told("我的身份证号码是"), [2]);
+        assert_eq!(told("numer podatkowy"), [3]);
+        assert_eq!(told("opodatkowany"), [] as [usize; 0]);
+    }
+}
