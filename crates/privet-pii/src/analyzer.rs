@@ -1,10 +1,13 @@
 //! Finds personal data in a text.
 
-use privet_types::{Budget, Entity, Finding};
+use std::collections::HashSet;
+
+use privet_types::{Budget, Entity, Finding, Span};
 
 use crate::config::{Config, EntityAction};
 use crate::error::Error;
 use crate::recognizers::context::Words;
+use crate::recognizers::custom::CustomSet;
 use crate::recognizers::scan::Scan;
 use crate::recognizers::terms::TermSet;
 use crate::recognizers::{Plan, phone_metadata, walk};
@@ -15,6 +18,8 @@ pub struct Analyzer {
     plan: Plan,
     words: Words,
     terms: Option<TermSet>,
+    custom: CustomSet,
+    allow_list: HashSet<String>,
     threshold: f32,
     is_idle: bool,
 }
@@ -27,17 +32,28 @@ impl Analyzer {
     /// # Errors
     /// [`Error::Terms`] if a listed term cannot be looked for, [`Error::Recognizers`] if a library refuses its data.
     pub fn new(config: &Config) -> Result<Self, Error> {
+        if let Some(entity) = config.unknown_entity() {
+            return Err(Error::UnknownEntity { entity });
+        }
+        if !(0.0..=1.0).contains(&config.threshold) {
+            return Err(Error::Threshold {
+                value: config.threshold,
+            });
+        }
+        let threshold = config.threshold as f32;
         let wants = |entity: Entity| config.action(entity) != EntityAction::Allow;
         if wants(Entity::PHONE_NUMBER) {
             phone_metadata().map_err(|reason| Error::Recognizers { reason })?;
         }
         Ok(Self {
-            plan: Plan::new(wants, config.threshold).map_err(|reason| Error::Recognizers { reason })?,
+            plan: Plan::new(wants, threshold).map_err(|reason| Error::Recognizers { reason })?,
             words: Words::new().map_err(|e| Error::Recognizers {
                 reason: e.to_string(),
             })?,
             terms: TermSet::new(&config.terms, wants)?,
-            threshold: config.threshold,
+            custom: CustomSet::new(&config.recognizers, wants)?,
+            allow_list: config.allow_list.iter().cloned().collect(),
+            threshold,
             is_idle: !config.looks_for_anything(),
         })
     }
@@ -75,8 +91,16 @@ impl Analyzer {
             terms.find(&mut scan)?;
         }
         walk(&mut scan, &self.plan)?;
-        scan.found.retain(|f| f.score >= self.threshold);
+        self.custom.find(&mut scan)?;
+        scan.found
+            .retain(|f| f.score >= self.threshold && !self.is_allowed(text, f.span));
         Ok(resolve(text, scan.found))
+    }
+}
+
+impl Analyzer {
+    fn is_allowed(&self, text: &str, span: Span) -> bool {
+        !self.allow_list.is_empty() && span.of(text).is_some_and(|value| self.allow_list.contains(value))
     }
 }
 

@@ -17,7 +17,7 @@ mod trail;
 mod units;
 
 pub use analyzer::Analyzer;
-pub use config::{Config, EntityAction, Style, Terms};
+pub use config::{Checksum, Config, EntityAction, Pattern, Recognizer, RegexFlags, Style, Terms};
 pub use error::Error;
 pub use lookalike::lookalikes;
 pub use restore::{Restorer, SurrogateMap};

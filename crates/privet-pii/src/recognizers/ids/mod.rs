@@ -254,6 +254,7 @@ impl Ids {
     }
 }
 
+pub(crate) use checks::{iso_7064_mod_97_10, luhn, mod_11_10, verhoeff};
 pub(crate) use vocabulary::Told;
 pub(crate) use vocabulary::Vocabulary as IdVocabulary;
 
