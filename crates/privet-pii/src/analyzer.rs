@@ -80,6 +80,19 @@ impl Analyzer {
     /// # Ok::<(), privet_pii::Error>(())
     /// ```
     pub fn analyze(&self, text: &str, context: Option<&str>, budget: &Budget) -> Result<Vec<Finding>, Error> {
+        self.analyze_code(text, context, budget)
+    }
+
+    /// The same without the neural network: for names that programs use, keys and numbers, where no sentence speaks.
+    ///
+    /// # Errors
+    /// As [`analyze`](Self::analyze).
+    pub fn analyze_code(
+        &self,
+        text: &str,
+        context: Option<&str>,
+        budget: &Budget,
+    ) -> Result<Vec<Finding>, Error> {
         if self.is_idle {
             return Ok(Vec::new());
         }

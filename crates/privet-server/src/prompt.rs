@@ -261,6 +261,7 @@ async fn clear(
         let clearing = Clearing {
             analyzer: &gateway.analyzer,
             key: &key,
+            memory: Some(&gateway.memory),
             route: &route,
         };
         let clearance = gateway.policy.clear(&prompt, clearing, budget)?;

@@ -106,6 +106,7 @@ fn main() {
                 pii: &config,
                 parts: &parts,
                 key: &key,
+                memory: None,
             };
             let began = cpu_nanoseconds();
             let masked = Request::parse(SurfaceKind::OpenaiChat, body.as_bytes(), &budget)

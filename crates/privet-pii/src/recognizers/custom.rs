@@ -129,7 +129,7 @@ impl Rule {
                     continue;
                 }
                 let is_told = !self.context.is_empty() && self.is_told(scan, span.start, span.end)?;
-                let told = (score + CONTEXT_ADDS).max(CONTEXT_LEAST).min(1.0);
+                let told = (score + CONTEXT_ADDS).clamp(CONTEXT_LEAST, 1.0);
                 let (score, basis) = match (check, is_told) {
                     (Some(_), _) => (1.0, Basis::Checksum),
                     (None, true) => (told, Basis::Context),
