@@ -51,10 +51,7 @@ mod tests {
             let key = HEXLOWER.decode(key.as_bytes()).unwrap();
             let sealed = HEXLOWER.decode(sealed.as_bytes()).unwrap();
             let opened = open_cbc(&key, &sealed).unwrap();
-            assert_eq!(
-                HEXLOWER.encode(&opened),
-                "6bc1bee22e409f96e93d7e117393172a"
-            );
+            assert_eq!(HEXLOWER.encode(&opened), "6bc1bee22e409f96e93d7e117393172a");
         }
     }
 

@@ -83,13 +83,21 @@ mod tests {
         nonce[0] = 3;
         for (plaintext, place, sealed) in [
             ("", "", "07f5f4169bbf55a8400cd47ea6fd400f"),
-            ("0100000000000000", "", "c2ef328e5c71c83b843122130f7364b761e0b97427e3df28"),
+            (
+                "0100000000000000",
+                "",
+                "c2ef328e5c71c83b843122130f7364b761e0b97427e3df28",
+            ),
             (
                 "010000000000000000000000",
                 "",
                 "9aab2aeb3faa0a34aea8e2b18ca50da9ae6559e48fd10f6e5c9ca17e",
             ),
-            ("0200000000000000", "01", "1de22967237a813291213f267e3b452f02d01ae33e4ec854"),
+            (
+                "0200000000000000",
+                "01",
+                "1de22967237a813291213f267e3b452f02d01ae33e4ec854",
+            ),
         ] {
             let bytes = |hex: &str| HEXLOWER.decode(hex.as_bytes()).unwrap();
             let made = rfc_key()

@@ -65,7 +65,8 @@ impl Ff1Key {
         radices: &[u32],
         symbols: &[u16],
     ) -> Result<Vec<u16>, Error> {
-        let is_inside = |(symbol, radix): (&u16, &u32)| (2..=65_536).contains(radix) && u32::from(*symbol) < *radix;
+        let is_inside =
+            |(symbol, radix): (&u16, &u32)| (2..=65_536).contains(radix) && u32::from(*symbol) < *radix;
         if radices.len() != symbols.len() || !symbols.iter().zip(radices).all(is_inside) {
             return Err(Error::Symbol);
         }
@@ -84,7 +85,13 @@ impl Ff1Key {
         }
     }
 
-    fn once(&self, direction: Direction, tweak: &[u8], radix: u32, symbols: &[u16]) -> Result<Vec<u16>, Error> {
+    fn once(
+        &self,
+        direction: Direction,
+        tweak: &[u8],
+        radix: u32,
+        symbols: &[u16],
+    ) -> Result<Vec<u16>, Error> {
         let cipher = FF1::<Aes256Enc>::new(self.0.as_slice(), radix).map_err(|_| Error::Symbol)?;
         let input = FlexibleNumeralString::from(symbols.to_vec());
         let output = match direction {
@@ -162,13 +169,24 @@ mod tests {
         for (radix, tweak, plain, sealed) in [
             (10, "", "0123456789", "6657667009"),
             (10, "39383736353433323130", "0123456789", "1001623463"),
-            (36, "3737373770717273373737", "0123456789abcdefghi", "xs8a0azh2avyalyzuwd"),
+            (
+                36,
+                "3737373770717273373737",
+                "0123456789abcdefghi",
+                "xs8a0azh2avyalyzuwd",
+            ),
         ] {
             let tweak = HEXLOWER.decode(tweak.as_bytes()).unwrap();
             let radices = vec![radix; plain.len()];
             let key = nist_key();
-            assert_eq!(key.encrypt(&tweak, &radices, &symbols(plain)).unwrap(), symbols(sealed));
-            assert_eq!(key.decrypt(&tweak, &radices, &symbols(sealed)).unwrap(), symbols(plain));
+            assert_eq!(
+                key.encrypt(&tweak, &radices, &symbols(plain)).unwrap(),
+                symbols(sealed)
+            );
+            assert_eq!(
+                key.decrypt(&tweak, &radices, &symbols(sealed)).unwrap(),
+                symbols(plain)
+            );
         }
     }
 
@@ -176,7 +194,9 @@ mod tests {
     fn the_aes_128_and_192_samples_of_nist_hold_for_the_library() {
         // Samples 1 and 4: the same numerals under the shorter keys.
         let input = FlexibleNumeralString::from(symbols("0123456789"));
-        let key = HEXLOWER.decode(b"2b7e151628aed2a6abf7158809cf4f3cef4359d8d580aa4f").unwrap();
+        let key = HEXLOWER
+            .decode(b"2b7e151628aed2a6abf7158809cf4f3cef4359d8d580aa4f")
+            .unwrap();
         let short = FF1::<aes::Aes128Enc>::new(&key[..16], 10).unwrap();
         let made: Vec<u16> = short.encrypt(&[], &input).unwrap().into();
         assert_eq!(made, symbols("2433477484"));

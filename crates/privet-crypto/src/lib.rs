@@ -39,7 +39,9 @@ pub enum Error {
     #[error("sealed data cannot be opened: it was changed, or sealed under another key or for another place")]
     CannotOpen,
     /// Format-preserving encryption over fewer than [`MIN_DOMAIN`] possible values could be undone by trying them all.
-    #[error("format-preserving encryption needs at least 1,000,000 possible values of this form, and at most 512 characters")]
+    #[error(
+        "format-preserving encryption needs at least 1,000,000 possible values of this form, and at most 512 characters"
+    )]
     Domain,
     /// A symbol is not below its radix, or a radix is not 2 to 65,536.
     #[error("a symbol is outside its alphabet")]

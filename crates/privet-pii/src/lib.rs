@@ -3,6 +3,7 @@
 //! For the gateway and for the `privet pii` tools. Pure functions: text in, findings and text out; no I/O, no clock.
 
 mod analyzer;
+mod anonymize;
 mod config;
 mod error;
 mod lookalike;
@@ -17,6 +18,10 @@ mod trail;
 mod units;
 
 pub use analyzer::Analyzer;
+pub use anonymize::{
+    Anonymized, Anonymizer, Conversation, Custom, Generalization, HashType, Item, Keys, Manifest, Operator,
+    Operators, Restored, Warning, open_presidio,
+};
 pub use config::{Config, EntityAction, Style, Terms};
 pub use error::Error;
 pub use lookalike::lookalikes;
