@@ -7,6 +7,8 @@ mod anonymize;
 mod config;
 mod error;
 mod lookalike;
+mod mentions;
+mod names;
 mod realistic;
 mod recognizers;
 mod resolve;
@@ -25,6 +27,7 @@ pub use anonymize::{
 pub use config::{Config, EntityAction, Style, Terms};
 pub use error::Error;
 pub use lookalike::lookalikes;
+pub use mentions::{Mention, Mentions, Part};
 pub use restore::{Restorer, SurrogateMap};
 pub use surrogate::{Form, Pair, Place, Surrogates};
 pub use trail::UrlAllow;

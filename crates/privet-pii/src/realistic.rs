@@ -216,6 +216,15 @@ fn person(value: &str, bits: &mut Bits<'_>) -> Option<String> {
     Some(made.join(" "))
 }
 
+/// A made-up given name and surname in the script of `value`; none for scripts without syllables above.
+pub(crate) fn full_name(value: &str, bits: &mut Bits<'_>) -> Option<(String, String)> {
+    let letter = value.chars().find(|c| c.is_alphabetic())?;
+    let lower = letter.to_lowercase().next()?;
+    let script = SCRIPTS.iter().find(|s| s.range.contains(&lower))?;
+    let mut next = || word(script, bits, script.per_word, script.has_capitals);
+    Some((next(), next()))
+}
+
 fn latin_word(bits: &mut Bits<'_>, syllables: usize) -> String {
     SCRIPTS
         .first()

@@ -1,5 +1,7 @@
 //! Stand-ins for private values: the same value gets the same stand-in, no two values share one.
 
+mod person;
+
 use std::collections::{BTreeSet, HashMap};
 
 use privet_crypto::HashKey;
@@ -86,6 +88,7 @@ pub struct Surrogates<'k> {
     /// Pairs whose stand-in is a made-up name.
     words: Vec<usize>,
     has_numbers: bool,
+    persons: person::Persons,
 }
 
 impl<'k> Surrogates<'k> {
@@ -100,6 +103,7 @@ impl<'k> Surrogates<'k> {
             taken: BTreeSet::new(),
             words: Vec::new(),
             has_numbers: false,
+            persons: person::Persons::default(),
         }
     }
 

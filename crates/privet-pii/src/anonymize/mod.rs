@@ -20,7 +20,7 @@ use privet_types::{Budget, Entity, Finding, Span};
 use serde::Serialize;
 
 use crate::surrogate::{Pair, Place, Surrogates};
-use crate::{Error, Style};
+use crate::{Error, Mentions, Style};
 use form::Direction;
 use manifest::{Done, Entry};
 use spans::Part;
@@ -96,6 +96,7 @@ pub struct Item {
 pub struct Conversation<'k> {
     keys: &'k Keys,
     surrogates: Surrogates<'k>,
+    mentions: Mentions,
 }
 
 impl<'k> Conversation<'k> {
@@ -105,6 +106,7 @@ impl<'k> Conversation<'k> {
         Self {
             keys,
             surrogates: Surrogates::new(&keys.surrogate, Style::Tag),
+            mentions: Mentions::new(),
         }
     }
 
@@ -327,7 +329,12 @@ impl Work<'_, '_> {
         let words = &self.words;
         let occupied = |made: &str| words.hold(made);
         let surrogates = &mut self.conversation.surrogates;
-        let index = surrogates.pair_of(style, part.entity, value, place, &occupied)?;
+        let index = if part.entity == Entity::PERSON {
+            let mention = self.conversation.mentions.link(value);
+            surrogates.pair_of_mention(style, &mention, value, place, &occupied)?
+        } else {
+            surrogates.pair_of(style, part.entity, value, place, &occupied)?
+        };
         let made = surrogates.at(index, place)?;
         let pair = match self.by_pair.get(&index) {
             Some(pair) => *pair,
