@@ -156,15 +156,15 @@ impl Mentions {
         // Someone who was only called by a part of this name until now.
         let initial = name.first().chars().next();
         let by_initial = initial.and_then(|i| self.by_initial.get(&(i, last.clone())));
-        if let Some(Slot::One(person)) = by_initial {
-            if self.is_without_given(*person) {
-                return Found::Person(*person, Part::Full);
-            }
+        if let Some(Slot::One(person)) = by_initial
+            && self.is_without_given(*person)
+        {
+            return Found::Person(*person, Part::Full);
         }
-        if let Some(Slot::One(person)) = self.by_last.get(&last) {
-            if self.persons.get(*person).is_some_and(|p| p.given.is_empty()) {
-                return Found::Person(*person, Part::Full);
-            }
+        if let Some(Slot::One(person)) = self.by_last.get(&last)
+            && self.persons.get(*person).is_some_and(|p| p.given.is_empty())
+        {
+            return Found::Person(*person, Part::Full);
         }
         match self.by_first.get(name.first()) {
             Some(Slot::One(person)) if self.persons.get(*person).is_some_and(|p| !p.has_surname) => {

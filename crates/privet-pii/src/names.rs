@@ -240,10 +240,7 @@ impl<'t> Name<'t> {
                 };
                 if self.shape == Shape::First { 1 } else { 0 }
             }
-            _ if capitals > 0
-                && capitals < words.len()
-                && !words.iter().skip(capitals).any(|w| is_capitals(w)) =>
-            {
+            _ if capitals > 0 && capitals < words.len() && !words.iter().skip(capitals).any(is_capitals) => {
                 self.order = Order::CapitalsFirst;
                 let (surname, given) = words.split_at_checked(capitals).unwrap_or((words, &[]));
                 self.given = given.iter().map(|w| fold(w)).collect();

@@ -15,7 +15,8 @@ const FILLERS: &[&str] = &[
 /// Letters in a time of day, upper case.
 const TIME_WORDS: &[&str] = &["T", "Z", "UTC", "GMT", "AM", "PM", "H", "UHR", "CET", "CEST"];
 
-/// What the written date alone does not tell, needed to read it again after it has moved. Says nothing about the day.
+/// What the written date alone does not tell, needed to read it again after it has moved. Says no more about
+/// the day than the written format does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Layout {

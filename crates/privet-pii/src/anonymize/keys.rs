@@ -1,5 +1,7 @@
 //! The keys of one tenant and scope.
 
+use std::fmt;
+
 use privet_crypto::{DeterministicKey, Ff1Key, HashKey, RootKey, SealingKey};
 use privet_types::TenantId;
 
@@ -8,7 +10,6 @@ use privet_types::TenantId;
 ///
 /// A scope is what may be linked: a document, a conversation, a patient, a whole data release. Random nonces allow 2³²
 /// encrypted values a scope (see [`SealingKey`]).
-#[derive(Debug)]
 pub struct Keys {
     pub(crate) surrogate: HashKey,
     pub(crate) hash: HashKey,
@@ -62,5 +63,43 @@ impl Keys {
         let drawn = (wide % (2 * u64::from(max_days.max(1)))) as i64 - i64::from(max_days);
         // 0 is left out: −max ..= −1 stay, 0 ..= max − 1 become 1 ..= max.
         (if drawn >= 0 { drawn + 1 } else { drawn }) as i32
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keys([secret])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(scope: &str) -> Keys {
+        let root = RootKey::parse(&format!("privet-root-1:{}", "7".repeat(64))).unwrap();
+        Keys::derive(&root, &TenantId::default(), scope)
+    }
+
+    #[test]
+    fn shifts_are_never_zero_stay_in_range_and_reach_both_ends() {
+        let shifts: Vec<i32> = (0..400)
+            .map(|subject| keys("s").with_subject(&subject.to_string()).shift(3))
+            .collect();
+        for wanted in [-3, -2, -1, 1, 2, 3] {
+            // Each is drawn with a chance of 1/6: fewer than 30 of 400 come up once in 10 million keys.
+            assert!(shifts.iter().filter(|s| **s == wanted).count() > 30, "{wanted}");
+        }
+        assert!(shifts.iter().all(|s| *s != 0 && s.abs() <= 3));
+        assert_eq!(keys("s").shift(1).abs(), 1);
+    }
+
+    #[test]
+    fn tenant_and_scope_are_told_apart_wherever_the_border_lies() {
+        let root = RootKey::parse(&format!("privet-root-1:{}", "7".repeat(64))).unwrap();
+        let one = Keys::derive(&root, &"ab".parse().unwrap(), "c");
+        let two = Keys::derive(&root, &"a".parse().unwrap(), "bc");
+        assert_ne!(one.hash.hash(&[b"x"]), two.hash.hash(&[b"x"]));
+        assert_eq!(format!("{one:?}"), "Keys([secret])");
     }
 }

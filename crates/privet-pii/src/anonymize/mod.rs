@@ -180,6 +180,7 @@ impl Anonymizer {
             anonymizer: self,
             conversation,
             words: Words::of(text, &parts, &self.operators),
+            is_apart: false,
             out: String::with_capacity(text.len()),
             items: Vec::with_capacity(parts.len()),
             entries: Vec::with_capacity(parts.len()),
@@ -191,6 +192,12 @@ impl Anonymizer {
             work.out
                 .push_str(text.get(end..part.span.start).unwrap_or_default());
             budget.charge(part.span.len() as u64 + 64)?;
+            // What stands in for a neighbour could end in a letter.
+            let touches = (index > 0 && part.span.start == end)
+                || parts
+                    .get(index + 1)
+                    .is_some_and(|next| next.span.start == part.span.end);
+            work.is_apart = !touches && is_apart(text, part.span);
             work.treat(text, index + 1, part, budget)?;
             end = part.span.end;
         }
@@ -224,6 +231,8 @@ struct Work<'a, 'k> {
     anonymizer: &'a Anonymizer,
     conversation: &'a mut Conversation<'k>,
     words: Words,
+    /// Whether no letter or digit will touch the next value.
+    is_apart: bool,
     out: String,
     items: Vec<Item>,
     entries: Vec<Entry>,
@@ -268,7 +277,11 @@ impl Work<'_, '_> {
             Operator::FormatPreserving {} => {
                 budget.charge((value.len() as u64).saturating_mul(value.len() as u64))?;
                 let made = form::convert(&keys.format, Direction::Encrypt, entity, value).map_err(fail)?;
-                (made, Done::FormatPreserving)
+                if made == value {
+                    (token::seal(keys, Kind::Random, entity, value)?, Done::Encrypt)
+                } else {
+                    (made, Done::FormatPreserving)
+                }
             }
             Operator::DateShift { max_days, day_first } => match shift(keys, value, *max_days, *day_first) {
                 Some(shifted) => shifted,
@@ -294,7 +307,7 @@ impl Work<'_, '_> {
                 (made.unwrap_or_else(tag), Done::Generalize)
             }
             Operator::Surrogate { style } => self
-                .surrogate(text, part, value, *style)
+                .surrogate(part.entity, value, *style)
                 .ok_or_else(|| fail("has no stand-in for it".to_owned()))?,
             Operator::Keep {} => (value.to_owned(), Done::Keep),
             Operator::Custom { name } => {
@@ -322,18 +335,18 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    fn surrogate(&mut self, text: &str, part: &Part, value: &str, style: Style) -> Option<(String, Done)> {
+    fn surrogate(&mut self, entity: Entity, value: &str, style: Style) -> Option<(String, Done)> {
         let place = Place::Text {
-            is_apart: is_apart(text, part.span),
+            is_apart: self.is_apart,
         };
         let words = &self.words;
         let occupied = |made: &str| words.hold(made);
         let surrogates = &mut self.conversation.surrogates;
-        let index = if part.entity == Entity::PERSON {
+        let index = if entity == Entity::PERSON {
             let mention = self.conversation.mentions.link(value);
             surrogates.pair_of_mention(style, &mention, value, place, &occupied)?
         } else {
-            surrogates.pair_of(style, part.entity, value, place, &occupied)?
+            surrogates.pair_of(style, entity, value, place, &occupied)?
         };
         let made = surrogates.at(index, place)?;
         let pair = match self.by_pair.get(&index) {

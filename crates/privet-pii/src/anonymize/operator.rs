@@ -32,6 +32,51 @@ pub struct Operators {
 }
 
 /// What is done with one value. Names and fields are Presidio's where Presidio has the operator.
+///
+/// ```
+/// # use privet_crypto::RootKey;
+/// # use privet_pii::{Anonymizer, Keys, Operators};
+/// # use privet_types::{Budget, Entity, Finding, RuleId, Span, TenantId};
+/// # let keys = Keys::derive(&RootKey::parse(&format!("privet-root-1:{}", "7".repeat(64)))?, &TenantId::default(), "s");
+/// let anonymize = |operator: &str, entity: Entity, value: &str| {
+///     let operators: Operators = serde_json::from_str(&format!(r#"{{"default": {operator}}}"#)).unwrap();
+///     let finding = Finding { entity, span: Span::new(0, value.len()), score: 1.0, rule: RuleId("example") };
+///     let made = Anonymizer::new(operators)?.anonymize(value, &[finding], &keys, &Budget::unlimited())?;
+///     let back = made.manifest.restore(&made.text, &keys, &Budget::unlimited())?;
+///     Ok::<_, privet_pii::Error>((made.text, back == value))
+/// };
+/// // There is no way back from these.
+/// for (operator, value, made) in [
+///     (r#"{"type": "replace"}"#, "Ada", "<PERSON>"),
+///     (r#"{"type": "replace", "new_value": "somebody"}"#, "Ada", "somebody"),
+///     (r#"{"type": "redact"}"#, "Ada", ""),
+///     (r#"{"type": "mask", "chars_to_mask": 12}"#, "4111111111111111", "************1111"),
+///     (r#"{"type": "mask", "chars_to_mask": 2, "from_end": true}"#, "+49301234", "+493012**"),
+///     (r#"{"type": "bucket", "width": 10}"#, "34 years", "30-39"),
+///     (r#"{"type": "generalize", "to": "month"}"#, "March 3, 1985", "1985-03"),
+///     (r#"{"type": "generalize", "to": "quarter"}"#, "3.3.1985", "1985-Q1"),
+///     (r#"{"type": "generalize", "to": "network"}"#, "2001:db8:1:2::3", "2001:db8:1::/48"),
+///     (r#"{"type": "generalize", "to": "prefix", "characters": 3}"#, "13053-1234", "130**-****"),
+/// ] {
+///     assert_eq!(anonymize(operator, Entity::PERSON, value)?.0, made);
+/// }
+/// assert_eq!(anonymize(r#"{"type": "hash"}"#, Entity::PERSON, "Ada")?.0.len(), 64);
+///
+/// // These come back exactly.
+/// for (operator, value, length) in [
+///     (r#"{"type": "keep"}"#, "Ada", 3),
+///     (r#"{"type": "encrypt"}"#, "Ada", "<PERSON:enc:".len() + 42 + 1),
+///     (r#"{"type": "encrypt", "deterministic": true}"#, "Ada", "<PERSON:det:".len() + 26 + 1),
+///     (r#"{"type": "format_preserving"}"#, "4111-1111 1111-1111", 19),
+///     (r#"{"type": "date_shift", "max_days": 30}"#, "1985-03-15", 10),
+///     (r#"{"type": "surrogate"}"#, "Ada", "<PERSON_7Q2MX9PLR4TWZ>".len()),
+/// ] {
+///     let (made, is_restored) = anonymize(operator, Entity::PERSON, value)?;
+///     assert_eq!((made.len(), is_restored), (length, true));
+/// }
+/// assert_ne!(anonymize(r#"{"type": "surrogate", "style": "realistic"}"#, Entity::PERSON, "Ada")?.0, "Ada");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -72,7 +117,8 @@ pub enum Operator {
         deterministic: bool,
     },
     /// FF1 (NIST SP 800-38G): digits become digits, letters letters of the same case and script; all else stays. Reversible
-    /// by the manifest. A value of fewer than 1,000,000 possible ones is refused.
+    /// by the manifest. A value of fewer than 1,000,000 possible ones is refused; the one in its number of possible values
+    /// that would be encrypted to itself becomes a token.
     FormatPreserving {},
     /// Dates move by one number of days per subject, in their own format. Reversible by the manifest. A date that cannot
     /// be read is encrypted.
@@ -86,17 +132,17 @@ pub enum Operator {
     },
     /// A number becomes a range such as `30-39`. Not reversible. What is not exactly one number becomes `<ENTITY>`.
     Bucket {
-        /// Values in a range, at least 1.
+        /// Values in a range, at least 2.
         width: u64,
     },
     /// A coarser value. Not reversible. What cannot be read becomes `<ENTITY>`.
     Generalize {
         /// To what.
         to: Generalization,
-        /// Leading bits of an IPv4 address that stay, 0 to 32.
+        /// Leading bits of an IPv4 address that stay, 0 to 31.
         #[serde(default = "ipv4_bits")]
         ipv4_bits: u8,
-        /// Leading bits of an IPv6 address that stay, 0 to 128.
+        /// Leading bits of an IPv6 address that stay, 0 to 127.
         #[serde(default = "ipv6_bits")]
         ipv6_bits: u8,
         /// Leading letters and digits of a postcode that stay.
@@ -297,9 +343,9 @@ impl Operator {
             Self::DateShift { max_days, .. } if !(1..=MAX_SHIFT).contains(max_days) => {
                 "needs `max_days` from 1 to 36500"
             }
-            Self::Bucket { width: 0 } => "needs a `width` of at least 1",
-            Self::Generalize { ipv4_bits: 33.., .. } => "needs `ipv4_bits` from 0 to 32",
-            Self::Generalize { ipv6_bits: 129.., .. } => "needs `ipv6_bits` from 0 to 128",
+            Self::Bucket { width: 0 | 1 } => "needs a `width` of at least 2",
+            Self::Generalize { ipv4_bits: 32.., .. } => "needs `ipv4_bits` from 0 to 31",
+            Self::Generalize { ipv6_bits: 128.., .. } => "needs `ipv6_bits` from 0 to 127",
             Self::Hash {
                 hash_type: HashType::HmacSha256,
                 salt: Some(_),

@@ -223,8 +223,8 @@ fn one_value_that_cannot_be_treated_fails_the_call_without_naming_it() {
 fn operators_out_of_range_and_unknown_fields_are_refused() {
     for operators in [
         r#"{"default": {"type": "date_shift", "max_days": 0}}"#,
-        r#"{"default": {"type": "bucket", "width": 0}}"#,
-        r#"{"default": {"type": "generalize", "to": "network", "ipv4_bits": 33}}"#,
+        r#"{"default": {"type": "bucket", "width": 1}}"#,
+        r#"{"default": {"type": "generalize", "to": "network", "ipv4_bits": 32}}"#,
         r#"{"default": {"type": "hash", "salt": "x"}}"#,
     ] {
         let operators: Operators = serde_json::from_str(operators).unwrap();
@@ -592,4 +592,67 @@ fn the_turns_of_a_conversation_share_their_surrogates() {
     let first = turn("Apollo");
     assert_ne!(turn("Gemini"), first);
     assert_eq!(turn("Apollo"), first);
+}
+
+proptest! {
+    #[test]
+    fn made_up_values_alone_give_back_any_text(
+        pieces in prop::collection::vec((piece(), prop::option::of(0_usize..Entity::ALL.len())), 0..12),
+    ) {
+        let mut text = String::new();
+        let mut findings = Vec::new();
+        for (piece, entity) in pieces {
+            let start = text.len();
+            text.push_str(&piece);
+            if let Some(entity) = entity {
+                findings.push(finding(Entity::ALL[entity], start, text.len()));
+            }
+        }
+        let made = make(r#"{"default": {"type": "surrogate", "style": "realistic"}}"#, &text, &findings).unwrap();
+        let edited = made.manifest.restore_edited(&made.text, &keys("s"), &Budget::unlimited()).unwrap();
+        prop_assert_eq!(edited.text, text, "{}", made.text);
+    }
+}
+
+#[test]
+fn mentions_of_one_person_are_seen_to_belong_together_and_come_back_as_written() {
+    let text = "Maria Lopez called. Ms Lopez said that Juan Lopez left; LOPEZ, Maria agreed. Maria's phone rang, Lopez hung up.";
+    let names = [
+        "Maria Lopez",
+        "Ms Lopez",
+        "Juan Lopez",
+        "LOPEZ, Maria",
+        "Maria's",
+        "Lopez hung",
+    ];
+    let mut findings = found(text, &names.map(|name| (Entity::PERSON, name)));
+    findings[5].span.end -= " hung".len();
+    for style in ["tag", "realistic"] {
+        let operators = format!(r#"{{"default": {{"type": "surrogate", "style": "{style}"}}}}"#);
+        let made = make(&operators, text, &findings).unwrap();
+        assert_eq!(restore(&made), text);
+        let edited = made
+            .manifest
+            .restore_edited(&made.text, &keys("s"), &Budget::unlimited())
+            .unwrap();
+        assert_eq!(edited.text, text, "{}", made.text);
+        assert!(
+            !made.text.to_lowercase().contains("lopez") && !made.text.contains("Maria"),
+            "{}",
+            made.text
+        );
+    }
+    let made = make(r#"{"default": {"type": "surrogate"}}"#, text, &findings).unwrap();
+    let tags: Vec<&str> = made
+        .items
+        .iter()
+        .map(|i| i.span.of(&made.text).unwrap().trim_matches(['<', '>']))
+        .collect();
+    let maria = tags[0];
+    let parts = [format!("{maria}_L"), format!("{maria}_2"), format!("{maria}_F")];
+    assert_eq!(
+        [tags[1], tags[3], tags[4]],
+        [parts[0].as_str(), &parts[1], &parts[2]]
+    );
+    assert!(!tags[2].starts_with(maria) && !tags[5].starts_with(maria) && !tags[5].starts_with(tags[2]));
 }
