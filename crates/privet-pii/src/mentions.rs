@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::names::{Name, Shape, fold};
+use crate::names::{Gender, Name, Shape, fold};
 
 /// Persons remembered; names met after that are told apart by their words alone.
 const MAX_PERSONS: usize = 16_384;
@@ -36,7 +36,8 @@ pub struct Mention {
 ///
 /// A mention is linked by what came before it only, so a later mention never changes an earlier one. "Maria Lopez",
 /// "LOPEZ, Maria", "maria lopez", "M. Lopez", "Ms Lopez", "Maria's" and "López" are one person. Two different full names
-/// are two persons; a short mention that fits more than one of them is an identity of its own. Titles and particles (van,
+/// are two persons, and so are "Mr Lopez" and "Mrs Lopez"; a short mention that fits more than one of them is an identity
+/// of its own. Titles and particles (van,
 /// de, al-) of several languages are known; nicknames, pronouns and changed names are not.
 ///
 /// Each mention takes O(n) time in its own length. Memory is bounded: past 16,384 persons a new name is not remembered, so
@@ -59,6 +60,8 @@ pub struct Mentions {
     by_initial: HashMap<(char, String), Slot>,
     by_first: HashMap<String, Slot>,
     by_last: HashMap<String, Slot>,
+    /// By what a title says and the surname.
+    by_titled: HashMap<(Gender, String), Slot>,
     /// Handed out past the bound.
     overflow: usize,
 }
@@ -69,6 +72,7 @@ struct Person {
     /// Folded given names; empty if none is known.
     given: Vec<String>,
     has_surname: bool,
+    gender: Option<Gender>,
 }
 
 /// Who a key stands for.
@@ -83,6 +87,8 @@ enum Found {
     Person(usize, Part),
     /// Several persons fit.
     Ambiguous(Part),
+    /// The only one of that surname has a title of the other gender.
+    Spouse,
     Nobody,
 }
 
@@ -114,9 +120,13 @@ impl Mentions {
                 self.learn(person, &parsed);
                 self.mention(person, part)
             }
-            // A mark no canonical name can have keeps it apart from a person first called by this name.
+            // Marks that no canonical name can have keep these apart from a person first called by this name.
+            Found::Spouse => {
+                let identity = format!("{}{}", mark(parsed.gender), parsed.canonical());
+                self.new_person(&identity, Part::Last, Some(&parsed))
+            }
             Found::Ambiguous(part) => {
-                let identity = format!("?{}", parsed.canonical());
+                let identity = format!("?{}{}", mark(parsed.gender), parsed.canonical());
                 self.remembered(&identity, part)
                     .unwrap_or_else(|| self.new_person(&identity, part, None))
             }
@@ -158,11 +168,13 @@ impl Mentions {
         let by_initial = initial.and_then(|i| self.by_initial.get(&(i, last.clone())));
         if let Some(Slot::One(person)) = by_initial
             && self.is_without_given(*person)
+            && self.fits(*person, name)
         {
             return Found::Person(*person, Part::Full);
         }
         if let Some(Slot::One(person)) = self.by_last.get(&last)
             && self.persons.get(*person).is_some_and(|p| p.given.is_empty())
+            && self.fits(*person, name)
         {
             return Found::Person(*person, Part::Full);
         }
@@ -194,14 +206,28 @@ impl Mentions {
 
     fn find_last(&self, name: &Name<'_>) -> Found {
         let last = name.last();
+        if let Some(gender) = name.gender {
+            match self.by_titled.get(&(gender, last.clone())) {
+                Some(Slot::One(person)) => return Found::Person(*person, Part::Last),
+                Some(Slot::Many) => return Found::Ambiguous(Part::Last),
+                None => {}
+            }
+        }
         match (self.by_last.get(&last), self.by_first.get(&last)) {
-            (Some(Slot::One(person)), _) => Found::Person(*person, Part::Last),
+            (Some(Slot::One(person)), _) if self.fits(*person, name) => Found::Person(*person, Part::Last),
+            (Some(Slot::One(_)), _) => Found::Spouse,
             (Some(Slot::Many), _) => Found::Ambiguous(Part::Last),
             // "Ms Maria"
             (None, Some(Slot::One(person))) => Found::Person(*person, Part::First),
             (None, Some(Slot::Many)) => Found::Ambiguous(Part::First),
             (None, None) => Found::Nobody,
         }
+    }
+
+    /// Whether no title contradicts.
+    fn fits(&self, person: usize, name: &Name<'_>) -> bool {
+        let known = self.persons.get(person).and_then(|p| p.gender);
+        known.is_none() || name.gender.is_none() || known == name.gender
     }
 
     fn find_first(&self, first: &str) -> Found {
@@ -303,6 +329,7 @@ impl Mentions {
             identity: Arc::clone(&identity),
             given: Vec::new(),
             has_surname: false,
+            gender: None,
         });
         self.by_identity.entry(Arc::clone(&identity)).or_insert(person);
         if let Some(name) = name {
@@ -332,6 +359,8 @@ impl Mentions {
         if is_more && matches!(name.shape, Shape::Full | Shape::Initial | Shape::First) {
             known.given.clone_from(&name.given);
         }
+        known.gender = known.gender.or(name.gender);
+        let gender = known.gender;
         known.has_surname |= matches!(name.shape, Shape::Full | Shape::Initial | Shape::Last);
         if name.shape == Shape::Full {
             note(&mut self.by_full, (name.first().to_owned(), last.clone()), person);
@@ -346,8 +375,19 @@ impl Mentions {
             for other in name.other_surnames() {
                 note(&mut self.by_last, other.to_owned(), person);
             }
+            if let Some(gender) = gender {
+                note(&mut self.by_titled, (gender, last.clone()), person);
+            }
             note(&mut self.by_last, last, person);
         }
+    }
+}
+
+fn mark(gender: Option<Gender>) -> &'static str {
+    match gender {
+        Some(Gender::Female) => "f:",
+        Some(Gender::Male) => "m:",
+        None => "",
     }
 }
 
@@ -420,7 +460,7 @@ mod tests {
                 "J. Lopez",
                 "Lopez"
             ]),
-            [0, 1, 2, 0, 1, 2, 1, 2]
+            [0, 1, 2, 0, 1, 3, 1, 2]
         );
         assert_eq!(
             persons(&["Maria Lopez", "Maria Garcia", "Maria", "Garcia"]),
@@ -442,6 +482,26 @@ mod tests {
         assert_eq!(persons(&["Maria", "Maria Lopez", "Ms Lopez"]), [0, 0, 0]);
         assert_eq!(persons(&["M. Lopez", "Maria Lopez", "Max Lopez"]), [0, 0, 1]);
         assert_eq!(persons(&["Mr Lopez", "J. Lopez", "Juan Lopez"]), [0, 0, 0]);
+    }
+
+    #[test]
+    fn a_couple_with_one_surname_is_two_persons() {
+        assert_eq!(
+            persons(&["Mr Smith", "Mrs Smith", "Mr. Smith", "Mrs Smith"]),
+            [0, 1, 0, 1]
+        );
+        assert_eq!(
+            persons(&["Frau Maria Lopez", "Herr Lopez", "Frau Lopez", "Herr Lopez"]),
+            [0, 1, 0, 1]
+        );
+        assert_eq!(
+            persons(&["Maria Lopez", "Ms Lopez", "Mr Lopez", "Dr Lopez"]),
+            [0, 0, 1, 2]
+        );
+        assert_eq!(
+            persons(&["Mr Smith", "Mrs Jane Smith", "Mr John Smith"])[..2],
+            [0, 1]
+        );
     }
 
     #[test]

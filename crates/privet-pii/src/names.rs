@@ -133,6 +133,75 @@ const PARTICLES: &[&str] = &[
     "ten", "ter", "van", "vande", "vander", "vom", "von", "y", "e", "zu", "zum", "zur",
 ];
 
+/// Titles of men and of women, among those above.
+const MALE_TITLES: &[&str] = &[
+    "congressman",
+    "count",
+    "dhr",
+    "dom",
+    "don",
+    "duke",
+    "father",
+    "heer",
+    "herr",
+    "herrn",
+    "king",
+    "lord",
+    "meneer",
+    "mister",
+    "monsieur",
+    "mr",
+    "pan",
+    "prince",
+    "senhor",
+    "senor",
+    "sig",
+    "signor",
+    "signore",
+    "sir",
+    "sr",
+    "uncle",
+];
+const FEMALE_TITLES: &[&str] = &[
+    "aunt",
+    "congresswoman",
+    "countess",
+    "dame",
+    "doctora",
+    "dona",
+    "dottoressa",
+    "dottssa",
+    "dra",
+    "frau",
+    "fraulein",
+    "fru",
+    "lady",
+    "madam",
+    "madame",
+    "mademoiselle",
+    "mevr",
+    "mevrouw",
+    "miss",
+    "mlle",
+    "mme",
+    "mrs",
+    "ms",
+    "mw",
+    "pani",
+    "princess",
+    "professora",
+    "queen",
+    "senhora",
+    "senora",
+    "senorita",
+    "signora",
+    "signorina",
+    "sigra",
+    "sister",
+    "sra",
+    "srta",
+];
+
 /// Particles that are given names too, so that they begin a surname only where they are written small.
 const DOUBTFUL_PARTICLES: &[&str] = &["al", "ben", "d", "e", "san", "st", "y"];
 
@@ -168,11 +237,19 @@ pub(crate) enum Order {
     CapitalsFirst,
 }
 
+/// What a title says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Gender {
+    Female,
+    Male,
+}
+
 /// A name taken apart. Words are folded: lower case, without accents.
 #[derive(Debug, Clone)]
 pub(crate) struct Name<'t> {
     pub(crate) shape: Shape,
     pub(crate) order: Order,
+    pub(crate) gender: Option<Gender>,
     /// As written, with the space behind it.
     pub(crate) titles: &'t str,
     /// As written: `'s`.
@@ -190,6 +267,7 @@ impl<'t> Name<'t> {
         let mut name = Name {
             shape: Shape::Other,
             order: Order::GivenFirst,
+            gender: gender(titles),
             titles,
             possessive,
             given: Vec::new(),
@@ -387,6 +465,19 @@ fn split_possessive(text: &str) -> (&str, &str) {
     (text, "")
 }
 
+fn gender(titles: &str) -> Option<Gender> {
+    titles.split_whitespace().find_map(|title| {
+        let title = fold(title);
+        if FEMALE_TITLES.contains(&title.as_str()) {
+            Some(Gender::Female)
+        } else if MALE_TITLES.contains(&title.as_str()) {
+            Some(Gender::Male)
+        } else {
+            None
+        }
+    })
+}
+
 /// Splits off titles, as long as a word follows.
 fn split_titles(text: &str) -> (&str, &str) {
     let mut at = 0;
@@ -405,6 +496,17 @@ fn split_titles(text: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn titles_with_a_gender_are_titles() {
+        assert!(
+            MALE_TITLES
+                .iter()
+                .chain(FEMALE_TITLES)
+                .all(|t| TITLES.contains(t))
+        );
+        assert!(!MALE_TITLES.iter().any(|t| FEMALE_TITLES.contains(t)));
+    }
 
     #[test]
     fn names_are_taken_apart() {

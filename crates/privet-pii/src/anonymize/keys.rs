@@ -52,9 +52,13 @@ impl Keys {
         self
     }
 
+    pub(crate) fn subject(&self) -> Option<&[u8]> {
+        self.subject.as_ref().map(|s| s.as_slice())
+    }
+
     /// Days by which dates move: −`max_days` to `max_days`, not 0. `max_days` ≥ 1.
     pub(crate) fn shift(&self, max_days: u32) -> i32 {
-        let subject = self.subject.as_ref().map_or(&[][..], |s| s.as_slice());
+        let subject = self.subject().unwrap_or_default();
         let hash = self.shift.hash(&[b"days", subject, &max_days.to_le_bytes()]);
         let wide = hash
             .iter()

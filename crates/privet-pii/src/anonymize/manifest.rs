@@ -212,9 +212,10 @@ impl Manifest {
     fn place(&self, keys: &Keys) -> Result<[u8; 32], Error> {
         let items = serde_json::to_vec(&self.items).map_err(|_| Error::Manifest)?;
         let version = self.version.to_le_bytes();
+        let subject = keys.subject().unwrap_or_default();
         Ok(keys
             .check
-            .hash(&[b"manifest", &version, self.text.as_bytes(), &items]))
+            .hash(&[b"manifest", &version, subject, self.text.as_bytes(), &items]))
     }
 }
 

@@ -286,6 +286,7 @@ fn the_dates_of_a_subject_move_together_and_those_of_another_do_not() {
     ];
     let operators = format!(r#"{{"default": {shift}}}"#);
     let of = |subject: &str| {
+        let whole = keys("s");
         let keys = keys("s").with_subject(subject);
         let made = anonymizer(&operators)
             .anonymize(text, &findings, &keys, &Budget::unlimited())
@@ -295,6 +296,8 @@ fn the_dates_of_a_subject_move_together_and_those_of_another_do_not() {
             .restore(&made.text, &keys, &Budget::unlimited())
             .unwrap();
         assert_eq!(back, text);
+        let other = made.manifest.restore(&made.text, &whole, &Budget::unlimited());
+        assert!(matches!(other, Err(Error::Manifest)));
         made.text
     };
     let (one, two) = (of("patient 1"), of("patient 2"));
@@ -304,6 +307,27 @@ fn the_dates_of_a_subject_move_together_and_those_of_another_do_not() {
         (dates[1] - dates[0]).get_days()
     };
     assert_eq!((days(&one), days(&two)), (7, 7));
+}
+
+#[test]
+fn the_schema_names_every_operator() {
+    let schema = serde_json::to_string(&schemars::schema_for!(Operators)).unwrap();
+    for name in [
+        "replace",
+        "redact",
+        "mask",
+        "hash",
+        "encrypt",
+        "format_preserving",
+        "date_shift",
+        "bucket",
+        "generalize",
+        "surrogate",
+        "keep",
+        "custom",
+    ] {
+        assert!(schema.contains(&format!("\"const\":\"{name}\"")), "{name}");
+    }
 }
 
 #[test]
