@@ -1,4 +1,4 @@
-//! Finds personal data in text, makes surrogates for it, and restores them.
+//! Finds personal data in text, anonymises it or makes surrogates for it, and restores what can be restored.
 //!
 //! For the gateway and for the `privet pii` tools. Pure functions: text in, findings and text out; no I/O, no clock.
 

@@ -117,7 +117,16 @@ impl Mentions {
         };
         match found {
             Found::Person(person, part) => {
-                self.learn(person, &parsed);
+                let is_as_expected = match parsed.shape {
+                    Shape::Last => part == Part::Last,
+                    Shape::First => part == Part::First,
+                    Shape::Full | Shape::Initial => true,
+                    // One word says nothing new.
+                    Shape::Single | Shape::Other => false,
+                };
+                if is_as_expected {
+                    self.learn(person, &parsed);
+                }
                 self.mention(person, part)
             }
             // Marks that no canonical name can have keep these apart from a person first called by this name.
@@ -480,6 +489,10 @@ mod tests {
             [0, 0, 1, 0, 2]
         );
         assert_eq!(persons(&["Maria", "Maria Lopez", "Ms Lopez"]), [0, 0, 0]);
+        assert_eq!(
+            persons(&["Maria Lopez", "Maria", "Juan Maria", "Mr Maria", "Maria"]),
+            [0, 0, 1, 1, 2]
+        );
         assert_eq!(persons(&["M. Lopez", "Maria Lopez", "Max Lopez"]), [0, 0, 1]);
         assert_eq!(persons(&["Mr Lopez", "J. Lopez", "Juan Lopez"]), [0, 0, 0]);
     }

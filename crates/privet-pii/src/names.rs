@@ -1,7 +1,7 @@
 //! The parts of a written personal name.
 
 /// Longest name that is taken apart, in bytes.
-const MAX_NAME: usize = 256;
+const MAX_NAME: usize = 128;
 
 /// Words before a name that are no part of it, folded. English, German, French, Spanish, Italian, Dutch, Portuguese,
 /// Polish, Swedish.

@@ -174,7 +174,8 @@ impl Anonymizer {
         budget: &Budget,
     ) -> Result<Anonymized, Error> {
         budget.charge(text.len() as u64)?;
-        let parts = spans::parts(text, findings, &self.operators)?;
+        let is_made_up = |word: &str| conversation.surrogates.is_made_up(word);
+        let parts = spans::parts(text, findings, &self.operators, &is_made_up)?;
         let keys = conversation.keys;
         let mut work = Work {
             anonymizer: self,
@@ -392,18 +393,15 @@ impl Words {
         let ends = parts.iter().map(|part| part.span.start).chain([text.len()]);
         let left = starts.zip(ends).filter_map(|(start, end)| text.get(start..end));
         Self(
-            left.flat_map(|gap| gap.split(|c: char| !c.is_alphanumeric()))
-                .filter(|word| !word.is_empty())
-                .map(str::to_lowercase)
+            left.flat_map(spans::words)
+                .map(|(_, word)| word.to_lowercase())
                 .collect(),
         )
     }
 
     /// Whether every word of `made` is there: then `made` itself may be.
     fn hold(&self, made: &str) -> bool {
-        made.split(|c: char| !c.is_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .all(|word| self.0.contains(&word.to_lowercase()))
+        spans::words(made).all(|(_, word)| self.0.contains(&word.to_lowercase()))
     }
 }
 

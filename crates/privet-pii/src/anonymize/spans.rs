@@ -24,8 +24,14 @@ const NAMES: &[&str] = &[
     "TITLE",
 ];
 
-/// The findings made disjoint, with the text that restoring could mistake for its own; sorted.
-pub(crate) fn parts(text: &str, findings: &[Finding], operators: &Operators) -> Result<Vec<Part>, Error> {
+/// The findings made disjoint, with the text that restoring could mistake for its own; sorted. `is_made_up` tells the
+/// words of names made up for earlier texts.
+pub(crate) fn parts(
+    text: &str,
+    findings: &[Finding],
+    operators: &Operators,
+    is_made_up: &dyn Fn(&str) -> bool,
+) -> Result<Vec<Part>, Error> {
     for (index, finding) in findings.iter().enumerate() {
         finding
             .span
@@ -47,7 +53,11 @@ pub(crate) fn parts(text: &str, findings: &[Finding], operators: &Operators) -> 
     if !operators.all().any(Operator::is_reversible) {
         return Ok(parts);
     }
-    Ok(with_lookalikes(parts, &own_forms(text, operators), operators))
+    Ok(with_lookalikes(
+        parts,
+        &own_forms(text, operators, is_made_up),
+        operators,
+    ))
 }
 
 fn is_one_name(text: &str, last: Part, next: Part, operators: &Operators) -> bool {
@@ -60,7 +70,7 @@ fn is_one_name(text: &str, last: Part, next: Part, operators: &Operators) -> boo
 }
 
 /// Where text has the form of a token or a surrogate.
-fn own_forms(text: &str, operators: &Operators) -> Vec<Span> {
+fn own_forms(text: &str, operators: &Operators, is_made_up: &dyn Fn(&str) -> bool) -> Vec<Span> {
     let is_realistic = operators.all().any(|o| {
         matches!(
             o,
@@ -76,8 +86,23 @@ fn own_forms(text: &str, operators: &Operators) -> Vec<Span> {
     };
     let mut spans: Vec<Span> = token::scan(text).iter().map(|t| t.span).collect();
     spans.extend(lookalikes(text, style).iter().map(|f| f.span));
+    if is_realistic {
+        spans.extend(words(text).filter_map(|(span, word)| is_made_up(&word.to_lowercase()).then_some(span)));
+    }
     spans.sort();
     spans
+}
+
+/// Runs of letters and digits.
+pub(crate) fn words(text: &str) -> impl Iterator<Item = (Span, &str)> {
+    let mut at = 0;
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter_map(move |word| {
+            let span = Span::new(at, at + word.len());
+            let after = text.get(span.end..).and_then(|rest| rest.chars().next());
+            at = span.end + after.map_or(0, char::len_utf8);
+            (!word.is_empty()).then_some((span, word))
+        })
 }
 
 /// `parts` grown over each lookalike they touch, and the other lookalikes as parts of their own. What is kept but looks

@@ -1,6 +1,6 @@
 //! Stand-ins for the mentions of one person, which show that they belong together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use privet_types::Entity;
@@ -20,6 +20,8 @@ pub(super) struct Persons {
     tags: HashMap<Arc<str>, String>,
     /// The made-up name of each person; none where no free one could be drawn.
     names: HashMap<Arc<str>, Option<(String, String)>>,
+    /// All made-up words, lower case.
+    words: HashSet<String>,
     /// How many writings a tag with its part stands for already.
     writings: HashMap<String, u32>,
 }
@@ -60,6 +62,11 @@ impl Surrogates<'_> {
         Some(index)
     }
 
+    /// Whether `word`, in lower case, is part of a name made up so far.
+    pub(crate) fn is_made_up(&self, word: &str) -> bool {
+        self.persons.words.contains(word)
+    }
+
     fn tag_of_mention(&mut self, mention: &Mention) -> String {
         let tag = match self.persons.tags.get(&mention.identity) {
             Some(tag) => tag.clone(),
@@ -97,6 +104,9 @@ impl Surrogates<'_> {
             Some(name) => name.clone(),
             None => {
                 let name = self.draw_name(mention, occupied);
+                for word in name.iter().flat_map(|(first, last)| [first, last]) {
+                    self.persons.words.insert(word.to_lowercase());
+                }
                 self.persons
                     .names
                     .insert(Arc::clone(&mention.identity), name.clone());
@@ -242,7 +252,7 @@ mod tests {
             .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let made = made(Style::Tag, &names);
-        let distinct: std::collections::HashSet<_> = made.iter().collect();
+        let distinct: HashSet<_> = made.iter().collect();
         assert_eq!(distinct.len(), names.len());
     }
 }

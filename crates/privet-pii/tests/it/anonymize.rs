@@ -680,3 +680,30 @@ fn mentions_of_one_person_are_seen_to_belong_together_and_come_back_as_written()
     );
     assert!(!tags[2].starts_with(maria) && !tags[5].starts_with(maria) && !tags[5].starts_with(tags[2]));
 }
+
+#[test]
+fn a_made_up_name_that_is_typed_back_is_not_taken_for_the_person() {
+    let keys = keys("s");
+    let anonymizer = anonymizer(r#"{"default": {"type": "surrogate", "style": "realistic"}}"#);
+    let mut conversation = Conversation::new(&keys);
+    let budget = Budget::unlimited();
+    let mut turn = |text: &str, findings: &[Finding]| {
+        anonymizer
+            .anonymize_next(text, findings, &mut conversation, &budget)
+            .unwrap()
+    };
+    let first = turn("Maria Lopez", &[finding(Entity::PERSON, 0, 11)]);
+    let echo = format!("Who is {}? Ms Lopez asks.", first.text.to_uppercase());
+    let at = echo.find("Ms").unwrap();
+    let second = turn(&echo, &[finding(Entity::PERSON, at, at + 8)]);
+    assert!(second.text.contains("<SURROGATE:enc:"), "{}", second.text);
+    let restored = second
+        .manifest
+        .restore_edited(&second.text, &keys, &budget)
+        .unwrap();
+    assert_eq!(restored.text, echo);
+    assert_eq!(
+        second.manifest.restore(&second.text, &keys, &budget).unwrap(),
+        echo
+    );
+}
