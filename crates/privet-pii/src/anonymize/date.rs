@@ -8,9 +8,10 @@ use super::month::{self, Case, Language, Names};
 
 /// Longest text that is read as a date.
 const MAX_LENGTH: usize = 96;
-/// Words between the parts of a date, such as "3 de marzo de 2024".
+/// Words between the parts of a date and before its time of day, such as "3 de marzo de 2024" and "3 May 2024 at 10:20".
 const FILLERS: &[&str] = &[
-    "de", "del", "of", "the", "den", "der", "le", "el", "il", "am", "op", "do", "on",
+    "de", "del", "of", "the", "den", "der", "le", "el", "il", "am", "op", "do", "on", "at", "um", "om",
+    "alle", "à", "a", "las", "às",
 ];
 /// Letters in a time of day, upper case.
 const TIME_WORDS: &[&str] = &["T", "Z", "UTC", "GMT", "AM", "PM", "H", "UHR", "CET", "CEST"];
@@ -466,6 +467,8 @@ mod tests {
                 "terça-feira, 5 de março de 2024",
             ),
             ("2024 March 3", 30, "2024 April 2"),
+            ("3 May 2024 at 10:20 pm", 30, "2 June 2024 at 10:20 pm"),
+            ("3. Mai 2024 um 10:20 Uhr", 1, "4. Mai 2024 um 10:20 Uhr"),
         ] {
             let written = read(text, false).unwrap_or_else(|| panic!("{text} is not read"));
             assert_eq!(

@@ -7,7 +7,8 @@ use super::operator::Generalization;
 
 /// The range of `width` that holds the one whole number in `value`: `34 years` becomes `30-39` for a width of 10. None if
 /// there is no number, more than one, or one past 10¹⁸.
-pub(crate) fn bucket(value: &str, width: u64) -> Option<String> {
+/// Numbers of at least `top` share the range `top+`.
+pub(crate) fn bucket(value: &str, width: u64, top: Option<u64>) -> Option<String> {
     let is_digit = |c: char| c.is_ascii_digit();
     let start = value.find(is_digit)?;
     let from = value.get(start..)?;
@@ -22,12 +23,16 @@ pub(crate) fn bucket(value: &str, width: u64) -> Option<String> {
     }
     let is_negative = value.get(..start)?.ends_with(['-', '−']);
     let number = i128::from(digits.parse::<u64>().ok()?) * if is_negative { -1 } else { 1 };
+    if let Some(top) = top.filter(|top| number >= i128::from(*top)) {
+        return Some(format!("{top}+"));
+    }
     let width = i128::from(width.max(1));
     let low = number.div_euclid(width) * width;
-    Some(match (width, low < 0) {
-        (1, _) => low.to_string(),
-        (_, true) => format!("{low} to {}", low + width - 1),
-        (_, false) => format!("{low}-{}", low + width - 1),
+    let high = top.map_or(low + width - 1, |top| (low + width - 1).min(i128::from(top) - 1));
+    Some(if low < 0 {
+        format!("{low} to {high}")
+    } else {
+        format!("{low}-{high}")
     })
 }
 
@@ -100,14 +105,17 @@ mod tests {
             ("34 years old", 5, Some("30-34")),
             ("aged 7", 10, Some("0-9")),
             ("-3", 10, Some("-10 to -1")),
-            ("34", 1, Some("34")),
+            ("89", 10, Some("80-89")),
+            ("90", 10, Some("90+")),
+            ("84", 20, Some("80-89")),
+            ("104 years", 10, Some("90+")),
             ("12.5", 10, None),
             ("1,200", 100, None),
             ("thirty", 10, None),
             ("5 ٣", 10, None),
             ("1234567890123456789", 10, None),
         ] {
-            assert_eq!(bucket(value, width).as_deref(), range, "{value}");
+            assert_eq!(bucket(value, width, Some(90)).as_deref(), range, "{value}");
         }
     }
 

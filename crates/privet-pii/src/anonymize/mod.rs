@@ -289,8 +289,8 @@ impl Work<'_, '_> {
                 // Never left as it is: it may be a date all the same.
                 None => (token::seal(keys, Kind::Random, entity, value)?, Done::Encrypt),
             },
-            Operator::Bucket { width } => (
-                generalize::bucket(value, *width).unwrap_or_else(tag),
+            Operator::Bucket { width, top } => (
+                generalize::bucket(value, *width, *top).unwrap_or_else(tag),
                 Done::Bucket,
             ),
             Operator::Generalize {

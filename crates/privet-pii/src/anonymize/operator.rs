@@ -134,6 +134,10 @@ pub enum Operator {
     Bucket {
         /// Values in a range, at least 2.
         width: u64,
+        /// Numbers from here on become one range, `90+`. The HIPAA Safe Harbor rule asks it of ages over 89
+        /// (45 CFR 164.514(b)(2)(i)(C)).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        top: Option<u64>,
     },
     /// A coarser value. Not reversible. What cannot be read becomes `<ENTITY>`.
     Generalize {
@@ -254,11 +258,12 @@ impl Operators {
             .map(|(entity, operator)| (Some(*entity), operator));
         std::iter::once((None, &self.default))
             .chain(each)
-            .filter_map(|(entity, operator)| {
-                Some(Warning {
-                    entity,
-                    message: operator.warning()?,
-                })
+            .filter_map(|(entity, operator): (Option<Entity>, &Operator)| {
+                let message = match (entity, operator) {
+                    (None, Operator::Keep {}) => "kinds that `entities` does not name stay as they are",
+                    _ => operator.warning()?,
+                };
+                Some(Warning { entity, message })
             })
             .collect()
     }
@@ -343,7 +348,7 @@ impl Operator {
             Self::DateShift { max_days, .. } if !(1..=MAX_SHIFT).contains(max_days) => {
                 "needs `max_days` from 1 to 36500"
             }
-            Self::Bucket { width: 0 | 1 } => "needs a `width` of at least 2",
+            Self::Bucket { width: 0 | 1, .. } => "needs a `width` of at least 2",
             Self::Generalize { ipv4_bits: 32.., .. } => "needs `ipv4_bits` from 0 to 31",
             Self::Generalize { ipv6_bits: 128.., .. } => "needs `ipv6_bits` from 0 to 127",
             Self::Hash {

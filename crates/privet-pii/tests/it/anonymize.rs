@@ -255,6 +255,9 @@ fn weak_choices_are_warned_of() {
     let warnings = operators.warnings();
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].entity.is_none() && warnings[0].message.contains("hmac_sha256"));
+    let keep: Operators = serde_json::from_str(r#"{"default": {"type": "keep"}}"#).unwrap();
+    assert_eq!(keep.warnings().len(), 1);
+    assert_eq!(Operators::default().warnings(), []);
 }
 
 #[test]
@@ -500,6 +503,7 @@ proptest! {
     #[test]
     fn restoring_gives_back_any_text_under_any_reversible_operators(
         pieces in prop::collection::vec((piece(), prop::option::of(0_usize..Entity::ALL.len())), 0..12),
+        overlaps in prop::collection::vec((0_usize..80, 0_usize..20, 0_usize..Entity::ALL.len()), 0..4),
         default in prop::sample::select(REVERSIBLE.to_vec()),
         person in prop::sample::select(REVERSIBLE.to_vec()),
     ) {
@@ -512,6 +516,12 @@ proptest! {
                 findings.push(finding(Entity::ALL[entity], start, text.len()));
             }
         }
+        let bound = |at: usize| (0..=at.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap();
+        findings.extend(
+            overlaps.iter().map(|(start, length, entity)| {
+                finding(Entity::ALL[*entity], bound(*start), bound(start + length))
+            }),
+        );
         let operators = format!(r#"{{"default": {default}, "entities": {{"PERSON": {person}}}}}"#);
         let made = make(&operators, &text, &findings).unwrap();
         prop_assert_eq!(restore(&made), text);
