@@ -17,12 +17,14 @@ Conventions of the annotation:
   "tomorrow" are not annotated. A birth date is DATE_OF_BIRTH only.
 * AGE is the number with the words that make it an age ("54 years old").
 * ORGANIZATION includes the legal form; NRP is a nationality, a religion or
-  a political group said of a person.
+  a political group said of a person; names of languages are not annotated.
+* The names of weekdays alone, order, article, policy and case numbers, and
+  sums of money are not annotated.
 * Kind `negative` has no annotation at all.
 * `disguised.txt` annotates the disguised stretch under the type of what it
   hides; its documents carry the language as a third word of the first line.
-  The escapes `\\u{200B}` written as `<U+200B>` stand for that character, so
-  that invisible characters are visible in the file.
+  `<U+200B>` in a text stands for that character, so that characters without
+  a glyph can be seen in the file; the export has the character itself.
 
 The exit status is 1 if anything is wrong.
 """
@@ -56,6 +58,7 @@ TYPES = set(
 )
 
 MARK = re.compile(r"\[\[([A-Z_]+)\|(.*?)\]\]", re.S)
+TITLE = re.compile(r"(Dr|Mr|Mrs|Ms|Mme|Mlle|Herr|Frau|Prof|Dott|Dra|Sr|Sra|Don|Doña|mw|dhr|Pan|Pani)\b\.? ")
 ESCAPE = re.compile(r"<U\+([0-9A-F]{4,6})>")
 
 
@@ -484,6 +487,8 @@ def parse(path, faults):
                 faults.append(f"{where}: unknown type {span['type']}")
             if not piece or piece != piece.strip():
                 faults.append(f"{where}: empty span or blanks at the edge of {piece!r}")
+            if span["type"] == "PERSON" and TITLE.match(piece):
+                faults.append(f"{where}: a title inside PERSON {piece!r}")
             rule = RULES.get(span["type"])
             if rule and kind != "disguised" and not rule(piece):
                 faults.append(f"{where}: {span['type']} does not check: {piece!r}")
