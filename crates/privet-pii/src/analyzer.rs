@@ -3,8 +3,9 @@
 use privet_types::{Budget, Entity, Finding};
 
 use crate::config::{Config, EntityAction};
+use crate::disguise::uncover;
 use crate::error::Error;
-use crate::recognizers::context::Words;
+use crate::recognizers::context::{Topics, Words};
 use crate::recognizers::scan::Scan;
 use crate::recognizers::terms::TermSet;
 use crate::recognizers::{Plan, phone_metadata, walk};
@@ -65,16 +66,28 @@ impl Analyzer {
         if self.is_idle {
             return Ok(Vec::new());
         }
+        let outside = match context {
+            Some(name) => {
+                budget.charge(2 * u64::try_from(name.len()).unwrap_or(u64::MAX))?;
+                self.words.outside(name)
+            }
+            None => 0,
+        };
+        let scan = |text: &str| self.scan(text, outside, budget);
+        let mut found = scan(text)?;
+        uncover(text, budget, &mut found, scan)?;
+        Ok(resolve(found))
+    }
+
+    /// Everything the recognisers report, in no order; findings may overlap.
+    fn scan(&self, text: &str, outside: Topics, budget: &Budget) -> Result<Vec<Finding>, Error> {
         let mut scan = Scan::new(text, &self.words, budget);
-        if let Some(name) = context {
-            scan.spend(2 * name.len())?;
-            scan.outside = self.words.outside(name);
-        }
+        scan.outside = outside;
         if let Some(terms) = &self.terms {
             terms.find(&mut scan)?;
         }
         walk(&mut scan, &self.plan)?;
-        Ok(resolve(scan.found))
+        Ok(scan.found)
     }
 }
 

@@ -4,8 +4,10 @@
 
 mod analyzer;
 mod config;
+mod disguise;
 mod error;
 mod lookalike;
+pub mod normalize;
 mod realistic;
 mod recognizers;
 mod resolve;

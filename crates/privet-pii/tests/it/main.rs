@@ -6,5 +6,6 @@
 )]
 
 mod detection;
+mod disguise;
 mod disjoint;
 mod work;
