@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use privet_types::{Budget, Entity, Finding, Span};
 
 use crate::config::{Config, EntityAction};
+use crate::disguise::uncover;
 use crate::error::Error;
 use crate::recognizers::context::Words;
 use crate::recognizers::custom::CustomSet;
@@ -21,6 +22,7 @@ pub struct Analyzer {
     custom: CustomSet,
     allow_list: HashSet<String>,
     threshold: f32,
+    undoes_disguise: bool,
     is_idle: bool,
 }
 
@@ -54,6 +56,7 @@ impl Analyzer {
             custom: CustomSet::new(&config.recognizers, wants)?,
             allow_list: config.allow_list.iter().cloned().collect(),
             threshold,
+            undoes_disguise: config.undo_disguise,
             is_idle: !config.looks_for_anything(),
         })
     }
@@ -64,7 +67,7 @@ impl Analyzer {
     /// (`date_of_birth`, `cardNumber`); they count like words right before every value.
     ///
     /// Findings are sorted by start and disjoint; offsets are bytes and lie on character bounds. O(n) time and
-    /// memory: a budget of 64 units per byte of `text` and `context` and 65,536 more covers every input.
+    /// memory: a budget of 256 units per byte of `text` and `context` and 65,536 more covers every input.
     ///
     /// # Errors
     /// [`Error::Budget`] if the budget is spent or cancelled; nothing is known of the text then.
@@ -96,6 +99,17 @@ impl Analyzer {
         if self.is_idle {
             return Ok(Vec::new());
         }
+        let scan = |text: &str| self.scan(text, context, budget);
+        let mut found = scan(text)?;
+        if self.undoes_disguise {
+            uncover(text, budget, &mut found, scan)?;
+        }
+        found.retain(|f| f.score >= self.threshold && !self.is_allowed(text, f.span));
+        Ok(resolve(text, found))
+    }
+
+    /// Everything the rules report, in no order; findings may overlap.
+    fn scan(&self, text: &str, context: Option<&str>, budget: &Budget) -> Result<Vec<Finding>, Error> {
         let mut scan = Scan::new(text, &self.words, budget);
         if let Some(name) = context {
             scan.set_name(name)?;
@@ -105,13 +119,9 @@ impl Analyzer {
         }
         walk(&mut scan, &self.plan)?;
         self.custom.find(&mut scan)?;
-        scan.found
-            .retain(|f| f.score >= self.threshold && !self.is_allowed(text, f.span));
-        Ok(resolve(text, scan.found))
+        Ok(scan.found)
     }
-}
 
-impl Analyzer {
     fn is_allowed(&self, text: &str, span: Span) -> bool {
         !self.allow_list.is_empty() && span.of(text).is_some_and(|value| self.allow_list.contains(value))
     }

@@ -5,10 +5,12 @@
 mod analyzer;
 mod anonymize;
 mod config;
+mod disguise;
 mod error;
 mod lookalike;
 mod mentions;
 mod names;
+pub mod normalize;
 mod realistic;
 mod recognizers;
 mod resolve;

@@ -99,7 +99,7 @@ fn main() {
         };
         let analyzer = Analyzer::new(&config).expect("the default configuration");
         for (name, body) in bodies(bytes) {
-            let units = 256 * body.len() as u64 + (1 << 20);
+            let units = 1024 * body.len() as u64 + (1 << 20);
             let budget = Budget::new(units);
             let masking = Masking {
                 analyzer: &analyzer,

@@ -7,5 +7,6 @@
 
 mod anonymize;
 mod detection;
+mod disguise;
 mod disjoint;
 mod work;

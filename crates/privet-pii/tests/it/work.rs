@@ -4,7 +4,7 @@ use privet_pii::{Analyzer, Config};
 use privet_types::Budget;
 
 /// What callers give per byte, and on top.
-const UNITS_PER_BYTE: u64 = 64;
+const UNITS_PER_BYTE: u64 = 256;
 const UNITS_EXTRA: u64 = 65_536;
 
 fn units(analyzer: &Analyzer, text: &str) -> u64 {

@@ -56,7 +56,7 @@ fn mask_as(surface: SurfaceKind, style: Style, body: &str) -> Result<Masked, Ref
         Style::Tag => &*TAG,
         Style::Realistic => &*REALISTIC,
     };
-    let budget = Budget::new(3 * (256 * body.len() as u64 + (1 << 20)));
+    let budget = Budget::new(3 * (1024 * body.len() as u64 + (1 << 20)));
     let parts = PartsConfig::default();
     let memory = DetectionMemory::new(1 << 20);
     let masked = |memory| {
