@@ -3,8 +3,10 @@
 //! For the gateway and for the `privet pii` tools. Pure functions: text in, findings and text out; no I/O, no clock.
 
 mod analyzer;
+pub mod catalogue;
 mod config;
 mod error;
+pub mod eval;
 mod lookalike;
 mod realistic;
 mod recognizers;

@@ -5,6 +5,7 @@
     reason = "helpers of tests fail the test by panicking"
 )]
 
+mod catalogue;
 mod detection;
 mod disjoint;
 mod work;
