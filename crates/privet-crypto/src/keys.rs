@@ -6,6 +6,8 @@ use aws_lc_rs::{digest, hkdf, hmac};
 use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
 
+use crate::deterministic::DeterministicKey;
+use crate::ff1::Ff1Key;
 use crate::seal::SealingKey;
 use crate::{Error, random};
 
@@ -64,6 +66,18 @@ impl RootKey {
         SealingKey::new(&self.derive(purpose, context))
     }
 
+    /// The deterministic authenticated-encryption key for `purpose` and `context`.
+    #[must_use]
+    pub fn deterministic_key(&self, purpose: &'static str, context: &[u8]) -> DeterministicKey {
+        DeterministicKey::new(&self.derive(purpose, context))
+    }
+
+    /// The format-preserving encryption key for `purpose` and `context`.
+    #[must_use]
+    pub fn ff1_key(&self, purpose: &'static str, context: &[u8]) -> Ff1Key {
+        Ff1Key::new(self.derive(purpose, context))
+    }
+
     /// HKDF-SHA256 (RFC 5869) with the purpose as salt and the context as info; 32 bytes.
     fn derive(&self, purpose: &'static str, context: &[u8]) -> Zeroizing<[u8; 32]> {
         let mut key = Zeroizing::new([0; 32]);
@@ -104,6 +118,14 @@ impl HashKey {
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    out
+}
+
+/// SHA-512 (FIPS 180-4) of `bytes`.
+#[must_use]
+pub fn sha512(bytes: &[u8]) -> [u8; 64] {
+    let mut out = [0; 64];
+    out.copy_from_slice(digest::digest(&digest::SHA512, bytes).as_ref());
     out
 }
 

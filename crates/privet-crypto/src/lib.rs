@@ -1,4 +1,5 @@
-//! Thin, typed cryptography over `aws-lc-rs`: key derivation, keyed hashes, authenticated encryption, random bytes.
+//! Thin, typed cryptography over `aws-lc-rs`: key derivation, keyed hashes, authenticated encryption (random and
+//! deterministic), format-preserving encryption (over `fpe`), random bytes.
 //!
 //! For the rooms that keep or derive secrets. It has no primitive of its own and does no I/O.
 //!
@@ -13,10 +14,16 @@
 //! # Ok::<(), privet_crypto::Error>(())
 //! ```
 
+mod cbc;
+mod deterministic;
+mod ff1;
 mod keys;
 mod seal;
 
-pub use keys::{HashKey, RootKey, sha256};
+pub use cbc::open_cbc;
+pub use deterministic::DeterministicKey;
+pub use ff1::{Ff1Key, MAX_POSITIONS, MIN_DOMAIN};
+pub use keys::{HashKey, RootKey, sha256, sha512};
 pub use seal::SealingKey;
 
 /// What can go wrong with keys and sealed data. Never says anything about the data.
@@ -31,6 +38,17 @@ pub enum Error {
     /// Sealed data was changed, cut, made under another key, or belongs elsewhere.
     #[error("sealed data cannot be opened: it was changed, or sealed under another key or for another place")]
     CannotOpen,
+    /// Format-preserving encryption over fewer than [`MIN_DOMAIN`] possible values could be undone by trying them all.
+    #[error(
+        "format-preserving encryption needs at least 1,000,000 possible values of this form, and at most 512 characters"
+    )]
+    Domain,
+    /// A symbol is not below its radix, or a radix is not 2 to 65,536.
+    #[error("a symbol is outside its alphabet")]
+    Symbol,
+    /// A cipher key of a length that AES has not.
+    #[error("an AES key has 16, 24 or 32 bytes")]
+    BadCipherKey,
     /// The system gave no random bytes, or the library refused to work.
     #[error("the cryptographic library failed")]
     Library,

@@ -21,6 +21,49 @@ pub enum Error {
         /// What is wrong with it, and the way out.
         problem: &'static str,
     },
+    /// A finding does not lie in the text, or not on character bounds.
+    #[error("finding {position} does not lie in the text on character bounds")]
+    Finding {
+        /// Which finding, counted from 1.
+        position: usize,
+    },
+    /// The operators cannot work as configured.
+    #[error("operator `{operator}` {problem}")]
+    Operator {
+        /// The operator's name.
+        operator: &'static str,
+        /// What is wrong, and the way out.
+        problem: &'static str,
+    },
+    /// An operator cannot be applied to one of the values. Nothing was anonymised.
+    #[error("finding {position} (`{entity}`): operator `{operator}` {problem}")]
+    Value {
+        /// Which finding after overlaps are merged, counted from 1.
+        position: usize,
+        /// Its kind.
+        entity: Entity,
+        /// The operator's name.
+        operator: &'static str,
+        /// What is wrong, and the way out.
+        problem: String,
+    },
+    /// The manifest does not belong to these keys, or was changed.
+    #[error("the manifest was changed, or belongs to another tenant or scope, or is of an unknown version")]
+    Manifest,
+    /// The text is not the one the manifest was written for.
+    #[error(
+        "the text is not the one that the manifest describes; an edited text can be restored only by its tokens"
+    )]
+    TextChanged,
+    /// A token in the text does not open.
+    #[error("the token at byte {position} was changed, or sealed for another tenant or scope")]
+    Tampered {
+        /// Its first byte.
+        position: usize,
+    },
+    /// The cryptographic library failed.
+    #[error(transparent)]
+    Crypto(#[from] privet_crypto::Error),
     /// The word automata or the telephone metadata could not be made ready.
     #[error("the recognisers cannot be made ready: {reason}")]
     Recognizers {

@@ -1,13 +1,16 @@
-//! Finds personal data in text, makes surrogates for it, and restores them.
+//! Finds personal data in text, anonymises it or makes surrogates for it, and restores what can be restored.
 //!
 //! For the gateway and for the `privet pii` tools. Pure functions: text in, findings and text out; no I/O, no clock.
 
 mod analyzer;
+mod anonymize;
 pub mod catalogue;
 mod config;
 mod error;
 pub mod eval;
 mod lookalike;
+mod mentions;
+mod names;
 mod realistic;
 mod recognizers;
 mod resolve;
@@ -19,9 +22,14 @@ mod trail;
 mod units;
 
 pub use analyzer::Analyzer;
+pub use anonymize::{
+    Anonymized, Anonymizer, Conversation, Custom, Generalization, HashType, Item, Keys, Manifest, Operator,
+    Operators, Restored, Warning, open_presidio,
+};
 pub use config::{Config, EntityAction, Style, Terms};
 pub use error::Error;
 pub use lookalike::lookalikes;
+pub use mentions::{Mention, Mentions, Part};
 pub use restore::{Restorer, SurrogateMap};
 pub use surrogate::{Form, Pair, Place, Surrogates};
 pub use trail::UrlAllow;

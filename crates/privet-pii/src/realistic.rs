@@ -2,6 +2,7 @@
 
 use privet_types::Entity;
 
+use crate::restore::is_separator;
 use crate::surrogate::{Bits, Form};
 
 /// Whether values of `entity` have a range that belongs to nobody, so that one can be made up.
@@ -59,20 +60,28 @@ fn email(bits: &mut Bits<'_>) -> String {
 }
 
 /// A card number under the issuer prefix 9999: digit 9 leaves the rest to national bodies by country code
-/// (ISO/IEC 7812-1), and 999 is no country's (ISO 3166-1). Length, grouping and a valid Luhn digit are kept.
+/// (ISO/IEC 7812-1), and 999 is no country's (ISO 3166-1). Length, grouping and a valid Luhn digit are kept. None if
+/// `value` has not the 12 to 19 digits of a card: a shorter one would be mistaken for other numbers.
 fn card(value: &str, bits: &mut Bits<'_>) -> Option<String> {
     let count = value.chars().filter(char::is_ascii_digit).count();
+    if !(12..=19).contains(&count) || !is_grouped(value) {
+        return None;
+    }
     let mut digits = vec!['9'; 4];
-    digits.extend((4..count.max(12) - 1).map(|_| bits.digit()));
+    digits.extend((4..count - 1).map(|_| bits.digit()));
     digits.push('0');
     let check = (10 - luhn_sum(&digits) % 10) % 10;
     *digits.last_mut()? = char::from_digit(check, 10)?;
     regroup(value, &digits)
 }
 
-/// An IBAN of the same country and grouping whose check digits are 00, which ISO 13616 never yields (02 to 98).
+/// An IBAN of the same country and grouping whose check digits are 00, which ISO 13616 never yields (02 to 98). None if
+/// `value` has not the 15 to 34 characters of one.
 fn iban(value: &str, bits: &mut Bits<'_>) -> Option<String> {
     let characters: Vec<char> = value.chars().filter(char::is_ascii_alphanumeric).collect();
+    if !(15..=34).contains(&characters.len()) || !is_grouped(value) {
+        return None;
+    }
     let made: Vec<char> = characters
         .iter()
         .enumerate()
@@ -216,6 +225,15 @@ fn person(value: &str, bits: &mut Bits<'_>) -> Option<String> {
     Some(made.join(" "))
 }
 
+/// A made-up given name and surname in the script of `value`; none for scripts without syllables above.
+pub(crate) fn full_name(value: &str, bits: &mut Bits<'_>) -> Option<(String, String)> {
+    let letter = value.chars().find(|c| c.is_alphabetic())?;
+    let lower = letter.to_lowercase().next()?;
+    let script = SCRIPTS.iter().find(|s| s.range.contains(&lower))?;
+    let mut next = || word(script, bits, script.per_word, script.has_capitals);
+    Some((next(), next()))
+}
+
 fn latin_word(bits: &mut Bits<'_>, syllables: usize) -> String {
     SCRIPTS
         .first()
@@ -230,6 +248,17 @@ fn word(script: &Script, bits: &mut Bits<'_>, syllables: usize, with_capital: bo
         Some(first) if with_capital => first.to_uppercase().chain(letters).collect(),
         _ => made,
     }
+}
+
+/// Whether `value` is letters and digits in groups, with nothing around it: only such grouping is read over on the way
+/// back.
+fn is_grouped(value: &str) -> bool {
+    let is_edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    is_edge(value.chars().next())
+        && is_edge(value.chars().next_back())
+        && value
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || is_separator(c))
 }
 
 /// `digits` in place of the digits of `value`, its separators kept.

@@ -1,5 +1,7 @@
 //! Stand-ins for private values: the same value gets the same stand-in, no two values share one.
 
+mod person;
+
 use std::collections::{BTreeSet, HashMap};
 
 use privet_crypto::HashKey;
@@ -61,6 +63,16 @@ enum Class {
     Number,
 }
 
+fn class_of(style: Style, entity: Entity, place: Place) -> Class {
+    match place {
+        Place::Number => Class::Number,
+        Place::Text { is_apart: true } if style == Style::Realistic && realistic::covers(entity) => {
+            Class::Realistic
+        }
+        Place::Text { .. } | Place::Name => Class::Tag,
+    }
+}
+
 /// Makes the surrogates of one request.
 ///
 /// A tag's suffix is 65 bits of HMAC-SHA256 over kind and value, so it depends on nothing but the key and the value.
@@ -76,6 +88,7 @@ pub struct Surrogates<'k> {
     /// Pairs whose stand-in is a made-up name.
     words: Vec<usize>,
     has_numbers: bool,
+    persons: person::Persons,
 }
 
 impl<'k> Surrogates<'k> {
@@ -90,6 +103,7 @@ impl<'k> Surrogates<'k> {
             taken: BTreeSet::new(),
             words: Vec::new(),
             has_numbers: false,
+            persons: person::Persons::default(),
         }
     }
 
@@ -103,44 +117,63 @@ impl<'k> Surrogates<'k> {
         place: Place,
         occupied: &dyn Fn(&str) -> bool,
     ) -> Option<String> {
-        let class = match place {
-            Place::Number => Class::Number,
-            Place::Text { is_apart: true } if self.style == Style::Realistic && realistic::covers(entity) => {
-                Class::Realistic
-            }
-            Place::Text { .. } | Place::Name => Class::Tag,
-        };
+        let index = self.pair_of(self.style, entity, value, place, occupied)?;
+        self.at(index, place)
+    }
+
+    /// The same in `style`; gives the index of the pair.
+    pub(crate) fn pair_of(
+        &mut self,
+        style: Style,
+        entity: Entity,
+        value: &str,
+        place: Place,
+        occupied: &dyn Fn(&str) -> bool,
+    ) -> Option<usize> {
+        let class = class_of(style, entity, place);
         // One value may have a stand-in of each class: each restores on its own.
         let known = (entity, class, value.to_owned());
-        let index = match self.by_value.get(&known) {
-            Some(index) => *index,
-            None => {
-                let drawn = match class {
-                    Class::Tag => None,
-                    Class::Realistic => self.draw(entity, value, false, occupied),
-                    // A tag would turn the number into a string.
-                    Class::Number => Some(self.draw(entity, value, true, occupied)?),
-                };
-                let (surrogate, form) = drawn.unwrap_or_else(|| (self.tag(entity, value), Form::Tag));
-                self.taken.insert(pattern_text(&surrogate, form));
-                self.pairs.push(Pair {
-                    surrogate,
-                    form,
-                    value: Secret::new(value.to_owned()),
-                });
-                self.has_numbers |= form == Form::Number;
-                if form == Form::Word && entity == Entity::PERSON {
-                    self.words.push(self.pairs.len() - 1);
-                }
-                self.by_value.insert(known, self.pairs.len() - 1);
-                self.pairs.len() - 1
-            }
+        if let Some(index) = self.by_value.get(&known) {
+            return Some(*index);
+        }
+        let drawn = match class {
+            Class::Tag => None,
+            Class::Realistic => self.draw(entity, value, false, occupied),
+            // A tag would turn the number into a string.
+            Class::Number => Some(self.draw(entity, value, true, occupied)?),
         };
+        let (surrogate, form) = drawn.unwrap_or_else(|| (self.tag(entity, value), Form::Tag));
+        let index = self.remember(entity, surrogate, form, value);
+        self.by_value.insert(known, index);
+        Some(index)
+    }
+
+    fn remember(&mut self, entity: Entity, surrogate: String, form: Form, value: &str) -> usize {
+        self.taken.insert(pattern_text(&surrogate, form));
+        self.pairs.push(Pair {
+            surrogate,
+            form,
+            value: Secret::new(value.to_owned()),
+        });
+        self.has_numbers |= form == Form::Number;
+        let index = self.pairs.len() - 1;
+        if form == Form::Word && entity == Entity::PERSON {
+            self.words.push(index);
+        }
+        index
+    }
+
+    /// Pair number `index` as it is written at `place`.
+    pub(crate) fn at(&self, index: usize, place: Place) -> Option<String> {
         let pair = self.pairs.get(index)?;
         Some(match (pair.form, place) {
             (Form::Tag, Place::Text { .. }) => format!("<{}>", pair.surrogate),
             _ => pair.surrogate.clone(),
         })
+    }
+
+    pub(crate) fn pair(&self, index: usize) -> Option<&Pair> {
+        self.pairs.get(index)
     }
 
     /// The made-up names handed out so far: ordinary text could hold one by chance.

@@ -1,10 +1,11 @@
-//! Tests of detection through the public door.
+//! Tests of detection and anonymising through the public door.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "helpers of tests fail the test by panicking"
 )]
 
+mod anonymize;
 mod catalogue;
 mod detection;
 mod disjoint;
