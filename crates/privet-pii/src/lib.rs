@@ -4,9 +4,11 @@
 
 mod analyzer;
 mod anonymize;
+pub mod catalogue;
 mod config;
 mod disguise;
 mod error;
+pub mod eval;
 mod lookalike;
 mod mentions;
 mod names;

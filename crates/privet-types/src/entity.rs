@@ -19,6 +19,9 @@ macro_rules! entities {
 
             /// Every kind Privet knows, sorted by name.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// What each of [`Self::ALL`] is.
+            const DESCRIPTIONS: &'static [&'static str] = &[$(concat!($($doc),+)),+];
         }
     };
 }
@@ -362,6 +365,31 @@ impl Entity {
         .contains(&self)
     }
 
+    /// What it is, in one English sentence.
+    #[must_use]
+    pub fn description(self) -> &'static str {
+        let index = Self::ALL.binary_search(&self).ok();
+        let known = index.and_then(|i| Self::DESCRIPTIONS.get(i));
+        known.map_or("A kind of one's own.", |text| text.trim())
+    }
+
+    /// The country whose authorities or businesses issue it, ISO 3166-1 alpha-2; none if it is not of one country.
+    #[must_use]
+    pub fn country(self) -> Option<&'static str> {
+        match self {
+            Self::ABA_ROUTING_NUMBER | Self::MEDICAL_LICENSE => return Some("US"),
+            _ => {}
+        }
+        let prefix = self.0.split_once('_')?.0;
+        match prefix {
+            "UK" => Some("GB"),
+            "AT" | "AU" | "BE" | "BR" | "CA" | "CH" | "CN" | "DE" | "DK" | "ES" | "FI" | "FR" | "IN"
+            | "IT" | "JP" | "KR" | "MX" | "NG" | "NL" | "NO" | "PH" | "PL" | "PT" | "RU" | "SE" | "SG"
+            | "TH" | "TR" | "US" | "ZA" => Some(prefix),
+            _ => None,
+        }
+    }
+
     /// The name, such as `EMAIL_ADDRESS`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -408,6 +436,24 @@ mod tests {
         assert!(Entity::ALL.is_sorted());
         assert!(Entity::ALL.iter().all(|e| Entity::parse(e.name()) == Some(*e)));
         assert_eq!(Entity::parse("email_address"), None);
+    }
+
+    #[test]
+    fn every_entity_is_described_and_belongs_to_its_country() {
+        for entity in Entity::ALL {
+            let text = entity.description();
+            assert!(text.ends_with('.') && !text.starts_with(' '), "{entity}");
+            let is_coded = entity.name().split('_').next().is_some_and(|p| p.len() == 2)
+                && *entity != Entity::IP_ADDRESS;
+            assert!(!is_coded || entity.country().is_some(), "{entity}");
+        }
+        assert_eq!(Entity::UK_NHS.country(), Some("GB"));
+        assert_eq!(Entity::ABA_ROUTING_NUMBER.country(), Some("US"));
+        assert_eq!(Entity::IP_ADDRESS.country(), None);
+        assert_eq!(
+            Entity::PL_PESEL.description(),
+            "A Polish personal number (PESEL)."
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{demo, key, serve};
+use crate::{demo, key, pii, serve};
 
 /// Use generative AI without giving private data away.
 ///
@@ -39,6 +39,15 @@ pub(crate) enum Command {
   privet key revoke ID"
     )]
     Key(KeyCommand),
+    /// Find personal data in texts, take it out, put it back, and measure how well that works.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet pii detect letter.txt
+  privet pii anonymize letter.txt --output clean.txt
+  privet pii eval --gold gold.jsonl"
+    )]
+    Pii(pii::PiiCommand),
 }
 
 #[derive(Args)]
@@ -151,6 +160,7 @@ impl Command {
             Self::Demo(args) => demo::run(&args),
             Self::Serve(args) => serve::run(&args),
             Self::Key(command) => key::run(command),
+            Self::Pii(command) => pii::run(command),
         }
     }
 }

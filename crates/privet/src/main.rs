@@ -5,6 +5,7 @@ mod demo;
 mod harden;
 mod key;
 mod node;
+mod pii;
 mod rim;
 mod serve;
 

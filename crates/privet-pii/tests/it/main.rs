@@ -6,6 +6,7 @@
 )]
 
 mod anonymize;
+mod catalogue;
 mod detection;
 mod disguise;
 mod disjoint;

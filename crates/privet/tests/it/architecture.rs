@@ -53,6 +53,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("hyper-util", &["privet-server", "privet-demo", "privet-bench"]),
     ("anyhow", &["privet"]),
     ("clap", &["privet"]),
+    ("flate2", &["privet"]),
+    ("indicatif", &["privet"]),
     ("mimalloc", &["privet"]),
     ("tracing-subscriber", &["privet"]),
 ];

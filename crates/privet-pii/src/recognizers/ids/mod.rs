@@ -71,6 +71,12 @@ pub(crate) struct Spec {
 /// All specs, by country.
 const ALL: &[&[Spec]] = &[poland::SPECS];
 
+/// The names of the rules that look for `entity`.
+pub(crate) fn rules(entity: Entity) -> impl Iterator<Item = &'static str> {
+    let specs = ALL.iter().copied().flatten();
+    specs.filter(move |s| s.entity == entity).map(|s| s.rule)
+}
+
 /// The specs of the kinds that are wanted, ready to be looked for.
 pub(crate) struct Ids {
     specs: Vec<&'static Spec>,

@@ -1,0 +1,153 @@
+//! The values of a structured document, and how each is written back.
+
+use std::fmt::Write;
+
+/// One value of a document, and all that stands between it and the value before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Leaf {
+    /// The document since the end of the leaf before, as it is written.
+    pub(crate) before: Vec<u8>,
+    /// The value as it is written, with its quotes.
+    pub(crate) raw: Vec<u8>,
+    /// The value itself; empty behind the last one.
+    pub(crate) text: String,
+    /// The name that stands for it: key, column.
+    pub(crate) context: Option<String>,
+    pub(crate) at: At,
+    pub(crate) kind: Kind,
+    /// Line feeds before it.
+    pub(crate) line: u64,
+    /// Code points before it in its line.
+    pub(crate) column: u64,
+}
+
+/// Where a value is in its document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum At {
+    /// A JSON pointer, RFC 6901; of a key, the pointer to its value.
+    Pointer { pointer: String, is_key: bool },
+    /// A record, counted from 1 with the header, a field, counted from 1, and its name.
+    Cell {
+        record: u64,
+        field: u64,
+        name: Option<String>,
+    },
+}
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    JsonString,
+    /// Becomes a string if it is changed.
+    JsonNumber,
+    /// A field of a table with this delimiter.
+    Cell(u8),
+    /// What stands behind the last value.
+    End,
+}
+
+/// How a value is written where there is more than one way. As a number, for the manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Writing(pub(crate) u8);
+
+impl Writing {
+    /// JSON: all but ASCII is escaped.
+    const ASCII: u8 = 1;
+    /// JSON: `/` is escaped.
+    const SLASH: u8 = 2;
+    /// JSON: without quotes, a number. CSV: quoted even if it needs not be.
+    const OTHER: u8 = 4;
+
+    const fn has(self, flag: u8) -> bool {
+        self.0 & flag != 0
+    }
+}
+
+impl Leaf {
+    /// The writing that makes `raw` of `text`; the plain one if none does.
+    pub(crate) fn writing(&self) -> Writing {
+        (0..8)
+            .map(Writing)
+            .find(|writing| write(&self.text, self.kind, *writing).as_bytes() == self.raw)
+            .unwrap_or_default()
+    }
+}
+
+/// `text` as a value of `kind`.
+pub(crate) fn write(text: &str, kind: Kind, writing: Writing) -> String {
+    match kind {
+        Kind::JsonNumber | Kind::JsonString if writing.has(Writing::OTHER) => text.to_owned(),
+        Kind::JsonNumber | Kind::JsonString => json_string(text, writing),
+        Kind::Cell(delimiter) => cell(text, delimiter, writing.has(Writing::OTHER)),
+        Kind::End => String::new(),
+    }
+}
+
+fn json_string(text: &str, writing: Writing) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '/' if writing.has(Writing::SLASH) => out.push_str("\\/"),
+            c if c < ' ' || (writing.has(Writing::ASCII) && !(' '..='~').contains(&c)) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    // Writing to a string does not fail.
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+fn cell(text: &str, delimiter: u8, is_quoted: bool) -> String {
+    let needs_quotes = |c: char| c == '"' || c == '\n' || c == '\r' || c == char::from(delimiter);
+    if !is_quoted && !text.contains(needs_quotes) {
+        return text.to_owned();
+    }
+    format!("\"{}\"", text.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_written_as_their_document_writes_them() {
+        let leaf = |raw: &str, text: &str, kind| Leaf {
+            before: Vec::new(),
+            raw: raw.as_bytes().to_vec(),
+            text: text.to_owned(),
+            context: None,
+            at: At::Pointer {
+                pointer: String::new(),
+                is_key: false,
+            },
+            kind,
+            line: 0,
+            column: 0,
+        };
+        for (raw, text, kind) in [
+            (r#""é / 😀""#, "é / 😀", Kind::JsonString),
+            (r#""\u00e9 / \ud83d\ude00""#, "é / 😀", Kind::JsonString),
+            (r#""\u00e9 \/ x""#, "é / x", Kind::JsonString),
+            ("4.5", "4.5", Kind::JsonNumber),
+            ("a b", "a b", Kind::Cell(b',')),
+            ("\"a\"", "a", Kind::Cell(b',')),
+            ("\"a;\"\"b\"", "a;\"b", Kind::Cell(b';')),
+        ] {
+            let leaf = leaf(raw, text, kind);
+            assert_eq!(write(text, kind, leaf.writing()), raw);
+        }
+        assert_eq!(write("a,\"b", Kind::Cell(b','), Writing(0)), "\"a,\"\"b\"");
+    }
+}

@@ -1,0 +1,52 @@
+//! `privet pii`: personal data in texts on this machine.
+
+mod blocks;
+mod bytes;
+mod csv;
+mod detect;
+mod entities;
+mod eval;
+mod eval_html;
+mod eval_text;
+mod gold;
+mod json;
+mod leaf;
+mod look;
+mod place;
+mod pool;
+mod progress;
+mod show;
+mod sink;
+mod source;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// Findings, or a check that failed.
+const FOUND: u8 = 1;
+/// Not all could be looked at, or there is not enough evidence.
+const INCOMPLETE: u8 = 3;
+
+#[derive(Subcommand)]
+pub(crate) enum PiiCommand {
+    /// Find personal data in texts.
+    Detect(detect::DetectArgs),
+    /// Measure detection against texts in which people marked what is to be found.
+    Eval(eval::EvalArgs),
+    /// List the kinds of personal data that can be found.
+    Entities(entities::EntitiesArgs),
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// For wrong usage, and for input that cannot be read.
+pub(crate) fn run(command: PiiCommand) -> Result<ExitCode> {
+    match command {
+        PiiCommand::Detect(args) => detect::run(&args),
+        PiiCommand::Eval(args) => eval::run(&args),
+        PiiCommand::Entities(args) => entities::run(&args),
+    }
+}

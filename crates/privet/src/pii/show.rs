@@ -1,0 +1,244 @@
+//! How findings are shown.
+
+use std::io::{IsTerminal, Write};
+
+use anyhow::Result;
+use clap::ValueEnum;
+use privet_types::{Basis, Entity, Finding, RuleId};
+use serde::Serialize;
+
+use super::leaf::At;
+use crate::rim;
+
+/// How findings are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// One line each, `path:line:column  kind  score  rule`; in colour on a terminal.
+    Text,
+    /// One JSON object a line; with `--format jsonl` one for each text.
+    Jsonl,
+    /// Columns with a head.
+    Table,
+}
+
+/// One finding, ready to be shown.
+pub(crate) struct Hit {
+    pub(crate) finding: Finding,
+    /// Offsets in the unit that was asked for, within the text or the value.
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    /// Counted from 1.
+    pub(crate) line: u64,
+    pub(crate) column: u64,
+    pub(crate) at: Option<At>,
+    /// Only if it is to be shown.
+    pub(crate) value: Option<String>,
+}
+
+/// Writes findings to standard output.
+pub(crate) struct Printer {
+    output: Output,
+    is_coloured: bool,
+    explains: bool,
+    out: std::io::BufWriter<std::io::StdoutLock<'static>>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    path: &'a str,
+    line: u64,
+    column: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_key: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(flatten)]
+    found: Found<'a>,
+}
+
+/// A finding as scripts read it.
+#[derive(Serialize)]
+pub(crate) struct Found<'a> {
+    #[serde(rename = "type")]
+    entity: Entity,
+    start: u64,
+    end: u64,
+    score: f32,
+    rule: RuleId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    basis: Option<Basis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'a str>,
+}
+
+impl<'a> Found<'a> {
+    pub(crate) fn new(hit: &'a Hit, explains: bool) -> Self {
+        Self {
+            entity: hit.finding.entity,
+            start: hit.start,
+            end: hit.end,
+            score: hit.finding.score,
+            rule: hit.finding.rule,
+            basis: explains.then_some(hit.finding.basis),
+            value: hit.value.as_deref(),
+        }
+    }
+}
+
+impl Printer {
+    /// A printer; a table gets its head.
+    ///
+    /// # Errors
+    /// If nobody reads the output.
+    pub(crate) fn new(output: Output, explains: bool) -> Result<Self> {
+        let mut printer = Self {
+            output,
+            is_coloured: is_coloured(),
+            explains,
+            out: std::io::BufWriter::new(std::io::stdout().lock()),
+        };
+        if output == Output::Table {
+            let basis = if explains { "  why" } else { "" };
+            writeln!(
+                printer.out,
+                "{:<40}  {:<24}  score  {:<22}{basis}",
+                "where", "kind", "rule"
+            )?;
+        }
+        Ok(printer)
+    }
+
+    /// Writes what was made ready elsewhere.
+    ///
+    /// # Errors
+    /// If nobody reads the output.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> Result<()> {
+        Ok(self.out.write_all(bytes)?)
+    }
+
+    /// Writes one finding.
+    ///
+    /// # Errors
+    /// If nobody reads the output.
+    pub(crate) fn hit(&mut self, path: &str, hit: &Hit) -> Result<()> {
+        if self.output == Output::Jsonl {
+            let (pointer, is_key, record, field, name) = match &hit.at {
+                Some(At::Pointer { pointer, is_key }) => {
+                    (Some(pointer.as_str()), is_key.then_some(true), None, None, None)
+                }
+                Some(At::Cell { record, field, name }) => {
+                    (None, None, Some(*record), Some(*field), name.as_deref())
+                }
+                None => (None, None, None, None, None),
+            };
+            let line = Line {
+                path,
+                line: hit.line,
+                column: hit.column,
+                pointer,
+                is_key,
+                record,
+                field,
+                name,
+                found: Found::new(hit, self.explains),
+            };
+            serde_json::to_writer(&mut self.out, &line)?;
+            self.out.write_all(b"\n")?;
+            return Ok(());
+        }
+        let place = format!(
+            "{}:{}:{}{}",
+            printable(path),
+            hit.line,
+            hit.column,
+            inside(hit.at.as_ref())
+        );
+        let finding = &hit.finding;
+        let why = if self.explains {
+            explained(finding.basis)
+        } else {
+            ""
+        };
+        let value = hit.value.as_deref().map(printable).unwrap_or_default();
+        let (kind, score, rule) = (finding.entity.name(), finding.score, finding.rule.0);
+        let line = match (self.output, self.is_coloured) {
+            (Output::Table, _) => {
+                format!("{place:<40}  {kind:<24}  {score:>5.2}  {rule:<22}  {why}  {value}")
+            }
+            (_, true) => format!(
+                "\u{1b}[2m{place}\u{1b}[0m  \u{1b}[1;33m{kind}\u{1b}[0m  {score:.2}  \u{1b}[2m{rule}\u{1b}[0m  {why}  \
+                 \u{1b}[1;31m{value}\u{1b}[0m"
+            ),
+            (_, false) => format!("{place}  {kind}  {score:.2}  {rule}  {why}  {value}"),
+        };
+        writeln!(self.out, "{}", line.trim_end())?;
+        Ok(())
+    }
+
+    /// Writes out what is held back.
+    ///
+    /// # Errors
+    /// If nobody reads the output.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        Ok(self.out.flush()?)
+    }
+}
+
+fn inside(at: Option<&At>) -> String {
+    match at {
+        None => String::new(),
+        Some(At::Pointer { pointer, is_key }) => {
+            let key = if *is_key { " (key)" } else { "" };
+            format!(" {}{key}", printable(pointer))
+        }
+        Some(At::Cell { field, name, .. }) => match name {
+            Some(name) => format!(" {}", printable(name)),
+            None => format!(" column {field}"),
+        },
+    }
+}
+
+/// Whether standard output is a terminal that wants colours (<https://no-color.org>).
+pub(crate) fn is_coloured() -> bool {
+    std::io::stdout().is_terminal()
+        && rim::environment("NO_COLOR").is_none_or(|value| value.is_empty())
+        && rim::environment("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// `text` without anything that moves a terminal's cursor or turns its writing direction.
+pub(crate) fn printable(text: &str) -> String {
+    let acts = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(acts) {
+        return text.to_owned();
+    }
+    text.chars()
+        .map(|c| {
+            if acts(c) {
+                c.escape_unicode().to_string()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect()
+}
+
+/// What a basis means.
+pub(crate) const fn explained(basis: Basis) -> &'static str {
+    match basis {
+        Basis::Form => "a form that other things have, too",
+        Basis::Network => "a neural network saw it in its sentence",
+        Basis::Pattern => "a form that hardly anything else has",
+        Basis::Context => "a form, and a word beside it that says what it is",
+        Basis::Checksum => "a check digit, or a rule that hardly anything else passes",
+        Basis::Listed => "listed by you",
+    }
+}
