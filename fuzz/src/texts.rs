@@ -22,7 +22,7 @@ pub fn fuzz_detect(data: &[u8]) {
     let context = ["birthday", "cardNumber", "phone", ""]
         .get(usize::from(variant % 8))
         .copied();
-    let promised = 64 * (text.len() + context.unwrap_or_default().len()) as u64 + 65_536;
+    let promised = 256 * (text.len() + context.unwrap_or_default().len()) as u64 + 65_536;
     let found = analyzer()
         .analyze(&text, context, &Budget::new(promised))
         .expect("the promised budget is enough");
