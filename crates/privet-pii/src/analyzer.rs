@@ -47,7 +47,7 @@ impl Analyzer {
     /// (`date_of_birth`, `cardNumber`); they count like words right before every value.
     ///
     /// Findings are sorted by start and disjoint; offsets are bytes and lie on character bounds. O(n) time and
-    /// memory: a budget of 64 units per byte of `text` and `context` and 65,536 more covers every input.
+    /// memory: a budget of 256 units per byte of `text` and `context` and 65,536 more covers every input.
     ///
     /// # Errors
     /// [`Error::Budget`] if the budget is spent or cancelled; nothing is known of the text then.
@@ -75,7 +75,7 @@ impl Analyzer {
         };
         let scan = |text: &str| self.scan(text, outside, budget);
         let mut found = scan(text)?;
-        uncover(text, budget, &mut found, scan)?;
+        uncover(text, &self.words, budget, &mut found, scan)?;
         Ok(resolve(found))
     }
 

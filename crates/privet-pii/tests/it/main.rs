@@ -8,4 +8,5 @@
 mod detection;
 mod disguise;
 mod disjoint;
+mod normalize;
 mod work;
