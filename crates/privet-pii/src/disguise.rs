@@ -41,7 +41,7 @@ pub(crate) fn uncover(
                 continue;
             }
             let is_evident = match topics(hidden.entity) {
-                Some(topics) if is_common(hidden.span.of(text).unwrap_or_default()) => {
+                Some(topics) if view.layers == 0 && is_common(hidden.span.of(text).unwrap_or_default()) => {
                     budget.charge(CONTEXT_UNITS)?;
                     is_named(&view.text, finding.span, topics, words)
                 }
