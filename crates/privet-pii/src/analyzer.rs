@@ -102,7 +102,7 @@ impl Analyzer {
         let scan = |text: &str| self.scan(text, context, budget);
         let mut found = scan(text)?;
         if self.undoes_disguise {
-            uncover(text, budget, &mut found, scan)?;
+            uncover(text, &self.words, budget, &mut found, scan)?;
         }
         found.retain(|f| f.score >= self.threshold && !self.is_allowed(text, f.span));
         Ok(resolve(text, found))

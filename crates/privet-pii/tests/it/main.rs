@@ -10,4 +10,5 @@ mod catalogue;
 mod detection;
 mod disguise;
 mod disjoint;
+mod normalize;
 mod work;
