@@ -30,20 +30,30 @@ entities! {
     CRYPTO,
     /// The day somebody was born.
     DATE_OF_BIRTH,
+    /// A calendar date, a time of day, or both.
+    DATE_TIME,
     /// An e-mail address, RFC 5322.
     EMAIL_ADDRESS,
     /// An international bank account number, ISO 13616.
     IBAN_CODE,
     /// An IPv4 or IPv6 address.
     IP_ADDRESS,
+    /// A town, region, country or other place with a name.
+    LOCATION,
     /// A hardware address, EUI-48.
     MAC_ADDRESS,
+    /// A nationality, religion or political group.
+    NRP,
+    /// A firm, authority, school, club or other organisation.
+    ORGANIZATION,
     /// A person's name.
     PERSON,
     /// A telephone number.
     PHONE_NUMBER,
     /// A PEM or OpenSSH private-key block.
     PRIVATE_KEY,
+    /// A postal address: at least a street, with all that follows it.
+    STREET_ADDRESS,
     /// Text that already looks like one of Privet's own stand-ins.
     SURROGATE,
     /// A term the policy lists as private.
