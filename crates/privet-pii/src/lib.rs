@@ -6,6 +6,7 @@ mod analyzer;
 mod config;
 mod error;
 mod lookalike;
+mod ner;
 mod realistic;
 mod recognizers;
 mod resolve;
@@ -20,6 +21,8 @@ pub use analyzer::Analyzer;
 pub use config::{Config, EntityAction, Style, Terms};
 pub use error::Error;
 pub use lookalike::lookalikes;
+#[doc(hidden)]
+pub use ner::Ner;
 pub use restore::{Restorer, SurrogateMap};
 pub use surrogate::{Form, Pair, Place, Surrogates};
 pub use trail::UrlAllow;

@@ -7,4 +7,5 @@
 
 mod detection;
 mod disjoint;
+mod ner;
 mod work;
