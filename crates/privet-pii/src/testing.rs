@@ -5,7 +5,11 @@ use privet_types::{Budget, Entity, Finding};
 use crate::{Analyzer, Config};
 
 pub(crate) fn analyze(text: &str, context: Option<&str>) -> Vec<Finding> {
-    let analyzer = Analyzer::new(&Config::default()).unwrap();
+    let analyzer = Analyzer::new(&Config {
+        network: false,
+        ..Config::everything()
+    })
+    .unwrap();
     analyzer.analyze(text, context, &Budget::unlimited()).unwrap()
 }
 
