@@ -259,8 +259,34 @@ SYL = "al an ar ba be bo ca co cor da de do dyn el en er eva fa fi ga gen go ha 
 INC = ["Inc", "Inc.", "LLC", "Ltd", "Ltd.", "PLC", "GmbH", "AG", "S.A.", "SA", "SARL", "B.V.", "AB", "AS", "Oy", "S.p.A.", "S.r.l.", "Sp. z o.o.", "A.Ş.", "Co.", "Corp", "Corp.", "Group", "& Sons", "& Co", "and Sons", "Pty Ltd", "S.L.", "Ltda", "KG", "e.V.", "s.r.o.", "Kft."]
 
 
+SHOP = """auto book pet food home power family sun star quick smart best value super mega thrift price save money tech soft net data web cyber micro info blue red green silver gold north west east city town
+country mart world land zone way line plus point link works max pro fit care club depot barn house shop cart box hub star wise life line tronics tel com gen star jet bus bank loan cash pay fund
+store yard garden lawn music sound video film game toy sport shoe wear fashion style beauty hair nail salon burger pizza taco coffee tea fresh farm grocer market basket""".split()
+
+
+def brand_name():
+    """A firm's name of one word, or few, as shops have them."""
+    r = R.random()
+    if r < 0.3:
+        name = R.choice(L["vendors"]).split()[0].strip(",.\"()&-")
+        return (name.capitalize() if name.isupper() and len(name) > 4 else name) or "Acme"
+    if r < 0.45:
+        a, b = R.choice(SHOP), R.choice(SHOP)
+        return a.capitalize() + (b if R.random() < 0.7 else b.capitalize())
+    if r < 0.6:
+        return f"{R.choice(SHOP).capitalize()} {R.choice(SHOP).capitalize()}" + R.choice(["", "", " " + R.choice(ORG_WORDS["en"])])
+    if r < 0.75:
+        return last("en") + R.choice(["'s", "s", "'s", "’s", "", ""])
+    if r < 0.85:
+        return "".join(R.choice(SYL) for _ in range(R.randint(2, 3))).capitalize() + R.choice(["", "", "tech", "soft", "con", "tron", "mart", "net", "x"])
+    single = [f for f in FIRMS if " " not in f]
+    return R.choice(single)
+
+
 def org(language):
     r = R.random()
+    if R.random() < (0.28 if is_latin(LOCAL[language][0]) and language not in ("ru", "ja", "zh", "hi", "ar") else 0.08):
+        return brand_name()
     if language in ("ru", "ja", "zh", "hi", "ar") and r < 0.6:
         own = [k for k in L["companies"] if k.split("_")[0] == language and L["companies"][k]]
         if own:

@@ -181,4 +181,5 @@ def main(data, out, minutes, start=None):
     print("steps", done, "epochs", epoch)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

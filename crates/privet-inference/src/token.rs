@@ -179,3 +179,63 @@ fn ends_sentence(text: &str, token: &Token) -> bool {
         Kind::Break => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pieces(text: &str) -> Vec<&str> {
+        tokenize(text).iter().map(|t| &text[t.start..t.end]).collect()
+    }
+
+    fn sentences(text: &str) -> Vec<&str> {
+        let tokens = tokenize(text);
+        windows(text, &tokens)
+            .into_iter()
+            .map(|w| &text[tokens[w.start].start..tokens[w.end - 1].end])
+            .collect()
+    }
+
+    #[test]
+    fn words_signs_and_line_breaks_are_tokens() {
+        assert_eq!(pieces("O'Brien,\n 3rd"), ["O", "'", "Brien", ",", "\n ", "3rd"]);
+        assert_eq!(pieces("name=x_y"), ["name", "=", "x", "_", "y"]);
+        assert_eq!(pieces("e\u{301}te\u{301}"), ["e\u{301}te\u{301}"]);
+    }
+
+    #[test]
+    fn scripts_without_spaces_are_cut_by_character_and_katakana_by_run() {
+        assert_eq!(pieces("田中はトヨタで"), ["田", "中", "は", "トヨタ", "で"]);
+        assert_eq!(pieces("मुंबई से"), ["मुंबई", "से"]);
+    }
+
+    #[test]
+    fn sentences_end_at_full_stops_but_not_after_abbreviations() {
+        assert_eq!(sentences("It rains. Anna left."), ["It rains.", "Anna left."]);
+        assert_eq!(
+            sentences("Dr. Berger, Apt. Nord, St. Gallen"),
+            ["Dr. Berger, Apt. Nord, St. Gallen"]
+        );
+        assert_eq!(sentences("東京です。大阪です。"), ["東京です。", "大阪です。"]);
+        assert_eq!(
+            sentences("on 3. March and e.g. this"),
+            ["on 3. March and e.g. this"]
+        );
+    }
+
+    #[test]
+    fn an_address_over_several_lines_stays_in_one_window_and_an_empty_line_ends_it() {
+        let address = "Anna Berger\nHauptstr. 4\n8010 Graz";
+        assert_eq!(
+            sentences(&format!("{address}\n\nMore")),
+            [&format!("{address}\n\n"), "More"]
+        );
+    }
+
+    #[test]
+    fn long_runs_of_lines_are_cut_at_a_line_break() {
+        let text = "a b c d e f g\n".repeat(20);
+        assert!(sentences(&text).iter().all(|s| s.ends_with('\n')));
+        assert!(sentences(&text).len() >= 3);
+    }
+}

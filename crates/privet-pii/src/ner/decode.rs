@@ -24,8 +24,11 @@ const fn begin(kind: usize) -> usize {
 ///
 /// `scores`: natural-log probabilities, a row a token. O(n): a label has at most two kinds of forerunner.
 pub(crate) fn spans(scores: &[[f32; LABELS]]) -> Vec<Marked> {
-    // Most windows hold nothing: where no token leans to a label, so does no sequence.
-    if scores.iter().all(|row| row.first().is_some_and(|o| *o > -0.1)) {
+    // Most windows hold nothing: where each token is likelier outside than not, so is the sequence of them.
+    if scores
+        .iter()
+        .all(|row| row.first().is_some_and(|o| *o > -std::f32::consts::LN_2))
+    {
         return Vec::new();
     }
     // Best sum of a sequence that ends in each label, and the label before.
@@ -122,4 +125,60 @@ fn collect(path: &[usize], scores: &[[f32; LABELS]]) -> Vec<Marked> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Log-probabilities in which each token has the labels given with their probabilities, and the rest in equal shares.
+    fn rows(tokens: &[&[(usize, f32)]]) -> Vec<[f32; LABELS]> {
+        tokens
+            .iter()
+            .map(|given| {
+                let left = 1.0 - given.iter().map(|(_, p)| p).sum::<f32>();
+                let mut row = [(left / 30.0).max(1e-6).ln(); LABELS];
+                for (label, p) in *given {
+                    row[*label] = p.ln();
+                }
+                row
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_well_formed_span_is_read_with_its_kind_and_mean_probability() {
+        let scores = rows(&[
+            &[(0, 0.9)],
+            &[(begin(1), 0.8)],
+            &[(begin(1) + 2, 0.6)],
+            &[(0, 0.9)],
+        ]);
+        let found = spans(&scores);
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].kind, found[0].first, found[0].last), (1, 1, 2));
+        assert!((0.7..0.75).contains(&found[0].probability), "{found:?}");
+    }
+
+    #[test]
+    fn a_span_without_an_end_is_made_whole_or_dropped() {
+        // A begin and then nothing: the likeliest well-formed reading is a span of one token.
+        let scores = rows(&[&[(begin(0), 0.7), (begin(0) + 3, 0.25)], &[(0, 0.95)]]);
+        let found = spans(&scores);
+        assert_eq!((found[0].first, found[0].last), (0, 0));
+        let scores = rows(&[&[(0, 0.45), (begin(0) + 1, 0.5)], &[(0, 0.95)]]);
+        assert_eq!(spans(&scores), []);
+    }
+
+    #[test]
+    fn spans_at_the_edges_of_a_window_are_closed_there() {
+        let scores = rows(&[
+            &[(begin(2) + 3, 0.9)],
+            &[(begin(3), 0.9)],
+            &[(begin(3) + 1, 0.6), (begin(3) + 2, 0.3)],
+        ]);
+        let found: Vec<_> = spans(&scores).iter().map(|m| (m.kind, m.first, m.last)).collect();
+        assert_eq!(found, [(2, 0, 0), (3, 1, 2)]);
+        assert_eq!(spans(&[]), []);
+    }
 }

@@ -148,7 +148,11 @@ const PIECES: &[&str] = &[
 
 #[test]
 fn rows_of_one_piece_cost_the_same_per_byte_at_every_length() {
-    let analyzer = Analyzer::new(&Config { network: false, ..Config::default() }).unwrap();
+    let analyzer = Analyzer::new(&Config {
+        network: false,
+        ..Config::default()
+    })
+    .unwrap();
     for piece in PIECES {
         let short = units(&analyzer, &repeated(piece, 8_192));
         let long = units(&analyzer, &repeated(piece, 65_536));
@@ -166,7 +170,11 @@ fn rows_of_one_piece_cost_the_same_per_byte_at_every_length() {
 
 #[test]
 fn no_mixture_of_pieces_exceeds_the_units_that_callers_give() {
-    let analyzer = Analyzer::new(&Config { network: false, ..Config::default() }).unwrap();
+    let analyzer = Analyzer::new(&Config {
+        network: false,
+        ..Config::default()
+    })
+    .unwrap();
     // A linear congruential generator (Knuth's MMIX constants), seeded with its own constant.
     let mut state = 0x5851_f42d_4c95_7f2d_u64;
     let mut next = |below: usize| {
@@ -191,7 +199,11 @@ fn no_mixture_of_pieces_exceeds_the_units_that_callers_give() {
 
 #[test]
 fn a_megabyte_of_anything_ends_within_its_budget() {
-    let analyzer = Analyzer::new(&Config { network: false, ..Config::default() }).unwrap();
+    let analyzer = Analyzer::new(&Config {
+        network: false,
+        ..Config::default()
+    })
+    .unwrap();
     for piece in [
         "1",
         "1 ",
