@@ -223,7 +223,7 @@ pub(super) const SPECS: &[Spec] = &[
         words: VEHICLE,
         form: 0.02,
         sum: 0.0,
-        told: 0.36,
+        told: 0.4,
     },
 ];
 

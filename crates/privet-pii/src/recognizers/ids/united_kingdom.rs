@@ -434,6 +434,11 @@ mod tests {
         misses(Entity::UK_NHS, "NHS number 614 207 8352");
         misses(Entity::UK_NHS, "call 614-207-8358");
         finds(Entity::UK_UTR, "UTR: 1738105946", "1738105946");
+        finds(
+            Entity::UK_UTR,
+            "NHS number on file, and the UTR is 1738105946",
+            "1738105946",
+        );
         finds(Entity::UK_UTR, "HMRC reference 17381 05946K", "17381 05946K");
         misses(Entity::UK_UTR, "UTR: 3738105946");
     }
