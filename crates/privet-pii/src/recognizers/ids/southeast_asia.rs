@@ -231,7 +231,7 @@ fn mobile(compact: &[u8]) -> Check {
 /// Eight digits with weights 9 down to 2; the remainder by 11 is the ninth, never 10; then the branch code.
 ///
 /// Source: Bureau of Internal Revenue, structure of the TIN in the OECD's list of tax identification numbers (nine digits, the
-/// last a check digit, and a branch code). The Bureau does not publish the weights; these fit its published examples.
+/// last a check digit, and a branch code). The Bureau does not publish the weights; these fit the example 000-123-456.
 fn taxpayer(compact: &[u8]) -> Check {
     let own = compact.get(..9).unwrap_or_default();
     let check = weighted(own, &[9, 8, 7, 6, 5, 4, 3, 2]) % 11;
