@@ -23,7 +23,7 @@ pub(crate) fn walk(scan: &mut Scan<'_>, plan: &Plan) -> Outcome {
         at = between(scan, plan, at)?;
         let (end, classes) = token_end(scan, at)?;
         let has_digit = classes & DIGIT != 0;
-        if has_digit || end - at >= LONG {
+        if has_digit || end - at >= LONG || is_quarter_of_mac(scan, at, end) {
             token(
                 scan,
                 plan,
@@ -37,6 +37,11 @@ pub(crate) fn walk(scan: &mut Scan<'_>, plan: &Plan) -> Outcome {
         at = end;
     }
     scan.settle()
+}
+
+/// Whether four hexadecimal letters and a full stop may begin a hardware address without any digit.
+fn is_quarter_of_mac(scan: &Scan<'_>, start: usize, end: usize) -> bool {
+    end - start == 4 && scan.at(end) == b'.' && scan.slice(start, end).iter().all(u8::is_ascii_hexdigit)
 }
 
 /// Passes over what lies between tokens; returns where the next token begins.

@@ -30,6 +30,8 @@ use vocabulary::Vocabulary;
 const MOST_BEFORE: usize = 2;
 /// Longest of them, in bytes.
 const LONGEST_BEFORE: usize = 5;
+/// What a word farther off is worth less than one right before a code: where several kinds fit, the nearest word decides.
+const FARTHER: f32 = 0.01;
 
 /// What an authority's rule says of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -247,8 +249,19 @@ impl Ids {
             Check::Form => (spec.form, spec.told),
             Check::Sum => (spec.sum, 1.0),
         };
-        let is_told = told > alone && told >= self.threshold && self.is_told(scan, index, start, end)?;
-        let score = if is_told { told } else { alone };
+        let around = if told > alone && told >= self.threshold {
+            self.told_around(scan, start, end)?
+        } else {
+            ToldAround::default()
+        };
+        let is_told = around.any.contains(index);
+        let score = if around.near.contains(index) {
+            told
+        } else if is_told {
+            alone.max(told - FARTHER)
+        } else {
+            alone
+        };
         if score < self.threshold || score <= 0.0 {
             return Ok(());
         }
@@ -263,30 +276,23 @@ impl Ids {
         Ok(())
     }
 
-    /// Whether a word of the spec stands beside `start..end` or outside the text.
-    fn is_told(
-        &self,
-        scan: &mut Scan<'_>,
-        spec: usize,
-        start: usize,
-        end: usize,
-    ) -> Result<bool, BudgetError> {
+    /// The specs of which words beside `start..end` or outside the text speak.
+    fn told_around(&self, scan: &mut Scan<'_>, start: usize, end: usize) -> Result<ToldAround, BudgetError> {
         let known = scan.told;
-        let told = match known {
-            Some((span, told)) if (span.start, span.end) == (start, end) => told,
+        match known {
+            Some((span, told)) if (span.start, span.end) == (start, end) => Ok(told),
             _ => {
                 let told = scan.told_around(start, end, &self.vocabulary)?;
                 scan.told = Some((privet_types::Span::new(start, end), told));
-                told
+                Ok(told)
             }
-        };
-        Ok(told.contains(spec))
+        }
     }
 }
 
 pub(crate) use checks::{iso_7064_mod_97_10, luhn, mod_11_10, verhoeff};
-pub(crate) use vocabulary::Told;
 pub(crate) use vocabulary::Vocabulary as IdVocabulary;
+pub(crate) use vocabulary::{Told, ToldAround};
 
 /// Where the first code can begin that has its first digit in `token`: there, or with a group of letters before it.
 fn first_start(scan: &Scan<'_>, token: Token) -> usize {

@@ -222,8 +222,7 @@ fn form(compact: &[u8]) -> Check {
 /// Five letters of the surname, filled up with 9; decade digit, month of birth (+ 50 for women), day, year digit; two
 /// initials or 9; a digit and two letters that the computer gives.
 ///
-/// Source: Driver and Vehicle Licensing Agency, "Driving licence: what the numbers mean" (INF45/1); Home Office, "National
-/// Driver Register" data standard.
+/// Source: Driver and Vehicle Licensing Agency, "What the numbers on your driving licence mean" (gov.uk).
 fn driver(compact: &[u8]) -> Check {
     let (name, rest) = compact.split_at_checked(5).unwrap_or_default();
     let letters = name.iter().take_while(|b| b.is_ascii_uppercase()).count();
@@ -434,6 +433,11 @@ mod tests {
         misses(Entity::UK_NHS, "NHS number 614 207 8352");
         misses(Entity::UK_NHS, "call 614-207-8358");
         finds(Entity::UK_UTR, "UTR: 1738105946", "1738105946");
+        finds(
+            Entity::UK_UTR,
+            "NHS number on file, and the UTR is 1738105946",
+            "1738105946",
+        );
         finds(Entity::UK_UTR, "HMRC reference 17381 05946K", "17381 05946K");
         misses(Entity::UK_UTR, "UTR: 3738105946");
     }
