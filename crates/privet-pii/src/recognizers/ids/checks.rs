@@ -105,6 +105,42 @@ pub(crate) fn is_day(year: u64, month: u64, day: u64) -> bool {
     (1..=days).contains(&day)
 }
 
+/// The sum of the products' own digits, weights over the digits in order.
+pub(crate) fn weighted_cross(digits: &[u8], weights: &[u32]) -> u32 {
+    let cross = |n: u32| n / 10 + n % 10;
+    digits
+        .iter()
+        .zip(weights)
+        .map(|(b, w)| cross(value(*b) * w))
+        .sum()
+}
+
+/// The check digit of ICAO Doc 9303 part 3, section 4.9: weights 7, 3, 1, letters from `A` = 10, modulus 10.
+pub(crate) fn icao(compact: &[u8]) -> u32 {
+    compact
+        .iter()
+        .zip([7, 3, 1].into_iter().cycle())
+        .map(|(b, w)| value(*b) * w)
+        .sum::<u32>()
+        % 10
+}
+
+/// Whether the digits pass the test of EAN-13 (GS1 General Specifications, section 7.9): check digit last.
+pub(crate) fn ean(digits: &[u8]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .zip([1, 3].into_iter().cycle())
+        .map(|(b, w)| value(*b) * w)
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+/// The value of the character at `at`; 0 outside.
+pub(crate) fn value_at(compact: &[u8], at: usize) -> u32 {
+    compact.get(at).map_or(0, |b| value(*b))
+}
+
 /// Whether all characters are the same.
 pub(crate) fn is_one_digit_repeated(compact: &[u8]) -> bool {
     compact.windows(2).all(|w| w.first() == w.last())
@@ -133,6 +169,15 @@ mod tests {
             }
         }
         assert!(!verhoeff(b"3263") && !verhoeff(b"2633") && !verhoeff(b"2336"));
+    }
+
+    #[test]
+    fn examples_of_icao_and_gs1_pass() {
+        // ICAO Doc 9303 part 3, section 4.9, and the GS1 General Specifications.
+        assert_eq!(icao(b"520727"), 3);
+        assert_eq!(icao(b"AB2134<<<"), 5);
+        assert!(ean(b"6291041500213") && !ean(b"6291041500214"));
+        assert_eq!(weighted_cross(b"59", &[2, 1]), 1 + 9);
     }
 
     #[test]

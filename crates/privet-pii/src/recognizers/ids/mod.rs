@@ -5,9 +5,19 @@
 //! between them leads to the few specs that could fit, so that a hundred of them cost little more than one.
 
 mod checks;
+mod germany;
+mod germany_documents;
+mod international;
+mod italy;
+mod latin_america;
+mod nordic;
 mod poland;
+mod russia;
 mod shape;
+mod spain;
+mod turkey;
 mod vocabulary;
+mod western_europe;
 
 use privet_types::{Basis, BudgetError, Entity};
 
@@ -52,8 +62,9 @@ pub(crate) struct Spec {
     /// The name of the rule, such as `de-tax-id/mod11`.
     pub(crate) rule: &'static str,
     /// How it is written: `9` a digit, `A` a letter, `X` a letter or digit, a small letter that letter in either case; ` `,
-    /// `-`, `.`, `/` and `:` stand for themselves; every `_` of a shape stands for nothing, or every one for a space, or
-    /// every one for a hyphen, or every one for a full stop.
+    /// `-`, `.`, `/`, `:` and `+` stand for themselves; every `_` of a shape stands for nothing, or every one for a space,
+    /// or every one for a hyphen, or every one for a full stop; the character before a `?` may be missing. A `^` before it all: no small letter fits; then a `+`: a plus
+    /// sign stands before the code and belongs to it.
     pub(crate) shapes: &'static [&'static str],
     /// The authority's rule, over the letters (capitals) and digits alone.
     pub(crate) check: fn(&[u8]) -> Check,
@@ -69,7 +80,19 @@ pub(crate) struct Spec {
 }
 
 /// All specs, by country.
-const ALL: &[&[Spec]] = &[poland::SPECS];
+const ALL: &[&[Spec]] = &[
+    germany::SPECS,
+    germany_documents::SPECS,
+    international::SPECS,
+    italy::SPECS,
+    latin_america::SPECS,
+    nordic::SPECS,
+    poland::SPECS,
+    russia::SPECS,
+    spain::SPECS,
+    turkey::SPECS,
+    western_europe::SPECS,
+];
 
 /// The specs of the kinds that are wanted, ready to be looked for.
 pub(crate) struct Ids {
@@ -141,7 +164,7 @@ impl Ids {
         let mut compact = [0_u8; shape::MOST_CHARACTERS];
         let mut length = 0;
         let mut at = start;
-        for group in 0..MOST_GROUPS {
+        for _ in 0..MOST_GROUPS {
             let end = group_end(scan, at);
             let bytes = scan.slice(at, end);
             let Some(room) = compact.get_mut(length..length + bytes.len()) else {
@@ -158,7 +181,6 @@ impl Ids {
                 end,
                 signature,
                 compact.get(..length).unwrap_or_default(),
-                group,
             )?;
             let separator = scan.at(end);
             if !shape::is_separator(separator) || !scan.at(end + 1).is_ascii_alphanumeric() {
@@ -177,14 +199,12 @@ impl Ids {
         end: usize,
         signature: Signature,
         compact: &[u8],
-        separators: usize,
     ) -> Outcome {
         let slot = signature.slot(self.buckets.len() - 1);
         let Some(bucket) = self.buckets.get(slot).filter(|b| !b.is_empty()) else {
             return Ok(());
         };
         let classes = shape::classes(compact);
-        let mut is_apart = None;
         for layout in bucket.iter().filter_map(|i| self.layouts.get(usize::from(*i))) {
             if layout.signature != signature || !layout.fits(compact, classes) {
                 continue;
@@ -192,10 +212,14 @@ impl Ids {
             let Some(spec) = self.specs.get(layout.spec) else {
                 continue;
             };
-            let is_apart =
-                *is_apart.get_or_insert_with(|| is_apart_from_others(scan, start, end, separators > 0));
-            if is_apart {
-                scan.spend(4)?;
+            let has_small = || scan.slice(start, end).iter().any(u8::is_ascii_lowercase);
+            let is_plus_missing = layout.has_plus && scan.back(start, 1) != b'+';
+            if is_plus_missing || layout.is_capital && has_small() {
+                continue;
+            }
+            let start = start - usize::from(layout.has_plus);
+            scan.spend(4)?;
+            if is_apart_from_others(scan, start, end) {
                 self.judge(scan, layout.spec, spec, start, end, compact)?;
             }
         }
@@ -254,6 +278,7 @@ impl Ids {
     }
 }
 
+pub(crate) use international::is_bic;
 pub(crate) use vocabulary::Told;
 pub(crate) use vocabulary::Vocabulary as IdVocabulary;
 
@@ -303,14 +328,19 @@ fn is_spaced_letter(c: char) -> bool {
 }
 
 /// Whether `start..end` is no part of a longer number or code.
-fn is_apart_from_others(scan: &Scan<'_>, start: usize, end: usize, is_grouped: bool) -> bool {
+fn is_apart_from_others(scan: &Scan<'_>, start: usize, end: usize) -> bool {
     let after = scan.at(end);
     if after.is_ascii_alphanumeric() || !after.is_ascii() && scan.char_at(end).is_some_and(is_spaced_letter) {
         return false;
     }
-    let joins = |separator: u8| matches!(separator, b'-' | b'.' | b'/') || is_grouped && separator == b' ';
+    // Spaces join only what spaces group, and only digits: `AA 1234567 BB 7654321` is two codes.
+    let has_space = scan.slice(start, end).contains(&b' ');
+    let joins = |separator: u8, own: u8| {
+        matches!(separator, b'-' | b'.' | b'/') || has_space && separator == b' ' && own.is_ascii_digit()
+    };
+    let is_continued = |separator: u8, next: u8, own: u8| joins(separator, own) && next.is_ascii_digit();
     let before = scan.back(start, 1);
-    let is_continued = |separator: u8, next: u8| joins(separator) && next.is_ascii_digit();
     // A full stop behind a digit and before a space ends a sentence.
-    !(is_continued(after, scan.at(end + 1)) || is_continued(before, scan.back(start, 2)))
+    !(is_continued(after, scan.at(end + 1), scan.back(end, 1))
+        || is_continued(before, scan.back(start, 2), scan.at(start)))
 }
