@@ -55,7 +55,8 @@ pub(super) fn find(scan: &mut Scan<'_>, number: &Number) -> Result<bool, BudgetE
     };
     let paren = usize::from(scan.back(first.start, 1) == b'(' && own.iter().any(|g| g.before & PAREN != 0));
     let start = first.start - usize::from(has_plus) - paren;
-    let Some(is_assigned) = assignment(number.digits(skip + NATIONAL).get(skip..).unwrap_or_default()) else {
+    let national = number.digits(skip + NATIONAL).get(skip..).unwrap_or_default();
+    let Some(is_assigned) = assignment(national) else {
         return Ok(false);
     };
     if !is_grouped(own, skip) || goes_on(scan, start, own, groups.get(count + 1)) {
@@ -67,7 +68,12 @@ pub(super) fn find(scan: &mut Scan<'_>, number: &Number) -> Result<bool, BudgetE
         Lead::Country => 0.95,
         _ if !is_assigned => 0.1,
         Lead::Trunk if has_pairs => 0.6,
-        _ if scan.around_row(start, end)?.any() & PHONE != 0 => 0.7,
+        // Without pairs a number of North America or Germany looks the same, but for the mobile networks.
+        _ if (has_pairs || lead == Lead::Trunk && national.first() == Some(&5))
+            && scan.around_row(start, end)?.any() & PHONE != 0 =>
+        {
+            0.7
+        }
         _ => 0.2,
     };
     scan.report(Entity::TR_PHONE_NUMBER, start, end, score, "phone-tr/plan");
@@ -141,13 +147,15 @@ mod tests {
         ] {
             finds(KIND, text, text);
         }
-        finds(KIND, "cep tel: 532 000 1122.", "532 000 1122");
+        finds(KIND, "cep tel: 532 000 11 22.", "532 000 11 22");
+        finds(KIND, "tel 05320001122", "05320001122");
     }
 
     #[test]
     fn other_numbers_are_not() {
         for text in [
             "order 5320001122",
+            "fax: (412) 555-0143",
             "+1 532 000 11 22",
             "0132 000 11 22",
             "tel 10532 000 11 22",

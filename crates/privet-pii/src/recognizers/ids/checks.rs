@@ -141,6 +141,18 @@ pub(crate) fn value_at(compact: &[u8], at: usize) -> u32 {
     compact.get(at).map_or(0, |b| value(*b))
 }
 
+/// Whether the digits are a time stamp of the years 1990 to 2099, `YYYYMMDDhhmm` or `YYYYMMDDhhmmss`.
+pub(crate) fn is_time_stamp(digits: &[u8]) -> bool {
+    let year = field(digits, 0, 4).unwrap_or_default();
+    let pair = |at: usize| field(digits, at, at + 2);
+    let is_within = |at: usize, end: u64| pair(at).is_none_or(|n| n < end);
+    (1990..2100).contains(&year)
+        && is_day(year, pair(4).unwrap_or_default(), pair(6).unwrap_or_default())
+        && is_within(8, 24)
+        && is_within(10, 60)
+        && is_within(12, 60)
+}
+
 /// Whether all characters are the same.
 pub(crate) fn is_one_digit_repeated(compact: &[u8]) -> bool {
     compact.windows(2).all(|w| w.first() == w.last())
@@ -178,6 +190,13 @@ mod tests {
         assert_eq!(icao(b"AB2134<<<"), 5);
         assert!(ean(b"6291041500213") && !ean(b"6291041500214"));
         assert_eq!(weighted_cross(b"59", &[2, 1]), 1 + 9);
+    }
+
+    #[test]
+    fn time_stamps_have_a_day_and_a_time() {
+        assert!(is_time_stamp(b"201907141004") && is_time_stamp(b"20190714100459"));
+        assert!(!is_time_stamp(b"201907142404") && !is_time_stamp(b"20190714100460"));
+        assert!(!is_time_stamp(b"201902291004") && !is_time_stamp(b"4K190714100459"));
     }
 
     #[test]

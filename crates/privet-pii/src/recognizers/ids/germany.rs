@@ -367,3 +367,75 @@ fn bsnr(compact: &[u8]) -> Check {
         field(compact, 0, 2).is_some_and(|area| area > 0) && field(compact, 2, 9).is_some_and(|n| n > 0),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use privet_types::Entity;
+
+    use crate::testing::{analyze, finds, finds_alone, misses, misses_alone};
+
+    #[test]
+    fn numbers_with_much_structure_need_no_words() {
+        for (entity, value) in [
+            (Entity::DE_TAX_ID, "50475329863"),
+            (Entity::DE_TAX_ID, "50 475 329 863"),
+            (Entity::DE_VAT_ID, "DE385448500"),
+            (Entity::DE_VAT_ID, "DE 385 448 500"),
+            (Entity::DE_SOCIAL_SECURITY, "53240379K512"),
+            (Entity::DE_SOCIAL_SECURITY, "53 240379 K 512"),
+        ] {
+            finds(entity, &format!("Bitte {value} angeben."), value);
+        }
+    }
+
+    #[test]
+    fn numbers_that_others_look_like_need_a_word() {
+        for (entity, word, value) in [
+            (
+                Entity::DE_HEALTH_INSURANCE,
+                "Krankenversichertennummer",
+                "Q307182644",
+            ),
+            (Entity::DE_LANR, "LANR", "362914534"),
+            (Entity::DE_BSNR, "Betriebsstätten-Nr.", "521830746"),
+            (Entity::DE_TAX_NUMBER, "St.-Nr.", "21/815/08150"),
+            (Entity::DE_TAX_NUMBER, "Steuernummer", "133/8150/8159"),
+            (Entity::DE_TAX_NUMBER, "steuernummer", "2893081508152"),
+            (Entity::DE_TAX_NUMBER, "Finanzamt Kiel, StNr.", "1929308150"),
+        ] {
+            finds(entity, &format!("{word}: {value}."), value);
+            misses(entity, &format!("number {value}"));
+            finds_alone(entity, value, value);
+        }
+    }
+
+    #[test]
+    fn wrong_check_digits_dates_and_lengths_are_refused() {
+        for (entity, text) in [
+            (Entity::DE_TAX_ID, "50475329864"),
+            (Entity::DE_TAX_ID, "05047532986"),
+            (Entity::DE_TAX_ID, "11112345674"),
+            (Entity::DE_VAT_ID, "DE38544850"),
+            (Entity::DE_VAT_ID, "DE3854485000"),
+            (Entity::DE_VAT_ID, "AT385448500"),
+            (Entity::DE_SOCIAL_SECURITY, "53240379K513"),
+            (Entity::DE_SOCIAL_SECURITY, "53320379K512"),
+            (Entity::DE_SOCIAL_SECURITY, "00240379K512"),
+            (Entity::DE_HEALTH_INSURANCE, "Q307182645"),
+            (Entity::DE_LANR, "362914634"),
+            (Entity::DE_LANR, "000000034"),
+            (Entity::DE_BSNR, "001830746"),
+            (Entity::DE_TAX_NUMBER, "0093081508152"),
+            (Entity::DE_TAX_NUMBER, "1/815/08150"),
+        ] {
+            misses_alone(entity, text);
+        }
+    }
+
+    #[test]
+    fn a_vat_number_that_fails_the_unpublished_rule_is_less_sure() {
+        let score = |text: &str| analyze(text, None).first().map(|f| f.score);
+        assert!(score("DE385448501") < score("DE385448500"));
+        assert!(score("USt-IdNr. DE385448501") > score("DE385448501"));
+    }
+}

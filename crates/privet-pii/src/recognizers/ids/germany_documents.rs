@@ -136,55 +136,46 @@ pub(super) const SPECS: &[Spec] = &[
     },
     Spec {
         entity: Entity::DE_KFZ,
-        rule: "de-kfz/plate",
+        rule: "de-kfz/hyphen",
+        shapes: &[
+            "^AA?A?-AA? 99?9?9?A?",
+            "^AA?A?-AA?-99?9?9?A?",
+            "^AA?A?-AA?99?9?9?A?",
+        ],
+        check: plate,
+        words: PLATE_OR_CAR,
+        form: 0.3,
+        sum: 0.0,
+        told: 0.9,
+    },
+    Spec {
+        entity: Entity::DE_KFZ,
+        rule: "de-kfz/spaces",
+        shapes: &["^AA?A? AA? 99?9?9?A?", "^AA?A? AA?99?9?9?A?"],
+        check: plate,
+        words: PLATE,
+        form: 0.15,
+        sum: 0.0,
+        told: 0.9,
+    },
+    Spec {
+        entity: Entity::DE_KFZ,
+        rule: "de-kfz/small-letters",
         shapes: &[
             "AA?A?-AA? 99?9?9?A?",
             "AA?A? AA? 99?9?9?A?",
             "AA?A?-AA?-99?9?9?A?",
-            "AA?A?-AA?99?9?9?A?",
-            "AA?A? AA?99?9?9?A?",
         ],
         check: plate,
         words: &[
             "kennzeichen",
-            "kfz",
             "nummernschild",
-            "amtliches kennzeichen",
             "autokennzeichen",
-            "kraftfahrzeug",
-            "zulassung",
-            "fahrzeug",
-            "fahrzeugschein",
-            "halter",
-            "pkw",
-            "lkw",
-            "auto",
-            "wagen",
-            "license plate",
-            "licence plate",
-            "number plate",
-            "plate",
-            "registration",
-            "registration plate",
-            "car",
-            "vehicle",
-            "plaque",
-            "immatriculation",
-            "matrícula",
-            "targa",
-            "kenteken",
-            "plaka",
-            "tablica rejestracyjna",
-            "registreringsnummer",
-            "nummerplade",
-            "ナンバープレート",
-            "车牌",
-            "номерной знак",
-            "госномер",
+            "kfz kennzeichen",
         ],
-        form: 0.3,
+        form: 0.02,
         sum: 0.0,
-        told: 0.9,
+        told: 0.7,
     },
     Spec {
         entity: Entity::DE_PLZ,
@@ -199,12 +190,9 @@ pub(super) const SPECS: &[Spec] = &[
             "postcode",
             "postal code",
             "post code",
-            "zip",
-            "zip code",
             "code postal",
             "código postal",
             "codice postale",
-            "cap",
             "wohnort",
             "anschrift",
             "adresse",
@@ -228,6 +216,74 @@ pub(super) const SPECS: &[Spec] = &[
         sum: 0.0,
         told: 0.9,
     },
+];
+
+const PLATE: &[&str] = &[
+    "kennzeichen",
+    "kfz",
+    "nummernschild",
+    "autokennzeichen",
+    "license plate",
+    "licence plate",
+    "number plate",
+    "registration plate",
+    "plate",
+    "plaque",
+    "immatriculation",
+    "matrícula",
+    "targa",
+    "kenteken",
+    "plaka",
+    "tablica rejestracyjna",
+    "registreringsnummer",
+    "nummerplade",
+    "ナンバープレート",
+    "车牌",
+    "номерной знак",
+    "госномер",
+];
+
+/// Words that often stand beside the makes and models of cars, too.
+const PLATE_OR_CAR: &[&str] = &[
+    "kennzeichen",
+    "kfz",
+    "nummernschild",
+    "autokennzeichen",
+    "license plate",
+    "licence plate",
+    "number plate",
+    "registration plate",
+    "plate",
+    "plaque",
+    "immatriculation",
+    "matrícula",
+    "targa",
+    "kenteken",
+    "plaka",
+    "tablica rejestracyjna",
+    "registreringsnummer",
+    "nummerplade",
+    "ナンバープレート",
+    "车牌",
+    "номерной знак",
+    "госномер",
+    "kraftfahrzeug",
+    "zulassung",
+    "fahrzeug",
+    "fahrzeugschein",
+    "halter",
+    "pkw",
+    "lkw",
+    "auto",
+    "wagen",
+    "registration",
+    "car",
+    "vehicle",
+    "truck",
+    "van",
+    "voiture",
+    "coche",
+    "macchina",
 ];
 
 const ID_CARD: &[&str] = &[
@@ -392,4 +448,67 @@ fn plate(compact: &[u8]) -> Check {
 /// Source: Deutsche Post, "Postleitzahlenverzeichnis"; 01067 is the least and 99998 the greatest that is in use.
 fn postcode(compact: &[u8]) -> Check {
     Check::form(field(compact, 0, 5).is_some_and(|n| (1_001..=99_998).contains(&n)))
+}
+
+#[cfg(test)]
+mod tests {
+    use privet_types::Entity;
+
+    use crate::testing::{finds, finds_alone, misses, misses_alone};
+
+    #[test]
+    fn documents_are_found_beside_a_word() {
+        for (entity, word, value) in [
+            (Entity::DE_ID_CARD, "Personalausweis", "LZR4K20TM"),
+            (Entity::DE_ID_CARD, "id card no.", "LZR4K20TM8"),
+            (Entity::DE_ID_CARD, "Ausweis-Nr.", "T40718265"),
+            (Entity::DE_PASSPORT, "Reisepass", "C4F0H7WR2"),
+            (Entity::DE_PASSPORT, "passport", "C4F0H7WR26D"),
+            (Entity::DE_FUEHRERSCHEIN, "Führerschein-Nr.", "K204PLX0772"),
+            (Entity::DE_KFZ, "Kennzeichen", "B QX 4071E"),
+            (Entity::DE_KFZ, "Der Wagen", "HH-QX 407"),
+        ] {
+            finds(entity, &format!("{word}: {value}."), value);
+            misses(entity, &format!("item {value}"));
+        }
+    }
+
+    #[test]
+    fn without_a_word_only_serials_whose_last_digit_is_right_count() {
+        finds_alone(Entity::DE_ID_CARD, "L3F7N0XT7", "L3F7N0XT7");
+        misses_alone(Entity::DE_ID_CARD, "L3F7N0XT8");
+        misses_alone(Entity::DE_ID_CARD, "LZR4K20TM");
+        finds_alone(Entity::DE_ID_CARD, "T40718265", "T40718265");
+    }
+
+    #[test]
+    fn other_values_are_refused_even_beside_a_word() {
+        for (entity, text) in [
+            (Entity::DE_ID_CARD, "Personalausweis LAR4K20TM"),
+            (Entity::DE_ID_CARD, "Personalausweis LZR4K20TM9"),
+            (Entity::DE_PASSPORT, "Reisepass A4F0H7WR2"),
+            (Entity::DE_PASSPORT, "Reisepass C4F0H7WR27"),
+            (Entity::DE_FUEHRERSCHEIN, "Führerschein K204PLX0782"),
+            (Entity::DE_KFZ, "Kennzeichen B-QX 0407"),
+            (Entity::DE_KFZ, "Kennzeichen B-QX 407K"),
+            (Entity::DE_KFZ, "Kennzeichen HVL-QX 4071E"),
+            (Entity::DE_PLZ, "PLZ 00815"),
+            (Entity::DE_PLZ, "PLZ 99999"),
+            (Entity::DE_HANDELSREGISTER, "HRC 40718"),
+        ] {
+            misses_alone(entity, text);
+        }
+    }
+
+    #[test]
+    fn registers_and_postcodes_are_found() {
+        finds_alone(
+            Entity::DE_HANDELSREGISTER,
+            "Amtsgericht Kiel, HRB 40718 B",
+            "HRB 40718 B",
+        );
+        finds_alone(Entity::DE_HANDELSREGISTER, "HRA40718", "HRA40718");
+        finds_alone(Entity::DE_PLZ, "PLZ: 24103", "24103");
+        finds_alone(Entity::DE_PLZ, "D-24103 Kiel", "D-24103");
+    }
 }

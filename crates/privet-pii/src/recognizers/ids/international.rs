@@ -155,3 +155,42 @@ pub(crate) fn is_bic(compact: &[u8]) -> bool {
         && is_place
         && COUNTRIES.chunks(2).any(|c| c == country)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{finds, finds_alone, misses, misses_alone};
+
+    #[test]
+    fn vehicles_are_found_by_check_digit_or_word() {
+        finds(Entity::VIN, "sold 1ZVBP8CF5C5204817 today", "1ZVBP8CF5C5204817");
+        finds(
+            Entity::VIN,
+            "Fahrgestellnummer WZZZZZ8P6DA042918",
+            "WZZZZZ8P6DA042918",
+        );
+        misses(Entity::VIN, "sold WZZZZZ8P6DA042918 today");
+        finds_alone(Entity::VIN, "WZZZZZ8P6DA042918", "WZZZZZ8P6DA042918");
+    }
+
+    #[test]
+    fn other_long_codes_are_no_vehicles() {
+        for text in [
+            "vin 1ZVBP8CF5C520481Q",
+            "vin 1OVBP8CF5C5204817",
+            "vin 20190714100412345",
+            "vin ABCDEF01234567890",
+            "vin 1ZVBP8CF5C52048177",
+        ] {
+            misses_alone(Entity::VIN, text);
+        }
+    }
+
+    #[test]
+    fn bank_codes_have_a_country() {
+        assert!(is_bic(b"QQXXDEFF500") && is_bic(b"QQXXXK22"));
+        assert!(!is_bic(b"QQXXZZFF") && !is_bic(b"QQXXDEFF5") && !is_bic(b"QQ1XDEFF"));
+        assert_eq!(COUNTRIES.len(), 2 * 250);
+        assert!(COUNTRIES.chunks(2).is_sorted());
+    }
+}

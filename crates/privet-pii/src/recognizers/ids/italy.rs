@@ -235,3 +235,92 @@ fn driver_license(compact: &[u8]) -> Check {
     let is_issuer = matches!(compact.get(..2), Some([_, b'A'..=b'Z'] | b"U1"));
     Check::form(is_issuer && serial.iter().all(|b| b.is_ascii_digit() || is_letter(b)))
 }
+
+#[cfg(test)]
+mod tests {
+    use privet_types::{Budget, Entity};
+
+    use crate::testing::{finds, misses, misses_alone};
+    use crate::{Analyzer, Config};
+
+    #[test]
+    fn codes_are_found() {
+        for (entity, text, value) in [
+            (
+                Entity::IT_FISCAL_CODE,
+                "nata a Roma, VRDGNN81C54H501C",
+                "VRDGNN81C54H501C",
+            ),
+            (
+                Entity::IT_FISCAL_CODE,
+                "vrd gnn 81c54 h501c",
+                "vrd gnn 81c54 h501c",
+            ),
+            (Entity::IT_FISCAL_CODE, "VRDGNN81C54H5LMF", "VRDGNN81C54H5LMF"),
+            (
+                Entity::IT_FISCAL_CODE,
+                "c.f. VRDGNN81C54H501D",
+                "VRDGNN81C54H501D",
+            ),
+            (Entity::IT_VAT_CODE, "P. IVA 04827310154", "04827310154"),
+            (Entity::IT_VAT_CODE, "IT04827310154", "IT04827310154"),
+            (
+                Entity::IT_DRIVER_LICENSE,
+                "patente di guida U1X40C7L2K",
+                "U1X40C7L2K",
+            ),
+            (Entity::IT_DRIVER_LICENSE, "Patente: MI4071826Q", "MI4071826Q"),
+            (
+                Entity::IT_IDENTITY_CARD,
+                "carta d'identità CA40718QX",
+                "CA40718QX",
+            ),
+            (
+                Entity::IT_IDENTITY_CARD,
+                "carta d’identità AX 4071826",
+                "AX 4071826",
+            ),
+            (Entity::IT_PASSPORT, "passaporto YB4071826", "YB4071826"),
+        ] {
+            finds(entity, text, value);
+        }
+    }
+
+    #[test]
+    fn others_are_not() {
+        for (entity, text) in [
+            (Entity::IT_FISCAL_CODE, "VRDGNN81F54H501C"),
+            (Entity::IT_FISCAL_CODE, "VRDGNN81C34H501C"),
+            (Entity::IT_FISCAL_CODE, "VRDGNN81B71H501C"),
+            (Entity::IT_VAT_CODE, "P. IVA 04827310155"),
+            (Entity::IT_VAT_CODE, "P. IVA 04827312150"),
+            (Entity::IT_VAT_CODE, "P. IVA 00000000000"),
+            (Entity::IT_DRIVER_LICENSE, "patente U1A40C7L2K"),
+            (Entity::IT_DRIVER_LICENSE, "patente U2X40C7L2K"),
+        ] {
+            misses_alone(entity, text);
+        }
+        for (entity, text) in [
+            (Entity::IT_VAT_CODE, "order 04827310154"),
+            (Entity::IT_PASSPORT, "part YB4071826"),
+            (Entity::IT_IDENTITY_CARD, "part YB4071826"),
+        ] {
+            misses(entity, text);
+        }
+    }
+
+    #[test]
+    fn two_codes_with_a_space_between_are_two() {
+        let text = "AA1234567 AB 7654321";
+        let kind = Entity::IT_IDENTITY_CARD;
+        let config = Config {
+            threshold: 0.0,
+            ..Config::only(&[kind])
+        };
+        let found = Analyzer::new(&config)
+            .unwrap()
+            .analyze(text, None, &Budget::unlimited())
+            .unwrap();
+        assert_eq!(found.iter().map(|f| f.span.len()).collect::<Vec<_>>(), [9, 10]);
+    }
+}

@@ -2,7 +2,7 @@
 
 use privet_types::Entity;
 
-use super::checks::{field, is_day, is_one_digit_repeated, value, value_at};
+use super::checks::{field, is_day, is_one_digit_repeated, is_time_stamp, value, value_at};
 use super::{Check, Spec};
 
 pub(super) const SPECS: &[Spec] = &[
@@ -156,20 +156,6 @@ fn cnpj(compact: &[u8]) -> Check {
     )
 }
 
-/// Whether the digits are a time stamp, `YYYYMMDDhhmmss`, of 1990 to 2099.
-fn is_time_stamp(compact: &[u8]) -> bool {
-    let within = |from: usize, most: u64| field(compact, from, from + 2).is_some_and(|n| n <= most);
-    field(compact, 0, 4).is_some_and(|year| {
-        let (month, day) = (
-            field(compact, 4, 6).unwrap_or_default(),
-            field(compact, 6, 8).unwrap_or_default(),
-        );
-        (1990..2100).contains(&year) && is_day(year, month, day)
-    }) && within(8, 23)
-        && within(10, 59)
-        && within(12, 59)
-}
-
 /// Where one can be born: the states' codes, `NE` for abroad.
 const STATES: &[u8] = b"ASBCBSCCCLCMCSCHDFDGGTGRHGJCMCMNMSNTNLOCPLQTQRSPSLSRTCTSTLVZYNZSNE";
 
@@ -209,5 +195,47 @@ fn curp(compact: &[u8]) -> Check {
         Check::Sum
     } else {
         Check::Form
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use privet_types::Entity;
+
+    use crate::testing::{finds, misses, misses_alone};
+
+    #[test]
+    fn numbers_are_found() {
+        for (entity, text, value) in [
+            (Entity::BR_CPF, "481.730.926-13", "481.730.926-13"),
+            (Entity::BR_CPF, "CPF 48173092613", "48173092613"),
+            (Entity::BR_CNPJ, "48.173.092/0001-38", "48.173.092/0001-38"),
+            (Entity::BR_CNPJ, "CNPJ 48173092000138", "48173092000138"),
+            (Entity::BR_CNPJ, "4K.17R.09Z/0001-22", "4K.17R.09Z/0001-22"),
+            (Entity::BR_CNPJ, "cnpj: 4K17R09Z000122", "4K17R09Z000122"),
+            (Entity::MX_CURP, "QARM810714MJCNVZ06", "QARM810714MJCNVZ06"),
+            (Entity::MX_CURP, "qarm040714hdfnvza3", "qarm040714hdfnvza3"),
+            (Entity::MX_CURP, "CURP QARM810714MJCNVZ07", "QARM810714MJCNVZ07"),
+        ] {
+            finds(entity, text, value);
+        }
+    }
+
+    #[test]
+    fn others_are_not() {
+        for (entity, text) in [
+            (Entity::BR_CPF, "cpf 481.730.926-14"),
+            (Entity::BR_CPF, "cpf 111.111.111-11"),
+            (Entity::BR_CNPJ, "cnpj 48.173.092/0001-39"),
+            (Entity::BR_CNPJ, "cnpj 4K.17R.09Z/0001-23"),
+            (Entity::BR_CNPJ, "cnpj 4k.17r.09z/0001-22"),
+            (Entity::BR_CNPJ, "cnpj 00000000000000"),
+            (Entity::MX_CURP, "curp QARM811314MJCNVZ06"),
+            (Entity::MX_CURP, "curp QARM810714MXXNVZ06"),
+            (Entity::MX_CURP, "curp QARM810714KJCNVZ06"),
+        ] {
+            misses_alone(entity, text);
+        }
+        misses(Entity::BR_CNPJ, "build 4K17R09Z000122");
     }
 }

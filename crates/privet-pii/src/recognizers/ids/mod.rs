@@ -205,6 +205,7 @@ impl Ids {
             return Ok(());
         };
         let classes = shape::classes(compact);
+        let mut is_apart = None;
         for layout in bucket.iter().filter_map(|i| self.layouts.get(usize::from(*i))) {
             if layout.signature != signature || !layout.fits(compact, classes) {
                 continue;
@@ -217,9 +218,9 @@ impl Ids {
             if is_plus_missing || layout.is_capital && has_small() {
                 continue;
             }
-            let start = start - usize::from(layout.has_plus);
-            scan.spend(4)?;
-            if is_apart_from_others(scan, start, end) {
+            if *is_apart.get_or_insert_with(|| is_apart_from_others(scan, start, end)) {
+                scan.spend(4)?;
+                let start = start - usize::from(layout.has_plus);
                 self.judge(scan, layout.spec, spec, start, end, compact)?;
             }
         }

@@ -314,3 +314,76 @@ fn fnr(compact: &[u8]) -> Check {
         && check(&[5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) == value_at(compact, 10);
     Check::sum(is_date && is_right)
 }
+
+#[cfg(test)]
+mod tests {
+    use privet_types::Entity;
+
+    use crate::testing::{finds, finds_alone, misses, misses_alone};
+
+    #[test]
+    fn numbers_that_hold_a_date_and_a_check_digit_need_no_words() {
+        for (entity, value) in [
+            (Entity::SE_PERSONNUMMER, "830714-9123"),
+            (Entity::SE_PERSONNUMMER, "19830714-9123"),
+            (Entity::SE_PERSONNUMMER, "830714+9123"),
+            (Entity::SE_PERSONNUMMER, "830774-9120"),
+            (Entity::SE_ORGANISATIONSNUMMER, "559183-0426"),
+            (Entity::FI_PERSONAL_IDENTITY_CODE, "070381-421D"),
+            (Entity::FI_PERSONAL_IDENTITY_CODE, "070381Y421D"),
+            (Entity::FI_PERSONAL_IDENTITY_CODE, "120415A088N"),
+            (Entity::FI_PERSONAL_IDENTITY_CODE, "240299+0176"),
+            (Entity::DK_CPR, "140762-1006"),
+            (Entity::NO_FNR, "14076212032"),
+            (Entity::NO_FNR, "540762 12026"),
+            (Entity::NO_FNR, "14876212189"),
+        ] {
+            finds(entity, &format!("no {value}."), value);
+        }
+    }
+
+    #[test]
+    fn ten_digits_need_a_word() {
+        for (entity, word, value) in [
+            (Entity::SE_PERSONNUMMER, "personnr", "8307149123"),
+            (Entity::SE_PERSONNUMMER, "Personnummer", "198307149123"),
+            (Entity::SE_ORGANISATIONSNUMMER, "org.nr", "5591830426"),
+            (Entity::DK_CPR, "CPR-nr.", "1407621006"),
+            (Entity::DK_CPR, "CPR", "140762-1007"),
+        ] {
+            finds(entity, &format!("{word} {value}"), value);
+            misses(entity, &format!("no {value}"));
+            finds_alone(entity, value, value);
+        }
+    }
+
+    #[test]
+    fn wrong_dates_and_check_digits_are_refused() {
+        for (entity, text) in [
+            (Entity::SE_PERSONNUMMER, "personnummer 830714-9124"),
+            (Entity::SE_PERSONNUMMER, "personnummer 831314-9120"),
+            (Entity::SE_PERSONNUMMER, "personnummer 15830714-9123"),
+            (Entity::SE_ORGANISATIONSNUMMER, "orgnr 551183-0424"),
+            (Entity::SE_ORGANISATIONSNUMMER, "orgnr 559183-0427"),
+            (Entity::FI_PERSONAL_IDENTITY_CODE, "070381-421E"),
+            (Entity::FI_PERSONAL_IDENTITY_CODE, "300281-421D"),
+            (Entity::FI_PERSONAL_IDENTITY_CODE, "070381G421D"),
+            (Entity::FI_PERSONAL_IDENTITY_CODE, "070381/421D"),
+            (Entity::DK_CPR, "cpr 310262-1006"),
+            (Entity::NO_FNR, "14076212033"),
+            (Entity::NO_FNR, "14136212032"),
+        ] {
+            misses_alone(entity, text);
+        }
+    }
+
+    #[test]
+    fn the_time_of_a_log_is_no_personal_number_unless_a_word_says_so() {
+        misses(Entity::SE_PERSONNUMMER, "20190714-1004");
+        finds(
+            Entity::SE_PERSONNUMMER,
+            "personnummer 20190714-1004",
+            "20190714-1004",
+        );
+    }
+}

@@ -157,3 +157,41 @@ fn nie(compact: &[u8]) -> Check {
     let number = field(compact, 1, 8).map(|n| kind * 10_000_000 + n);
     Check::sum(number.is_some_and(|n| is_letter(compact.get(8), n)))
 }
+
+#[cfg(test)]
+mod tests {
+    use privet_types::Entity;
+
+    use crate::testing::{finds, misses, misses_alone};
+
+    #[test]
+    fn numbers_with_the_right_letter_are_found() {
+        for (entity, text, value) in [
+            (Entity::ES_NIF, "la titular 40718265P firma", "40718265P"),
+            (Entity::ES_NIF, "40.718.265-P", "40.718.265-P"),
+            (Entity::ES_NIF, "DNI 3071826S", "3071826S"),
+            (Entity::ES_NIF, "NIF: K3071826S", "K3071826S"),
+            (Entity::ES_NIE, "con y3071826y,", "y3071826y"),
+            (Entity::ES_NIE, "Y-3071826-Y", "Y-3071826-Y"),
+            (Entity::ES_PASSPORT, "pasaporte QXA407182", "QXA407182"),
+        ] {
+            finds(entity, text, value);
+        }
+    }
+
+    #[test]
+    fn others_are_not() {
+        for (entity, text) in [
+            (Entity::ES_NIF, "DNI 40718265Q"),
+            (Entity::ES_NIF, "DNI 00000000T"),
+            (Entity::ES_NIF, "NIF J3071826S"),
+            (Entity::ES_NIE, "NIE Y3071826S"),
+            (Entity::ES_NIE, "NIE W3071826Y"),
+            (Entity::ES_PASSPORT, "pasaporte QXAB40718"),
+        ] {
+            misses_alone(entity, text);
+        }
+        misses(Entity::ES_PASSPORT, "QXA407182");
+        misses(Entity::ES_NIF, "long n = 3071826S");
+    }
+}

@@ -101,3 +101,37 @@ fn national_id(compact: &[u8]) -> Check {
 fn plate(compact: &[u8]) -> Check {
     Check::form(field(compact, 0, 2).is_some_and(|province| (1..=81).contains(&province)))
 }
+
+#[cfg(test)]
+mod tests {
+    use privet_types::Entity;
+
+    use crate::testing::{finds, misses, misses_alone};
+
+    #[test]
+    fn numbers_and_plates_are_found() {
+        finds(
+            Entity::TR_NATIONAL_ID,
+            "T.C. Kimlik No: 38271945256",
+            "38271945256",
+        );
+        finds(Entity::TR_NATIONAL_ID, "no 38271945256", "38271945256");
+        finds(Entity::TR_LICENSE_PLATE, "plaka: 34 QXA 407", "34 QXA 407");
+        finds(Entity::TR_LICENSE_PLATE, "Plakası 06Q4071 olan", "06Q4071");
+    }
+
+    #[test]
+    fn others_are_not() {
+        for (entity, text) in [
+            (Entity::TR_NATIONAL_ID, "kimlik 38271945257"),
+            (Entity::TR_NATIONAL_ID, "kimlik 38271945266"),
+            (Entity::TR_NATIONAL_ID, "kimlik 00000000000"),
+            (Entity::TR_LICENSE_PLATE, "plaka 82 QXA 407"),
+            (Entity::TR_LICENSE_PLATE, "plaka 00 QXA 407"),
+            (Entity::TR_LICENSE_PLATE, "plaka 34 QXAB 407"),
+        ] {
+            misses_alone(entity, text);
+        }
+        misses(Entity::TR_LICENSE_PLATE, "12 MB 512");
+    }
+}

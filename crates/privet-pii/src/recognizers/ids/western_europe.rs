@@ -398,3 +398,71 @@ fn nif(compact: &[u8]) -> Check {
     };
     Check::sum(is_kind && check == value_at(compact, 8))
 }
+
+#[cfg(test)]
+mod tests {
+    use privet_types::Entity;
+
+    use crate::testing::{finds, finds_alone, misses, misses_alone};
+
+    #[test]
+    fn numbers_with_much_structure_need_no_words() {
+        for (entity, value) in [
+            (Entity::FR_NIR, "279031305514740"),
+            (Entity::FR_NIR, "2 79 03 13 055 147 40"),
+            (Entity::FR_NIR, "181072A00403383"),
+            (Entity::FR_NIR, "1 81 07 2b 004 033 13"),
+            (Entity::BE_NN, "76.04.12-173.24"),
+            (Entity::BE_NN, "03041217372"),
+            (Entity::BE_NN, "76441217313"),
+            (Entity::AT_SVNR, "4823 270368"),
+            (Entity::CH_AHV, "756.4827.1930.46"),
+            (Entity::CH_AHV, "7564827193046"),
+            (Entity::PT_NIF, "PT284173908"),
+        ] {
+            finds(entity, &format!("no {value}."), value);
+        }
+    }
+
+    #[test]
+    fn numbers_that_others_look_like_need_a_word() {
+        for (entity, word, value) in [
+            (
+                Entity::FR_NIR,
+                "numéro de sécurité sociale :",
+                "2 79 03 13 055 147",
+            ),
+            (Entity::FR_NIR, "NIR", "379031305514787"),
+            (Entity::NL_BSN, "BSN", "281934009"),
+            (Entity::NL_BSN, "burgerservicenummer", "81934002"),
+            (Entity::AT_SVNR, "SV-Nr.", "4823270368"),
+            (Entity::PT_NIF, "contribuinte", "284 173 908"),
+        ] {
+            finds(entity, &format!("{word} {value}"), value);
+            misses(entity, &format!("no {value}"));
+            finds_alone(entity, value, value);
+        }
+    }
+
+    #[test]
+    fn wrong_keys_and_dates_are_refused() {
+        for (entity, text) in [
+            (Entity::FR_NIR, "nir 279031305514741"),
+            (Entity::FR_NIR, "nir 181072C00403383"),
+            (Entity::FR_NIR, "nir 579031305514740"),
+            (Entity::FR_NIR, "nir 279131305514740"),
+            (Entity::NL_BSN, "bsn 281934008"),
+            (Entity::NL_BSN, "bsn 000000000"),
+            (Entity::BE_NN, "76041217325"),
+            (Entity::BE_NN, "76043217324"),
+            (Entity::AT_SVNR, "svnr 4824270368"),
+            (Entity::AT_SVNR, "svnr 4823271668"),
+            (Entity::CH_AHV, "756.4827.1930.47"),
+            (Entity::CH_AHV, "755.4827.1930.47"),
+            (Entity::PT_NIF, "nif 284173909"),
+            (Entity::PT_NIF, "nif 484173906"),
+        ] {
+            misses_alone(entity, text);
+        }
+    }
+}
