@@ -83,11 +83,12 @@ fn after(scan: &mut Scan<'_>, word: usize, from: usize, to: usize) -> Outcome {
     while at < to {
         let length = run(scan, at);
         if is_code(scan, at, at + length) {
-            // In a heading all words are in capitals.
+            // In a heading all words are in capitals; `BIC` is no word of English, `SWIFT` is.
             let between = scan.slice(word, at);
-            let is_heading = !between
-                .iter()
-                .any(|b| b.is_ascii_lowercase() || matches!(b, b':' | b'=' | b'"' | b'#' | b'\t'));
+            let is_heading = scan.slice(word.saturating_sub(5), word) == b"SWIFT"
+                && !between
+                    .iter()
+                    .any(|b| b.is_ascii_lowercase() || matches!(b, b':' | b'=' | b'"' | b'#' | b'\t'));
             report(scan, at, at + length, if is_heading { 0.3 } else { 0.85 });
         }
         at += length.max(1);
@@ -153,6 +154,7 @@ mod tests {
     fn codes_beside_a_word_are_found_with_digits_and_without() {
         for (text, code) in [
             ("BIC: QQXXDEFF", "QQXXDEFF"),
+            ("BIC QQXXDEFF", "QQXXDEFF"),
             ("Our SWIFT code is QQXXFRPPXXX.", "QQXXFRPPXXX"),
             ("swift=QQXXGB2L", "QQXXGB2L"),
             ("QQXXATWW (BIC)", "QQXXATWW"),

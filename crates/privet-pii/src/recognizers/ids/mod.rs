@@ -100,6 +100,8 @@ pub(crate) struct Ids {
     layouts: Vec<Layout>,
     /// Indices into `layouts`, by the low bits of the signature.
     buckets: Vec<Vec<u16>>,
+    /// Whether groups of the signature that belongs here begin a layout or are one.
+    begins: Vec<bool>,
     vocabulary: Vocabulary,
     threshold: f32,
 }
@@ -131,11 +133,19 @@ impl Ids {
                 bucket.push(index);
             }
         }
+        let mut begins = vec![false; 16 * buckets.len()];
+        let mask = begins.len() - 1;
+        for prefix in layouts.iter().flat_map(|l| &l.prefixes) {
+            if let Some(place) = begins.get_mut(prefix.slot(mask)) {
+                *place = true;
+            }
+        }
         let vocabulary = Vocabulary::new(specs.iter().map(|s| s.words)).map_err(|e| e.to_string())?;
         Ok(Some(Self {
             specs,
             layouts,
             buckets,
+            begins,
             vocabulary,
             threshold,
         }))
@@ -166,6 +176,11 @@ impl Ids {
         let mut at = start;
         for _ in 0..MOST_GROUPS {
             let end = group_end(scan, at);
+            signature.push_group(end - at);
+            scan.spend(1)?;
+            if self.begins.get(signature.slot(self.begins.len() - 1)) != Some(&true) {
+                break;
+            }
             let bytes = scan.slice(at, end);
             let Some(room) = compact.get_mut(length..length + bytes.len()) else {
                 break;
@@ -173,8 +188,7 @@ impl Ids {
             room.copy_from_slice(bytes);
             room.make_ascii_uppercase();
             length += bytes.len();
-            signature.push_group(bytes.len());
-            scan.spend(1 + bytes.len() / 4)?;
+            scan.spend(bytes.len() / 4)?;
             self.look_up(
                 scan,
                 start,

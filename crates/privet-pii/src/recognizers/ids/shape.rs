@@ -77,6 +77,8 @@ pub(super) struct Shape {
 #[derive(Debug)]
 pub(super) struct Layout {
     pub(super) signature: Signature,
+    /// The signatures of its first group, its first two groups and so on, all of them last.
+    pub(super) prefixes: Vec<Signature>,
     /// Index of the spec.
     pub(super) spec: usize,
     /// Whether small letters do not fit.
@@ -156,6 +158,7 @@ impl Shape {
     fn layout(&self, spec: usize, text: &[u8], optional: Option<u8>) -> Layout {
         let mut layout = Layout {
             signature: Signature::new(),
+            prefixes: Vec::new(),
             spec,
             is_capital: self.is_capital,
             has_plus: self.has_plus,
@@ -182,17 +185,22 @@ impl Shape {
                 }
             };
             if let Some(separator) = separator {
-                layout.signature.push_group(group);
+                layout.push_group(group);
                 layout.signature.push_separator(separator);
                 group = 0;
             }
         }
-        layout.signature.push_group(group);
+        layout.push_group(group);
         layout
     }
 }
 
 impl Layout {
+    fn push_group(&mut self, length: usize) {
+        self.signature.push_group(length);
+        self.prefixes.push(self.signature);
+    }
+
     /// Whether the letters and digits `compact` of the classes `classes` can be a value of this layout.
     pub(super) fn fits(&self, compact: &[u8], classes: Classes) -> bool {
         compact.len() == self.length
