@@ -41,3 +41,28 @@ pub(crate) fn misses(entity: Entity, text: &str) {
         "{entity} in {text:?}: {found:?}"
     );
 }
+
+/// Asserts that `entity` is found in `text` once, as `value`, if nothing else is looked for and no score is too low.
+pub(crate) fn finds_alone(entity: Entity, text: &str, value: &str) {
+    assert_eq!(alone(entity, text), [value], "{entity} in {text:?}");
+}
+
+/// Asserts that `entity` is not found in `text` even if nothing else is looked for and no score is too low.
+pub(crate) fn misses_alone(entity: Entity, text: &str) {
+    assert_eq!(alone(entity, text), [] as [String; 0], "{entity} in {text:?}");
+}
+
+fn alone(entity: Entity, text: &str) -> Vec<String> {
+    let config = Config {
+        threshold: 0.0,
+        ..Config::only(&[entity])
+    };
+    let found = Analyzer::new(&config)
+        .unwrap()
+        .analyze(text, None, &Budget::unlimited())
+        .unwrap();
+    found
+        .iter()
+        .map(|f| f.span.of(text).unwrap().to_owned())
+        .collect()
+}

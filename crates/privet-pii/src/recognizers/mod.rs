@@ -16,6 +16,7 @@ mod walk;
 mod api_key;
 mod base58;
 mod bech32;
+mod bic;
 mod birth;
 mod card;
 mod crypto;
@@ -25,6 +26,7 @@ mod ip;
 mod jwt;
 mod mac;
 mod phone;
+mod phone_tr;
 mod private_key;
 mod secret;
 mod ssn;
@@ -75,10 +77,12 @@ pub(crate) enum Trigger {
 pub(crate) const TABLE: &[(Entity, Trigger)] = &[
     (Entity::PRIVATE_KEY, Trigger::Text(private_key::find)),
     (Entity::API_KEY, Trigger::Text(secret::find_named)),
+    (Entity::SWIFT_CODE, Trigger::Text(bic::find)),
     (Entity::CREDIT_CARD, Trigger::Number(card::find)),
     (Entity::US_SSN, Trigger::Number(ssn::find)),
     (Entity::IP_ADDRESS, Trigger::Number(ip::find_v4)),
     (Entity::DATE_OF_BIRTH, Trigger::Number(birth::find)),
+    (Entity::TR_PHONE_NUMBER, Trigger::Number(phone_tr::find)),
     (Entity::PHONE_NUMBER, Trigger::Number(phone::find)),
     (Entity::IBAN_CODE, Trigger::Token(iban::find)),
     (Entity::MAC_ADDRESS, Trigger::Token(mac::find_dashed_or_dotted)),

@@ -81,6 +81,11 @@ impl<'t> Scan<'t> {
         Ok(())
     }
 
+    /// The name that stands outside the text.
+    pub(crate) const fn name(&self) -> Option<&'t str> {
+        self.name
+    }
+
     /// Notes `units` of work.
     #[inline]
     pub(crate) fn spend(&mut self, units: usize) -> Result<(), BudgetError> {
