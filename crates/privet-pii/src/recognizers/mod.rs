@@ -11,13 +11,17 @@ mod meter;
 mod number;
 pub(crate) mod scan;
 mod walk;
+mod words;
 
+mod age;
 mod api_key;
 mod base58;
 mod bech32;
 mod birth;
 mod card;
+mod clock;
 mod crypto;
+mod date;
 mod email;
 mod iban;
 mod ip;
@@ -29,6 +33,8 @@ mod secret;
 mod ssn;
 pub(crate) mod terms;
 mod url;
+mod uuid;
+mod web;
 
 use privet_types::{BudgetError, Entity};
 
@@ -37,11 +43,14 @@ pub(crate) use walk::walk;
 
 use number::Number;
 use scan::Scan;
+use words::{Senses, Word};
 
 type Outcome = Result<(), BudgetError>;
 type AtText = fn(&mut Scan<'_>) -> Outcome;
 type AtNumber = fn(&mut Scan<'_>, &Number) -> Result<bool, BudgetError>;
 type AtToken = fn(&mut Scan<'_>, Token) -> Outcome;
+type AtWord = fn(&mut Scan<'_>, &Word) -> Outcome;
+type AtDigits = fn(&mut Scan<'_>, usize) -> Outcome;
 type AtMark = fn(&mut Scan<'_>, usize) -> Outcome;
 
 /// A maximal run of ASCII letters, digits, `_` and `-`.
@@ -62,6 +71,10 @@ pub(crate) enum Trigger {
     Number(AtNumber),
     /// At a token that holds a digit or is at least [`walk::LONG`] bytes long.
     Token(AtToken),
+    /// At a word of one of these senses.
+    Word(Senses, AtWord),
+    /// At a run of digits of any script that no letter, digit or `_` touches from the left.
+    Digits(AtDigits),
     /// At `@`.
     At(AtMark),
     /// At `:`.
@@ -85,6 +98,12 @@ pub(crate) const TABLE: &[(Entity, Trigger)] = &[
     (Entity::API_KEY, Trigger::Token(api_key::find)),
     (Entity::API_KEY, Trigger::Token(jwt::find)),
     (Entity::API_KEY, Trigger::Token(secret::find_spoken)),
+    (Entity::UUID, Trigger::Token(uuid::find)),
+    (Entity::DATE_TIME, Trigger::Digits(date::find_digits)),
+    (Entity::DATE_TIME, Trigger::Word(date::SENSES, date::find_word)),
+    (Entity::AGE, Trigger::Word(age::SENSES, age::find)),
+    (Entity::URL, Trigger::Word(web::SENSES, web::find_host)),
+    (Entity::URL, Trigger::Colon(web::find_scheme)),
     (Entity::EMAIL_ADDRESS, Trigger::At(email::find)),
     (Entity::URL_CREDENTIALS, Trigger::Colon(url::find_credentials)),
     (Entity::API_KEY, Trigger::Colon(url::find_webhook)),
@@ -100,6 +119,9 @@ pub(crate) struct Plan {
     text: Vec<AtText>,
     number: Vec<AtNumber>,
     token: Vec<AtToken>,
+    word: Vec<(Senses, AtWord)>,
+    digits: Vec<AtDigits>,
+    wants_birth: bool,
     at: Vec<AtMark>,
     colon: Vec<AtMark>,
     equals: Vec<AtMark>,
@@ -110,6 +132,7 @@ impl Plan {
     /// The recognisers of the kinds that `wants` names.
     pub(crate) fn new(wants: impl Fn(Entity) -> bool, threshold: f32) -> Result<Self, String> {
         let mut plan = Self {
+            wants_birth: wants(Entity::DATE_OF_BIRTH),
             ids: ids::Ids::new(&wants, threshold)?,
             ..Self::default()
         };
@@ -118,6 +141,8 @@ impl Plan {
                 Trigger::Text(find) => plan.text.push(find),
                 Trigger::Number(find) => plan.number.push(find),
                 Trigger::Token(find) => plan.token.push(find),
+                Trigger::Word(senses, find) => plan.word.push((senses, find)),
+                Trigger::Digits(find) => plan.digits.push(find),
                 Trigger::At(find) => plan.at.push(find),
                 Trigger::Colon(find) => plan.colon.push(find),
                 Trigger::Equals(find) => plan.equals.push(find),

@@ -5,6 +5,7 @@ use privet_types::{Basis, Budget, BudgetError, Entity, Finding, RuleId, Span};
 use super::context::{Around, Topics, Words, spell};
 use super::ids::{IdVocabulary, Told};
 use super::meter::Meter;
+use super::words::Lexicon;
 
 /// Bytes looked at for context words before a value.
 const WINDOW_LEFT: usize = 60;
@@ -27,6 +28,8 @@ pub(crate) struct Scan<'t> {
     meter: Meter<'t>,
     pub(crate) found: Vec<Finding>,
     pub(crate) done: Done,
+    /// Whether dates of birth are looked for.
+    pub(crate) wants_birth: bool,
     spelt: (String, String),
     last_around: Option<(Span, Around)>,
     pub(crate) last_url: Option<Span>,
@@ -50,6 +53,11 @@ pub(crate) struct Done {
     pub(crate) assignment: usize,
     pub(crate) spoken: usize,
     pub(crate) token: usize,
+    pub(crate) date: usize,
+    pub(crate) told: usize,
+    pub(crate) person: usize,
+    pub(crate) address: usize,
+    pub(crate) web: usize,
 }
 
 impl<'t> Scan<'t> {
@@ -64,6 +72,7 @@ impl<'t> Scan<'t> {
             meter: Meter::new(budget),
             found: Vec::new(),
             done: Done::default(),
+            wants_birth: false,
             spelt: (String::new(), String::new()),
             last_around: None,
             last_url: None,
@@ -77,6 +86,12 @@ impl<'t> Scan<'t> {
         self.outside = self.words.outside(name);
         self.name = Some(name);
         Ok(())
+    }
+
+    /// The words with a sense of their own.
+    #[inline]
+    pub(crate) const fn lexicon(&self) -> &'t Lexicon {
+        self.words.lexicon()
     }
 
     /// Notes `units` of work.
