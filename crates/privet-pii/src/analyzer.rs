@@ -75,7 +75,8 @@ impl Analyzer {
             terms.find(&mut scan)?;
         }
         walk(&mut scan, &self.plan)?;
-        scan.found.retain(|f| f.score >= self.threshold);
+        scan.found
+            .retain(|f| f.score >= self.threshold && !self.plan.unwanted.contains(&f.entity));
         Ok(resolve(text, scan.found))
     }
 }

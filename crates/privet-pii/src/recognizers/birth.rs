@@ -129,6 +129,15 @@ pub(super) fn score(
     needs_near: bool,
 ) -> Result<Option<f32>, BudgetError> {
     let around = scan.around(start, end)?;
+    let after = scan
+        .str(end, scan.floor((end + 8).min(scan.bytes.len())))
+        .trim_start();
+    if ["г. р", "г.р", "р.", "生"]
+        .iter()
+        .any(|mark| after.starts_with(mark))
+    {
+        return Ok(Some(0.8));
+    }
     let topics = if needs_near { around.near } else { around.any() };
     if topics & BIRTH == 0 {
         return Ok(None);

@@ -8,7 +8,7 @@ use aho_corasick::{AhoCorasick, BuildError};
 use super::words::Lexicon;
 
 /// A set of subjects that words can speak of.
-pub(crate) type Topics = u16;
+pub(crate) type Topics = u32;
 
 /// Payment cards.
 pub(crate) const CARD: Topics = 1;
@@ -30,6 +30,9 @@ pub(crate) const OTHER_NUMBER: Topics = 1 << 7;
 pub(crate) const NOT_SECRET: Topics = 1 << 8;
 /// Addresses of machines.
 pub(crate) const ADDRESS: Topics = 1 << 9;
+
+/// Passwords, among the credentials.
+pub(crate) const PASS: Topics = 1 << 10;
 
 const WORDS: &[(Topics, &[&str])] = &[
     (
@@ -315,6 +318,35 @@ const WORDS: &[(Topics, &[&str])] = &[
             "bearer",
             "credential",
             "credentials",
+        ],
+    ),
+    (
+        PASS,
+        &[
+            "password",
+            "passwords",
+            "passwd",
+            "passphrase",
+            "passcode",
+            "pwd",
+            "pswd",
+            "passwort",
+            "kennwort",
+            "contraseña",
+            "mot de passe",
+            "passe",
+            "senha",
+            "wachtwoord",
+            "hasło",
+            "lösenord",
+            "pass",
+            "parola",
+            "şifre",
+            "пароль",
+            "密码",
+            "密碼",
+            "パスワード",
+            "पासवर्ड",
         ],
     ),
     (

@@ -195,7 +195,9 @@ fn is_fragment(scan: &Scan<'_>, at: usize) -> bool {
             let is_wide = scan.digits_at(at).is_some_and(|d| d.count == 4);
             !is_wide && scan.back(at, 2).is_ascii_digit()
         }
-        b'.' | b'-' | b'/' | b':' => scan
+        b':' | b'/' if scan.digits_at(at).is_some_and(|d| d.count == 4) => scan.back(at, 2).is_ascii_digit(),
+        b':' => scan.back(at, 2).is_ascii_alphanumeric() || scan.back(at, 2) == b':',
+        b'.' | b'-' | b'/' => scan
             .char_before(at - 1)
             .is_some_and(|c| c.is_alphanumeric() || c == '/'),
         b'$' | b'#' | b'_' | b'@' | b'\\' | b'+' | b'*' | b'=' => {
@@ -496,6 +498,9 @@ fn month_first(scan: &Scan<'_>, month: &Word) -> Option<Date> {
 /// `Monday, 13 January`, `friday the 4th`, `Monday`.
 fn weekday(scan: &Scan<'_>, word: &Word) -> Option<Date> {
     let mut at = word.end;
+    if !word.is(sense::WEEKDAY) && !scan.is_capital(word.start) && !matches!(scan.at(at), b'.' | b',') {
+        return None;
+    }
     at += usize::from(scan.at(at) == b'.');
     at += usize::from(scan.at(at) == b',');
     at = scan.skip_spaces(at);

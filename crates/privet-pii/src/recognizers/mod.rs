@@ -32,6 +32,8 @@ mod private_key;
 mod secret;
 mod ssn;
 pub(crate) mod terms;
+mod told;
+mod person;
 mod url;
 mod uuid;
 mod web;
@@ -102,6 +104,30 @@ pub(crate) const TABLE: &[(Entity, Trigger)] = &[
     (Entity::DATE_TIME, Trigger::Digits(date::find_digits)),
     (Entity::DATE_TIME, Trigger::Word(date::SENSES, date::find_word)),
     (Entity::AGE, Trigger::Word(age::SENSES, age::find)),
+    (Entity::CVV, Trigger::Word(told::CVV, told::find_cvv)),
+    (
+        Entity::CARD_EXPIRY,
+        Trigger::Word(told::EXPIRY, told::find_expiry),
+    ),
+    (Entity::PIN, Trigger::Word(told::PIN, told::find_pin)),
+    (
+        Entity::USERNAME,
+        Trigger::Word(told::USERNAME, told::find_username),
+    ),
+    (
+        Entity::PASSWORD,
+        Trigger::Word(told::PASSWORD, told::find_password),
+    ),
+    (
+        Entity::MEDICAL_RECORD_NUMBER,
+        Trigger::Word(told::RECORD, told::find_record),
+    ),
+    (
+        Entity::ZIP_CODE,
+        Trigger::Word(told::POSTCODE, told::find_postcode),
+    ),
+    (Entity::TITLE, Trigger::Word(person::TITLE, person::find_title)),
+    (Entity::PERSON, Trigger::Word(person::SENSES, person::find)),
     (Entity::URL, Trigger::Word(web::SENSES, web::find_host)),
     (Entity::URL, Trigger::Colon(web::find_scheme)),
     (Entity::EMAIL_ADDRESS, Trigger::At(email::find)),
@@ -113,6 +139,17 @@ pub(crate) const TABLE: &[(Entity, Trigger)] = &[
     (Entity::API_KEY, Trigger::Equals(secret::find_assigned)),
 ];
 
+/// Kinds that a whole text can be, if the name outside it says so.
+const NAMED: &[Entity] = &[
+    Entity::AGE,
+    Entity::CARD_EXPIRY,
+    Entity::CVV,
+    Entity::MEDICAL_RECORD_NUMBER,
+    Entity::PIN,
+    Entity::USERNAME,
+    Entity::ZIP_CODE,
+];
+
 /// [`TABLE`] without the kinds that nobody asks for, by trigger.
 #[derive(Default)]
 pub(crate) struct Plan {
@@ -122,6 +159,8 @@ pub(crate) struct Plan {
     word: Vec<(Senses, AtWord)>,
     digits: Vec<AtDigits>,
     wants_birth: bool,
+    /// Kinds that a recogniser of another kind may find, and that nobody asks for.
+    pub(crate) unwanted: Vec<Entity>,
     at: Vec<AtMark>,
     colon: Vec<AtMark>,
     equals: Vec<AtMark>,
@@ -136,6 +175,15 @@ impl Plan {
             ids: ids::Ids::new(&wants, threshold)?,
             ..Self::default()
         };
+        plan.unwanted = [Entity::API_KEY, Entity::PASSWORD]
+            .into_iter()
+            .chain(NAMED.iter().copied())
+            .filter(|e| !wants(*e))
+            .collect();
+        if NAMED.iter().any(|e| wants(*e)) {
+            plan.text.push(told::find_named);
+        }
+        let wants = |entity| wants(entity) || entity == Entity::API_KEY && wants(Entity::PASSWORD);
         for (_, trigger) in TABLE.iter().filter(|(entity, _)| wants(*entity)) {
             match *trigger {
                 Trigger::Text(find) => plan.text.push(find),

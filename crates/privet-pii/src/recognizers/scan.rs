@@ -80,6 +80,11 @@ impl<'t> Scan<'t> {
         }
     }
 
+    /// The name that stands outside the text.
+    pub(crate) const fn name(&self) -> Option<&'t str> {
+        self.name
+    }
+
     /// Notes the name that stands outside the text and belongs to it.
     pub(crate) fn set_name(&mut self, name: &'t str) -> Result<(), BudgetError> {
         self.spend(2 * name.len())?;

@@ -2,7 +2,7 @@
 //!
 //! A word is looked up once, whatever the number of languages and recognisers.
 
-use super::reader::is_ideographic;
+use super::reader::{fold, is_ideographic, is_word_char};
 use super::{keys, places, sense, time};
 
 /// What a word can stand for, as a set.
@@ -165,6 +165,29 @@ impl Lexicon {
         }
         meaning.senses &= PHRASE - 1;
         meaning
+    }
+
+    /// What the last words of a name such as `zipCode` or `first_name` stand for.
+    pub(crate) fn name_senses(&self, name: &str) -> Senses {
+        let mut recent = [0_u64; MOST_WORDS];
+        let mut hash = hash_start();
+        let mut was_small = false;
+        let mut senses = 0;
+        for c in name.chars().chain([' ']) {
+            let is_inside = is_word_char(c) || is_ideographic(c);
+            if (!is_inside || was_small && c.is_uppercase()) && hash != hash_start() {
+                recent.rotate_right(1);
+                let [last, ..] = &mut recent;
+                *last = hash;
+                senses = self.get_after(&recent).senses;
+                hash = hash_start();
+            }
+            was_small = c.is_lowercase();
+            if is_inside {
+                hash = fold(hash, c);
+            }
+        }
+        senses
     }
 
     /// What is known of the word alone.

@@ -10,4 +10,4 @@ mod time;
 
 pub(crate) use lexicon::{Lexicon, Senses};
 pub(crate) use pass::pass;
-pub(crate) use reader::{Digits, Word, decimal, is_ideographic};
+pub(crate) use reader::{Digits, Word, decimal, is_ideographic, is_word_char};
