@@ -136,7 +136,11 @@ impl Analyzer {
                     .filter(|f| self.network_kinds.contains(&f.entity)),
             );
         }
-        found.retain(|f| f.score >= self.threshold && !self.is_allowed(text, f.span));
+        found.retain(|f| {
+            f.score >= self.threshold
+                && !self.plan.unwanted.contains(&f.entity)
+                && !self.is_allowed(text, f.span)
+        });
         Ok(resolve(text, found))
     }
 

@@ -55,6 +55,7 @@ pub(crate) fn misses_alone(entity: Entity, text: &str) {
 fn alone(entity: Entity, text: &str) -> Vec<String> {
     let config = Config {
         threshold: 0.0,
+        network: false,
         ..Config::only(&[entity])
     };
     let found = Analyzer::new(&config)
@@ -65,4 +66,34 @@ fn alone(entity: Entity, text: &str) -> Vec<String> {
         .iter()
         .map(|f| f.span.of(text).unwrap().to_owned())
         .collect()
+}
+
+fn analyze_everything(text: &str) -> Vec<Finding> {
+    let analyzer = Analyzer::new(&Config {
+        network: false,
+        ..Config::everything()
+    })
+    .unwrap();
+    analyzer.analyze(text, None, &Budget::unlimited()).unwrap()
+}
+
+/// Asserts that `entity`, which may be a kind that is not looked for unless asked for, is found in `text` once, as
+/// `value`.
+pub(crate) fn finds_broad(entity: Entity, text: &str, value: &str) {
+    let found = analyze_everything(text);
+    let values: Vec<_> = found
+        .iter()
+        .filter(|f| f.entity == entity)
+        .map(|f| f.span.of(text).unwrap())
+        .collect();
+    assert_eq!(values, [value], "{entity} in {text:?}: {found:?}");
+}
+
+/// Asserts that `entity`, which may be a kind that is not looked for unless asked for, is not found in `text`.
+pub(crate) fn misses_broad(entity: Entity, text: &str) {
+    let found = analyze_everything(text);
+    assert!(
+        found.iter().all(|f| f.entity != entity),
+        "{entity} in {text:?}: {found:?}"
+    );
 }

@@ -5,6 +5,7 @@ use privet_types::{Basis, Budget, BudgetError, Entity, Finding, RuleId, Span};
 use super::context::{Around, Topics, Words, is_spaced_script, spell};
 use super::ids::{IdVocabulary, Told, ToldAround};
 use super::meter::Meter;
+use super::words::Lexicon;
 
 /// Bytes looked at for context words before a value.
 const WINDOW_LEFT: usize = 60;
@@ -29,6 +30,8 @@ pub(crate) struct Scan<'t> {
     meter: Meter<'t>,
     pub(crate) found: Vec<Finding>,
     pub(crate) done: Done,
+    /// Whether dates of birth are looked for.
+    pub(crate) wants_birth: bool,
     spelt: (String, String),
     last_around: Option<(Span, Around)>,
     pub(crate) last_url: Option<Span>,
@@ -52,6 +55,11 @@ pub(crate) struct Done {
     pub(crate) assignment: usize,
     pub(crate) spoken: usize,
     pub(crate) token: usize,
+    pub(crate) date: usize,
+    pub(crate) told: usize,
+    pub(crate) person: usize,
+    pub(crate) address: usize,
+    pub(crate) web: usize,
 }
 
 impl<'t> Scan<'t> {
@@ -66,11 +74,17 @@ impl<'t> Scan<'t> {
             meter: Meter::new(budget),
             found: Vec::new(),
             done: Done::default(),
+            wants_birth: false,
             spelt: (String::new(), String::new()),
             last_around: None,
             last_url: None,
             row: Row::default(),
         }
+    }
+
+    /// The name that stands outside the text.
+    pub(crate) const fn name(&self) -> Option<&'t str> {
+        self.name
     }
 
     /// Notes the name that stands outside the text and belongs to it.
@@ -81,9 +95,10 @@ impl<'t> Scan<'t> {
         Ok(())
     }
 
-    /// The name that stands outside the text.
-    pub(crate) const fn name(&self) -> Option<&'t str> {
-        self.name
+    /// The words with a sense of their own.
+    #[inline]
+    pub(crate) const fn lexicon(&self) -> &'t Lexicon {
+        self.words.lexicon()
     }
 
     /// Notes `units` of work.

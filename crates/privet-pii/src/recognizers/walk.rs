@@ -3,6 +3,7 @@
 use super::class::{self, DIGIT, MARK, TOKEN};
 use super::number::Number;
 use super::scan::{Scan, is_escape_letter};
+use super::words::pass;
 use super::{Outcome, Plan, Token};
 
 /// A token of this many bytes is looked at even without a digit; no key format is shorter.
@@ -17,6 +18,8 @@ pub(crate) fn walk(scan: &mut Scan<'_>, plan: &Plan) -> Outcome {
     for find in &plan.text {
         find(scan)?;
     }
+    scan.wants_birth = plan.wants_birth;
+    pass(scan, plan)?;
     let length = scan.bytes.len();
     let mut at = 0;
     while at < length {
@@ -151,7 +154,7 @@ fn is_inside_single_digits(scan: &Scan<'_>, at: usize) -> bool {
     !scan.at(at + 1).is_ascii_digit() && single_before(at).and_then(single_before).is_some()
 }
 
-fn is_uuid(token: &[u8]) -> bool {
+pub(super) fn is_uuid(token: &[u8]) -> bool {
     token.len() == UUID
         && token.iter().enumerate().all(|(i, b)| {
             if matches!(i, 8 | 13 | 18 | 23) {
