@@ -1,4 +1,4 @@
-"""Temperature by which the probabilities fit held-out templates: `python calibrate.py WORK PARAMS.npz`.
+"""Temperature by which the probabilities fit held-out templates: `python calibrate.py WORK PARAMS.npz [FOLDER]`.
 
 Minimises the negative log-likelihood of the labels on the filled templates that were held out of training (silver and negative texts are
 left out: their labels are guesses). Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
@@ -11,9 +11,9 @@ import numpy as np
 import train
 
 
-def main(work, params):
+def main(work, params, folder="data"):
     p = dict(np.load(params))
-    types, tokens, windows = train.load(f"{work}/data/dev")
+    types, tokens, windows = train.load(f"{work}/{folder}/dev")
     lines = [json.loads(line)["g"] for line in open(f"{work}/dev.jsonl")]
     templates = np.array([len(g) == 2 for g in lines])
     batches = train.Batches((types, tokens, windows), np.random.default_rng(1))

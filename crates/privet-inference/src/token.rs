@@ -185,14 +185,17 @@ mod tests {
     use super::*;
 
     fn pieces(text: &str) -> Vec<&str> {
-        tokenize(text).iter().map(|t| &text[t.start..t.end]).collect()
+        tokenize(text)
+            .iter()
+            .map(|t| text.get(t.start..t.end).unwrap())
+            .collect()
     }
 
     fn sentences(text: &str) -> Vec<&str> {
         let tokens = tokenize(text);
         windows(text, &tokens)
             .into_iter()
-            .map(|w| &text[tokens[w.start].start..tokens[w.end - 1].end])
+            .map(|w| text.get(tokens[w.start].start..tokens[w.end - 1].end).unwrap())
             .collect()
     }
 

@@ -120,13 +120,13 @@ const SENTENCES: &[(&str, Entity, &str)] = &[
 ];
 
 #[test]
-fn three_sentences_in_four_over_fifteen_languages_give_the_value_exactly() {
+fn four_sentences_in_five_over_fifteen_languages_give_the_value_exactly() {
     let missed: Vec<_> = SENTENCES
         .iter()
         .filter(|(text, entity, value)| !found(text).contains(&(*entity, *value)))
         .map(|(text, ..)| (text, found(text)))
         .collect();
-    assert!(4 * missed.len() <= SENTENCES.len(), "{missed:#?}");
+    assert!(5 * missed.len() <= SENTENCES.len(), "{missed:#?}");
 }
 
 #[test]
