@@ -156,13 +156,12 @@ impl Source {
         Ok(Some(Box::new(Cursor::new(head).chain(file))))
     }
 
-    /// Reads the source as values.
+    /// Reads the source as values of `format`.
     ///
     /// # Errors
-    /// If it cannot be opened, or is a format without values.
-    pub(crate) fn leaves(&self, table: Table) -> Result<Leaves> {
-        let reader = self.open()?.unwrap_or_else(|| Box::new(std::io::empty()));
-        Ok(Leaves::new(self.format, reader, table))
+    /// If it cannot be opened.
+    pub(crate) fn leaves(&self, format: DataFormat, table: Table) -> Result<Leaves> {
+        Ok(Leaves::new(format, self.reader()?, table))
     }
 
     /// Reads the source as bytes.
@@ -226,6 +225,8 @@ pub(crate) struct Jobs {
     sources: std::vec::IntoIter<Source>,
     open: Option<(Arc<Source>, Reader)>,
     table: Table,
+    /// Whether what stands between the values is kept.
+    is_whole: bool,
 }
 
 enum Reader {
@@ -235,11 +236,21 @@ enum Reader {
 }
 
 impl Jobs {
+    /// Jobs with values only.
     pub(crate) fn new(sources: Vec<Source>, table: Table) -> Self {
         Self {
             sources: sources.into_iter(),
             open: None,
             table,
+            is_whole: false,
+        }
+    }
+
+    /// Jobs with all that the sources hold.
+    pub(crate) fn whole(sources: Vec<Source>, table: Table) -> Self {
+        Self {
+            is_whole: true,
+            ..Self::new(sources, table)
         }
     }
 
@@ -280,7 +291,7 @@ impl Iterator for Jobs {
             }
             let (source, reader) = self.open.as_mut()?;
             let source = Arc::clone(source);
-            let work = match reader.next_work() {
+            let work = match reader.next_work(self.is_whole) {
                 Ok(Some(work)) => work,
                 Ok(None) => {
                     self.open = None;
@@ -305,7 +316,7 @@ impl Iterator for Jobs {
 }
 
 impl Reader {
-    fn next_work(&mut self) -> Result<Option<Work>> {
+    fn next_work(&mut self, is_whole: bool) -> Result<Option<Work>> {
         match self {
             Self::Windows(windows) => Ok(windows.next_window()?.map(Work::Window)),
             Self::Leaves(leaves) => {
@@ -315,11 +326,12 @@ impl Reader {
                     let Some(mut leaf) = leaves.next_leaf()? else {
                         break;
                     };
-                    // Only values are looked at.
-                    leaf.before = Vec::new();
-                    bytes += leaf.raw.len() + 64;
-                    leaf.raw = Vec::new();
-                    if leaf.kind != Kind::End {
+                    bytes += leaf.before.len() + leaf.raw.len() + 64;
+                    if !is_whole {
+                        leaf.before = Vec::new();
+                        leaf.raw = Vec::new();
+                    }
+                    if is_whole || leaf.kind != Kind::End {
                         batch.push(leaf);
                     }
                 }
@@ -335,7 +347,7 @@ impl Reader {
                     }
                     *number += 1;
                     bytes += line.len() + 64;
-                    if !line.trim_ascii().is_empty() {
+                    if is_whole || !line.trim_ascii().is_empty() {
                         batch.push((*number, line));
                     }
                 }
