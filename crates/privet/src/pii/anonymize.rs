@@ -131,7 +131,7 @@ pub(crate) fn run(args: &AnonymizeArgs) -> Result<ExitCode> {
     let total: u64 = counts.values().sum();
     match total {
         0 => eprintln!("privet: nothing found, nothing changed"),
-        _ => eprintln!("privet: {total} treated ({})", tally(&counts)),
+        _ => eprintln!("privet: values treated: {total} ({})", tally(&counts)),
     }
     Ok(ExitCode::SUCCESS)
 }

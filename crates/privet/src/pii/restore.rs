@@ -74,6 +74,7 @@ pub(crate) fn run(args: &RestoreArgs) -> Result<ExitCode> {
                 left = edited(source, &mut ledger, &keys, &mut sink)?;
             } else {
                 exactly(source, &mut ledger, &keys, &mut sink)
+                    .map_err(way_out)
                     .with_context(|| format!("`{}`", source.name))?;
                 ledger.finish()?;
             }
@@ -85,6 +86,20 @@ pub(crate) fn run(args: &RestoreArgs) -> Result<ExitCode> {
         return Ok(ExitCode::from(INCOMPLETE));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what to do about a document that was changed.
+fn way_out(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(privet_pii::Error::TextChanged) => anyhow::anyhow!(
+            "not the document that the manifest was written for, or changed since; a changed text can be restored with \
+             `--edited`"
+        ),
+        Some(privet_pii::Error::Manifest) => anyhow::anyhow!(
+            "the manifest belongs to another key, scope or subject, or was changed; name those of `privet pii anonymize`"
+        ),
+        _ => error,
+    }
 }
 
 fn exactly(source: &Source, ledger: &mut Reader, keys: &Keys, sink: &mut Sink) -> Result<()> {

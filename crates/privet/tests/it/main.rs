@@ -5,3 +5,4 @@
 mod architecture;
 #[cfg(test)]
 mod cli;
+mod pii;
