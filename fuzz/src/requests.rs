@@ -31,6 +31,7 @@ fn mask(surface: SurfaceKind, style: Style, body: &[u8]) -> Option<Masked> {
         pii: &pii,
         parts: &parts,
         key: &key(),
+        memory: None,
     };
     Request::parse(surface, body, &budget)
         .ok()?

@@ -1,10 +1,14 @@
 //! Finds personal data in a text.
 
-use privet_types::{Budget, Entity, Finding};
+use std::collections::HashSet;
+
+use privet_types::{Budget, Entity, Finding, Span};
 
 use crate::config::{Config, EntityAction};
+use crate::disguise::uncover;
 use crate::error::Error;
 use crate::recognizers::context::Words;
+use crate::recognizers::custom::CustomSet;
 use crate::recognizers::scan::Scan;
 use crate::recognizers::terms::TermSet;
 use crate::recognizers::{Plan, phone_metadata, walk};
@@ -15,7 +19,10 @@ pub struct Analyzer {
     plan: Plan,
     words: Words,
     terms: Option<TermSet>,
+    custom: CustomSet,
+    allow_list: HashSet<String>,
     threshold: f32,
+    undoes_disguise: bool,
     is_idle: bool,
 }
 
@@ -27,17 +34,29 @@ impl Analyzer {
     /// # Errors
     /// [`Error::Terms`] if a listed term cannot be looked for, [`Error::Recognizers`] if a library refuses its data.
     pub fn new(config: &Config) -> Result<Self, Error> {
+        if let Some(entity) = config.unknown_entity() {
+            return Err(Error::UnknownEntity { entity });
+        }
+        if !(0.0..=1.0).contains(&config.threshold) {
+            return Err(Error::Threshold {
+                value: config.threshold,
+            });
+        }
+        let threshold = config.threshold as f32;
         let wants = |entity: Entity| config.action(entity) != EntityAction::Allow;
         if wants(Entity::PHONE_NUMBER) {
             phone_metadata().map_err(|reason| Error::Recognizers { reason })?;
         }
         Ok(Self {
-            plan: Plan::new(wants, config.threshold).map_err(|reason| Error::Recognizers { reason })?,
+            plan: Plan::new(wants, threshold).map_err(|reason| Error::Recognizers { reason })?,
             words: Words::new().map_err(|e| Error::Recognizers {
                 reason: e.to_string(),
             })?,
             terms: TermSet::new(&config.terms, wants)?,
-            threshold: config.threshold,
+            custom: CustomSet::new(&config.recognizers, wants)?,
+            allow_list: config.allow_list.iter().cloned().collect(),
+            threshold,
+            undoes_disguise: config.undo_disguise,
             is_idle: !config.looks_for_anything(),
         })
     }
@@ -48,7 +67,7 @@ impl Analyzer {
     /// (`date_of_birth`, `cardNumber`); they count like words right before every value.
     ///
     /// Findings are sorted by start and disjoint; offsets are bytes and lie on character bounds. O(n) time and
-    /// memory: a budget of 64 units per byte of `text` and `context` and 65,536 more covers every input.
+    /// memory: a budget of 256 units per byte of `text` and `context` and 65,536 more covers every input.
     ///
     /// # Errors
     /// [`Error::Budget`] if the budget is spent or cancelled; nothing is known of the text then.
@@ -64,9 +83,33 @@ impl Analyzer {
     /// # Ok::<(), privet_pii::Error>(())
     /// ```
     pub fn analyze(&self, text: &str, context: Option<&str>, budget: &Budget) -> Result<Vec<Finding>, Error> {
+        self.analyze_code(text, context, budget)
+    }
+
+    /// The same without the neural network: for names that programs use, keys and numbers, where no sentence speaks.
+    ///
+    /// # Errors
+    /// As [`analyze`](Self::analyze).
+    pub fn analyze_code(
+        &self,
+        text: &str,
+        context: Option<&str>,
+        budget: &Budget,
+    ) -> Result<Vec<Finding>, Error> {
         if self.is_idle {
             return Ok(Vec::new());
         }
+        let scan = |text: &str| self.scan(text, context, budget);
+        let mut found = scan(text)?;
+        if self.undoes_disguise {
+            uncover(text, &self.words, budget, &mut found, scan)?;
+        }
+        found.retain(|f| f.score >= self.threshold && !self.is_allowed(text, f.span));
+        Ok(resolve(text, found))
+    }
+
+    /// Everything the rules report, in no order; findings may overlap.
+    fn scan(&self, text: &str, context: Option<&str>, budget: &Budget) -> Result<Vec<Finding>, Error> {
         let mut scan = Scan::new(text, &self.words, budget);
         if let Some(name) = context {
             scan.set_name(name)?;
@@ -75,8 +118,12 @@ impl Analyzer {
             terms.find(&mut scan)?;
         }
         walk(&mut scan, &self.plan)?;
-        scan.found.retain(|f| f.score >= self.threshold);
-        Ok(resolve(text, scan.found))
+        self.custom.find(&mut scan)?;
+        Ok(scan.found)
+    }
+
+    fn is_allowed(&self, text: &str, span: Span) -> bool {
+        !self.allow_list.is_empty() && span.of(text).is_some_and(|value| self.allow_list.contains(value))
     }
 }
 

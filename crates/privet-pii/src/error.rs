@@ -21,6 +21,36 @@ pub enum Error {
         /// What is wrong with it, and the way out.
         problem: &'static str,
     },
+    /// A kind that nobody defines.
+    #[error(
+        "unknown entity `{entity}`; `privet pii entities` lists the known ones, a recogniser of one's own can add it"
+    )]
+    UnknownEntity {
+        /// The kind.
+        entity: Entity,
+    },
+    /// The threshold is no chance.
+    #[error("threshold {value} is not between 0 and 1")]
+    Threshold {
+        /// What was given.
+        value: f64,
+    },
+    /// A recogniser of the user's own cannot be used.
+    #[error("recogniser `{name}`: {problem}")]
+    Recognizer {
+        /// Its name.
+        name: String,
+        /// What is wrong with it, and the way out.
+        problem: String,
+    },
+    /// A pattern of the user's own took too many steps on this text.
+    #[error(
+        "recogniser `{name}` takes too long on this text; write its patterns without look-around and nested repetition"
+    )]
+    Pattern {
+        /// Its name.
+        name: String,
+    },
     /// A finding does not lie in the text, or not on character bounds.
     #[error("finding {position} does not lie in the text on character bounds")]
     Finding {

@@ -6,11 +6,13 @@ mod analyzer;
 mod anonymize;
 pub mod catalogue;
 mod config;
+mod disguise;
 mod error;
 pub mod eval;
 mod lookalike;
 mod mentions;
 mod names;
+pub mod normalize;
 mod realistic;
 mod recognizers;
 mod resolve;
@@ -26,7 +28,7 @@ pub use anonymize::{
     Anonymized, Anonymizer, Conversation, Custom, Generalization, HashType, Item, Keys, Manifest, Operator,
     Operators, Restored, Warning, open_presidio,
 };
-pub use config::{Config, EntityAction, Style, Terms};
+pub use config::{Checksum, Config, EntityAction, Pattern, Recognizer, RegexFlags, Style, Terms};
 pub use error::Error;
 pub use lookalike::lookalikes;
 pub use mentions::{Mention, Mentions, Part};

@@ -184,6 +184,12 @@ impl<'k> Surrogates<'k> {
             .map(|pair| pair.surrogate.as_str())
     }
 
+    /// Whether any stand-in is a bare number.
+    #[must_use]
+    pub fn has_numbers(&self) -> bool {
+        self.has_numbers
+    }
+
     /// Whether `digits` is a number handed out so far.
     #[must_use]
     pub fn is_number(&self, digits: &str) -> bool {

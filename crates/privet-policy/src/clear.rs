@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use privet_crypto::HashKey;
 use privet_pii::Analyzer;
-use privet_surface::{Masking, Refusal, Request, Restoration};
+use privet_surface::{DetectionMemory, Masking, Refusal, Request, Restoration};
 use privet_types::{Budget, Entity, SurfaceKind};
 
 use crate::Policy;
@@ -76,6 +76,8 @@ pub struct Clearing<'a> {
     pub analyzer: &'a Analyzer,
     /// The surrogate key of tenant, epoch and principal.
     pub key: &'a HashKey,
+    /// Remembers what was found before under the same policy; none to look at everything every time.
+    pub memory: Option<&'a DetectionMemory>,
     /// Finds the provider for a model: its name there, if it differs, or nothing if no provider has the model.
     pub route: &'a (dyn Fn(&str) -> Option<Option<String>> + Sync),
 }
@@ -133,7 +135,7 @@ impl Policy {
         // The name goes to the provider and into the audit event as it is.
         let found = clearing
             .analyzer
-            .analyze(&model, None, budget)
+            .analyze_code(&model, None, budget)
             .map_err(Refusal::from)
             .map_err(refused(None))?;
         if let Some(finding) = found.first() {
@@ -149,6 +151,7 @@ impl Policy {
             pii: self.pii(),
             parts: self.parts(),
             key: clearing.key,
+            memory: clearing.memory,
         };
         let masked = request
             .mask(masking, upstream_model.as_deref(), budget)

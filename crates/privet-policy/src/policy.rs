@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::key_path::{Fault, KeyPath};
+use crate::message::suggest;
 use crate::{Error, Period, document, web_address};
 
 /// `policy.toml` as written.
@@ -203,6 +204,14 @@ fn check_pii(pii: &privet_pii::Config) -> Result<(), Fault> {
     {
         let at = at.key("entities").key(Entity::SURROGATE.name());
         return Err(at.fault("text that looks like a surrogate is always masked; delete this line"));
+    }
+    if let Some(entity) = pii.unknown_entity() {
+        let known: Vec<&str> = Entity::ALL.iter().map(|e| e.name()).collect();
+        let at = at.key("entities").key(entity.name());
+        return Err(at.fault(suggest("unknown entity", entity.name(), &known)));
+    }
+    if !(0.0..=1.0).contains(&pii.threshold) {
+        return Err(at.key("threshold").fault("use 0.0 to 1.0"));
     }
     for (index, terms) in pii.terms.iter().enumerate() {
         let here = at.key("terms").index(index);

@@ -13,6 +13,7 @@ use privet_crypto::{HashKey, RootKey};
 use privet_pii::Analyzer;
 use privet_policy::{Policy, Settings};
 use privet_store::Spool;
+use privet_surface::DetectionMemory;
 use privet_types::{Clock, Secret, SurfaceKind, TenantId};
 use tokio::sync::Semaphore;
 
@@ -20,6 +21,9 @@ use crate::pool::Pool;
 use crate::problem::{self, Problem};
 use crate::upstream::Upstream;
 use crate::{Error, models, prompt};
+
+/// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
+const DETECTION_MEMORY: usize = 16 << 20;
 
 /// More than a usual audit event takes in the spool: with less room than this the next one may be refused.
 const EVENT_BYTES: u64 = 4 << 10;
@@ -51,6 +55,8 @@ pub struct Gateway {
     pub(crate) settings: Settings,
     pub(crate) policy: Arc<Policy>,
     pub(crate) analyzer: Arc<Analyzer>,
+    /// Belongs to `policy` and `analyzer`.
+    pub(crate) memory: DetectionMemory,
     pub(crate) upstream: Upstream,
     pub(crate) spool: Spool,
     pub(crate) clock: Arc<dyn Clock>,
@@ -90,6 +96,7 @@ impl Gateway {
         let scope = tenant.as_str().as_bytes().to_vec();
         Ok(Arc::new(Self {
             analyzer: Arc::new(Analyzer::new(policy.pii())?),
+            memory: DetectionMemory::new(DETECTION_MEMORY),
             upstream: Upstream::new(&settings, &upstream_keys)?,
             pool: Pool::new(
                 threads,

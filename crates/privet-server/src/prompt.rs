@@ -19,7 +19,7 @@ use crate::reply::{self, ReplyLimits};
 use crate::{headers, query};
 
 /// Work units for one request: parsing, detection in up to four layers of JSON, and room for small ones.
-const UNITS_PER_BYTE: u64 = 256;
+const UNITS_PER_BYTE: u64 = 1024;
 const UNITS_PER_REQUEST: u64 = 1 << 20;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-privet-request-id");
@@ -261,6 +261,7 @@ async fn clear(
         let clearing = Clearing {
             analyzer: &gateway.analyzer,
             key: &key,
+            memory: Some(&gateway.memory),
             route: &route,
         };
         let clearance = gateway.policy.clear(&prompt, clearing, budget)?;

@@ -16,7 +16,7 @@ pub(crate) fn check(query: Option<&str>, analyzer: &Analyzer, budget: &Budget) -
         let (name, value) = (decode(name)?, decode(value)?);
         for (text, context) in [(&name, None), (&value, Some(name.as_str()))] {
             let found = analyzer
-                .analyze(text, context, budget)
+                .analyze_code(text, context, budget)
                 .map_err(|_| Problem::DetectorFailed)?;
             if !found.is_empty() {
                 return Err(Problem::PrivateQuery);

@@ -99,13 +99,14 @@ fn main() {
         };
         let analyzer = Analyzer::new(&config).expect("the default configuration");
         for (name, body) in bodies(bytes) {
-            let units = 256 * body.len() as u64 + (1 << 20);
+            let units = 1024 * body.len() as u64 + (1 << 20);
             let budget = Budget::new(units);
             let masking = Masking {
                 analyzer: &analyzer,
                 pii: &config,
                 parts: &parts,
                 key: &key,
+                memory: None,
             };
             let began = cpu_nanoseconds();
             let masked = Request::parse(SurfaceKind::OpenaiChat, body.as_bytes(), &budget)

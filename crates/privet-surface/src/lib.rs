@@ -7,12 +7,15 @@ mod config;
 mod dialect;
 pub mod json;
 mod mask;
+mod memory;
 mod number;
+mod private;
 mod reply;
 pub mod sse;
 mod stream;
 
 pub use config::{PartKind, PartsConfig, RestoreConfig};
 pub use mask::{Masked, Masking, Refusal, Request};
+pub use memory::DetectionMemory;
 pub use reply::{Restoration, RestoreError};
 pub use stream::StreamRestorer;

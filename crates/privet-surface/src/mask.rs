@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use privet_crypto::HashKey;
 use privet_pii::{Analyzer, EntityAction, Place, SurrogateMap, Surrogates, escape_into, lookalikes};
@@ -10,6 +11,8 @@ use privet_types::{Budget, Entity, Finding, Span, SurfaceKind};
 
 use crate::dialect::{self, Class, Step};
 use crate::json::{Document, JsonError, Kind, Value};
+use crate::memory::{Detected, DetectionMemory};
+use crate::private::{Private, digit_runs, is_apart, is_sure, merge};
 use crate::{PartKind, PartsConfig, number};
 
 /// How deep JSON inside strings inside JSON is followed.
@@ -86,6 +89,8 @@ pub struct Masking<'a> {
     pub parts: &'a PartsConfig,
     /// Makes surrogates; one per tenant, epoch and principal.
     pub key: &'a HashKey,
+    /// Remembers what was found in elements that come again; none to look at everything every time.
+    pub memory: Option<&'a DetectionMemory>,
 }
 
 /// A request body, parsed.
@@ -175,6 +180,7 @@ impl<'t> Request<'t> {
             is_looking: masking.pii.looks_for_anything(),
             remembered: BTreeMap::new(),
             judged: HashSet::new(),
+            element: Element::None,
         };
         // Messages come first and in order: what one becomes must depend on those before it only.
         let is_messages = |key: &Value<'_>| key.as_str().is_some_and(|k| k == "messages");
@@ -279,6 +285,34 @@ struct Walk<'a, 'd> {
     remembered: BTreeMap<String, Entity>,
     /// Values that were looked at for the above.
     judged: HashSet<String>,
+    element: Element,
+}
+
+/// The message, tool or other part of the body that is being looked at, if it may come again.
+enum Element {
+    None,
+    /// It came before.
+    Known {
+        detected: Arc<Detected>,
+        text: usize,
+    },
+    /// It did not.
+    New {
+        detected: Detected,
+        text: usize,
+    },
+}
+
+/// An element of fewer bytes is looked at anew each time.
+const LEAST_ELEMENT: usize = 128;
+
+/// How a text is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// As language.
+    Prose,
+    /// As a name or number: nobody's name is looked for where programs have theirs.
+    Code,
 }
 
 impl<'d> Walk<'_, 'd> {
@@ -293,10 +327,74 @@ impl<'d> Walk<'_, 'd> {
             depth: 0,
         };
         let parent = self.path.len().checked_sub(2).and_then(|i| self.key_at(i));
-        self.text_leaf(key, parent.as_deref(), Class::Text, base)?;
-        self.value(value)?;
+        self.text_leaf(key, parent.as_deref(), Class::Text, Reading::Code, base)?;
+        if self.path.len() == 1 && value.kind() == Kind::String {
+            self.element(value)?;
+        } else {
+            self.value(value)?;
+        }
         self.path.pop();
         Ok(())
+    }
+
+    /// Looks at a part of the body that may come again with the next turn.
+    fn element(&mut self, value: Value<'d>) -> Result<(), Refusal> {
+        let range = value.range();
+        let name = self.key_at(0).unwrap_or_default();
+        let memory = self
+            .masking
+            .memory
+            .filter(|_| self.is_looking && range.len() >= LEAST_ELEMENT);
+        let Some((memory, raw)) = memory.zip(self.body.get(range)) else {
+            return self.value(value);
+        };
+        self.charge(search_units(raw.len()))?;
+        let parts = [
+            b"detections".as_slice(),
+            self.surface.name().as_bytes(),
+            name.as_bytes(),
+            raw,
+        ];
+        let key = self.masking.key.hash(&parts);
+        self.element = match memory.get(&key) {
+            Some(detected) => Element::Known { detected, text: 0 },
+            None => Element::New {
+                detected: Detected::default(),
+                text: 0,
+            },
+        };
+        let done = self.value(value);
+        if let Element::New { detected, .. } = std::mem::replace(&mut self.element, Element::None)
+            && done.is_ok()
+        {
+            memory.put(key, detected);
+        }
+        done
+    }
+
+    /// What the analyser finds in `text`, from memory if the element came before.
+    fn detect(
+        &mut self,
+        text: &str,
+        context: Option<&str>,
+        reading: Reading,
+    ) -> Result<Vec<Finding>, Refusal> {
+        if let Element::Known { detected, text } = &mut self.element {
+            *text += 1;
+            return Ok(detected.of_text(*text).to_vec());
+        }
+        let analyzer = self.masking.analyzer;
+        let found = match reading {
+            Reading::Prose => analyzer.analyze(text, context, self.budget)?,
+            Reading::Code => analyzer.analyze_code(text, context, self.budget)?,
+        };
+        if let Element::New { detected, text } = &mut self.element {
+            *text += 1;
+            if !found.is_empty() {
+                detected.by_text.push((*text, found.clone()));
+            }
+        }
+        Ok(found)
     }
 
     fn value(&mut self, value: Value<'d>) -> Result<(), Refusal> {
@@ -318,7 +416,11 @@ impl<'d> Walk<'_, 'd> {
             Kind::Array => {
                 for (index, item) in value.items().enumerate() {
                     self.path.push(Step::Item(index));
-                    self.value(item)?;
+                    if self.path.len() == 2 {
+                        self.element(item)?;
+                    } else {
+                        self.value(item)?;
+                    }
                     self.path.pop();
                 }
                 Ok(())
@@ -380,6 +482,7 @@ impl<'d> Walk<'_, 'd> {
             value,
             context.as_deref(),
             class,
+            Reading::Prose,
             Layer {
                 locate: &|at| at,
                 depth: 0,
@@ -393,6 +496,7 @@ impl<'d> Walk<'_, 'd> {
         value: Value<'_>,
         context: Option<&str>,
         class: Class,
+        reading: Reading,
         outer: Layer<'_>,
     ) -> Result<(), Refusal> {
         let Some(text) = value.decoded() else {
@@ -418,7 +522,7 @@ impl<'d> Walk<'_, 'd> {
                 Err(_) => {}
             }
         }
-        self.plain_text(&text.text, context, class, layer)
+        self.plain_text(&text.text, context, class, reading, layer)
     }
 
     /// Looks at JSON that was found inside a string.
@@ -431,7 +535,7 @@ impl<'d> Walk<'_, 'd> {
         match value.kind() {
             Kind::Object => {
                 for (key, value) in value.entries() {
-                    self.text_leaf(key, context, Class::Text, layer)?;
+                    self.text_leaf(key, context, Class::Text, Reading::Code, layer)?;
                     let name = key.as_str();
                     self.inner_value(value, name.as_deref().or(context), layer)?;
                 }
@@ -440,7 +544,7 @@ impl<'d> Walk<'_, 'd> {
             Kind::Array => value
                 .items()
                 .try_for_each(|item| self.inner_value(item, context, layer)),
-            Kind::String => self.text_leaf(value, context, Class::Text, layer),
+            Kind::String => self.text_leaf(value, context, Class::Text, Reading::Prose, layer),
             Kind::Number => self.number_leaf(value, context, Class::Text, layer),
             Kind::Literal => Ok(()),
         }
@@ -451,14 +555,20 @@ impl<'d> Walk<'_, 'd> {
         text: &str,
         context: Option<&str>,
         class: Class,
+        reading: Reading,
         layer: Layer<'_>,
     ) -> Result<(), Refusal> {
+        let reading = if class == Class::Text {
+            reading
+        } else {
+            Reading::Code
+        };
         for Private {
             span,
             entity,
             is_whole,
             is_sure,
-        } in self.findings(text, context)?
+        } in self.findings(text, context, reading)?
         {
             let whole = span.len() == text.len();
             let place = match class {
@@ -496,7 +606,7 @@ impl<'d> Walk<'_, 'd> {
         let Some(digits) = number::integer_digits(raw) else {
             return Ok(());
         };
-        let Some(private) = self.findings(&digits, context)?.into_iter().next() else {
+        let Some(private) = self.findings(&digits, context, Reading::Code)?.into_iter().next() else {
             return Ok(());
         };
         let entity = private.entity;
@@ -510,11 +620,16 @@ impl<'d> Walk<'_, 'd> {
     }
 
     /// What is private in `text`, as disjoint spans in order; counts it and refuses what the policy blocks.
-    fn findings(&mut self, text: &str, context: Option<&str>) -> Result<Vec<Private>, Refusal> {
+    fn findings(
+        &mut self,
+        text: &str,
+        context: Option<&str>,
+        reading: Reading,
+    ) -> Result<Vec<Private>, Refusal> {
         if !self.is_looking {
             return Ok(Vec::new());
         }
-        let mut found: Vec<Finding> = self.masking.analyzer.analyze(text, context, self.budget)?;
+        let mut found = self.detect(text, context, reading)?;
         found.extend(lookalikes(text, self.masking.pii.style));
         let known = |span| Finding {
             entity: Entity::SURROGATE,
@@ -528,11 +643,13 @@ impl<'d> Walk<'_, 'd> {
             let starts = memchr::memmem::find_iter(text.as_bytes(), word);
             found.extend(starts.map(|at| known(Span::new(at, at + word.len()))));
         }
-        found.extend(
-            digit_runs(text)
-                .filter(|s| self.surrogates.is_number(s.of(text).unwrap_or_default()))
-                .map(known),
-        );
+        if self.surrogates.has_numbers() {
+            found.extend(
+                digit_runs(text)
+                    .filter(|s| self.surrogates.is_number(s.of(text).unwrap_or_default()))
+                    .map(known),
+            );
+        }
         let mut masked: Vec<(Span, Entity, bool)> = Vec::new();
         for (value, entity) in &self.remembered {
             self.charge(search_units(text.len()))?;
@@ -570,7 +687,7 @@ impl<'d> Walk<'_, 'd> {
             return Ok(false);
         }
         self.judged.insert(value.to_owned());
-        let alone = self.masking.analyzer.analyze(value, None, self.budget)?;
+        let alone = self.masking.analyzer.analyze_code(value, None, self.budget)?;
         if entity != Entity::SURROGATE && !alone.iter().any(|f| f.span == Span::new(0, value.len())) {
             self.remembered.insert(value.to_owned(), entity);
         }
@@ -652,80 +769,4 @@ fn is_model_at(path: &[Step<'_>], value: &str) -> bool {
 pub(crate) fn looks_like_json(text: &str) -> bool {
     let text = text.trim();
     (text.starts_with('{') && text.ends_with('}')) || (text.starts_with('[') && text.ends_with(']'))
-}
-
-/// The longest runs of ASCII digits.
-fn digit_runs(text: &str) -> impl Iterator<Item = Span> {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let rest = bytes.get(at..)?;
-        let start = at + rest.iter().position(u8::is_ascii_digit)?;
-        let length = bytes
-            .get(start..)?
-            .iter()
-            .take_while(|b| b.is_ascii_digit())
-            .count();
-        at = start + length;
-        Some(Span::new(start, at))
-    })
-}
-
-/// Whether no ASCII letter, digit or `_` touches the span.
-fn is_apart(text: &str, span: Span) -> bool {
-    let touches = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
-    let before = span.start.checked_sub(1).and_then(|i| text.as_bytes().get(i));
-    !touches(before) && !touches(text.as_bytes().get(span.end))
-}
-
-/// A piece of text that is replaced.
-struct Private {
-    span: Span,
-    entity: Entity,
-    /// Whether it is one finding, and so has the form of its kind; not several that overlap.
-    is_whole: bool,
-    /// Whether its form alone says that it is private, wherever it stands.
-    is_sure: bool,
-}
-
-/// Whether a finding does not hang on the words around it.
-fn is_sure(finding: &Finding) -> bool {
-    let by_form = [
-        Entity::EMAIL_ADDRESS,
-        Entity::CREDIT_CARD,
-        Entity::IBAN_CODE,
-        Entity::PRIVATE_KEY,
-        Entity::PHONE_NUMBER,
-    ];
-    finding.score >= 1.0 && by_form.contains(&finding.entity)
-}
-
-/// Overlapping spans united, in order. Of two kinds the one with the longer span names the union.
-fn merge(mut spans: Vec<(Span, Entity, bool)>) -> Vec<Private> {
-    spans.sort_by_key(|(span, entity, _)| (span.start, std::cmp::Reverse(span.end), *entity));
-    let mut merged: Vec<(Private, usize)> = Vec::with_capacity(spans.len());
-    for (span, entity, is_sure) in spans {
-        match merged.last_mut() {
-            Some((last, longest)) if span.start < last.span.end => {
-                if span.end > last.span.end {
-                    last.span.end = span.end;
-                    last.is_whole = false;
-                    last.is_sure = false;
-                }
-                if span.len() > *longest {
-                    (last.entity, *longest) = (entity, span.len());
-                }
-            }
-            _ => merged.push((
-                Private {
-                    span,
-                    entity,
-                    is_whole: true,
-                    is_sure,
-                },
-                span.len(),
-            )),
-        }
-    }
-    merged.into_iter().map(|(private, _)| private).collect()
 }

@@ -36,8 +36,8 @@ pub type Custom = Arc<dyn Fn(Entity, &str) -> Option<String> + Send + Sync>;
 /// Applies a policy's operators to findings.
 ///
 /// It fails closed: if one value cannot be treated as its operator says, the call fails and there is no text. Findings may
-/// overlap: those that share a byte become one over all their bytes, of the kind of the longest (the surest, if equal),
-/// so that no byte a recogniser reported is left. Two findings of one kind of names with only spaces between them become
+/// overlap: the better founded, then the longer one keeps its place and what is left of the other stays a value of its own,
+/// so that no letter or digit a recogniser reported is left. Two findings of one kind of names with only spaces between them become
 /// one, as in Presidio; values that are read (dates, numbers) and identifiers stay apart.
 ///
 /// Text that already looks like a token or a surrogate is encrypted with the rest, if any operator is reversible, so that

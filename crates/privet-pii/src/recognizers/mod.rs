@@ -6,6 +6,7 @@
 
 mod class;
 pub(crate) mod context;
+pub(crate) mod custom;
 pub(crate) mod ids;
 mod meter;
 mod number;

@@ -206,6 +206,17 @@ impl<'t> Scan<'t> {
         vocabulary: &IdVocabulary,
     ) -> Result<Told, BudgetError> {
         let mut told = Told::default();
+        self.spell_around(start, end, |spelt| told.join(vocabulary.told(spelt)))?;
+        Ok(told)
+    }
+
+    /// Shows the words left and right of `start..end` and outside the text, each spelt out.
+    pub(crate) fn spell_around(
+        &mut self,
+        start: usize,
+        end: usize,
+        mut see: impl FnMut(&str),
+    ) -> Result<(), BudgetError> {
         for text in [
             self.window_left(start),
             self.window_right(end),
@@ -213,9 +224,9 @@ impl<'t> Scan<'t> {
         ] {
             self.spend(text.len())?;
             spell(text, &mut self.spelt.0);
-            told.join(vocabulary.told(&self.spelt.0));
+            see(&self.spelt.0);
         }
-        Ok(told)
+        Ok(())
     }
 
     /// Notes that digits are looked at from `start` to `end`.

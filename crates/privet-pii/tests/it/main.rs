@@ -8,5 +8,7 @@
 mod anonymize;
 mod catalogue;
 mod detection;
+mod disguise;
 mod disjoint;
+mod normalize;
 mod work;

@@ -4,7 +4,7 @@ use privet_pii::{Analyzer, Config};
 use privet_types::Budget;
 
 /// What callers give per byte, and on top.
-const UNITS_PER_BYTE: u64 = 64;
+const UNITS_PER_BYTE: u64 = 256;
 const UNITS_EXTRA: u64 = 65_536;
 
 fn units(analyzer: &Analyzer, text: &str) -> u64 {
@@ -18,7 +18,7 @@ fn repeated(piece: &str, len: usize) -> String {
     piece.repeat(len / piece.len())
 }
 
-/// The dearest that a search by mutation found: 51 units per byte.
+/// The dearest that a search by mutation found: 51 units per byte of the text itself, the rest for its disguises.
 const DEAREST: &str = "00)7 .8-";
 
 const PIECES: &[&str] = &[
@@ -115,6 +115,35 @@ const PIECES: &[&str] = &[
     "00 ",
     "01 ",
     "012 3456789 ",
+    "00)7 .8-00)7 .8-00)7 .8-%252541 ",
+    "4-1-1-1-",
+    "4\n11\n",
+    "four ",
+    "double ",
+    "one A ",
+    "j o h n @ ",
+    "x at y dot ",
+    "a (at) b (dot) com ",
+    "&#64;",
+    "%40",
+    "%252540",
+    "\\u0040",
+    "=34=\n",
+    "am9obkBleGFtcGxlLmNvbQ== ",
+    "YW05b2JrQmxlR0Z0Y0d4bExtTnZiUT09 ",
+    "343131 ",
+    "34 31 ",
+    "34313131313131 ",
+    "AB 12 AB 1 ",
+    "DE89 3704\n",
+    "4\u{200b}",
+    "\u{200b}",
+    "٤",
+    "ｊ＠",
+    "jо",
+    "⑽",
+    "\u{e0041}",
+    "\u{336}1",
 ];
 
 #[test]

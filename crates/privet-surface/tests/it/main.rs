@@ -15,7 +15,9 @@ use std::sync::{Arc, LazyLock};
 
 use privet_crypto::{HashKey, RootKey};
 use privet_pii::{Analyzer, Config, Style, Terms, UrlAllow};
-use privet_surface::{Masked, Masking, PartsConfig, Refusal, Request, Restoration, RestoreConfig};
+use privet_surface::{
+    DetectionMemory, Masked, Masking, PartsConfig, Refusal, Request, Restoration, RestoreConfig,
+};
 use privet_types::{Budget, Entity, SurfaceKind};
 
 static KEY: LazyLock<HashKey> = LazyLock::new(|| {
@@ -54,15 +56,35 @@ fn mask_as(surface: SurfaceKind, style: Style, body: &str) -> Result<Masked, Ref
         Style::Tag => &*TAG,
         Style::Realistic => &*REALISTIC,
     };
-    let budget = Budget::new(256 * body.len() as u64 + (1 << 20));
+    let budget = Budget::new(3 * (1024 * body.len() as u64 + (1 << 20)));
     let parts = PartsConfig::default();
-    let masking = Masking {
-        analyzer,
-        pii,
-        parts: &parts,
-        key: &KEY,
+    let memory = DetectionMemory::new(1 << 20);
+    let masked = |memory| {
+        let masking = Masking {
+            analyzer,
+            pii,
+            parts: &parts,
+            key: &KEY,
+            memory,
+        };
+        Request::parse(surface, body.as_bytes(), &budget)?.mask(masking, None, &budget)
     };
-    Request::parse(surface, body.as_bytes(), &budget)?.mask(masking, None, &budget)
+    let result = masked(None);
+    // What is remembered changes nothing but the cost.
+    for _ in 0..2 {
+        let again = masked(Some(&memory));
+        match (&result, &again) {
+            (Ok(one), Ok(two)) => {
+                assert_eq!(
+                    (&one.body, &one.replaced, &one.counts),
+                    (&two.body, &two.replaced, &two.counts)
+                );
+            }
+            (Err(one), Err(two)) => assert_eq!(one.to_string(), two.to_string()),
+            _ => panic!("{result:?} {again:?}"),
+        }
+    }
+    result
 }
 
 fn mask(body: &str) -> Result<Masked, Refusal> {

@@ -53,7 +53,7 @@ pub(crate) struct EvalArgs {
     entities: Vec<String>,
     /// Findings less sure than this, 0.0 to 1.0, are dropped.
     #[arg(long, default_value_t = Config::THRESHOLD, value_name = "SCORE")]
-    threshold: f32,
+    threshold: f64,
     /// Write a report with all mistakes in their sentences; one HTML file that loads nothing.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -71,7 +71,7 @@ pub(crate) struct EvalArgs {
 /// All that was measured.
 pub(crate) struct Measured {
     pub(crate) gold: String,
-    pub(crate) threshold: f32,
+    pub(crate) threshold: f64,
     pub(crate) evaluation: Evaluation,
     pub(crate) bytes: u64,
     pub(crate) cpu: Duration,

@@ -16,7 +16,7 @@ pub(crate) struct LookArgs {
     pub(crate) entities: Vec<String>,
     /// Findings less sure than this, 0.0 to 1.0, are dropped.
     #[arg(long, default_value_t = Config::THRESHOLD, value_name = "SCORE")]
-    pub(crate) threshold: f32,
+    pub(crate) threshold: f64,
     /// A value that is no personal data here, whatever its case; may be given again.
     #[arg(long, value_name = "VALUE")]
     pub(crate) allow: Vec<String>,

@@ -42,6 +42,15 @@ pub(crate) fn mod_11_10(digits: &[u8]) -> bool {
     (11 - product) % 10 == value(*check)
 }
 
+/// Whether the letters and digits pass ISO 7064 MOD 97-10: as a number, letters written as 10 to 35, they are 1 modulo 97.
+pub(crate) fn iso_7064_mod_97_10(compact: &[u8]) -> bool {
+    let remainder = compact.iter().fold(0, |rest, byte| {
+        let value = value(*byte);
+        (if value > 9 { rest * 100 } else { rest * 10 } + value) % 97
+    });
+    remainder == 1
+}
+
 /// Verhoeff's multiplication table of the dihedral group D5.
 const VERHOEFF_D: [[u8; 10]; 10] = [
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],

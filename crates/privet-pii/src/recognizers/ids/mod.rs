@@ -4,10 +4,20 @@
 //! the groups of letters and digits from there on are read once; a table from the lengths of the groups and what stands
 //! between them leads to the few specs that could fit, so that a hundred of them cost little more than one.
 
+mod africa;
+mod australia;
+mod canada;
 mod checks;
+mod east_asia;
+mod india;
+mod korea;
 mod poland;
 mod shape;
+mod southeast_asia;
+mod united_kingdom;
+mod united_states;
 mod vocabulary;
+mod words;
 
 use privet_types::{Basis, BudgetError, Entity};
 
@@ -53,12 +63,13 @@ pub(crate) struct Spec {
     pub(crate) rule: &'static str,
     /// How it is written: `9` a digit, `A` a letter, `X` a letter or digit, a small letter that letter in either case; ` `,
     /// `-`, `.`, `/` and `:` stand for themselves; every `_` of a shape stands for nothing, or every one for a space, or
-    /// every one for a hyphen, or every one for a full stop.
+    /// every one for a hyphen, or every one for a full stop. A `^` before it all: no small letter fits; then a `+`: a plus
+    /// sign stands before the code and belongs to it.
     pub(crate) shapes: &'static [&'static str],
     /// The authority's rule, over the letters (capitals) and digits alone.
     pub(crate) check: fn(&[u8]) -> Check,
-    /// Words that speak of it, in small letters and any language; `*` at the end stands for any ending. Scripts without
-    /// spaces are found inside longer runs, too.
+    /// Words that speak of it, in any language; `*` at the end stands for any ending. Scripts without spaces are found
+    /// inside longer runs, too.
     pub(crate) words: &'static [&'static str],
     /// Score of a value of the right form beside no such word.
     pub(crate) form: f32,
@@ -69,7 +80,18 @@ pub(crate) struct Spec {
 }
 
 /// All specs, by country.
-const ALL: &[&[Spec]] = &[poland::SPECS];
+const ALL: &[&[Spec]] = &[
+    africa::SPECS,
+    australia::SPECS,
+    canada::SPECS,
+    east_asia::SPECS,
+    india::SPECS,
+    korea::SPECS,
+    poland::SPECS,
+    southeast_asia::SPECS,
+    united_kingdom::SPECS,
+    united_states::SPECS,
+];
 
 /// The names of the rules that look for `entity`.
 pub(crate) fn rules(entity: Entity) -> impl Iterator<Item = &'static str> {
@@ -147,7 +169,7 @@ impl Ids {
         let mut compact = [0_u8; shape::MOST_CHARACTERS];
         let mut length = 0;
         let mut at = start;
-        for group in 0..MOST_GROUPS {
+        for _ in 0..MOST_GROUPS {
             let end = group_end(scan, at);
             let bytes = scan.slice(at, end);
             let Some(room) = compact.get_mut(length..length + bytes.len()) else {
@@ -164,7 +186,6 @@ impl Ids {
                 end,
                 signature,
                 compact.get(..length).unwrap_or_default(),
-                group,
             )?;
             let separator = scan.at(end);
             if !shape::is_separator(separator) || !scan.at(end + 1).is_ascii_alphanumeric() {
@@ -183,7 +204,6 @@ impl Ids {
         end: usize,
         signature: Signature,
         compact: &[u8],
-        separators: usize,
     ) -> Outcome {
         let slot = signature.slot(self.buckets.len() - 1);
         let Some(bucket) = self.buckets.get(slot).filter(|b| !b.is_empty()) else {
@@ -198,10 +218,14 @@ impl Ids {
             let Some(spec) = self.specs.get(layout.spec) else {
                 continue;
             };
-            let is_apart =
-                *is_apart.get_or_insert_with(|| is_apart_from_others(scan, start, end, separators > 0));
-            if is_apart {
+            let has_small = || scan.slice(start, end).iter().any(u8::is_ascii_lowercase);
+            let is_plus_missing = layout.has_plus && scan.back(start, 1) != b'+';
+            if is_plus_missing || layout.is_capital && has_small() {
+                continue;
+            }
+            if *is_apart.get_or_insert_with(|| is_apart_from_others(scan, start, end)) {
                 scan.spend(4)?;
+                let start = start - usize::from(layout.has_plus);
                 self.judge(scan, layout.spec, spec, start, end, compact)?;
             }
         }
@@ -260,6 +284,7 @@ impl Ids {
     }
 }
 
+pub(crate) use checks::{iso_7064_mod_97_10, luhn, mod_11_10, verhoeff};
 pub(crate) use vocabulary::Told;
 pub(crate) use vocabulary::Vocabulary as IdVocabulary;
 
@@ -309,12 +334,14 @@ fn is_spaced_letter(c: char) -> bool {
 }
 
 /// Whether `start..end` is no part of a longer number or code.
-fn is_apart_from_others(scan: &Scan<'_>, start: usize, end: usize, is_grouped: bool) -> bool {
+fn is_apart_from_others(scan: &Scan<'_>, start: usize, end: usize) -> bool {
     let after = scan.at(end);
     if after.is_ascii_alphanumeric() || !after.is_ascii() && scan.char_at(end).is_some_and(is_spaced_letter) {
         return false;
     }
-    let joins = |separator: u8| matches!(separator, b'-' | b'.' | b'/') || is_grouped && separator == b' ';
+    // Spaces join only what spaces group.
+    let has_space = scan.slice(start, end).contains(&b' ');
+    let joins = |separator: u8| matches!(separator, b'-' | b'.' | b'/') || has_space && separator == b' ';
     let before = scan.back(start, 1);
     let is_continued = |separator: u8, next: u8| joins(separator) && next.is_ascii_digit();
     // A full stop behind a digit and before a space ends a sentence.

@@ -67,6 +67,8 @@ pub(super) fn classes(compact: &[u8]) -> Classes {
 /// A shape as written in a spec.
 pub(super) struct Shape {
     text: &'static [u8],
+    is_capital: bool,
+    has_plus: bool,
 }
 
 /// A shape with its optional separators decided.
@@ -75,6 +77,10 @@ pub(super) struct Layout {
     pub(super) signature: Signature,
     /// Index of the spec.
     pub(super) spec: usize,
+    /// Whether small letters do not fit.
+    pub(super) is_capital: bool,
+    /// Whether a plus sign stands before the first character and belongs to the code.
+    pub(super) has_plus: bool,
     length: usize,
     classes: Classes,
     /// Characters that must be as they are: place and capital letter.
@@ -86,6 +92,8 @@ impl Shape {
     pub(super) fn parse(text: &'static str) -> Option<Self> {
         let is_mark = |b: u8| is_separator(b) || b == b'_';
         let is_character = |b: u8| matches!(b, b'9' | b'A' | b'X' | b'a'..=b'z');
+        let (text, is_capital) = text.strip_prefix('^').map_or((text, false), |rest| (rest, true));
+        let (text, has_plus) = text.strip_prefix('+').map_or((text, false), |rest| (rest, true));
         let bytes = text.as_bytes();
         let characters = bytes.iter().filter(|b| is_character(**b)).count();
         let groups = bytes.split(|b| is_mark(*b));
@@ -93,7 +101,11 @@ impl Shape {
             && groups.clone().count() <= MOST_GROUPS
             && groups.clone().all(|g| !g.is_empty())
             && characters <= MOST_CHARACTERS;
-        is_sound.then_some(Self { text: bytes })
+        is_sound.then_some(Self {
+            text: bytes,
+            is_capital,
+            has_plus,
+        })
     }
 
     /// Its layouts, one for each meaning of `_`.
@@ -113,6 +125,8 @@ impl Shape {
         let mut layout = Layout {
             signature: Signature::new(),
             spec,
+            is_capital: self.is_capital,
+            has_plus: self.has_plus,
             length: 0,
             classes: Classes::default(),
             literals: Vec::new(),
@@ -194,6 +208,8 @@ mod tests {
             ("de999999999", "DE123456789"),
             ("deX9", "dez1"),
             ("A9999999A", "x1234567l"),
+            ("^A9", "K9"),
+            ("+99 9", "63 9"),
         ] {
             assert!(fits(shape, text), "{shape} {text}");
         }
@@ -215,7 +231,16 @@ mod tests {
 
     #[test]
     fn shapes_that_cannot_be_read_are_refused() {
-        for shape in ["", "9--9", "-9", "9#", "999999999999999999999999999999999"] {
+        for shape in [
+            "",
+            "9--9",
+            "-9",
+            "9#",
+            "^",
+            "9^",
+            "9+",
+            "999999999999999999999999999999999",
+        ] {
             assert!(Shape::parse(shape).is_none(), "{shape}");
         }
     }

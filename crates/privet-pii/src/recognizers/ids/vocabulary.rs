@@ -2,7 +2,7 @@
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 
-use crate::recognizers::context::is_spaced_script;
+use crate::recognizers::context::{is_spaced_script, spell};
 
 /// Most specs.
 pub(super) const MOST_SPECS: usize = 256;
@@ -80,17 +80,20 @@ impl Vocabulary {
 /// A word as it stands in spelt text: between spaces, unless it ends in `*` or is of a script without spaces.
 fn pattern(word: &str) -> String {
     let (word, is_stem) = word.strip_suffix('*').map_or((word, false), |stem| (stem, true));
+    let mut spelt = String::new();
+    spell(word, &mut spelt);
     if word.chars().any(|c| !is_spaced_script(c)) {
-        return word.to_owned();
+        return spelt.trim().to_owned();
     }
-    let end = if is_stem { "" } else { " " };
-    format!(" {word}{end}")
+    if is_stem {
+        return spelt.trim_end().to_owned();
+    }
+    spelt
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recognizers::context::spell;
 
     fn told(text: &str) -> Vec<usize> {
         let words: [&[&str]; 4] = [&["tax id", "steuer id"], &["lic"], &["身份证"], &["podatk*"]];

@@ -1,0 +1,484 @@
+//! The quick pass: which stretches of a text may be disguised at all.
+//!
+//! Looks at 64 bytes at a time: a bit each says where letters and digits stand, and only words of interest are looked up.
+//! It may name a stretch that turns out to be ordinary, never leaves out one that the passes behind it would change, up to
+//! the bounds that they state.
+
+use privet_types::Span;
+
+use super::classes::{Class, class};
+use super::decode::{FEWEST_PAIRS, is_coded};
+use super::encoded::{is_text_byte, sextet};
+use super::escape;
+use super::lexicon::{Keys, key};
+use super::words::Spelt;
+
+/// Bytes looked at together.
+const BLOCK: usize = 64;
+/// Blocks taken along before and after one of interest, for context and for what began or goes on there.
+const MARGIN: usize = 2;
+/// Digit words in a row that make a stretch interesting; the pass behind asks for one more.
+const DIGIT_WORDS: usize = 3;
+/// Single characters in a row.
+const SINGLES: usize = 4;
+/// Digits in a row of groups.
+const DIGITS: usize = 7;
+/// Digits in a row of three groups or more that are looked at for their grouping.
+const CARD_DIGITS: usize = 12;
+/// Shortest run of base64 or hexadecimal characters.
+const CODE: usize = 8;
+/// How far a word for `@` stands from one for `.`.
+const REACH: usize = 128;
+
+/// The stretches of `text` worth rewriting, sorted and disjoint, on character bounds, each with at least 64 bytes of what
+/// stands before and after it where there is that much.
+pub(super) fn stretches(text: &str) -> Vec<Span> {
+    let mut gate = Gate {
+        text,
+        bytes: text.as_bytes(),
+        keys: Keys::new(),
+        row: Row::default(),
+        blocks: Vec::new(),
+    };
+    let (blocks, tail) = gate.bytes.as_chunks::<BLOCK>();
+    let mut carry = false;
+    for (i, block) in blocks.iter().enumerate() {
+        carry = gate.block(i * BLOCK, block, carry);
+    }
+    let mut last = [b' '; BLOCK];
+    for (slot, byte) in last.iter_mut().zip(tail) {
+        *slot = *byte;
+    }
+    if !tail.is_empty() {
+        gate.block(blocks.len() * BLOCK, &last, carry);
+    }
+    gate.spans()
+}
+
+struct Gate<'t> {
+    text: &'t str,
+    bytes: &'t [u8],
+    keys: Keys,
+    row: Row,
+    /// Numbers of the blocks of interest, in order, perhaps more than once.
+    blocks: Vec<usize>,
+}
+
+/// What the words before have in common.
+#[derive(Default)]
+struct Row {
+    /// End of the last word.
+    end: usize,
+    digit_words: usize,
+    singles: usize,
+    pairs: usize,
+    /// Digits, groups, and whether a separator was odd, of the row of numbers.
+    digits: usize,
+    groups: usize,
+    is_odd: bool,
+    /// Where the last word for `@`, or `@` itself, stands; plus one, so that zero is none.
+    at_sign: usize,
+}
+
+impl Gate<'_> {
+    /// Looks at one block; whether it ends inside a word.
+    fn block(&mut self, base: usize, block: &[u8; BLOCK], carry: bool) -> bool {
+        let mut classes = [0_u8; BLOCK];
+        let (mut foreign, mut marks) = (0_u8, 0_u8);
+        for (class, byte) in classes.iter_mut().zip(block) {
+            let lower = byte | 0x20;
+            let is_word = lower.wrapping_sub(b'a') < 26 || byte.wrapping_sub(b'0') < 10 || *byte >= 0x80;
+            *class = u8::from(is_word);
+            foreign |= byte;
+            marks |= u8::from(*byte == b'&')
+                | u8::from(*byte == b'%')
+                | u8::from(*byte == b'\\')
+                | u8::from(*byte == b'=')
+                | u8::from(*byte == b'@');
+        }
+        if marks != 0 {
+            self.marks(base, block);
+        }
+        if foreign & 0x80 != 0 {
+            self.foreign(base);
+        }
+        let (eights, _) = classes.as_chunks::<8>();
+        let mut word = 0_u64;
+        for (i, eight) in eights.iter().enumerate() {
+            // Gathers the lowest bit of each of eight bytes.
+            let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+            word |= bits << (8 * i);
+        }
+        let mut starts = word & !(word << 1 | u64::from(carry));
+        while starts != 0 {
+            let bit = starts.trailing_zeros();
+            starts &= starts - 1;
+            let inside = (!(word >> bit)).trailing_zeros();
+            let at = usize::try_from(bit).unwrap_or(0);
+            let mut len = usize::try_from(inside).unwrap_or(0);
+            let start = base + at;
+            if at + len >= BLOCK {
+                len = self.word_len(start);
+            }
+            self.word(start, len);
+        }
+        word >> (BLOCK - 1) == 1
+    }
+
+    /// Length of a word that may go on in the next block, as far as it matters.
+    fn word_len(&self, start: usize) -> usize {
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        rest.iter()
+            .take(2 * BLOCK)
+            .take_while(|b| b.is_ascii_alphanumeric() || **b >= 0x80)
+            .count()
+    }
+
+    #[inline]
+    fn word(&mut self, start: usize, len: usize) {
+        let end = start + len;
+        let first = self.bytes.get(start).copied().unwrap_or(0);
+        if len == 1 {
+            self.row.singles += 1;
+            if self.row.singles >= SINGLES {
+                self.note(start);
+            }
+        } else {
+            self.row.singles = 0;
+        }
+        if first.is_ascii_digit() {
+            self.number(start, end);
+        } else {
+            self.row.digits = 0;
+            self.letters(start, len);
+        }
+        if len == 2 || len == 4 {
+            self.pair(start, len);
+        } else {
+            self.row.pairs = 0;
+        }
+        if len >= CODE {
+            self.code(start, end);
+        }
+        self.row.end = end;
+    }
+
+    #[inline]
+    fn letters(&mut self, start: usize, len: usize) {
+        let two = self.bytes.get(start..start + 2).unwrap_or_default();
+        let two = two.iter().rev().fold(0, |all, b| all << 8 | u64::from(*b));
+        if !self.keys.may_begin(two) {
+            self.end_digit_words(start, len);
+            return;
+        }
+        let key = match self.bytes.get(start..start + 8) {
+            Some(eight) if len <= 8 => {
+                let mut word = u64::from_le_bytes(eight.try_into().unwrap_or_default());
+                // Only letters matter: bit 5 makes them small; bytes above 0x7f already have it or not in the table as well.
+                let keep = u64::MAX >> (64 - 8 * len.max(1));
+                word &= keep;
+                let upper = small(word);
+                upper | (0x2020_2020_2020_2020 & !keep)
+            }
+            _ => key(self.bytes.get(start..start + len).unwrap_or_default()),
+        };
+        match self.keys.get(key) {
+            None => self.end_digit_words(start, len),
+            Some(Spelt::Digit(_)) => {
+                self.row.digit_words += 1;
+                if self.row.digit_words >= DIGIT_WORDS {
+                    self.note(start);
+                }
+            }
+            Some(Spelt::Times(_)) => {
+                self.row.digit_words += 1;
+            }
+            Some(Spelt::At) => {
+                self.row.at_sign = start + 1;
+                self.note(start);
+            }
+            Some(Spelt::WeakAt) => {
+                self.row.at_sign = start + 1;
+                self.row.digit_words = 0;
+                let before = start.checked_sub(1).and_then(|i| self.bytes.get(i));
+                if before.is_some_and(|b| {
+                    matches!(b, b'(' | b'[' | b'{' | b'<' | b'_' | b'-' | b'*' | b'|' | b'/')
+                }) {
+                    self.note(start);
+                }
+            }
+            Some(Spelt::Mark(_)) => {
+                if self.row.at_sign > 0 && (start + 1).abs_diff(self.row.at_sign) < REACH {
+                    self.note(self.row.at_sign - 1);
+                    self.note(start);
+                }
+            }
+        }
+    }
+
+    /// Notes a word that is no digit; capital letters of an account number may stand among digit words.
+    #[inline]
+    fn end_digit_words(&mut self, start: usize, len: usize) {
+        if self.row.digit_words > 0 && (len > 4 || !self.bytes.get(start).is_some_and(u8::is_ascii_uppercase))
+        {
+            self.row.digit_words = 0;
+        }
+    }
+
+    /// A word that begins with a digit.
+    #[inline]
+    fn number(&mut self, start: usize, end: usize) {
+        let gap = self.bytes.get(self.row.end..start).unwrap_or_default();
+        let has_break = gap.contains(&b'\n');
+        let is_odd = has_break
+            || gap.len() > 1
+            || gap
+                .first()
+                .is_some_and(|b| matches!(b, b'_' | b'*' | b'|' | b',' | b'\t'));
+        if self.row.digits == 0 || gap.len() > 6 {
+            self.row.digits = 0;
+            self.row.groups = 0;
+            self.row.is_odd = has_break && gap.len() <= 6 || end - start >= 2 && self.is_after_country(start);
+        } else {
+            self.row.is_odd |= is_odd;
+        }
+        self.row.digits += end - start;
+        self.row.groups += 1;
+        let is_broken = self.row.is_odd && self.row.digits >= DIGITS;
+        if is_broken && self.row.groups >= 2
+            || self.row.digits >= CARD_DIGITS && self.row.groups >= 3
+            || is_broken && has_break
+        {
+            self.note(start);
+        }
+    }
+
+    /// Whether a token of two capitals stands before, as in `DE 89 3704`.
+    fn is_after_country(&self, start: usize) -> bool {
+        let before = self.bytes.get(start.saturating_sub(3)..start).unwrap_or_default();
+        matches!(before, [a, b, gap] if a.is_ascii_uppercase() && b.is_ascii_uppercase() && !gap.is_ascii_alphanumeric())
+    }
+
+    /// Counts pairs of hexadecimal digits, also `0x40`.
+    fn pair(&mut self, start: usize, len: usize) {
+        let word = self.bytes.get(start..start + len).unwrap_or_default();
+        let digits = if len == 4 {
+            word.strip_prefix(b"0x").unwrap_or_default()
+        } else {
+            word
+        };
+        if !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit) {
+            self.row.pairs += 1;
+            if self.row.pairs >= FEWEST_PAIRS {
+                self.note(start);
+            }
+        } else {
+            self.row.pairs = 0;
+        }
+    }
+
+    /// A long word: may be base64 or hexadecimal digits that encode text.
+    fn code(&mut self, start: usize, end: usize) {
+        let word = self.bytes.get(start..end).unwrap_or_default();
+        if !word.is_ascii() || !is_coded(word) {
+            return;
+        }
+        let mut value = 0_u32;
+        for byte in word.iter().take(8) {
+            value = value << 6 | u32::from(sextet(*byte).unwrap_or(0));
+            // Of four characters three bytes come out; what is no text shows soon.
+        }
+        let group = |from: usize| {
+            let mut value = 0_u32;
+            for byte in word.iter().skip(from).take(4) {
+                value = value << 6 | u32::from(sextet(*byte).unwrap_or(0));
+            }
+            value.to_be_bytes().iter().skip(1).all(|b| is_text_byte(*b))
+        };
+        let is_hex = word.iter().skip(2).take(6).all(u8::is_ascii_hexdigit);
+        if group(0) && group(4)
+            || is_hex
+            || start
+                .checked_sub(1)
+                .and_then(|i| self.bytes.get(i))
+                .is_some_and(|b| sextet(*b).is_some())
+        {
+            self.note(start);
+            self.note(end.saturating_sub(1));
+        }
+    }
+
+    /// Looks at the marks that begin an escape.
+    fn marks(&mut self, base: usize, block: &[u8; BLOCK]) {
+        for (i, byte) in block.iter().enumerate() {
+            let at = base + i;
+            match byte {
+                b'&' | b'%' | b'\\' | b'=' => {
+                    let found = self.bytes.get(at..).and_then(escape::read);
+                    let is_worth = found.is_some_and(|f| escape::is_worth(self.bytes, at, f));
+                    if is_worth {
+                        self.note(at);
+                    }
+                }
+                b'@' => {
+                    self.row.at_sign = at + 1;
+                    let is_apart =
+                        |b: Option<&u8>| b.is_some_and(|b| matches!(b, b' ' | b']' | b'[' | b'(' | b')'));
+                    if is_apart(at.checked_sub(1).and_then(|i| self.bytes.get(i)))
+                        && is_apart(self.bytes.get(at + 1))
+                    {
+                        self.note(at);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Looks at the characters outside ASCII that begin in the block.
+    fn foreign(&mut self, base: usize) {
+        let mut at = base;
+        while !self.text.is_char_boundary(at) {
+            at += 1;
+        }
+        let mut before = self
+            .text
+            .get(..at)
+            .and_then(|t| t.chars().next_back())
+            .unwrap_or(' ');
+        let Some(rest) = self.text.get(at..) else { return };
+        let mut digits = 0;
+        let mut variants = 0;
+        let mut is_worth = false;
+        // Whether an ASCII letter or digit stands before `before`.
+        let mut was_joining = false;
+        let mut chars = rest.chars().peekable();
+        while let Some(c) = chars.next() {
+            if at >= base + BLOCK {
+                break;
+            }
+            if !c.is_ascii() {
+                let after = chars.peek().copied().unwrap_or(' ');
+                let joins = |c: char| c.is_ascii_alphanumeric() || c == '@';
+                let is_beside = joins(before)
+                    || joins(after)
+                    || after == '.' && chars.clone().nth(1).is_some_and(joins)
+                    || before == '.' && was_joining;
+                if !is_beside && is_letter(c) {
+                    was_joining = false;
+                    before = c;
+                    at += c.len_utf8();
+                    continue;
+                }
+                match class(c) {
+                    Class::Invisible | Class::Mark => {
+                        let can_join = |c: char| {
+                            joins(c)
+                                || c.is_ascii_punctuation()
+                                || !c.is_ascii() && class(c) != Class::Letter && class(c) != Class::Other
+                        };
+                        is_worth |= can_join(before) && can_join(after);
+                    }
+                    Class::Tag(_) => is_worth |= before != '\u{1f3f4}',
+                    Class::Digit(_) => digits += 1,
+                    Class::Variant(v) => {
+                        is_worth |= v == '@';
+                        variants += usize::from(v.is_ascii_alphanumeric());
+                    }
+                    Class::Variants => variants += 1,
+                    Class::Lookalike(_) => is_worth |= is_beside,
+                    Class::Letter | Class::Other => {}
+                }
+            }
+            was_joining = before.is_ascii_alphanumeric();
+            before = c;
+            at += c.len_utf8();
+        }
+        // Rows of digits and letters may lie in two blocks.
+        if is_worth || digits >= 3 || variants >= 3 {
+            self.note(base);
+        }
+    }
+
+    #[inline]
+    fn note(&mut self, at: usize) {
+        let block = at / BLOCK;
+        if self.blocks.last() != Some(&block) {
+            self.blocks.push(block);
+        }
+    }
+
+    fn spans(mut self) -> Vec<Span> {
+        // A word for `@` is noted behind what follows it.
+        self.blocks.sort_unstable();
+        let mut spans: Vec<Span> = Vec::new();
+        for block in std::mem::take(&mut self.blocks) {
+            let start = self.floor(block.saturating_sub(MARGIN) * BLOCK);
+            let end = self.ceil((block + 1 + MARGIN) * BLOCK);
+            match spans.last_mut() {
+                Some(last) if start <= last.end => *last = Span::new(last.start, end.max(last.end)),
+                _ => spans.push(Span::new(start, end)),
+            }
+        }
+        spans
+    }
+
+    /// The start of the word at `at`, within bounds; a cut word would read as another.
+    fn floor(&self, at: usize) -> usize {
+        let mut from = at.min(self.text.len());
+        while !self.text.is_char_boundary(from) {
+            from -= 1;
+        }
+        from
+    }
+
+    fn ceil(&self, at: usize) -> usize {
+        let mut to = at.min(self.text.len());
+        while !self.text.is_char_boundary(to) {
+            to += 1;
+        }
+        to
+    }
+}
+
+/// Whether a character is a letter of a common script that stands for itself unless ASCII touches it.
+const fn is_letter(c: char) -> bool {
+    matches!(c, '\u{c0}'..='\u{24f}' | '\u{370}'..='\u{482}' | '\u{48a}'..='\u{556}' | '\u{5d0}'..='\u{5ea}'
+        | '\u{620}'..='\u{65f}' | '\u{671}'..='\u{6d3}' | '\u{904}'..='\u{94d}' | '\u{e01}'..='\u{e4e}'
+        | '\u{3001}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
+}
+
+/// Eight bytes with the capitals of ASCII made small.
+#[inline]
+const fn small(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let low = word & (0x7f * ONES);
+    let from_a = low + (0x80 - 0x41) * ONES;
+    let after_z = low + (0x80 - 0x5b) * ONES;
+    let upper = from_a & !after_z & !word & (0x80 * ONES);
+    word | upper >> 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capitals_are_made_small_and_nothing_else() {
+        for byte in 0..=255_u8 {
+            let word = small(u64::from_le_bytes([byte; 8]));
+            assert_eq!(word, u64::from_le_bytes([byte.to_ascii_lowercase(); 8]), "{byte}");
+        }
+    }
+
+    #[test]
+    fn stretches_have_context_and_lie_apart() {
+        let prose = "The committee met again and talked about the roof that leaked. ".repeat(20);
+        let text = format!("{prose}john (at) example (dot) com {prose}{prose}&#64; {prose}");
+        let found = stretches(&text);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found.iter().all(|s| s.of(&text).is_some() && s.len() < 500));
+        let at = text.find("john").unwrap();
+        assert!(found[0].start + 64 <= at && at + 100 <= found[0].end);
+    }
+}

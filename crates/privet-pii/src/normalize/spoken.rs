@@ -1,0 +1,172 @@
+//! Digits written as words: `four one one one`.
+
+use super::lexicon::spelt;
+use super::rewrite::{Piece, Rewriter};
+use super::tokens::{Token, between, tokens, usual_gap};
+use super::words::Spelt;
+
+/// Fewest digit words in a row.
+const FEWEST: usize = 4;
+/// Fewest digits in all: the shortest telephone numbers. Four are enough with the marks of a dotted quad.
+const FEWEST_DIGITS: usize = 7;
+const QUAD_MARKS: usize = 3;
+/// Most bytes between two of them.
+const LONGEST_GAP: usize = 5;
+/// Longest row of capital letters between digits, as in an account number.
+const LONGEST_LETTERS: usize = 4;
+
+/// Writes rows of digit words as digits; none if there is no such row.
+pub(super) fn unspeak(text: &str) -> Option<Piece> {
+    let tokens = tokens(text);
+    let mut out = Rewriter::new(text);
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        if matches!(spelt(token.text), Some(Spelt::Digit(_) | Spelt::Times(_))) {
+            let rest = tokens.get(at..).unwrap_or_default();
+            let (len, is_worth) = row(rest);
+            if is_worth {
+                let lead = lead(tokens.get(..at).unwrap_or_default(), out.at());
+                write(
+                    text,
+                    tokens.get(at - lead..at + len).unwrap_or_default(),
+                    &mut out,
+                );
+            }
+            at += len;
+        }
+        at += 1;
+    }
+    out.finish()
+}
+
+/// How many tokens make the row that begins with the first, and whether it is worth writing as digits.
+fn row(tokens: &[Token<'_>]) -> (usize, bool) {
+    let (mut len, mut words, mut digits, mut marks) = (0, 0, 0, 0);
+    let mut times = 1;
+    // A few marks and letters may stand between digits; more end the row, so that none is read far in vain.
+    let most_idle = 2 * LONGEST_LETTERS;
+    let mut end = tokens.first().map_or(0, |t| t.start);
+    for (i, token) in tokens.iter().enumerate() {
+        if token.start - end > LONGEST_GAP || i > len + most_idle {
+            break;
+        }
+        end = token.end();
+        match spelt(token.text) {
+            Some(Spelt::Digit(_)) => {
+                words += 1;
+                digits += times;
+                times = 1;
+                len = i + 1;
+            }
+            Some(Spelt::Times(n)) => times = usize::from(n),
+            Some(Spelt::Mark(_)) => marks += 1,
+            _ if token.is_digits() => {
+                digits += token.text.len();
+                len = i + 1;
+            }
+            _ if token.is_capital() && token.text.len() <= LONGEST_LETTERS => {}
+            _ => break,
+        }
+    }
+    let is_long = digits >= FEWEST_DIGITS || marks >= QUAD_MARKS;
+    (len, words >= FEWEST && is_long)
+}
+
+/// How many tokens before a row belong to it: a word for `+`, the letters of a country.
+fn lead(before: &[Token<'_>], from: usize) -> usize {
+    let mut right = None;
+    let mut taken = 0;
+    for token in before.iter().rev().take(2) {
+        let is_near = right.is_none_or(|r: Token<'_>| r.start - token.end() <= LONGEST_GAP);
+        let is_plus = spelt(token.text) == Some(Spelt::Mark('+'));
+        let is_country = token.is_capital() && token.text.len() <= 2 && !token.is_digits();
+        if token.start < from || !is_near || !(is_plus || is_country) {
+            break;
+        }
+        taken += 1;
+        right = Some(*token);
+        if is_plus || token.text.len() == 2 {
+            break;
+        }
+    }
+    let is_pronoun = taken == 1 && right.is_some_and(|t| t.text == "I" || t.text == "A");
+    if is_pronoun { 0 } else { taken }
+}
+
+fn write(text: &str, row: &[Token<'_>], out: &mut Rewriter<'_>) {
+    let (usual, _) = usual_gap(text, row);
+    let mut times = 1;
+    let mut last: Option<&Token<'_>> = None;
+    let mut buffer = String::new();
+    for token in row {
+        if let Some(last) = last {
+            let gap = between(last, token);
+            let written = text.get(gap.clone()).unwrap_or_default();
+            let mark = if written == usual { "" } else { written.trim() };
+            let is_mark = mark
+                .chars()
+                .all(|c| matches!(c, '-' | '.' | '+' | '(' | ')' | ':' | '@' | '/'));
+            out.replace(gap.start, gap.end, if is_mark { mark } else { "" });
+        }
+        last = Some(token);
+        buffer.clear();
+        match spelt(token.text) {
+            Some(Spelt::Digit(value)) => {
+                buffer.extend(std::iter::repeat_n(char::from(b'0' + value), times));
+                times = 1;
+            }
+            Some(Spelt::Times(n)) => times = usize::from(n),
+            Some(Spelt::Mark(c)) => buffer.push(c),
+            _ => {
+                out.keep_to(token.end());
+                continue;
+            }
+        }
+        out.replace(token.start, token.end(), &buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unspoken(text: &str) -> String {
+        unspeak(text).map_or_else(|| "unchanged".to_owned(), |p| p.text)
+    }
+
+    #[test]
+    fn rows_of_digit_words_become_digits_in_every_language() {
+        for (text, digits) in [
+            ("it is four one one one one one one.", "it is 4111111."),
+            ("Four-One-One-ONE-one-one-one", "4111111"),
+            ("double four, triple oh one two", "4400012"),
+            ("plus one two zero two five five five", "+1202555"),
+            ("two one nine dash zero nine dash one two", "219-09-12"),
+            ("two one nine - zero nine - one two", "219-09-12"),
+            ("one nine two dot zero dot two dot one seven", "192.0.2.17"),
+            ("DE eight nine three seven zero four zero", "DE8937040"),
+            ("G B eight two W E S T one two three four five", "GB82WEST12345"),
+            ("vier eins fünf acht null null null", "4158000"),
+            ("zéro un quatre neuf six six six", "0149666"),
+            ("cero uno cuatro nueve dos dos dos", "0149222"),
+            ("zero uno quattro nove sette otto due", "0149782"),
+            ("nul een vier negen vijf zes zeven", "0149567"),
+            ("zero um quatro três meia sete oito", "0143678"),
+            ("zero jeden pięć dziewięć dwa trzy sześć", "0159236"),
+            ("ноль один пять девять два три шесть", "0159236"),
+        ] {
+            assert_eq!(unspoken(text), digits, "{text}");
+        }
+    }
+
+    #[test]
+    fn counting_in_prose_is_left_alone() {
+        for text in [
+            "one two three",
+            "one of two or three for four",
+            "six, seven and eight or nine",
+        ] {
+            assert_eq!(unspoken(text), "unchanged", "{text}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Letters and digits in rows, and what lies between.
+
+use std::ops::Range;
+
+/// A row of letters and digits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Token<'t> {
+    pub(super) start: usize,
+    pub(super) text: &'t str,
+}
+
+impl Token<'_> {
+    pub(super) const fn end(&self) -> usize {
+        self.start + self.text.len()
+    }
+
+    pub(super) fn is_digits(&self) -> bool {
+        self.text.bytes().all(|b| b.is_ascii_digit())
+    }
+
+    /// Whether it is capital letters and digits of ASCII only.
+    pub(super) fn is_capital(&self) -> bool {
+        self.text
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+    }
+
+    /// Whether it is one letter or digit of ASCII.
+    pub(super) const fn is_single(&self) -> bool {
+        self.text.len() == 1
+    }
+}
+
+/// All tokens of `text`.
+pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
+    let mut all = Vec::new();
+    let mut start = None;
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        match (c.is_alphanumeric(), start) {
+            (true, None) => start = Some(at),
+            (false, Some(from)) => {
+                all.extend(text.get(from..at).map(|text| Token { start: from, text }));
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+/// The bytes between two neighbours.
+pub(super) const fn between(left: &Token<'_>, right: &Token<'_>) -> Range<usize> {
+    left.end()..right.start
+}
+
+/// The separator that stands between most neighbours of `row`, alone or on either side of a mark, and between how many.
+pub(super) fn usual_gap<'t>(text: &'t str, row: &[Token<'_>]) -> (&'t str, usize) {
+    let gaps = || {
+        let pairs = row.iter().zip(row.iter().skip(1));
+        pairs.map(|(left, right)| text.get(between(left, right)).unwrap_or_default())
+    };
+    let mut known: [Option<&str>; 4] = [None; 4];
+    for gap in gaps() {
+        if let Some(slot) = known.iter_mut().find(|g| g.is_none_or(|g| g == gap)) {
+            *slot = Some(gap);
+        }
+    }
+    let count = |usual: &str| {
+        let stands = |gap: &str| {
+            gap == usual || gap.len() >= 2 * usual.len() && gap.starts_with(usual) && gap.ends_with(usual)
+        };
+        gaps().filter(|gap| stands(gap)).count()
+    };
+    let counted = known.into_iter().flatten().map(|gap| (gap, count(gap)));
+    counted
+        .max_by_key(|(gap, n)| (*n, std::cmp::Reverse(gap.len())))
+        .unwrap_or_default()
+}
