@@ -296,7 +296,7 @@ fn to_json(measured: &Measured) -> Value {
         total.insert("leaked".to_owned(), json!(leaked));
     }
     json!({
-        "gold": measured.gold, "threshold": f64::from(measured.threshold), "documents": evaluation.documents(),
+        "gold": measured.gold, "threshold": measured.threshold, "documents": evaluation.documents(),
         "bytes": measured.bytes, "cpu_microseconds": measured.cpu.as_micros() as u64,
         "total": total, "characters": scores(characters), "kinds": kinds, "left_out": evaluation.left_out(),
         "confusion": confusion, "reliability": bins,
