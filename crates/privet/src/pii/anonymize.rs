@@ -71,6 +71,8 @@ enum Looked {
 /// For wrong usage, for input that cannot be read, and if a value cannot be treated as its operator says. A file named by
 /// `--output` is not written then.
 pub(crate) fn run(args: &AnonymizeArgs) -> Result<ExitCode> {
+    // A policy may define kinds that operators name.
+    let look = args.look.look()?;
     let operators = args.operators.operators(args.manifest.is_some())?;
     for warning in operators.warnings() {
         let of = warning
@@ -86,7 +88,6 @@ pub(crate) fn run(args: &AnonymizeArgs) -> Result<ExitCode> {
         .or(operator.as_deref());
     let keys = args.keys.keys(needed_by, true)?;
     let anonymizer = Anonymizer::new(operators)?;
-    let look = args.look.look()?;
     let files: Vec<PathBuf> = args.file.iter().cloned().collect();
     if let Some(folder) = files.iter().find(|file| file.is_dir()) {
         bail!(

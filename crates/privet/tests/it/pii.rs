@@ -619,6 +619,45 @@ fn the_exit_code_says_what_was_found() {
 }
 
 #[test]
+fn a_policy_says_what_is_looked_for() {
+    let policy = "[pii]\nallow_list = [\"ada.lovelace@example.com\"]\n[pii.entities]\nPHONE_NUMBER = \"allow\"\n\
+                  [[pii.recognizers]]\nname = \"badges\"\nentity = \"BADGE\"\n\
+                  patterns = [{ regex = \"\\\\bB-[0-9]{4}\\\\b\", score = 0.9 }]\n";
+    let folder = folder(&[("policy.toml", policy)]);
+    let text = format!("{EMAIL} has badge B-1234, {PHONE}, pays with {CARD}");
+    let kinds = |more: &[&str]| -> Vec<String> {
+        let arguments = [&["detect", "--policy", "policy.toml", "--output", "jsonl"], more].concat();
+        let found = lines(&ended(&folder, &arguments, &text, 1));
+        found
+            .iter()
+            .map(|f| f["type"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    };
+    assert_eq!(kinds(&[]), ["BADGE", "CREDIT_CARD"]);
+    assert_eq!(
+        kinds(&["--entities", "BADGE,PHONE_NUMBER"]),
+        ["BADGE", "PHONE_NUMBER"]
+    );
+    assert_eq!(kinds(&["--threshold", "0.95"]), ["CREDIT_CARD"]);
+    let clean = ended(
+        &folder,
+        &[
+            "anonymize",
+            "--policy",
+            "policy.toml",
+            "--operator",
+            "BADGE=redact",
+        ],
+        &text,
+        0,
+    );
+    assert_eq!(
+        clean,
+        format!("{EMAIL} has badge , {PHONE}, pays with <CREDIT_CARD>")
+    );
+}
+
+#[test]
 fn a_folder_with_unreadable_files_is_incomplete_and_other_data_is_passed_over() {
     let folder = folder(&[
         ("a/one.txt", "nothing"),
@@ -827,4 +866,44 @@ fn gold_sets_of_every_format_give_the_same_figures() {
         assert_eq!(report["total"]["exact"]["f1"], 1.0, "{name}");
         assert_eq!(report["slowest"][0]["id"], "a", "{name}");
     }
+}
+
+#[test]
+fn the_commands_of_the_guide_do_what_it_says() {
+    let guide = include_str!("../../../../docs/pii.md");
+    let folder = folder(&[]);
+    let program = Path::new(env!("CARGO_BIN_EXE_privet"));
+    let path = format!("{}:/usr/bin:/bin", program.parent().expect("a folder").display());
+    let mut blocks = guide.split("\n```").skip(1);
+    let mut run = 0;
+    let mut output = None;
+    while let (Some(block), Some(_)) = (blocks.next(), blocks.next()) {
+        let (language, body) = block.split_once('\n').expect("a block has lines");
+        if language == "sh" {
+            let mut command = Command::new("sh");
+            command
+                .args(["-c", body])
+                .current_dir(folder.path())
+                .env_clear()
+                .env("PATH", &path);
+            let done = command.output().expect("sh starts");
+            assert!(
+                done.status.code().is_some_and(|code| code < 2),
+                "{body}: {}",
+                err(&done)
+            );
+            run += 1;
+            output = Some(done);
+        } else if language.is_empty() {
+            let done = output.take().expect("output follows a command");
+            let (said, written): (Vec<_>, Vec<_>) =
+                body.lines().partition(|line| line.starts_with("privet: "));
+            assert_eq!(out(&done).lines().collect::<Vec<_>>(), written, "{body}");
+            for line in said {
+                assert!(err(&done).contains(line), "{body}");
+            }
+        }
+    }
+    assert!(run >= 6, "{run}");
+    assert!(folder.path().join("report.html").exists());
 }
