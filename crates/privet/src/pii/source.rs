@@ -136,9 +136,9 @@ fn add(path: &Path, format: Option<DataFormat>, is_from_folder: bool, all: &mut 
 
 impl Source {
     /// The bytes; none for a file of a folder that does not hold text.
-    fn open(&self) -> Result<Option<Box<dyn Read>>> {
+    fn open(&self) -> Result<Option<Box<dyn Read + Send>>> {
         let Some(path) = &self.path else {
-            return Ok(Some(Box::new(std::io::stdin().lock())));
+            return Ok(Some(Box::new(std::io::stdin())));
         };
         let cannot = || format!("cannot read `{}`", self.name);
         let mut file = File::open(path).with_context(cannot)?;
@@ -168,19 +168,19 @@ impl Source {
     ///
     /// # Errors
     /// If it cannot be opened.
-    pub(crate) fn reader(&self) -> Result<Box<dyn Read>> {
+    pub(crate) fn reader(&self) -> Result<Box<dyn Read + Send>> {
         Ok(self.open()?.unwrap_or_else(|| Box::new(std::io::empty())))
     }
 }
 
 /// The values of a document of any structured format.
 pub(crate) enum Leaves {
-    Json(JsonLeaves<Box<dyn Read>>),
-    Csv(CsvLeaves<Box<dyn Read>>),
+    Json(JsonLeaves<Box<dyn Read + Send>>),
+    Csv(CsvLeaves<Box<dyn Read + Send>>),
 }
 
 impl Leaves {
-    fn new(format: DataFormat, reader: Box<dyn Read>, table: Table) -> Self {
+    fn new(format: DataFormat, reader: Box<dyn Read + Send>, table: Table) -> Self {
         if format == DataFormat::Csv {
             Self::Csv(CsvLeaves::new(reader, table.delimiter, table.has_header))
         } else {
@@ -230,9 +230,9 @@ pub(crate) struct Jobs {
 }
 
 enum Reader {
-    Windows(Windows<Box<dyn Read>>),
+    Windows(Windows<Box<dyn Read + Send>>),
     Leaves(Leaves),
-    Lines(BufReader<Box<dyn Read>>, u64),
+    Lines(BufReader<Box<dyn Read + Send>>, u64),
 }
 
 impl Jobs {
@@ -260,7 +260,7 @@ impl Jobs {
         };
         Ok(Some(match source.format {
             DataFormat::Text | DataFormat::Markdown => Reader::Windows(Windows::new(reader)),
-            DataFormat::Jsonl => Reader::Lines(BufReader::new(reader), 0),
+            DataFormat::Jsonl => Reader::Lines(BufReader::with_capacity(BATCH, reader), 0),
             format => Reader::Leaves(Leaves::new(format, reader, self.table)),
         }))
     }
@@ -349,6 +349,10 @@ impl Reader {
                     bytes += line.len() + 64;
                     if is_whole || !line.trim_ascii().is_empty() {
                         batch.push((*number, line));
+                    }
+                    // Who writes one line and waits for the answer gets it.
+                    if reader.buffer().is_empty() {
+                        break;
                     }
                 }
                 Ok((bytes > 0).then_some(Work::Lines(batch)))

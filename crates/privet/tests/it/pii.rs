@@ -1,7 +1,7 @@
 //! `privet pii` from outside: what it finds, what it writes, how it ends, what it keeps to itself.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -155,6 +155,29 @@ fn lines_go_in_and_come_out_in_their_order_with_their_ids() {
         );
     }
     assert_eq!(all[3000], json!({"id": null, "findings": []}));
+}
+
+#[test]
+fn who_writes_one_line_and_waits_gets_its_answer() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_privet"))
+        .args(["pii", "detect", "--format", "jsonl"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("privet starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let mut answers = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    for id in 0..3 {
+        writeln!(stdin, "{}", json!({"id": id, "text": EMAIL})).expect("it reads");
+        let answer: Value =
+            serde_json::from_str(&answers.next().expect("a line").expect("UTF-8")).expect("JSON");
+        assert_eq!(
+            (&answer["id"], answer["findings"].as_array().map(Vec::len)),
+            (&json!(id), Some(1))
+        );
+    }
+    drop(stdin);
+    assert_eq!(child.wait().expect("it ends").code(), Some(1));
 }
 
 #[test]
