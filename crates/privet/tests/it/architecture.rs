@@ -46,7 +46,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("regex", &["privet-pii"]),
     ("rlibphonenumber", &["privet-pii"]),
     ("schemars", &["privet-policy", "privet-pii", "privet-surface"]),
-    ("toml", &["privet-policy"]),
+    ("toml", &["privet-policy", "privet"]),
     ("sqlx", &["privet-store"]),
     ("axum", &["privet-server"]),
     ("hyper-rustls", &["privet-server"]),
