@@ -7,7 +7,7 @@ use crate::{Analyzer, Config};
 pub(crate) fn analyze(text: &str, context: Option<&str>) -> Vec<Finding> {
     let analyzer = Analyzer::new(&Config {
         network: false,
-        ..Config::everything()
+        ..Config::default()
     })
     .unwrap();
     analyzer.analyze(text, context, &Budget::unlimited()).unwrap()

@@ -310,7 +310,7 @@ mod tests {
     fn assigned_announced_and_named_values_are_found() {
         for (text, value) in [
             (r#"password = "hunter2-hunter2""#, "hunter2-hunter2"),
-            ("DB_PASSWORD=Tr0ub4dor&3", "Tr0ub4dor"),
+            ("DB_PASSWORD=Tr0ub4dor&3", "Tr0ub4dor&3"),
             (r#"{"api_key": "a1b2c3d4e5f6"}"#, "a1b2c3d4e5f6"),
             (r#"{\"clientSecret\":\"Q7~x8Z_kk29\"}"#, "Q7~x8Z_kk29"),
             (
@@ -322,9 +322,15 @@ mod tests {
             ("run --password hunter2hunter", "hunter2hunter"),
             ("token: 9f8e7d6c5b4a", "9f8e7d6c5b4a"),
         ] {
-            finds(Entity::API_KEY, text, value);
+            let is_password = text.to_lowercase().contains("password");
+            let entity = if is_password {
+                Entity::PASSWORD
+            } else {
+                Entity::API_KEY
+            };
+            finds(entity, text, value);
         }
-        finds_named(Entity::API_KEY, "hunter2hunter2", "dbPassword", "hunter2hunter2");
+        finds_named(Entity::PASSWORD, "hunter2hunter2", "dbPassword", "hunter2hunter2");
     }
 
     #[test]

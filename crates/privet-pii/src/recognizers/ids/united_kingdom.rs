@@ -377,7 +377,7 @@ mod tests {
     use privet_types::{Budget, Entity};
 
     use super::AREAS;
-    use crate::testing::{finds, misses};
+    use crate::testing::{finds, finds_alone, misses};
     use crate::{Analyzer, Config};
 
     /// Postcodes in `text`, a kind that has to be asked for.
@@ -459,7 +459,7 @@ mod tests {
 
     #[test]
     fn passports_are_found_beside_a_word() {
-        finds(Entity::UK_PASSPORT, "passport GB1234567", "GB1234567");
+        finds_alone(Entity::UK_PASSPORT, "passport GB1234567", "GB1234567");
         finds(Entity::UK_PASSPORT, "British passport 512345678", "512345678");
         misses(Entity::UK_PASSPORT, "part GB1234567");
     }
