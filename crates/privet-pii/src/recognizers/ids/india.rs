@@ -14,7 +14,7 @@ pub(super) const SPECS: &[Spec] = &[
         check: aadhaar,
         words: AADHAAR_WORDS,
         form: 0.0,
-        sum: 0.45,
+        sum: 0.3,
         told: 0.0,
     },
     Spec {

@@ -40,12 +40,7 @@ pub(super) const SPECS: &[Spec] = &[
     Spec {
         entity: Entity::PH_TIN,
         rule: "ph-tin/grouped",
-        shapes: &[
-            "999-999-999-999",
-            "999-999-999-9999",
-            "999-999-999-99999",
-            "999 999 999 999",
-        ],
+        shapes: &["999-999-999-999", "999-999-999-9999", "999-999-999-99999"],
         check: taxpayer,
         words: PH_TIN_WORDS,
         form: 0.0,
