@@ -46,13 +46,25 @@ pub(crate) fn resolve(text: &str, mut found: Vec<Finding>) -> Vec<Finding> {
     kept.into_values().collect()
 }
 
+/// Addresses, and what rules see by itself that is often a part of one: there the longer one wins, whoever found it.
+const ADDRESS: &[Entity] = &[
+    Entity::STREET_ADDRESS,
+    Entity::ZIP_CODE,
+    Entity::DE_PLZ,
+    Entity::UK_POSTCODE,
+    Entity::AGE,
+    Entity::DATE_TIME,
+    Entity::PERSON,
+    Entity::TITLE,
+];
+
 /// The stronger finding has the greater one.
 fn priority(finding: &Finding) -> (u8, usize, Basis, f32, usize) {
-    let tier = match finding.basis {
-        Basis::Form => 0,
-        // An address holds postcodes and numbers that rules see by themselves.
-        Basis::Network if finding.entity != Entity::STREET_ADDRESS => 1,
-        _ => 2,
+    let tier = match (finding.basis, finding.entity) {
+        (Basis::Form, _) => 0,
+        (_, entity) if ADDRESS.contains(&entity) => 2,
+        (Basis::Network, _) => 1,
+        _ => 3,
     };
     let rank = RANK
         .iter()
@@ -161,8 +173,9 @@ mod tests {
     }
 
     #[test]
-    fn rules_win_over_a_longer_guess_of_the_network_but_not_inside_an_address() {
+    fn rules_win_over_a_longer_guess_of_the_network_but_postcodes_belong_to_their_address() {
         let rule = finding(Entity::PHONE_NUMBER, 4, 12, 0.8, Basis::Pattern);
+        let zip = finding(Entity::ZIP_CODE, 4, 12, 0.8, Basis::Context);
         let guess = |entity| finding(entity, 0, 20, 0.8, Basis::Network);
         let cut = [
             (Entity::ORGANIZATION, 0, 4),
@@ -171,7 +184,7 @@ mod tests {
         ];
         assert_eq!(resolved(vec![rule, guess(Entity::ORGANIZATION)]), cut);
         assert_eq!(
-            resolved(vec![rule, guess(Entity::STREET_ADDRESS)]),
+            resolved(vec![zip, guess(Entity::STREET_ADDRESS)]),
             [(Entity::STREET_ADDRESS, 0, 20)]
         );
     }
