@@ -33,6 +33,9 @@ mod secret;
 mod ssn;
 pub(crate) mod terms;
 mod told;
+mod address;
+mod address_east;
+mod address_tail;
 mod person;
 mod url;
 mod uuid;
@@ -128,6 +131,9 @@ pub(crate) const TABLE: &[(Entity, Trigger)] = &[
     ),
     (Entity::TITLE, Trigger::Word(person::TITLE, person::find_title)),
     (Entity::PERSON, Trigger::Word(person::SENSES, person::find)),
+    (Entity::STREET_ADDRESS, Trigger::Digits(address::find_digits)),
+    (Entity::STREET_ADDRESS, Trigger::Word(address::SENSES, address::find_word)),
+    (Entity::STREET_ADDRESS, Trigger::Word(address_east::SENSES, address_east::find)),
     (Entity::URL, Trigger::Word(web::SENSES, web::find_host)),
     (Entity::URL, Trigger::Colon(web::find_scheme)),
     (Entity::EMAIL_ADDRESS, Trigger::At(email::find)),
