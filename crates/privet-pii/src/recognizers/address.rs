@@ -17,8 +17,47 @@ const LONGEST_STREET: usize = 80;
 
 /// Endings of German, Dutch, Swedish, Danish, Norwegian and Finnish names of streets written in one word.
 const COMPOUNDS: &[&str] = &[
-    "straße", "strasse", "str", "weg", "gasse", "platz", "allee", "damm", "ufer", "chaussee", "steig", "promenade", "gatan", "gata", "vägen", "vagen", "väg", "gränd", "gränden", "torget", "backen", "stigen",
-    "gade", "vej", "vejen", "veien", "vegen", "stræde", "straat", "laan", "plein", "kade", "gracht", "steeg", "dijk", "singel", "steenweg", "katu", "tie", "kuja", "polku",
+    "straße",
+    "strasse",
+    "str",
+    "weg",
+    "gasse",
+    "platz",
+    "allee",
+    "damm",
+    "ufer",
+    "chaussee",
+    "steig",
+    "promenade",
+    "gatan",
+    "gata",
+    "vägen",
+    "vagen",
+    "väg",
+    "gränd",
+    "gränden",
+    "torget",
+    "backen",
+    "stigen",
+    "gade",
+    "vej",
+    "vejen",
+    "veien",
+    "vegen",
+    "stræde",
+    "straat",
+    "laan",
+    "plein",
+    "kade",
+    "gracht",
+    "steeg",
+    "dijk",
+    "singel",
+    "steenweg",
+    "katu",
+    "tie",
+    "kuja",
+    "polku",
 ];
 
 /// The street and number of an address.
@@ -28,6 +67,8 @@ struct Street {
     end: usize,
     /// The form says enough by itself.
     is_sure: bool,
+    /// It ends with the number of a flat.
+    has_unit: bool,
 }
 
 /// Finds addresses that begin with digits, or whose street stands before them.
@@ -59,7 +100,9 @@ pub(super) fn find_word(scan: &mut Scan<'_>, word: &Word) -> Outcome {
     if word.is(sense::STREET_HEAD) && word.meaning.value > 1 {
         street = head_first(scan, word);
     }
-    if street.is_none() && word.is(sense::BOX) {
+    if street.is_none() && word.is(sense::BOX) && word.meaning.value == 2 {
+        street = ship(scan, word);
+    } else if street.is_none() && word.is(sense::BOX) {
         street = post_box(scan, word);
     }
     if street.is_none() && word.is(sense::UNIT) && word.meaning.value == 1 {
@@ -73,7 +116,7 @@ pub(super) fn find_word(scan: &mut Scan<'_>, word: &Word) -> Outcome {
 
 /// Reports a street with what follows it, if that or the street itself is proof enough.
 fn finish(scan: &mut Scan<'_>, street: Street) -> Outcome {
-    let tail = extend(scan, street.end);
+    let tail = extend(scan, street.end, street.has_unit);
     scan.spend(street.end - street.start + 2 * (tail.end - street.end))?;
     scan.done.address = street.end;
     if !street.is_sure && !tail.is_proof() {
@@ -81,15 +124,25 @@ fn finish(scan: &mut Scan<'_>, street: Street) -> Outcome {
     }
     let start = with_postcode_before(scan, street.start);
     let score = if tail.is_proof() { 0.85 } else { 0.6 };
-    scan.report_as(Entity::STREET_ADDRESS, start, tail.end, score, "address/street", Basis::Context);
+    scan.report_as(
+        Entity::STREET_ADDRESS,
+        start,
+        tail.end,
+        score,
+        "address/street",
+        Basis::Context,
+    );
     scan.done.address = tail.end;
     Ok(())
 }
 
 /// Whether the digits at `at` go on from others or belong to a code.
 fn is_inside_number(scan: &Scan<'_>, at: usize) -> bool {
-    matches!(scan.back(at, 1), b'.' | b'-' | b'/' | b':' | b'+' | b'$' | b'#' | b'=' | b'_')
-        && (scan.back(at, 2).is_ascii_alphanumeric() || matches!(scan.back(at, 1), b'+' | b'$' | b'#' | b'=' | b'_'))
+    matches!(
+        scan.back(at, 1),
+        b'.' | b'-' | b'/' | b':' | b'+' | b'$' | b'#' | b'=' | b'_'
+    ) && (scan.back(at, 2).is_ascii_alphanumeric()
+        || matches!(scan.back(at, 1), b'+' | b'$' | b'#' | b'=' | b'_'))
 }
 
 /// The end of a house number: `12`, `12a`, `12 bis`, `12-14`, `4/12`, `23/7`.
@@ -120,7 +173,8 @@ fn house_end(scan: &Scan<'_>, number: Digits) -> Option<usize> {
             }
         }
     }
-    (!scan.is_word_inside(end) && !(matches!(scan.at(end), b'.' | b':') && scan.at(end + 1).is_ascii_digit())).then_some(end)
+    (!scan.is_word_inside(end) && !(matches!(scan.at(end), b'.' | b':') && scan.at(end + 1).is_ascii_digit()))
+        .then_some(end)
 }
 
 /// `138 Consul Place`, `12 rue de la Paix`, `3, place du Marché`.
@@ -140,7 +194,13 @@ fn number_first(scan: &Scan<'_>, number: Digits) -> Option<Street> {
         }
     }
     let first = scan.word_at(at)?;
-    if first.is(sense::STREET_HEAD) && !scan.is_word_inside(first.end) && matches!(scan.at(first.end), b' ' | b'.') {
+    if first.is(sense::UNIT) && first.meaning.value == 1 {
+        return None;
+    }
+    if first.is(sense::STREET_HEAD)
+        && !scan.is_word_inside(first.end)
+        && matches!(scan.at(first.end), b' ' | b'.')
+    {
         let from = scan.skip_spaces(first.end + usize::from(scan.at(first.end) == b'.'));
         if let Some(end) = name_end(scan, from, MOST_WORDS)
             && (first.meaning.value == 1 || scan.is_capital(first.start))
@@ -149,7 +209,11 @@ fn number_first(scan: &Scan<'_>, number: Digits) -> Option<Street> {
             return Some(Street {
                 start: number.start,
                 end,
-                is_sure: is_long && scan.is_word_inside(first.start + 1) && first.meaning.value == 1 && is_free(scan, end),
+                is_sure: is_long
+                    && scan.is_word_inside(first.start + 1)
+                    && first.meaning.value == 1
+                    && is_free(scan, end),
+                has_unit: false,
             });
         }
     }
@@ -162,10 +226,14 @@ fn number_first(scan: &Scan<'_>, number: Digits) -> Option<Street> {
         let is_capital = scan.is_capital(from);
         let is_of = word.is_some_and(|w| w.is(sense::OF));
         if let Some(word) = word.filter(|w| w.is(sense::STREET_END) && w.end == end && count > 0) {
-            let dot = usize::from(scan.at(end) == b'.' && scan.at(end + 1) != b'\n' && word.end - word.start <= 4);
+            let dot =
+                usize::from(scan.at(end) == b'.' && scan.at(end + 1) != b'\n' && word.end - word.start <= 4);
             let value = word.meaning.value;
             if is_capital || value == 1 {
-                last = Some((end + dot, if is_capital { value } else { 2 }));
+                let value = if is_capital { value } else { 2 };
+                if last.is_none_or(|(_, known)| known != 1 || value == 1) {
+                    last = Some((end + dot, value));
+                }
             }
         }
         if !is_capital && !is_ordinal && !is_of {
@@ -181,6 +249,7 @@ fn number_first(scan: &Scan<'_>, number: Digits) -> Option<Street> {
         start: number.start,
         end,
         is_sure: value == 1,
+        has_unit: false,
     })
 }
 
@@ -201,7 +270,10 @@ fn name_end(scan: &Scan<'_>, at: usize, most: usize) -> Option<usize> {
         let Some(stop) = word_end(scan, from) else { break };
         if is_name_word(scan, from) {
             end = Some(stop);
-        } else if !scan.word_at(from).is_some_and(|w| w.is(sense::OF | sense::PARTICLE)) {
+        } else if !scan
+            .word_at(from)
+            .is_some_and(|w| w.is(sense::OF | sense::PARTICLE))
+        {
             break;
         }
         if scan.at(stop) != b' ' {
@@ -225,7 +297,8 @@ fn number_last(scan: &Scan<'_>, number: Digits) -> Option<Street> {
     let mut at = number.start - 1;
     at -= usize::from(scan.back(at, 1) == b' ');
     let has_dot = scan.back(at, 1) == b'.';
-    let before = at - usize::from(has_dot || scan.back(at, 1) == b':');
+    let has_colon = scan.back(at, 1) == b':';
+    let before = at - usize::from(has_dot || has_colon);
     if scan.char_before(before).is_none_or(|c| !is_word_char(c)) {
         return None;
     }
@@ -235,19 +308,25 @@ fn number_last(scan: &Scan<'_>, number: Digits) -> Option<Street> {
     if ["No", "no", "NO"].contains(&text) {
         return turkish(scan, start, end);
     }
-    if scan.is_word_inside(start) && scan.back(start, 1) != b'-' || !scan.is_capital(first_of_word(scan, start)) {
+    if has_colon || scan.is_word_inside(start) && scan.back(start, 1) != b'-' {
         return None;
     }
     let lower = text.to_lowercase();
     let word = scan.word_at(start)?;
+    let is_end = word.is(sense::STREET_END) && word.meaning.value == 3;
+    if !is_end && !scan.is_capital(first_of_word(scan, start)) {
+        return None;
+    }
     let is_turkish = word.is(sense::LOCALITY) && word.meaning.value == 2 && has_dot;
     if is_turkish {
         return turkish(scan, before + 1, end);
     }
-    let is_compound = COMPOUNDS.iter().any(|suffix| lower.len() > suffix.len() + 2 && lower.ends_with(suffix));
+    let is_compound = COMPOUNDS
+        .iter()
+        .any(|suffix| lower.len() > suffix.len() + 2 && lower.ends_with(suffix));
     let is_alone = word.is(sense::STREET_END) && word.meaning.value == 3 && word.end == before;
     if !(is_compound && (!has_dot || lower.ends_with("str"))) && !is_alone {
-        return plain(scan, first_of_word(scan, start), end).filter(|_| !has_dot);
+        return plain(scan, first_of_word(scan, start), end).filter(|_| !has_dot && number.count <= 3);
     }
     let mut begin = first_of_word(scan, start);
     if is_alone {
@@ -262,6 +341,7 @@ fn number_last(scan: &Scan<'_>, number: Digits) -> Option<Street> {
         start: with_number_before(scan, begin),
         end,
         is_sure: !is_short && number.count <= 4 && !matches!(scan.at(end), b'%'),
+        has_unit: false,
     })
 }
 
@@ -269,7 +349,9 @@ fn number_last(scan: &Scan<'_>, number: Digits) -> Option<Street> {
 fn first_of_word(scan: &Scan<'_>, at: usize) -> usize {
     let mut start = at;
     for _ in 0..4 {
-        if matches!(scan.back(start, 1), b'-' | b'\'') && scan.char_before(start - 1).is_some_and(is_word_char) {
+        if matches!(scan.back(start, 1), b'-' | b'\'')
+            && scan.char_before(start - 1).is_some_and(is_word_char)
+        {
             start = scan.word_start(start - 1);
         } else if scan.char_before(start).is_some_and(is_word_char) {
             start = scan.word_start(start);
@@ -287,7 +369,9 @@ fn plain(scan: &Scan<'_>, start: usize, end: usize) -> Option<Street> {
         if scan.back(begin, 1) != b' ' {
             break;
         }
-        let Some(before) = scan.word_before(begin - 1) else { break };
+        let Some(before) = scan.word_before(begin - 1) else {
+            break;
+        };
         let first = first_of_word(scan, before.start);
         if !is_name_word(scan, first) && !before.is(sense::OF | sense::PARTICLE) {
             break;
@@ -296,10 +380,23 @@ fn plain(scan: &Scan<'_>, start: usize, end: usize) -> Option<Street> {
     }
     // A postcode behind the number, with a comma or a line break between, is proof.
     let is_list = matches!(scan.at(end), b',' | b'\n');
-    (is_list && is_name_word(scan, begin) && scan.word_at(begin).is_some_and(|w| !w.is(sense::MONTH | sense::MONTH_WEAK | sense::WEEKDAY | sense::UNIT | sense::BOX | sense::POSTCODE))).then_some(Street {
+    let is_cased = scan.char_at(begin).is_some_and(char::is_uppercase);
+    (is_list
+        && is_cased
+        && is_name_word(scan, begin)
+        && scan.word_at(begin).is_some_and(|w| {
+            !w.is(sense::MONTH
+                | sense::MONTH_WEAK
+                | sense::WEEKDAY
+                | sense::UNIT
+                | sense::BOX
+                | sense::POSTCODE)
+        }))
+    .then_some(Street {
         start: with_number_before(scan, begin),
         end,
         is_sure: false,
+        has_unit: false,
     })
 }
 
@@ -312,12 +409,25 @@ fn turkish(scan: &Scan<'_>, at: usize, end: usize) -> Option<Street> {
     let mut has_street = false;
     for _ in 0..9 {
         let stop = scan.str(from + line, begin).trim_end_matches([' ', '.']).len() + from + line;
+        let is_dotted = begin != at && scan.str(stop, begin).contains('.');
+        let is_street_next = scan.word_at(begin).is_some_and(|w| w.is(sense::LOCALITY));
+        if is_dotted
+            && !scan.word_before(stop).is_some_and(|w| w.is(sense::LOCALITY))
+            && !(is_street_next && scan.back(stop, 1).is_ascii_digit())
+        {
+            break;
+        }
         if begin - stop > 2 && begin != at || stop == from + line {
             break;
         }
         let start = first_of_word(scan, stop);
         if start == stop {
-            let digits = scan.str(from + line, stop).trim_end_matches(|c: char| c.is_ascii_digit()).len() + from + line;
+            let digits = scan
+                .str(from + line, stop)
+                .trim_end_matches(|c: char| c.is_ascii_digit())
+                .len()
+                + from
+                + line;
             if digits == stop {
                 break;
             }
@@ -325,7 +435,7 @@ fn turkish(scan: &Scan<'_>, at: usize, end: usize) -> Option<Street> {
             continue;
         }
         let word = scan.word_at(start)?;
-        if !is_name_word(scan, start) {
+        if word.is(sense::ADDRESS) || !is_name_word(scan, start) && scan.str(start, stop) != "Apt" {
             break;
         }
         has_street |= word.is(sense::LOCALITY) && word.meaning.value == 2;
@@ -335,19 +445,38 @@ fn turkish(scan: &Scan<'_>, at: usize, end: usize) -> Option<Street> {
         start: begin,
         end,
         is_sure: true,
+        has_unit: false,
     })
 }
 
 /// `Calle Mayor 5`, `Via Roma 10`, `Rua da Azenha, 27`, `ul. Żeglarska 16/4`, `ул. Ленина, д. 5`.
 fn head_first(scan: &Scan<'_>, word: &Word) -> Option<Street> {
+    let text = scan.str(word.start, word.end);
+    if text.eq_ignore_ascii_case("c") && scan.at(word.end) != b'/' {
+        return None;
+    }
+    // `пр-т`
+    if text == "т" {
+        let head = scan.word_before(word.start.checked_sub(1)?)?;
+        let whole = Word {
+            start: head.start,
+            ..*word
+        };
+        return if head.end + 1 == word.start {
+            head_first(scan, &whole)
+        } else {
+            None
+        };
+    }
     let is_russian = word.meaning.value == 3;
-    let is_polish = ["ul", "al", "os", "pl"].contains(&scan.str(word.start, word.end)) && scan.at(word.end) == b'.';
+    let is_polish =
+        ["ul", "al", "os", "pl"].contains(&scan.str(word.start, word.end)) && scan.at(word.end) == b'.';
     if word.meaning.value == 4 || !(scan.is_capital(word.start) || is_russian || is_polish) {
         return None;
     }
     let dot = usize::from(matches!(scan.at(word.end), b'.' | b'/'));
     let at = scan.skip_spaces(word.end + dot);
-    if at == word.end {
+    if at == word.end && !is_russian {
         return None;
     }
     let mut start = word.start;
@@ -357,7 +486,8 @@ fn head_first(scan: &Scan<'_>, word: &Word) -> Option<Street> {
         None if is_russian => {
             // `Советский пр-т`, `Набережная ул.`
             let before = scan.word_before(word.start.checked_sub(1)?)?;
-            start = Some(before.start).filter(|s| scan.back(word.start, 1) == b' ' && is_name_word(scan, *s))?;
+            start =
+                Some(before.start).filter(|s| scan.back(word.start, 1) == b' ' && is_name_word(scan, *s))?;
             word.end + dot
         }
         None => return None,
@@ -369,7 +499,9 @@ fn head_first(scan: &Scan<'_>, word: &Word) -> Option<Street> {
             next = scan.skip_spaces(next + usize::from(rest == ','));
         }
     }
-    for mark in ["nº", "n.º", "n°", "n.", "no.", "№", "дом", "д.", "num.", "núm.", "nr"] {
+    for mark in [
+        "nº", "n.º", "n°", "n.", "no.", "№", "дом", "д.", "num.", "núm.", "nr",
+    ] {
         if let Some(after) = scan.skip_text(next, mark) {
             next = scan.skip_spaces(after);
             break;
@@ -380,6 +512,7 @@ fn head_first(scan: &Scan<'_>, word: &Word) -> Option<Street> {
         start: with_number_before(scan, with_locality_before(scan, start)),
         end: house_end(scan, number)?,
         is_sure: true,
+        has_unit: false,
     })
 }
 
@@ -388,12 +521,17 @@ fn post_box(scan: &Scan<'_>, word: &Word) -> Option<Street> {
     let at = scan.skip_spaces(word.end);
     let number = scan.digits_at(at).filter(|d| d.count <= 6 && at > word.end)?;
     let mut end = number.end;
-    if let Some(second) = scan.digits_at(end + 1).filter(|d| d.count <= 3 && scan.at(end) == b' ') {
+    if let Some(second) = scan
+        .digits_at(end + 1)
+        .filter(|d| d.count <= 3 && scan.at(end) == b' ')
+    {
         end = second.end;
     }
     let from = scan.floor(word.start.saturating_sub(16));
     let before = scan.str(from, word.start).trim_end();
-    let stem = ["P.O.", "PO", "P.O", "P. O.", "Post Office", "p.o.", "po"].iter().find(|stem| before.ends_with(*stem));
+    let stem = ["P.O.", "PO", "P.O", "P. O.", "Post Office", "p.o.", "po"]
+        .iter()
+        .find(|stem| before.ends_with(*stem));
     let start = if let Some(stem) = stem {
         from + before.len() - stem.len()
     } else if let Some(unit) = military(before) {
@@ -407,6 +545,19 @@ fn post_box(scan: &Scan<'_>, word: &Word) -> Option<Street> {
         start: with_number_before(scan, start),
         end,
         is_sure: true,
+        has_unit: false,
+    })
+}
+
+/// `USNS Bergman` before the line with the code.
+fn ship(scan: &Scan<'_>, word: &Word) -> Option<Street> {
+    let end = name_end(scan, scan.skip_spaces(word.end), 2).filter(|_| scan.at(word.end) == b' ')?;
+    let is_proven = extend(scan, end, false).has_postcode;
+    is_proven.then_some(Street {
+        start: word.start,
+        end,
+        is_sure: true,
+        has_unit: false,
     })
 }
 
@@ -429,15 +580,21 @@ fn before_unit(scan: &Scan<'_>, word: &Word) -> Option<Street> {
     let mut names = 0;
     for step in 0..12 {
         let stop = skip_back(scan, begin, step == 0)?;
-        if stop == begin {
+        let is_listed = scan.at(stop) == b'.' && scan.back(stop, 1).is_ascii_digit();
+        if stop == begin || is_listed {
             break;
         }
         let c = scan.char_before(stop)?;
         if c.is_ascii_digit() || c.is_ascii_uppercase() && scan.back(stop, 2).is_ascii_digit() {
             let window = scan.str(scan.floor(stop.saturating_sub(12)), stop);
-            let kept = window.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '/')).len();
+            let kept = window
+                .trim_end_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '/'))
+                .len();
             let start = stop - (window.len() - kept);
-            if scan.char_before(start).is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | '+' | '.' | '$' | '#')) {
+            if scan
+                .char_before(start)
+                .is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | '+' | '.' | '$' | '#'))
+            {
                 break;
             }
             begin = start;
@@ -463,6 +620,7 @@ fn before_unit(scan: &Scan<'_>, word: &Word) -> Option<Street> {
         start: begin,
         end: unit_end,
         is_sure: true,
+        has_unit: true,
     })
 }
 
@@ -489,18 +647,30 @@ fn with_number_before(scan: &Scan<'_>, start: usize) -> usize {
     let kept = window.trim_end_matches(|c: char| c.is_ascii_digit()).len();
     let count = window.len() - kept;
     let begin = start - 1 - count;
-    let is_free = !matches!(scan.back(begin, 1), b'-' | b'.' | b'/' | b'+' | b',' | b':' | b'#' | b'$') && !scan.back(begin, 1).is_ascii_alphanumeric();
-    if (3..=5).contains(&count) && is_free { begin } else { start }
+    let is_free = !matches!(
+        scan.back(begin, 1),
+        b'-' | b'.' | b'/' | b'+' | b',' | b':' | b'#' | b'$'
+    ) && !scan.back(begin, 1).is_ascii_alphanumeric();
+    if (3..=5).contains(&count) && is_free {
+        begin
+    } else {
+        start
+    }
 }
 
 /// Where `443010, г. Самара, ` before a Russian street begins.
 fn with_locality_before(scan: &Scan<'_>, start: usize) -> usize {
     let from = scan.floor(start.saturating_sub(48));
     let before = scan.str(from, start);
-    let Some(body) = before.strip_suffix(", ") else { return start };
+    let Some(body) = before.strip_suffix(", ") else {
+        return start;
+    };
     for mark in ["г. ", "пос. ", "с. ", "д. ", "город "] {
         if let Some(i) = body.rfind(mark)
-            && !body.get(i + mark.len()..).unwrap_or_default().contains([',', '\n'])
+            && !body
+                .get(i + mark.len()..)
+                .unwrap_or_default()
+                .contains([',', '\n'])
             && !scan.is_word_inside(from + i)
         {
             let begin = from + i;
@@ -517,13 +687,15 @@ fn with_locality_before(scan: &Scan<'_>, start: usize) -> usize {
 fn with_postcode_before(scan: &Scan<'_>, start: usize) -> usize {
     let before = scan.str(scan.floor(start.saturating_sub(8)), start);
     let digits = before.strip_suffix(", ").unwrap_or_default();
-    let is_code = digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_digit()) && !scan.back(start, 9).is_ascii_alphanumeric();
+    let is_code = digits.len() == 6
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && !scan.back(start, 9).is_ascii_alphanumeric();
     if is_code { start - 8 } else { start }
 }
 
 impl Tail {
     /// Whether what follows a street makes an address of it.
     const fn is_proof(self) -> bool {
-        self.has_postcode || self.has_country || self.has_unit
+        self.has_postcode && self.has_town || self.has_country || self.has_unit
     }
 }

@@ -13,6 +13,9 @@ pub(crate) mod scan;
 mod walk;
 mod words;
 
+mod address;
+mod address_east;
+mod address_tail;
 mod age;
 mod api_key;
 mod base58;
@@ -27,16 +30,13 @@ mod iban;
 mod ip;
 mod jwt;
 mod mac;
+mod person;
 mod phone;
 mod private_key;
 mod secret;
 mod ssn;
 pub(crate) mod terms;
 mod told;
-mod address;
-mod address_east;
-mod address_tail;
-mod person;
 mod url;
 mod uuid;
 mod web;
@@ -132,8 +132,18 @@ pub(crate) const TABLE: &[(Entity, Trigger)] = &[
     (Entity::TITLE, Trigger::Word(person::TITLE, person::find_title)),
     (Entity::PERSON, Trigger::Word(person::SENSES, person::find)),
     (Entity::STREET_ADDRESS, Trigger::Digits(address::find_digits)),
-    (Entity::STREET_ADDRESS, Trigger::Word(address::SENSES, address::find_word)),
-    (Entity::STREET_ADDRESS, Trigger::Word(address_east::SENSES, address_east::find)),
+    (
+        Entity::STREET_ADDRESS,
+        Trigger::Word(address::SENSES, address::find_word),
+    ),
+    (
+        Entity::STREET_ADDRESS,
+        Trigger::Word(words::sense::STREET_HEAD, address_east::find_arabic),
+    ),
+    (
+        Entity::STREET_ADDRESS,
+        Trigger::Word(address_east::SENSES, address_east::find),
+    ),
     (Entity::URL, Trigger::Word(web::SENSES, web::find_host)),
     (Entity::URL, Trigger::Colon(web::find_scheme)),
     (Entity::EMAIL_ADDRESS, Trigger::At(email::find)),

@@ -9,7 +9,8 @@ use super::words::{Senses, Word, is_ideographic, is_word_char, sense};
 
 /// Words that a title is, and words that a name follows.
 pub(super) const TITLE: Senses = sense::TITLE;
-pub(super) const SENSES: Senses = sense::TITLE | sense::NAME_CUE | sense::NAME_KEY | sense::NAME_FIELD | sense::GREETING;
+pub(super) const SENSES: Senses =
+    sense::TITLE | sense::NAME_CUE | sense::NAME_KEY | sense::NAME_FIELD | sense::GREETING;
 /// Most words of a name.
 const MOST_WORDS: usize = 5;
 /// Most characters of a name in a script without spaces.
@@ -32,7 +33,14 @@ pub(super) fn find_title(scan: &mut Scan<'_>, word: &Word) -> Outcome {
     if name_at(scan, at).is_some() {
         scan.report_as(Entity::TITLE, word.start, end, 0.7, "title/name", Basis::Context);
     } else if has_dot && scan.is_capital(word.start) && is_abbreviation(scan, word) {
-        scan.report_as(Entity::TITLE, word.start, end, 0.5, "title/abbreviation", Basis::Pattern);
+        scan.report_as(
+            Entity::TITLE,
+            word.start,
+            end,
+            0.5,
+            "title/abbreviation",
+            Basis::Pattern,
+        );
     }
     Ok(())
 }
@@ -44,8 +52,14 @@ fn is_abbreviation(scan: &Scan<'_>, word: &Word) -> bool {
 /// Where a title ends, with its full stop, and where the name would begin.
 fn title_end(scan: &Scan<'_>, word: &Word) -> Option<(usize, usize)> {
     let text = scan.str(word.start, word.end);
-    let is_cased = text.chars().any(char::is_lowercase) || text.chars().all(|c| !c.is_uppercase() && !c.is_lowercase());
-    if scan.is_word_inside(word.start) || scan.is_word_inside(word.end) || !scan.is_capital(word.start) || !is_cased || scan.back(word.start, 1) == b'-' {
+    let is_cased =
+        text.chars().any(char::is_lowercase) || text.chars().all(|c| !c.is_uppercase() && !c.is_lowercase());
+    if scan.is_word_inside(word.start)
+        || scan.is_word_inside(word.end)
+        || !scan.is_capital(word.start)
+        || !is_cased
+        || scan.back(word.start, 1) == b'-'
+    {
         return None;
     }
     let end = word.end + usize::from(scan.at(word.end) == b'.');
@@ -70,7 +84,14 @@ pub(super) fn find(scan: &mut Scan<'_>, word: &Word) -> Outcome {
         .or_else(|| word.is(sense::NAME_FIELD).then(|| field(scan, word)).flatten())
         .or_else(|| word.is(sense::GREETING).then(|| greeted(scan, word)).flatten());
     if let Some((start, name, score)) = found {
-        scan.report_as(Entity::PERSON, start, name.end, score, "person/word", Basis::Context);
+        scan.report_as(
+            Entity::PERSON,
+            start,
+            name.end,
+            score,
+            "person/word",
+            Basis::Context,
+        );
         scan.done.person = name.end;
     }
     Ok(())
@@ -109,8 +130,15 @@ fn assigned(scan: &Scan<'_>, word: &Word) -> Option<(usize, bool)> {
 fn ends(scan: &Scan<'_>, at: usize) -> bool {
     match scan.char_at(at) {
         None => true,
-        Some(' ') => matches!(scan.char_at(at + 1), Some(' ' | '<' | '(' | '[' | '\u{2013}' | '-' | '|' | '/')) || scan.at(at + 1) == b'\t',
-        Some(c) => "\n\r\t\"',;<(|/。、，；（）)\\।".contains(c) || c == '.' && scan.at(at + 1).is_ascii_whitespace(),
+        Some(' ') => {
+            matches!(
+                scan.char_at(at + 1),
+                Some(' ' | '<' | '(' | '[' | '\u{2013}' | '-' | '|' | '/')
+            ) || scan.at(at + 1) == b'\t'
+        }
+        Some(c) => {
+            "\n\r\t\"',;<(|/。、，；（）)\\।".contains(c) || c == '.' && scan.at(at + 1).is_ascii_whitespace()
+        }
     }
 }
 
@@ -126,7 +154,10 @@ fn keyed(scan: &Scan<'_>, word: &Word) -> Option<(usize, Name, f32)> {
 /// `Patient: Ann Lee`, `From: Ann Lee <…>`.
 fn field(scan: &Scan<'_>, word: &Word) -> Option<(usize, Name, f32)> {
     let before = scan.back(word.start, 1);
-    if scan.is_word_inside(word.start) || !scan.is_capital(word.start) || matches!(before, b'-' | b'"' | b'.' | b'<' | b'/') {
+    if scan.is_word_inside(word.start)
+        || !scan.is_capital(word.start)
+        || matches!(before, b'-' | b'"' | b'.' | b'<' | b'/')
+    {
         return None;
     }
     let (at, is_quoted) = assigned(scan, word)?;
@@ -134,9 +165,17 @@ fn field(scan: &Scan<'_>, word: &Word) -> Option<(usize, Name, f32)> {
     let is_address = scan.slice(name.end, name.end + 2) == b" <";
     let is_line_start = matches!(before, 0 | b'\n');
     let text = scan.str(word.start, word.end);
-    let is_plain = !["From", "To", "Von", "An", "De", "Da", "A", "Para", "Till", "Van", "Aan", "Naar", "Do", "Od", "Från", "Cc", "CC"].contains(&text);
+    let is_plain = ![
+        "From", "To", "Von", "An", "De", "Da", "A", "Para", "Till", "Van", "Aan", "Naar", "Do", "Od", "Från",
+        "Cc", "CC",
+    ]
+    .contains(&text);
     let has_code = scan.str(at, name.end).chars().any(|c| c == '_');
-    let is_name = is_address || is_plain && (name.words >= 2 || !scan.at(at).is_ascii()) && (is_line_start || name.words >= 2) && ends(scan, name.end);
+    let is_name = is_address
+        || is_plain
+            && (name.words >= 2 || !scan.at(at).is_ascii())
+            && (is_line_start || name.words >= 2)
+            && ends(scan, name.end);
     (is_name && !has_code).then_some((at, name, if is_address { 0.8 } else { 0.6 }))
 }
 
@@ -147,8 +186,12 @@ fn greeted(scan: &Scan<'_>, word: &Word) -> Option<(usize, Name, f32)> {
     }
     let at = word.end + 1;
     let name = name_at(scan, at).filter(|n| n.words <= 3)?;
-    let is_call = matches!(scan.at(name.end), b',' | b'!') && matches!(scan.at(name.end + 1), b'\n' | b'\r' | 0 | b' ');
-    let is_first = word.start == 0 || matches!(scan.back(word.start, 1), b'\n' | b'"' | b'>') || scan.back(word.start, 2) == b'>' || scan.slice(word.start.saturating_sub(2), word.start) == b": ";
+    let is_call =
+        matches!(scan.at(name.end), b',' | b'!') && matches!(scan.at(name.end + 1), b'\n' | b'\r' | 0 | b' ');
+    let is_first = word.start == 0
+        || matches!(scan.back(word.start, 1), b'\n' | b'"' | b'>')
+        || scan.back(word.start, 2) == b'>'
+        || scan.slice(word.start.saturating_sub(2), word.start) == b": ";
     (is_call && is_first).then_some((at, name, 0.65))
 }
 
@@ -172,7 +215,22 @@ fn name_at(scan: &Scan<'_>, at: usize) -> Option<Name> {
         let is_cased = text.chars().any(|c| c.is_lowercase() || c.is_uppercase());
         let is_initial = text.chars().count() == 1 && scan.at(end) == b'.';
         if scan.is_capital(from) && !is_excluded(text) && (is_cased || first.is_alphabetic()) {
-            let is_other = words > 0 && word.end == end && word.is(sense::TITLE | sense::NAME_FIELD | sense::NAME_KEY | sense::RECORD | sense::POSTCODE | sense::USERNAME | sense::MONTH | sense::WEEKDAY | sense::AGED | sense::YEARS | sense::FILLER | sense::OF | sense::RELATIVE | sense::ADDRESS);
+            let is_other = words > 0
+                && word.end == end
+                && word.is(sense::TITLE
+                    | sense::NAME_FIELD
+                    | sense::NAME_KEY
+                    | sense::RECORD
+                    | sense::POSTCODE
+                    | sense::USERNAME
+                    | sense::MONTH
+                    | sense::WEEKDAY
+                    | sense::AGED
+                    | sense::YEARS
+                    | sense::FILLER
+                    | sense::OF
+                    | sense::RELATIVE
+                    | sense::ADDRESS);
             if is_other {
                 break;
             }
@@ -193,7 +251,12 @@ fn name_at(scan: &Scan<'_>, at: usize) -> Option<Name> {
     }
     // An initial alone is no name.
     let name = name?;
-    let is_long = scan.str(at, name.end).chars().filter(|c| c.is_alphabetic()).count() >= 2;
+    let is_long = scan
+        .str(at, name.end)
+        .chars()
+        .filter(|c| c.is_alphabetic())
+        .count()
+        >= 2;
     is_long.then_some(name)
 }
 
@@ -218,9 +281,82 @@ fn part_end(scan: &Scan<'_>, at: usize) -> usize {
 /// Capitalised words that follow a title or a greeting without being a name.
 fn is_excluded(text: &str) -> bool {
     [
-        "All", "Sir", "Madam", "Team", "Customer", "Customers", "Colleague", "Colleagues", "Damen", "Herren", "Kunde", "Kunden", "World", "Everyone", "Everybody", "Friends", "Both", "There", "User", "Users", "Member", "Reader", "Name",
-        "The", "This", "That", "It", "And", "Or", "Not", "Who", "Tous", "Toutes", "Todos", "Tutti", "Collega", "Kollegen", "Kolleginnen", "None", "Null", "True", "False", "String", "Unknown", "Sehr", "Geehrte", "Welt", "Mundo", "Folks", "Hiring", "Manager", "Support", "Service", "I", "You", "In", "On", "At", "To", "Is", "Foo", "Bar", "Option",
-        "Presidente", "Président", "President", "Minister", "Direktor", "Director", "Messieurs", "Mesdames", "Signori", "Señores", "Państwo", "Państwa", "Senhores",
+        "All",
+        "Sir",
+        "Madam",
+        "Team",
+        "Customer",
+        "Customers",
+        "Colleague",
+        "Colleagues",
+        "Damen",
+        "Herren",
+        "Kunde",
+        "Kunden",
+        "World",
+        "Everyone",
+        "Everybody",
+        "Friends",
+        "Both",
+        "There",
+        "User",
+        "Users",
+        "Member",
+        "Reader",
+        "Name",
+        "The",
+        "This",
+        "That",
+        "It",
+        "And",
+        "Or",
+        "Not",
+        "Who",
+        "Tous",
+        "Toutes",
+        "Todos",
+        "Tutti",
+        "Collega",
+        "Kollegen",
+        "Kolleginnen",
+        "None",
+        "Null",
+        "True",
+        "False",
+        "String",
+        "Unknown",
+        "Sehr",
+        "Geehrte",
+        "Welt",
+        "Mundo",
+        "Folks",
+        "Hiring",
+        "Manager",
+        "Support",
+        "Service",
+        "I",
+        "You",
+        "In",
+        "On",
+        "At",
+        "To",
+        "Is",
+        "Foo",
+        "Bar",
+        "Option",
+        "Presidente",
+        "Président",
+        "President",
+        "Minister",
+        "Direktor",
+        "Director",
+        "Messieurs",
+        "Mesdames",
+        "Signori",
+        "Señores",
+        "Państwo",
+        "Państwa",
+        "Senhores",
     ]
     .contains(&text)
 }

@@ -267,7 +267,9 @@ pub(super) fn find_username(scan: &mut Scan<'_>, word: &Word) -> Outcome {
     let is_told = link.is_bracketed
         && next == b')'
         && (!link.is_weak || has_digit || !value.contains('-') && value.len() >= 6);
-    let is_said = link.is_foreign && value.len() >= 4 || link.is_spoken && !link.is_weak && has_digit || link.is_strong && (has_mark || link.is_spoken);
+    let is_said = link.is_foreign && value.len() >= 4
+        || link.is_spoken && !link.is_weak && has_digit
+        || link.is_strong && (has_mark || link.is_spoken);
     let is_strong = link.is_strong && has_mark;
     if is_tight && (has_mark || value.len() >= 3)
         || is_key && (has_mark || value.len() >= 4)
@@ -386,7 +388,11 @@ pub(super) fn find_record(scan: &mut Scan<'_>, word: &Word) -> Outcome {
         && scan.slice(at, first).iter().all(u8::is_ascii_uppercase)
         && scan.at(first) == b' '
         && scan.at(first + 1).is_ascii_digit();
-    let mut end = if is_prefix { value_end(scan, first + 1) } else { first };
+    let mut end = if is_prefix {
+        value_end(scan, first + 1)
+    } else {
+        first
+    };
     while end > at && matches!(scan.back(end, 1), b'-' | b'/') {
         end -= 1;
     }
