@@ -122,7 +122,7 @@ fn finish(scan: &mut Scan<'_>, street: Street) -> Outcome {
     if !street.is_sure && !tail.is_proof() {
         return Ok(());
     }
-    let start = with_postcode_before(scan, street.start);
+    let start = with_unit_before(scan, with_postcode_before(scan, street.start));
     let score = if tail.is_proof() { 0.85 } else { 0.6 };
     scan.report_as(
         Entity::STREET_ADDRESS,
@@ -173,8 +173,8 @@ fn house_end(scan: &Scan<'_>, number: Digits) -> Option<usize> {
             }
         }
     }
-    (!scan.is_word_inside(end) && !(matches!(scan.at(end), b'.' | b':') && scan.at(end + 1).is_ascii_digit()))
-        .then_some(end)
+    let goes_on = matches!(scan.at(end), b'.' | b':') && scan.at(end + 1).is_ascii_digit();
+    (!goes_on && !scan.is_word_inside(end)).then_some(end)
 }
 
 /// `138 Consul Place`, `12 rue de la Paix`, `3, place du Marché`.
@@ -329,7 +329,7 @@ fn number_last(scan: &Scan<'_>, number: Digits) -> Option<Street> {
         return plain(scan, first_of_word(scan, start), end).filter(|_| !has_dot && number.count <= 3);
     }
     let mut begin = first_of_word(scan, start);
-    if is_alone {
+    if is_alone && begin == start {
         let more = scan.word_before(begin.checked_sub(1)?)?;
         if scan.back(begin, 1) != b' ' || !is_name_word(scan, first_of_word(scan, more.start)) {
             return None;
@@ -683,6 +683,26 @@ fn with_locality_before(scan: &Scan<'_>, start: usize) -> usize {
     start
 }
 
+/// Where `Unit 7, ` or `Third Floor, ` right before the street begins.
+fn with_unit_before(scan: &Scan<'_>, start: usize) -> usize {
+    let from = scan.floor(start.saturating_sub(24));
+    let Some(body) = scan.str(from, start).strip_suffix(", ") else {
+        return start;
+    };
+    let segment = body.rfind([',', '\n', ';', ':', '(', '"']).map_or(0, |i| i + 1);
+    let segment = body.len() - body.get(segment..).unwrap_or_default().trim_start().len();
+    let at = from + segment;
+    let Some(first) = scan
+        .word_at(at)
+        .filter(|_| scan.is_capital(at) && !scan.is_word_inside(at))
+    else {
+        return start;
+    };
+    let is_numbered = first.is(sense::UNIT) && unit_value(scan, &first) == Some(start - 2);
+    let is_floor = scan.str(first.end, start - 2) == " Floor";
+    if is_numbered || is_floor { at } else { start }
+}
+
 /// Where a postcode with a comma right before the street begins.
 fn with_postcode_before(scan: &Scan<'_>, start: usize) -> usize {
     let before = scan.str(scan.floor(start.saturating_sub(8)), start);
@@ -697,5 +717,89 @@ impl Tail {
     /// Whether what follows a street makes an address of it.
     const fn is_proof(self) -> bool {
         self.has_postcode && self.has_town || self.has_country || self.has_unit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use privet_types::Entity;
+
+    use crate::testing::{finds_broad, misses_broad};
+
+    #[test]
+    fn addresses_are_found_whole_in_the_order_of_the_country() {
+        for (text, value) in [
+            (
+                "at 7 Elm Street, Apt. 3, Springfield, IL 62704 since",
+                "7 Elm Street, Apt. 3, Springfield, IL 62704",
+            ),
+            (
+                "to 12a Harbour Road, London NW1 6XE.",
+                "12a Harbour Road, London NW1 6XE",
+            ),
+            (
+                "wohnt Musterstr. 12a, 10115 Berlin, seit",
+                "Musterstr. 12a, 10115 Berlin",
+            ),
+            ("in der Langen-Gasse 5 wohnt", "Langen-Gasse 5"),
+            ("bor Hammarvägen 15 nu", "Hammarvägen 15"),
+            (
+                "au 12 rue de la Paix, 75002 Paris.",
+                "12 rue de la Paix, 75002 Paris",
+            ),
+            (
+                "en Calle Mayor 5, 3º B, 28013 Madrid.",
+                "Calle Mayor 5, 3º B, 28013 Madrid",
+            ),
+            ("in Via Roma 10, 00184 Roma (RM).", "Via Roma 10, 00184 Roma (RM)"),
+            ("Rua Augusta, 1500, São Paulo.", "Rua Augusta, 1500, São Paulo"),
+            (
+                "ul. Leśna 16/4, 00-950 Warszawa",
+                "ul. Leśna 16/4, 00-950 Warszawa",
+            ),
+            (
+                "по адресу 101000, г. Москва, ул. Ленина, д. 5, кв. 12",
+                "101000, г. Москва, ул. Ленина, д. 5, кв. 12",
+            ),
+            (
+                "Lale Mah. Gül Cad. No: 4 D: 9, 06490 Ankara",
+                "Lale Mah. Gül Cad. No: 4 D: 9, 06490 Ankara",
+            ),
+            ("PO Box 55, Flagstaff, AZ 86011", "PO Box 55, Flagstaff, AZ 86011"),
+            (
+                "PSC 0123, Box 4567\nAPO AE 09012\nTel",
+                "PSC 0123, Box 4567\nAPO AE 09012",
+            ),
+            (
+                "住所:〒100-0001 東京都千代田区千代田1-1 本館3階です",
+                "〒100-0001 東京都千代田区千代田1-1 本館3階",
+            ),
+            (
+                "住在北京市朝阳区建国路88号2单元301室。",
+                "北京市朝阳区建国路88号2单元301室",
+            ),
+            (
+                "flat 9, 5 Main Road Suite 12 Northtown Canada today",
+                "Flat 9, 5 Main Road Suite 12 Northtown Canada",
+            ),
+        ] {
+            finds_broad(Entity::STREET_ADDRESS, text, value);
+        }
+    }
+
+    #[test]
+    fn counts_chapters_and_codes_are_no_addresses() {
+        for text in [
+            "in 2 ways, on 3 streets and 4 roads",
+            "see Section 5, 1040 pages",
+            "RFC 2822, RFC 9110 and RFC 3339",
+            "Copyright 1998-2017,2018 Example Software Foundation",
+            "version 12 Drive C: is full",
+            "the box 12 is empty, unit 4 too",
+            "Der Weg 5 km lang",
+            "3 Blind Mice Point to it",
+        ] {
+            misses_broad(Entity::STREET_ADDRESS, text);
+        }
     }
 }

@@ -242,8 +242,12 @@ fn postcode(scan: &Scan<'_>, at: usize, gap: Gap, tail: &mut Tail) -> Option<usi
     }
     let town = scan.skip_spaces(end);
     let town_end = if town > end { town_words(scan, town) } else { None };
-    let is_known =
-        tail.has_country || tail.has_unit || tail.has_postcode || gap != Gap::Space || town_end.is_some();
+    let is_known = tail.has_town
+        || tail.has_country
+        || tail.has_unit
+        || tail.has_postcode
+        || gap != Gap::Space
+        || town_end.is_some();
     let is_sure = count >= 5
         || scan.at(end - 1).is_ascii_uppercase()
         || town_end.is_some()

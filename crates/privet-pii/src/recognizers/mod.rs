@@ -191,7 +191,7 @@ impl Plan {
             ids: ids::Ids::new(&wants, threshold)?,
             ..Self::default()
         };
-        plan.unwanted = [Entity::API_KEY, Entity::PASSWORD]
+        plan.unwanted = [Entity::API_KEY, Entity::DATE_TIME, Entity::PASSWORD]
             .into_iter()
             .chain(NAMED.iter().copied())
             .filter(|e| !wants(*e))
@@ -199,7 +199,11 @@ impl Plan {
         if NAMED.iter().any(|e| wants(*e)) {
             plan.text.push(told::find_named);
         }
-        let wants = |entity| wants(entity) || entity == Entity::API_KEY && wants(Entity::PASSWORD);
+        let wants = |entity| {
+            wants(entity)
+                || entity == Entity::API_KEY && wants(Entity::PASSWORD)
+                || entity == Entity::DATE_TIME && wants(Entity::DATE_OF_BIRTH)
+        };
         for (_, trigger) in TABLE.iter().filter(|(entity, _)| wants(*entity)) {
             match *trigger {
                 Trigger::Text(find) => plan.text.push(find),

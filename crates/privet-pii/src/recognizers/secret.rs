@@ -310,7 +310,13 @@ mod tests {
     fn assigned_announced_and_named_values_are_found() {
         for (text, value) in [
             (r#"password = "hunter2-hunter2""#, "hunter2-hunter2"),
-            ("DB_PASSWORD=Tr0ub4dor&3", "Tr0ub4dor"),
+            ("DB_PASSWORD=Tr0ub4dor&3", "Tr0ub4dor&3"),
+            ("my password is Blue7Tiger!42.", "Blue7Tiger!42"),
+            ("run --password hunter2hunter", "hunter2hunter"),
+        ] {
+            finds(Entity::PASSWORD, text, value);
+        }
+        for (text, value) in [
             (r#"{"api_key": "a1b2c3d4e5f6"}"#, "a1b2c3d4e5f6"),
             (r#"{\"clientSecret\":\"Q7~x8Z_kk29\"}"#, "Q7~x8Z_kk29"),
             (
@@ -318,13 +324,11 @@ mod tests {
                 "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzzzzzzzKEY",
             ),
             ("Authorization: Bearer abc123def456ghi", "abc123def456ghi"),
-            ("my password is Blue7Tiger!42.", "Blue7Tiger!42"),
-            ("run --password hunter2hunter", "hunter2hunter"),
             ("token: 9f8e7d6c5b4a", "9f8e7d6c5b4a"),
         ] {
             finds(Entity::API_KEY, text, value);
         }
-        finds_named(Entity::API_KEY, "hunter2hunter2", "dbPassword", "hunter2hunter2");
+        finds_named(Entity::PASSWORD, "hunter2hunter2", "dbPassword", "hunter2hunter2");
     }
 
     #[test]
