@@ -187,6 +187,9 @@ fn number_first(scan: &Scan<'_>, number: Digits) -> Option<Street> {
     }
     // A second number, as in `6400 12 Timms Drive`.
     if let Some(second) = scan.digits_at(at).filter(|d| d.count <= 5) {
+        if comma > 0 {
+            return None;
+        }
         let end = house_end(scan, second)?;
         at = scan.skip_spaces(end);
         if at == end {
@@ -779,7 +782,7 @@ mod tests {
                 "北京市朝阳区建国路88号2单元301室",
             ),
             (
-                "flat 9, 5 Main Road Suite 12 Northtown Canada today",
+                "Flat 9, 5 Main Road Suite 12 Northtown Canada today",
                 "Flat 9, 5 Main Road Suite 12 Northtown Canada",
             ),
         ] {

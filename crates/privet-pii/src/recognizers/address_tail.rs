@@ -240,6 +240,10 @@ fn postcode(scan: &Scan<'_>, at: usize, gap: Gap, tail: &mut Tail) -> Option<usi
     if tail.has_postcode || digits.is_some_and(|d| d.count > 6) {
         return None;
     }
+    // More digits make it a telephone number.
+    if matches!(scan.at(end), b' ' | b'-' | b'/') && scan.at(end + 1).is_ascii_digit() {
+        return None;
+    }
     let town = scan.skip_spaces(end);
     let town_end = if town > end { town_words(scan, town) } else { None };
     let is_known = tail.has_town
