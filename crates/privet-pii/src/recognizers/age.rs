@@ -200,3 +200,47 @@ fn age_at(scan: &Scan<'_>, at: usize) -> Option<Digits> {
     let is_tail = matches!(scan.back(at, 1), b'.' | b',' | b':' | b'/') && scan.back(at, 2).is_ascii_digit();
     (digits.count <= 3 && (1..=OLDEST).contains(&digits.value) && !is_part && !is_tail).then_some(digits)
 }
+
+#[cfg(test)]
+mod tests {
+    use privet_types::Entity;
+
+    use crate::testing::{finds_broad, misses_broad};
+
+    #[test]
+    fn ages_are_found_as_numbers() {
+        for (text, value) in [
+            ("she is 34 years old", "34"),
+            ("an 84-year-old man", "84"),
+            ("My brother just turned 35.", "35"),
+            ("a man aged 45 fell", "45"),
+            ("Alter: 34", "34"),
+            ("er ist 34 Jahre alt", "34"),
+            ("âgé de 45 ans", "45"),
+            ("edad 30", "30"),
+            ("ha 35 anni", "35"),
+            ("一个30岁的人", "30"),
+            ("彼は35歳です", "35"),
+            ("ему 42 года", "42"),
+            ("उम्र 66 साल", "66"),
+            ("{\"age\": 43}", "43"),
+        ] {
+            finds_broad(Entity::AGE, text, value);
+        }
+    }
+
+    #[test]
+    fn spans_of_time_and_other_numbers_are_no_ages() {
+        for text in [
+            "for 20 years",
+            "seit 30 Jahren",
+            "il y a 20 ans",
+            "page 12",
+            "max_age=3600",
+            "in 5 years",
+            "the message: 12",
+        ] {
+            misses_broad(Entity::AGE, text);
+        }
+    }
+}

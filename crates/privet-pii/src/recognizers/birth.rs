@@ -7,7 +7,7 @@ use super::number::{DASH, DOT, Group, Number, SLASH, SPACE};
 use super::scan::Scan;
 
 /// Nobody alive was born before, no record is dated after.
-const YEARS: std::ops::RangeInclusive<u32> = 1890..=2100;
+pub(super) const YEARS: std::ops::RangeInclusive<u32> = 1890..=2100;
 /// Bytes before a date that are looked at for the words that belong to it.
 const LABEL: usize = 60;
 /// Longest month name below, in bytes.

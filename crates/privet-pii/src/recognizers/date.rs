@@ -126,12 +126,14 @@ pub(super) fn find_word(scan: &mut Scan<'_>, word: &Word) -> Outcome {
 fn report(scan: &mut Scan<'_>, start: usize, found: Date) -> Result<(), BudgetError> {
     let mut end = found.end;
     if found.rule != "date/clock" {
-        if found.is_full && scan.wants_birth {
-            if let Some(score) = super::birth::score(scan, start, end, false)? {
-                scan.report(Entity::DATE_OF_BIRTH, start, end, score, "birth/date");
-                scan.done.date = end;
-                return Ok(());
-            }
+        if found.is_full
+            && scan.wants_birth
+            && has_living_year(scan, start, end)
+            && let Some(score) = super::birth::score(scan, start, end, false)?
+        {
+            scan.report(Entity::DATE_OF_BIRTH, start, end, score, "birth/date");
+            scan.done.date = end;
+            return Ok(());
         }
         end = with_time(scan, end);
     }
@@ -144,6 +146,18 @@ fn report(scan: &mut Scan<'_>, start: usize, found: Date) -> Result<(), BudgetEr
     scan.report_as(Entity::DATE_TIME, start, end, found.score, found.rule, basis);
     scan.done.date = end;
     Ok(())
+}
+
+/// Whether no year before the first or after the last of births stands in `start..end`.
+fn has_living_year(scan: &Scan<'_>, start: usize, end: usize) -> bool {
+    let text = scan.str(start, end);
+    let mut years = text
+        .split(|c: char| decimal(c).is_none())
+        .filter(|run| run.chars().count() == 4);
+    years.all(|run| {
+        let year = run.chars().filter_map(decimal).fold(0, |n, d| n * 10 + d);
+        super::birth::YEARS.contains(&year)
+    })
 }
 
 /// The end of the time that follows a date that ends at `end`: `, 10:42`, ` at 18:20`, `T18:44:09Z`, `:10:14:02 +0000`.
@@ -224,8 +238,21 @@ fn era_start(scan: &Scan<'_>, at: usize) -> usize {
     }
 }
 
+/// Whether some year has such a day.
 const fn is_day(day: u32, month: u32) -> bool {
-    day >= 1 && day <= 31 && month >= 1 && month <= 12
+    let days = match month {
+        4 | 6 | 9 | 11 => 30,
+        2 => 29,
+        1..=12 => 31,
+        _ => 0,
+    };
+    day >= 1 && day <= days
+}
+
+/// Whether the year has that day.
+const fn is_date(year: u32, month: u32, day: u32) -> bool {
+    let is_leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
+    is_day(day, month) && (month != 2 || day < 29 || is_leap)
 }
 
 const fn is_year(digits: Digits) -> bool {
@@ -317,10 +344,14 @@ fn numeric(scan: &Scan<'_>, a: Digits) -> Option<Date> {
     }
     let either = is_day(a.value, b.value) || is_day(b.value, a.value);
     match (a.count, b.count, c.count) {
-        (4, 1 | 2, 1 | 2) if is_year(a) && is_day(c.value, b.value) => {
+        (4, 1 | 2, 1 | 2) if is_year(a) && is_date(a.value, b.value, c.value) => {
             Some(date(c.end, 0.85, true, "date/iso"))
         }
-        (1 | 2, 1 | 2, 4) if is_year(c) && either => Some(date(c.end, 0.8, true, "date/numeric")),
+        (1 | 2, 1 | 2, 4)
+            if is_year(c) && (is_date(c.value, b.value, a.value) || is_date(c.value, a.value, b.value)) =>
+        {
+            Some(date(c.end, 0.8, true, "date/numeric"))
+        }
         (1 | 2, 1 | 2, 2) if either => {
             let is_padded = a.count == 2 && b.count == 2;
             let is_sure = separator == '/' || is_padded && !is_followed_by_group(scan, c.end);
@@ -447,6 +478,9 @@ fn day_first(scan: &Scan<'_>, day: Digits) -> Option<Date> {
     } else {
         month.end
     };
+    if !is_day(day.value, u32::from(month.meaning.value)) {
+        return None;
+    }
     if let Some(year) = year_after(scan, month_end, true) {
         return Some(date(year.end, 0.85, true, "date/named"));
     }
@@ -626,7 +660,7 @@ fn bare_year(scan: &Scan<'_>, year: Digits) -> Option<Date> {
     if year.count != 4 || !BARE_YEARS.contains(&year.value) {
         return None;
     }
-    if scan.at(year.end) == b's' && year.value % 10 == 0 && !scan.is_word_inside(year.end + 1) {
+    if scan.at(year.end) == b's' && year.value.is_multiple_of(10) && !scan.is_word_inside(year.end + 1) {
         return Some(date(year.end + 1, 0.6, false, "date/year"));
     }
     let after = scan.at(year.end);
@@ -719,5 +753,83 @@ fn is_counted(scan: &Scan<'_>, end: usize) -> bool {
         ]
         .iter()
         .any(|unit| text.eq_ignore_ascii_case(unit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use privet_types::Entity;
+
+    use crate::testing::{finds, finds_broad, misses_broad};
+
+    #[test]
+    fn dates_are_found_whole_in_the_languages_of_the_words() {
+        for (text, value) in [
+            ("at 2025-03-02T18:44:09.5Z it", "2025-03-02T18:44:09.5Z"),
+            ("at 2025-03-02 18:44 UTC it", "2025-03-02 18:44 UTC"),
+            ("[22/Mar/2025:10:14:02 +0000]", "22/Mar/2025:10:14:02 +0000"),
+            ("on 5-MAY-2021.", "5-MAY-2021"),
+            ("on 05/21/21.", "05/21/21"),
+            ("since 03/2019.", "03/2019"),
+            ("bis zum 22.4. da", "22.4."),
+            ("am 12. März 2024, 13:00 Uhr", "12. März 2024, 13:00 Uhr"),
+            ("le 1er avril 2025 à 9 h 30", "1er avril 2025 à 9 h 30"),
+            ("el 3 de mayo de 2021 a las 9:17", "3 de mayo de 2021 a las 9:17"),
+            ("dnia 12 maja 2023.", "12 maja 2023"),
+            ("5 Mayıs 2024 günü", "5 Mayıs 2024"),
+            ("12 мая 2023 года", "12 мая 2023"),
+            ("12 мая 2023 г. 10:42", "12 мая 2023 г. 10:42"),
+            ("令和5年5月12日です", "令和5年5月12日"),
+            ("于2025年2月10日20时入院", "2025年2月10日20时"),
+            ("तारीख १२ मई २०२३ को", "१२ मई २०२३"),
+            ("بتاريخ ١٢ مايو ٢٠٢٣", "١٢ مايو ٢٠٢٣"),
+            (
+                "Thursday 6 February 2025, 14:00",
+                "Thursday 6 February 2025, 14:00",
+            ),
+            ("May 1st, 1977", "May 1st, 1977"),
+            ("Mar 21 03:12:44 host", "Mar 21 03:12:44"),
+            ("the Act of 2011 says", "2011"),
+            ("im Jahr 2019 war", "2019"),
+            ("in Q3 2025 we", "Q3 2025"),
+            ("by 6 pm CST", "6 pm CST"),
+            ("à 15h30 précises", "15h30"),
+            ("the 1980s were", "1980s"),
+            ("We'll meet Monday", "Monday"),
+        ] {
+            finds_broad(Entity::DATE_TIME, text, value);
+        }
+    }
+
+    #[test]
+    fn versions_addresses_prices_and_ordinary_words_are_no_dates() {
+        for text in [
+            "version 4.12.0 and 1.2.3.4",
+            "from 192.0.2.17:8080",
+            "costs 12.50 or 1,984",
+            "you may march in the sun",
+            "call 01.42.68.53.00 now",
+            "chapter 12, page 1984",
+            "build 20250302-1 of x86_64-2024",
+            "aa:bb:cc:12:34:56",
+            "a ratio of 3/4 or 16 to 9",
+            "order 2025-0314",
+        ] {
+            misses_broad(Entity::DATE_TIME, text);
+        }
+    }
+
+    #[test]
+    fn a_date_beside_a_word_of_birth_is_one_of_birth_and_the_next_line_is_not() {
+        for (text, value) in [
+            ("जन्म तिथि: 17 मई 1991", "17 मई 1991"),
+            ("تاريخ الميلاد: 8/11/1949", "8/11/1949"),
+            ("Дата рождения: 17 мая 1991 г.", "17 мая 1991"),
+            ("生年月日：1992年7月3日", "1992年7月3日"),
+            ("Doğum tarihi: 3 Mart 1958", "3 Mart 1958"),
+            ("DOB: 11/02/1951\nAdmitted: 06/03/2025", "11/02/1951"),
+        ] {
+            finds(Entity::DATE_OF_BIRTH, text, value);
+        }
     }
 }

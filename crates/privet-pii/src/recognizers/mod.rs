@@ -14,6 +14,9 @@ pub(crate) mod scan;
 mod walk;
 mod words;
 
+mod address;
+mod address_east;
+mod address_tail;
 mod age;
 mod api_key;
 mod base58;
@@ -133,6 +136,19 @@ pub(crate) const TABLE: &[(Entity, Trigger)] = &[
     ),
     (Entity::TITLE, Trigger::Word(person::TITLE, person::find_title)),
     (Entity::PERSON, Trigger::Word(person::SENSES, person::find)),
+    (Entity::STREET_ADDRESS, Trigger::Digits(address::find_digits)),
+    (
+        Entity::STREET_ADDRESS,
+        Trigger::Word(address::SENSES, address::find_word),
+    ),
+    (
+        Entity::STREET_ADDRESS,
+        Trigger::Word(words::sense::STREET_HEAD, address_east::find_arabic),
+    ),
+    (
+        Entity::STREET_ADDRESS,
+        Trigger::Word(address_east::SENSES, address_east::find),
+    ),
     (Entity::URL, Trigger::Word(web::SENSES, web::find_host)),
     (Entity::URL, Trigger::Colon(web::find_scheme)),
     (Entity::EMAIL_ADDRESS, Trigger::At(email::find)),
@@ -180,7 +196,7 @@ impl Plan {
             ids: ids::Ids::new(&wants, threshold)?,
             ..Self::default()
         };
-        plan.unwanted = [Entity::API_KEY, Entity::PASSWORD]
+        plan.unwanted = [Entity::API_KEY, Entity::DATE_TIME, Entity::PASSWORD]
             .into_iter()
             .chain(NAMED.iter().copied())
             .filter(|e| !wants(*e))
@@ -188,7 +204,11 @@ impl Plan {
         if NAMED.iter().any(|e| wants(*e)) {
             plan.text.push(told::find_named);
         }
-        let wants = |entity| wants(entity) || entity == Entity::API_KEY && wants(Entity::PASSWORD);
+        let wants = |entity| {
+            wants(entity)
+                || entity == Entity::API_KEY && wants(Entity::PASSWORD)
+                || entity == Entity::DATE_TIME && wants(Entity::DATE_OF_BIRTH)
+        };
         for (_, trigger) in TABLE.iter().filter(|(entity, _)| wants(*entity)) {
             match *trigger {
                 Trigger::Text(find) => plan.text.push(find),

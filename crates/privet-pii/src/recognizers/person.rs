@@ -378,3 +378,45 @@ fn unspaced(scan: &Scan<'_>, at: usize) -> Option<Name> {
     }
     ((2..=MOST_IDEOGRAPHS).contains(&count)).then_some(Name { end, words: 2 })
 }
+
+#[cfg(test)]
+mod tests {
+    use privet_types::Entity;
+
+    use crate::testing::{finds_broad, misses_broad};
+
+    #[test]
+    fn names_behind_titles_and_cues_are_found() {
+        for (text, value) in [
+            ("They call me Mr. Mayers", "Mayers"),
+            ("met Dr. Anna van den Berg-Lee yesterday", "Anna van den Berg-Lee"),
+            ("mit Frau Özkan sprechen", "Özkan"),
+            ("my name is Dan", "Dan"),
+            ("Ich heiße Jörg Weiß.", "Jörg Weiß"),
+            ("je m'appelle Zoé", "Zoé"),
+            ("Vorname: Gesine\n", "Gesine"),
+            ("{\"customerName\":\"Ann Lee\"}", "Ann Lee"),
+            ("氏名：山田 太郎", "山田 太郎"),
+            ("From: Ann Lee <ann@example.com>", "Ann Lee"),
+            ("Dear Tom,\nas", "Tom"),
+        ] {
+            finds_broad(Entity::PERSON, text, value);
+        }
+        finds_broad(Entity::TITLE, "met Dr. Anna Lee", "Dr.");
+    }
+
+    #[test]
+    fn salutations_fields_and_code_are_no_names() {
+        for text in [
+            "Dear Sir, dear all",
+            "Hello World!",
+            "name: Run Tests",
+            "the file name is Foo",
+            "first_name: String",
+            "let Name: Foo = 1",
+            "MS Windows and Dr. is short",
+        ] {
+            misses_broad(Entity::PERSON, text);
+        }
+    }
+}

@@ -157,7 +157,7 @@ fn is_after_expiry(scan: &Scan<'_>, at: usize) -> bool {
     let from = scan.floor(at.saturating_sub(16));
     scan.str(from, at)
         .split(|c: char| !c.is_ascii_digit() && c != '/')
-        .any(|part| expiry_in(part))
+        .any(expiry_in)
 }
 
 fn expiry_in(part: &str) -> bool {
@@ -469,7 +469,7 @@ pub(super) fn postcode_end(scan: &Scan<'_>, at: usize) -> Option<usize> {
     let is_lettered = letters > 0 && total >= 2 && (4..=8).contains(&(end - at));
     let is_free =
         !matches!(scan.at(end), b'.' | b',' | b'/' | b':' | b'%') || !scan.at(end + 1).is_ascii_digit();
-    (is_free && (total >= 3 && total <= 9 && letters <= 2 || is_lettered)).then_some(end)
+    (is_free && ((3..=9).contains(&total) && letters <= 2 || is_lettered)).then_some(end)
 }
 
 /// Whether a number can end at `at`.
@@ -524,4 +524,66 @@ pub(super) fn find_named(scan: &mut Scan<'_>) -> Outcome {
     };
     report(scan, entity, start, end, 0.8);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use privet_types::Entity;
+
+    use crate::testing::{finds_broad, misses_broad};
+
+    #[test]
+    fn announced_values_are_found() {
+        for (entity, text, value) in [
+            (Entity::CVV, "CVV: 418", "418"),
+            (Entity::CVV, "{\"cvv2\": \"7731\"}", "7731"),
+            (Entity::CVV, "exp. 01/29, security code 7731", "7731"),
+            (Entity::CARD_EXPIRY, "gültig bis 04/27.", "04/27"),
+            (Entity::CARD_EXPIRY, "valid thru 12/2026", "12/2026"),
+            (Entity::CARD_EXPIRY, "\"有効期限\":\"2027-09\"", "2027-09"),
+            (Entity::PIN, "the PIN is 4711.", "4711"),
+            (Entity::USERNAME, "login ok user=jdoe ip=", "jdoe"),
+            (Entity::USERNAME, "{\"username\": \"jdoe_9\"}", "jdoe_9"),
+            (Entity::USERNAME, "(identifiant jdupont)", "jdupont"),
+            (Entity::PASSWORD, "mot de passe : Cerise_2099!", "Cerise_2099!"),
+            (
+                Entity::PASSWORD,
+                "das Kennwort Fruehling#2099 geht",
+                "Fruehling#2099",
+            ),
+            (Entity::PASSWORD, "パスワード「Sakura#8899」です", "Sakura#8899"),
+            (Entity::MEDICAL_RECORD_NUMBER, "MRN: MR-0099827", "MR-0099827"),
+            (
+                Entity::MEDICAL_RECORD_NUMBER,
+                "Patientennummer 0099882",
+                "0099882",
+            ),
+            (Entity::ZIP_CODE, "my zip code is 76400", "76400"),
+            (Entity::ZIP_CODE, "PLZ 10115 Ort", "10115"),
+            (Entity::ZIP_CODE, "\"posta_kodu\":\"07100\"", "07100"),
+            (Entity::ZIP_CODE, "ZIP: 7412 SL", "7412 SL"),
+        ] {
+            finds_broad(entity, text, value);
+        }
+    }
+
+    #[test]
+    fn code_prose_and_other_numbers_are_no_values() {
+        for (entity, text) in [
+            (Entity::PIN, "connect pin 12 to pin 4"),
+            (Entity::PIN, "let pin = 4711u32;"),
+            (Entity::CVV, "crypto 512 bits"),
+            (Entity::USERNAME, "user: String, username = get_name()"),
+            (Entity::USERNAME, "the user may log in as usual"),
+            (Entity::USERNAME, "User-Agent: curl"),
+            (Entity::PASSWORD, "the password policy of v2.1"),
+            (Entity::PASSWORD, "password: required"),
+            (Entity::ZIP_CODE, "zip files 1234 of them"),
+            (Entity::ZIP_CODE, "index 12345"),
+            (Entity::MEDICAL_RECORD_NUMBER, "patient id of the table"),
+            (Entity::CARD_EXPIRY, "expires in 30 days"),
+        ] {
+            misses_broad(entity, text);
+        }
+    }
 }

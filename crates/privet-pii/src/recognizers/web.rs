@@ -53,8 +53,9 @@ fn trimmed_end(scan: &Scan<'_>, start: usize, end: usize) -> usize {
             '(' | '[' => depth += 1,
             ')' | ']' => depth -= 1,
             '\'' => depth = -1,
-            '、' | '。' | '，' | '（' | '）' | '」' | '』' | '】' | '》' | '；' | '»' | '”' | '’' | '،' => {
-                depth = -1
+            '、' | '。' | '，' | '（' | '）' | '」' | '』' | '】' | '》' | '；' | '»' | '”' | '’' | '،' =>
+            {
+                depth = -1;
             }
             _ => {}
         }
@@ -98,8 +99,9 @@ pub(super) fn find_host(scan: &mut Scan<'_>, word: &Word) -> Outcome {
         || next.is_ascii_alphanumeric()
         || matches!(
             next,
-            b'(' | b'-' | b'_' | b'@' | b'[' | b'=' | b'{' | b'!' | b'<' | b'\\'
+            b'(' | b'-' | b'_' | b'@' | b'[' | b'=' | b'{' | b'<' | b'\\'
         )
+        || next == b'!' && matches!(scan.at(word.end + 1), b'(' | b'[' | b'=')
         || !next.is_ascii() && scan.is_word_inside(word.end);
     let tld = scan.str(word.start, word.end);
     let is_small = tld.bytes().all(|b| b.is_ascii_lowercase());
@@ -120,6 +122,7 @@ pub(super) fn find_host(scan: &mut Scan<'_>, word: &Word) -> Outcome {
     let last = host.rsplit('.').next().unwrap_or_default();
     let has_path = next == b'/' && scan.at(word.end + 1).is_ascii_alphanumeric();
     let is_plausible = last.len() >= 2
+        && !host.eq_ignore_ascii_case("www")
         && !host
             .split('.')
             .any(|l| l.is_empty() || l.starts_with('-') || l.ends_with('-'))
@@ -134,7 +137,7 @@ pub(super) fn find_host(scan: &mut Scan<'_>, word: &Word) -> Outcome {
     ]
     .contains(&tld);
     let is_sure = if is_weak {
-        has_path || labels >= 3 && !has_capital
+        has_path || labels >= 3 && !has_capital && word.meaning.value != 2
     } else {
         !has_capital || is_common
     };
@@ -201,4 +204,43 @@ fn host_end(scan: &Scan<'_>, at: usize) -> usize {
         end -= 1;
     }
     trimmed_end(scan, at, end)
+}
+
+#[cfg(test)]
+mod tests {
+    use privet_types::Entity;
+
+    use crate::testing::{finds_broad, misses_broad};
+
+    #[test]
+    fn web_addresses_are_found_without_the_marks_behind() {
+        for (text, value) in [
+            ("see https://example.com/a?b=1.", "https://example.com/a?b=1"),
+            (
+                "(http://xn--mnchen-3ya.example:8080/)",
+                "http://xn--mnchen-3ya.example:8080/",
+            ),
+            ("'https://example.org/'", "https://example.org/"),
+            ("on www.example.com, too", "www.example.com"),
+            ("go to shop.example.com/cart now", "shop.example.com/cart"),
+            ("visit example.com!", "example.com"),
+            ("見るhttps://example.jp/x。次", "https://example.jp/x"),
+        ] {
+            finds_broad(Entity::URL, text, value);
+        }
+    }
+
+    #[test]
+    fn file_names_calls_and_mail_addresses_are_no_web_addresses() {
+        for text in [
+            "src/main.rs, index.html, setup.py, node.js, e.g. this",
+            "foo.bar() and self.info.name",
+            "ann@example.com",
+            "www.example and http://localhost:80",
+            "the end.It is",
+            "script.pl and run.sh",
+        ] {
+            misses_broad(Entity::URL, text);
+        }
+    }
 }

@@ -170,6 +170,31 @@ const PIECES: &[&str] = &[
     "a-1-",
     "ab 1-ab 1/",
     "license 123456 ",
+    "1 A ",
+    "No: 1 ",
+    "1 Rd ",
+    "Apt 1 ",
+    "ul. A ",
+    "Via Aa Bb Cc Dd ",
+    "12 Main Road, Aa, ",
+    "Aa Bb Cc Apt. 1 ",
+    "PO Box 1 ",
+    "شارع ا، ",
+    "東京都1",
+    "1年1月",
+    "2000-2001 ",
+    "1:00 ",
+    "May 1 ",
+    "Monday ",
+    "Mr. Aa ",
+    "Name: ",
+    "user ",
+    "password a1B_ ",
+    "exp 1/",
+    "Q1 ",
+    "1 years ",
+    "a.com ",
+    "www.",
 ];
 
 #[test]
@@ -179,6 +204,7 @@ fn rows_of_one_piece_cost_the_same_per_byte_at_every_length() {
         ..Config::default()
     })
     .unwrap();
+    let analyzer = Analyzer::new(&Config::everything()).unwrap();
     for piece in PIECES {
         let short = units(&analyzer, &repeated(piece, 8_192));
         let long = units(&analyzer, &repeated(piece, 65_536));
@@ -202,6 +228,7 @@ fn no_mixture_of_pieces_exceeds_the_units_that_callers_give() {
         ..Config::default()
     })
     .unwrap();
+    let analyzer = Analyzer::new(&Config::everything()).unwrap();
     // A linear congruential generator (Knuth's MMIX constants), seeded with its own constant.
     let mut state = 0x5851_f42d_4c95_7f2d_u64;
     let mut next = |below: usize| {
@@ -231,6 +258,7 @@ fn a_megabyte_of_anything_ends_within_its_budget() {
         ..Config::default()
     })
     .unwrap();
+    let analyzer = Analyzer::new(&Config::everything()).unwrap();
     for piece in [
         "1",
         "1 ",

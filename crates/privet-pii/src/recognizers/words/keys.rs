@@ -126,18 +126,23 @@ pub(super) const LISTS: &[List] = &[
     (
         ADDRESS,
         0,
-        "address adresse anschrift wohnhaft dirección domicilio indirizzo residente adres endereço adress adresi адрес",
+        "address adresse anschrift wohnhaft dirección domicilio indirizzo residente adres endereço adress adresi adresim адрес",
     ),
     (WWW, 0, "www"),
     (
         TLD,
         0,
-        "com org net edu gov mil int info biz eu uk de fr nl ch cz jp kr ru ca au nz br mx ar cl pt se dk fi hu ro gr tr ua il za ie lu sk si hr bg ee lv lt cn tw hk sg my ph th vn id pe ve uy ec bo \
-        io ai app dev cloud shop online site website store tech xyz blog club space agency digital media news live email mobi pro wiki foundation berlin hamburg wien london paris tokyo swiss cat asia africa bank finance health law example",
+        "com org net edu gov mil int eu uk de fr nl ch cz jp kr ru ca au nz br mx ar cl pt se dk fi hu ro gr tr ua il za ie lu sk si hr bg ee lv lt cn tw hk sg my ph th vn pe ve uy ec bo \
+        io biz xyz berlin hamburg wien london paris tokyo swiss asia africa example",
     ),
     (
         TLD_WEAK,
-        0,
-        "pl at be it es no me tv us co in is to cc ly gg fm pub one top link page world today life zone work team name zip mov ws nu im vc ng ke gh pk bd lk ir ae sa qa eg ma tn kz ge am az by md rs sh so",
+        1,
+        "pl at be it es me tv us co cc ly gg ai ws nu vc ng ke gh pk bd lk ir ae sa qa eg ma tn kz ge am az by md app dev cloud info",
+    ),
+    (
+        TLD_WEAK,
+        2,
+        "shop online site website store tech blog club space agency digital media news live email mobi pro wiki foundation cat bank finance health law id in is to no so rs sh im fm pub one top link page world today life zone work team name zip mov",
     ),
 ];

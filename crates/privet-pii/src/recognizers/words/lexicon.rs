@@ -160,8 +160,10 @@ impl Lexicon {
             if more.senses == 0 && is_phrase(2) {
                 more = self.get(join(second, last));
             }
-            meaning.senses |= more.senses;
-            meaning.value = meaning.value.max(more.value);
+            if more.senses != 0 {
+                meaning.senses |= more.senses;
+                meaning.value = more.value;
+            }
         }
         meaning.senses &= PHRASE - 1;
         meaning

@@ -8,12 +8,12 @@ pub(super) const LISTS: &[List] = &[
         STREET_END,
         1,
         "street st road rd avenue ave av lane ln drive dr court ct place pl boulevard blvd close terrace terr parkway pkwy highway hwy square sq crescent cres circle cir \
-        trail trl mews grove gardens turnpike esplanade parade streets avenues roads lanes drives",
+        trail trl mews grove gardens turnpike esplanade parade way plaza alley row walk rue रोड मार्ग प्लेस गली नगर streets avenues roads lanes drives",
     ),
     (
         STREET_END,
         2,
-        "way plaza alley row walk hill green quay wharf pike loop ridge crossing crossroad crossroads landing point pointe mount vale rise view heights \
+        "hall hill green quay wharf pike loop ridge crossing crossroad crossroads landing point pointe mount vale rise view heights \
         manor park rapids shoals plains burg burgs centers coves cove creek cliff cliffs ferry field fields flats ford fords forest forge fork forks fort freeway gateway glen harbor haven \
         hollow inlet island isle junction knoll lake light lock lodge meadow meadows mill mills mission mountain neck orchard oval overpass pass passage path pine pines port prairie radial ramp ranch rest river route shoal shore spring springs spur station \
         stravenue stream summit throughway trace track trafficway tunnel union valley via viaduct village ville vista walks wall well wells dale dam divide estate estates extension falls branch bridge brook bypass camp canyon cape causeway common corner course bend bluff bottom",
@@ -21,17 +21,17 @@ pub(super) const LISTS: &[List] = &[
     (
         STREET_END,
         3,
-        "straße strasse str weg gasse allee platz damm ufer ring vägen gatan gata väg gränd gade vej straat laan plein kade tie katu",
+        "út utca u tér ulice třída straße strasse str weg gasse allee platz damm ufer ring vägen gatan gata väg gränd gade vej straat laan plein kade tie katu",
     ),
     (
         STREET_HEAD,
         1,
-        "rue avenue boulevard bd quai impasse allée allées chemin cours faubourg ruelle sentier voie rond_point",
+        "place square résidence rue avenue boulevard bd quai impasse allée allées chemin cours faubourg ruelle sentier voie rond_point",
     ),
     (
         STREET_HEAD,
         2,
-        "calle cl avenida avda av paseo camino carrer ronda alameda travesía glorieta carretera polígono via viale contrada piazza piazzale corso vicolo largo strada contrà contrada borgo lungomare salita \
+        "c calle cl avenida avda av paseo camino carrer ronda alameda travesía glorieta carretera polígono via viale contrada piazza piazzale corso vicolo largo strada contrà contrada borgo lungomare salita \
         rua travessa praça estrada rodovia alameda beco ul ulica al aleja aleje os osiedle pl plac",
     ),
     (
@@ -39,7 +39,11 @@ pub(super) const LISTS: &[List] = &[
         3,
         "ул улица пр просп проспект пер переулок бул бульвар наб набережная ш шоссе площадь пл пр_т",
     ),
-    (STREET_HEAD, 4, "شارع طريق زنقة نهج حي"),
+    (
+        STREET_HEAD,
+        4,
+        "شارع طريق زنقة نهج حي محلة فيلا المنطقة मकान फ्लैट बंगला दुकान",
+    ),
     (LOCALITY, 1, "г гор город пос с дер обл область р_н край"),
     (
         LOCALITY,
@@ -57,6 +61,7 @@ pub(super) const LISTS: &[List] = &[
         "unit flat room rm floor fl bldg building bâtiment étage escalier esc piso pta puerta planta bajo nave interno scala sala lote andar \
         whg stock og etage bus m lok lokal mieszkania оф офис корп корпус стр строение д дом под подъезд no d kat blok شقة مبنى الطابق عمارة بناية",
     ),
+    (BOX, 2, "usns uss uscgc usnv"),
     (
         BOX,
         0,

@@ -12,7 +12,7 @@ pub(crate) struct Word {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) meaning: Meaning,
-    pub(super) hash: u64,
+    pub(crate) hash: u64,
 }
 
 impl Word {
