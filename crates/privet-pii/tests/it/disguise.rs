@@ -300,7 +300,11 @@ fn is_effective(value: &Value, disguise: &str, disguised: &str) -> bool {
 
 #[test]
 fn values_in_disguise_are_found_where_they_stand() {
-    let analyzer = Analyzer::new(&Config::default()).unwrap();
+    let analyzer = Analyzer::new(&Config {
+        network: false,
+        ..Config::default()
+    })
+    .unwrap();
     let (mut all, mut missed) = (0, Vec::new());
     for value in VALUES {
         for (name, disguise) in DISGUISES {
@@ -382,7 +386,11 @@ const ORDINARY: &[&str] = &[
 
 #[test]
 fn ordinary_text_yields_nothing_more() {
-    let analyzer = Analyzer::new(&Config::default()).unwrap();
+    let analyzer = Analyzer::new(&Config {
+        network: false,
+        ..Config::default()
+    })
+    .unwrap();
     for text in ORDINARY {
         let found = analyzer.analyze(text, None, &Budget::unlimited()).unwrap();
         let kinds: Vec<_> = found

@@ -11,6 +11,7 @@ fn analyzer() -> Analyzer {
     };
     Analyzer::new(&Config {
         terms: vec![terms],
+        network: false,
         ..Config::default()
     })
     .unwrap()
