@@ -5,13 +5,13 @@ use privet_types::Entity;
 use crate::recognizers::ids;
 
 /// Rules of the recognisers that are written as code; those of [`ids`] are listed by their specs. A rule named with `*`
-/// stands for all of its family.
+/// stands for all of its family. Terms and recognisers of one's own report any kind, as `term/listed` and `custom/*`.
 const RULES: &[(Entity, &[&str])] = &[
+    (Entity::AGE, &["age/word"]),
     (
         Entity::API_KEY,
         &["key/*", "secret/assigned", "secret/named", "secret/spoken"],
     ),
-    (Entity::AGE, &["age/word"]),
     (Entity::CARD_EXPIRY, &["told/word"]),
     (Entity::CREDIT_CARD, &["card/luhn"]),
     (
@@ -38,7 +38,6 @@ const RULES: &[(Entity, &[&str])] = &[
         Entity::PHONE_NUMBER,
         &[
             "phone/context",
-            "phone/form",
             "phone/international",
             "phone/national",
             "phone/possible",
@@ -48,13 +47,14 @@ const RULES: &[(Entity, &[&str])] = &[
     (Entity::PRIVATE_KEY, &["private-key/armour"]),
     (Entity::STREET_ADDRESS, &["address/*", "ner/street_address"]),
     (Entity::SURROGATE, &["surrogate/lookalike"]),
+    (Entity::SWIFT_CODE, &["swift-code/word"]),
     (Entity::TERM, &["term/listed"]),
-    (Entity::TITLE, &["title/*"]),
+    (Entity::TITLE, &["title/abbreviation", "title/name"]),
     (Entity::TR_PHONE_NUMBER, &["phone-tr/plan"]),
     (Entity::URL, &["url/host", "url/scheme", "url/www"]),
     (Entity::URL_CREDENTIALS, &["url/parameter", "url/userinfo"]),
     (Entity::USERNAME, &["told/word"]),
-    (Entity::US_SSN, &["ssn/digits", "ssn/grouped"]),
+    (Entity::US_SSN, &["ssn/cut", "ssn/digits", "ssn/grouped"]),
     (Entity::UUID, &["uuid/text"]),
     (Entity::ZIP_CODE, &["told/word"]),
 ];

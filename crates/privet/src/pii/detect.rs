@@ -32,8 +32,8 @@ use super::{FOUND, INCOMPLETE, progress};
   privet pii detect data.json --output jsonl --offsets chars
   privet pii detect src/ --fail-on API_KEY,PRIVATE_KEY
 
-Ends with 0 if nothing was found, 1 if something was (see --fail-on), 2 if the command or the input is wrong, 3 if a \
-file of a folder could not be read as text.
+Ends with 0 if nothing was found, 1 if something was (see --fail-on), 2 if the command or the input is wrong, 3 if \
+nothing was found but a file of a folder could not be read as text. Links in folders are not followed.
 
 Texts of any length are read in pieces that overlap: memory does not grow with the file, and findings are those of the \
 whole text for values up to 16,000 bytes. JSON and CSV are held one value at a time.")]
@@ -432,6 +432,7 @@ struct RecordOut<'a> {
 
 /// Reads a line of `--format jsonl`. Errors never quote it.
 fn record(line: &[u8]) -> Result<Record> {
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let value: serde_json::Value = match serde_json::from_slice(line) {
         Ok(value) => value,
         Err(error) => bail!(

@@ -62,7 +62,7 @@ fn write_report(out: &mut String, measured: &Measured) -> std::fmt::Result {
             .collect();
         writeln!(
             out,
-            "not measured (no such kind in the gold set): {}",
+            "found, but not measured (not asked for, or not in the gold set): {}",
             kinds.join(", ")
         )?;
     }

@@ -104,34 +104,53 @@ fn add(path: &Path, format: Option<DataFormat>, is_from_folder: bool, all: &mut 
         all.push(standard_input(format));
         return Ok(());
     }
-    let cannot = || format!("cannot read `{}`", path.display());
+    let file = |bytes| Source {
+        name: path.display().to_string(),
+        path: Some(path.to_owned()),
+        format: format.unwrap_or_else(|| DataFormat::of(path)),
+        bytes,
+        is_from_folder,
+    };
     let metadata = if is_from_folder {
         // Links could lead out of the folder, or in circles.
         fs::symlink_metadata(path)
     } else {
         fs::metadata(path)
-    }
-    .with_context(cannot)?;
-    if metadata.is_dir() {
-        let entries = fs::read_dir(path).with_context(cannot)?;
-        let mut inside = Vec::new();
-        for entry in entries {
-            inside.push(entry.with_context(cannot)?.path());
+    };
+    let inside = match &metadata {
+        Ok(metadata) if metadata.is_dir() => folder(path),
+        Ok(metadata) if metadata.is_file() => {
+            all.push(file(Some(metadata.len())));
+            return Ok(());
         }
-        inside.sort();
-        for path in inside {
-            add(&path, format, true, all)?;
+        Ok(_) if is_from_folder => return Ok(()),
+        _ => Ok(None),
+    };
+    match (metadata, inside) {
+        (Ok(_), Ok(Some(inside))) => inside.iter().try_for_each(|path| add(path, format, true, all)),
+        // That it cannot be read is said when it is its turn.
+        (Ok(_), Ok(None)) => {
+            all.push(file(None));
+            Ok(())
         }
-    } else if metadata.is_file() || !is_from_folder {
-        all.push(Source {
-            name: path.display().to_string(),
-            path: Some(path.to_owned()),
-            format: format.unwrap_or_else(|| DataFormat::of(path)),
-            bytes: metadata.is_file().then_some(metadata.len()),
-            is_from_folder,
-        });
+        _ if is_from_folder => {
+            all.push(file(None));
+            Ok(())
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            Err(error).with_context(|| format!("cannot read `{}`", path.display()))
+        }
     }
-    Ok(())
+}
+
+/// What is in a folder, by name.
+fn folder(path: &Path) -> std::io::Result<Option<Vec<PathBuf>>> {
+    let mut inside = Vec::new();
+    for entry in fs::read_dir(path)? {
+        inside.push(entry?.path());
+    }
+    inside.sort();
+    Ok(Some(inside))
 }
 
 impl Source {
@@ -147,6 +166,12 @@ impl Source {
             .take(HEAD)
             .read_to_end(&mut head)
             .with_context(cannot)?;
+        if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
+            bail!(
+                "`{}` is UTF-16; convert it first, for example with `iconv -f UTF-16 -t UTF-8`",
+                self.name
+            );
+        }
         if head.contains(&0) {
             if self.is_from_folder {
                 return Ok(None);

@@ -688,6 +688,8 @@ fn a_folder_with_unreadable_files_is_incomplete_and_other_data_is_passed_over() 
     ]);
     std::fs::write(folder.path().join("a/image.png"), b"\x89PNG\0\0").expect("a file");
     std::fs::write(folder.path().join("a/latin.txt"), b"caf\xe9").expect("a file");
+    std::fs::write(folder.path().join("a/wide.txt"), b"\xff\xfea\0").expect("a file");
+    std::os::unix::fs::symlink("..", folder.path().join("a/up")).expect("a link");
     let output = pii(folder.path(), &["detect", "a"], "");
     let said = err(&output);
     assert_eq!(output.status.code(), Some(3), "{said}");
@@ -699,6 +701,7 @@ fn a_folder_with_unreadable_files_is_incomplete_and_other_data_is_passed_over() 
         said.contains("`a/b/bad.json`: not JSON at line 1 column 7") && !said.contains("ada"),
         "{said}"
     );
+    assert!(said.contains("`a/wide.txt` is UTF-16"), "{said}");
     assert!(said.contains("not looked at: 1"), "{said}");
     // Who names such a file wants to know.
     refused(&folder, &["detect", "a/latin.txt"], "");

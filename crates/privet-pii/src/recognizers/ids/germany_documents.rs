@@ -464,7 +464,7 @@ fn postcode(compact: &[u8]) -> Check {
 mod tests {
     use privet_types::Entity;
 
-    use crate::testing::{finds, finds_alone, misses, misses_alone};
+    use crate::testing::{finds_alone, misses, misses_alone};
 
     #[test]
     fn documents_are_found_beside_a_word() {
