@@ -13,6 +13,7 @@ mod lookalike;
 mod mentions;
 mod names;
 pub mod normalize;
+pub mod presidio;
 mod realistic;
 mod recognizers;
 mod resolve;

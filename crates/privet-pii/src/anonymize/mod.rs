@@ -27,6 +27,7 @@ use spans::Part;
 use token::Kind;
 
 pub use keys::Keys;
+pub(crate) use token::{open_with_name, seal_with_name};
 pub use manifest::{Manifest, Restored, open_presidio};
 pub use operator::{Generalization, HashType, Operator, Operators, Warning};
 
