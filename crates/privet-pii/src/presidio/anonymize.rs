@@ -311,7 +311,9 @@ mod tests {
     #[test]
     fn what_was_encrypted_comes_back_and_presidios_own_values_too() {
         let key = "WmZq4t7w!z%C&F)J";
-        let encrypt = operators(json!({"PERSON": {"type": "encrypt", "key": key}, "odd kind": {"type": "encrypt", "key": key}}));
+        let encrypt = operators(
+            json!({"PERSON": {"type": "encrypt", "key": key}, "odd kind": {"type": "encrypt", "key": key}}),
+        );
         let found = vec![result(2, 14, "PERSON", 0.8), result(33, 44, "odd kind", 0.8)];
         let made = anonymize(TEXT, found, &encrypt).unwrap();
         assert!(made.text.contains("<PERSON:enc:") && made.text.contains("<ODD_KIND:enc:"));

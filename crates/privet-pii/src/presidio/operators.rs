@@ -233,8 +233,8 @@ impl Work {
             }
             Self::Encrypt(keys) => seal_with_name(keys, &token_name(kind), value)?,
             Self::Decrypt { key, keys } => {
-                let opened = open_with_name(keys, &token_name(kind), value)
-                    .or_else(|| open_presidio(key, value).ok());
+                let opened =
+                    open_with_name(keys, &token_name(kind), value).or_else(|| open_presidio(key, value).ok());
                 match opened {
                     Some(opened) => opened.to_string(),
                     None => {

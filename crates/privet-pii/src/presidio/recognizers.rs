@@ -126,7 +126,11 @@ pub fn recognizers(yaml: &str) -> Result<Recognizers, Error> {
                     read.own.push(own);
                 }
             }
-            _ => return Err(bad(format!("recogniser {position} is neither a name nor a table"))),
+            _ => {
+                return Err(bad(format!(
+                    "recogniser {position} is neither a name nor a table"
+                )));
+            }
         }
     }
     Ok(read)
@@ -332,6 +336,16 @@ pub fn flags(value: Option<&Value>) -> Result<(RegexFlags, bool), BadRecognizer>
 /// # Errors
 /// A sentence for people if that gives no name, or too many kinds were made before.
 pub fn entity(name: &str) -> Result<Entity, String> {
+    Entity::custom(&plain(name)).map_err(|e| format!("entity `{name}`: {e}"))
+}
+
+/// The same for a kind that is known already; makes none.
+#[must_use]
+pub fn known_entity(name: &str) -> Option<Entity> {
+    Entity::parse(&plain(name))
+}
+
+fn plain(name: &str) -> String {
     let plain = |c: char| {
         if c.is_ascii_alphanumeric() {
             c.to_ascii_uppercase()
@@ -339,7 +353,7 @@ pub fn entity(name: &str) -> Result<Entity, String> {
             '_'
         }
     };
-    Entity::custom(&name.chars().map(plain).collect::<String>()).map_err(|e| e.to_string())
+    name.chars().map(plain).collect()
 }
 
 #[cfg(test)]
