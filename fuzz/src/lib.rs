@@ -14,7 +14,7 @@ mod texts;
 pub use documents::fuzz_settings;
 pub use replies::fuzz_sse;
 pub use requests::fuzz_json_body;
-pub use texts::{fuzz_detect, fuzz_restore};
+pub use texts::{fuzz_detect, fuzz_normalize, fuzz_restore};
 
 /// A fuzz target: its name, which is also its corpus folder, and its law.
 pub type Target = (&'static str, fn(&[u8]));
@@ -26,6 +26,7 @@ pub const TARGETS: &[Target] = &[
     ("settings", fuzz_settings),
     ("detect", fuzz_detect),
     ("restore", fuzz_restore),
+    ("normalize", fuzz_normalize),
 ];
 
 /// The first byte of an input chooses among variants; the rest is the input proper.

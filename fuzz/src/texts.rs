@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use privet_pii::normalize::views;
 use privet_pii::{Analyzer, Config, Form, Pair, Restorer, SurrogateMap, Syntax, UrlAllow};
 use privet_types::{Budget, Secret};
 
@@ -38,6 +39,28 @@ pub fn fuzz_detect(data: &[u8]) {
     if let Ok(again) = analyzer().analyze(&text, context, &Budget::new(promised / 256 * u64::from(variant))) {
         assert_eq!(format!("{found:?}"), format!("{again:?}"));
     }
+}
+
+/// Views map back to where they come from: in order, on character bounds, inside the text; and the promised budget is
+/// enough.
+pub fn fuzz_normalize(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let promised = 40 * text.len() as u64 + 4_096;
+    let views = views(&text, &Budget::new(promised)).expect("the promised budget is enough");
+    let mut length = 0;
+    for view in &views {
+        length += view.text.len();
+        let (mut start, mut end) = (0, 0);
+        for (at, c) in view.text.char_indices() {
+            let span = view.to_original(at..at + c.len_utf8());
+            assert!(span.of(&text).is_some_and(|s| !s.is_empty()), "{span:?}");
+            assert!(span.start >= start && span.end >= end, "{span:?}");
+            (start, end) = (span.start, span.end);
+        }
+        let whole = view.to_original(0..view.text.len());
+        assert!(whole.end <= text.len() && whole.end == end.max(whole.end), "{whole:?}");
+    }
+    assert!(length <= 3 * text.len() + 64, "{length}");
 }
 
 pub(crate) fn map() -> Arc<SurrogateMap> {

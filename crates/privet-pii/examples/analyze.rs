@@ -1,5 +1,6 @@
 //! Finds personal data in JSON lines (`{"text": …, "context": …}`) from standard input and writes the findings of each
-//! line as a JSON array, for measuring detection quality. `--speed` measures CPU time per text instead.
+//! line as a JSON array, for measuring detection quality. `--everything` looks for every kind; `--speed` measures
+//! CPU time per text instead.
 
 use std::io::{BufRead, Write};
 
@@ -7,7 +8,12 @@ use privet_pii::{Analyzer, Config};
 use privet_types::Budget;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let analyzer = Analyzer::new(&Config::default())?;
+    let config = if std::env::args().any(|a| a == "--everything") {
+        Config::everything()
+    } else {
+        Config::default()
+    };
+    let analyzer = Analyzer::new(&config)?;
     if std::env::args().any(|a| a == "--speed") {
         return speed(&analyzer);
     }

@@ -7,6 +7,7 @@ use privet_types::{Budget, Entity, Finding, Span};
 use crate::config::{Config, EntityAction};
 use crate::disguise::uncover;
 use crate::error::Error;
+use crate::ner::Ner;
 use crate::recognizers::context::Words;
 use crate::recognizers::custom::CustomSet;
 use crate::recognizers::scan::Scan;
@@ -21,6 +22,9 @@ pub struct Analyzer {
     terms: Option<TermSet>,
     custom: CustomSet,
     allow_list: HashSet<String>,
+    ner: Option<Ner>,
+    /// What the network is asked for.
+    network_kinds: Vec<Entity>,
     threshold: f32,
     undoes_disguise: bool,
     is_idle: bool,
@@ -44,6 +48,10 @@ impl Analyzer {
         }
         let threshold = config.threshold as f32;
         let wants = |entity: Entity| config.action(entity) != EntityAction::Allow;
+        let network_kinds: Vec<Entity> = Ner::ENTITIES
+            .into_iter()
+            .filter(|entity| config.network && wants(*entity))
+            .collect();
         if wants(Entity::PHONE_NUMBER) {
             phone_metadata().map_err(|reason| Error::Recognizers { reason })?;
         }
@@ -55,6 +63,12 @@ impl Analyzer {
             terms: TermSet::new(&config.terms, wants)?,
             custom: CustomSet::new(&config.recognizers, wants)?,
             allow_list: config.allow_list.iter().cloned().collect(),
+            ner: if network_kinds.is_empty() {
+                None
+            } else {
+                Some(Ner::shipped()?)
+            },
+            network_kinds,
             threshold,
             undoes_disguise: config.undo_disguise,
             is_idle: !config.looks_for_anything(),
@@ -83,7 +97,7 @@ impl Analyzer {
     /// # Ok::<(), privet_pii::Error>(())
     /// ```
     pub fn analyze(&self, text: &str, context: Option<&str>, budget: &Budget) -> Result<Vec<Finding>, Error> {
-        self.analyze_code(text, context, budget)
+        self.find(text, context, self.ner.as_ref(), budget)
     }
 
     /// The same without the neural network: for names that programs use, keys and numbers, where no sentence speaks.
@@ -96,15 +110,37 @@ impl Analyzer {
         context: Option<&str>,
         budget: &Budget,
     ) -> Result<Vec<Finding>, Error> {
+        self.find(text, context, None, budget)
+    }
+
+    fn find(
+        &self,
+        text: &str,
+        context: Option<&str>,
+        ner: Option<&Ner>,
+        budget: &Budget,
+    ) -> Result<Vec<Finding>, Error> {
         if self.is_idle {
             return Ok(Vec::new());
         }
         let scan = |text: &str| self.scan(text, context, budget);
         let mut found = scan(text)?;
         if self.undoes_disguise {
-            uncover(text, budget, &mut found, scan)?;
+            uncover(text, &self.words, budget, &mut found, scan)?;
         }
-        found.retain(|f| f.score >= self.threshold && !self.is_allowed(text, f.span));
+        if let Some(ner) = ner {
+            let named = ner.find(text, budget)?;
+            found.extend(
+                named
+                    .into_iter()
+                    .filter(|f| self.network_kinds.contains(&f.entity)),
+            );
+        }
+        found.retain(|f| {
+            f.score >= self.threshold
+                && !self.plan.unwanted.contains(&f.entity)
+                && !self.is_allowed(text, f.span)
+        });
         Ok(resolve(text, found))
     }
 

@@ -3,10 +3,16 @@
 use privet_types::{Budget, Entity, Finding, Span};
 
 use crate::error::Error;
-use crate::normalize::{View, views};
+use crate::normalize::views;
+use crate::recognizers::context::{BIRTH, CARD, PHONE, SSN, Topics, Words, spell};
 
 /// The least score of a finding in a rewritten text: its rule has a check digit, a strict form, or a word that names it.
 const LEAST_SCORE: f32 = 0.75;
+/// Bytes of context on either side that are asked for a word, and the units that costs.
+const CONTEXT: usize = 60;
+const CONTEXT_UNITS: u64 = 128;
+/// Plain findings looked at for one that covers another; more than a few do not begin inside one another.
+const MOST_COVERS: usize = 16;
 
 /// Adds what `scan` finds only in the views of `text` to `found`, at its place in `text`.
 ///
@@ -14,44 +20,136 @@ const LEAST_SCORE: f32 = 0.75;
 /// [`Error::Budget`] if the budget is spent or cancelled.
 pub(crate) fn uncover(
     text: &str,
+    words: &Words,
     budget: &Budget,
     found: &mut Vec<Finding>,
     scan: impl Fn(&str) -> Result<Vec<Finding>, Error>,
 ) -> Result<(), Error> {
-    let mut plain: Vec<Span> = found.iter().map(|f| f.span).collect();
-    plain.sort_unstable();
-    for view in views(text, budget)? {
+    let views = views(text, budget)?;
+    if views.is_empty() {
+        return Ok(());
+    }
+    let mut plain = found.clone();
+    plain.sort_unstable_by_key(|f| (f.span.start, f.span.end));
+    for view in views {
         for finding in scan(&view.text)? {
-            let span = view.to_original(finding.span.start..finding.span.end);
-            let is_new = !is_covered(span, &plain);
-            if is_new && finding.score >= LEAST_SCORE && is_evident(text, &view, &finding, span) {
-                found.push(Finding { span, ..finding });
+            let hidden = Finding {
+                span: view.to_original(finding.span.start..finding.span.end),
+                ..finding
+            };
+            if hidden.score < LEAST_SCORE || is_known(&hidden, &plain) {
+                continue;
+            }
+            let is_evident = match topics(hidden.entity) {
+                Some(topics) if view.layers == 0 && is_common(hidden.span.of(text).unwrap_or_default()) => {
+                    budget.charge(CONTEXT_UNITS)?;
+                    is_named(&view.text, finding.span, topics, words)
+                }
+                _ => true,
+            };
+            if is_evident {
+                found.push(hidden);
             }
         }
     }
     Ok(())
 }
 
-/// Whether `span` lies inside one of the plain spans, which are sorted but may overlap: those that begin shortly before
-/// it are asked.
-fn is_covered(span: Span, plain: &[Span]) -> bool {
-    /// Plain spans looked at; more than a few do not begin inside one another.
-    const MOST: usize = 16;
-    let end = plain.partition_point(|p| p.start <= span.start);
-    let near = plain.get(end.saturating_sub(MOST)..end).unwrap_or_default();
-    near.iter().any(|p| p.end >= span.end)
+/// Whether a plain finding covers this one and is as sure.
+fn is_known(hidden: &Finding, plain: &[Finding]) -> bool {
+    let end = plain.partition_point(|p| p.span.start <= hidden.span.start);
+    let near = plain
+        .get(end.saturating_sub(MOST_COVERS)..end)
+        .unwrap_or_default();
+    near.iter().any(|p| {
+        p.span.end >= hidden.span.end
+            && (p.entity == hidden.entity || p.span.len() > hidden.span.len() || p.score >= hidden.score)
+    })
 }
 
-/// Whether the finding is more than chance: numbers joined from groups of digits, as tables are full of, need a word
-/// beside them that says what they are.
-fn is_evident(text: &str, view: &View, finding: &Finding, span: Span) -> bool {
-    let written = span.of(text).unwrap_or_default();
-    if !matches!(
-        finding.entity,
-        Entity::CREDIT_CARD | Entity::PHONE_NUMBER | Entity::US_SSN | Entity::DATE_OF_BIRTH
-    ) {
-        return true;
+/// The words that make up for a form that chance may give; none if chance may not.
+fn topics(entity: Entity) -> Option<Topics> {
+    let known = [
+        (Entity::CREDIT_CARD, CARD),
+        (Entity::PHONE_NUMBER, PHONE),
+        (Entity::US_SSN, SSN),
+        (Entity::DATE_OF_BIRTH, BIRTH),
+    ];
+    known
+        .into_iter()
+        .find(|(e, _)| *e == entity)
+        .map(|(_, topics)| topics)
+}
+
+/// Whether what was joined is written as tables are: groups of digits over lines or in any grouping, without a sign that
+/// someone spread or encoded one number.
+fn is_common(written: &str) -> bool {
+    let is_table = written.bytes().all(|b| {
+        b.is_ascii_digit() || matches!(b, b' ' | b'\t' | b'\n' | b'\r' | b',' | b'.' | b'|' | b'-' | b'/')
+    });
+    if !is_table {
+        return false;
     }
-    let _ = (written, view);
-    true
+    let groups = || {
+        written
+            .split(|c: char| !c.is_ascii_digit())
+            .filter(|g| !g.is_empty())
+    };
+    let breaks = written.matches('\n').count();
+    let gaps = groups().count().saturating_sub(1);
+    if groups().all(|g| g.len() == 1) {
+        // One number spread out has one separator; a matrix has two.
+        return breaks > 0 && breaks < gaps;
+    }
+    // A number grouped by fours or dashes and broken once is one number.
+    let is_grouped = groups().count() == 4 && groups().all(|g| g.len() == 4) || written.contains('-');
+    !(is_grouped && breaks <= 1 && !written.contains([',', '|', '\t']))
+}
+
+/// Whether one of the words round `span` speaks of `topics`.
+fn is_named(text: &str, span: Span, topics: Topics, words: &Words) -> bool {
+    let floor = |at: usize| {
+        (0..=at.min(text.len()))
+            .rev()
+            .find(|i| text.is_char_boundary(*i))
+            .unwrap_or(0)
+    };
+    let left = text
+        .get(floor(span.start.saturating_sub(CONTEXT))..span.start)
+        .unwrap_or_default();
+    let right = text
+        .get(span.end..floor(span.end + CONTEXT / 2))
+        .unwrap_or_default();
+    let (mut before, mut after) = (String::new(), String::new());
+    spell(left, &mut before);
+    spell(right, &mut after);
+    words.around(&before, &after, 0).any() & topics != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_told_from_a_number_that_someone_spread() {
+        for written in [
+            "1234\n5678\n9012\n3456",
+            "12 345 6789 12 3456",
+            "3 5 2 8\n4 1 0 3",
+            "12345678\n12345678",
+        ] {
+            assert!(is_common(written), "{written}");
+        }
+        for written in [
+            "4 1 1 1",
+            "4\n1\n1",
+            "4111 1111\n1111 1111",
+            "219-09-\n9999",
+            "four one",
+            "4_1",
+            "+1 202\n5550143",
+        ] {
+            assert!(!is_common(written), "{written}");
+        }
+    }
 }

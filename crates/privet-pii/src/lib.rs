@@ -12,6 +12,7 @@ pub mod eval;
 mod lookalike;
 mod mentions;
 mod names;
+mod ner;
 pub mod normalize;
 pub mod presidio;
 mod realistic;
@@ -33,6 +34,8 @@ pub use config::{Checksum, Config, EntityAction, Pattern, Recognizer, RegexFlags
 pub use error::Error;
 pub use lookalike::lookalikes;
 pub use mentions::{Mention, Mentions, Part};
+#[doc(hidden)]
+pub use ner::Ner;
 pub use restore::{Restorer, SurrogateMap};
 pub use surrogate::{Form, Pair, Place, Surrogates};
 pub use trail::UrlAllow;

@@ -107,7 +107,7 @@ fn holds_private_data(name: &HeaderName, value: &HeaderValue, analyzer: &Analyze
         return false;
     }
     let Ok(text) = value.to_str() else { return true };
-    let budget = Budget::new(64 * text.len() as u64 + 65_536);
+    let budget = Budget::new(1024 * text.len() as u64 + 65_536);
     analyzer
         .analyze_code(text, Some(name.as_str()), &budget)
         .map_or(true, |found| !found.is_empty())

@@ -118,7 +118,7 @@ async fn restore_whole(
     pool: &Pool,
 ) -> Result<Bytes, Problem> {
     let is_json = kind.ends_with("json");
-    let budget = Budget::new(64 * body.len() as u64 + 65_536);
+    let budget = Budget::new(1024 * body.len() as u64 + 65_536);
     let length = body.len();
     pool.run(length, budget, move |budget| {
         let restored = if is_json {

@@ -47,7 +47,7 @@ pub(crate) enum Command {
   privet pii anonymize letter.txt --output clean.txt
   privet pii eval --gold gold.jsonl"
     )]
-    Pii(pii::PiiCommand),
+    Pii(Box<pii::PiiCommand>),
 }
 
 #[derive(Args)]
@@ -160,7 +160,7 @@ impl Command {
             Self::Demo(args) => demo::run(&args),
             Self::Serve(args) => serve::run(&args),
             Self::Key(command) => key::run(command),
-            Self::Pii(command) => pii::run(command),
+            Self::Pii(command) => pii::run(*command),
         }
     }
 }

@@ -46,7 +46,6 @@ pub(crate) fn upstream_keys(settings: &Settings) -> Result<BTreeMap<String, Secr
 /// The installation's root key. A key file that does not exist is made, unless there is data already that another key
 /// protects.
 pub(crate) fn root_key(settings: &Settings) -> Result<RootKey> {
-    let what = "the root key";
     if let SecretRef::File(path) = &settings.root_key
         && !path.exists()
     {
@@ -57,19 +56,29 @@ pub(crate) fn root_key(settings: &Settings) -> Result<RootKey> {
                 settings.store.path.display()
             );
         }
-        let key = RootKey::generate()?;
-        write_new(path, key.to_text().as_bytes())
-            .with_context(|| format!("cannot write the new root key `{}`", path.display()))?;
-        eprintln!(
-            "privet: made a new root key in `{}`; keep a copy of it in a safe place",
-            path.display()
-        );
-        return Ok(key);
+        return make_key(path);
     }
-    if let SecretRef::File(path) = &settings.root_key {
+    read_key(&settings.root_key)
+}
+
+/// Makes a root key and writes it to a new file at `path`.
+pub(crate) fn make_key(path: &Path) -> Result<RootKey> {
+    let key = RootKey::generate()?;
+    write_new(path, key.to_text().as_bytes())
+        .with_context(|| format!("cannot write the new root key `{}`", path.display()))?;
+    eprintln!(
+        "privet: made a new root key in `{}`; keep a copy of it in a safe place",
+        path.display()
+    );
+    Ok(key)
+}
+
+/// Reads a root key that is there.
+pub(crate) fn read_key(reference: &SecretRef) -> Result<RootKey> {
+    if let SecretRef::File(path) = reference {
         warn_if_shared(path);
     }
-    let text = secret(&settings.root_key, what)?;
+    let text = secret(reference, "the root key")?;
     Ok(RootKey::parse(text.expose())?)
 }
 

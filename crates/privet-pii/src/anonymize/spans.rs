@@ -4,7 +4,6 @@ use privet_types::{Entity, Finding, Span};
 
 use super::operator::{Operator, Operators};
 use super::token;
-use crate::resolve::resolve;
 use crate::{Error, Style, lookalikes};
 
 /// One stretch of text that is treated as a whole.
@@ -40,7 +39,7 @@ pub(crate) fn parts(
     }
     let solid = findings.iter().filter(|f| !f.span.is_empty()).copied().collect();
     let mut parts: Vec<Part> = Vec::with_capacity(findings.len());
-    for finding in resolve(text, solid) {
+    for finding in joined(solid) {
         let part = Part {
             entity: finding.entity,
             span: finding.span,
@@ -58,6 +57,31 @@ pub(crate) fn parts(
         &own_forms(text, operators, is_made_up),
         operators,
     ))
+}
+
+/// Findings that share a byte as one over all their bytes, of the kind of the longest, of the surest if equal; sorted.
+fn joined(mut found: Vec<Finding>) -> Vec<Finding> {
+    found.sort_by_key(|f| (f.span.start, f.span.end));
+    let mut out: Vec<Finding> = Vec::with_capacity(found.len());
+    // Length of the finding that gave the last one its kind.
+    let mut length = 0;
+    for finding in found {
+        match out.last_mut() {
+            Some(last) if last.span.overlaps(finding.span) => {
+                let span = Span::new(last.span.start, last.span.end.max(finding.span.end));
+                if (finding.span.len(), finding.score) > (length, last.score) {
+                    length = finding.span.len();
+                    *last = finding;
+                }
+                last.span = span;
+            }
+            _ => {
+                length = finding.span.len();
+                out.push(finding);
+            }
+        }
+    }
+    out
 }
 
 fn is_one_name(text: &str, last: Part, next: Part, operators: &Operators) -> bool {

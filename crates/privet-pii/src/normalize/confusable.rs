@@ -3,12 +3,12 @@
 /// Letters and the ASCII letter that each looks like, sorted.
 ///
 /// Source: Unicode Technical Standard #39, `confusables.txt`, the rows of Latin, Greek, Cyrillic, Armenian, Cherokee, Coptic
-/// and Lisu letters whose prototype is one ASCII letter (a capital that looks like `l` is given as `I`); to them come
+/// and Lisu letters whose prototype is one ASCII letter (a capital that looks like `l` is given as `I`), without the ı of Turkish; to them come
 /// the small letters к м т н в ь п of Cyrillic and κ τ η ε ω β of Greek, which the standard keeps apart but which
 /// are used in place of k m t h b b n and k t n e w b.
 #[rustfmt::skip]
 const LOOKALIKES: &[(char, u8)] = &[
-    ('\u{131}', b'i'), ('\u{184}', b'b'), ('\u{192}', b'f'), ('\u{196}', b'I'), ('\u{1a6}', b'R'),
+    ('\u{184}', b'b'), ('\u{192}', b'f'), ('\u{196}', b'I'), ('\u{1a6}', b'R'),
     ('\u{1bf}', b'p'), ('\u{1c0}', b'l'), ('\u{237}', b'j'), ('\u{24c}', b'R'), ('\u{251}', b'a'),
     ('\u{261}', b'g'), ('\u{263}', b'y'), ('\u{269}', b'i'), ('\u{26a}', b'i'), ('\u{26f}', b'w'),
     ('\u{284}', b'f'), ('\u{28b}', b'u'), ('\u{28f}', b'y'), ('\u{37f}', b'J'), ('\u{391}', b'A'),

@@ -121,18 +121,21 @@ fn unseen(cells: &mut [Cell]) {
         };
         let is_left = left.is_some_and(Cell::is_part);
         let is_right = right.is_some_and(Cell::is_part);
-        let is_inside = is_left && is_right
-            || is_left
-                && beyond(
-                    right.is_some_and(|c| c.ascii() == ' '),
-                    first_seen(cells, at + len + 1),
-                )
-            || is_right
-                && beyond(
-                    left.is_some_and(|c| c.ascii() == ' '),
-                    before.and_then(|i| last_seen(cells, i)),
-                );
-        let is_on_digit = left.is_some_and(Cell::is_digit);
+        let is_right_beyond = || {
+            let is_space = right.is_some_and(|c| c.ascii() == ' ');
+            beyond(is_space, first_seen(cells, at + len + 1))
+        };
+        let is_left_beyond = || {
+            let is_space = left.is_some_and(|c| c.ascii() == ' ');
+            beyond(is_space, before.and_then(|i| last_seen(cells, i)))
+        };
+        let is_inside = match (is_left, is_right) {
+            (true, true) => true,
+            (true, false) => is_right_beyond(),
+            (false, true) => is_left_beyond(),
+            (false, false) => false,
+        };
+        let is_on_digit = left.is_some_and(Cell::is_digit) && is_right;
         let is_on_letter = left.is_some_and(|c| c.ascii().is_ascii_alphanumeric());
         for cell in cells.iter_mut().skip(at).take(len) {
             cell.is_dropped = match cell.class {

@@ -165,6 +165,12 @@ impl Gate<'_> {
 
     #[inline]
     fn letters(&mut self, start: usize, len: usize) {
+        let two = self.bytes.get(start..start + 2).unwrap_or_default();
+        let two = two.iter().rev().fold(0, |all, b| all << 8 | u64::from(*b));
+        if !self.keys.may_begin(two) {
+            self.end_digit_words(start, len);
+            return;
+        }
         let key = match self.bytes.get(start..start + 8) {
             Some(eight) if len <= 8 => {
                 let mut word = u64::from_le_bytes(eight.try_into().unwrap_or_default());
@@ -177,16 +183,7 @@ impl Gate<'_> {
             _ => key(self.bytes.get(start..start + len).unwrap_or_default()),
         };
         match self.keys.get(key) {
-            None => {
-                // A single letter may be part of an account number among digit words.
-                if len > 4 {
-                    self.row.digit_words = 0;
-                } else if self.row.digit_words > 0
-                    && !self.bytes.get(start).is_some_and(u8::is_ascii_uppercase)
-                {
-                    self.row.digit_words = 0;
-                }
-            }
+            None => self.end_digit_words(start, len),
             Some(Spelt::Digit(_)) => {
                 self.row.digit_words += 1;
                 if self.row.digit_words >= DIGIT_WORDS {
@@ -211,11 +208,20 @@ impl Gate<'_> {
                 }
             }
             Some(Spelt::Mark(_)) => {
-                if self.row.at_sign > 0 && start + 1 - self.row.at_sign < REACH {
+                if self.row.at_sign > 0 && (start + 1).abs_diff(self.row.at_sign) < REACH {
                     self.note(self.row.at_sign - 1);
                     self.note(start);
                 }
             }
+        }
+    }
+
+    /// Notes a word that is no digit; capital letters of an account number may stand among digit words.
+    #[inline]
+    fn end_digit_words(&mut self, start: usize, len: usize) {
+        if self.row.digit_words > 0 && (len > 4 || !self.bytes.get(start).is_some_and(u8::is_ascii_uppercase))
+        {
+            self.row.digit_words = 0;
         }
     }
 
@@ -344,6 +350,8 @@ impl Gate<'_> {
         let mut digits = 0;
         let mut variants = 0;
         let mut is_worth = false;
+        // Whether an ASCII letter or digit stands before `before`.
+        let mut was_joining = false;
         let mut chars = rest.chars().peekable();
         while let Some(c) = chars.next() {
             if at >= base + BLOCK {
@@ -352,6 +360,16 @@ impl Gate<'_> {
             if !c.is_ascii() {
                 let after = chars.peek().copied().unwrap_or(' ');
                 let joins = |c: char| c.is_ascii_alphanumeric() || c == '@';
+                let is_beside = joins(before)
+                    || joins(after)
+                    || after == '.' && chars.clone().nth(1).is_some_and(joins)
+                    || before == '.' && was_joining;
+                if !is_beside && is_letter(c) {
+                    was_joining = false;
+                    before = c;
+                    at += c.len_utf8();
+                    continue;
+                }
                 match class(c) {
                     Class::Invisible | Class::Mark => {
                         let can_join = |c: char| {
@@ -368,12 +386,11 @@ impl Gate<'_> {
                         variants += usize::from(v.is_ascii_alphanumeric());
                     }
                     Class::Variants => variants += 1,
-                    Class::Lookalike(_) => {
-                        is_worth |= joins(before) || joins(after) || after == '.' || before == '.';
-                    }
+                    Class::Lookalike(_) => is_worth |= is_beside,
                     Class::Letter | Class::Other => {}
                 }
             }
+            was_joining = before.is_ascii_alphanumeric();
             before = c;
             at += c.len_utf8();
         }
@@ -422,6 +439,13 @@ impl Gate<'_> {
         }
         to
     }
+}
+
+/// Whether a character is a letter of a common script that stands for itself unless ASCII touches it.
+const fn is_letter(c: char) -> bool {
+    matches!(c, '\u{c0}'..='\u{24f}' | '\u{370}'..='\u{482}' | '\u{48a}'..='\u{556}' | '\u{5d0}'..='\u{5ea}'
+        | '\u{620}'..='\u{65f}' | '\u{671}'..='\u{6d3}' | '\u{904}'..='\u{94d}' | '\u{e01}'..='\u{e4e}'
+        | '\u{3001}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
 }
 
 /// Eight bytes with the capitals of ASCII made small.

@@ -11,8 +11,8 @@ const FEWEST_DIGITS: usize = 7;
 const LONGEST_GAP: usize = 6;
 /// Digits of payment cards, ISO/IEC 7812-1.
 const CARD: Range<usize> = 12..20;
-/// Characters of account numbers after the country, ISO 13616-1.
-const ACCOUNT: Range<usize> = 13..33;
+/// Characters of account numbers, ISO 13616-1.
+const ACCOUNT: Range<usize> = 15..35;
 /// Most groups looked at for one number.
 const MOST_GROUPS: usize = 40;
 
@@ -126,7 +126,7 @@ fn number(text: &str, tokens: &[Token<'_>], out: &mut Rewriter<'_>) -> usize {
         write(
             row,
             &gaps,
-            |g| (!all && !(g.has_break() && g.mark() == ' ')).then_some(g.mark()),
+            |g| (!(all || g.has_break() && g.mark() == ' ')).then_some(g.mark()),
             out,
         );
     } else if !is_regular && is_card && !is_quad {
@@ -159,13 +159,7 @@ fn is_regular(sizes: &[usize]) -> bool {
     body.iter().all(|s| s == first) && last <= first && *first > 1
         || matches!(
             sizes,
-            [3, 2, 4]
-                | [3, 3, 4]
-                | [1, 3, 3, 4]
-                | [4, 6, 5]
-                | [4, 6, 4]
-                | [1 | 2 | 3, 3, 4, 4]
-                | [2, 2, 3, 4]
+            [3, 2, 4] | [3, 3, 4] | [1, 3, 3, 4] | [4, 6, 5] | [4, 6, 4] | [1..=3, 3, 4, 4] | [2, 2, 3, 4]
         )
 }
 
@@ -191,27 +185,16 @@ fn account(text: &str, tokens: &[Token<'_>], out: &mut Rewriter<'_>) -> usize {
         return 0;
     };
     let row = row(text, tokens, Token::is_capital);
-    let mut total = 0;
-    let row_len = row.iter().take_while(|t| {
-        total += t.text.len();
-        total <= ACCOUNT.end + 2
-    });
-    let row = row.get(..row_len.count()).unwrap_or_default();
-    let (mut digits, mut all) = (0, 0);
-    for token in row {
-        digits += token.text.bytes().filter(u8::is_ascii_digit).count();
-        all += token.text.len();
-    }
+    let Some(row) = row.get(..account_len(row)) else {
+        return 0;
+    };
     let gaps: Vec<Gap<'_>> = row
         .iter()
         .zip(row.iter().skip(1))
         .map(|(l, r)| gap(text, l, r))
         .collect();
     let is_cut = head.text.len() < 4;
-    if !ACCOUNT.contains(&(all - all.min(2)))
-        || digits < 8
-        || !(is_cut || gaps.iter().any(|g| g.is_odd() || g.mark() != ' '))
-    {
+    if row.is_empty() || !(is_cut || gaps.iter().any(|g| g.is_odd() || g.mark() != ' ')) {
         return 0;
     }
     let mut buffer = [0; 4];
@@ -229,6 +212,32 @@ fn account(text: &str, tokens: &[Token<'_>], out: &mut Rewriter<'_>) -> usize {
         }
     }
     row.len()
+}
+
+/// How many of the first tokens make an account number whose check digits are right (ISO 13616-1, ISO/IEC 7064
+/// MOD 97-10); 0 if none.
+fn account_len(row: &[Token<'_>]) -> usize {
+    let append = |number: u64, byte: u8| {
+        let value = u64::from(char::from(byte).to_digit(36).unwrap_or(0));
+        (number * if value > 9 { 100 } else { 10 } + value) % 97
+    };
+    // The check is over the number with its first four characters, six places, moved to its end.
+    let (mut head, mut body, mut seen) = (0, 0, 0);
+    let mut found = 0;
+    for (i, token) in row.iter().enumerate() {
+        for byte in token.text.bytes().take(ACCOUNT.end) {
+            if seen < 4 {
+                head = append(head, byte);
+            } else {
+                body = append(body, byte);
+            }
+            seen += 1;
+        }
+        if ACCOUNT.contains(&seen) && (body * 1_000_000 + head) % 97 == 1 {
+            found = i + 1;
+        }
+    }
+    found
 }
 
 /// Whether a token begins as an account number does: two capitals, then digits if anything.

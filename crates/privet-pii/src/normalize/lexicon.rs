@@ -14,6 +14,8 @@ struct Lexicon {
     /// stands in the next free one.
     slots: Vec<(u64, u16)>,
     words: Vec<(&'static str, Spelt)>,
+    /// Whether a word begins with two bytes whose lowest five bits are these.
+    begins: Box<[bool; 1024]>,
 }
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
@@ -21,8 +23,12 @@ static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
     words.sort_by_key(|(word, _)| *word);
     words.dedup_by_key(|(word, _)| *word);
     let mut slots = vec![(0, 0); 1 << BITS];
+    let mut begins = Box::new([false; 1024]);
     for (place, (word, _)) in (0_u16..).zip(&words) {
         let key = key(word.as_bytes());
+        if let Some(known) = begins.get_mut(start(key)) {
+            *known = true;
+        }
         let mut slot = hash(key);
         while slots.get(slot).is_some_and(|(k, _)| *k != 0 && *k != key) {
             slot = (slot + 1) % slots.len();
@@ -31,8 +37,13 @@ static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
             *free = (key, place);
         }
     }
-    Lexicon { slots, words }
+    Lexicon { slots, words, begins }
 });
+
+/// The lowest five bits of the first two bytes, the same for either case of ASCII letters.
+fn start(key: u64) -> usize {
+    usize::try_from(key & 31 | key >> 3 & 0x3e0).unwrap_or(0)
+}
 
 fn hash(key: u64) -> usize {
     usize::try_from(key.wrapping_mul(MULTIPLIER) >> (64 - BITS)).unwrap_or(0)
@@ -52,6 +63,7 @@ pub(super) fn key(word: &[u8]) -> u64 {
 pub(super) struct Keys {
     slots: &'static [(u64, u16)],
     words: &'static [(&'static str, Spelt)],
+    begins: &'static [bool; 1024],
 }
 
 impl Keys {
@@ -59,7 +71,14 @@ impl Keys {
         Self {
             slots: &LEXICON.slots,
             words: &LEXICON.words,
+            begins: &LEXICON.begins,
         }
+    }
+
+    /// Whether any word begins with the two bytes of `key`, in either case.
+    #[inline]
+    pub(super) fn may_begin(self, key: u64) -> bool {
+        self.begins.get(start(key)).copied().unwrap_or(false)
     }
 
     /// What a word with this key may spell; words that share their first eight bytes are not told apart.

@@ -68,11 +68,11 @@ impl View {
     }
 }
 
-/// Rewritten stretches of `text`, in order; for stretches encoded more than once, one view for each layer that shows
-/// something new. None for an ordinary text.
+/// Rewritten stretches of `text`, in order; for a stretch that is encoded and disguised besides, one view as it stands and
+/// one of the innermost layer. None for an ordinary text.
 ///
-/// Views of one layer are disjoint. Together they are at most (1 + [`DEPTH`]) times as long as the text, and a third more
-/// where characters such as ⑽ become several. O(n) time and memory: a budget of 64 units per byte covers every text.
+/// Together they are at most twice as long as the text, and a third more where characters such as ⑽ become several. O(n)
+/// time and memory: a budget of 40 units per byte covers every text.
 ///
 /// # Errors
 /// [`BudgetError`] if the budget is spent or cancelled.
@@ -100,13 +100,12 @@ fn units(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
-/// Undoes layer by layer; a view for each layer where characters, spacing or spelling hid something, and for the last.
+/// Undoes layer by layer; a view where characters, spacing or spelling hid something, and one of the innermost layer.
 fn stretch(text: &str, span: Span, budget: &Budget, views: &mut Vec<View>) -> Result<(), BudgetError> {
     let mut piece = Piece {
         text: span.of(text).unwrap_or_default().to_owned(),
         map: OffsetMap::copy(span),
     };
-    let mut is_decoded = false;
     for layer in 0..=DEPTH {
         budget.charge(LAYER_UNITS * units(piece.text.len()))?;
         let is_folded = apply(&mut piece, fold::fold);
@@ -115,28 +114,26 @@ fn stretch(text: &str, span: Span, budget: &Budget, views: &mut Vec<View>) -> Re
         } else {
             None
         };
-        let mut shown = Piece {
-            text: piece.text.clone(),
-            map: piece.map.clone(),
-        };
-        let mut is_joined = false;
-        for pass in [spoken::unspeak, spaced::close_up, groups::join, address::unspell] {
-            is_joined |= apply(&mut shown, pass);
-        }
-        // What the next layer keeps as it is need not be shown twice.
-        if is_joined || is_folded || is_decoded {
-            views.push(View {
-                text: shown.text,
-                map: shown.map,
-                layers: layer,
-            });
-        }
-        let Some(next) = next else { break };
-        piece = Piece {
+        let next = next.map(|next| Piece {
             map: piece.map.then(&next.map),
             text: next.text,
-        };
-        is_decoded = true;
+        });
+        // What lies between the outermost and the innermost layer is itself encoded.
+        if layer == 0 || next.is_none() {
+            let mut is_changed = is_folded || layer > 0;
+            for pass in [spoken::unspeak, spaced::close_up, groups::join, address::unspell] {
+                is_changed |= apply(&mut piece, pass);
+            }
+            if is_changed {
+                views.push(View {
+                    text: piece.text,
+                    map: piece.map,
+                    layers: layer,
+                });
+            }
+        }
+        let Some(next) = next else { break };
+        piece = next;
     }
     Ok(())
 }

@@ -7,6 +7,9 @@ use super::words::Spelt;
 
 /// Fewest digit words in a row.
 const FEWEST: usize = 4;
+/// Fewest digits in all: the shortest telephone numbers. Four are enough with the marks of a dotted quad.
+const FEWEST_DIGITS: usize = 7;
+const QUAD_MARKS: usize = 3;
 /// Most bytes between two of them.
 const LONGEST_GAP: usize = 5;
 /// Longest row of capital letters between digits, as in an account number.
@@ -20,8 +23,8 @@ pub(super) fn unspeak(text: &str) -> Option<Piece> {
     while let Some(token) = tokens.get(at) {
         if matches!(spelt(token.text), Some(Spelt::Digit(_) | Spelt::Times(_))) {
             let rest = tokens.get(at..).unwrap_or_default();
-            let (len, words) = row(rest);
-            if words >= FEWEST {
+            let (len, is_worth) = row(rest);
+            if is_worth {
                 let lead = lead(tokens.get(..at).unwrap_or_default(), out.at());
                 write(
                     text,
@@ -36,9 +39,10 @@ pub(super) fn unspeak(text: &str) -> Option<Piece> {
     out.finish()
 }
 
-/// How many tokens make the row that begins with the first, and how many of them are digit words.
-fn row(tokens: &[Token<'_>]) -> (usize, usize) {
-    let (mut len, mut words) = (0, 0);
+/// How many tokens make the row that begins with the first, and whether it is worth writing as digits.
+fn row(tokens: &[Token<'_>]) -> (usize, bool) {
+    let (mut len, mut words, mut digits, mut marks) = (0, 0, 0, 0);
+    let mut times = 1;
     // A few marks and letters may stand between digits; more end the row, so that none is read far in vain.
     let most_idle = 2 * LONGEST_LETTERS;
     let mut end = tokens.first().map_or(0, |t| t.start);
@@ -50,15 +54,22 @@ fn row(tokens: &[Token<'_>]) -> (usize, usize) {
         match spelt(token.text) {
             Some(Spelt::Digit(_)) => {
                 words += 1;
+                digits += times;
+                times = 1;
                 len = i + 1;
             }
-            Some(Spelt::Times(_) | Spelt::Mark(_)) => {}
-            _ if token.is_digits() => len = i + 1,
+            Some(Spelt::Times(n)) => times = usize::from(n),
+            Some(Spelt::Mark(_)) => marks += 1,
+            _ if token.is_digits() => {
+                digits += token.text.len();
+                len = i + 1;
+            }
             _ if token.is_capital() && token.text.len() <= LONGEST_LETTERS => {}
             _ => break,
         }
     }
-    (len, words)
+    let is_long = digits >= FEWEST_DIGITS || marks >= QUAD_MARKS;
+    (len, words >= FEWEST && is_long)
 }
 
 /// How many tokens before a row belong to it: a word for `+`, the letters of a country.
@@ -126,23 +137,23 @@ mod tests {
     #[test]
     fn rows_of_digit_words_become_digits_in_every_language() {
         for (text, digits) in [
-            ("it is four one one one.", "it is 4111."),
-            ("Four-One-One-ONE", "4111"),
+            ("it is four one one one one one one.", "it is 4111111."),
+            ("Four-One-One-ONE-one-one-one", "4111111"),
             ("double four, triple oh one two", "4400012"),
-            ("plus one two zero two", "+1202"),
+            ("plus one two zero two five five five", "+1202555"),
             ("two one nine dash zero nine dash one two", "219-09-12"),
             ("two one nine - zero nine - one two", "219-09-12"),
             ("one nine two dot zero dot two dot one seven", "192.0.2.17"),
-            ("DE eight nine three seven", "DE8937"),
-            ("G B eight two W E S T one two three", "GB82WEST123"),
-            ("vier eins fünf acht", "4158"),
-            ("zéro un quatre neuf", "0149"),
-            ("cero uno cuatro nueve", "0149"),
-            ("zero uno quattro nove", "0149"),
-            ("nul een vier negen", "0149"),
-            ("zero um quatro três", "0143"),
-            ("zero jeden pięć dziewięć", "0159"),
-            ("ноль один пять девять", "0159"),
+            ("DE eight nine three seven zero four zero", "DE8937040"),
+            ("G B eight two W E S T one two three four five", "GB82WEST12345"),
+            ("vier eins fünf acht null null null", "4158000"),
+            ("zéro un quatre neuf six six six", "0149666"),
+            ("cero uno cuatro nueve dos dos dos", "0149222"),
+            ("zero uno quattro nove sette otto due", "0149782"),
+            ("nul een vier negen vijf zes zeven", "0149567"),
+            ("zero um quatro três meia sete oito", "0143678"),
+            ("zero jeden pięć dziewięć dwa trzy sześć", "0159236"),
+            ("ноль один пять девять два три шесть", "0159236"),
         ] {
             assert_eq!(unspoken(text), digits, "{text}");
         }

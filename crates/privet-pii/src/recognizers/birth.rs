@@ -8,6 +8,8 @@ use super::scan::Scan;
 
 /// Nobody alive was born before, no record is dated after.
 const YEARS: std::ops::RangeInclusive<u32> = 1890..=2100;
+/// Bytes before a date that are looked at for the words that belong to it.
+const LABEL: usize = 60;
 /// Longest month name below, in bytes.
 const LONGEST_MONTH: usize = 12;
 
@@ -111,15 +113,57 @@ pub(super) fn find(scan: &mut Scan<'_>, number: &Number) -> Result<bool, BudgetE
         return Ok(false);
     };
     scan.spend(end - start)?;
-    let around = scan.around(start, end)?;
-    let topics = if needs_near { around.near } else { around.any() };
-    if topics & BIRTH == 0 {
+    let Some(score) = score(scan, start, end, needs_near)? else {
         return Ok(false);
-    }
-    let score = if around.near & BIRTH != 0 { 0.85 } else { 0.7 };
+    };
     scan.report(Entity::DATE_OF_BIRTH, start, end, score, "birth/date");
     scan.done.number = end;
     Ok(true)
+}
+
+/// How surely the date `start..end` is one of birth; none if no word beside it says so.
+pub(super) fn score(
+    scan: &mut Scan<'_>,
+    start: usize,
+    end: usize,
+    needs_near: bool,
+) -> Result<Option<f32>, BudgetError> {
+    let around = scan.around(start, end)?;
+    let after = scan
+        .str(end, scan.floor((end + 8).min(scan.bytes.len())))
+        .trim_start();
+    if ["г. р", "г.р", "р.", "生"]
+        .iter()
+        .any(|mark| after.starts_with(mark))
+    {
+        return Ok(Some(0.8));
+    }
+    let topics = if needs_near { around.near } else { around.any() };
+    if topics & BIRTH == 0 {
+        return Ok(None);
+    }
+    // Words between the last number or line and the date speak of it; a word of birth before that, of another date.
+    let from = scan.floor(start.saturating_sub(LABEL));
+    let label = scan.str(from, start);
+    let label = label.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let begin = label
+        .char_indices()
+        .rfind(|(_, c)| *c == '\n' || c.is_numeric())
+        .map_or(0, |(i, c)| i + c.len_utf8());
+    let has_words = label
+        .chars()
+        .rev()
+        .take_while(|c| *c != '\n' && !c.is_numeric())
+        .filter(|c| c.is_alphabetic())
+        .count()
+        >= 2;
+    if begin > 0 && has_words && (around.right | scan.outside) & BIRTH == 0 {
+        let topics = scan.topics(from + begin, from + label.len())?;
+        if topics & BIRTH == 0 {
+            return Ok(None);
+        }
+    }
+    Ok(Some(if around.near & BIRTH != 0 { 0.85 } else { 0.7 }))
 }
 
 /// Whether the digits at `at` go on from others: a date does not begin inside a number.

@@ -5,8 +5,10 @@
 
 use aho_corasick::{AhoCorasick, BuildError};
 
+use super::words::Lexicon;
+
 /// A set of subjects that words can speak of.
-pub(crate) type Topics = u16;
+pub(crate) type Topics = u32;
 
 /// Payment cards.
 pub(crate) const CARD: Topics = 1;
@@ -28,6 +30,9 @@ pub(crate) const OTHER_NUMBER: Topics = 1 << 7;
 pub(crate) const NOT_SECRET: Topics = 1 << 8;
 /// Addresses of machines.
 pub(crate) const ADDRESS: Topics = 1 << 9;
+
+/// Passwords, among the credentials.
+pub(crate) const PASS: Topics = 1 << 10;
 
 const WORDS: &[(Topics, &[&str])] = &[
     (
@@ -144,6 +149,40 @@ const WORDS: &[(Topics, &[&str])] = &[
             "durchwahl",
             "phonenumber",
             "msisdn",
+            "telefoni",
+            "komórka",
+            "komórkowy",
+            "stacjonarny",
+            "zadzwoni",
+            "zadzwoń",
+            "dzwońcie",
+            "telemóvel",
+            "telefonnr",
+            "gsm",
+            "telefonu",
+            "телефон",
+            "тел",
+            "моб",
+            "мобильный",
+            "звоните",
+            "позвоните",
+            "फ़ोन",
+            "फोन",
+            "मोबाइल",
+            "लैंडलाइन",
+            "दूरभाष",
+            "هاتف",
+            "الهاتف",
+            "جوال",
+            "الجوال",
+            "موبايل",
+            "المحمول",
+            "الاتصال",
+            "電話",
+            "携帯",
+            "手机",
+            "手機",
+            "电话",
         ],
     ),
     (
@@ -216,6 +255,29 @@ const WORDS: &[(Topics, &[&str])] = &[
             "fødselsdato",
             "syntynyt",
             "syntymäaika",
+            "ur",
+            "urodzenie",
+            "doğum",
+            "dogum",
+            "doğumlu",
+            "doğdu",
+            "родился",
+            "родилась",
+            "рождения",
+            "г р",
+            "जन्म",
+            "जन्मतिथि",
+            "الميلاد",
+            "مولود",
+            "مولودة",
+            "المولود",
+            "المولودة",
+            "مواليد",
+            "生年月日",
+            "生まれ",
+            "出生",
+            "生日",
+            "生于",
         ],
     ),
     (
@@ -256,6 +318,35 @@ const WORDS: &[(Topics, &[&str])] = &[
             "bearer",
             "credential",
             "credentials",
+        ],
+    ),
+    (
+        PASS,
+        &[
+            "password",
+            "passwords",
+            "passwd",
+            "passphrase",
+            "passcode",
+            "pwd",
+            "pswd",
+            "passwort",
+            "kennwort",
+            "contraseña",
+            "mot de passe",
+            "passe",
+            "senha",
+            "wachtwoord",
+            "hasło",
+            "lösenord",
+            "pass",
+            "parola",
+            "şifre",
+            "пароль",
+            "密码",
+            "密碼",
+            "パスワード",
+            "पासवर्ड",
         ],
     ),
     (
@@ -399,6 +490,7 @@ const NEAR: usize = 26;
 pub(crate) struct Words {
     automaton: AhoCorasick,
     topics: Vec<Topics>,
+    lexicon: Lexicon,
 }
 
 impl Words {
@@ -407,14 +499,26 @@ impl Words {
         let mut topics = Vec::new();
         for (topic, words) in WORDS {
             for word in *words {
-                patterns.push(format!(" {word} "));
+                // Chinese and Japanese words stand in longer runs.
+                let is_unspaced = word.chars().any(|c| !is_spaced_script(c));
+                patterns.push(if is_unspaced {
+                    (*word).to_owned()
+                } else {
+                    format!(" {word} ")
+                });
                 topics.push(*topic);
             }
         }
         Ok(Self {
             automaton: AhoCorasick::new(patterns)?,
             topics,
+            lexicon: Lexicon::new(),
         })
+    }
+
+    /// The words with a sense of their own.
+    pub(crate) const fn lexicon(&self) -> &Lexicon {
+        &self.lexicon
     }
 
     /// Topics of words outside the text, such as a JSON key.
@@ -462,13 +566,19 @@ pub(crate) const fn is_spaced_script(c: char) -> bool {
     !matches!(c, '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..)
 }
 
+/// Letters, and the marks inside words of Devanagari and Arabic that are no letters by themselves.
+fn is_letter(c: char) -> bool {
+    c.is_alphabetic()
+        || matches!(c, '\u{900}'..='\u{903}' | '\u{93a}'..='\u{94f}' | '\u{64b}'..='\u{65f}' | '\u{670}')
+}
+
 /// Spells `text` out as lower-case words between single spaces, with a space at either end, into `out`.
 pub(crate) fn spell(text: &str, out: &mut String) {
     out.clear();
     out.push(' ');
     let mut last = ' ';
     for c in text.chars() {
-        let joins = (c.is_alphabetic() && last.is_alphabetic() && !(c.is_uppercase() && last.is_lowercase()))
+        let joins = (is_letter(c) && is_letter(last) && !(c.is_uppercase() && last.is_lowercase()))
             || (c.is_numeric() && last.is_numeric());
         if !joins && !out.ends_with(' ') {
             out.push(' ');
@@ -477,7 +587,7 @@ pub(crate) fn spell(text: &str, out: &mut String) {
             if c.is_ascii_alphanumeric() {
                 out.push(c.to_ascii_lowercase());
             }
-        } else if c.is_alphanumeric() {
+        } else if c.is_alphanumeric() || is_letter(c) {
             out.extend(c.to_lowercase());
         }
         last = c;

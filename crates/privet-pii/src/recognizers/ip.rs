@@ -1,11 +1,12 @@
-//! IP addresses: dotted quads, and RFC 4291 text (section 2.2) with the zones of RFC 4007.
+//! IP addresses: dotted quads, and RFC 4291 text (section 2.2) with the zones of RFC 4007; prefix lengths (RFC 4632, RFC
+//! 4291 section 2.3) belong to them.
 //!
-//! Not reported, because they are nobody's: unspecified and loopback addresses, limited broadcast and netmasks
-//! (255.…), and for version 6 short forms such as `1::2`, which programs write as slices.
+//! Unspecified and loopback addresses are nobody's and score next to nothing. Not reported at all: netmasks and limited
+//! broadcast (255.…), and for version 6 short forms such as `1::2`, which programs write as slices.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use privet_types::{BudgetError, Entity};
+use privet_types::{Basis, BudgetError, Entity};
 
 use super::Outcome;
 use super::context::{ADDRESS, VERSION};
@@ -16,6 +17,8 @@ use super::scan::Scan;
 const LONGEST_V4: usize = 15;
 /// Longest version 6 address with an embedded dotted quad, and room for what is trimmed.
 const LONGEST_V6: usize = 48;
+/// Score of an address that is nobody's, and of what is a version or an object identifier more often than an address.
+const HARDLY: f32 = 0.1;
 /// Longest zone name taken along (Linux `IFNAMSIZ` is 16).
 const LONGEST_ZONE: usize = 16;
 
@@ -44,21 +47,57 @@ pub(super) fn find_v4(scan: &mut Scan<'_>, number: &Number) -> Result<bool, Budg
     let Ok(address) = scan.str(start, end).parse::<Ipv4Addr>() else {
         return Ok(false);
     };
-    if goes_on || address.is_unspecified() || address.is_loopback() || address.octets().first() == Some(&255)
-    {
+    if goes_on || address.octets().first() == Some(&255) {
         return Ok(false);
     }
+    // In `http://192.0.2.1/24` the last number is a path.
+    let with_prefix = if scan.back(start, 1) == b'/' {
+        end
+    } else {
+        end + prefix_length(scan, end, 32)
+    };
+    let nobodys = address.is_unspecified() || address.is_loopback();
     let around = scan.around(start, end)?;
     // `1.5.4.1` is a version more often than an address; the resolvers `1.1.1.1` and `8.8.8.8` are nobody's anyway.
     let is_short = address.octets().iter().all(|o| *o < 10);
     // Attribute types and extensions of X.500 (ITU-T X.520, X.509), in every certificate library.
     let is_oid = matches!(address.octets(), [2, 5, 4 | 29, _]);
-    if around.before & VERSION != 0 || (is_short || is_oid) && around.near & ADDRESS == 0 {
+    if nobodys || around.before & VERSION != 0 || (is_short || is_oid) && around.near & ADDRESS == 0 {
+        scan.report_as(
+            Entity::IP_ADDRESS,
+            start,
+            with_prefix,
+            HARDLY,
+            "ip/v4",
+            Basis::Form,
+        );
         return Ok(false);
     }
-    scan.report(Entity::IP_ADDRESS, start, end, 1.0, "ip/v4");
-    scan.done.number = end;
+    scan.report(Entity::IP_ADDRESS, start, with_prefix, 1.0, "ip/v4");
+    scan.done.number = with_prefix;
     Ok(true)
+}
+
+/// Bytes of a prefix length `/0` ..= `/most` at `at`; 0 if there is none.
+fn prefix_length(scan: &Scan<'_>, at: usize, most: u32) -> usize {
+    if scan.at(at) != b'/' {
+        return 0;
+    }
+    let digits = scan.slice(at + 1, (at + 5).min(scan.bytes.len()));
+    let count = digits.iter().take_while(|b| b.is_ascii_digit()).count();
+    let value = digits
+        .iter()
+        .take(count)
+        .fold(0, |n, b| n * 10 + u32::from(b - b'0'));
+    let end = at + 1 + count;
+    let goes_on = scan.is_glued_right(end)
+        || matches!(scan.at(end), b'.' | b'/' | b':' | b'-') && scan.is_glued_right(end + 1)
+        || scan.at(end) == b'_';
+    if (1..=3).contains(&count) && value <= most && !goes_on {
+        1 + count
+    } else {
+        0
+    }
 }
 
 /// Finds version 6 addresses round a colon.
@@ -81,7 +120,7 @@ pub(super) fn find_v6(scan: &mut Scan<'_>, colon: usize) -> Outcome {
         return Ok(());
     };
     let nobodys = address.is_unspecified() || address.is_loopback() || address.octets() == LOOPBACK_MAPPED;
-    if nobodys || is_slice(trimmed) {
+    if is_slice(trimmed) && !nobodys {
         return Ok(());
     }
     let zone = scan.slice(end + 1, (end + 1 + LONGEST_ZONE).min(scan.bytes.len()));
@@ -94,7 +133,12 @@ pub(super) fn find_v6(scan: &mut Scan<'_>, colon: usize) -> Outcome {
     } else {
         end
     };
-    scan.report(Entity::IP_ADDRESS, start, end, 1.0, "ip/v6");
+    let end = end + prefix_length(scan, end, 128);
+    if nobodys {
+        scan.report_as(Entity::IP_ADDRESS, start, end, HARDLY, "ip/v6", Basis::Form);
+    } else {
+        scan.report(Entity::IP_ADDRESS, start, end, 1.0, "ip/v6");
+    }
     Ok(())
 }
 
@@ -136,7 +180,7 @@ fn hex_run(scan: &mut Scan<'_>, colon: usize) -> Result<Option<(usize, usize)>, 
     let start = if is_glued { colon + 1 } else { start };
     // `ip:2001:db8::1`: one leading colon belongs to the words before.
     let start = start + usize::from(scan.at(start) == b':' && scan.at(start + 1) != b':');
-    Ok((len < limit && end > start + 2).then_some((start, end)))
+    Ok((len < limit && end >= start + 2).then_some((start, end)))
 }
 
 #[cfg(test)]
@@ -150,7 +194,11 @@ mod tests {
         for (text, value) in [
             ("from 192.0.2.17.", "192.0.2.17"),
             ("http://198.51.100.7:8080/x", "198.51.100.7"),
-            ("route 10.0.0.0/8", "10.0.0.0"),
+            ("route 10.0.0.0/8.", "10.0.0.0/8"),
+            ("http://192.0.2.1/24", "192.0.2.1"),
+            ("192.0.2.1/33", "192.0.2.1"),
+            ("192.0.2.1/24/x", "192.0.2.1"),
+            ("192.0.2.1/10.0.0.5x", "192.0.2.1"),
             ("rack 5 203.0.113.9", "203.0.113.9"),
             ("ip 9.8.7.6", "9.8.7.6"),
             ("[2001:db8::1]:443", "2001:db8::1"),
@@ -158,7 +206,9 @@ mod tests {
             ("ip:2001:db8:0:0:0:0:2:1", "2001:db8:0:0:0:0:2:1"),
             ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
             ("fe80::1%eth0 up", "fe80::1%eth0"),
-            ("prefix 2001:db8::/32", "2001:db8::"),
+            ("prefix 2001:db8::/32", "2001:db8::/32"),
+            ("2001:db8::/999", "2001:db8::"),
+            ("fe80::1%eth0/64", "fe80::1%eth0/64"),
             ("64:ff9b::198.51.100.1", "64:ff9b::198.51.100.1"),
             (
                 "Server 2400:c401::5054:ff:fe1b:b031.",

@@ -98,6 +98,7 @@ mod tests {
             "AA-BB-CC-DD-EE-FF",
             "0000.5e00.5301",
             "aabb.ccdd.ee01",
+            "AABB.CCDD.EEFF",
         ] {
             finds(Entity::MAC_ADDRESS, &format!("mac {value}, up"), value);
         }

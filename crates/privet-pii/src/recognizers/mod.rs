@@ -12,24 +12,34 @@ mod meter;
 mod number;
 pub(crate) mod scan;
 mod walk;
+mod words;
 
+mod age;
 mod api_key;
 mod base58;
 mod bech32;
+mod bic;
 mod birth;
 mod card;
+mod clock;
 mod crypto;
+mod date;
 mod email;
 mod iban;
 mod ip;
 mod jwt;
 mod mac;
+mod person;
 mod phone;
+mod phone_tr;
 mod private_key;
 mod secret;
 mod ssn;
 pub(crate) mod terms;
+mod told;
 mod url;
+mod uuid;
+mod web;
 
 use privet_types::{BudgetError, Entity};
 
@@ -38,11 +48,14 @@ pub(crate) use walk::walk;
 
 use number::Number;
 use scan::Scan;
+use words::{Senses, Word};
 
 type Outcome = Result<(), BudgetError>;
 type AtText = fn(&mut Scan<'_>) -> Outcome;
 type AtNumber = fn(&mut Scan<'_>, &Number) -> Result<bool, BudgetError>;
 type AtToken = fn(&mut Scan<'_>, Token) -> Outcome;
+type AtWord = fn(&mut Scan<'_>, &Word) -> Outcome;
+type AtDigits = fn(&mut Scan<'_>, usize) -> Outcome;
 type AtMark = fn(&mut Scan<'_>, usize) -> Outcome;
 
 /// A maximal run of ASCII letters, digits, `_` and `-`.
@@ -63,6 +76,10 @@ pub(crate) enum Trigger {
     Number(AtNumber),
     /// At a token that holds a digit or is at least [`walk::LONG`] bytes long.
     Token(AtToken),
+    /// At a word of one of these senses.
+    Word(Senses, AtWord),
+    /// At a run of digits of any script that no letter, digit or `_` touches from the left.
+    Digits(AtDigits),
     /// At `@`.
     At(AtMark),
     /// At `:`.
@@ -75,10 +92,12 @@ pub(crate) enum Trigger {
 pub(crate) const TABLE: &[(Entity, Trigger)] = &[
     (Entity::PRIVATE_KEY, Trigger::Text(private_key::find)),
     (Entity::API_KEY, Trigger::Text(secret::find_named)),
+    (Entity::SWIFT_CODE, Trigger::Text(bic::find)),
     (Entity::CREDIT_CARD, Trigger::Number(card::find)),
     (Entity::US_SSN, Trigger::Number(ssn::find)),
     (Entity::IP_ADDRESS, Trigger::Number(ip::find_v4)),
     (Entity::DATE_OF_BIRTH, Trigger::Number(birth::find)),
+    (Entity::TR_PHONE_NUMBER, Trigger::Number(phone_tr::find)),
     (Entity::PHONE_NUMBER, Trigger::Number(phone::find)),
     (Entity::IBAN_CODE, Trigger::Token(iban::find)),
     (Entity::MAC_ADDRESS, Trigger::Token(mac::find_dashed_or_dotted)),
@@ -86,6 +105,36 @@ pub(crate) const TABLE: &[(Entity, Trigger)] = &[
     (Entity::API_KEY, Trigger::Token(api_key::find)),
     (Entity::API_KEY, Trigger::Token(jwt::find)),
     (Entity::API_KEY, Trigger::Token(secret::find_spoken)),
+    (Entity::UUID, Trigger::Token(uuid::find)),
+    (Entity::DATE_TIME, Trigger::Digits(date::find_digits)),
+    (Entity::DATE_TIME, Trigger::Word(date::SENSES, date::find_word)),
+    (Entity::AGE, Trigger::Word(age::SENSES, age::find)),
+    (Entity::CVV, Trigger::Word(told::CVV, told::find_cvv)),
+    (
+        Entity::CARD_EXPIRY,
+        Trigger::Word(told::EXPIRY, told::find_expiry),
+    ),
+    (Entity::PIN, Trigger::Word(told::PIN, told::find_pin)),
+    (
+        Entity::USERNAME,
+        Trigger::Word(told::USERNAME, told::find_username),
+    ),
+    (
+        Entity::PASSWORD,
+        Trigger::Word(told::PASSWORD, told::find_password),
+    ),
+    (
+        Entity::MEDICAL_RECORD_NUMBER,
+        Trigger::Word(told::RECORD, told::find_record),
+    ),
+    (
+        Entity::ZIP_CODE,
+        Trigger::Word(told::POSTCODE, told::find_postcode),
+    ),
+    (Entity::TITLE, Trigger::Word(person::TITLE, person::find_title)),
+    (Entity::PERSON, Trigger::Word(person::SENSES, person::find)),
+    (Entity::URL, Trigger::Word(web::SENSES, web::find_host)),
+    (Entity::URL, Trigger::Colon(web::find_scheme)),
     (Entity::EMAIL_ADDRESS, Trigger::At(email::find)),
     (Entity::URL_CREDENTIALS, Trigger::Colon(url::find_credentials)),
     (Entity::API_KEY, Trigger::Colon(url::find_webhook)),
@@ -95,12 +144,28 @@ pub(crate) const TABLE: &[(Entity, Trigger)] = &[
     (Entity::API_KEY, Trigger::Equals(secret::find_assigned)),
 ];
 
+/// Kinds that a whole text can be, if the name outside it says so.
+const NAMED: &[Entity] = &[
+    Entity::AGE,
+    Entity::CARD_EXPIRY,
+    Entity::CVV,
+    Entity::MEDICAL_RECORD_NUMBER,
+    Entity::PIN,
+    Entity::USERNAME,
+    Entity::ZIP_CODE,
+];
+
 /// [`TABLE`] without the kinds that nobody asks for, by trigger.
 #[derive(Default)]
 pub(crate) struct Plan {
     text: Vec<AtText>,
     number: Vec<AtNumber>,
     token: Vec<AtToken>,
+    word: Vec<(Senses, AtWord)>,
+    digits: Vec<AtDigits>,
+    wants_birth: bool,
+    /// Kinds that a recogniser of another kind may find, and that nobody asks for.
+    pub(crate) unwanted: Vec<Entity>,
     at: Vec<AtMark>,
     colon: Vec<AtMark>,
     equals: Vec<AtMark>,
@@ -111,14 +176,26 @@ impl Plan {
     /// The recognisers of the kinds that `wants` names.
     pub(crate) fn new(wants: impl Fn(Entity) -> bool, threshold: f32) -> Result<Self, String> {
         let mut plan = Self {
+            wants_birth: wants(Entity::DATE_OF_BIRTH),
             ids: ids::Ids::new(&wants, threshold)?,
             ..Self::default()
         };
+        plan.unwanted = [Entity::API_KEY, Entity::PASSWORD]
+            .into_iter()
+            .chain(NAMED.iter().copied())
+            .filter(|e| !wants(*e))
+            .collect();
+        if NAMED.iter().any(|e| wants(*e)) {
+            plan.text.push(told::find_named);
+        }
+        let wants = |entity| wants(entity) || entity == Entity::API_KEY && wants(Entity::PASSWORD);
         for (_, trigger) in TABLE.iter().filter(|(entity, _)| wants(*entity)) {
             match *trigger {
                 Trigger::Text(find) => plan.text.push(find),
                 Trigger::Number(find) => plan.number.push(find),
                 Trigger::Token(find) => plan.token.push(find),
+                Trigger::Word(senses, find) => plan.word.push((senses, find)),
+                Trigger::Digits(find) => plan.digits.push(find),
                 Trigger::At(find) => plan.at.push(find),
                 Trigger::Colon(find) => plan.colon.push(find),
                 Trigger::Equals(find) => plan.equals.push(find),

@@ -148,8 +148,23 @@ fn separator(scan: &Scan<'_>, at: usize) -> Option<(Separators, usize)> {
     })
 }
 
-/// Whether three groups make a date: year first or last, the same single separator twice, plausible month and day.
+/// Whether two groups name a month, as in `09/2015 – 12/2018`.
+fn is_month(a: &Group, b: &Group, number: &Number) -> bool {
+    a.len() <= 2
+        && b.len() == 4
+        && matches!(b.before, SLASH | DOT)
+        && (1..=12).contains(&number.value(a))
+        && (1900..=2100).contains(&number.value(b))
+}
+
+/// Whether the first groups make a month, or three of them a date: year first or last, the same single separator twice, plausible month and day.
 pub(crate) fn is_date(groups: &[Group], number: &Number) -> bool {
+    if let [a, b, rest @ ..] = groups
+        && is_month(a, b, number)
+        && rest.first().is_none_or(|c| c.before & DASH != 0)
+    {
+        return true;
+    }
     let [a, b, c, ..] = groups else { return false };
     let kind = b.before;
     if !(kind == c.before && matches!(kind, DASH | SLASH | DOT)) || b.len() > 2 {

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use privet_types::{BudgetError, Entity};
+use privet_types::{Basis, BudgetError, Entity};
 use rlibphonenumber::{CreateUtilError, PhoneNumberUtil, Region};
 
 use super::card::{has_fraction, is_fraction};
@@ -16,6 +16,8 @@ use super::scan::Scan;
 /// Fewest and most digits of a number with its country code (ITU-T E.164, section 6.2.1; seven is local use).
 const FEWEST: usize = 7;
 const MOST: usize = 15;
+/// Score of digits that could be a number of one country, beside no word.
+const HARDLY: f32 = 0.2;
 /// Readings of one place that the library is asked about, so that no row of digits costs much.
 const MOST_TRIES: usize = 6;
 /// The same for a place inside a row of digits that was looked at from its beginning.
@@ -216,6 +218,17 @@ fn national(
         }
     }
     let Some(end) = told_end(around, groups, number, &ends) else {
+        // Mobile telephones of China: eleven digits from 13 to 19 (MIIT, numbering plan of 2017).
+        if matches!(groups, [one] if one.len() == 11) && matches!(number.digits(2), [1, 3..=9]) {
+            scan.report_as(
+                Entity::PHONE_NUMBER,
+                start,
+                longest.end,
+                HARDLY,
+                "phone/form",
+                Basis::Form,
+            );
+        }
         return Ok(false);
     };
     Ok(accept(scan, start, end, 0.6, "phone/context"))

@@ -2,14 +2,17 @@
 
 use privet_types::{Basis, Budget, BudgetError, Entity, Finding, RuleId, Span};
 
-use super::context::{Around, Topics, Words, spell};
-use super::ids::{IdVocabulary, Told};
+use super::context::{Around, Topics, Words, is_spaced_script, spell};
+use super::ids::{IdVocabulary, Told, ToldAround};
 use super::meter::Meter;
+use super::words::Lexicon;
 
 /// Bytes looked at for context words before a value.
 const WINDOW_LEFT: usize = 60;
 /// Bytes looked at for context words after a value.
 const WINDOW_RIGHT: usize = 30;
+/// Bytes before a value within which a word speaks of it rather than of another one.
+const NEAR: usize = 24;
 /// A full stop after a word of at least this many letters ends a sentence; shorter words are often abbreviations.
 const SENTENCE_WORD: usize = 5;
 
@@ -23,10 +26,12 @@ pub(crate) struct Scan<'t> {
     name: Option<&'t str>,
     words: &'t Words,
     /// The codes that the words round the last code spoke of.
-    pub(crate) told: Option<(Span, Told)>,
+    pub(crate) told: Option<(Span, ToldAround)>,
     meter: Meter<'t>,
     pub(crate) found: Vec<Finding>,
     pub(crate) done: Done,
+    /// Whether dates of birth are looked for.
+    pub(crate) wants_birth: bool,
     spelt: (String, String),
     last_around: Option<(Span, Around)>,
     pub(crate) last_url: Option<Span>,
@@ -50,6 +55,11 @@ pub(crate) struct Done {
     pub(crate) assignment: usize,
     pub(crate) spoken: usize,
     pub(crate) token: usize,
+    pub(crate) date: usize,
+    pub(crate) told: usize,
+    pub(crate) person: usize,
+    pub(crate) address: usize,
+    pub(crate) web: usize,
 }
 
 impl<'t> Scan<'t> {
@@ -64,11 +74,17 @@ impl<'t> Scan<'t> {
             meter: Meter::new(budget),
             found: Vec::new(),
             done: Done::default(),
+            wants_birth: false,
             spelt: (String::new(), String::new()),
             last_around: None,
             last_url: None,
             row: Row::default(),
         }
+    }
+
+    /// The name that stands outside the text.
+    pub(crate) const fn name(&self) -> Option<&'t str> {
+        self.name
     }
 
     /// Notes the name that stands outside the text and belongs to it.
@@ -77,6 +93,12 @@ impl<'t> Scan<'t> {
         self.outside = self.words.outside(name);
         self.name = Some(name);
         Ok(())
+    }
+
+    /// The words with a sense of their own.
+    #[inline]
+    pub(crate) const fn lexicon(&self) -> &'t Lexicon {
+        self.words.lexicon()
     }
 
     /// Notes `units` of work.
@@ -204,9 +226,21 @@ impl<'t> Scan<'t> {
         start: usize,
         end: usize,
         vocabulary: &IdVocabulary,
-    ) -> Result<Told, BudgetError> {
-        let mut told = Told::default();
-        self.spell_around(start, end, |spelt| told.join(vocabulary.told(spelt)))?;
+    ) -> Result<ToldAround, BudgetError> {
+        let left = self.window_left(start);
+        let near = self.near_left(left);
+        let far = left.get(..left.len() - near.len()).unwrap_or_default();
+        let name = self.name.unwrap_or_default();
+        let mut told = ToldAround::default();
+        for text in [near, name] {
+            told.near.join(self.told_by(text, vocabulary)?);
+        }
+        told.any = told.near;
+        // Words that lie on both sides of the cut are found in the whole of it.
+        let left = if far.is_empty() { "" } else { left };
+        for text in [left, self.window_right(end)] {
+            told.any.join(self.told_by(text, vocabulary)?);
+        }
         Ok(told)
     }
 
@@ -227,6 +261,32 @@ impl<'t> Scan<'t> {
             see(&self.spelt.0);
         }
         Ok(())
+    }
+
+    fn told_by(&mut self, text: &str, vocabulary: &IdVocabulary) -> Result<Told, BudgetError> {
+        if text.is_empty() {
+            return Ok(Told::default());
+        }
+        self.spend(text.len())?;
+        spell(text, &mut self.spelt.0);
+        Ok(vocabulary.told(&self.spelt.0))
+    }
+
+    /// The last whole words of `window`, at most [`NEAR`] bytes.
+    fn near_left(&self, window: &'t str) -> &'t str {
+        let Some(mut cut) = window.len().checked_sub(NEAR) else {
+            return window;
+        };
+        while !window.is_char_boundary(cut) {
+            cut += 1;
+        }
+        let (before, near) = window.split_at_checked(cut).unwrap_or_default();
+        let is_cut = before.chars().next_back().is_some_and(is_word_of_spaced_script);
+        if is_cut {
+            near.trim_start_matches(is_word_of_spaced_script)
+        } else {
+            near
+        }
     }
 
     /// Notes that digits are looked at from `start` to `end`.
@@ -307,6 +367,10 @@ impl<'t> Scan<'t> {
         let line = window.split('\n').next().unwrap_or_default();
         line.split(". ").next().unwrap_or_default()
     }
+}
+
+fn is_word_of_spaced_script(c: char) -> bool {
+    c.is_alphanumeric() && is_spaced_script(c)
 }
 
 /// Letters that follow a backslash in JSON and many languages.

@@ -3,7 +3,7 @@
 
 use privet_types::{BudgetError, Entity};
 
-use super::context::{NOT_SECRET, SECRET};
+use super::context::{NOT_SECRET, PASS, SECRET, Topics};
 use super::scan::Scan;
 use super::{Outcome, Token};
 
@@ -18,6 +18,15 @@ const LONG_NAME: usize = 24;
 /// Longest whole text taken as the value of a named field.
 const LONGEST_FIELD: usize = 4096;
 
+/// A credential whose name speaks of passwords is one.
+const fn kind(topics: Topics) -> Entity {
+    if topics & PASS != 0 {
+        Entity::PASSWORD
+    } else {
+        Entity::API_KEY
+    }
+}
+
 /// Takes a whole text as a credential if the name outside says so.
 pub(super) fn find_named(scan: &mut Scan<'_>) -> Outcome {
     if scan.outside & SECRET == 0 || scan.outside & NOT_SECRET != 0 || scan.text.len() > LONGEST_FIELD {
@@ -31,7 +40,8 @@ pub(super) fn find_named(scan: &mut Scan<'_>) -> Outcome {
         .unwrap_or(value);
     if is_secret(value, true) {
         let end = scan.text.trim_end().len();
-        scan.report(Entity::API_KEY, end - value.len(), end, 0.85, "secret/named");
+        let entity = kind(scan.outside);
+        scan.report(entity, end - value.len(), end, 0.85, "secret/named");
     }
     Ok(())
 }
@@ -66,7 +76,7 @@ pub(super) fn find_assigned(scan: &mut Scan<'_>, at: usize) -> Outcome {
     let end = value_end(scan, start, quoted > 0)?;
     let value = scan.str(start, end);
     if is_secret(value, quoted > 0) {
-        scan.report(Entity::API_KEY, start, end, 0.8, "secret/assigned");
+        scan.report(kind(topics), start, end, 0.8, "secret/assigned");
         scan.done.assignment = end;
     } else if end - start > ENOUGH {
         scan.done.assignment = end;
@@ -136,7 +146,13 @@ pub(super) fn find_spoken(scan: &mut Scan<'_>, token: Token) -> Outcome {
         .trim_end_matches(['.', ',', '!', '?', ';', ':', ')', '"', '\'']);
     scan.done.spoken = end.max(token.end);
     if is_secret(value, false) && (is_password || value.len() >= 16) {
-        scan.report(Entity::API_KEY, start, start + value.len(), 0.7, "secret/spoken");
+        let is_other = ["--token", "--api-key", "--secret"].contains(&name);
+        let entity = if is_password && !is_other {
+            Entity::PASSWORD
+        } else {
+            Entity::API_KEY
+        };
+        scan.report(entity, start, start + value.len(), 0.7, "secret/spoken");
     }
     Ok(())
 }
@@ -294,7 +310,7 @@ mod tests {
     fn assigned_announced_and_named_values_are_found() {
         for (text, value) in [
             (r#"password = "hunter2-hunter2""#, "hunter2-hunter2"),
-            ("DB_PASSWORD=Tr0ub4dor&3", "Tr0ub4dor"),
+            ("DB_PASSWORD=Tr0ub4dor&3", "Tr0ub4dor&3"),
             (r#"{"api_key": "a1b2c3d4e5f6"}"#, "a1b2c3d4e5f6"),
             (r#"{\"clientSecret\":\"Q7~x8Z_kk29\"}"#, "Q7~x8Z_kk29"),
             (
@@ -306,9 +322,15 @@ mod tests {
             ("run --password hunter2hunter", "hunter2hunter"),
             ("token: 9f8e7d6c5b4a", "9f8e7d6c5b4a"),
         ] {
-            finds(Entity::API_KEY, text, value);
+            let is_password = text.to_lowercase().contains("password");
+            let entity = if is_password {
+                Entity::PASSWORD
+            } else {
+                Entity::API_KEY
+            };
+            finds(entity, text, value);
         }
-        finds_named(Entity::API_KEY, "hunter2hunter2", "dbPassword", "hunter2hunter2");
+        finds_named(Entity::PASSWORD, "hunter2hunter2", "dbPassword", "hunter2hunter2");
     }
 
     #[test]

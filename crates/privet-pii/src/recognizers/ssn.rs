@@ -1,14 +1,25 @@
 //! United States social security numbers: area, group, serial.
 
-use privet_types::{BudgetError, Entity};
+use privet_types::{Basis, BudgetError, Entity};
 
 use super::context::SSN;
 use super::number::{DASH, DOT, Group, Number, SPACE};
 use super::scan::Scan;
 
 const DIGITS: usize = 9;
+/// Score of digits that would need a word to be a number and have none.
+const HARDLY: f32 = 0.05;
+/// Numbers printed in advertisements and manuals; without a word they are nobody's.
+///
+/// Source: Social Security Administration, "Social Security Cards Issued by Woolworth" and its history pages.
+const SAMPLES: &[&[u8]] = &[
+    &[0, 7, 8, 0, 5, 1, 1, 2, 0],
+    &[2, 1, 9, 0, 9, 9, 9, 9, 9],
+    &[1, 2, 3, 4, 5, 6, 7, 8, 9],
+];
 
-/// Finds numbers written 3-2-4, and nine digits together where a word says what they are.
+/// Finds numbers written 3-2-4, and nine digits together where a word says what they are. Without the word, and cut 3-6 or
+/// 5-4, they score next to nothing.
 pub(super) fn find(scan: &mut Scan<'_>, number: &Number) -> Result<bool, BudgetError> {
     let groups = number.groups();
     let (score, end, needs_words, rule) = match groups {
@@ -27,6 +38,12 @@ pub(super) fn find(scan: &mut Scan<'_>, number: &Number) -> Result<bool, BudgetE
                 "ssn/grouped",
             )
         }
+        [a, b, rest @ ..] if matches!((a.len(), b.len()), (3, 6) | (5, 4)) && !b.is_glued => {
+            if goes_on(rest, b.before) || b.before & !(DASH | SPACE) != 0 {
+                return Ok(false);
+            }
+            (HARDLY, b.end, false, "ssn/cut")
+        }
         _ => return Ok(false),
     };
     let Some(start) = groups.first().map(|g| g.start) else {
@@ -36,7 +53,11 @@ pub(super) fn find(scan: &mut Scan<'_>, number: &Number) -> Result<bool, BudgetE
     if is_continued || !is_assigned(number.digits(DIGITS)) {
         return Ok(false);
     }
-    if needs_words && scan.around(start, end)?.any() & SSN == 0 {
+    if score <= HARDLY || needs_words && scan.around(start, end)?.any() & SSN == 0 {
+        let is_mixed = matches!(groups, [_, b, c, ..] if rule == "ssn/grouped" && b.before != c.before);
+        if !is_mixed && !SAMPLES.contains(&number.digits(DIGITS)) {
+            scan.report_as(Entity::US_SSN, start, end, HARDLY, rule, Basis::Form);
+        }
         return Ok(false);
     }
     scan.report(Entity::US_SSN, start, end, score, rule);
@@ -68,9 +89,11 @@ fn is_assigned(digits: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use privet_types::Entity;
+    use privet_types::{Budget, Entity};
 
+    use super::HARDLY;
     use crate::testing::{finds, finds_named, misses};
+    use crate::{Analyzer, Config};
 
     #[test]
     fn grouped_numbers_and_bare_ones_with_a_word_are_found() {
@@ -96,6 +119,30 @@ mod tests {
             "219-09-9999-1",
         ] {
             misses(Entity::US_SSN, text);
+        }
+    }
+
+    #[test]
+    fn digits_that_say_nothing_are_found_when_asked_for_at_any_score() {
+        let config = Config {
+            threshold: 0.0,
+            ..Config::only(&[Entity::US_SSN])
+        };
+        let analyzer = Analyzer::new(&config).unwrap();
+        let found = |text: &str| analyzer.analyze(text, None, &Budget::unlimited()).unwrap();
+        for text in ["218099999", "218.09.9999", "218-099999", "21809-9999"] {
+            let scores: Vec<_> = found(text).iter().map(|f| f.score).collect();
+            assert_eq!(scores, [HARDLY], "{text}");
+        }
+        for text in [
+            "000000000",
+            "900-119999",
+            "218000000",
+            "2180-99999",
+            "219099999",
+            "218-09.9999",
+        ] {
+            assert!(found(text).is_empty(), "{text}");
         }
     }
 }

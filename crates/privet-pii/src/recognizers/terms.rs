@@ -155,6 +155,7 @@ mod tests {
                 entity: Entity::TERM,
                 values,
             }],
+            network: false,
             ..Config::default()
         }
     }

@@ -97,7 +97,7 @@ pub(super) fn find_webhook(scan: &mut Scan<'_>, colon: usize) -> Outcome {
 }
 
 /// The URL whose `://` begins at `colon`; none inside a URL that was read before.
-fn url_at(scan: &mut Scan<'_>, colon: usize) -> Result<Option<Span>, BudgetError> {
+pub(super) fn url_at(scan: &mut Scan<'_>, colon: usize) -> Result<Option<Span>, BudgetError> {
     if scan.at(colon + 1) != b'/' || scan.at(colon + 2) != b'/' {
         return Ok(None);
     }

@@ -3,6 +3,7 @@
 use super::class::{self, DIGIT, MARK, TOKEN};
 use super::number::Number;
 use super::scan::{Scan, is_escape_letter};
+use super::words::pass;
 use super::{Outcome, Plan, Token};
 
 /// A token of this many bytes is looked at even without a digit; no key format is shorter.
@@ -17,13 +18,15 @@ pub(crate) fn walk(scan: &mut Scan<'_>, plan: &Plan) -> Outcome {
     for find in &plan.text {
         find(scan)?;
     }
+    scan.wants_birth = plan.wants_birth;
+    pass(scan, plan)?;
     let length = scan.bytes.len();
     let mut at = 0;
     while at < length {
         at = between(scan, plan, at)?;
         let (end, classes) = token_end(scan, at)?;
         let has_digit = classes & DIGIT != 0;
-        if has_digit || end - at >= LONG {
+        if has_digit || end - at >= LONG || is_quarter_of_mac(scan, at, end) {
             token(
                 scan,
                 plan,
@@ -37,6 +40,11 @@ pub(crate) fn walk(scan: &mut Scan<'_>, plan: &Plan) -> Outcome {
         at = end;
     }
     scan.settle()
+}
+
+/// Whether four hexadecimal letters and a full stop may begin a hardware address without any digit.
+fn is_quarter_of_mac(scan: &Scan<'_>, start: usize, end: usize) -> bool {
+    end - start == 4 && scan.at(end) == b'.' && scan.slice(start, end).iter().all(u8::is_ascii_hexdigit)
 }
 
 /// Passes over what lies between tokens; returns where the next token begins.
@@ -146,7 +154,7 @@ fn is_inside_single_digits(scan: &Scan<'_>, at: usize) -> bool {
     !scan.at(at + 1).is_ascii_digit() && single_before(at).and_then(single_before).is_some()
 }
 
-fn is_uuid(token: &[u8]) -> bool {
+pub(super) fn is_uuid(token: &[u8]) -> bool {
     token.len() == UUID
         && token.iter().enumerate().all(|(i, b)| {
             if matches!(i, 8 | 13 | 18 | 23) {

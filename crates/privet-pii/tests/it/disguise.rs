@@ -300,7 +300,11 @@ fn is_effective(value: &Value, disguise: &str, disguised: &str) -> bool {
 
 #[test]
 fn values_in_disguise_are_found_where_they_stand() {
-    let analyzer = Analyzer::new(&Config::default()).unwrap();
+    let analyzer = Analyzer::new(&Config {
+        network: false,
+        ..Config::default()
+    })
+    .unwrap();
     let (mut all, mut missed) = (0, Vec::new());
     for value in VALUES {
         for (name, disguise) in DISGUISES {
@@ -338,4 +342,70 @@ fn values_in_disguise_are_found_where_they_stand() {
         missed.len(),
         missed.join("\n")
     );
+}
+
+/// Text that people and programs write, in which nothing is disguised.
+const ORDINARY: &[&str] = &[
+    "The committee met at noon; one two three, and then four of them left. See section 3.1.4 and version 10.15.7.2.",
+    "I have one, two, three, four, five reasons. Zero. Six seven eight nine ten.",
+    "Der Ausschuss traf sich um neun Uhr, Punkt zwölf war Schluss; eins, zwei, drei, vier Eckstein.",
+    "Le comité s'est réuni à dix heures ; à ce point, un, deux, trois, nous irons au bois. N° 12, 10 m², 1er étage.",
+    "El comité se reunió a las nueve en punto; uno, dos, tres, cuatro, cinco lobitos. 1.º B, año 2024.",
+    "Il comitato si è riunito alle nove in punto; uno, due, tre, quattro stelle. Caffè à la carte.",
+    "De commissie vergaderde om negen uur; één, twee, drie, vier, hoedje van papier.",
+    "A comissão reuniu-se às nove em ponto; um, dois, três, quatro, cinco, mil. São João, 2ª edição.",
+    "Komisja zebrała się o dziewiątej; raz, dwa, trzy, cztery. Kropka nad i.",
+    "Комиссия собралась в девять часов. IT-отдел, 1С:Предприятие, USB-кабель, 5 км, Wi-Fi.",
+    "Η επιτροπή συνεδρίασε στις εννέα. Το USB είναι 5 μm, β-carotene, γ-ray.",
+    "اجتمعت اللجنة في الساعة التاسعة يوم ١٢ مارس ٢٠٢٤ في القاهرة. می\u{200c}خواهم بروم.",
+    "समिति की बैठक नौ बजे हुई, १५ अगस्त १९४७ को। क्\u{200d}ष",
+    "委员会在九点开会，共有１２人参加。使用Python，时间：10点。ＡＢＣ公司。",
+    "委員会は２０２４年３月９日（土）に開かれ、ＮＨＫで放送された。①第一 ②第二 ③第三",
+    "คณะกรรมการประชุมเวลา ๙ นาฬิกา วันที่ ๑๒ มีนาคม ๒๕๖๗",
+    "위원회는 9시에 모였다. ❤\u{fe0f} 👩\u{200d}💻 1\u{fe0f}\u{20e3}",
+    "הוועדה התכנסה בשעה \u{200f}9 בבוקר בשנת \u{200f}2024.",
+    "Uỷ ban họp lúc chín giờ; một, hai, ba, bốn. Komite saat dokuzda toplandı; bir, iki, üç.",
+    "let s = \"caf\\u00e9 \\u4f60\\u597d\\n\\t\\x1b[0m\"; if a == b && c != d { x = 10; y=20; z=30 }",
+    "const ids = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];",
+    "for (i=0;i<10;i++) { a[i]=0x41; b[i]=0x42; } getUserNameById(administrationSettings2);",
+    "GET /search?q=hello%20world&lang=de&page=3 HTTP/1.1 200 5123 \"-\" \"Mozilla/5.0 (X11; Linux x86_64)\"",
+    "2024-03-12 10:30:45,123 INFO [main] c.e.App - took 12 ms, 3 of 5 done, id=550e8400-e29b-41d4-a716-446655440000",
+    "<p>Fish &amp; chips &lt;b&gt;5&nbsp;%&lt;/b&gt; &copy; 2024 &hellip; caf&eacute;</p>",
+    "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 md5 d41d8cd98f00b204e9800998ecf8427e",
+    "commit 4539865f0c2b1a9d8e7f6a5b4c3d2e1f0a9b8c7d, merge 76a4cd4 bc8c632",
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+    "1 2 3\n4 5 6\n7 8 9\n3 5 2 8\n4 1 0 3\n9 2 1 1\n4 0 2 5",
+    "year,count\n2019,1234\n2020,5678\n2021,9012\n2022,3456\n3530,1113\n3330,0000",
+    "12 345 6789\n98 765 4321\n11 222 3333\n5105 1051 0510\n5100\n",
+    "Look at the dot. Meet me at example.com; at this point in time, at polka dot level.",
+    "see https://en.wikipedia.org/wiki/%D0%9C%D0%BE%D1%81%D0%BA%D0%B2%D0%B0 and caf%C3%A9?x=1%2F2",
+    "A B C D E F G; a, b, c, d, e; I, II, III, IV; 1. 2. 3. 4. 5. 6. 7.",
+    "31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50",
+    "00:00:5e:00:53:01 is up; ratio 3:4:5; 12:30:45",
+];
+
+#[test]
+fn ordinary_text_yields_nothing_more() {
+    let analyzer = Analyzer::new(&Config {
+        network: false,
+        ..Config::default()
+    })
+    .unwrap();
+    for text in ORDINARY {
+        let found = analyzer.analyze(text, None, &Budget::unlimited()).unwrap();
+        let kinds: Vec<_> = found
+            .iter()
+            .map(|f| (f.entity, f.span.of(text).unwrap()))
+            .collect();
+        let plain = kinds.iter().all(|(e, _)| *e == Entity::MAC_ADDRESS);
+        assert!(plain, "{text:?}: {kinds:?}");
+    }
+}
+
+#[test]
+fn ordinary_prose_of_any_language_has_no_view() {
+    for text in ORDINARY.iter().take(19) {
+        let views = privet_pii::normalize::views(text, &Budget::unlimited()).unwrap();
+        assert!(views.is_empty(), "{text:?}: {views:?}");
+    }
 }

@@ -11,6 +11,7 @@ fn analyzer() -> Analyzer {
     };
     Analyzer::new(&Config {
         terms: vec![terms],
+        network: false,
         ..Config::default()
     })
     .unwrap()
@@ -62,6 +63,21 @@ const PIECES: &[&str] = &[
     "\"",
     "\u{130}",
     "\u{1e9e}",
+    "\u{200b}",
+    "four ",
+    "zero ",
+    " (at) ",
+    " dot ",
+    "com",
+    "%40",
+    "&#52;",
+    "\\u0034",
+    "am9obkBleGFtcGxlLmNvbQ==",
+    "３",
+    "٤",
+    "о",
+    "4-1-1-1",
+    "⑽",
 ];
 
 fn any_text() -> impl Strategy<Value = String> {
@@ -92,7 +108,7 @@ proptest! {
         context in proptest::option::of("[a-zA-Z_]{0,12}"),
     ) {
         let analyzer = analyzer();
-        let budget = Budget::new(64 * text.len() as u64 + 65_536);
+        let budget = Budget::new(256 * text.len() as u64 + 65_536);
         let found = analyzer.analyze(&text, context.as_deref(), &budget).unwrap();
         check(&text, &found);
         let again = analyzer.analyze(&text, context.as_deref(), &Budget::unlimited()).unwrap();

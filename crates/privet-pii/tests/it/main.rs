@@ -10,4 +10,6 @@ mod catalogue;
 mod detection;
 mod disguise;
 mod disjoint;
+mod ner;
+mod normalize;
 mod work;

@@ -15,6 +15,8 @@ pub(crate) const OVERLAP: usize = 16 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) text: String,
+    /// Bytes of the whole text before this one.
+    pub(crate) before: u64,
     pub(crate) core_start: usize,
     pub(crate) core_end: usize,
 }
@@ -76,6 +78,7 @@ impl<R: Read> Windows<R> {
         };
         let window = Window {
             text,
+            before: self.before,
             core_start: self.start,
             core_end: cut,
         };

@@ -207,6 +207,7 @@ pub(crate) fn run(args: &DetectArgs) -> Result<ExitCode> {
                     printer.hit(&looked.source.name, &hit)?;
                 }
             }
+            printer.flush()?;
             base = base.then(looked.end);
             bar.inc(looked.end.bytes);
             totals.without_text += u64::from(looked.is_no_text);

@@ -14,6 +14,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 use super::gold::{GoldDocument, GoldFormat, read};
+use super::look::config;
 use super::{FOUND, INCOMPLETE, eval_html, eval_text, pool};
 use crate::rim;
 
@@ -51,9 +52,12 @@ pub(crate) struct EvalArgs {
     /// Kinds that are measured, as they are after `--map`; all that the gold set has without it.
     #[arg(long, value_delimiter = ',', value_name = "KIND")]
     entities: Vec<String>,
-    /// Findings less sure than this, 0.0 to 1.0, are dropped.
-    #[arg(long, default_value_t = Config::THRESHOLD, value_name = "SCORE")]
-    threshold: f64,
+    /// Findings less sure than this, 0.0 to 1.0, are dropped; without it as the policy says, else 0.35.
+    #[arg(long, value_name = "SCORE")]
+    threshold: Option<f64>,
+    /// A policy document whose `[pii]` table says what is looked for; without it every kind.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     /// Write a report with all mistakes in their sentences; one HTML file that loads nothing.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -101,9 +105,7 @@ pub(crate) struct Wrong {
 /// # Errors
 /// For wrong usage, and for a gold set that cannot be read.
 pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
-    if !(0.0..=1.0).contains(&args.threshold) {
-        bail!("`--threshold {}` is not between 0.0 and 1.0", args.threshold);
-    }
+    let config = config(args.policy.as_deref(), args.threshold)?;
     if args.floor.is_some_and(|floor| !(0.0..=1.0).contains(&floor)) {
         bail!("`--floor` is not between 0.0 and 1.0");
     }
@@ -127,7 +129,7 @@ pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
     } else {
         args.entities.iter().map(|kind| kind.trim().to_owned()).collect()
     };
-    let measured = measure(args, documents, kinds, &map)?;
+    let measured = measure(args, &config, documents, kinds, &map)?;
     if let Some(path) = &args.report {
         super::sink::write_whole(path, eval_html::report(&measured).as_bytes())?;
         eprintln!(
@@ -145,19 +147,16 @@ pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
 
 fn measure(
     args: &EvalArgs,
+    config: &Config,
     documents: Vec<GoldDocument>,
     kinds: BTreeSet<String>,
     map: &KindMap,
 ) -> Result<Measured> {
-    let config = Config {
-        threshold: args.threshold,
-        ..Config::everything()
-    };
-    let analyzer = Analyzer::new(&config)?;
+    let analyzer = Analyzer::new(config)?;
     let names: Vec<_> = args.gold.iter().map(|path| path.display().to_string()).collect();
     let mut measured = Measured {
         gold: names.join(", "),
-        threshold: args.threshold,
+        threshold: config.threshold,
         evaluation: Evaluation::new(kinds),
         bytes: 0,
         cpu: Duration::ZERO,
@@ -296,7 +295,7 @@ fn to_json(measured: &Measured) -> Value {
         total.insert("leaked".to_owned(), json!(leaked));
     }
     json!({
-        "gold": measured.gold, "threshold": f64::from(measured.threshold), "documents": evaluation.documents(),
+        "gold": measured.gold, "threshold": measured.threshold, "documents": evaluation.documents(),
         "bytes": measured.bytes, "cpu_microseconds": measured.cpu.as_micros() as u64,
         "total": total, "characters": scores(characters), "kinds": kinds, "left_out": evaluation.left_out(),
         "confusion": confusion, "reliability": bins,

@@ -173,7 +173,7 @@ impl<R: Read> JsonLeaves<R> {
                     return Ok(None);
                 }
                 if !is_number(&raw) {
-                    return self.wrong("a value");
+                    return wrong_at(line, column, "a value");
                 }
                 let text = String::from_utf8_lossy(&raw).into_owned();
                 (raw, text, Kind::JsonNumber)
@@ -253,12 +253,16 @@ impl<R: Read> JsonLeaves<R> {
     }
 
     fn wrong<T>(&self, expected: &str) -> Result<T> {
-        bail!(
-            "not JSON at line {} column {}, expected {expected}; plain text is read with `--format text`",
-            self.bytes.line + 1,
-            self.bytes.column + 1
-        )
+        wrong_at(self.bytes.line, self.bytes.column, expected)
     }
+}
+
+fn wrong_at<T>(line: u64, column: u64, expected: &str) -> Result<T> {
+    bail!(
+        "not JSON at line {} column {}, expected {expected}; plain text is read with `--format text`",
+        line + 1,
+        column + 1
+    )
 }
 
 /// RFC 8259, section 6.

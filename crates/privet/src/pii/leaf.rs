@@ -56,7 +56,7 @@ impl Writing {
     /// JSON: `/` is escaped.
     const SLASH: u8 = 2;
     /// JSON: without quotes, a number. CSV: quoted even if it needs not be.
-    const OTHER: u8 = 4;
+    pub(crate) const OTHER: u8 = 4;
 
     const fn has(self, flag: u8) -> bool {
         self.0 & flag != 0

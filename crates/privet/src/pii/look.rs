@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use privet_pii::{Analyzer, Config, EntityAction, Terms};
+use privet_policy::Policy;
 use privet_types::{Budget, Entity, Finding};
 
 /// What to look for.
@@ -14,9 +15,13 @@ pub(crate) struct LookArgs {
     /// Only these kinds, such as EMAIL_ADDRESS,IBAN_CODE; all without it. `privet pii entities` lists them.
     #[arg(long, value_delimiter = ',', value_name = "KIND")]
     pub(crate) entities: Vec<String>,
-    /// Findings less sure than this, 0.0 to 1.0, are dropped.
-    #[arg(long, default_value_t = Config::THRESHOLD, value_name = "SCORE")]
-    pub(crate) threshold: f64,
+    /// Findings less sure than this, 0.0 to 1.0, are dropped; without it as the policy says, else 0.35.
+    #[arg(long, value_name = "SCORE")]
+    pub(crate) threshold: Option<f64>,
+    /// A policy document, as for `privet serve`: its `[pii]` table says what is looked for, with recognisers, terms and
+    /// values of your own. Without it every kind is looked for.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// A value that is no personal data here, whatever its case; may be given again.
     #[arg(long, value_name = "VALUE")]
     pub(crate) allow: Vec<String>,
@@ -48,23 +53,19 @@ impl LookArgs {
     /// # Errors
     /// For an unknown kind, a threshold off its range, or a list that cannot be read.
     pub(crate) fn look(&self) -> Result<Look> {
-        if !(0.0..=1.0).contains(&self.threshold) {
-            bail!("`--threshold {}` is not between 0.0 and 1.0", self.threshold);
-        }
+        let mut config = config(self.policy.as_deref(), self.threshold)?;
         let mut denied = self.deny.clone();
         for file in &self.deny_file {
             denied.extend(lines(file)?);
         }
-        let mut config = if self.entities.is_empty() {
-            Config::everything()
-        } else {
-            let mut entities = Vec::new();
+        if !self.entities.is_empty() {
+            config.default_action = EntityAction::Allow;
+            config.broad_action = EntityAction::Allow;
+            config.entities.clear();
             for name in &self.entities {
-                entities.push(entity(name)?);
+                config.entities.insert(entity(name)?, EntityAction::Mask);
             }
-            Config::only(&entities)
-        };
-        config.threshold = self.threshold;
+        }
         if !denied.is_empty() {
             config.entities.insert(Entity::TERM, EntityAction::Mask);
             config.terms.push(Terms {
@@ -76,7 +77,7 @@ impl LookArgs {
         for file in &self.allow_file {
             allowed.extend(lines(file)?.into_iter().map(|v| v.to_lowercase()));
         }
-        let analyzer = Analyzer::new(&config).context("`--deny` or `--deny-file`")?;
+        let analyzer = Analyzer::new(&config).context("what is to be looked for")?;
         Ok(Look {
             analyzer,
             allowed,
@@ -103,6 +104,29 @@ impl Look {
         }
         Ok(found)
     }
+}
+
+/// What the policy at `path` looks for; without one, every kind.
+///
+/// # Errors
+/// For a policy that cannot be read, and a threshold off its range.
+pub(crate) fn config(path: Option<&Path>, threshold: Option<f64>) -> Result<Config> {
+    let mut config = match path {
+        None => Config::everything(),
+        Some(path) => {
+            let name = path.display();
+            let text =
+                std::fs::read_to_string(path).with_context(|| format!("cannot read policy `{name}`"))?;
+            Policy::parse(&text, path)?.pii().clone()
+        }
+    };
+    if let Some(threshold) = threshold {
+        if !(0.0..=1.0).contains(&threshold) {
+            bail!("`--threshold {threshold}` is not between 0.0 and 1.0");
+        }
+        config.threshold = threshold;
+    }
+    Ok(config)
 }
 
 /// The kind named `name`.

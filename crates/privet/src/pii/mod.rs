@@ -1,5 +1,6 @@
 //! `privet pii`: personal data in texts on this machine.
 
+mod anonymize;
 mod blocks;
 mod bytes;
 mod csv;
@@ -10,11 +11,15 @@ mod eval_html;
 mod eval_text;
 mod gold;
 mod json;
+mod keys;
 mod leaf;
+mod ledger;
 mod look;
+mod operators;
 mod place;
 mod pool;
 mod progress;
+mod restore;
 mod show;
 mod sink;
 mod source;
@@ -33,6 +38,10 @@ const INCOMPLETE: u8 = 3;
 pub(crate) enum PiiCommand {
     /// Find personal data in texts.
     Detect(detect::DetectArgs),
+    /// Take personal data out of a text, or put something else in its place.
+    Anonymize(anonymize::AnonymizeArgs),
+    /// Put back what `anonymize` took out.
+    Restore(restore::RestoreArgs),
     /// Measure detection against texts in which people marked what is to be found.
     Eval(eval::EvalArgs),
     /// List the kinds of personal data that can be found.
@@ -46,6 +55,8 @@ pub(crate) enum PiiCommand {
 pub(crate) fn run(command: PiiCommand) -> Result<ExitCode> {
     match command {
         PiiCommand::Detect(args) => detect::run(&args),
+        PiiCommand::Anonymize(args) => anonymize::run(&args),
+        PiiCommand::Restore(args) => restore::run(&args),
         PiiCommand::Eval(args) => eval::run(&args),
         PiiCommand::Entities(args) => entities::run(&args),
     }

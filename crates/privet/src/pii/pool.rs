@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -16,19 +16,22 @@ pub(crate) fn cores() -> usize {
     thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// Does `work` on every job with `workers` threads and hands the results to `take` in the order of the jobs.
+/// Does `work` on every job with `workers` threads and hands the results to `take` in the order of the jobs, each as soon as
+/// those before it are taken: reading the next job does not hold a result back.
 ///
 /// # Errors
 /// The first error of the jobs, or of `take`, after the results before it were taken.
 pub(crate) fn in_order<J: Send, R: Send>(
-    jobs: impl Iterator<Item = Result<J>>,
+    jobs: impl Iterator<Item = Result<J>> + Send,
     workers: usize,
     work: impl Fn(J) -> R + Sync,
     mut take: impl FnMut(R) -> Result<()>,
 ) -> Result<()> {
     let workers = workers.max(1);
-    let (job_sender, job_receiver) = channel::<(u64, J)>();
-    let (result_sender, result_receiver) = channel::<(u64, Option<R>)>();
+    let (job_sender, job_receiver) = channel();
+    let (result_sender, results) = channel();
+    // One token for each job that is not taken yet.
+    let (tokens, taken) = sync_channel(workers * JOBS_PER_WORKER);
     let shared = Mutex::new(job_receiver);
     thread::scope(|scope| {
         for _ in 0..workers {
@@ -37,24 +40,33 @@ pub(crate) fn in_order<J: Send, R: Send>(
             scope.spawn(move || {
                 while let Some((number, job)) = next(shared) {
                     // A panic must not leave the others waiting for its result.
-                    let result = catch_unwind(AssertUnwindSafe(|| work(job))).ok();
+                    let result = catch_unwind(AssertUnwindSafe(|| work(job)));
+                    let result = result.map_err(|_| {
+                        anyhow::anyhow!("a piece of the work failed; nothing after it was looked at")
+                    });
                     if results.send((number, result)).is_err() {
                         break;
                     }
                 }
             });
         }
-        drop(result_sender);
-        let fed = feed(
-            jobs,
-            &job_sender,
-            &result_receiver,
-            workers * JOBS_PER_WORKER,
-            &mut take,
-        );
-        // This ends the workers, also after an error.
-        drop(job_sender);
-        fed
+        scope.spawn(move || {
+            for (number, job) in (0_u64..).zip(jobs) {
+                let is_wanted = tokens.send(()).is_ok();
+                let is_sent = match job {
+                    Ok(job) => is_wanted && job_sender.send((number, job)).is_ok(),
+                    Err(error) => {
+                        // Nobody may be left to hear it.
+                        let _ = result_sender.send((number, Err(error)));
+                        false
+                    }
+                };
+                if !is_sent {
+                    break;
+                }
+            }
+        });
+        collect(&results, taken, &mut take)
     })
 }
 
@@ -66,49 +78,28 @@ fn next<T>(receiver: &Mutex<Receiver<T>>) -> Option<T> {
         .ok()
 }
 
-fn feed<J, R>(
-    jobs: impl Iterator<Item = Result<J>>,
-    sender: &Sender<(u64, J)>,
-    results: &Receiver<(u64, Option<R>)>,
-    most: usize,
+/// Takes results in their order until there are no more. That `tokens` ends with it stops the reader.
+fn collect<R>(
+    results: &Receiver<(u64, Result<R>)>,
+    tokens: Receiver<()>,
     take: &mut impl FnMut(R) -> Result<()>,
 ) -> Result<()> {
-    let mut jobs = jobs;
-    let mut failed = None;
-    let mut is_open = true;
-    let (mut sent, mut taken) = (0_u64, 0_u64);
+    let mut wanted = 0;
     let mut waiting = BTreeMap::new();
-    loop {
-        while is_open && sent - taken < most as u64 {
-            match jobs.next() {
-                Some(Ok(job)) => {
-                    if sender.send((sent, job)).is_err() {
-                        bail!("the workers ended before the work did");
-                    }
-                    sent += 1;
-                }
-                Some(Err(error)) => {
-                    failed = Some(error);
-                    is_open = false;
-                }
-                None => is_open = false,
-            }
-        }
-        if taken == sent {
-            return failed.map_or(Ok(()), Err);
-        }
-        let Ok((number, result)) = results.recv() else {
-            bail!("a worker ended before its work did");
-        };
+    while let Ok((number, result)) = results.recv() {
         waiting.insert(number, result);
-        while let Some(result) = waiting.remove(&taken) {
-            let Some(result) = result else {
-                bail!("a piece of the work failed; nothing after it was looked at");
-            };
-            take(result)?;
-            taken += 1;
+        while let Some(result) = waiting.remove(&wanted) {
+            take(result?)?;
+            // One was sent for each job.
+            let _ = tokens.recv();
+            wanted += 1;
         }
     }
+    drop(tokens);
+    if !waiting.is_empty() {
+        bail!("a piece of the work was lost; nothing after it was looked at");
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -152,6 +143,32 @@ mod tests {
         assert_eq!((taken, error.unwrap_err().to_string().as_str()), (5, "at 5"));
         let refused = in_order((0..100).map(Ok), 3, |n: i32| n, |_| bail!("no"));
         assert_eq!(refused.unwrap_err().to_string(), "no");
+    }
+
+    #[test]
+    fn a_result_is_taken_before_the_next_job_is_there() {
+        let (sender, receiver) = channel();
+        sender.send(1).unwrap();
+        let mut sender = Some(sender);
+        let mut taken = Vec::new();
+        in_order(
+            receiver.into_iter().map(Ok),
+            2,
+            |n: i32| n,
+            |n| {
+                taken.push(n);
+                // Only now does the next job come.
+                if let Some(open) = sender.take()
+                    && n < 4
+                {
+                    open.send(n + 1).unwrap();
+                    sender = Some(open);
+                }
+                Ok(())
+            },
+        )
+        .unwrap();
+        assert_eq!(taken, [1, 2, 3, 4]);
     }
 
     #[test]

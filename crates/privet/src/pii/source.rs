@@ -136,9 +136,9 @@ fn add(path: &Path, format: Option<DataFormat>, is_from_folder: bool, all: &mut 
 
 impl Source {
     /// The bytes; none for a file of a folder that does not hold text.
-    fn open(&self) -> Result<Option<Box<dyn Read>>> {
+    fn open(&self) -> Result<Option<Box<dyn Read + Send>>> {
         let Some(path) = &self.path else {
-            return Ok(Some(Box::new(std::io::stdin().lock())));
+            return Ok(Some(Box::new(std::io::stdin())));
         };
         let cannot = || format!("cannot read `{}`", self.name);
         let mut file = File::open(path).with_context(cannot)?;
@@ -156,32 +156,31 @@ impl Source {
         Ok(Some(Box::new(Cursor::new(head).chain(file))))
     }
 
-    /// Reads the source as values.
+    /// Reads the source as values of `format`.
     ///
     /// # Errors
-    /// If it cannot be opened, or is a format without values.
-    pub(crate) fn leaves(&self, table: Table) -> Result<Leaves> {
-        let reader = self.open()?.unwrap_or_else(|| Box::new(std::io::empty()));
-        Ok(Leaves::new(self.format, reader, table))
+    /// If it cannot be opened.
+    pub(crate) fn leaves(&self, format: DataFormat, table: Table) -> Result<Leaves> {
+        Ok(Leaves::new(format, self.reader()?, table))
     }
 
     /// Reads the source as bytes.
     ///
     /// # Errors
     /// If it cannot be opened.
-    pub(crate) fn reader(&self) -> Result<Box<dyn Read>> {
+    pub(crate) fn reader(&self) -> Result<Box<dyn Read + Send>> {
         Ok(self.open()?.unwrap_or_else(|| Box::new(std::io::empty())))
     }
 }
 
 /// The values of a document of any structured format.
 pub(crate) enum Leaves {
-    Json(JsonLeaves<Box<dyn Read>>),
-    Csv(CsvLeaves<Box<dyn Read>>),
+    Json(JsonLeaves<Box<dyn Read + Send>>),
+    Csv(CsvLeaves<Box<dyn Read + Send>>),
 }
 
 impl Leaves {
-    fn new(format: DataFormat, reader: Box<dyn Read>, table: Table) -> Self {
+    fn new(format: DataFormat, reader: Box<dyn Read + Send>, table: Table) -> Self {
         if format == DataFormat::Csv {
             Self::Csv(CsvLeaves::new(reader, table.delimiter, table.has_header))
         } else {
@@ -226,20 +225,32 @@ pub(crate) struct Jobs {
     sources: std::vec::IntoIter<Source>,
     open: Option<(Arc<Source>, Reader)>,
     table: Table,
+    /// Whether what stands between the values is kept.
+    is_whole: bool,
 }
 
 enum Reader {
-    Windows(Windows<Box<dyn Read>>),
+    Windows(Windows<Box<dyn Read + Send>>),
     Leaves(Leaves),
-    Lines(BufReader<Box<dyn Read>>, u64),
+    Lines(BufReader<Box<dyn Read + Send>>, u64),
 }
 
 impl Jobs {
+    /// Jobs with values only.
     pub(crate) fn new(sources: Vec<Source>, table: Table) -> Self {
         Self {
             sources: sources.into_iter(),
             open: None,
             table,
+            is_whole: false,
+        }
+    }
+
+    /// Jobs with all that the sources hold.
+    pub(crate) fn whole(sources: Vec<Source>, table: Table) -> Self {
+        Self {
+            is_whole: true,
+            ..Self::new(sources, table)
         }
     }
 
@@ -249,7 +260,7 @@ impl Jobs {
         };
         Ok(Some(match source.format {
             DataFormat::Text | DataFormat::Markdown => Reader::Windows(Windows::new(reader)),
-            DataFormat::Jsonl => Reader::Lines(BufReader::new(reader), 0),
+            DataFormat::Jsonl => Reader::Lines(BufReader::with_capacity(BATCH, reader), 0),
             format => Reader::Leaves(Leaves::new(format, reader, self.table)),
         }))
     }
@@ -280,7 +291,7 @@ impl Iterator for Jobs {
             }
             let (source, reader) = self.open.as_mut()?;
             let source = Arc::clone(source);
-            let work = match reader.next_work() {
+            let work = match reader.next_work(self.is_whole) {
                 Ok(Some(work)) => work,
                 Ok(None) => {
                     self.open = None;
@@ -305,7 +316,7 @@ impl Iterator for Jobs {
 }
 
 impl Reader {
-    fn next_work(&mut self) -> Result<Option<Work>> {
+    fn next_work(&mut self, is_whole: bool) -> Result<Option<Work>> {
         match self {
             Self::Windows(windows) => Ok(windows.next_window()?.map(Work::Window)),
             Self::Leaves(leaves) => {
@@ -315,11 +326,12 @@ impl Reader {
                     let Some(mut leaf) = leaves.next_leaf()? else {
                         break;
                     };
-                    // Only values are looked at.
-                    leaf.before = Vec::new();
-                    bytes += leaf.raw.len() + 64;
-                    leaf.raw = Vec::new();
-                    if leaf.kind != Kind::End {
+                    bytes += leaf.before.len() + leaf.raw.len() + 64;
+                    if !is_whole {
+                        leaf.before = Vec::new();
+                        leaf.raw = Vec::new();
+                    }
+                    if is_whole || leaf.kind != Kind::End {
                         batch.push(leaf);
                     }
                 }
@@ -335,8 +347,12 @@ impl Reader {
                     }
                     *number += 1;
                     bytes += line.len() + 64;
-                    if !line.trim_ascii().is_empty() {
+                    if is_whole || !line.trim_ascii().is_empty() {
                         batch.push((*number, line));
+                    }
+                    // Who writes one line and waits for the answer gets it.
+                    if reader.buffer().is_empty() {
+                        break;
                     }
                 }
                 Ok((bytes > 0).then_some(Work::Lines(batch)))

@@ -10,7 +10,8 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, Package
 const ARROWS: &[(&str, &[&str])] = &[
     ("privet-types", &[]),
     ("privet-crypto", &["types"]),
-    ("privet-pii", &["types", "crypto"]),
+    ("privet-inference", &["types"]),
+    ("privet-pii", &["types", "crypto", "inference"]),
     ("privet-surface", &["types", "crypto", "pii"]),
     ("privet-policy", &["types", "crypto", "pii", "surface"]),
     ("privet-store", &["types", "crypto"]),
@@ -41,10 +42,11 @@ const TESTKIT: &str = "privet-testkit";
 const OWNED: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["privet-crypto"]),
     ("aho-corasick", &["privet-pii"]),
+    ("pulp", &["privet-inference"]),
     ("regex", &["privet-pii"]),
     ("rlibphonenumber", &["privet-pii"]),
     ("schemars", &["privet-policy", "privet-pii", "privet-surface"]),
-    ("toml", &["privet-policy"]),
+    ("toml", &["privet-policy", "privet"]),
     ("sqlx", &["privet-store"]),
     ("axum", &["privet-server"]),
     ("hyper-rustls", &["privet-server"]),
@@ -63,6 +65,7 @@ const OWNED: &[(&str, &[&str])] = &[
 const ENGINES: &[&str] = &[
     "privet-types",
     "privet-crypto",
+    "privet-inference",
     "privet-pii",
     "privet-surface",
     "privet-policy",

@@ -5,3 +5,5 @@
 mod architecture;
 #[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod pii;

@@ -86,7 +86,7 @@ fn mark(compact: &[u8]) -> Check {
 /// Date of birth, four digits of sequence and sex, citizenship (0 citizen, 1 permanent resident, 2 refugee), a digit that was the
 /// population group and is 8 or 9 since 1986, Luhn's check digit.
 ///
-/// Source: Department of Home Affairs, Identification Act 68 of 1997, section 8, and "Decode your South African ID number".
+/// Source: Department of Home Affairs, Identification Act 68 of 1997, and "Decode your South African ID number".
 fn south_african(compact: &[u8]) -> Check {
     let (Some(year), Some(month), Some(day)) =
         (field(compact, 0, 2), field(compact, 2, 4), field(compact, 4, 6))

@@ -129,7 +129,7 @@ fn company(compact: &[u8]) -> Check {
 /// 2–6 first; eight digits with weights 1, 3, 7, 9, 1, 3, 7, 9, the sum's last digit ninth; then the issue number, never 0,
 /// and perhaps the person's number on the card.
 ///
-/// Source: Services Australia, "Medicare card number" in the National Health Data Dictionary (METeOR 270101).
+/// Source: Services Australia, "Medicare card number" in the National Health Data Dictionary.
 fn medicare(compact: &[u8]) -> Check {
     let sum = weighted(compact, &[1, 3, 7, 9, 1, 3, 7, 9]) % 10;
     let is_right = compact.get(8).is_some_and(|b| value(*b) == sum);

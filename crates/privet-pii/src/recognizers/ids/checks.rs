@@ -114,6 +114,54 @@ pub(crate) fn is_day(year: u64, month: u64, day: u64) -> bool {
     (1..=days).contains(&day)
 }
 
+/// The sum of the products' own digits, weights over the digits in order.
+pub(crate) fn weighted_cross(digits: &[u8], weights: &[u32]) -> u32 {
+    let cross = |n: u32| n / 10 + n % 10;
+    digits
+        .iter()
+        .zip(weights)
+        .map(|(b, w)| cross(value(*b) * w))
+        .sum()
+}
+
+/// The check digit of ICAO Doc 9303 part 3, section 4.9: weights 7, 3, 1, letters from `A` = 10, modulus 10.
+pub(crate) fn icao(compact: &[u8]) -> u32 {
+    compact
+        .iter()
+        .zip([7, 3, 1].into_iter().cycle())
+        .map(|(b, w)| value(*b) * w)
+        .sum::<u32>()
+        % 10
+}
+
+/// Whether the digits pass the test of EAN-13 (GS1 General Specifications, section 7.9): check digit last.
+pub(crate) fn ean(digits: &[u8]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .zip([1, 3].into_iter().cycle())
+        .map(|(b, w)| value(*b) * w)
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+/// The value of the character at `at`; 0 outside.
+pub(crate) fn value_at(compact: &[u8], at: usize) -> u32 {
+    compact.get(at).map_or(0, |b| value(*b))
+}
+
+/// Whether the digits are a time stamp of the years 1990 to 2099, `YYYYMMDDhhmm` or `YYYYMMDDhhmmss`.
+pub(crate) fn is_time_stamp(digits: &[u8]) -> bool {
+    let year = field(digits, 0, 4).unwrap_or_default();
+    let pair = |at: usize| field(digits, at, at + 2);
+    let is_within = |at: usize, end: u64| pair(at).is_none_or(|n| n < end);
+    (1990..2100).contains(&year)
+        && is_day(year, pair(4).unwrap_or_default(), pair(6).unwrap_or_default())
+        && is_within(8, 24)
+        && is_within(10, 60)
+        && is_within(12, 60)
+}
+
 /// Whether all characters are the same.
 pub(crate) fn is_one_digit_repeated(compact: &[u8]) -> bool {
     compact.windows(2).all(|w| w.first() == w.last())
@@ -142,6 +190,22 @@ mod tests {
             }
         }
         assert!(!verhoeff(b"3263") && !verhoeff(b"2633") && !verhoeff(b"2336"));
+    }
+
+    #[test]
+    fn examples_of_icao_and_gs1_pass() {
+        // ICAO Doc 9303 part 3, section 4.9, and the GS1 General Specifications.
+        assert_eq!(icao(b"520727"), 3);
+        assert_eq!(icao(b"AB2134<<<"), 5);
+        assert!(ean(b"6291041500213") && !ean(b"6291041500214"));
+        assert_eq!(weighted_cross(b"59", &[2, 1]), 1 + 9);
+    }
+
+    #[test]
+    fn time_stamps_have_a_day_and_a_time() {
+        assert!(is_time_stamp(b"201907141004") && is_time_stamp(b"20190714100459"));
+        assert!(!is_time_stamp(b"201907142404") && !is_time_stamp(b"20190714100460"));
+        assert!(!is_time_stamp(b"201902291004") && !is_time_stamp(b"4K190714100459"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(super) const SPECS: &[Spec] = &[
         check: aadhaar,
         words: AADHAAR_WORDS,
         form: 0.0,
-        sum: 0.45,
+        sum: 0.3,
         told: 0.0,
     },
     Spec {
@@ -218,12 +218,12 @@ pub(super) const SPECS: &[Spec] = &[
     Spec {
         entity: Entity::IN_VEHICLE_REGISTRATION,
         rule: "in-vehicle/old",
-        shapes: &["AAA9999", "AAA 9999", "AA9999", "A9999"],
+        shapes: &["AAA9999", "AAA 9999", "AA9999", "A9999", "A99999"],
         check: numbered,
         words: VEHICLE,
         form: 0.02,
         sum: 0.0,
-        told: 0.36,
+        told: 0.4,
     },
 ];
 

@@ -216,7 +216,7 @@ fn business(compact: &[u8]) -> Check {
 
 /// Region 11–26 or 28, year, serial number, check digits of a rule that is not published.
 ///
-/// Source: Korean National Police Agency, Enforcement Rule of the Road Traffic Act, annexed form 55 (region codes).
+/// Source: Korean National Police Agency, Enforcement Rule of the Road Traffic Act (region codes).
 fn driver(compact: &[u8]) -> Check {
     Check::form(matches!(field(compact, 0, 2), Some(11..=26 | 28)))
 }

@@ -9,14 +9,24 @@ mod australia;
 mod canada;
 mod checks;
 mod east_asia;
+mod germany;
+mod germany_documents;
 mod india;
+mod international;
+mod italy;
 mod korea;
+mod latin_america;
+mod nordic;
 mod poland;
+mod russia;
 mod shape;
 mod southeast_asia;
+mod spain;
+mod turkey;
 mod united_kingdom;
 mod united_states;
 mod vocabulary;
+mod western_europe;
 mod words;
 
 use privet_types::{Basis, BudgetError, Entity};
@@ -30,6 +40,8 @@ use vocabulary::Vocabulary;
 const MOST_BEFORE: usize = 2;
 /// Longest of them, in bytes.
 const LONGEST_BEFORE: usize = 5;
+/// What a word farther off is worth less than one right before a code: where several kinds fit, the nearest word decides.
+const FARTHER: f32 = 0.01;
 
 /// What an authority's rule says of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +74,9 @@ pub(crate) struct Spec {
     /// The name of the rule, such as `de-tax-id/mod11`.
     pub(crate) rule: &'static str,
     /// How it is written: `9` a digit, `A` a letter, `X` a letter or digit, a small letter that letter in either case; ` `,
-    /// `-`, `.`, `/` and `:` stand for themselves; every `_` of a shape stands for nothing, or every one for a space, or
-    /// every one for a hyphen, or every one for a full stop. A `^` before it all: no small letter fits; then a `+`: a plus
+    /// `-`, `.`, `/`, `:` and `+` stand for themselves; every `_` of a shape stands for nothing, or every one for a space,
+    /// or every one for a hyphen, or every one for a full stop; the character before a `?` may be missing. A `^` before it
+    /// all: no small letter fits; then a `+`: a plus
     /// sign stands before the code and belongs to it.
     pub(crate) shapes: &'static [&'static str],
     /// The authority's rule, over the letters (capitals) and digits alone.
@@ -85,12 +98,22 @@ const ALL: &[&[Spec]] = &[
     australia::SPECS,
     canada::SPECS,
     east_asia::SPECS,
+    germany::SPECS,
+    germany_documents::SPECS,
     india::SPECS,
+    international::SPECS,
+    italy::SPECS,
     korea::SPECS,
+    latin_america::SPECS,
+    nordic::SPECS,
     poland::SPECS,
+    russia::SPECS,
     southeast_asia::SPECS,
+    spain::SPECS,
+    turkey::SPECS,
     united_kingdom::SPECS,
     united_states::SPECS,
+    western_europe::SPECS,
 ];
 
 /// The names of the rules that look for `entity`.
@@ -105,6 +128,8 @@ pub(crate) struct Ids {
     layouts: Vec<Layout>,
     /// Indices into `layouts`, by the low bits of the signature.
     buckets: Vec<Vec<u16>>,
+    /// Whether groups of the signature that belongs here begin a layout or are one.
+    begins: Vec<bool>,
     vocabulary: Vocabulary,
     threshold: f32,
 }
@@ -136,11 +161,19 @@ impl Ids {
                 bucket.push(index);
             }
         }
+        let mut begins = vec![false; 16 * buckets.len()];
+        let mask = begins.len() - 1;
+        for prefix in layouts.iter().flat_map(|l| &l.prefixes) {
+            if let Some(place) = begins.get_mut(prefix.slot(mask)) {
+                *place = true;
+            }
+        }
         let vocabulary = Vocabulary::new(specs.iter().map(|s| s.words)).map_err(|e| e.to_string())?;
         Ok(Some(Self {
             specs,
             layouts,
             buckets,
+            begins,
             vocabulary,
             threshold,
         }))
@@ -171,6 +204,11 @@ impl Ids {
         let mut at = start;
         for _ in 0..MOST_GROUPS {
             let end = group_end(scan, at);
+            signature.push_group(end - at);
+            scan.spend(1)?;
+            if self.begins.get(signature.slot(self.begins.len() - 1)) != Some(&true) {
+                break;
+            }
             let bytes = scan.slice(at, end);
             let Some(room) = compact.get_mut(length..length + bytes.len()) else {
                 break;
@@ -178,8 +216,7 @@ impl Ids {
             room.copy_from_slice(bytes);
             room.make_ascii_uppercase();
             length += bytes.len();
-            signature.push_group(bytes.len());
-            scan.spend(1 + bytes.len() / 4)?;
+            scan.spend(bytes.len() / 4)?;
             self.look_up(
                 scan,
                 start,
@@ -247,8 +284,19 @@ impl Ids {
             Check::Form => (spec.form, spec.told),
             Check::Sum => (spec.sum, 1.0),
         };
-        let is_told = told > alone && told >= self.threshold && self.is_told(scan, index, start, end)?;
-        let score = if is_told { told } else { alone };
+        let around = if told > alone && told >= self.threshold {
+            self.told_around(scan, start, end)?
+        } else {
+            ToldAround::default()
+        };
+        let is_told = around.any.contains(index);
+        let score = if around.near.contains(index) {
+            told
+        } else if is_told {
+            alone.max(told - FARTHER)
+        } else {
+            alone
+        };
         if score < self.threshold || score <= 0.0 {
             return Ok(());
         }
@@ -263,30 +311,24 @@ impl Ids {
         Ok(())
     }
 
-    /// Whether a word of the spec stands beside `start..end` or outside the text.
-    fn is_told(
-        &self,
-        scan: &mut Scan<'_>,
-        spec: usize,
-        start: usize,
-        end: usize,
-    ) -> Result<bool, BudgetError> {
+    /// The specs of which words beside `start..end` or outside the text speak.
+    fn told_around(&self, scan: &mut Scan<'_>, start: usize, end: usize) -> Result<ToldAround, BudgetError> {
         let known = scan.told;
-        let told = match known {
-            Some((span, told)) if (span.start, span.end) == (start, end) => told,
+        match known {
+            Some((span, told)) if (span.start, span.end) == (start, end) => Ok(told),
             _ => {
                 let told = scan.told_around(start, end, &self.vocabulary)?;
                 scan.told = Some((privet_types::Span::new(start, end), told));
-                told
+                Ok(told)
             }
-        };
-        Ok(told.contains(spec))
+        }
     }
 }
 
 pub(crate) use checks::{iso_7064_mod_97_10, luhn, mod_11_10, verhoeff};
-pub(crate) use vocabulary::Told;
+pub(crate) use international::is_bic;
 pub(crate) use vocabulary::Vocabulary as IdVocabulary;
+pub(crate) use vocabulary::{Told, ToldAround};
 
 /// Where the first code can begin that has its first digit in `token`: there, or with a group of letters before it.
 fn first_start(scan: &Scan<'_>, token: Token) -> usize {
@@ -339,11 +381,14 @@ fn is_apart_from_others(scan: &Scan<'_>, start: usize, end: usize) -> bool {
     if after.is_ascii_alphanumeric() || !after.is_ascii() && scan.char_at(end).is_some_and(is_spaced_letter) {
         return false;
     }
-    // Spaces join only what spaces group.
+    // Spaces join only what spaces group, and only digits: `AA 1234567 BB 7654321` is two codes.
     let has_space = scan.slice(start, end).contains(&b' ');
-    let joins = |separator: u8| matches!(separator, b'-' | b'.' | b'/') || has_space && separator == b' ';
+    let joins = |separator: u8, own: u8| {
+        matches!(separator, b'-' | b'.' | b'/') || has_space && separator == b' ' && own.is_ascii_digit()
+    };
+    let is_continued = |separator: u8, next: u8, own: u8| joins(separator, own) && next.is_ascii_digit();
     let before = scan.back(start, 1);
-    let is_continued = |separator: u8, next: u8| joins(separator) && next.is_ascii_digit();
     // A full stop behind a digit and before a space ends a sentence.
-    !(is_continued(after, scan.at(end + 1)) || is_continued(before, scan.back(start, 2)))
+    !(is_continued(after, scan.at(end + 1), scan.back(end, 1))
+        || is_continued(before, scan.back(start, 2), scan.at(start)))
 }

@@ -4,12 +4,14 @@
 pub(super) const MOST_GROUPS: usize = 8;
 /// Most letters and digits of a code.
 pub(super) const MOST_CHARACTERS: usize = 32;
+/// Most `?` in a shape; each doubles its layouts.
+const MOST_OPTIONS: usize = 8;
 /// What `_` in a shape stands for.
 const OPTIONAL: [Option<u8>; 4] = [None, Some(b' '), Some(b'-'), Some(b'.')];
 
 /// Whether `byte` can stand between two groups of a code.
 pub(super) const fn is_separator(byte: u8) -> bool {
-    matches!(byte, b' ' | b'-' | b'.' | b'/' | b':')
+    matches!(byte, b' ' | b'-' | b'.' | b'/' | b':' | b'+')
 }
 
 /// The lengths of the groups and the separators between them, hashed. Collisions cost a look, no more: the layouts are
@@ -75,6 +77,8 @@ pub(super) struct Shape {
 #[derive(Debug)]
 pub(super) struct Layout {
     pub(super) signature: Signature,
+    /// The signatures of its first group, its first two groups and so on, all of them last.
+    pub(super) prefixes: Vec<Signature>,
     /// Index of the spec.
     pub(super) spec: usize,
     /// Whether small letters do not fit.
@@ -88,7 +92,8 @@ pub(super) struct Layout {
 }
 
 impl Shape {
-    /// Reads a shape; none if it holds other characters, is too long or empty, or has two separators together.
+    /// Reads a shape; none if it holds other characters, is too long or empty, or has two separators together. Every group
+    /// needs a character that is never missing.
     pub(super) fn parse(text: &'static str) -> Option<Self> {
         let is_mark = |b: u8| is_separator(b) || b == b'_';
         let is_character = |b: u8| matches!(b, b'9' | b'A' | b'X' | b'a'..=b'z');
@@ -97,9 +102,16 @@ impl Shape {
         let bytes = text.as_bytes();
         let characters = bytes.iter().filter(|b| is_character(**b)).count();
         let groups = bytes.split(|b| is_mark(*b));
-        let is_sound = bytes.iter().all(|b| is_character(*b) || is_mark(*b))
+        let options = |part: &[u8]| part.iter().filter(|b| **b == b'?').count();
+        let is_sound = bytes
+            .iter()
+            .all(|b| is_character(*b) || is_mark(*b) || *b == b'?')
+            && bytes
+                .windows(2)
+                .all(|w| w.last() != Some(&b'?') || w.first().is_some_and(|b| is_character(*b)))
+            && options(bytes) <= MOST_OPTIONS
             && groups.clone().count() <= MOST_GROUPS
-            && groups.clone().all(|g| !g.is_empty())
+            && groups.clone().all(|g| g.len() > 2 * options(g))
             && characters <= MOST_CHARACTERS;
         is_sound.then_some(Self {
             text: bytes,
@@ -108,22 +120,45 @@ impl Shape {
         })
     }
 
-    /// Its layouts, one for each meaning of `_`.
+    /// Its layouts, one for each meaning of `_` and `?`.
     pub(super) fn layouts(&self, spec: usize) -> impl Iterator<Item = Layout> + '_ {
-        let count = if self.text.contains(&b'_') {
-            OPTIONAL.len()
-        } else {
-            1
-        };
+        self.variants()
+            .into_iter()
+            .flat_map(move |text| self.separated(spec, &text))
+    }
+
+    /// The shape with and without each character that may be missing.
+    fn variants(&self) -> Vec<Vec<u8>> {
+        let mut variants = vec![Vec::new()];
+        for (i, byte) in self.text.iter().enumerate() {
+            if *byte == b'?' {
+                continue;
+            }
+            let without = match self.text.get(i + 1) {
+                Some(b'?') => variants.clone(),
+                _ => Vec::new(),
+            };
+            variants.iter_mut().for_each(|v: &mut Vec<u8>| v.push(*byte));
+            variants.extend(without);
+        }
+        variants.sort();
+        variants.dedup();
+        variants
+    }
+
+    fn separated(&self, spec: usize, text: &[u8]) -> Vec<Layout> {
+        let count = if text.contains(&b'_') { OPTIONAL.len() } else { 1 };
         OPTIONAL
             .iter()
             .take(count)
-            .map(move |optional| self.layout(spec, *optional))
+            .map(|optional| self.layout(spec, text, *optional))
+            .collect()
     }
 
-    fn layout(&self, spec: usize, optional: Option<u8>) -> Layout {
+    fn layout(&self, spec: usize, text: &[u8], optional: Option<u8>) -> Layout {
         let mut layout = Layout {
             signature: Signature::new(),
+            prefixes: Vec::new(),
             spec,
             is_capital: self.is_capital,
             has_plus: self.has_plus,
@@ -132,7 +167,7 @@ impl Shape {
             literals: Vec::new(),
         };
         let mut group = 0;
-        for byte in self.text {
+        for byte in text {
             let separator = match byte {
                 b'_' => optional,
                 _ if is_separator(*byte) => Some(*byte),
@@ -150,17 +185,22 @@ impl Shape {
                 }
             };
             if let Some(separator) = separator {
-                layout.signature.push_group(group);
+                layout.push_group(group);
                 layout.signature.push_separator(separator);
                 group = 0;
             }
         }
-        layout.signature.push_group(group);
+        layout.push_group(group);
         layout
     }
 }
 
 impl Layout {
+    fn push_group(&mut self, length: usize) {
+        self.signature.push_group(length);
+        self.prefixes.push(self.signature);
+    }
+
     /// Whether the letters and digits `compact` of the classes `classes` can be a value of this layout.
     pub(super) fn fits(&self, compact: &[u8], classes: Classes) -> bool {
         compact.len() == self.length
@@ -210,6 +250,9 @@ mod tests {
             ("A9999999A", "x1234567l"),
             ("^A9", "K9"),
             ("+99 9", "63 9"),
+            ("AA?-9?9", "B-7"),
+            ("AA?-9?9", "HH-12"),
+            ("999999+9", "123456+7"),
         ] {
             assert!(fits(shape, text), "{shape} {text}");
         }
@@ -224,6 +267,8 @@ mod tests {
             ("999", "12A"),
             ("AAA", "12A"),
             ("de9", "ED1"),
+            ("AA?-9?9", "HHH-12"),
+            ("AA?-9?9", "HH-"),
         ] {
             assert!(!fits(shape, text), "{shape} {text}");
         }
@@ -239,6 +284,10 @@ mod tests {
             "^",
             "9^",
             "9+",
+            "?9",
+            "9??",
+            "A-9?",
+            "9-?9",
             "999999999999999999999999999999999",
         ] {
             assert!(Shape::parse(shape).is_none(), "{shape}");

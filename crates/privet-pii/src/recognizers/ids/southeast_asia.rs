@@ -40,12 +40,7 @@ pub(super) const SPECS: &[Spec] = &[
     Spec {
         entity: Entity::PH_TIN,
         rule: "ph-tin/grouped",
-        shapes: &[
-            "999-999-999-999",
-            "999-999-999-9999",
-            "999-999-999-99999",
-            "999 999 999 999",
-        ],
+        shapes: &["999-999-999-999", "999-999-999-9999", "999-999-999-99999"],
         check: taxpayer,
         words: PH_TIN_WORDS,
         form: 0.0,
@@ -230,8 +225,8 @@ fn mobile(compact: &[u8]) -> Check {
 
 /// Eight digits with weights 9 down to 2; the remainder by 11 is the ninth, never 10; then the branch code.
 ///
-/// Source: Bureau of Internal Revenue, Revenue Memorandum Order 37-2019 and the TIN structure published with it (nine digits,
-/// the last a check digit, and a branch code of three to five).
+/// Source: Bureau of Internal Revenue, structure of the TIN in the OECD's list of tax identification numbers (nine digits, the
+/// last a check digit, and a branch code). The Bureau does not publish the weights; these fit the example 000-123-456.
 fn taxpayer(compact: &[u8]) -> Check {
     let own = compact.get(..9).unwrap_or_default();
     let check = weighted(own, &[9, 8, 7, 6, 5, 4, 3, 2]) % 11;
@@ -326,10 +321,34 @@ fn thai(compact: &[u8]) -> Check {
 
 #[cfg(test)]
 mod tests {
-    use privet_types::Entity;
+    use privet_types::{Budget, Entity};
 
     use super::ENTITY_KINDS;
     use crate::testing::{finds, misses};
+    use crate::{Analyzer, Config};
+
+    /// Mobile numbers in `text`; as telephone numbers they are found by another rule, too.
+    fn mobiles(text: &str) -> Vec<&str> {
+        let analyzer = Analyzer::new(&Config::only(&[Entity::PH_MOBILE_NUMBER])).unwrap();
+        let found = analyzer.analyze(text, None, &Budget::unlimited()).unwrap();
+        found.iter().map(|f| f.span.of(text).unwrap()).collect()
+    }
+
+    #[test]
+    fn mobile_numbers_are_found_with_their_plus_sign() {
+        assert_eq!(
+            mobiles("at +63 917 555 0148 or +639175550148."),
+            ["+63 917 555 0148", "+639175550148"]
+        );
+        assert_eq!(
+            mobiles("Viber 0917-555-0148 or 0895 555 0148"),
+            ["0917-555-0148", "0895 555 0148"]
+        );
+        assert_eq!(
+            mobiles("order 09175550148, +62 917 555 0148, 08175550148"),
+            [] as [&str; 0]
+        );
+    }
 
     #[test]
     fn kinds_are_sorted() {

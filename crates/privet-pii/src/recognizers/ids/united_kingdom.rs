@@ -222,8 +222,7 @@ fn form(compact: &[u8]) -> Check {
 /// Five letters of the surname, filled up with 9; decade digit, month of birth (+ 50 for women), day, year digit; two
 /// initials or 9; a digit and two letters that the computer gives.
 ///
-/// Source: Driver and Vehicle Licensing Agency, "Driving licence: what the numbers mean" (INF45/1); Home Office, "National
-/// Driver Register" data standard.
+/// Source: Driver and Vehicle Licensing Agency, "What the numbers on your driving licence mean" (gov.uk).
 fn driver(compact: &[u8]) -> Check {
     let (name, rest) = compact.split_at_checked(5).unwrap_or_default();
     let letters = name.iter().take_while(|b| b.is_ascii_uppercase()).count();
@@ -378,7 +377,7 @@ mod tests {
     use privet_types::{Budget, Entity};
 
     use super::AREAS;
-    use crate::testing::{finds, misses};
+    use crate::testing::{finds, finds_alone, misses};
     use crate::{Analyzer, Config};
 
     /// Postcodes in `text`, a kind that has to be asked for.
@@ -434,6 +433,11 @@ mod tests {
         misses(Entity::UK_NHS, "NHS number 614 207 8352");
         misses(Entity::UK_NHS, "call 614-207-8358");
         finds(Entity::UK_UTR, "UTR: 1738105946", "1738105946");
+        finds(
+            Entity::UK_UTR,
+            "NHS number on file, and the UTR is 1738105946",
+            "1738105946",
+        );
         finds(Entity::UK_UTR, "HMRC reference 17381 05946K", "17381 05946K");
         misses(Entity::UK_UTR, "UTR: 3738105946");
     }
@@ -455,7 +459,7 @@ mod tests {
 
     #[test]
     fn passports_are_found_beside_a_word() {
-        finds(Entity::UK_PASSPORT, "passport GB1234567", "GB1234567");
+        finds_alone(Entity::UK_PASSPORT, "passport GB1234567", "GB1234567");
         finds(Entity::UK_PASSPORT, "British passport 512345678", "512345678");
         misses(Entity::UK_PASSPORT, "part GB1234567");
     }

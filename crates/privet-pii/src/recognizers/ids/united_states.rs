@@ -82,6 +82,7 @@ pub(super) const SPECS: &[Spec] = &[
             "AA999999",
             "AA9999999",
             "AA999999A",
+            "wdlXXXXXXXXX",
             "AAA999999",
             "999AA9999",
             "99AAA99999",
@@ -101,6 +102,25 @@ pub(super) const SPECS: &[Spec] = &[
         form: 0.05,
         sum: 0.0,
         told: 0.8,
+    },
+    // `dl` is also a list of HTML, a loader and a branch: only capitals beside it count.
+    Spec {
+        entity: Entity::US_DRIVER_LICENSE,
+        rule: "us-driver/capital",
+        shapes: &[
+            "^A9999999",
+            "^A99999999",
+            "^A999999999999",
+            "^A99999999999999",
+            "^AA999999",
+            "^A999-9999-9999",
+            "^A999-999-99-999-9",
+        ],
+        check: any,
+        words: &["dl", "dmv", "dln"],
+        form: 0.05,
+        sum: 0.0,
+        told: 0.6,
     },
     Spec {
         entity: Entity::US_DRIVER_LICENSE,

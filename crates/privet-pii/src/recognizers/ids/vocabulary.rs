@@ -11,6 +11,15 @@ pub(super) const MOST_SPECS: usize = 256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Told([u64; MOST_SPECS / 64]);
 
+/// What the words round a code spoke of.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ToldAround {
+    /// Right before it, or outside the text.
+    pub(crate) near: Told,
+    /// Anywhere round it.
+    pub(crate) any: Told,
+}
+
 impl Told {
     /// Whether a word spoke of spec `index`.
     pub(crate) fn contains(self, index: usize) -> bool {

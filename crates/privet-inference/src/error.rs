@@ -1,0 +1,24 @@
+//! What can go wrong while weights are read.
+
+/// Why weights were refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bytes are not weights of this layout.
+    #[error("the weights do not begin with the name of layout 1")]
+    Layout,
+    /// There are fewer or more bytes than the layout needs.
+    #[error("the weights have {found} bytes where {needed} are needed")]
+    Length {
+        /// Bytes there are.
+        found: usize,
+        /// Bytes the layout needs.
+        needed: usize,
+    },
+    /// The checksum differs.
+    #[error("the weights are damaged: their checksum differs")]
+    Checksum,
+    /// A number is not finite or out of its range.
+    #[error("the weights hold a number that is not finite or out of range")]
+    Number,
+}

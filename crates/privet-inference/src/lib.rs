@@ -1,0 +1,25 @@
+//! Runs the small neural network that tags words of a text.
+//!
+//! For privet-pii. Text is cut into tokens ([`token::tokenize`]) and these into windows ([`token::windows`]); [`Tagger`]
+//! gives each token of a window a probability for each label ([`label`]). Pure functions; the weights are part of the binary.
+//!
+//! ```
+//! use privet_inference::{Memory, Tagger, token};
+//! let tagger = Tagger::shipped()?;
+//! let text = "My name is Ann.";
+//! let tokens = token::tokenize(text);
+//! let (mut memory, mut scores) = (Memory::default(), Vec::new());
+//! tagger.tag(text, &tokens, 0..tokens.len(), &mut memory, &mut scores);
+//! assert_eq!(scores.len(), tokens.len());
+//! # Ok::<(), privet_inference::Error>(())
+//! ```
+
+mod error;
+pub mod feature;
+pub mod label;
+mod network;
+pub mod token;
+mod weights;
+
+pub use error::Error;
+pub use network::{Memory, Tagger};

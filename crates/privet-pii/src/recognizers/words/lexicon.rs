@@ -1,0 +1,208 @@
+//! The words that the recognisers of dates, ages, names, addresses and announced values know, by their hash.
+//!
+//! A word is looked up once, whatever the number of languages and recognisers.
+
+use super::reader::{fold, is_ideographic, is_word_char};
+use super::{keys, places, sense, time};
+
+/// What a word can stand for, as a set.
+pub(crate) type Senses = u64;
+
+/// A list of words of one sense: the sense, a value that goes with it, and the words between spaces; `_` stands for the
+/// space within a phrase of at most [`MOST_WORDS`] words.
+pub(super) type List = (Senses, u8, &'static str);
+
+/// Most words of a phrase.
+pub(super) const MOST_WORDS: usize = 4;
+/// A phrase of two or more words ends here; the bits above it tell how many words it may have.
+const PHRASE: Senses = 1 << 60;
+
+const SEED: u64 = 0xcbf2_9ce4_8422_2325;
+const PRIME: u64 = 0x0000_0100_0000_01b3;
+
+/// What is known of a word or phrase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Meaning {
+    pub(crate) senses: Senses,
+    /// The number of a month.
+    pub(crate) value: u8,
+}
+
+/// The hash of the word of which `hash` has been read so far, and `c` comes next.
+#[inline]
+pub(super) fn hash_char(hash: u64, c: char) -> u64 {
+    (hash ^ u64::from(u32::from(c))).wrapping_mul(PRIME)
+}
+
+/// The hash of no word.
+pub(super) const fn hash_start() -> u64 {
+    SEED
+}
+
+/// The hash of a phrase that goes on with another word.
+pub(super) const fn join(phrase: u64, word: u64) -> u64 {
+    (phrase.rotate_left(23) ^ word).wrapping_mul(PRIME)
+}
+
+/// The hash of a word, in lower case.
+fn hash(word: &str) -> u64 {
+    word.chars()
+        .flat_map(char::to_lowercase)
+        .fold(hash_start(), hash_char)
+}
+
+/// The words, in a table with open addressing behind a filter that keeps most other words out.
+#[derive(Debug)]
+pub(crate) struct Lexicon {
+    filter: Vec<u64>,
+    slots: Vec<(u64, Meaning)>,
+}
+
+const FILTER_BITS: u32 = 17;
+
+impl Lexicon {
+    pub(crate) fn new() -> Self {
+        let mut entries: Vec<(u64, Meaning)> = Vec::new();
+        for (senses, value, words) in time::LISTS.iter().chain(places::LISTS).chain(keys::LISTS) {
+            for phrase in words.split_whitespace() {
+                let mut count = 0;
+                let mut all = 0;
+                let mut last = 0;
+                for word in phrase.split(['_', '-', '\'', '.']) {
+                    last = hash(word);
+                    all = if count == 0 { last } else { join(all, last) };
+                    count += 1;
+                }
+                entries.push((
+                    all,
+                    Meaning {
+                        senses: *senses,
+                        value: *value,
+                    },
+                ));
+                if let Some(first) = phrase.chars().next().filter(|c| is_ideographic(*c)) {
+                    let head = Meaning {
+                        senses: sense::HEAD,
+                        value: 0,
+                    };
+                    entries.push((hash_char(hash_start(), first), head));
+                }
+                if count > 1 {
+                    let senses = PHRASE | PHRASE << (count - 1);
+                    entries.push((last, Meaning { senses, value: 0 }));
+                }
+            }
+        }
+        let mut lexicon = Self {
+            filter: vec![0; 1 << (FILTER_BITS - 6)],
+            slots: vec![(0, Meaning::default()); (2 * entries.len()).next_power_of_two()],
+        };
+        for (hash, meaning) in entries {
+            lexicon.insert(hash, meaning);
+        }
+        lexicon
+    }
+
+    fn insert(&mut self, hash: u64, meaning: Meaning) {
+        let (word, bit) = filter_place(hash);
+        if let Some(word) = self.filter.get_mut(word) {
+            *word |= bit;
+        }
+        let mask = self.slots.len() - 1;
+        let mut at = slot(hash, mask);
+        while let Some(slot) = self.slots.get_mut(at) {
+            if slot.0 == hash || slot.1 == Meaning::default() {
+                slot.0 = hash;
+                slot.1.senses |= meaning.senses;
+                slot.1.value = slot.1.value.max(meaning.value);
+                return;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// What is known of the word or phrase of this hash.
+    #[inline]
+    pub(super) fn get(&self, hash: u64) -> Meaning {
+        let (word, bit) = filter_place(hash);
+        if self.filter.get(word).is_none_or(|w| w & bit == 0) {
+            return Meaning::default();
+        }
+        let mask = self.slots.len() - 1;
+        let mut at = slot(hash, mask);
+        while let Some((known, meaning)) = self.slots.get(at) {
+            if *known == hash || *meaning == Meaning::default() {
+                return if *known == hash {
+                    *meaning
+                } else {
+                    Meaning::default()
+                };
+            }
+            at = (at + 1) & mask;
+        }
+        Meaning::default()
+    }
+
+    /// What is known of a word that follows others: `hashes` are those of the word and of the words before it, the
+    /// nearest first. The longest phrase counts, together with the word alone.
+    pub(super) fn get_after(&self, hashes: &[u64; MOST_WORDS]) -> Meaning {
+        let [last, second, third, fourth] = *hashes;
+        let mut meaning = self.get(last);
+        if meaning.senses & PHRASE != 0 {
+            let is_phrase = |words: u32| meaning.senses & PHRASE << (words - 1) != 0;
+            let mut more = Meaning::default();
+            if is_phrase(4) {
+                more = self.get(join(join(join(fourth, third), second), last));
+            }
+            if more.senses == 0 && is_phrase(3) {
+                more = self.get(join(join(third, second), last));
+            }
+            if more.senses == 0 && is_phrase(2) {
+                more = self.get(join(second, last));
+            }
+            meaning.senses |= more.senses;
+            meaning.value = meaning.value.max(more.value);
+        }
+        meaning.senses &= PHRASE - 1;
+        meaning
+    }
+
+    /// What the last words of a name such as `zipCode` or `first_name` stand for.
+    pub(crate) fn name_senses(&self, name: &str) -> Senses {
+        let mut recent = [0_u64; MOST_WORDS];
+        let mut hash = hash_start();
+        let mut was_small = false;
+        let mut senses = 0;
+        for c in name.chars().chain([' ']) {
+            let is_inside = is_word_char(c) || is_ideographic(c);
+            if (!is_inside || was_small && c.is_uppercase()) && hash != hash_start() {
+                recent.rotate_right(1);
+                let [last, ..] = &mut recent;
+                *last = hash;
+                senses = self.get_after(&recent).senses;
+                hash = hash_start();
+            }
+            was_small = c.is_lowercase();
+            if is_inside {
+                hash = fold(hash, c);
+            }
+        }
+        senses
+    }
+
+    /// What is known of the word alone.
+    pub(super) fn get_alone(&self, hash: u64) -> Meaning {
+        let mut meaning = self.get(hash);
+        meaning.senses &= PHRASE - 1;
+        meaning
+    }
+}
+
+const fn filter_place(hash: u64) -> (usize, u64) {
+    let bit = hash >> (64 - FILTER_BITS);
+    ((bit >> 6) as usize, 1 << (bit & 63))
+}
+
+const fn slot(hash: u64, mask: usize) -> usize {
+    (hash >> 7) as usize & mask
+}

@@ -1,0 +1,169 @@
+//! The one pass over words and numbers.
+
+use super::lexicon::{MOST_WORDS, hash_start};
+use super::reader::{Word, decimal, fold, is_ideographic, is_word_char};
+use super::sense;
+use crate::recognizers::scan::Scan;
+use crate::recognizers::{Outcome, Plan};
+
+/// Longest word of a script without spaces, in characters.
+const LONGEST_UNSPACED: usize = 6;
+/// Units charged for a look-up and its surroundings.
+const LOOK: usize = 8;
+
+/// Passes over the text and asks the recognisers of `plan` at every word that has a sense they look for, and at every
+/// run of digits.
+pub(crate) fn pass(scan: &mut Scan<'_>, plan: &Plan) -> Outcome {
+    if plan.word.is_empty() && plan.digits.is_empty() {
+        return Ok(());
+    }
+    let wanted = plan.word.iter().fold(0, |all, (senses, _)| all | senses);
+    let mut recent = [0_u64; MOST_WORDS];
+    let mut at = 0;
+    let mut was_charged = 0;
+    while let Some(&byte) = scan.bytes.get(at) {
+        if at - was_charged >= 4096 {
+            scan.spend(at - was_charged)?;
+            was_charged = at;
+        }
+        if byte.is_ascii_alphabetic() || !byte.is_ascii() && scan.char_at(at).is_some_and(is_word_char) {
+            let mut word = read(scan, at);
+            at = word.end;
+            recent.rotate_right(1);
+            let [last, ..] = &mut recent;
+            *last = word.hash;
+            word.meaning = scan.lexicon().get_after(&recent);
+            if word.is(wanted) {
+                ask(scan, plan, &word)?;
+            }
+        } else if byte.is_ascii_digit() {
+            number(scan, plan, at)?;
+            while scan.at(at).is_ascii_digit() {
+                at += 1;
+            }
+        } else if byte.is_ascii() {
+            // Words of a phrase stand in one line, between spaces, hyphens, `_`, or nothing (camel case).
+            if !matches!(byte, b' ' | b'_' | b'-' | b'\'') {
+                recent = [0; MOST_WORDS];
+            }
+            at += 1;
+        } else {
+            let c = scan.char_at(at).unwrap_or(' ');
+            if is_ideographic(c) {
+                at = unspaced(scan, plan, at, wanted)?;
+            } else if decimal(c).is_some() {
+                number(scan, plan, at)?;
+                while let Some(c) = scan.char_at(at).filter(|c| decimal(*c).is_some()) {
+                    at += c.len_utf8();
+                }
+            } else {
+                at += c.len_utf8();
+            }
+        }
+    }
+    scan.spend(at - was_charged)
+}
+
+/// Reads the whole word at `at`, of any length.
+#[inline]
+fn read(scan: &Scan<'_>, at: usize) -> Word {
+    let mut hash = hash_start();
+    let mut end = at;
+    let mut was_small = false;
+    while let Some(&byte) = scan.bytes.get(end) {
+        if byte.is_ascii() {
+            if !byte.is_ascii_alphabetic() || was_small && byte.is_ascii_uppercase() {
+                break;
+            }
+            was_small = byte.is_ascii_lowercase();
+            hash = super::lexicon::hash_char(hash, char::from(byte.to_ascii_lowercase()));
+            end += 1;
+        } else {
+            let Some(c) = scan.char_at(end).filter(|c| is_word_char(*c)) else {
+                break;
+            };
+            if was_small && c.is_uppercase() {
+                break;
+            }
+            was_small = c.is_lowercase();
+            hash = fold(hash, c);
+            end += c.len_utf8();
+        }
+    }
+    Word {
+        start: at,
+        end,
+        hash,
+        ..Word::default()
+    }
+}
+
+fn ask(scan: &mut Scan<'_>, plan: &Plan, word: &Word) -> Outcome {
+    for (senses, find) in &plan.word {
+        if word.is(*senses) {
+            scan.spend(LOOK)?;
+            find(scan, word)?;
+        }
+    }
+    Ok(())
+}
+
+/// Asks at digits that no letter, digit or `_` touches from the left.
+fn number(scan: &mut Scan<'_>, plan: &Plan, at: usize) -> Outcome {
+    if scan
+        .char_before(at)
+        .is_some_and(|c| c.is_alphanumeric() && !is_ideographic(c) || c == '_')
+        && !is_after_escape(scan, at)
+    {
+        return Ok(());
+    }
+    for find in &plan.digits {
+        find(scan, at)?;
+    }
+    Ok(())
+}
+
+/// Whether an escape such as `\n` ends at `at`.
+fn is_after_escape(scan: &Scan<'_>, at: usize) -> bool {
+    scan.back(at, 2) == b'\\' && matches!(scan.back(at, 1), b'n' | b't' | b'r')
+}
+
+/// Looks for known words at every character of a run without spaces; returns where it goes on.
+fn unspaced(
+    scan: &mut Scan<'_>,
+    plan: &Plan,
+    at: usize,
+    wanted: super::Senses,
+) -> Result<usize, privet_types::BudgetError> {
+    let rest = scan.text.get(at..).unwrap_or_default();
+    let mut hash = hash_start();
+    let mut best = None;
+    let mut next = at + 3;
+    for (count, (i, c)) in rest.char_indices().take(LONGEST_UNSPACED).enumerate() {
+        if !is_ideographic(c) {
+            break;
+        }
+        let end = at + i + c.len_utf8();
+        if count == 0 {
+            next = end;
+        }
+        hash = fold(hash, c);
+        let meaning = scan.lexicon().get_alone(hash);
+        if meaning.senses & wanted != 0 {
+            best = Some(Word {
+                start: at,
+                end,
+                meaning,
+                hash,
+            });
+        }
+        if count == 0 && meaning.senses & sense::HEAD == 0 {
+            break;
+        }
+    }
+    if let Some(word) = best {
+        ask(scan, plan, &word)?;
+        next = word.end;
+    }
+    Ok(next)
+}

@@ -1,0 +1,203 @@
+//! Reads words and numbers at a place of the text.
+
+use super::lexicon::{MOST_WORDS, Meaning, Senses, hash_char, hash_start, join};
+use crate::recognizers::scan::Scan;
+
+/// Longest word that can be known, in bytes.
+pub(super) const LONGEST_WORD: usize = 48;
+
+/// A run of letters.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Word {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) meaning: Meaning,
+    pub(super) hash: u64,
+}
+
+impl Word {
+    /// Whether it has one of `senses`.
+    pub(crate) const fn is(&self, senses: Senses) -> bool {
+        self.meaning.senses & senses != 0
+    }
+}
+
+/// A run of decimal digits of any script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Digits {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// How many there are, at most [`MOST_DIGITS`] and one more.
+    pub(crate) count: usize,
+    pub(crate) value: u32,
+}
+
+/// Most digits of a number that is read.
+const MOST_DIGITS: usize = 9;
+
+/// The value of a decimal digit: ASCII, Arabic-Indic, extended Arabic-Indic, Devanagari, full-width.
+pub(crate) fn decimal(c: char) -> Option<u32> {
+    let zero = match c {
+        '0'..='9' => u32::from('0'),
+        '\u{660}'..='\u{669}' => 0x660,
+        '\u{6f0}'..='\u{6f9}' => 0x6f0,
+        '\u{966}'..='\u{96f}' => 0x966,
+        '\u{ff10}'..='\u{ff19}' => 0xff10,
+        _ => return None,
+    };
+    Some(u32::from(c) - zero)
+}
+
+/// Whether `c` can stand in a word; marks of Devanagari and Arabic do.
+#[inline]
+pub(crate) fn is_word_char(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphabetic();
+    }
+    match c {
+        '\u{900}'..='\u{963}' | '\u{970}'..='\u{97f}' | '\u{64b}'..='\u{65f}' | '\u{670}' => true,
+        _ => c.is_alphabetic() && !is_ideographic(c),
+    }
+}
+
+/// Letters of scripts that write no spaces between words.
+#[inline]
+pub(crate) const fn is_ideographic(c: char) -> bool {
+    matches!(c, '\u{3005}'..='\u{3007}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}')
+}
+
+/// Folds a letter of a word to lower case; only the first of several counts.
+#[inline]
+pub(super) fn fold(hash: u64, c: char) -> u64 {
+    if c.is_ascii() {
+        hash_char(hash, c.to_ascii_lowercase())
+    } else {
+        c.to_lowercase().fold(hash, hash_char)
+    }
+}
+
+impl Scan<'_> {
+    /// The word that begins at `at`, without regard to what stands before; it ends where a small letter is followed by
+    /// a capital.
+    pub(crate) fn word_at(&self, at: usize) -> Option<Word> {
+        let rest = self.text.get(at..)?;
+        let mut hash = hash_start();
+        let mut end = at;
+        let mut was_small = false;
+        for (i, c) in rest.char_indices() {
+            if !is_word_char(c) || was_small && c.is_uppercase() || i > LONGEST_WORD {
+                break;
+            }
+            was_small = c.is_lowercase();
+            hash = fold(hash, c);
+            end = at + i + c.len_utf8();
+        }
+        (end > at).then(|| Word {
+            start: at,
+            end,
+            meaning: self.lexicon().get_alone(hash),
+            hash,
+        })
+    }
+
+    /// The longest phrase from `at` on that has one of `senses`, its words between single spaces or hyphens.
+    pub(crate) fn phrase_at(&self, at: usize, senses: Senses) -> Option<Word> {
+        let mut best = None;
+        let mut all = 0;
+        let mut from = at;
+        for count in 0..MOST_WORDS {
+            let word = self.word_at(from)?;
+            all = if count == 0 {
+                word.hash
+            } else {
+                join(all, word.hash)
+            };
+            let meaning = self.lexicon().get_alone(all);
+            if meaning.senses & senses != 0 && !self.is_word_inside(word.end) {
+                best = Some(Word {
+                    start: at,
+                    end: word.end,
+                    meaning,
+                    hash: all,
+                });
+            }
+            if !matches!(self.at(word.end), b' ' | b'-') || self.word_at(word.end + 1).is_none() {
+                break;
+            }
+            from = word.end + 1;
+        }
+        best
+    }
+
+    /// The word that ends at `end`.
+    pub(crate) fn word_before(&self, end: usize) -> Option<Word> {
+        let start = self.word_start(end);
+        let word = self.word_at(start)?;
+        (word.end == end).then_some(word)
+    }
+
+    /// Where the letters that end at `end` begin.
+    pub(crate) fn word_start(&self, end: usize) -> usize {
+        let window = self.str(self.floor(end.saturating_sub(LONGEST_WORD)), end);
+        let mut start = end;
+        let mut is_capital_next = false;
+        for c in window.chars().rev() {
+            if !is_word_char(c) || is_capital_next && c.is_lowercase() {
+                break;
+            }
+            is_capital_next = c.is_uppercase();
+            start -= c.len_utf8();
+        }
+        start
+    }
+
+    /// Whether a letter, a digit or `_` stands on both sides of `at`.
+    pub(crate) fn is_word_inside(&self, at: usize) -> bool {
+        let joins = |c: char| c.is_alphanumeric() && !is_ideographic(c) || c == '_';
+        self.char_before(at).is_some_and(joins) && self.char_at(at).is_some_and(joins)
+    }
+
+    /// The digits at `at`.
+    pub(crate) fn digits_at(&self, at: usize) -> Option<Digits> {
+        let mut digits = Digits {
+            start: at,
+            end: at,
+            ..Digits::default()
+        };
+        for c in self.text.get(at..)?.chars().take(MOST_DIGITS + 1) {
+            let Some(value) = decimal(c) else { break };
+            digits.count += 1;
+            digits.end += c.len_utf8();
+            if digits.count <= MOST_DIGITS {
+                digits.value = digits.value * 10 + value;
+            }
+        }
+        (digits.count > 0).then_some(digits)
+    }
+
+    /// Skips at most two spaces, also no-break and thin ones.
+    pub(crate) fn skip_spaces(&self, at: usize) -> usize {
+        let mut at = at;
+        for _ in 0..2 {
+            at += match self.char_at(at) {
+                Some(' ' | '\t') => 1,
+                Some('\u{a0}') => 2,
+                Some('\u{2009}' | '\u{202f}' | '\u{3000}') => 3,
+                _ => break,
+            };
+        }
+        at
+    }
+
+    /// Skips `text` at `at`, in either case of ASCII letters; `None` if something else stands there.
+    pub(crate) fn skip_text(&self, at: usize, text: &str) -> Option<usize> {
+        let there = self.str(at, at + text.len());
+        there.eq_ignore_ascii_case(text).then_some(at + text.len())
+    }
+
+    /// Whether a capital, or a letter of a script without capitals, stands at `at`.
+    pub(crate) fn is_capital(&self, at: usize) -> bool {
+        self.char_at(at)
+            .is_some_and(|c| c.is_uppercase() || c.is_alphabetic() && !c.is_lowercase())
+    }
+}
