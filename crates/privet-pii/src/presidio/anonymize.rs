@@ -262,8 +262,8 @@ mod tests {
         ]
     }
 
-    fn operators(value: Value) -> Operators {
-        Operators::parse(Some(&value)).unwrap()
+    fn operators(value: impl Into<Value>) -> Operators {
+        Operators::parse(Some(&value.into())).unwrap()
     }
 
     /// The expected values are Presidio 2.2.366's answers to the same calls.

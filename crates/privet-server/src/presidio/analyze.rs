@@ -255,9 +255,6 @@ impl Query {
             Basis::Context => "a form and a word beside it",
             Basis::Checksum => "a check digit or an equal rule",
             Basis::Listed => "a list",
-            // Bases may be added.
-            #[expect(unreachable_patterns, reason = "kept for bases that are added later")]
-            _ => "a rule",
         };
         json!({
             "recognizer": recognizer,
