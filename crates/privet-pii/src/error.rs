@@ -43,6 +43,12 @@ pub enum Error {
         /// What is wrong with it, and the way out.
         problem: String,
     },
+    /// A file of recognisers cannot be read.
+    #[error("the recogniser file cannot be read: {problem}")]
+    RecognizerFile {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A pattern of the user's own took too many steps on this text.
     #[error(
         "recogniser `{name}` takes too long on this text; write its patterns without look-around and nested repetition"

@@ -14,6 +14,7 @@ mod mentions;
 mod names;
 mod ner;
 pub mod normalize;
+pub mod presidio;
 mod realistic;
 mod recognizers;
 mod resolve;

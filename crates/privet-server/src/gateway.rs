@@ -18,9 +18,10 @@ use privet_types::{Clock, Secret, SurfaceKind, TenantId};
 use tokio::sync::Semaphore;
 
 use crate::pool::Pool;
+use crate::presidio::Analyzers;
 use crate::problem::{self, Problem};
 use crate::upstream::Upstream;
-use crate::{Error, models, prompt};
+use crate::{Error, models, native, presidio, prompt};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -55,6 +56,8 @@ pub struct Gateway {
     pub(crate) settings: Settings,
     pub(crate) policy: Arc<Policy>,
     pub(crate) analyzer: Arc<Analyzer>,
+    /// Analysers for requests that say themselves what to look for.
+    pub(crate) analyzers: Analyzers,
     /// Belongs to `policy` and `analyzer`.
     pub(crate) memory: DetectionMemory,
     pub(crate) upstream: Upstream,
@@ -65,7 +68,7 @@ pub struct Gateway {
     pub(crate) requests: Arc<Semaphore>,
     pub(crate) hashes: HashKey,
     pub(crate) pseudonyms: PseudonymKey,
-    root: Arc<RootKey>,
+    pub(crate) root: Arc<RootKey>,
     epoch: u64,
     surrogate_keys: RwLock<HashMap<String, Arc<HashKey>>>,
     keys: Arc<KeyRing>,
@@ -96,6 +99,7 @@ impl Gateway {
         let scope = tenant.as_str().as_bytes().to_vec();
         Ok(Arc::new(Self {
             analyzer: Arc::new(Analyzer::new(policy.pii())?),
+            analyzers: Analyzers::default(),
             memory: DetectionMemory::new(DETECTION_MEMORY),
             upstream: Upstream::new(&settings, &upstream_keys)?,
             pool: Pool::new(
@@ -127,9 +131,19 @@ impl Gateway {
             .route("/", get(|| async { StatusCode::OK }))
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
+            .with_state(Arc::clone(self))
+            .merge(presidio::routes(Arc::clone(self), true))
+            .merge(native::routes(Arc::clone(self)))
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
             .method_not_allowed_fallback(|request: Request<Body>| tell(request, Problem::WrongMethod))
-            .with_state(Arc::clone(self))
+    }
+
+    /// Whether these headers hold what looks like one of Privet's keys.
+    pub(crate) fn is_key_sent(headers: &HeaderMap) -> bool {
+        ["authorization", "x-api-key", "api-key"].iter().any(|name| {
+            let value = headers.get(*name).and_then(|v| v.to_str().ok());
+            value.is_some_and(|v| v.contains(privet_access::KEY_PREFIX))
+        })
     }
 
     /// Who sends a request with these headers, by its API key. The identity comes from the key alone, never from another header.

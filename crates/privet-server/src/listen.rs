@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -11,36 +12,49 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::Error;
 use crate::gateway::Gateway;
+use crate::{Error, presidio};
 
 /// How long accepting pauses after the system refused a connection (too many open files, most likely).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A gateway on its address, not yet answering.
+/// A gateway on its addresses, not yet answering.
 pub struct Server {
     listener: TcpListener,
+    presidio: Option<(TcpListener, Router)>,
     gateway: Arc<Gateway>,
     address: SocketAddr,
+    presidio_address: Option<SocketAddr>,
+}
+
+/// What all connections share.
+struct Connections {
+    http: http1::Builder,
+    places: Arc<Semaphore>,
+    graceful: GracefulShutdown,
 }
 
 impl Server {
-    /// Takes the settings' address.
+    /// Takes the settings' addresses.
     ///
     /// # Errors
-    /// [`Error::Listen`] if it cannot be had.
+    /// [`Error::Listen`] if one cannot be had.
     pub async fn bind(gateway: Arc<Gateway>) -> Result<Self, Error> {
-        let wanted = gateway.settings.listen;
-        let failed = |source| Error::Listen {
-            address: wanted.to_string(),
-            source,
+        let (listener, address) = take(gateway.settings.listen).await?;
+        let (presidio, presidio_address) = match gateway.settings.presidio {
+            None => (None, None),
+            Some(own) => {
+                let (listener, address) = take(own.listen).await?;
+                let router = presidio::router(Arc::clone(&gateway), own.requires_key);
+                (Some((listener, router)), Some(address))
+            }
         };
-        let listener = TcpListener::bind(wanted).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
         Ok(Self {
             listener,
+            presidio,
             gateway,
             address,
+            presidio_address,
         })
     }
 
@@ -50,33 +64,60 @@ impl Server {
         self.address
     }
 
+    /// Where Presidio's endpoints have an address of their own, if the settings give them one.
+    #[must_use]
+    pub fn presidio_address(&self) -> Option<SocketAddr> {
+        self.presidio_address
+    }
+
     /// Answers until `shutdown` is done; then takes no new connection, and lets requests and streams under way end for
     /// as long as the settings grant. Returns whether all of them did.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> bool {
         let Self {
-            listener, gateway, ..
+            listener,
+            presidio,
+            gateway,
+            ..
         } = self;
         let limits = gateway.settings.limits;
-        let service = TowerToHyperService::new(gateway.router());
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(limits.header_timeout.duration())
             .max_buf_size(usize::try_from(limits.header_bytes.bytes()).unwrap_or(usize::MAX))
             .max_headers(limits.headers as usize);
-        let connections = Arc::new(Semaphore::new(limits.connections as usize));
-        let graceful = GracefulShutdown::new();
-        tokio::pin!(shutdown);
+        let connections = Connections {
+            http,
+            places: Arc::new(Semaphore::new(limits.connections as usize)),
+            graceful: GracefulShutdown::new(),
+        };
+        let own = async {
+            match &presidio {
+                Some((listener, router)) => connections.accept(listener, router.clone()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = shutdown => {}
+            () = connections.accept(&listener, gateway.router()) => {}
+            () = own => {}
+        }
+        drop((listener, presidio));
+        tracing::info!("shutting down; requests under way are finished");
+        tokio::time::timeout(limits.shutdown_grace.duration(), connections.graceful.shutdown())
+            .await
+            .is_ok()
+    }
+}
+
+impl Connections {
+    /// Serves all that come to `listener`; does not end by itself.
+    async fn accept(&self, listener: &TcpListener, router: Router) {
+        let service = TowerToHyperService::new(router);
         loop {
-            let permit = tokio::select! {
-                permit = Arc::clone(&connections).acquire_owned() => permit,
-                () = &mut shutdown => break,
+            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
+                return;
             };
-            let Ok(permit) = permit else { break };
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = &mut shutdown => break,
-            };
-            let stream = match accepted {
+            let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -87,19 +128,24 @@ impl Server {
             if stream.set_nodelay(true).is_err() {
                 continue;
             }
-            let connection = http.serve_connection(TokioIo::new(stream), service.clone());
-            let connection = graceful.watch(connection);
+            let connection = self.http.serve_connection(TokioIo::new(stream), service.clone());
+            let connection = self.graceful.watch(connection);
             tokio::spawn(async move {
                 if let Err(error) = connection.await {
                     tracing::debug!(is_timeout = error.is_timeout(), "a connection ended early");
                 }
-                drop(permit);
+                drop(place);
             });
         }
-        drop(listener);
-        tracing::info!("shutting down; requests under way are finished");
-        tokio::time::timeout(limits.shutdown_grace.duration(), graceful.shutdown())
-            .await
-            .is_ok()
     }
+}
+
+async fn take(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let failed = |source| Error::Listen {
+        address: wanted.to_string(),
+        source,
+    };
+    let listener = TcpListener::bind(wanted).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }

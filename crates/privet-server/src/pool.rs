@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use crate::problem::Problem;
 
 /// Work on at most this many bytes runs where it is asked for: handing it to another thread would cost more.
-const INLINE_BYTES: usize = 16 << 10;
+pub(crate) const INLINE_BYTES: usize = 16 << 10;
 
 /// A bounded pool of threads for detection. When its queue is full the work is refused, not delayed.
 #[derive(Debug, Clone)]

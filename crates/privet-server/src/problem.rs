@@ -51,6 +51,9 @@ pub(crate) enum Problem {
         "the decision could not be recorded, so nothing was sent; the operator finds the reason in Privet's log"
     )]
     NotRecorded,
+    /// A request that is refused in words of its own, which hold no value.
+    #[error("{text}")]
+    Told { status: StatusCode, text: String },
     #[error("the provider cannot be reached")]
     UpstreamUnreachable,
     #[error("the provider did not answer in time")]
@@ -89,6 +92,14 @@ const fn kind(status: StatusCode, openai: &'static str, anthropic: &'static str,
 const INVALID: &str = "invalid_request_error";
 
 impl Problem {
+    /// Refused with `status` in these words.
+    pub(crate) fn told(status: StatusCode, text: impl Into<String>) -> Self {
+        Self::Told {
+            status,
+            text: text.into(),
+        }
+    }
+
     fn kind(&self) -> Kind {
         match self {
             Self::Denied(Denied::Revoked | Denied::Expired) => kind(
@@ -157,6 +168,7 @@ impl Problem {
                 "api_error",
                 "not_recorded",
             ),
+            Self::Told { status, .. } => kind(*status, INVALID, INVALID, "bad_request"),
             Self::UpstreamUnreachable => kind(
                 StatusCode::BAD_GATEWAY,
                 "server_error",
@@ -198,6 +210,10 @@ impl Problem {
                 "error": { "type": anthropic, "message": message },
                 "request_id": request_id,
             }),
+            SurfaceKind::Presidio => match self {
+                Self::Told { text, .. } => json!({ "error": text }),
+                _ => json!({ "error": message }),
+            },
             _ => json!({ "error": { "message": message, "type": openai, "param": null, "code": code } }),
         };
         let mut response = Response::new(Body::from(body.to_string()));
@@ -241,7 +257,9 @@ fn not_cleared_kind(not_cleared: &NotCleared) -> Kind {
 
 /// The shape in which errors at `path` are told.
 pub(crate) fn shape_of(path: &str, headers: &HeaderMap) -> SurfaceKind {
-    if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") {
+    if crate::presidio::PATHS.contains(&path) {
+        SurfaceKind::Presidio
+    } else if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") {
         SurfaceKind::AnthropicMessages
     } else {
         SurfaceKind::OpenaiChat

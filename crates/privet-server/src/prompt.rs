@@ -19,8 +19,8 @@ use crate::reply::{self, ReplyLimits};
 use crate::{headers, query};
 
 /// Work units for one request: parsing, detection in up to four layers of JSON, and room for small ones.
-const UNITS_PER_BYTE: u64 = 1024;
-const UNITS_PER_REQUEST: u64 = 1 << 20;
+pub(crate) const UNITS_PER_BYTE: u64 = 1024;
+pub(crate) const UNITS_PER_REQUEST: u64 = 1 << 20;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-privet-request-id");
 /// How many values of the prompt were replaced.
@@ -169,7 +169,8 @@ async fn prepare(
     })
 }
 
-async fn record(gateway: &Gateway, event: &AuditEvent) -> Result<(), Problem> {
+/// Hands `event` to the spool.
+pub(crate) async fn record(gateway: &Gateway, event: &AuditEvent) -> Result<(), Problem> {
     match gateway.spool.append(event).await {
         Ok(_) => Ok(()),
         Err(error) => {
@@ -210,7 +211,7 @@ async fn send(
 }
 
 /// Every line of a repeated header counts: the provider may go by another one than Privet.
-fn check_media(headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn check_media(headers: &HeaderMap) -> Result<(), Problem> {
     let is_plain = headers.get_all(CONTENT_ENCODING).iter().all(|e| e == "identity");
     let is_json = headers.get_all(CONTENT_TYPE).iter().all(|kind| {
         let kind = kind.to_str().unwrap_or("?").to_ascii_lowercase();
@@ -224,7 +225,12 @@ fn check_media(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-async fn read_body(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
+/// The whole body, within the limits of size and time.
+pub(crate) async fn read_body(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Vec<u8>, Problem> {
     let limit = gateway.settings.limits.request_body.bytes();
     let declared = headers
         .get(CONTENT_LENGTH)

@@ -38,6 +38,7 @@ pub struct Builder {
     store: String,
     keys: String,
     models: String,
+    presidio: String,
     provider: Option<SocketAddr>,
     is_calm: bool,
     is_hoarding: bool,
@@ -61,6 +62,7 @@ pub struct Stopped {
 /// A running gateway with the key of `ann`. Dropped, it is gone, and its folder with it.
 pub struct TestGateway {
     address: SocketAddr,
+    presidio: Option<SocketAddr>,
     key: String,
     clock: Arc<FakeClock>,
     root: Arc<RootKey>,
@@ -106,6 +108,12 @@ impl Builder {
         self
     }
 
+    /// With these lines in the settings' `[presidio]`.
+    pub fn presidio(mut self, presidio: &str) -> Self {
+        presidio.clone_into(&mut self.presidio);
+        self
+    }
+
     /// In front of the provider at `address` instead of a demo provider of its own.
     pub fn in_front_of(mut self, address: SocketAddr) -> Self {
         self.provider = Some(address);
@@ -143,7 +151,14 @@ impl Builder {
             .expect("there is a provider");
         let text = settings(
             upstream,
-            [&self.keys, &self.store, &self.limits, &self.models].map(String::as_str),
+            [
+                &self.keys,
+                &self.store,
+                &self.limits,
+                &self.presidio,
+                &self.models,
+            ]
+            .map(String::as_str),
         );
         let settings = Settings::parse(&text, &home.path().join("privet.toml")).expect("settings");
         let policy = Policy::parse(&self.policy, &home.path().join("policy.toml")).expect("a policy");
@@ -177,7 +192,7 @@ impl Builder {
             tenant: TenantId::default(),
         });
         let server = Server::bind(gateway.expect("a gateway")).await.expect("a port");
-        let address = server.address();
+        let (address, presidio) = (server.address(), server.presidio_address());
         let (shutdown, is_shutdown) = watch::channel(false);
         let (stop, is_stopped) = watch::channel(false);
         let server = tokio::spawn(server.run(ended(is_shutdown)));
@@ -189,6 +204,7 @@ impl Builder {
             tokio::spawn(async move { run_flusher(&to_flush, &into, flush, ended(is_stopped)).await });
         let mut gateway = TestGateway {
             address,
+            presidio,
             key: String::new(),
             clock,
             root,
@@ -245,6 +261,12 @@ impl TestGateway {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where Presidio's endpoints have an address of their own.
+    #[must_use]
+    pub fn presidio_address(&self) -> SocketAddr {
+        self.presidio.expect("the settings give them one")
     }
 
     /// The key of `ann`.
@@ -383,7 +405,7 @@ async fn ended(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
 }
 
-fn settings(provider: SocketAddr, [keys, store, limits, models]: [&str; 4]) -> String {
+fn settings(provider: SocketAddr, [keys, store, limits, presidio, models]: [&str; 5]) -> String {
     format!(
         r#"
 listen = "127.0.0.1:0"
@@ -393,6 +415,8 @@ listen = "127.0.0.1:0"
 {store}
 [limits]
 {limits}
+[presidio]
+{presidio}
 [[providers]]
 name = "openai"
 dialect = "openai"

@@ -85,6 +85,10 @@ pub enum SurfaceKind {
     OpenaiModels,
     /// Anthropic messages, `POST /v1/messages`.
     AnthropicMessages,
+    /// Presidio's analyzer and anonymizer, `POST /analyze` and its like.
+    Presidio,
+    /// Privet's own `POST /api/v1/pii/…`.
+    Pii,
 }
 
 impl SurfaceKind {
@@ -95,6 +99,8 @@ impl SurfaceKind {
             Self::OpenaiChat => "openai_chat",
             Self::OpenaiModels => "openai_models",
             Self::AnthropicMessages => "anthropic_messages",
+            Self::Presidio => "presidio",
+            Self::Pii => "pii",
         }
     }
 }

@@ -42,17 +42,33 @@ impl Kind {
 
 /// Seals `value` as a token of `entity`.
 pub(crate) fn seal(keys: &Keys, kind: Kind, entity: Entity, value: &str) -> Result<String, Error> {
+    seal_as(keys, kind, entity.name(), value)
+}
+
+fn seal_as(keys: &Keys, kind: Kind, name: &str, value: &str) -> Result<String, Error> {
     let sealed = match kind {
-        Kind::Random => keys.random.seal(entity.name().as_bytes(), value.as_bytes())?,
-        Kind::Deterministic => keys
-            .deterministic
-            .seal(entity.name().as_bytes(), value.as_bytes())?,
+        Kind::Random => keys.random.seal(name.as_bytes(), value.as_bytes())?,
+        Kind::Deterministic => keys.deterministic.seal(name.as_bytes(), value.as_bytes())?,
     };
     Ok(format!(
-        "<{entity}:{}:{}>",
+        "<{name}:{}:{}>",
         kind.marker(),
         BASE64URL_NOPAD.encode(&sealed)
     ))
+}
+
+/// Seals `value` under a name of 1 to 64 capitals, digits and `_` that need not be a kind.
+pub(crate) fn seal_with_name(keys: &Keys, name: &str, value: &str) -> Result<String, Error> {
+    seal_as(keys, Kind::Random, name, value)
+}
+
+/// The value in `text`, which must be one token under `name` and nothing else.
+pub(crate) fn open_with_name(keys: &Keys, name: &str, text: &str) -> Option<Zeroizing<String>> {
+    let token = token_at(text, 0).filter(|_| text.starts_with('<'))?;
+    let is_whole = token.span == Span::new(0, text.len());
+    (is_whole && token.name == name)
+        .then(|| token.open(keys))
+        .flatten()
 }
 
 impl Token<'_> {

@@ -1,10 +1,11 @@
 //! From `privet.toml` as written to settings that can be obeyed.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::file::{Limits, ModelFile, SettingsFile, StoreSettings};
+use super::file::{Limits, ModelFile, PresidioFile, SettingsFile, StoreSettings};
 use super::provider::{self, Provider};
-use super::{ModelRoute, Settings, wildcard};
+use super::{ModelRoute, PresidioListener, Settings, wildcard};
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
 use crate::message::suggest;
@@ -18,12 +19,14 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         store,
         limits,
         log,
+        presidio,
         providers,
         models,
     } = file;
     let listen = listen.parse().map_err(|_| {
         KeyPath::of("listen").fault("use an IP address and a port, such as `127.0.0.1:8787` or `[::1]:8787`")
     })?;
+    let presidio = check_presidio(presidio)?;
     let policy = policy
         .map(|path| full_path(&path, &KeyPath::of("policy"), document))
         .transpose()?;
@@ -54,9 +57,31 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         store,
         limits,
         log,
+        presidio,
         providers,
         models,
     })
+}
+
+/// Without a key only this machine may ask.
+fn check_presidio(file: PresidioFile) -> Result<Option<PresidioListener>, Fault> {
+    let at = KeyPath::of("presidio");
+    let Some(listen) = file.listen else {
+        return Ok(None);
+    };
+    let listen: SocketAddr = listen.parse().map_err(|_| {
+        at.key("listen")
+            .fault("use an IP address and a port, such as `127.0.0.1:3000` or `[::1]:3000`")
+    })?;
+    if !listen.ip().is_loopback() && !file.require_key {
+        return Err(at.key("listen").fault(
+            "is not a loopback address, so anybody who reaches it could ask without a key; set `require_key = true`, or use `127.0.0.1:3000`",
+        ));
+    }
+    Ok(Some(PresidioListener {
+        listen,
+        requires_key: file.require_key,
+    }))
 }
 
 fn full_path(path: &Path, at: &KeyPath, document: &Path) -> Result<PathBuf, Fault> {

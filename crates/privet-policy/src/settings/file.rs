@@ -24,6 +24,8 @@ pub struct SettingsFile {
     pub limits: Limits,
     /// What is logged, and how.
     pub log: Log,
+    /// Presidio's endpoints on an address of their own.
+    pub presidio: PresidioFile,
     /// Who answers prompts; at least one.
     pub providers: Vec<ProviderFile>,
     /// Which provider answers for which model names; the first match wins; at least one.
@@ -89,6 +91,18 @@ pub struct Limits {
     pub detect_queue: u32,
     /// How long running requests may take to finish at shutdown.
     pub shutdown_grace: Period,
+}
+
+/// The `[presidio]` table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PresidioFile {
+    /// IP address and port on which Presidio's endpoints answer under Presidio's own paths; nowhere but on the gateway's
+    /// address if left out.
+    pub listen: Option<String>,
+    /// Whether callers there need an API key. Must be true if the address is not a loopback address. Restoring needs a
+    /// key in any case.
+    pub require_key: bool,
 }
 
 /// The `[log]` table. The log goes to standard error.
@@ -217,6 +231,7 @@ impl Default for SettingsFile {
             store: StoreSettings::default(),
             limits: Limits::default(),
             log: Log::default(),
+            presidio: PresidioFile::default(),
             providers: Vec::new(),
             models: Vec::new(),
         }

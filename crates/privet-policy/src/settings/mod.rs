@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use file::{
-    Auth, Dialect, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, ProviderFile, SettingsFile,
-    StoreSettings,
+    Auth, Dialect, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile, ProviderFile,
+    SettingsFile, StoreSettings,
 };
 pub use provider::Provider;
 
@@ -34,8 +34,20 @@ pub struct Settings {
     pub limits: Limits,
     /// What is logged, and how.
     pub log: Log,
+    /// Where Presidio's endpoints answer besides the gateway's own address.
+    pub presidio: Option<PresidioListener>,
     providers: Vec<Provider>,
     models: Vec<ModelRoute>,
+}
+
+/// An address of its own for Presidio's endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PresidioListener {
+    /// The address. INVARIANT: a loopback address, or `requires_key`.
+    pub listen: SocketAddr,
+    /// Whether callers need an API key.
+    pub requires_key: bool,
 }
 
 /// Which provider answers for which model names.

@@ -39,6 +39,29 @@ fn every_default_the_example_states_is_the_default() {
 }
 
 #[test]
+fn without_a_key_presidios_endpoints_listen_on_this_machine_only() {
+    let with = |lines: &str| settings(&format!("{LEAST}\n[presidio]\n{lines}"));
+    assert_eq!(settings(LEAST).unwrap().presidio, None);
+    for (lines, needs_key) in [
+        ("listen = \"127.0.0.1:3000\"", false),
+        ("listen = \"[::1]:3000\"", false),
+        ("listen = \"0.0.0.0:3000\"\nrequire_key = true", true),
+    ] {
+        let presidio = with(lines).unwrap().presidio.unwrap();
+        assert_eq!(presidio.requires_key, needs_key);
+        assert_eq!(presidio.listen.port(), 3000);
+    }
+    for address in ["0.0.0.0:3000", "192.0.2.1:3000", "[::]:3000", "[2001:db8::1]:3000"] {
+        let error = with(&format!("listen = \"{address}\"")).unwrap_err().to_string();
+        assert!(
+            error.contains("presidio.listen") && error.contains("require_key"),
+            "{error}"
+        );
+    }
+    assert!(with("listen = \"localhost\"").is_err());
+}
+
+#[test]
 fn the_example_with_everything_switched_on_reaches_every_provider() {
     let settings = settings(&switched_on(settings_example())).unwrap();
     let azure = settings.route("azure/gpt").unwrap();

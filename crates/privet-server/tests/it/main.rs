@@ -12,6 +12,8 @@ mod headers;
 #[cfg(test)]
 mod masking;
 #[cfg(test)]
+mod presidio;
+#[cfg(test)]
 mod same;
 #[cfg(test)]
 mod sinks;

@@ -45,6 +45,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("pulp", &["privet-inference"]),
     ("regex", &["privet-pii"]),
     ("rlibphonenumber", &["privet-pii"]),
+    ("serde-saphyr", &["privet-pii"]),
     ("schemars", &["privet-policy", "privet-pii", "privet-surface"]),
     ("toml", &["privet-policy", "privet"]),
     ("sqlx", &["privet-store"]),

@@ -1,0 +1,316 @@
+//! Privet's own endpoints for text, `POST /api/v1/pii/…`: more than Presidio's, and always with a key.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::routing::post;
+use http::{Request, Response, StatusCode};
+use privet_access::Authenticated;
+use privet_pii::presidio::known_entity;
+use privet_pii::{Analyzer, Anonymizer, Config, Keys, Manifest, Operators};
+use privet_types::{Action, Budget, Entity, Finding, SurfaceKind};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::gateway::Gateway;
+use crate::presidio::{Call, Deed, admit, analyzer, answer, config_for, detector, known, note, rounded};
+use crate::problem::Problem;
+use crate::prompt::{UNITS_PER_BYTE, UNITS_PER_REQUEST, new_request_id};
+
+/// Work units for each text beyond those for its bytes.
+const UNITS_PER_TEXT: u64 = 1 << 17;
+
+/// In which unit offsets are counted.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Offsets {
+    #[default]
+    Bytes,
+    Chars,
+    Utf16,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Detect {
+    text: Option<String>,
+    texts: Option<Vec<String>>,
+    entities: Option<Vec<String>>,
+    threshold: Option<f64>,
+    #[serde(default)]
+    offsets: Offsets,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Anonymize {
+    text: Option<String>,
+    texts: Option<Vec<String>>,
+    entities: Option<Vec<String>>,
+    threshold: Option<f64>,
+    #[serde(default)]
+    operators: Operators,
+    #[serde(default)]
+    scope: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Restore {
+    text: String,
+    manifest: Option<Manifest>,
+    #[serde(default)]
+    is_edited: bool,
+    #[serde(default)]
+    scope: String,
+}
+
+/// The addresses, all with a key.
+pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route("/api/v1/pii/detect", post(detect))
+        .route("/api/v1/pii/anonymize", post(anonymize))
+        .route("/api/v1/pii/restore", post(restore))
+        .with_state(gateway)
+}
+
+async fn detect(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
+    let id = new_request_id();
+    let work = async {
+        let call = admit(&gateway, request, true).await?;
+        let asked: Detect = parse(&call.body)?;
+        let texts = Texts::new(asked.text, asked.texts)?;
+        let config = config(&gateway, asked.entities.as_deref(), asked.threshold)?;
+        let analyzer = analyzer(&gateway, &config).await?;
+        let budget = texts.budget();
+        gateway
+            .pool
+            .run(texts.bytes(), budget, move |budget| {
+                texts.each(|text| {
+                    let found = find(&analyzer, text, budget)?;
+                    Ok(json!({ "findings": shown(text, &found, asked.offsets) }))
+                })
+            })
+            .await?
+    };
+    answer(SurfaceKind::Pii, work.await, &id)
+}
+
+async fn anonymize(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
+    let id = new_request_id();
+    let work = async {
+        let call = admit(&gateway, request, true).await?;
+        let asked: Anonymize = parse(&call.body)?;
+        let texts = Texts::new(asked.text, asked.texts)?;
+        let config = config(&gateway, asked.entities.as_deref(), asked.threshold)?;
+        let analyzer = analyzer(&gateway, &config).await?;
+        let anonymizer = Anonymizer::new(asked.operators).map_err(|e| unusable(&e))?;
+        let keys = keys(&gateway, &call, &asked.scope)?;
+        let budget = texts.budget();
+        let work = move |budget: &Budget| {
+            let mut counts = BTreeMap::new();
+            let json = texts.each(|text| {
+                let found = find(&analyzer, text, budget)?;
+                let made = anonymizer
+                    .anonymize(text, &found, &keys, budget)
+                    .map_err(|e| unusable(&e))?;
+                for item in &made.items {
+                    *counts.entry(item.entity).or_insert(0_u32) += 1;
+                }
+                Ok(json!({ "text": made.text, "items": made.items, "manifest": made.manifest }))
+            });
+            json.map(|json| (json, counts))
+        };
+        let done = gateway.pool.run(call.body.len(), budget, work).await?;
+        finish(&gateway, &call, done, Action::Redact, "anonymized", &id).await
+    };
+    answer(SurfaceKind::Pii, work.await, &id)
+}
+
+async fn restore(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
+    let id = new_request_id();
+    let work = async {
+        let call = admit(&gateway, request, true).await?;
+        let asked: Restore = parse(&call.body)?;
+        let keys = keys(&gateway, &call, &asked.scope)?;
+        let bytes = call.body.len();
+        let budget = Budget::new(UNITS_PER_BYTE * bytes as u64 + UNITS_PER_REQUEST);
+        let work = move |budget: &Budget| {
+            let json = match &asked.manifest {
+                Some(manifest) if !asked.is_edited => {
+                    let text = manifest.restore(&asked.text, &keys, budget);
+                    json!({ "text": text.map_err(|e| unusable(&e))? })
+                }
+                manifest => {
+                    let restored = match manifest {
+                        Some(manifest) => manifest.restore_edited(&asked.text, &keys, budget),
+                        None => keys.restore_tokens(&asked.text, budget),
+                    };
+                    let restored = restored.map_err(|e| unusable(&e))?;
+                    json!({ "text": restored.text, "restored": restored.restored, "left": restored.left })
+                }
+            };
+            Ok((json.to_string(), BTreeMap::new()))
+        };
+        let done = gateway.pool.run(bytes, budget, work).await?;
+        finish(&gateway, &call, done, Action::Allow, "restored", &id).await
+    };
+    answer(SurfaceKind::Pii, work.await, &id)
+}
+
+/// Writes down what was done, or that it could not be.
+async fn finish(
+    gateway: &Gateway,
+    call: &Call,
+    done: Result<(String, BTreeMap<Entity, u32>), Problem>,
+    action: Action,
+    reason: &'static str,
+    request_id: &str,
+) -> Result<String, Problem> {
+    let (json, counts, action, reason) = match done {
+        Ok((json, counts)) => (Ok(json), counts, action, reason),
+        Err(problem) => {
+            let code = problem.code();
+            (Err(problem), BTreeMap::new(), Action::Block, code)
+        }
+    };
+    let deed = Deed {
+        surface: SurfaceKind::Pii,
+        action,
+        reason,
+        counts,
+    };
+    note(gateway, (call.caller.as_ref(), call.read_at), deed, request_id).await?;
+    json
+}
+
+fn refuse(text: impl Into<String>) -> Problem {
+    Problem::told(StatusCode::BAD_REQUEST, text)
+}
+
+/// What an operator or a manifest could not do. The texts hold no value.
+fn unusable(error: &privet_pii::Error) -> Problem {
+    match error {
+        privet_pii::Error::Budget(_) | privet_pii::Error::Crypto(_) => detector(error),
+        other => Problem::told(StatusCode::UNPROCESSABLE_ENTITY, other.to_string()),
+    }
+}
+
+/// Says where the body is wrong, and not what stands there.
+fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|e| {
+        refuse(format!(
+            "the body is not what this address takes: look at line {}, column {}",
+            e.line(),
+            e.column()
+        ))
+    })
+}
+
+/// The texts of one request, and whether they came as a list.
+struct Texts(Vec<String>, bool);
+
+impl Texts {
+    fn new(text: Option<String>, texts: Option<Vec<String>>) -> Result<Self, Problem> {
+        match (text, texts) {
+            (Some(text), None) => Ok(Self(vec![text], false)),
+            (None, Some(texts)) => Ok(Self(texts, true)),
+            _ => Err(refuse("give either `text` or `texts`")),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.iter().map(String::len).sum()
+    }
+
+    fn budget(&self) -> Budget {
+        let texts = UNITS_PER_TEXT * self.0.len() as u64;
+        Budget::new(2 * UNITS_PER_BYTE * self.bytes() as u64 + texts + UNITS_PER_REQUEST)
+    }
+
+    /// `work` on each; its results in the shape in which the texts came.
+    fn each(&self, work: impl FnMut(&str) -> Result<Value, Problem>) -> Result<String, Problem> {
+        let mut done: Vec<Value> = self
+            .0
+            .iter()
+            .map(String::as_str)
+            .map(work)
+            .collect::<Result<_, _>>()?;
+        let value = if self.1 {
+            json!({ "results": done })
+        } else {
+            done.pop().unwrap_or_default()
+        };
+        Ok(value.to_string())
+    }
+}
+
+/// Without `entities` the policy says what is looked for.
+fn config(gateway: &Gateway, asked: Option<&[String]>, threshold: Option<f64>) -> Result<Config, Problem> {
+    let policy = gateway.policy.pii();
+    let threshold = threshold.unwrap_or(policy.threshold);
+    if !(0.0..=1.0).contains(&threshold) {
+        return Err(refuse("`threshold` must be between 0 and 1"));
+    }
+    let known = known(gateway);
+    let entities = match asked {
+        None => known
+            .into_iter()
+            .filter(|e| policy.action(*e) != privet_pii::EntityAction::Allow)
+            .collect(),
+        Some(asked) => asked
+            .iter()
+            .map(|name| {
+                let entity = known_entity(name).filter(|e| known.contains(e));
+                entity.ok_or_else(|| {
+                    refuse("`entities` holds an unknown kind; GET /supportedentities lists them")
+                })
+            })
+            .collect::<Result<BTreeSet<_>, _>>()?,
+    };
+    Ok(config_for(gateway, Some(&entities), threshold))
+}
+
+/// One caller's keys within one scope of theirs: nobody else can restore what they made.
+fn keys(gateway: &Gateway, call: &Call, scope: &str) -> Result<Keys, Problem> {
+    let Some(Authenticated { principal, .. }) = &call.caller else {
+        return Err(Problem::Denied(privet_access::Denied::Missing));
+    };
+    // A principal's name holds no zero byte.
+    let scope = format!("api\0{principal}\0{scope}");
+    Ok(Keys::derive(&gateway.root, &gateway.tenant, &scope))
+}
+
+fn find(analyzer: &Analyzer, text: &str, budget: &Budget) -> Result<Vec<Finding>, Problem> {
+    analyzer.analyze(text, None, budget).map_err(|e| detector(&e))
+}
+
+/// As `privet pii detect --format jsonl` writes them. O(n).
+fn shown(text: &str, found: &[Finding], offsets: Offsets) -> Value {
+    let measure = |piece: &str| match offsets {
+        Offsets::Bytes => piece.len(),
+        Offsets::Chars => piece.chars().count(),
+        Offsets::Utf16 => piece.encode_utf16().count(),
+    };
+    let (mut at, mut counted) = (0, 0);
+    let mut place = |to: usize| {
+        counted += measure(text.get(at..to).unwrap_or_default());
+        at = to;
+        counted
+    };
+    found
+        .iter()
+        .map(|f| {
+            json!({
+                "type": f.entity,
+                "start": place(f.span.start),
+                "end": place(f.span.end),
+                "score": rounded(f.score),
+                "rule": f.rule.0,
+            })
+        })
+        .collect()
+}
