@@ -201,10 +201,9 @@ const PIECES: &[&str] = &[
 fn rows_of_one_piece_cost_the_same_per_byte_at_every_length() {
     let analyzer = Analyzer::new(&Config {
         network: false,
-        ..Config::default()
+        ..Config::everything()
     })
     .unwrap();
-    let analyzer = Analyzer::new(&Config::everything()).unwrap();
     for piece in PIECES {
         let short = units(&analyzer, &repeated(piece, 8_192));
         let long = units(&analyzer, &repeated(piece, 65_536));
@@ -225,10 +224,9 @@ fn rows_of_one_piece_cost_the_same_per_byte_at_every_length() {
 fn no_mixture_of_pieces_exceeds_the_units_that_callers_give() {
     let analyzer = Analyzer::new(&Config {
         network: false,
-        ..Config::default()
+        ..Config::everything()
     })
     .unwrap();
-    let analyzer = Analyzer::new(&Config::everything()).unwrap();
     // A linear congruential generator (Knuth's MMIX constants), seeded with its own constant.
     let mut state = 0x5851_f42d_4c95_7f2d_u64;
     let mut next = |below: usize| {
@@ -255,10 +253,9 @@ fn no_mixture_of_pieces_exceeds_the_units_that_callers_give() {
 fn a_megabyte_of_anything_ends_within_its_budget() {
     let analyzer = Analyzer::new(&Config {
         network: false,
-        ..Config::default()
+        ..Config::everything()
     })
     .unwrap();
-    let analyzer = Analyzer::new(&Config::everything()).unwrap();
     for piece in [
         "1",
         "1 ",
