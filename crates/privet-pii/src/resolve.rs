@@ -54,8 +54,6 @@ const ADDRESS: &[Entity] = &[
     Entity::UK_POSTCODE,
     Entity::AGE,
     Entity::DATE_TIME,
-    Entity::PERSON,
-    Entity::TITLE,
 ];
 
 /// The stronger finding has the greater one.

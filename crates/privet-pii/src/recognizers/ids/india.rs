@@ -385,7 +385,7 @@ mod tests {
 
     #[test]
     fn aadhaar_numbers_have_verhoeffs_digit() {
-        finds(Entity::IN_AADHAAR, "it is 5208 1739 4466", "5208 1739 4466");
+        finds(Entity::IN_AADHAAR, "UIDAI: 5208 1739 4466", "5208 1739 4466");
         finds(Entity::IN_AADHAAR, "मेरा आधार 520817394466 है", "520817394466");
         finds(Entity::IN_AADHAAR, "aadhaarNumber=520817394466", "520817394466");
         for text in [
