@@ -51,7 +51,12 @@ fn without_a_key_presidios_endpoints_listen_on_this_machine_only() {
         assert_eq!(presidio.requires_key, needs_key);
         assert_eq!(presidio.listen.port(), 3000);
     }
-    for address in ["0.0.0.0:3000", "192.0.2.1:3000", "[::]:3000", "[2001:db8::1]:3000"] {
+    for address in [
+        "0.0.0.0:3000",
+        "192.0.2.1:3000",
+        "[::]:3000",
+        "[2001:db8::1]:3000",
+    ] {
         let error = with(&format!("listen = \"{address}\"")).unwrap_err().to_string();
         assert!(
             error.contains("presidio.listen") && error.contains("require_key"),
