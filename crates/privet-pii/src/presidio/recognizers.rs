@@ -95,7 +95,8 @@ impl Recognizers {
 /// cannot be used.
 pub fn recognizers(yaml: &str) -> Result<Recognizers, Error> {
     let bad = |problem: String| Error::RecognizerFile { problem };
-    let document: Value = serde_saphyr::from_str(yaml).map_err(|e| bad(e.to_string()))?;
+    // Its snippets would show what the file lists.
+    let document: Value = serde_saphyr::from_str(yaml).map_err(|e| bad(e.without_snippet().to_string()))?;
     let (list, global) = match &document {
         Value::Array(list) => (list, None),
         Value::Object(map) => match map.get("recognizers") {
@@ -105,11 +106,19 @@ pub fn recognizers(yaml: &str) -> Result<Recognizers, Error> {
         _ => return Err(bad("it has no list `recognizers`".to_owned())),
     };
     let mut read = Recognizers::default();
+    if document.get("supported_countries").is_some_and(|v| !v.is_null()) {
+        let left_out = "`supported_countries` is not obeyed: switch kinds off by name";
+        read.warnings.push(left_out.to_owned());
+    }
     for (position, entry) in (1..).zip(list) {
         match entry {
             Value::String(class) => predefined(class, true, &mut read),
             Value::Object(map) => {
                 let name = text(map, "name").unwrap_or_default();
+                if map.get("score_thresholds").is_some_and(|v| !v.is_null()) {
+                    let left_out = format!("recogniser `{name}`: `score_thresholds` is not obeyed");
+                    read.warnings.push(left_out);
+                }
                 let shown = if name.is_empty() {
                     format!("{position}")
                 } else {
@@ -444,6 +453,22 @@ recognizers:
         ] {
             let error = recognizers(yaml).unwrap_err().to_string();
             assert!(error.contains(said), "{yaml}: {error}");
+        }
+    }
+
+    #[test]
+    fn files_that_are_not_yaml_or_explode_are_refused_without_their_text() {
+        let mut bomb = "a: &a0 [x, x]\n".to_owned();
+        for n in 1..40 {
+            bomb.push_str(&format!("b{n}: &a{n} [*a{0}, *a{0}, *a{0}, *a{0}]\n", n - 1));
+        }
+        for yaml in [
+            "- name: A\n  deny_list: [secretvalue\n  - x: {",
+            "recognizers:\n\t- secretvalue: 1\n",
+            &format!("{bomb}recognizers: 5 # secretvalue"),
+        ] {
+            let error = recognizers(yaml).unwrap_err().to_string();
+            assert!(!error.contains("secretvalue"), "{error}");
         }
     }
 
