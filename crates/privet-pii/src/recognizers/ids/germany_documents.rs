@@ -214,7 +214,7 @@ pub(super) const SPECS: &[Spec] = &[
         ],
         form: 0.05,
         sum: 0.0,
-        told: 0.8,
+        told: 0.5,
     },
     Spec {
         entity: Entity::DE_PLZ,
