@@ -45,6 +45,7 @@ impl Server {
             None => (None, None),
             Some(own) => {
                 let (listener, address) = take(own.listen).await?;
+                tracing::info!(%address, requires_key = own.requires_key, "Presidio's endpoints");
                 let router = presidio::router(Arc::clone(&gateway), own.requires_key);
                 (Some((listener, router)), Some(address))
             }

@@ -97,8 +97,7 @@ impl AnalyzerResult {
 /// [`Invalid`] if a result lies outside the text or its operator cannot be applied. There is no text then.
 pub fn anonymize(text: &str, results: Vec<AnalyzerResult>, operators: &Operators) -> Result<Made, Invalid> {
     let bounds = Bounds::of(text);
-    let mut results = without_contained(merged(results));
-    results.sort_by_key(|r| (r.start, r.end));
+    let results = without_contained(merged(results));
     let mut parts: Vec<AnalyzerResult> = Vec::with_capacity(results.len());
     for result in results {
         match parts.last_mut() {
@@ -112,6 +111,7 @@ pub fn anonymize(text: &str, results: Vec<AnalyzerResult>, operators: &Operators
             _ => parts.push(result),
         }
     }
+    parts.sort_by_key(|r| (r.start, r.end));
     operate(text, &bounds, parts, operators, Way::Anonymize)
 }
 
@@ -151,19 +151,29 @@ impl Bounds {
     }
 }
 
-/// Overlapping results of one kind made one.
-fn merged(mut results: Vec<AnalyzerResult>) -> Vec<AnalyzerResult> {
-    results.sort_by(|a, b| (&a.entity_type, a.start, a.end).cmp(&(&b.entity_type, b.start, b.end)));
-    let mut out: Vec<AnalyzerResult> = Vec::with_capacity(results.len());
-    for result in results {
+/// A result and its place among the others, which decides between equal ones.
+type Placed = (usize, AnalyzerResult);
+
+/// Overlapping results of one kind made one, at the place of the last of them.
+fn merged(mut results: Vec<AnalyzerResult>) -> Vec<Placed> {
+    results.sort_by_key(|r| (r.start, r.end));
+    let mut placed: Vec<Placed> = results.into_iter().enumerate().collect();
+    placed.sort_by(|(_, a), (_, b)| a.entity_type.cmp(&b.entity_type));
+    let mut out: Vec<Placed> = Vec::with_capacity(placed.len());
+    for (place, result) in placed {
         match out.last_mut() {
-            Some(last) if last.entity_type == result.entity_type && result.start < last.end => {
+            Some((last_place, last))
+                if last.entity_type == result.entity_type
+                    && result.start.max(last.start) < result.end.min(last.end) =>
+            {
                 last.end = last.end.max(result.end);
                 last.score = larger(last.score, result.score);
+                *last_place = place;
             }
-            _ => out.push(result),
+            _ => out.push((place, result)),
         }
     }
+    out.sort_by_key(|(place, _)| *place);
     out
 }
 
@@ -174,23 +184,25 @@ fn larger(one: Option<f64>, other: Option<f64>) -> Option<f64> {
     }
 }
 
-/// Results that lie in no other; of equal ones the surest, the last on a tie.
-fn without_contained(mut results: Vec<AnalyzerResult>) -> Vec<AnalyzerResult> {
-    results.sort_by(|a, b| a.start.cmp(&b.start).then(b.end.cmp(&a.end)));
-    let mut out: Vec<AnalyzerResult> = Vec::with_capacity(results.len());
-    for result in results {
+/// Results that lie in no other, by their places; of equal ones the surest, the last on a tie.
+fn without_contained(mut results: Vec<Placed>) -> Vec<AnalyzerResult> {
+    results.sort_by(|(_, a), (_, b)| a.start.cmp(&b.start).then(b.end.cmp(&a.end)));
+    let mut out: Vec<Placed> = Vec::with_capacity(results.len());
+    for (place, result) in results {
         match out.last_mut() {
-            Some(last) if last.start == result.start && last.end == result.end => {
+            Some((last_place, last)) if last.start == result.start && last.end == result.end => {
                 if result.score >= last.score {
                     *last = result;
+                    *last_place = place;
                 }
             }
             // Ends rise with starts in `out`, so that the last one decides.
-            Some(last) if result.end <= last.end => {}
-            _ => out.push(result),
+            Some((_, last)) if result.end <= last.end => {}
+            _ => out.push((place, result)),
         }
     }
-    out
+    out.sort_by_key(|(place, _)| *place);
+    out.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Parts are sorted by start. Where two overlap, each operator sees its whole value, and nothing of either is left.
@@ -302,6 +314,14 @@ mod tests {
         let made = anonymize(TEXT, overlapping, &Operators::default()).unwrap();
         assert_eq!(made.text, "😀 <PERSON><LOC>example.com, 030 1234567");
         assert_eq!((made.items[1].start, made.items[1].end), (2, 10));
+        let equal = vec![
+            result(0, 3, "B", 0.5),
+            result(0, 3, "C", 0.5),
+            result(0, 3, "A", 0.1),
+            result(1, 1, "B", 0.9),
+        ];
+        let made = anonymize("Ada", equal, &Operators::default()).unwrap();
+        assert_eq!((made.text.as_str(), made.items[0].score), ("<C>", Some(0.5)));
         let apart = vec![result(0, 3, "name", 0.8), result(4, 7, "name", 0.9)];
         let made = anonymize("Ada Ann", apart, &Operators::default()).unwrap();
         assert_eq!(made.text, "<name>");
