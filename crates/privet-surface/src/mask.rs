@@ -690,7 +690,10 @@ impl<'d> Walk<'_, 'd> {
         let alone = self.masking.analyzer.analyze_code(value, None, self.budget)?;
         // Short names are everyday words as well: Will, Rose, Mai.
         let is_word = entity == Entity::PERSON && value.len() < 5;
-        if entity != Entity::SURROGATE && !is_word && !alone.iter().any(|f| f.span == Span::new(0, value.len())) {
+        if entity != Entity::SURROGATE
+            && !is_word
+            && !alone.iter().any(|f| f.span == Span::new(0, value.len()))
+        {
             self.remembered.insert(value.to_owned(), entity);
         }
         Ok(true)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use privet_pii::{Analyzer, Config, EntityAction, Terms};
+use privet_pii::{Analyzer, Config, EntityAction, Terms, presidio};
 use privet_policy::Policy;
 use privet_types::{Budget, Entity, Finding};
 
@@ -22,6 +22,10 @@ pub(crate) struct LookArgs {
     /// values of your own. Without it every kind is looked for.
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    /// A recogniser file of Presidio's (YAML): its custom recognisers are added, its predefined ones switch kinds on and
+    /// off. May be given again. Recognisers in Privet's own form stand in the policy (`--policy`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recognizers: Vec<PathBuf>,
     /// A value that is no personal data here, whatever its case; may be given again.
     #[arg(long, value_name = "VALUE")]
     pub(crate) allow: Vec<String>,
@@ -54,6 +58,15 @@ impl LookArgs {
     /// For an unknown kind, a threshold off its range, or a list that cannot be read.
     pub(crate) fn look(&self) -> Result<Look> {
         let mut config = config(self.policy.as_deref(), self.threshold)?;
+        for file in &self.recognizers {
+            let yaml =
+                std::fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()))?;
+            let read = presidio::recognizers(&yaml).with_context(|| format!("`{}`", file.display()))?;
+            for warning in &read.warnings {
+                eprintln!("warning: {}: {warning}", file.display());
+            }
+            read.apply(&mut config);
+        }
         let mut denied = self.deny.clone();
         for file in &self.deny_file {
             denied.extend(lines(file)?);

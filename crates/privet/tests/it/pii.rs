@@ -681,6 +681,30 @@ fn a_policy_says_what_is_looked_for() {
 }
 
 #[test]
+fn a_recognizer_file_of_presidio_is_read_as_it_is() {
+    let yaml = "recognizers:\n  - name: badges\n    supported_entity: BADGE_NUMBER\n    supported_language: en\n    context: [badge]\n\
+                \x20   patterns:\n      - name: weak\n        regex: '\\bB-\\d{4}\\b'\n        score: 0.1\n";
+    let folder = folder(&[("own.yaml", yaml), ("bad.yaml", "recognizers: 7\n")]);
+    let arguments = [
+        "detect",
+        "--recognizers",
+        "own.yaml",
+        "--entities",
+        "BADGE_NUMBER",
+        "--output",
+        "jsonl",
+    ];
+    let found = lines(&ended(&folder, &arguments, "her badge: B-1234", 1));
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (&found[0]["type"], &found[0]["start"]),
+        (&"BADGE_NUMBER".into(), &11.into())
+    );
+    assert_eq!(ended(&folder, &arguments, "part B-1234", 0), "");
+    assert!(refused(&folder, &["detect", "--recognizers", "bad.yaml"], "x").contains("bad.yaml"));
+}
+
+#[test]
 fn a_folder_with_unreadable_files_is_incomplete_and_other_data_is_passed_over() {
     let folder = folder(&[
         ("a/one.txt", "nothing"),
