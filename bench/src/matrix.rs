@@ -12,6 +12,8 @@ pub(crate) enum Target {
     BareProxy,
     /// Privet, authenticated and audited, told to look for nothing.
     PassThrough,
+    /// Privet with its default policy, names by the network apart.
+    MaskedByRules,
     /// Privet with its default policy.
     Masked,
     /// The same with the other audit mode.
@@ -33,6 +35,7 @@ impl Target {
             (Self::Direct, _) => "direct".to_owned(),
             (Self::BareProxy, _) => "bare proxy".to_owned(),
             (Self::PassThrough, _) => "pass-through".to_owned(),
+            (Self::MaskedByRules, _) => "rules".to_owned(),
             (Self::Masked, _) => "masked".to_owned(),
             (Self::MaskedOtherAudit, audit) => format!("masked/{}", audit.name()),
         }
@@ -56,10 +59,11 @@ pub(crate) fn other_audit(audit: Audit) -> Audit {
 
 /// All rows that `options` asks for, those to be compared beside each other.
 pub(crate) fn cases(options: &Options) -> Vec<Case> {
-    const ALL: [Target; 4] = [
+    const ALL: [Target; 5] = [
         Target::Direct,
         Target::BareProxy,
         Target::PassThrough,
+        Target::MaskedByRules,
         Target::Masked,
     ];
     let middle = options

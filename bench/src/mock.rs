@@ -117,7 +117,8 @@ fn surrogates(body: &[u8]) -> Result<[&str; 3], &'static str> {
     let mut found = memchr::memchr_iter(b'<', body).filter_map(|at| {
         let rest = body.get(at..)?;
         let length = rest.iter().skip(1).take_while(|b| is_tag_byte(**b)).count();
-        let is_tag = length >= 16 && rest.get(length + 1) == Some(&b'>');
+        // Names are masked besides, if the network finds them.
+        let is_tag = length >= 16 && rest.get(length + 1) == Some(&b'>') && !rest.starts_with(b"<PERSON_");
         is_tag.then(|| {
             rest.get(..length + 2)
                 .and_then(|tag| std::str::from_utf8(tag).ok())

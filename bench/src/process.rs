@@ -145,6 +145,8 @@ pub(crate) async fn serve_until_orphaned(accept: impl Fn(tokio::net::TcpStream))
 pub(crate) enum Policy {
     /// The default policy.
     Masked,
+    /// The same without the network.
+    ByRules,
     /// All kinds are allowed: nothing is looked for.
     PassThrough,
 }
@@ -206,14 +208,15 @@ impl Gateway {
 fn policy_text(policy: Policy, audit: Audit) -> String {
     let pii = match policy {
         Policy::Masked => "",
-        Policy::PassThrough => "[pii]\ndefault_action = \"allow\"\n",
+        Policy::ByRules => "[pii]\nnetwork = false\n",
+        Policy::PassThrough => "[pii]\ndefault_action = \"allow\"\nbroad_action = \"allow\"\n",
     };
     format!("{pii}[audit]\ndurability = \"{}\"\n", audit.name())
 }
 
 fn settings_text(address: SocketAddr, mock: SocketAddr, policy: Policy) -> String {
     let path = match policy {
-        Policy::Masked => mock::MASKED,
+        Policy::Masked | Policy::ByRules => mock::MASKED,
         Policy::PassThrough => mock::PLAIN,
     };
     format!(

@@ -69,10 +69,16 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
     let mock = Own::start(&["mock"])?;
     let proxy = Own::start(&["proxy", &mock.address.to_string()])?;
     let mut gateways = BTreeMap::new();
-    for target in [Target::PassThrough, Target::Masked, Target::MaskedOtherAudit] {
+    for target in [
+        Target::PassThrough,
+        Target::MaskedByRules,
+        Target::Masked,
+        Target::MaskedOtherAudit,
+    ] {
         if cases.iter().any(|case| case.target == target) {
             let (policy, audit) = match target {
                 Target::PassThrough => (Policy::PassThrough, options.audit),
+                Target::MaskedByRules => (Policy::ByRules, options.audit),
                 Target::MaskedOtherAudit => (Policy::Masked, other_audit(options.audit)),
                 Target::Masked | Target::Direct | Target::BareProxy => (Policy::Masked, options.audit),
             };
@@ -143,7 +149,7 @@ async fn measure(case: Case, mock: &Own, server: Server<'_>, options: &Options) 
         expects: match case.target {
             Target::Direct | Target::BareProxy => Expects::Plain,
             Target::PassThrough => Expects::PassedThrough,
-            Target::Masked | Target::MaskedOtherAudit => Expects::Restored,
+            Target::MaskedByRules | Target::Masked | Target::MaskedOtherAudit => Expects::Restored,
         },
     };
     let mut connections = Connections::open(plan, case.connections).await?;

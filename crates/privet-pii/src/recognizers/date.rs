@@ -571,12 +571,10 @@ fn weekday(scan: &Scan<'_>, word: &Word) -> Option<Date> {
     Some(date(end, 0.5, false, "date/weekday"))
 }
 
-/// `yesterday`, `next week`, `la semaine prochaine`, `vor 3 Tagen`.
+/// `next week`, `la semaine prochaine`, `vor 3 Tagen`.
 fn relative(scan: &Scan<'_>, word: &Word) -> Option<(usize, Date)> {
     let found = |end| date(end, RELATIVE_SCORE, false, "date/relative");
-    if word.is(sense::RELATIVE) {
-        return Some((word.start, found(word.end)));
-    }
+    // `Today` and `yesterday` by themselves tell nothing.
     let next = scan.word_at(scan.skip_spaces(word.end));
     if word.is(sense::NEXT) {
         if let Some(next) = next
