@@ -39,6 +39,8 @@ pub struct Builder {
     keys: String,
     models: String,
     presidio: String,
+    providers: String,
+    stale_after: Option<Duration>,
     provider: Option<SocketAddr>,
     is_calm: bool,
     is_hoarding: bool,
@@ -114,6 +116,18 @@ impl Builder {
         self
     }
 
+    /// With these `[[providers]]` besides the usual ones; their keys are `upstream-key-of-NAME`.
+    pub fn providers(mut self, providers: &str) -> Self {
+        providers.clone_into(&mut self.providers);
+        self
+    }
+
+    /// With keys that are good for so long after the store was last read.
+    pub fn stale_after(mut self, age: Duration) -> Self {
+        self.stale_after = Some(age);
+        self
+    }
+
     /// In front of the provider at `address` instead of a demo provider of its own.
     pub fn in_front_of(mut self, address: SocketAddr) -> Self {
         self.provider = Some(address);
@@ -156,6 +170,7 @@ impl Builder {
                 &self.store,
                 &self.limits,
                 &self.presidio,
+                &self.providers,
                 &self.models,
             ]
             .map(String::as_str),
@@ -174,18 +189,25 @@ impl Builder {
         let spool = Spool::open(&settings.store.spool, Arc::clone(&root), config, &store)
             .await
             .expect("a spool");
-        let ring = KeyRing::open(store.clone(), &root, KeyRingConfig::default()).await;
+        let mut ring_config = KeyRingConfig::default();
+        if let Some(age) = self.stale_after {
+            ring_config.stale_after = age;
+        }
+        let ring = KeyRing::open(store.clone(), &root, ring_config).await;
         let ring = Arc::new(ring.expect("keys"));
         let clock = Arc::new(FakeClock::default());
+        let upstream_keys = settings
+            .providers()
+            .iter()
+            .map(|provider| provider.name().to_owned())
+            .map(|name| (name.clone(), Secret::new(format!("upstream-key-of-{name}"))))
+            .collect::<BTreeMap<_, _>>();
         let gateway = Gateway::new(Parts {
             epoch: settings.surrogate_epoch,
             settings,
             policy,
             root: Arc::clone(&root),
-            upstream_keys: ["openai", "anthropic"]
-                .map(|name| (name.to_owned(), Secret::new(format!("upstream-key-of-{name}"))))
-                .into_iter()
-                .collect::<BTreeMap<_, _>>(),
+            upstream_keys,
             keys: Arc::clone(&ring),
             spool: spool.clone(),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -354,6 +376,11 @@ impl TestGateway {
         self.spool.status().waiting_events
     }
 
+    /// Takes the store away: it answers nobody from now on, as a database that is down.
+    pub async fn lose_store(&self) {
+        self.store.close().await;
+    }
+
     /// Asks it to stop, and does not wait for it.
     pub fn begin_shutdown(&self) {
         self.shutdown.send_replace(true);
@@ -405,7 +432,7 @@ async fn ended(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
 }
 
-fn settings(provider: SocketAddr, [keys, store, limits, presidio, models]: [&str; 5]) -> String {
+fn settings(provider: SocketAddr, [keys, store, limits, presidio, providers, models]: [&str; 6]) -> String {
     format!(
         r#"
 listen = "127.0.0.1:0"
@@ -427,6 +454,7 @@ name = "anthropic"
 dialect = "anthropic"
 base_url = "http://{provider}"
 api_key = {{ env = "READ_BY_NOBODY" }}
+{providers}
 {models}
 [[models]]
 match = "demo*"

@@ -27,6 +27,7 @@ mod ask;
 mod clock;
 mod gateway;
 mod raw_provider;
+mod tls_front;
 mod wire;
 
 pub use ask::{Ask, Open, Reply};
@@ -34,4 +35,5 @@ pub use clock::FakeClock;
 pub use gateway::{Builder, Home, Stopped, TestGateway};
 pub use privet_demo as demo;
 pub use raw_provider::{Answer, RawProvider, chunk, json_reply, sse_head};
+pub use tls_front::TlsFront;
 pub use wire::PATIENCE;

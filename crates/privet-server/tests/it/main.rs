@@ -14,6 +14,8 @@ mod masking;
 #[cfg(test)]
 mod presidio;
 #[cfg(test)]
+mod providers;
+#[cfg(test)]
 mod same;
 #[cfg(test)]
 mod sinks;

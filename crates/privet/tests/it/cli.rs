@@ -434,6 +434,39 @@ fn serve_answers_and_ends_with_0_at_sigterm() {
     assert_eq!(again.end().0, Some(0));
 }
 
+#[test]
+fn the_second_signal_ends_it_at_once_though_a_request_is_under_way() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let folder = folder();
+    settings(
+        &folder,
+        &format!("http://{}", silent.local_addr().expect("an address")),
+    );
+    let key = fine(&folder, &["key", "create", "--name", "ann"]);
+    let serving = Serving::start(&folder);
+    let body = r#"{"model":"demo-echo","messages":[{"role":"user","content":"hello"}]}"#;
+    let mut asking = std::net::TcpStream::connect(serving.address).expect("it listens");
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        key.trim_end(),
+        body.len()
+    );
+    std::io::Write::write_all(&mut asking, head.as_bytes()).expect("it reads");
+    let (_provider_side, _) = silent.accept().expect("the prompt is on its way");
+    serving.signal();
+    let gone = std::time::Instant::now();
+    while std::net::TcpStream::connect(serving.address).is_ok() {
+        assert!(
+            gone.elapsed() < privet_testkit::PATIENCE,
+            "it still takes connections"
+        );
+        std::thread::yield_now();
+    }
+    serving.signal();
+    assert_eq!(serving.end().0, Some(130));
+}
+
 fn holds_none(folder: &Path, secrets: &[&str]) -> bool {
     std::fs::read_dir(folder).expect("a folder").all(|entry| {
         let path = entry.expect("an entry").path();
