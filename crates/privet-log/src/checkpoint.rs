@@ -1,8 +1,6 @@
 //! Checkpoints (C2SP tlog-checkpoint): what a log says it holds, signed.
 
-use data_encoding::BASE64;
-
-use crate::hash::Hash;
+use crate::hash::{Hash, read_base64};
 use crate::note::{BadNote, Note, NoteKey, NoteSigner};
 use crate::tile::decimal;
 
@@ -66,7 +64,7 @@ impl Checkpoint {
         let size = lines.next().and_then(decimal).ok_or(bad(2))?;
         let root = lines
             .next()
-            .and_then(|line| BASE64.decode(line.as_bytes()).ok())
+            .and_then(read_base64)
             .and_then(|bytes| bytes.try_into().ok())
             .map(Hash::from_bytes)
             .ok_or(bad(3))?;

@@ -66,6 +66,12 @@ impl fmt::Display for Hash {
     }
 }
 
+/// Bytes in base64 (RFC 4648 §4), in their one spelling: the library would take padding in the middle as well.
+pub(crate) fn read_base64(text: &str) -> Option<Vec<u8>> {
+    let bytes = BASE64.decode(text.as_bytes()).ok()?;
+    (BASE64.encode(&bytes) == text).then_some(bytes)
+}
+
 /// The root of the tree over `hashes`, in which each but the last is a perfect tree of the same size (RFC 6962 §2.1).
 /// O(n), each node hashed once.
 #[must_use]

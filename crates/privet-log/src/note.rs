@@ -6,6 +6,8 @@ use std::str::FromStr;
 use data_encoding::{BASE64, HEXLOWER};
 use privet_crypto::{SIGNATURE_SIZE, SigningKey, VerifyingKey, sha256_parts};
 
+use crate::hash::read_base64;
+
 /// Largest note read.
 const MAX_NOTE: usize = 64 << 10;
 
@@ -218,7 +220,7 @@ impl FromStr for NoteKey {
             return Err(BadNote::Key);
         };
         let id = HEXLOWER.decode(id.as_bytes()).map_err(|_| BadNote::Key)?;
-        let key = BASE64.decode(key.as_bytes()).map_err(|_| BadNote::Key)?;
+        let key = read_base64(key).ok_or(BadNote::Key)?;
         let (kind, key) = key.split_first().ok_or(BadNote::Key)?;
         let signer = match kind {
             1 => Signer::Log,
@@ -341,7 +343,7 @@ impl Note {
 
 fn parse_signature(line: &str) -> Option<Signature> {
     let (name, bytes) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
-    let bytes = BASE64.decode(bytes.as_bytes()).ok()?;
+    let bytes = read_base64(bytes)?;
     let (id, bytes) = bytes.split_first_chunk::<4>()?;
     let is_name = !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '+');
     (is_name && !bytes.is_empty()).then(|| Signature {

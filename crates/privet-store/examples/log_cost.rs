@@ -1,13 +1,15 @@
 //! What the audit log costs: from the spool to the store, from the store to a signed checkpoint, and the check of an
 //! export.
 //!
-//! `cargo run --release -p privet-store --example log_cost -- [EVENTS]` (default 100,000). CPU time is of the whole process
+//! `cargo run --release -p privet-store --example log_cost -- [EVENTS [DIR]]` (default 100,000). With DIR, store and root
+//! key stay there for `privet audit`. CPU time is of the whole process
 //! (user and system), so it holds on a busy machine too; wall time does not.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use privet_crypto::RootKey;
@@ -37,16 +39,20 @@ fn main() {
 }
 
 async fn measure(events: u64) {
-    let dir = tempfile::tempdir().unwrap();
+    let temporary = tempfile::tempdir().unwrap();
+    let kept = std::env::args().nth(2).map(PathBuf::from);
+    let dir = kept.as_deref().unwrap_or(temporary.path());
     let root = std::sync::Arc::new(RootKey::generate().unwrap());
-    let store = Store::open(&dir.path().join("privet.sqlite"), &root)
-        .await
-        .unwrap();
+    if kept.is_some() {
+        std::fs::create_dir_all(dir).unwrap();
+        std::fs::write(dir.join("root.key"), root.to_text().as_bytes()).unwrap();
+    }
+    let store = Store::open(&dir.join("privet.sqlite"), &root).await.unwrap();
     let config = SpoolConfig {
         max_bytes: 8 << 30,
         durability: Durability::LossWindow(Duration::from_millis(100)),
     };
-    let spool = Spool::open(&dir.path().join("spool"), root.clone(), config, &store)
+    let spool = Spool::open(&dir.join("spool"), root.clone(), config, &store)
         .await
         .unwrap();
 

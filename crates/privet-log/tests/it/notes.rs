@@ -124,6 +124,22 @@ fn a_second_signature_of_one_key_does_not_hide_behind_the_first() {
 }
 
 #[test]
+fn a_signature_has_one_spelling() {
+    // Found by fuzzing: base64 with padding in its middle decoded to the same bytes.
+    let text = "log.example/test\n1\nroot\n";
+    let line = log().sign(text, 0);
+    let (name, bytes) = line.trim_end().rsplit_once(' ').unwrap();
+    let bytes = data_encoding::BASE64.decode(bytes.as_bytes()).unwrap();
+    let (first, rest) = bytes.split_at(4);
+    let base64 = |bytes: &[u8]| data_encoding::BASE64.encode(bytes);
+    let respelt = format!("{text}\n{name} {}{}\n", base64(first), base64(rest));
+    assert_eq!(
+        Note::parse(respelt.as_bytes()).unwrap_err(),
+        BadNote::Line { line: 1 }
+    );
+}
+
+#[test]
 fn what_is_no_note_is_refused() {
     let line = log().sign("a\n", 0);
     for (bytes, why) in [

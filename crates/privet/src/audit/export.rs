@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use privet_log::{Checkpoint, Hash, LogPath, Packer, TILE_WIDTH, TileId, TilePath};
-use privet_store::{LogHead, Store};
+use privet_store::{LogHead, LogLeaf, Store};
 
 use super::folder::Writer;
 use super::progress::bar;
@@ -48,17 +48,25 @@ async fn export(log: &Log, args: &ExportArgs) -> Result<Option<()>> {
         return Ok(None);
     };
     let mut writer = Writer::open(&args.dir)?;
-    let earlier = writer.folder().newest(&log.key)?;
-    let from = earlier.as_ref().map_or(0, |earlier| earlier.size);
-    if let Some(earlier) = &earlier {
-        check_continues(&log.store, earlier, &head).await?;
+    let from = writer.folder().head(&log.key)?.map_or(0, |whole| whole.size);
+    let earlier = writer.folder().checkpoints(&log.key)?;
+    for checkpoint in earlier.values() {
+        check_continues(&log.store, checkpoint, &head).await?;
     }
     let start = from - from % TILE_WIDTH;
     check_tiles(&log.store, start, &head).await?;
-    write_leaves(&log.store, start, &head, &mut writer).await?;
     let note = head.note.as_bytes();
     let size = head.checkpoint.size;
+    // First what is meant to be there: an export that is cut off is finished by the next one, with the unfinished tiles
+    // of its checkpoint, though the log has grown.
+    let ends: Vec<u64> = earlier
+        .into_keys()
+        .filter(|size| *size > from)
+        .chain([size])
+        .collect();
     writer.put(LogPath::CheckpointOf(size), note)?;
+    writer.sync()?;
+    write_leaves(&log.store, start, &ends, &mut writer).await?;
     writer.finish(note)?;
     eprintln!(
         "privet: `{}` holds {size} leaves, {} of them new, in {} new files; give the public key to who checks it: privet audit key",
@@ -107,37 +115,45 @@ async fn check_tiles(store: &Store, start: u64, head: &LogHead) -> Result<()> {
     .into())
 }
 
-async fn write_leaves(store: &Store, start: u64, head: &LogHead, writer: &mut Writer) -> Result<()> {
-    let size = head.checkpoint.size;
+/// Writes the leaves from `start` to the last of `ends`, with the unfinished tiles at each of them.
+async fn write_leaves(store: &Store, start: u64, ends: &[u64], writer: &mut Writer) -> Result<()> {
+    let size = ends.iter().copied().max().unwrap_or(start);
     let bar = bar(size - start);
     let edge = store.log_edge(start).await?;
     let mut packer = Packer::new(edge).unwrap_or_default();
     for index in start / TILE_WIDTH..size.div_ceil(TILE_WIDTH) {
-        let first = index * TILE_WIDTH;
-        let wanted = u32::try_from((size - first).min(TILE_WIDTH)).unwrap_or(u32::MAX);
-        let leaves = store.log_leaves(first, wanted).await?;
-        let hashes = store.log_tile(TileId { level: 0, index }).await?;
-        if leaves.len() != wanted as usize {
-            let missing = first + leaves.len() as u64;
-            return Err(Contradiction(format!("leaf {missing} is missing in the store")).into());
-        }
-        for (leaf, hash) in leaves.iter().zip(&hashes) {
-            if Hash::of_leaf(&leaf.entry) != *hash {
-                let position = leaf.position;
-                return Err(Contradiction(format!(
-                    "leaf {position} was changed in the store after it was signed"
-                ))
-                .into());
-            }
-        }
+        let leaves = read_bundle(store, index, size).await?;
         for leaf in &leaves {
             packer.push(&leaf.entry, &mut |path, bytes| put(writer, path, bytes))?;
+            if ends.contains(&packer.edge().size()) {
+                packer.write_unfinished(&mut |path, bytes| put(writer, path, bytes))?;
+            }
         }
-        bar.inc(u64::from(wanted));
+        bar.inc(leaves.len() as u64);
     }
-    packer.write_unfinished(&mut |path, bytes| put(writer, path, bytes))?;
     bar.finish_and_clear();
     Ok(())
+}
+
+/// The leaves of bundle `index` of a log of `size` leaves, each of which must have the hash that was signed.
+async fn read_bundle(store: &Store, index: u64, size: u64) -> Result<Vec<LogLeaf>> {
+    let first = index * TILE_WIDTH;
+    let wanted = u32::try_from((size - first).min(TILE_WIDTH)).unwrap_or(u32::MAX);
+    let leaves = store.log_leaves(first, wanted).await?;
+    let hashes = store.log_tile(TileId { level: 0, index }).await?;
+    if leaves.len() != wanted as usize {
+        let missing = first + leaves.len() as u64;
+        return Err(Contradiction(format!("leaf {missing} is missing in the store")).into());
+    }
+    let is_changed = |(leaf, hash): &(&LogLeaf, &Hash)| Hash::of_leaf(&leaf.entry) != **hash;
+    if let Some((leaf, _)) = leaves.iter().zip(&hashes).find(is_changed) {
+        let position = leaf.position;
+        return Err(Contradiction(format!(
+            "leaf {position} was changed in the store after it was signed"
+        ))
+        .into());
+    }
+    Ok(leaves)
 }
 
 fn put(writer: &mut Writer, path: TilePath, bytes: &[u8]) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The folder of an exported log on the disk.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -36,24 +36,35 @@ impl Folder {
         Self { dir: dir.to_owned() }
     }
 
-    /// The newest checkpoint that `key` signed; none if there is none at all.
-    pub(super) fn newest(&self, key: &NoteKey) -> Result<Option<Checkpoint>> {
-        let mut newest: Option<Checkpoint> = None;
+    /// The checkpoint up to which the folder is whole; none if it holds nothing yet.
+    pub(super) fn head(&self, key: &NoteKey) -> Result<Option<Checkpoint>> {
+        let path = LogPath::Checkpoint.to_string();
+        let bytes = self
+            .read(&path)
+            .with_context(|| format!("cannot read `{path}`"))?;
+        let opened = bytes.map(|bytes| Checkpoint::open(&bytes, key));
+        let opened = opened
+            .transpose()
+            .with_context(|| format!("checkpoint `{path}`"))?;
+        Ok(opened.map(|(checkpoint, _)| checkpoint))
+    }
+
+    /// All checkpoints of the folder, by size. One that is newer than the head is of an export that was cut off.
+    pub(super) fn checkpoints(&self, key: &NoteKey) -> Result<BTreeMap<u64, Checkpoint>> {
         let dir = self.dir.join("checkpoints");
         let names = match fs::read_dir(&dir) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
             names => names.with_context(|| format!("cannot read `{}`", dir.display()))?,
         };
+        let mut checkpoints = BTreeMap::new();
         for entry in names {
             let path = entry?.path();
             let bytes = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
             let (checkpoint, _) =
                 Checkpoint::open(&bytes, key).with_context(|| format!("checkpoint `{}`", path.display()))?;
-            if newest.as_ref().is_none_or(|newest| newest.size < checkpoint.size) {
-                newest = Some(checkpoint);
-            }
+            checkpoints.insert(checkpoint.size, checkpoint);
         }
-        Ok(newest)
+        Ok(checkpoints)
     }
 }
 
@@ -92,11 +103,15 @@ impl Writer {
     pub(super) fn open(dir: &Path) -> Result<Self> {
         create_dir(dir)?;
         let lock = File::open(dir).with_context(|| format!("cannot open `{}`", dir.display()))?;
-        if lock.try_lock().is_err() {
-            bail!(
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => bail!(
                 "another export is writing to `{}`; wait for it, or choose another folder",
                 dir.display()
-            );
+            ),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock the folder `{}`", dir.display()));
+            }
         }
         Ok(Self {
             folder: Folder::new(dir),
@@ -143,11 +158,16 @@ impl Writer {
         Ok(())
     }
 
+    /// Makes what was written durable.
+    pub(super) fn sync(&mut self) -> Result<()> {
+        std::mem::take(&mut self.touched)
+            .iter()
+            .try_for_each(|dir| sync_dir(dir))
+    }
+
     /// Makes what was written durable, and then replaces `checkpoint`, so that it never names what is not there.
     pub(super) fn finish(&mut self, checkpoint: &[u8]) -> Result<()> {
-        for dir in std::mem::take(&mut self.touched) {
-            sync_dir(&dir)?;
-        }
+        self.sync()?;
         let path = self.folder.dir.join(LogPath::Checkpoint.to_string());
         let temporary = self.folder.dir.join(TEMPORARY);
         if fs::read(&path).ok().as_deref() == Some(checkpoint) {

@@ -197,6 +197,32 @@ fn what_cannot_be_checked_at_all_is_2() {
 }
 
 #[test]
+fn an_export_that_was_cut_off_is_missing_something_until_the_next_one_finishes_it() {
+    let folder = with_log(2);
+    export(&folder);
+    make_keys(&folder, 2);
+    export(&folder);
+    // As if it had been killed in the middle of a file.
+    std::fs::remove_file(file(&folder, "tile/0/000.p/4")).expect("removed");
+    let before = file(&folder, "checkpoints/00000000000000000002");
+    std::fs::copy(before, file(&folder, "checkpoint")).expect("a copy");
+    std::fs::write(file(&folder, ".privet-export.tmp"), b"half a").expect("a file");
+    let (code, report) = verified(&folder, &[]);
+    assert_eq!(
+        (code, report["outcome"].as_str()),
+        (Some(3), Some("incomplete")),
+        "{report}"
+    );
+    // The log has grown until the next export.
+    make_keys(&folder, 1);
+    export(&folder);
+    let (code, report) = verified(&folder, &[]);
+    assert_eq!((code, &report["size"]), (Some(0), &5.into()), "{report}");
+    assert_eq!(report["checkpoints"], 3);
+    assert!(!file(&folder, ".privet-export.tmp").exists());
+}
+
+#[test]
 fn an_export_into_another_logs_folder_or_over_changed_files_is_refused() {
     let folder = with_log(2);
     export(&folder);
