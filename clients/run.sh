@@ -67,7 +67,7 @@ install_once() {
 install_python() {
     timeout 120 python3 -m venv "$1"
     timeout 600 "$1/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
-        -r "$here/python/requirements.txt"
+        --ignore-requires-python -r "$here/python/requirements.txt"
     timeout 60 "$1/bin/pip" check
 }
 
@@ -156,7 +156,8 @@ TOML
     wait_for 60 "${pids[-1]}" "the gateway" curl -fsS --max-time 2 "$PRIVET_URL/readyz"
     PRIVET_KEY=$(cd "$work" && timeout 60 "$gateway" key create --config "$config" --name clients \
         2>"$work/key.log" | tail -n 1)
-    export PRIVET_KEY
+    export PRIVET_KEY PRIVET_BIN PRIVET_CONFIG=$config
+    PRIVET_BIN=$(realpath "$gateway")
     [[ $PRIVET_KEY == prvt_* ]] || fail "\`privet key create\` printed no key"
     # A running gateway may take a moment to learn of a new key.
     wait_for 15 "${pids[-1]}" "the new key" \

@@ -6,12 +6,14 @@
 #![forbid(unsafe_code)]
 
 mod documents;
+mod ledger;
 pub mod mutate;
 mod replies;
 mod requests;
 mod texts;
 
 pub use documents::fuzz_settings;
+pub use ledger::{fuzz_checkpoint, fuzz_entries, fuzz_log_folder, fuzz_tile};
 pub use replies::fuzz_sse;
 pub use requests::fuzz_json_body;
 pub use texts::{fuzz_detect, fuzz_normalize, fuzz_restore};
@@ -27,6 +29,10 @@ pub const TARGETS: &[Target] = &[
     ("detect", fuzz_detect),
     ("restore", fuzz_restore),
     ("normalize", fuzz_normalize),
+    ("checkpoint", fuzz_checkpoint),
+    ("tile", fuzz_tile),
+    ("entries", fuzz_entries),
+    ("log_folder", fuzz_log_folder),
 ];
 
 /// The first byte of an input chooses among variants; the rest is the input proper.

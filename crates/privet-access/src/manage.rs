@@ -4,9 +4,10 @@ use data_encoding::BASE32_DNSSEC;
 use jiff::Timestamp;
 use privet_crypto::{RootKey, random};
 use privet_store::{ApiKeyRecord, Store};
-use privet_types::{Clock, Principal, Secret, TenantId};
+use privet_types::{Change, Clock, Principal, Secret, TenantId};
 
 use crate::Error;
+use crate::PseudonymKey;
 use crate::api_key::{ApiKey, hash_key};
 
 /// Characters of a key's id: 60 random bits, enough that no two keys of an installation share one.
@@ -50,7 +51,9 @@ pub async fn create_key(
         expires_at,
         revoked_at: None,
     };
-    store.insert_api_key(&record).await?;
+    store
+        .insert_api_key(&record, &told(root, &record, created_at))
+        .await?;
     Ok(NewKey {
         key: key.to_text(),
         record,
@@ -69,9 +72,27 @@ pub async fn list_keys(store: &Store) -> Result<Vec<ApiKeyRecord>, Error> {
 ///
 /// # Errors
 /// [`Error::UnknownKeyId`] if there is no such key, [`Error::Store`].
-pub async fn revoke_key(store: &Store, id: &str, clock: &dyn Clock) -> Result<Timestamp, Error> {
-    let since = store.revoke_api_key(id, clock.now()).await?;
-    since.ok_or_else(|| Error::UnknownKeyId { id: id.to_owned() })
+pub async fn revoke_key(
+    store: &Store,
+    root: &RootKey,
+    id: &str,
+    clock: &dyn Clock,
+) -> Result<Timestamp, Error> {
+    let unknown = || Error::UnknownKeyId { id: id.to_owned() };
+    let record = store.find_api_key(id).await?.ok_or_else(unknown)?;
+    let change = told(root, &record, to_stored(clock.now()));
+    store.revoke_api_key(&change).await?.ok_or_else(unknown)
+}
+
+/// What the log is told of a key: whose it is, by pseudonym, and nothing of the key.
+fn told(root: &RootKey, record: &ApiKeyRecord, at: Timestamp) -> Change {
+    Change {
+        at,
+        tenant: record.tenant.as_str().to_owned(),
+        principal: PseudonymKey::new(root).pseudonym(&record.tenant, &record.principal),
+        object: record.id.clone(),
+        expires_at: record.expires_at,
+    }
 }
 
 /// The store keeps milliseconds.

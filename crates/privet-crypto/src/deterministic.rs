@@ -41,17 +41,31 @@ impl DeterministicKey {
     /// # Errors
     /// [`Error::CannotOpen`] if a byte, the key or the place differs.
     pub fn open(&self, place: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.open_with(NONCE, place, sealed)
+    }
+
+    pub(crate) fn open_with(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        place: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
         let mut body = Zeroizing::new(sealed.to_vec());
         let length = self
             .0
-            .open_in_place(Nonce::assume_unique_for_key(NONCE), Aad::from(place), &mut body)
+            .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(place), &mut body)
             .map_err(|_| Error::CannotOpen)?
             .len();
         body.truncate(length);
         Ok(body)
     }
 
-    fn seal_with(&self, nonce: [u8; NONCE_LEN], place: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, Error> {
+    pub(crate) fn seal_with(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        place: &[u8],
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>, Error> {
         let mut body = plaintext.to_vec();
         self.0
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place), &mut body)

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::deterministic::DeterministicKey;
 use crate::ff1::Ff1Key;
 use crate::seal::SealingKey;
+use crate::sign::SigningKey;
 use crate::{Error, random};
 
 /// Written form: this prefix, then 64 lower-case hexadecimal digits.
@@ -19,7 +20,7 @@ pub struct RootKey(Zeroizing<[u8; 32]>);
 
 /// A key for keyed hashes (HMAC-SHA256, RFC 2104). Distinct purposes give independent keys.
 #[derive(Clone)]
-pub struct HashKey(hmac::Key);
+pub struct HashKey(pub(crate) hmac::Key);
 
 impl RootKey {
     /// A new random root key.
@@ -54,10 +55,7 @@ impl RootKey {
     /// The keyed-hash key for `purpose` (a constant of the code) and `context` (tenant, node, epoch, …).
     #[must_use]
     pub fn hash_key(&self, purpose: &'static str, context: &[u8]) -> HashKey {
-        HashKey(hmac::Key::new(
-            hmac::HMAC_SHA256,
-            self.derive(purpose, context).as_slice(),
-        ))
+        HashKey::new(self.derive(purpose, context).as_slice())
     }
 
     /// The authenticated-encryption key for `purpose` and `context`.
@@ -78,21 +76,39 @@ impl RootKey {
         Ff1Key::new(self.derive(purpose, context))
     }
 
-    /// HKDF-SHA256 (RFC 5869) with the purpose as salt and the context as info; 32 bytes.
+    /// The signing key for `purpose` and `context`.
+    ///
+    /// # Errors
+    /// [`Error::Library`] if the library refuses to work.
+    pub fn signing_key(&self, purpose: &'static str, context: &[u8]) -> Result<SigningKey, Error> {
+        SigningKey::from_seed(self.derive(purpose, context))
+    }
+
+    /// The purpose is the salt, the context the info.
     fn derive(&self, purpose: &'static str, context: &[u8]) -> Zeroizing<[u8; 32]> {
-        let mut key = Zeroizing::new([0; 32]);
-        let info = [context];
-        let filled = hkdf::Salt::new(hkdf::HKDF_SHA256, purpose.as_bytes())
-            .extract(self.0.as_slice())
-            .expand(&info, hkdf::HKDF_SHA256)
-            .and_then(|okm| okm.fill(key.as_mut_slice()));
-        // INVARIANT: HKDF-SHA256 gives up to 8160 bytes; 32 cannot fail. Were it ever to, a key of zeros must not be used.
-        assert!(filled.is_ok(), "HKDF-SHA256 gives 32 bytes");
-        key
+        expand(self.0.as_slice(), purpose.as_bytes(), context)
     }
 }
 
+/// HKDF-SHA256 (RFC 5869), 32 bytes.
+pub(crate) fn expand(secret: &[u8], salt: &[u8], info: &[u8]) -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0; 32]);
+    let info = [info];
+    let filled = hkdf::Salt::new(hkdf::HKDF_SHA256, salt)
+        .extract(secret)
+        .expand(&info, hkdf::HKDF_SHA256)
+        .and_then(|okm| okm.fill(key.as_mut_slice()));
+    // INVARIANT: HKDF-SHA256 gives up to 8160 bytes; 32 cannot fail. Were it ever to, a key of zeros must not be used.
+    assert!(filled.is_ok(), "HKDF-SHA256 gives 32 bytes");
+    key
+}
+
 impl HashKey {
+    /// The key of these bytes.
+    pub(crate) fn new(key: &[u8]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
+    }
+
     /// The keyed hash of `parts`, each preceded by its length so that no two lists share an encoding.
     #[must_use]
     pub fn hash(&self, parts: &[&[u8]]) -> [u8; 32] {
@@ -118,6 +134,18 @@ impl HashKey {
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    out
+}
+
+/// SHA-256 (FIPS 180-4) of the bytes of `parts`, one behind the other: their bounds do not show in the result.
+#[must_use]
+pub fn sha256_parts(parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(part);
+    }
+    let mut out = [0; 32];
+    out.copy_from_slice(context.finish().as_ref());
     out
 }
 

@@ -1,5 +1,5 @@
 //! Thin, typed cryptography over `aws-lc-rs`: key derivation, keyed hashes, authenticated encryption (random and
-//! deterministic), format-preserving encryption (over `fpe`), random bytes.
+//! deterministic), format-preserving encryption (over `fpe`), signatures, random bytes.
 //!
 //! For the rooms that keep or derive secrets. It has no primitive of its own and does no I/O.
 //!
@@ -19,12 +19,16 @@ mod deterministic;
 mod ff1;
 mod keys;
 mod seal;
+mod sign;
+#[cfg(test)]
+mod wycheproof_tests;
 
 pub use cbc::open_cbc;
 pub use deterministic::DeterministicKey;
 pub use ff1::{Ff1Key, MAX_POSITIONS, MIN_DOMAIN};
-pub use keys::{HashKey, RootKey, sha256, sha512};
+pub use keys::{HashKey, RootKey, sha256, sha256_parts, sha512};
 pub use seal::SealingKey;
+pub use sign::{SIGNATURE_SIZE, SigningKey, VerifyingKey};
 
 /// What can go wrong with keys and sealed data. Never says anything about the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +39,12 @@ pub enum Error {
         "not a root key: expected `privet-root-1:` and 64 hexadecimal digits; `privet serve` makes a new one if the file is absent"
     )]
     BadRootKey,
+    /// A written signing key is not in the expected form.
+    #[error("not a signing key: expected `privet-signing-1:` and 64 hexadecimal digits")]
+    BadSigningKey,
+    /// A signature was not made over this message by this key.
+    #[error("the signature does not belong to this message and key")]
+    BadSignature,
     /// Sealed data was changed, cut, made under another key, or belongs elsewhere.
     #[error("sealed data cannot be opened: it was changed, or sealed under another key or for another place")]
     CannotOpen,

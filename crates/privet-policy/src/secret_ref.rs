@@ -23,7 +23,7 @@ pub enum SecretRef {
 const INLINE: &str = "a key is never in the settings text; use { env = \"NAME\" } or { file = \"path\" }, and if this one was real, replace it";
 
 /// How keys that people paste begin.
-const KEY_PREFIXES: [&str; 4] = ["sk-", "privet-root-", "Bearer ", "-----BEGIN"];
+const KEY_PREFIXES: [&str; 5] = ["sk-", "privet-root-", "privet-signing-", "Bearer ", "-----BEGIN"];
 
 impl SecretRef {
     /// This reference, taken from the document at `document`.

@@ -1,10 +1,11 @@
 //! API keys as the store holds them: keyed hashes, never keys.
 
 use jiff::Timestamp;
-use privet_types::{Principal, TenantId};
+use privet_types::{Change, ChangeKind, Principal, TenantId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
+use crate::log::append_change;
 use crate::{Error, Store};
 
 /// An API key as stored. Times have millisecond precision.
@@ -36,11 +37,11 @@ pub struct ApiKeySnapshot {
 }
 
 impl Store {
-    /// Adds an API key.
+    /// Adds an API key, and a leaf to the log that tells of it.
     ///
     /// # Errors
     /// [`Error::Database`] if the id or hash is taken, or the store does not answer.
-    pub async fn insert_api_key(&self, key: &ApiKeyRecord) -> Result<(), Error> {
+    pub async fn insert_api_key(&self, key: &ApiKeyRecord, change: &Change) -> Result<(), Error> {
         let mut write = self.begin_write().await?;
         sqlx::query(
             "INSERT INTO api_keys (id, hash, principal, tenant, created_at, expires_at, revoked_at) \
@@ -55,7 +56,22 @@ impl Store {
         .bind(key.revoked_at.map(Timestamp::as_millisecond))
         .execute(&mut *write)
         .await?;
+        append_change(&mut write, ChangeKind::ApiKeyCreated, change).await?;
         Ok(write.commit().await?)
+    }
+
+    /// The API key `id`.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the store does not answer, [`Error::BadRow`] if it was changed by hand.
+    pub async fn find_api_key(&self, id: &str) -> Result<Option<ApiKeyRecord>, Error> {
+        let row = sqlx::query(
+            "SELECT id, hash, principal, tenant, created_at, expires_at, revoked_at FROM api_keys WHERE id = $1",
+        )
+        .bind(id)
+        .fetch_optional(self.readers())
+        .await?;
+        row.as_ref().map(read_api_key).transpose()
     }
 
     /// All API keys, revoked and expired ones too; ordered by time made, then id.
@@ -66,20 +82,27 @@ impl Store {
         select_api_keys(&mut *self.readers().acquire().await?).await
     }
 
-    /// Revokes key `id` from `at` on. Returns since when it is revoked, which is earlier than `at` if it already was;
-    /// `None` if there is no such key.
+    /// Revokes the key `change.object` from `change.at` on, and adds a leaf to the log that tells of it. Returns since when
+    /// it is revoked: earlier if it already was, and then the log gets no leaf; `None` if there is no such key.
     ///
     /// # Errors
     /// [`Error::Database`] if the store does not answer.
-    pub async fn revoke_api_key(&self, id: &str, at: Timestamp) -> Result<Option<Timestamp>, Error> {
+    pub async fn revoke_api_key(&self, change: &Change) -> Result<Option<Timestamp>, Error> {
+        let id = change.object.as_str();
         let mut write = self.begin_write().await?;
-        let since: Option<i64> = sqlx::query_scalar(
-            "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $2) WHERE id = $1 RETURNING revoked_at",
-        )
-        .bind(id)
-        .bind(at.as_millisecond())
-        .fetch_optional(&mut *write)
-        .await?;
+        let revoked = sqlx::query("UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+            .bind(id)
+            .bind(change.at.as_millisecond())
+            .execute(&mut *write)
+            .await?
+            .rows_affected();
+        if revoked > 0 {
+            append_change(&mut write, ChangeKind::ApiKeyRevoked, change).await?;
+        }
+        let since: Option<i64> = sqlx::query_scalar("SELECT revoked_at FROM api_keys WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&mut *write)
+            .await?;
         write.commit().await?;
         since
             .map(|ms| timestamp(ms).ok_or_else(|| bad_row(id)))

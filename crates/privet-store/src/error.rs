@@ -62,6 +62,21 @@ pub enum Error {
         /// The number.
         seq: u64,
     },
+    /// The log was signed with another key before.
+    #[error("the log was signed with another key so far (`{known}`); give the log key back that it had")]
+    LogKeyChanged {
+        /// The verifier key of the log.
+        known: String,
+    },
+    /// What is stored of the log does not fit together.
+    #[error("the stored log is damaged ({what}); restore the store from a backup")]
+    LogDamaged {
+        /// What does not fit.
+        what: String,
+    },
+    /// The log's name or key cannot be used.
+    #[error("the log's key cannot be used")]
+    LogKey(#[from] privet_log::BadNote),
     /// An audit event larger than a spool record may be.
     #[error("an audit event of {bytes} bytes is larger than {max} bytes")]
     EventTooLarge {

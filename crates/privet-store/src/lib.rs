@@ -1,5 +1,5 @@
-//! Privet's memory: the SQL store of API keys and audit events, and the encrypted spool on a node's disk that audit
-//! events pass through, so that no prompt waits for the database.
+//! Privet's memory: the SQL store of API keys and audit events, the encrypted spool on a node's disk that audit events
+//! pass through, so that no prompt waits for the database, and the sequencer that makes a signed log of them.
 //!
 //! For the server (gateway, flusher) and the command line (keys, audit). It decides nothing, knows no sockets and
 //! never holds a prompt's text or an API key.
@@ -32,6 +32,7 @@ mod audit;
 mod error;
 mod files;
 mod flusher;
+mod log;
 mod schema;
 mod spool;
 mod store;
@@ -40,5 +41,6 @@ pub use api_keys::{ApiKeyRecord, ApiKeySnapshot};
 pub use audit::{AuditRecord, AuditRow};
 pub use error::Error;
 pub use flusher::run_flusher;
+pub use log::{LogHead, LogLeaf, Sequencer, log_signer, run_sequencer};
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};
 pub use store::Store;

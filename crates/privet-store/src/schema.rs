@@ -8,7 +8,10 @@ use sqlx::SqliteConnection;
 use crate::Error;
 
 /// Step *n* (from 1) takes the schema from version *n* − 1 to *n*. A released step is never changed.
-const STEPS: &[&str] = &[include_str!("schema/0001_keys_and_audit.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema/0001_keys_and_audit.sql"),
+    include_str!("schema/0002_log.sql"),
+];
 
 /// Brings the schema up to date, all steps in the caller's write transaction.
 pub(crate) async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), Error> {

@@ -350,7 +350,7 @@ impl TestGateway {
 
     /// Revokes a key as `privet key revoke` does: in the store, which the gateway looks into.
     pub async fn revoke(&self, key: &NewKey) {
-        revoke_key(&self.store, &key.record.id, &*self.clock)
+        revoke_key(&self.store, &self.root, &key.record.id, &*self.clock)
             .await
             .expect("the key is known");
     }

@@ -13,6 +13,7 @@
 
 mod audit;
 mod budget;
+mod change;
 mod clock;
 mod entity;
 mod finding;
@@ -21,6 +22,7 @@ mod secret;
 
 pub use audit::{Action, AuditEvent, Decision, Pseudonym};
 pub use budget::{Budget, BudgetError, CancelFlag};
+pub use change::{Change, ChangeKind};
 pub use clock::Clock;
 pub use entity::{BadEntity, Entity};
 pub use finding::{Basis, Finding, RuleId, Span};

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{demo, key, pii, serve};
+use crate::{audit, demo, key, pii, serve};
 
 /// Use generative AI without giving private data away.
 ///
@@ -48,6 +48,16 @@ pub(crate) enum Command {
   privet pii eval --gold gold.jsonl"
     )]
     Pii(Box<pii::PiiCommand>),
+    /// Export the signed log of decisions and changes, check it, and look at it.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet audit tail
+  privet audit export log/
+  privet audit key > log.pub
+  privet audit verify log/ --key log.pub"
+    )]
+    Audit(audit::AuditCommand),
 }
 
 #[derive(Args)]
@@ -161,6 +171,7 @@ impl Command {
             Self::Serve(args) => serve::run(&args),
             Self::Key(command) => key::run(command),
             Self::Pii(command) => pii::run(*command),
+            Self::Audit(command) => audit::run(&command),
         }
     }
 }

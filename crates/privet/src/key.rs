@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use privet_access::{create_key, list_keys, revoke_key};
+use privet_crypto::RootKey;
 use privet_policy::{Period, Settings};
 use privet_server::SystemClock;
 use privet_store::{ApiKeyRecord, Store};
@@ -42,7 +43,7 @@ pub(crate) fn run(command: KeyCommand) -> Result<ExitCode> {
         let done = match command {
             KeyCommand::Create(args) => create(&store, &root, &args).await,
             KeyCommand::List(args) => list(&store, args.format).await,
-            KeyCommand::Revoke(args) => revoke(&store, &args.id).await,
+            KeyCommand::Revoke(args) => revoke(&store, &root, &args.id).await,
         };
         store.close().await;
         done
@@ -50,13 +51,13 @@ pub(crate) fn run(command: KeyCommand) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn open(settings: &Settings, root: &privet_crypto::RootKey) -> Result<Store> {
+async fn open(settings: &Settings, root: &RootKey) -> Result<Store> {
     Store::open(&settings.store.path, root)
         .await
         .with_context(|| format!("cannot open the store `{}`", settings.store.path.display()))
 }
 
-async fn create(store: &Store, root: &privet_crypto::RootKey, args: &KeyCreateArgs) -> Result<()> {
+async fn create(store: &Store, root: &RootKey, args: &KeyCreateArgs) -> Result<()> {
     let clock = SystemClock;
     let expires_at = args
         .expires
@@ -134,8 +135,8 @@ fn state(key: &ApiKeyRecord, now: Timestamp) -> &'static str {
     }
 }
 
-async fn revoke(store: &Store, id: &str) -> Result<()> {
-    let at = revoke_key(store, id, &SystemClock).await?;
+async fn revoke(store: &Store, root: &RootKey, id: &str) -> Result<()> {
+    let at = revoke_key(store, root, id, &SystemClock).await?;
     eprintln!("key {id} is revoked since {at}; running gateways refuse it within a second");
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The command line of Privet: everything people and scripts call.
 
+mod audit;
 mod cli;
 mod demo;
 mod harden;

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use privet_access::{KeyRing, KeyRingConfig, run_refresh};
-use privet_crypto::RootKey;
+use privet_crypto::{RootKey, SigningKey};
 use privet_policy::{Audit, Policy, Settings};
 use privet_server::{Gateway, Parts, Server, SystemClock};
-use privet_store::{Durability, Spool, SpoolConfig, Store, run_flusher};
+use privet_store::{
+    Durability, Sequencer, Spool, SpoolConfig, Store, log_signer, run_flusher, run_sequencer,
+};
 use privet_types::{Secret, TenantId};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -19,6 +21,8 @@ use tokio::task::JoinHandle;
 const KEY_REFRESH: Duration = Duration::from_millis(500);
 /// How often decisions go from the spool to the store.
 const FLUSH: Duration = Duration::from_millis(250);
+/// How often what is stored gets its position in the log: with [`FLUSH`], a signed checkpoint within a second.
+const SEQUENCE: Duration = Duration::from_millis(250);
 
 /// A gateway that listens and is ready to run.
 pub(crate) struct Node {
@@ -29,6 +33,8 @@ pub(crate) struct Node {
     stop: watch::Sender<bool>,
     refresh: JoinHandle<()>,
     flusher: JoinHandle<Result<(), privet_store::Error>>,
+    stop_log: watch::Sender<bool>,
+    sequencer: JoinHandle<Result<(), privet_store::Error>>,
 }
 
 impl Node {
@@ -37,12 +43,16 @@ impl Node {
         settings: Settings,
         policy: Policy,
         root: RootKey,
+        log_key: Option<SigningKey>,
         upstream_keys: BTreeMap<String, Secret<String>>,
     ) -> Result<Self> {
         let root = Arc::new(root);
         let store = Store::open(&settings.store.path, &root)
             .await
             .with_context(|| format!("cannot open the store `{}`", settings.store.path.display()))?;
+        let sequencer = Sequencer::open(store.clone(), log_signer(&root, log_key)?)
+            .await
+            .context("cannot go on with the audit log")?;
         let durability = match policy.audit() {
             Audit::DurableBeforeSend => Durability::BeforeSend,
             Audit::LossWindow(window) => Durability::LossWindow(window),
@@ -77,6 +87,8 @@ impl Node {
             let (spool, store) = (spool.clone(), store.clone());
             async move { run_flusher(&spool, &store, FLUSH, ended(stopped)).await }
         });
+        let (stop_log, stopped) = watch::channel(false);
+        let sequencer = tokio::spawn(async move { run_sequencer(sequencer, SEQUENCE, ended(stopped)).await });
         Ok(Self {
             root,
             store,
@@ -85,6 +97,8 @@ impl Node {
             stop,
             refresh,
             flusher,
+            stop_log,
+            sequencer,
         })
     }
 
@@ -102,6 +116,8 @@ impl Node {
             stop,
             refresh,
             flusher,
+            stop_log,
+            sequencer,
             ..
         } = self;
         if !server.run(shutdown).await {
@@ -111,9 +127,13 @@ impl Node {
         }
         stop.send_replace(true);
         refresh.await?;
-        flusher
+        let flushed = flusher.await?;
+        // Only now is everything stored that this node has to tell.
+        stop_log.send_replace(true);
+        sequencer
             .await?
-            .context("the last decisions stay in the spool until the next start")?;
+            .context("the last decisions get their position in the log at the next start")?;
+        flushed.context("the last decisions stay in the spool until the next start")?;
         spool.close().await.context("cannot close the audit spool")?;
         store.close().await;
         Ok(())

@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use privet_crypto::RootKey;
+use privet_crypto::{RootKey, SigningKey};
 use privet_policy::{Policy, SecretRef, Settings};
 use privet_types::Secret;
 
@@ -82,13 +82,26 @@ pub(crate) fn read_key(reference: &SecretRef) -> Result<RootKey> {
     Ok(RootKey::parse(text.expose())?)
 }
 
+/// The key of the audit log, if the settings name one; else it is derived from the root key.
+pub(crate) fn log_key(settings: &Settings) -> Result<Option<SigningKey>> {
+    let Some(reference) = &settings.log_key else {
+        return Ok(None);
+    };
+    if let SecretRef::File(path) = reference {
+        warn_if_shared(path);
+    }
+    let text = secret(reference, "the key of the audit log")?;
+    let key = SigningKey::parse(text.expose()).context("the key of the audit log")?;
+    Ok(Some(key))
+}
+
 /// Says so if others than its owner may read the key.
 fn warn_if_shared(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let mode = fs::metadata(path).map_or(0, |m| m.permissions().mode());
     if mode & 0o077 != 0 {
         eprintln!(
-            "privet: others can read the root key `{0}`; make it yours alone: chmod 600 {0}",
+            "privet: others can read the key `{0}`; make it yours alone: chmod 600 {0}",
             path.display()
         );
     }
@@ -111,7 +124,7 @@ pub(crate) fn is_closed_output(error: &anyhow::Error) -> bool {
 }
 
 /// Writes a file that only its owner may read, whole or not at all.
-fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     let folder = path
         .parent()

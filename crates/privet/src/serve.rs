@@ -33,10 +33,11 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     }
     start_log(&settings.log)?;
     let root = rim::root_key(&settings)?;
+    let log_key = rim::log_key(&settings)?;
     runtime(&settings.limits)?.block_on(async {
         // Listened for before anything is started: no signal is lost.
         let shutdown = shutdown_signal()?;
-        let node = Node::start(settings, policy, root, upstream_keys).await?;
+        let node = Node::start(settings, policy, root, log_key, upstream_keys).await?;
         tracing::info!(address = %node.address(), version = env!("CARGO_PKG_VERSION"), "listening");
         node.run(shutdown).await
     })?;

@@ -202,9 +202,14 @@ async fn a_revocation_by_another_process_is_seen_at_the_next_refresh() {
     let new = house.key("ann", None).await;
     let ring = house.ring(KeyRingConfig::default()).await;
     assert!(!ring.refresh_if_changed().await.unwrap());
-    revoke_key(&house.other_store().await, &new.record.id, &house.clock)
-        .await
-        .unwrap();
+    revoke_key(
+        &house.other_store().await,
+        &house.root,
+        &new.record.id,
+        &house.clock,
+    )
+    .await
+    .unwrap();
     assert!(ring.refresh_if_changed().await.unwrap());
     assert_eq!(
         ring.authenticate(new.key.expose(), house.now()).await,
@@ -225,9 +230,14 @@ async fn the_refresh_task_sees_a_revocation_within_a_second_and_ends_on_shutdown
             run_refresh(&ring, Duration::from_millis(500), stopped).await;
         }
     });
-    revoke_key(&house.other_store().await, &new.record.id, &house.clock)
-        .await
-        .unwrap();
+    revoke_key(
+        &house.other_store().await,
+        &house.root,
+        &new.record.id,
+        &house.clock,
+    )
+    .await
+    .unwrap();
     let seen = tokio::time::timeout(Duration::from_secs(1), async {
         while ring.authenticate(new.key.expose(), house.now()).await.is_ok() {
             tokio::task::yield_now().await;
@@ -242,17 +252,17 @@ async fn the_refresh_task_sees_a_revocation_within_a_second_and_ends_on_shutdown
 async fn revoking_again_keeps_the_first_time_and_an_unknown_id_says_how_to_list() {
     let house = House::new().await;
     let new = house.key("ann", None).await;
-    let first = revoke_key(&house.store, &new.record.id, &house.clock)
+    let first = revoke_key(&house.store, &house.root, &new.record.id, &house.clock)
         .await
         .unwrap();
     house.clock.0.fetch_add(60, Ordering::Relaxed);
     assert_eq!(
-        revoke_key(&house.store, &new.record.id, &house.clock)
+        revoke_key(&house.store, &house.root, &new.record.id, &house.clock)
             .await
             .unwrap(),
         first
     );
-    let unknown = revoke_key(&house.store, "nosuchkey", &house.clock)
+    let unknown = revoke_key(&house.store, &house.root, "nosuchkey", &house.clock)
         .await
         .unwrap_err();
     assert_eq!(

@@ -53,6 +53,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         listen,
         policy,
         root_key: keys.root.beside(document),
+        log_key: keys.log.map(|key| key.beside(document)),
         surrogate_epoch: keys.surrogate_epoch,
         store,
         limits,

@@ -38,6 +38,8 @@ pub struct SettingsFile {
 pub struct KeysFile {
     /// The key every other key is derived from. A file that does not exist is made on the first start.
     pub root: SecretRef,
+    /// The key that signs the audit log. Derived from the root key if left out; a file that is named must be there.
+    pub log: Option<SecretRef>,
     /// Number of the surrogate keys, 1 or more. With another number every value gets another surrogate, so that what a
     /// provider has kept cannot be matched with what it is sent from now on.
     pub surrogate_epoch: u64,
@@ -242,6 +244,7 @@ impl Default for KeysFile {
     fn default() -> Self {
         Self {
             root: SecretRef::File("privet-data/root.key".into()),
+            log: None,
             surrogate_epoch: 1,
         }
     }

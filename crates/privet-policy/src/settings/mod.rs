@@ -26,6 +26,8 @@ pub struct Settings {
     pub policy: Option<PathBuf>,
     /// Where the root key is kept.
     pub root_key: SecretRef,
+    /// Where the key that signs the audit log is kept; derived from the root key if there is none.
+    pub log_key: Option<SecretRef>,
     /// Number of the surrogate keys.
     pub surrogate_epoch: u64,
     /// What is kept on disk, and where.

@@ -8,6 +8,7 @@
 
 mod crash;
 mod flusher;
+mod log;
 mod processes;
 mod spool;
 mod store;

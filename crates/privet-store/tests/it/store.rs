@@ -6,7 +6,7 @@ use privet_store::{ApiKeyRecord, AuditRecord, Error, Store};
 use privet_types::TenantId;
 use sqlx::{Connection, SqliteConnection};
 
-use crate::support::{House, event, root_key};
+use crate::support::{House, change, event, root_key};
 
 fn records(numbers: impl IntoIterator<Item = u64>) -> Vec<AuditRecord> {
     numbers
@@ -153,8 +153,16 @@ async fn keys_are_listed_as_they_were_inserted_and_each_change_is_counted() {
         expires_at: Some(Timestamp::from_millisecond(1_800_000_000_456).unwrap()),
         ..key("bb")
     };
-    house.store.insert_api_key(&key("a")).await.unwrap();
-    house.store.insert_api_key(&second).await.unwrap();
+    house
+        .store
+        .insert_api_key(&key("a"), &change("a", 0))
+        .await
+        .unwrap();
+    house
+        .store
+        .insert_api_key(&second, &change("bb", 0))
+        .await
+        .unwrap();
     let after = house.store.load_api_keys().await.unwrap();
     assert_eq!(after.keys, [key("a"), second]);
     assert_eq!(after.version, before.version + 2);
@@ -165,28 +173,43 @@ async fn keys_are_listed_as_they_were_inserted_and_each_change_is_counted() {
 #[tokio::test]
 async fn two_keys_cannot_share_an_id_or_a_hash() {
     let house = House::new().await;
-    house.store.insert_api_key(&key("a")).await.unwrap();
+    house
+        .store
+        .insert_api_key(&key("a"), &change("a", 0))
+        .await
+        .unwrap();
     assert!(
         house
             .store
-            .insert_api_key(&ApiKeyRecord {
-                hash: [9; 32],
-                ..key("a")
-            })
+            .insert_api_key(
+                &ApiKeyRecord {
+                    hash: [9; 32],
+                    ..key("a")
+                },
+                &change("a", 1)
+            )
             .await
             .is_err()
     );
     assert!(
         house
             .store
-            .insert_api_key(&ApiKeyRecord {
-                hash: key("a").hash,
-                ..key("b")
-            })
+            .insert_api_key(
+                &ApiKeyRecord {
+                    hash: key("a").hash,
+                    ..key("b")
+                },
+                &change("b", 1)
+            )
             .await
             .is_err()
     );
     assert_eq!(house.store.list_api_keys().await.unwrap().len(), 1);
+    assert_eq!(
+        house.store.audit_count().await.unwrap(),
+        1,
+        "what was refused is not told"
+    );
 }
 
 #[tokio::test]
@@ -195,18 +218,37 @@ async fn a_revocation_is_seen_through_another_handle_and_keeps_its_first_time() 
     let other = Store::open(&house.dir.path().join("privet.sqlite"), &house.root)
         .await
         .unwrap();
-    house.store.insert_api_key(&key("a")).await.unwrap();
+    house
+        .store
+        .insert_api_key(&key("a"), &change("a", 0))
+        .await
+        .unwrap();
     let version = other.api_keys_version().await.unwrap();
-    let (first, second) = (
-        Timestamp::from_second(1_800_000_000).unwrap(),
-        Timestamp::from_second(1_900_000_000).unwrap(),
-    );
-    assert_eq!(house.store.revoke_api_key("a", first).await.unwrap(), Some(first));
+    let first = Timestamp::from_second(1_800_000_000).unwrap();
     assert_eq!(
-        house.store.revoke_api_key("a", second).await.unwrap(),
+        house
+            .store
+            .revoke_api_key(&change("a", 1_800_000_000))
+            .await
+            .unwrap(),
         Some(first)
     );
-    assert_eq!(house.store.revoke_api_key("b", second).await.unwrap(), None);
+    assert_eq!(
+        house
+            .store
+            .revoke_api_key(&change("a", 1_900_000_000))
+            .await
+            .unwrap(),
+        Some(first)
+    );
+    assert_eq!(
+        house
+            .store
+            .revoke_api_key(&change("b", 1_900_000_000))
+            .await
+            .unwrap(),
+        None
+    );
     assert_ne!(other.api_keys_version().await.unwrap(), version);
     assert_eq!(other.list_api_keys().await.unwrap()[0].revoked_at, Some(first));
 }
@@ -244,7 +286,7 @@ async fn events_come_back_in_order_and_whole() {
     let house = House::new().await;
     house.store.append_audit("n", &records(1..=5)).await.unwrap();
     let first = house.store.audit_events(0, 3).await.unwrap();
-    let rest = house.store.audit_events(first[2].position, 100).await.unwrap();
+    let rest = house.store.audit_events(first[2].id, 100).await.unwrap();
     let all: Vec<_> = first.into_iter().chain(rest).collect();
     assert_eq!(all.iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     assert!(

@@ -4,9 +4,10 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use privet_crypto::RootKey;
 use privet_store::{Durability, Error, Spool, SpoolConfig, Store};
-use privet_types::{AuditEvent, Entity};
+use privet_types::{AuditEvent, Change, Entity, Pseudonym};
 use tempfile::TempDir;
 
 /// A directory with a store, and the key of both store and spool.
@@ -85,6 +86,17 @@ pub(crate) async fn drain(spool: &Spool) -> Vec<u64> {
         spool.acknowledge(batch).await.unwrap();
     }
     seqs
+}
+
+/// What the log is told of API key `id`, at `second`.
+pub(crate) fn change(id: &str, second: i64) -> Change {
+    Change {
+        at: Timestamp::from_second(second).unwrap(),
+        tenant: "default".to_owned(),
+        principal: Pseudonym("0123456789abcdef0123456789abcdef".to_owned()),
+        object: id.to_owned(),
+        expires_at: None,
+    }
 }
 
 /// An event like the gateway's, told apart by its latency.

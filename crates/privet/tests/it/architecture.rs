@@ -14,7 +14,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("privet-pii", &["types", "crypto", "inference"]),
     ("privet-surface", &["types", "crypto", "pii"]),
     ("privet-policy", &["types", "crypto", "pii", "surface"]),
-    ("privet-store", &["types", "crypto"]),
+    ("privet-log", &["types", "crypto"]),
+    ("privet-store", &["types", "crypto", "log"]),
     ("privet-access", &["types", "crypto", "store"]),
     (
         "privet-server",
@@ -29,7 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "privet",
         &[
-            "types", "crypto", "pii", "surface", "policy", "store", "access", "server", "demo",
+            "types", "crypto", "pii", "surface", "policy", "log", "store", "access", "server", "demo",
         ],
     ),
     ("privet-bench", &["types", "demo"]),
@@ -71,6 +72,7 @@ const ENGINES: &[&str] = &[
     "privet-inference",
     "privet-pii",
     "privet-surface",
+    "privet-log",
     "privet-policy",
 ];
 

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 const EMAIL: &str = "ada.lovelace@example.com";
 
 /// `privet` in a folder of its own, with no environment but what is given.
-fn privet(folder: &TempDir, arguments: &[&str]) -> Command {
+pub(crate) fn privet(folder: &TempDir, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_privet"));
     command
         .args(arguments)
@@ -23,27 +23,27 @@ fn privet(folder: &TempDir, arguments: &[&str]) -> Command {
     command
 }
 
-fn run(folder: &TempDir, arguments: &[&str]) -> Output {
+pub(crate) fn run(folder: &TempDir, arguments: &[&str]) -> Output {
     privet(folder, arguments).output().expect("privet starts")
 }
 
-fn out(output: &Output) -> String {
+pub(crate) fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("UTF-8")
 }
 
-fn err(output: &Output) -> String {
+pub(crate) fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("UTF-8")
 }
 
 /// It went well: the output, and nothing of it on the other side.
-fn fine(folder: &TempDir, arguments: &[&str]) -> String {
+pub(crate) fn fine(folder: &TempDir, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", err(&output));
     out(&output)
 }
 
 /// It ended with 2 and said nothing on standard output: the last line on standard error.
-fn refused(folder: &TempDir, arguments: &[&str]) -> String {
+pub(crate) fn refused(folder: &TempDir, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
     let said = err(&output);
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
@@ -52,12 +52,12 @@ fn refused(folder: &TempDir, arguments: &[&str]) -> String {
     said.lines().last().unwrap_or_default().to_owned()
 }
 
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
 /// Settings in front of nobody, or of the provider at `base`.
-fn settings(folder: &TempDir, base: &str) {
+pub(crate) fn settings(folder: &TempDir, base: &str) {
     let text = format!(
         "listen = \"127.0.0.1:0\"\n[[providers]]\nname = \"demo\"\ndialect = \"openai\"\nbase_url = \"{base}/v1\"\n\
          [[models]]\nmatch = \"*\"\nprovider = \"demo\"\n"
@@ -65,7 +65,7 @@ fn settings(folder: &TempDir, base: &str) {
     std::fs::write(folder.path().join("privet.toml"), text).expect("a file");
 }
 
-fn with_settings() -> TempDir {
+pub(crate) fn with_settings() -> TempDir {
     let folder = folder();
     settings(&folder, "http://127.0.0.1:9");
     folder
@@ -75,7 +75,7 @@ fn with_settings() -> TempDir {
 fn every_command_explains_itself() {
     let folder = folder();
     let all = fine(&folder, &["--help"]);
-    for command in ["demo", "serve", "key"] {
+    for command in ["demo", "serve", "key", "audit"] {
         assert!(all.contains(command), "{all}");
     }
     for arguments in [&["demo"][..], &["serve"], &["key", "create"]] {
@@ -325,7 +325,7 @@ fn the_demo_runs_once_in_both_styles() {
 }
 
 /// `privet serve` under way. Dropped, it is killed.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     address: SocketAddr,
     log: BufReader<std::process::ChildStderr>,
@@ -340,7 +340,7 @@ impl Drop for Serving {
 }
 
 impl Serving {
-    fn start(folder: &TempDir) -> Self {
+    pub(crate) fn start(folder: &TempDir) -> Self {
         let mut child = privet(folder, &["serve"])
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -359,7 +359,7 @@ impl Serving {
         Self { child, address, log }
     }
 
-    fn ask(&self, key: &str, text: &str) -> Reply {
+    pub(crate) fn ask(&self, key: &str, text: &str) -> Reply {
         let body = serde_json::json!({"model": "demo-echo", "messages": [{"role": "user", "content": text}]});
         let ask = Ask::new(self.address, "POST", "/v1/chat/completions")
             .header("content-type", "application/json")
@@ -368,7 +368,7 @@ impl Serving {
         runtime().block_on(ask.send())
     }
 
-    fn signal(&self) {
+    pub(crate) fn signal(&self) {
         let id = i32::try_from(self.child.id())
             .ok()
             .and_then(rustix::process::Pid::from_raw);
@@ -376,14 +376,14 @@ impl Serving {
     }
 
     /// The exit code, and what it had logged since it listened.
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let mut log = String::new();
         std::io::Read::read_to_string(&mut self.log, &mut log).expect("UTF-8");
         (self.child.wait().expect("it ends").code(), log)
     }
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build().expect("a runtime")
 }
