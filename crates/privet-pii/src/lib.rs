@@ -19,6 +19,7 @@ mod realistic;
 mod recognizers;
 mod resolve;
 mod restore;
+mod stream;
 mod surrogate;
 #[cfg(test)]
 mod testing;
@@ -37,6 +38,7 @@ pub use mentions::{Mention, Mentions, Part};
 #[doc(hidden)]
 pub use ner::Ner;
 pub use restore::{Restorer, SurrogateMap};
+pub use stream::{StreamAnalyzer, Window, Windows};
 pub use surrogate::{Form, Pair, Place, Surrogates};
 pub use trail::UrlAllow;
 pub use units::{Syntax, escape_into, resolve_escape};

@@ -10,6 +10,8 @@ mod catalogue;
 mod detection;
 mod disguise;
 mod disjoint;
+mod gold;
 mod ner;
 mod normalize;
+mod stream;
 mod work;

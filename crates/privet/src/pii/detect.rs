@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use privet_pii::Window;
 use privet_types::{Entity, Finding};
 use serde::Serialize;
 
-use super::blocks::Window;
 use super::leaf::{At, Leaf};
 use super::look::{Look, LookArgs, entity, tally};
 use super::place::{Place, Unit, Walker};
@@ -296,9 +296,7 @@ impl Worker<'_> {
         let found = self.look.at(&window.text, None)?;
         let core = window.text.get(window.core_start..).unwrap_or_default();
         let length = window.core_end - window.core_start;
-        let own = found
-            .into_iter()
-            .filter(|f| (window.core_start..window.core_end).contains(&f.span.start));
+        let own = found.into_iter().filter(|f| window.owns(f.span));
         let mut walker = Walker::new(core);
         for finding in own {
             let start = walker.to(finding.span.start - window.core_start);
