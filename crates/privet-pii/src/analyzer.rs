@@ -7,6 +7,7 @@ use privet_types::{Budget, Entity, Finding, Span};
 use crate::config::{Config, EntityAction};
 use crate::disguise::uncover;
 use crate::error::Error;
+use crate::explain::{Explaining, Explanation};
 use crate::ner::Ner;
 use crate::recognizers::context::Words;
 use crate::recognizers::custom::CustomSet;
@@ -156,6 +157,49 @@ impl Analyzer {
         walk(&mut scan, &self.plan)?;
         self.custom.find(&mut scan)?;
         Ok(scan.found)
+    }
+
+    /// Why `finding` was found in `text` by [`analyze`](Self::analyze) with this `context`: the rule, the word beside it that
+    /// decided, the check digits, the language.
+    ///
+    /// The rules run again over the surroundings of the finding, some ten times over some 400 bytes: 0.1 to 0.3 ms.
+    ///
+    /// # Errors
+    /// As [`analyze`](Self::analyze).
+    ///
+    /// ```
+    /// use privet_pii::{Analyzer, Config};
+    /// use privet_types::Budget;
+    /// let analyzer = Analyzer::new(&Config::default())?;
+    /// let (text, budget) = ("her SSN is 219099999", Budget::unlimited());
+    /// let found = analyzer.analyze(text, None, &budget)?;
+    /// let why = analyzer.explain(text, None, &found[0], &budget)?;
+    /// assert_eq!(why.context.map(|c| c.word).as_deref(), Some("ssn"));
+    /// # Ok::<(), privet_pii::Error>(())
+    /// ```
+    pub fn explain(
+        &self,
+        text: &str,
+        context: Option<&str>,
+        finding: &Finding,
+        budget: &Budget,
+    ) -> Result<Explanation, Error> {
+        let scan = |text: &str, name: Option<&str>| self.scan(text, name, budget);
+        let rules = |text: &str, name: Option<&str>, undoes_disguise: bool| {
+            let mut found = scan(text, name)?;
+            if undoes_disguise && self.undoes_disguise {
+                uncover(text, &self.words, budget, &mut found, |view| scan(view, name))?;
+            }
+            Ok(found)
+        };
+        let explaining = Explaining {
+            words: &self.words,
+            ids: self.plan.ids(),
+            custom: &self.custom,
+            rules: &rules,
+            shown: &|finding| finding.score,
+        };
+        explaining.explain(text, context, finding, budget)
     }
 
     fn is_allowed(&self, text: &str, span: Span) -> bool {

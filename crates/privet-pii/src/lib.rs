@@ -9,6 +9,8 @@ mod config;
 mod disguise;
 mod error;
 pub mod eval;
+mod explain;
+mod language;
 mod lookalike;
 mod mentions;
 mod names;
@@ -33,6 +35,8 @@ pub use anonymize::{
 };
 pub use config::{Checksum, Config, EntityAction, Pattern, Recognizer, RegexFlags, Style, Terms};
 pub use error::Error;
+pub use explain::{ContextWord, Explanation, WordPlace};
+pub use language::Language;
 pub use lookalike::lookalikes;
 pub use mentions::{Mention, Mentions, Part};
 #[doc(hidden)]

@@ -44,7 +44,7 @@ fn err(output: &Output) -> String {
 }
 
 /// It ended with `code`: what it wrote.
-fn ended(folder: &TempDir, arguments: &[&str], input: &str, code: i32) -> String {
+pub(crate) fn ended(folder: &TempDir, arguments: &[&str], input: &str, code: i32) -> String {
     let output = pii(folder.path(), arguments, input);
     assert_eq!(
         output.status.code(),
@@ -63,7 +63,7 @@ fn refused(folder: &TempDir, arguments: &[&str], input: &str) -> String {
     said
 }
 
-fn folder(files: &[(&str, &str)]) -> TempDir {
+pub(crate) fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, text) in files {
         let path = folder.path().join(name);
