@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use privet_types::{Budget, Entity, Finding, Span};
 
+use crate::calibration::calibrated;
 use crate::config::{Config, EntityAction};
 use crate::disguise::uncover;
 use crate::error::Error;
@@ -29,6 +30,7 @@ pub struct Analyzer {
     threshold: f32,
     undoes_disguise: bool,
     is_idle: bool,
+    is_calibrated: bool,
 }
 
 impl Analyzer {
@@ -57,7 +59,8 @@ impl Analyzer {
             phone_metadata().map_err(|reason| Error::Recognizers { reason })?;
         }
         Ok(Self {
-            plan: Plan::new(wants, threshold).map_err(|reason| Error::Recognizers { reason })?,
+            plan: Plan::new(wants, threshold.min(Config::THRESHOLD as f32))
+                .map_err(|reason| Error::Recognizers { reason })?,
             words: Words::new().map_err(|e| Error::Recognizers {
                 reason: e.to_string(),
             })?,
@@ -73,7 +76,18 @@ impl Analyzer {
             threshold,
             undoes_disguise: config.undo_disguise,
             is_idle: !config.looks_for_anything(),
+            is_calibrated: true,
         })
+    }
+
+    /// The same with the scores that rules estimate for themselves, to fit the calibration to.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn uncalibrated(self) -> Self {
+        Self {
+            is_calibrated: false,
+            ..self
+        }
     }
 
     /// Finds personal data in `text`.
@@ -137,12 +151,29 @@ impl Analyzer {
                     .filter(|f| self.network_kinds.contains(&f.entity)),
             );
         }
+        // Up to the usual threshold estimates and chances are on the same side of it.
+        let is_usual = f64::from(self.threshold) <= Config::THRESHOLD;
         found.retain(|f| {
-            f.score >= self.threshold
+            let score = if is_usual { f.score } else { self.score(f) };
+            score >= self.threshold
                 && !self.plan.unwanted.contains(&f.entity)
                 && !self.is_allowed(text, f.span)
         });
-        Ok(resolve(text, found))
+        // Overlaps are resolved by estimates: they say which of several words stands nearest.
+        let mut found = resolve(text, found);
+        for finding in &mut found {
+            finding.score = self.score(finding);
+        }
+        Ok(found)
+    }
+
+    /// How likely `finding` is right.
+    fn score(&self, finding: &Finding) -> f32 {
+        if self.is_calibrated {
+            calibrated(finding)
+        } else {
+            finding.score
+        }
     }
 
     /// Everything the rules report, in no order; findings may overlap.
@@ -197,7 +228,7 @@ impl Analyzer {
             ids: self.plan.ids(),
             custom: &self.custom,
             rules: &rules,
-            shown: &|finding| finding.score,
+            shown: &|finding| self.score(finding),
         };
         explaining.explain(text, context, finding, budget)
     }

@@ -4,6 +4,7 @@
 
 mod analyzer;
 mod anonymize;
+mod calibration;
 pub mod catalogue;
 mod config;
 mod disguise;

@@ -857,7 +857,14 @@ fn an_evaluation_counts_what_was_found_missed_and_found_in_vain() {
         (&report["total"]["leaked"], &report["total"]["characters"]),
         (&json!(19), &json!(34))
     );
+    let last = &report["reliability"][9];
+    assert_eq!((&last["findings"], &last["right"]), (&json!(2), &json!(1)));
+    assert!(last["interval"][0].as_f64() < Some(0.5) && last["interval"][1].as_f64() > Some(0.5));
     let html = read(&folder, "r.html");
+    assert!(
+        html.contains("aria-label=\"reliability plot\"") && html.contains("<title>1 of 2 right"),
+        "{html}"
+    );
     assert!(
         html.contains("<span class=\"missed gold\">4111 1111 1111 1112</span>"),
         "{html}"
