@@ -4,9 +4,11 @@ use std::collections::HashSet;
 
 use privet_types::{Budget, Entity, Finding, Span};
 
+use crate::calibration::calibrated;
 use crate::config::{Config, EntityAction};
 use crate::disguise::uncover;
 use crate::error::Error;
+use crate::explain::{Explaining, Explanation};
 use crate::ner::Ner;
 use crate::recognizers::context::Words;
 use crate::recognizers::custom::CustomSet;
@@ -28,6 +30,7 @@ pub struct Analyzer {
     threshold: f32,
     undoes_disguise: bool,
     is_idle: bool,
+    is_calibrated: bool,
 }
 
 impl Analyzer {
@@ -56,7 +59,8 @@ impl Analyzer {
             phone_metadata().map_err(|reason| Error::Recognizers { reason })?;
         }
         Ok(Self {
-            plan: Plan::new(wants, threshold).map_err(|reason| Error::Recognizers { reason })?,
+            plan: Plan::new(wants, threshold.min(Config::THRESHOLD as f32))
+                .map_err(|reason| Error::Recognizers { reason })?,
             words: Words::new().map_err(|e| Error::Recognizers {
                 reason: e.to_string(),
             })?,
@@ -72,7 +76,18 @@ impl Analyzer {
             threshold,
             undoes_disguise: config.undo_disguise,
             is_idle: !config.looks_for_anything(),
+            is_calibrated: true,
         })
+    }
+
+    /// The same with the scores that rules estimate for themselves, to fit the calibration to.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn uncalibrated(self) -> Self {
+        Self {
+            is_calibrated: false,
+            ..self
+        }
     }
 
     /// Finds personal data in `text`.
@@ -136,12 +151,29 @@ impl Analyzer {
                     .filter(|f| self.network_kinds.contains(&f.entity)),
             );
         }
+        // Up to the usual threshold estimates and chances are on the same side of it.
+        let is_usual = f64::from(self.threshold) <= Config::THRESHOLD;
         found.retain(|f| {
-            f.score >= self.threshold
+            let score = if is_usual { f.score } else { self.score(f) };
+            score >= self.threshold
                 && !self.plan.unwanted.contains(&f.entity)
                 && !self.is_allowed(text, f.span)
         });
-        Ok(resolve(text, found))
+        // Overlaps are resolved by estimates: they say which of several words stands nearest.
+        let mut found = resolve(text, found);
+        for finding in &mut found {
+            finding.score = self.score(finding);
+        }
+        Ok(found)
+    }
+
+    /// How likely `finding` is right.
+    fn score(&self, finding: &Finding) -> f32 {
+        if self.is_calibrated {
+            calibrated(finding)
+        } else {
+            finding.score
+        }
     }
 
     /// Everything the rules report, in no order; findings may overlap.
@@ -156,6 +188,49 @@ impl Analyzer {
         walk(&mut scan, &self.plan)?;
         self.custom.find(&mut scan)?;
         Ok(scan.found)
+    }
+
+    /// Why `finding` was found in `text` by [`analyze`](Self::analyze) with this `context`: the rule, the word beside it that
+    /// decided, the check digits, the language.
+    ///
+    /// The rules run again over the surroundings of the finding, some ten times over some 400 bytes: 0.1 to 0.3 ms.
+    ///
+    /// # Errors
+    /// As [`analyze`](Self::analyze).
+    ///
+    /// ```
+    /// use privet_pii::{Analyzer, Config};
+    /// use privet_types::Budget;
+    /// let analyzer = Analyzer::new(&Config::default())?;
+    /// let (text, budget) = ("her SSN is 219099999", Budget::unlimited());
+    /// let found = analyzer.analyze(text, None, &budget)?;
+    /// let why = analyzer.explain(text, None, &found[0], &budget)?;
+    /// assert_eq!(why.context.map(|c| c.word).as_deref(), Some("ssn"));
+    /// # Ok::<(), privet_pii::Error>(())
+    /// ```
+    pub fn explain(
+        &self,
+        text: &str,
+        context: Option<&str>,
+        finding: &Finding,
+        budget: &Budget,
+    ) -> Result<Explanation, Error> {
+        let scan = |text: &str, name: Option<&str>| self.scan(text, name, budget);
+        let rules = |text: &str, name: Option<&str>, undoes_disguise: bool| {
+            let mut found = scan(text, name)?;
+            if undoes_disguise && self.undoes_disguise {
+                uncover(text, &self.words, budget, &mut found, |view| scan(view, name))?;
+            }
+            Ok(found)
+        };
+        let explaining = Explaining {
+            words: &self.words,
+            ids: self.plan.ids(),
+            custom: &self.custom,
+            rules: &rules,
+            shown: &|finding| self.score(finding),
+        };
+        explaining.explain(text, context, finding, budget)
     }
 
     fn is_allowed(&self, text: &str, span: Span) -> bool {

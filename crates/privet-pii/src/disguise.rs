@@ -3,6 +3,7 @@
 use privet_types::{Budget, Entity, Finding, Span};
 
 use crate::error::Error;
+use crate::language::Language;
 use crate::normalize::views;
 use crate::recognizers::context::{BIRTH, CARD, PHONE, SSN, Topics, Words, spell};
 
@@ -123,7 +124,8 @@ fn is_named(text: &str, span: Span, topics: Topics, words: &Words) -> bool {
     let (mut before, mut after) = (String::new(), String::new());
     spell(left, &mut before);
     spell(right, &mut after);
-    words.around(&before, &after, 0).any() & topics != 0
+    let language = || Language::detect_at(text, span.start);
+    words.around(&before, &after, 0, language).any() & topics != 0
 }
 
 #[cfg(test)]

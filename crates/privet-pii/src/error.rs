@@ -9,6 +9,12 @@ pub enum Error {
     /// The work budget ended before the text did.
     #[error("the text was not looked at to its end")]
     Budget(#[from] BudgetError),
+    /// A text that came as bytes is not UTF-8.
+    #[error("not UTF-8 at byte {at}; convert it first, for example with `iconv -f WINDOWS-1252 -t UTF-8`")]
+    NotUtf8 {
+        /// The first byte that is none, counted from 0.
+        at: u64,
+    },
     /// A term of the policy cannot be looked for. Names its place, not the term, which is private.
     #[error("term {position} of list {list} (`{entity}`) {problem}")]
     Terms {

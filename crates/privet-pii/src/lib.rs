@@ -4,11 +4,14 @@
 
 mod analyzer;
 mod anonymize;
+mod calibration;
 pub mod catalogue;
 mod config;
 mod disguise;
 mod error;
 pub mod eval;
+mod explain;
+mod language;
 mod lookalike;
 mod mentions;
 mod names;
@@ -19,6 +22,7 @@ mod realistic;
 mod recognizers;
 mod resolve;
 mod restore;
+mod stream;
 mod surrogate;
 #[cfg(test)]
 mod testing;
@@ -32,11 +36,14 @@ pub use anonymize::{
 };
 pub use config::{Checksum, Config, EntityAction, Pattern, Recognizer, RegexFlags, Style, Terms};
 pub use error::Error;
+pub use explain::{ContextWord, Explanation, WordPlace};
+pub use language::Language;
 pub use lookalike::lookalikes;
 pub use mentions::{Mention, Mentions, Part};
 #[doc(hidden)]
 pub use ner::Ner;
 pub use restore::{Restorer, SurrogateMap};
+pub use stream::{StreamAnalyzer, Window, Windows};
 pub use surrogate::{Form, Pair, Place, Surrogates};
 pub use trail::UrlAllow;
 pub use units::{Syntax, escape_into, resolve_escape};

@@ -303,7 +303,7 @@ impl<'k> Bits<'k> {
         char::from(b'0' + self.below(10) as u8)
     }
 
-    fn pick_char(&mut self, choices: &[u8; 32]) -> char {
+    pub(crate) fn pick_char(&mut self, choices: &[u8; 32]) -> char {
         let index = usize::from(self.next_byte() & 31);
         char::from(choices.get(index).copied().unwrap_or(b'0'))
     }

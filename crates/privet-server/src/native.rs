@@ -10,13 +10,16 @@ use axum::routing::post;
 use http::{Request, Response, StatusCode};
 use privet_access::Authenticated;
 use privet_pii::presidio::known_entity;
-use privet_pii::{Analyzer, Anonymizer, Config, Keys, Manifest, Operators};
+use privet_pii::{Analyzer, Anonymizer, Config, Explanation, Keys, Manifest, Operators, WordPlace};
 use privet_types::{Action, Budget, Entity, Finding, SurfaceKind};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
-use crate::presidio::{Call, Deed, admit, analyzer, answer, config_for, detector, known, note, rounded};
+use crate::presidio::{
+    Call, Deed, MOST_EXPLANATIONS, UNITS_PER_EXPLANATION, admit, analyzer, answer, config_for, detector,
+    known, note, rounded,
+};
 use crate::problem::Problem;
 use crate::prompt::{UNITS_PER_BYTE, UNITS_PER_REQUEST, new_request_id};
 
@@ -42,6 +45,9 @@ struct Detect {
     threshold: Option<f64>,
     #[serde(default)]
     offsets: Offsets,
+    /// Whether each finding is explained.
+    #[serde(default)]
+    explain: bool,
 }
 
 #[derive(Deserialize)]
@@ -85,13 +91,20 @@ async fn detect(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> 
         let texts = Texts::new(asked.text, asked.texts)?;
         let config = config(&gateway, asked.entities.as_deref(), asked.threshold)?;
         let analyzer = analyzer(&gateway, &config).await?;
-        let budget = texts.budget();
+        let budget = texts.budget(asked.explain);
         gateway
             .pool
             .run(texts.bytes(), budget, move |budget| {
+                let mut left = if asked.explain { MOST_EXPLANATIONS } else { 0 };
                 texts.each(|text| {
                     let found = find(&analyzer, text, budget)?;
-                    Ok(json!({ "findings": shown(text, &found, asked.offsets) }))
+                    let mut shown = shown(text, &found, asked.offsets);
+                    for (finding, shown) in found.iter().zip(&mut shown).take(left) {
+                        let why = analyzer.explain(text, None, finding, budget);
+                        explain(&why.map_err(|e| detector(&e))?, shown);
+                    }
+                    left = left.saturating_sub(found.len());
+                    Ok(json!({ "findings": shown }))
                 })
             })
             .await?
@@ -109,7 +122,7 @@ async fn anonymize(State(gateway): State<Arc<Gateway>>, request: Request<Body>) 
         let analyzer = analyzer(&gateway, &config).await?;
         let anonymizer = Anonymizer::new(asked.operators).map_err(|e| unusable(&e))?;
         let keys = keys(&gateway, &call, &asked.scope)?;
-        let budget = texts.budget();
+        let budget = texts.budget(false);
         let work = move |budget: &Budget| {
             let mut counts = BTreeMap::new();
             let json = texts.each(|text| {
@@ -226,9 +239,16 @@ impl Texts {
         self.0.iter().map(String::len).sum()
     }
 
-    fn budget(&self) -> Budget {
+    fn budget(&self, explains: bool) -> Budget {
         let texts = UNITS_PER_TEXT * self.0.len() as u64;
-        Budget::new(2 * UNITS_PER_BYTE * self.bytes() as u64 + texts + UNITS_PER_REQUEST)
+        // A finding takes some bytes of text.
+        let explanations = if explains {
+            MOST_EXPLANATIONS.min(self.bytes() / 2)
+        } else {
+            0
+        };
+        let explanations = UNITS_PER_EXPLANATION * explanations as u64;
+        Budget::new(2 * UNITS_PER_BYTE * self.bytes() as u64 + texts + explanations + UNITS_PER_REQUEST)
     }
 
     /// `work` on each; its results in the shape in which the texts came.
@@ -289,7 +309,7 @@ fn find(analyzer: &Analyzer, text: &str, budget: &Budget) -> Result<Vec<Finding>
 }
 
 /// As `privet pii detect --format jsonl` writes them. O(n).
-fn shown(text: &str, found: &[Finding], offsets: Offsets) -> Value {
+fn shown(text: &str, found: &[Finding], offsets: Offsets) -> Vec<Value> {
     let measure = |piece: &str| match offsets {
         Offsets::Bytes => piece.len(),
         Offsets::Chars => piece.chars().count(),
@@ -313,4 +333,28 @@ fn shown(text: &str, found: &[Finding], offsets: Offsets) -> Value {
             })
         })
         .collect()
+}
+
+/// Adds to a finding what it rests on, as `privet pii detect --explain` writes it.
+fn explain(why: &Explanation, finding: &mut Value) {
+    let Value::Object(fields) = finding else { return };
+    let place = why.context.as_ref().map(|c| match c.place {
+        WordPlace::Before(_) => "before",
+        WordPlace::After(_) => "after",
+        WordPlace::Name => "name",
+    });
+    let more = [
+        ("recognizer", json!(why.recognizer)),
+        ("pattern", json!(why.pattern)),
+        ("context_word", json!(why.context.as_ref().map(|c| &c.word))),
+        ("context_place", json!(place)),
+        ("checksum", json!(why.checksum)),
+        ("language", json!(why.language)),
+        ("basis", json!(why.basis)),
+        ("score_without_context", json!(rounded(why.score_without_context))),
+        ("is_disguised", json!(why.is_disguised)),
+    ];
+    for (name, value) in more.into_iter().filter(|(_, value)| !value.is_null()) {
+        fields.insert(name.to_owned(), value);
+    }
 }

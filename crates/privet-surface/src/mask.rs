@@ -6,7 +6,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use privet_crypto::HashKey;
-use privet_pii::{Analyzer, EntityAction, Place, SurrogateMap, Surrogates, escape_into, lookalikes};
+use privet_pii::{
+    Analyzer, EntityAction, Mentions, Place, SurrogateMap, Surrogates, escape_into, lookalikes,
+};
 use privet_types::{Budget, Entity, Finding, Span, SurfaceKind};
 
 use crate::dialect::{self, Class, Step};
@@ -174,6 +176,7 @@ impl<'t> Request<'t> {
             body: self.body,
             seen: 0..0,
             surrogates: Surrogates::new(masking.key, masking.pii.style),
+            mentions: Mentions::new(),
             edits: Vec::new(),
             counts: BTreeMap::new(),
             path: Vec::new(),
@@ -190,6 +193,7 @@ impl<'t> Request<'t> {
                 // Providers cache what stands before the messages: it must not change with them.
                 walk.remembered.clear();
                 walk.judged.clear();
+                walk.mentions = Mentions::new();
             }
             for (key, value) in root
                 .entries()
@@ -277,6 +281,8 @@ struct Walk<'a, 'd> {
     /// The part of the body that stand-ins may not be found in.
     seen: Range<usize>,
     surrogates: Surrogates<'a>,
+    /// Who was named so far.
+    mentions: Mentions,
     edits: Vec<Edit>,
     counts: BTreeMap<Entity, u32>,
     path: Vec<Step<'d>>,
@@ -713,7 +719,14 @@ impl<'d> Walk<'_, 'd> {
         let seen = self.body.get(self.seen.clone()).unwrap_or_default();
         let occupied = |text: &str| memchr::memmem::find(seen, text.as_bytes()).is_some();
         let made = self.surrogates.len();
-        let Some(mut text) = self.surrogates.surrogate(entity, value, place, &occupied) else {
+        let stand_in = if entity == Entity::PERSON && place != Place::Number {
+            let mention = self.mentions.link(value);
+            self.surrogates
+                .surrogate_of_mention(&mention, value, place, &occupied)
+        } else {
+            self.surrogates.surrogate(entity, value, place, &occupied)
+        };
+        let Some(mut text) = stand_in else {
             return Err(self.cannot_mask(entity));
         };
         self.charge(if self.surrogates.len() > made {

@@ -1,6 +1,6 @@
 //! Spans of text that must be replaced.
 
-use privet_types::{Entity, Finding, Span};
+use privet_types::{Basis, Entity, Finding, Span};
 
 /// The longest runs of ASCII digits.
 pub(crate) fn digit_runs(text: &str) -> impl Iterator<Item = Span> {
@@ -45,7 +45,7 @@ pub(crate) fn is_sure(finding: &Finding) -> bool {
         Entity::PRIVATE_KEY,
         Entity::PHONE_NUMBER,
     ];
-    finding.score >= 1.0 && by_form.contains(&finding.entity)
+    finding.basis == Basis::Checksum && by_form.contains(&finding.entity)
 }
 
 /// Overlapping spans united, in order. Of two kinds the one with the longer span names the union.

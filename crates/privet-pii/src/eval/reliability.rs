@@ -31,7 +31,8 @@ impl Bin {
 }
 
 impl Reliability {
-    pub(super) fn add(&mut self, score: f32, is_right: bool) {
+    /// Counts one finding.
+    pub fn add(&mut self, score: f32, is_right: bool) {
         let tenth = (f64::from(score) * BINS as f64).clamp(0.0, (BINS - 1) as f64) as usize;
         if let Some(bin) = self.bins.get_mut(tenth) {
             bin.right = Rate::new(bin.right.hits + u64::from(is_right), bin.right.of + 1);

@@ -5,7 +5,9 @@
 
 use aho_corasick::{AhoCorasick, BuildError};
 
+use super::false_friends::elsewhere;
 use super::words::Lexicon;
+use crate::language::{Language, Languages};
 
 /// A set of subjects that words can speak of.
 pub(crate) type Topics = u32;
@@ -482,6 +484,16 @@ impl Around {
     }
 }
 
+/// A word that speaks of something, in a text that [`spell`] made; spaces beside it belong to it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hit {
+    topic: Topics,
+    /// Languages in which it means something else.
+    not_in: Languages,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
 /// How near a word is that needs no second reason.
 const NEAR: usize = 26;
 
@@ -489,7 +501,7 @@ const NEAR: usize = 26;
 #[derive(Debug)]
 pub(crate) struct Words {
     automaton: AhoCorasick,
-    topics: Vec<Topics>,
+    topics: Vec<(Topics, Languages)>,
     lexicon: Lexicon,
 }
 
@@ -506,7 +518,7 @@ impl Words {
                 } else {
                     format!(" {word} ")
                 });
-                topics.push(*topic);
+                topics.push((*topic, elsewhere(word)));
             }
         }
         Ok(Self {
@@ -525,38 +537,53 @@ impl Words {
     pub(crate) fn outside(&self, name: &str) -> Topics {
         let mut spelt = String::new();
         spell(name, &mut spelt);
-        self.hits(&spelt).fold(0, |all, (topic, _, _)| all | topic)
+        self.hits(&spelt).fold(0, |all, hit| all | hit.topic)
     }
 
-    /// Topics round a place, of its `left` and `right` neighbourhood as spelt by [`spell`].
-    pub(crate) fn around(&self, left: &str, right: &str, outside: Topics) -> Around {
+    /// Topics round a place, of its `left` and `right` neighbourhood as spelt by [`spell`]. `language` says in which one
+    /// they are written; it is asked only if a word does not count in every one.
+    pub(crate) fn around(
+        &self,
+        left: &str,
+        right: &str,
+        outside: Topics,
+        mut language: impl FnMut() -> Option<Language>,
+    ) -> Around {
+        let mut counts = |hit: &Hit| hit.not_in.is_empty() || !hit.not_in.has(language());
         let mut around = Around {
             left: outside,
             near: outside,
             ..Around::default()
         };
-        for (topic, _, end) in self.hits(left) {
-            around.left |= topic;
-            if end + NEAR >= left.len() {
-                around.near |= topic;
+        for hit in self.hits(left).filter(&mut counts) {
+            around.left |= hit.topic;
+            if hit.end + NEAR >= left.len() {
+                around.near |= hit.topic;
             }
-            if end == left.len() {
-                around.before |= topic;
+            if hit.end == left.len() {
+                around.before |= hit.topic;
             }
         }
-        for (topic, start, _) in self.hits(right) {
-            around.right |= topic;
-            if start == 0 {
-                around.after |= topic;
+        for hit in self.hits(right).filter(&mut counts) {
+            around.right |= hit.topic;
+            if hit.start == 0 {
+                around.after |= hit.topic;
             }
         }
         around
     }
 
-    fn hits<'s>(&'s self, spelt: &'s str) -> impl Iterator<Item = (Topics, usize, usize)> + 's {
+    /// The words of `spelt`, each with its place there.
+    pub(crate) fn hits<'s>(&'s self, spelt: &'s str) -> impl Iterator<Item = Hit> + 's {
         self.automaton.find_overlapping_iter(spelt).map(|hit| {
-            let topic = self.topics.get(hit.pattern().as_usize()).copied().unwrap_or(0);
-            (topic, hit.start(), hit.end())
+            let known = self.topics.get(hit.pattern().as_usize()).copied();
+            let (topic, not_in) = known.unwrap_or_default();
+            Hit {
+                topic,
+                not_in,
+                start: hit.start(),
+                end: hit.end(),
+            }
         })
     }
 }
@@ -574,15 +601,21 @@ fn is_letter(c: char) -> bool {
 
 /// Spells `text` out as lower-case words between single spaces, with a space at either end, into `out`.
 pub(crate) fn spell(text: &str, out: &mut String) {
+    spell_with(text, out, |_, _| {});
+}
+
+/// The same; tells `see` for each character where it stands in `text` and how long `out` is before it.
+pub(crate) fn spell_with(text: &str, out: &mut String, mut see: impl FnMut(usize, usize)) {
     out.clear();
     out.push(' ');
     let mut last = ' ';
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
         let joins = (is_letter(c) && is_letter(last) && !(c.is_uppercase() && last.is_lowercase()))
             || (c.is_numeric() && last.is_numeric());
         if !joins && !out.ends_with(' ') {
             out.push(' ');
         }
+        see(at, out.len());
         if c.is_ascii() {
             if c.is_ascii_alphanumeric() {
                 out.push(c.to_ascii_lowercase());

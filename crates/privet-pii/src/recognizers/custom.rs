@@ -1,7 +1,7 @@
 //! Recognisers that users bring along: patterns, lists, words and checksums.
 
 use fancy_regex::{Regex, RegexBuilder};
-use privet_types::{Basis, Entity};
+use privet_types::{Basis, Entity, Finding, Span};
 
 use super::context::{is_spaced_script, spell};
 use super::ids::{iso_7064_mod_97_10, luhn, mod_11_10, verhoeff};
@@ -29,7 +29,8 @@ pub(crate) struct CustomSet {
 struct Rule {
     name: String,
     entity: Entity,
-    patterns: Vec<(Regex, f32)>,
+    /// Each with its name.
+    patterns: Vec<(Regex, f32, String)>,
     listed: Option<(Regex, f32)>,
     /// Words as they stand in spelt text.
     context: Vec<String>,
@@ -48,13 +49,63 @@ impl CustomSet {
         })
     }
 
+    /// The recogniser that reported `finding` in `text`; none if it is of another kind of rule.
+    pub(crate) fn which(&self, text: &str, finding: &Finding) -> Option<Own<'_>> {
+        if !finding.rule.0.starts_with("custom/") {
+            return None;
+        }
+        let mut rules = self.rules.iter().filter(|r| r.entity == finding.entity);
+        rules.find_map(|rule| rule.own(text, finding.span))
+    }
+
+    /// Where words of the recognisers stand in `spelt`, spaces beside a word included.
+    pub(crate) fn places<'s>(&'s self, spelt: &'s str) -> impl Iterator<Item = (usize, usize)> + 's {
+        let words = self.rules.iter().flat_map(|rule| &rule.context);
+        words.flat_map(move |word| {
+            spelt
+                .match_indices(word.as_str())
+                .map(|(at, w)| (at, at + w.len()))
+        })
+    }
+
     /// Finds what the recognisers describe.
     pub(crate) fn find(&self, scan: &mut Scan<'_>) -> Result<(), Error> {
         self.rules.iter().try_for_each(|rule| rule.find(scan))
     }
 }
 
+/// What a recogniser of one's own is called, and how it found something.
+pub(crate) struct Own<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) pattern: Option<&'a str>,
+    pub(crate) checksum: Option<&'static str>,
+}
+
 impl Rule {
+    /// How this one finds `span` of `text`, if it does.
+    fn own(&self, text: &str, span: Span) -> Option<Own<'_>> {
+        let finds = |regex: &Regex| {
+            let mut all = regex.find_iter(text).filter_map(Result::ok);
+            all.any(|m| Span::new(m.start(), m.end()).overlaps(span))
+        };
+        let passes = |checksum: Checksum| passes(checksum, span.of(text).unwrap_or_default());
+        if self.checksum.is_none_or(passes)
+            && let Some((_, _, pattern)) = self.patterns.iter().find(|(regex, _, _)| finds(regex))
+        {
+            return Some(Own {
+                name: &self.name,
+                pattern: Some(pattern),
+                checksum: self.checksum.map(method),
+            });
+        }
+        let listed = self.listed.as_ref().filter(|(regex, _)| finds(regex));
+        listed.map(|_| Own {
+            name: &self.name,
+            pattern: None,
+            checksum: None,
+        })
+    }
+
     fn new(recognizer: &Recognizer) -> Result<Self, Error> {
         let bad = |problem: String| Error::Recognizer {
             name: recognizer.name.clone(),
@@ -88,7 +139,8 @@ impl Rule {
         };
         let mut patterns = Vec::new();
         for (at, pattern) in (1..).zip(&recognizer.patterns) {
-            patterns.push((compile(&pattern.regex, at)?, score(pattern.score)?));
+            let regex = compile(&pattern.regex, at)?;
+            patterns.push((regex, score(pattern.score)?, pattern.name.clone()));
         }
         let words: Vec<_> = recognizer
             .deny_list
@@ -122,7 +174,7 @@ impl Rule {
     }
 
     fn find(&self, scan: &mut Scan<'_>) -> Result<(), Error> {
-        for (pattern, score) in &self.patterns {
+        for (pattern, score, _) in &self.patterns {
             for span in self.matches(pattern, scan)? {
                 let check = self.checksum.map(|c| passes(c, scan.str(span.start, span.end)));
                 if check == Some(false) {
@@ -168,6 +220,16 @@ impl Rule {
             is_told |= self.context.iter().any(|word| spelt.contains(word.as_str()));
         })?;
         Ok(is_told)
+    }
+}
+
+/// What `checksum` is called in explanations.
+const fn method(checksum: Checksum) -> &'static str {
+    match checksum {
+        Checksum::Luhn => "luhn",
+        Checksum::Verhoeff => "verhoeff",
+        Checksum::Mod11_10 => "mod11-10",
+        Checksum::Mod97_10 => "mod97-10",
     }
 }
 

@@ -7,6 +7,7 @@
 mod class;
 pub(crate) mod context;
 pub(crate) mod custom;
+mod false_friends;
 pub(crate) mod ids;
 mod meter;
 mod number;
@@ -48,6 +49,7 @@ use privet_types::{BudgetError, Entity};
 
 pub(crate) use phone::metadata as phone_metadata;
 pub(crate) use walk::walk;
+pub(crate) use words::{known, neutral};
 
 use number::Number;
 use scan::Scan;
@@ -189,6 +191,11 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// The codes of authorities that are looked for.
+    pub(crate) const fn ids(&self) -> Option<&ids::Ids> {
+        self.ids.as_ref()
+    }
+
     /// The recognisers of the kinds that `wants` names.
     pub(crate) fn new(wants: impl Fn(Entity) -> bool, threshold: f32) -> Result<Self, String> {
         let mut plan = Self {

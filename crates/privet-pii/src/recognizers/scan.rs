@@ -6,6 +6,7 @@ use super::context::{Around, Topics, Words, is_spaced_script, spell};
 use super::ids::{IdVocabulary, Told, ToldAround};
 use super::meter::Meter;
 use super::words::Lexicon;
+use crate::language::Language;
 
 /// Bytes looked at for context words before a value.
 const WINDOW_LEFT: usize = 60;
@@ -215,7 +216,11 @@ impl<'t> Scan<'t> {
         self.spend(left.len() + right.len())?;
         spell(left, &mut self.spelt.0);
         spell(right, &mut self.spelt.1);
-        let around = self.words.around(&self.spelt.0, &self.spelt.1, self.outside);
+        let mut language = Asked::new(self.text, start);
+        let around = self
+            .words
+            .around(&self.spelt.0, &self.spelt.1, self.outside, || language.get());
+        self.spend(language.cost())?;
         self.last_around = Some((span, around));
         Ok(around)
     }
@@ -231,16 +236,21 @@ impl<'t> Scan<'t> {
         let near = self.near_left(left);
         let far = left.get(..left.len() - near.len()).unwrap_or_default();
         let name = self.name.unwrap_or_default();
-        let mut told = ToldAround::default();
-        for text in [near, name] {
-            told.near.join(self.told_by(text, vocabulary)?);
-        }
+        let mut language = Asked::new(self.text, start);
+        let mut told = ToldAround {
+            near: self.told_by(near, vocabulary, &mut language)?,
+            ..ToldAround::default()
+        };
+        // A name outside the text is of no language.
+        told.near
+            .join(self.told_by(name, vocabulary, &mut Asked::nowhere())?);
         told.any = told.near;
         // Words that lie on both sides of the cut are found in the whole of it.
         let left = if far.is_empty() { "" } else { left };
         for text in [left, self.window_right(end)] {
-            told.any.join(self.told_by(text, vocabulary)?);
+            told.any.join(self.told_by(text, vocabulary, &mut language)?);
         }
+        self.spend(language.cost())?;
         Ok(told)
     }
 
@@ -263,13 +273,18 @@ impl<'t> Scan<'t> {
         Ok(())
     }
 
-    fn told_by(&mut self, text: &str, vocabulary: &IdVocabulary) -> Result<Told, BudgetError> {
+    fn told_by(
+        &mut self,
+        text: &str,
+        vocabulary: &IdVocabulary,
+        language: &mut Asked<'_>,
+    ) -> Result<Told, BudgetError> {
         if text.is_empty() {
             return Ok(Told::default());
         }
         self.spend(text.len())?;
         spell(text, &mut self.spelt.0);
-        Ok(vocabulary.told(&self.spelt.0))
+        Ok(vocabulary.told(&self.spelt.0, || language.get()))
     }
 
     /// The last whole words of `window`, at most [`NEAR`] bytes.
@@ -325,7 +340,7 @@ impl<'t> Scan<'t> {
         let text = self.str(start, end);
         self.spend(text.len())?;
         spell(text, &mut self.spelt.0);
-        Ok(self.words.around(&self.spelt.0, "", 0).left)
+        Ok(self.words.around(&self.spelt.0, "", 0, || None).left)
     }
 
     /// The text before `start` that may speak of it: no cut word, and nothing before the end of a sentence.
@@ -366,6 +381,41 @@ impl<'t> Scan<'t> {
         };
         let line = window.split('\n').next().unwrap_or_default();
         line.split(". ").next().unwrap_or_default()
+    }
+}
+
+/// The language round a place, read when it is asked for.
+struct Asked<'t> {
+    place: Option<(&'t str, usize)>,
+    read: Option<Option<Language>>,
+}
+
+impl<'t> Asked<'t> {
+    const fn new(text: &'t str, at: usize) -> Self {
+        Self {
+            place: Some((text, at)),
+            read: None,
+        }
+    }
+
+    /// No place: the language is not known.
+    const fn nowhere() -> Self {
+        Self {
+            place: None,
+            read: None,
+        }
+    }
+
+    fn get(&mut self) -> Option<Language> {
+        let place = self.place;
+        *self
+            .read
+            .get_or_insert_with(|| place.and_then(|(text, at)| Language::detect_at(text, at)))
+    }
+
+    /// Units of work done.
+    const fn cost(&self) -> usize {
+        if self.read.is_some() { Language::UNITS } else { 0 }
     }
 }
 

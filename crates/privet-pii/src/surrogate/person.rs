@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use privet_types::Entity;
 
-use super::{Bits, Class, DRAWS, Place, Surrogates, class_of};
+use super::{BASE32, Bits, Class, DRAWS, Place, Surrogates, class_of};
 use crate::mentions::{Mention, Part};
 use crate::names::{Name, Order};
 use crate::restore::pattern_text;
@@ -22,17 +22,33 @@ pub(super) struct Persons {
     names: HashMap<Arc<str>, Option<(String, String)>>,
     /// All made-up words, lower case.
     words: HashSet<String>,
-    /// How many writings a tag with its part stands for already.
-    writings: HashMap<String, u32>,
 }
 
+/// Base32 digits that tell writings of one name apart, at least; one more for every four of them that are taken.
+const WRITING_DIGITS: u32 = 3;
+
 impl Surrogates<'_> {
-    /// The pair for a mention of a person, written `value`.
+    /// The stand-in for a mention of a person, written `value`; else as [`surrogate`](Self::surrogate).
     ///
     /// Tags of one person differ in what follows the suffix: `PERSON_7Q2MX9PLR4TWZ` is the whole name, `…_F` a given name,
-    /// `…_L` the surname, `…_I` initials and surname; a number follows for each further writing (`maria lopez` beside
-    /// `Maria Lopez`), so that each is restored as it was. Made-up names are put together as the mention is: for
-    /// "LOPEZ, Maria" the made-up surname in capitals, a comma, the made-up given name. One that is taken becomes a tag.
+    /// `…_L` the surname, `…_I` initials and surname; three digits of a keyed hash follow for a writing that is not the
+    /// plain one (`maria lopez` beside `Maria Lopez`), so that each is restored as it was. What a mention's tag is depends
+    /// on who it is and how it is written, not on the mentions before it.
+    pub fn surrogate_of_mention(
+        &mut self,
+        mention: &Mention,
+        value: &str,
+        place: Place,
+        occupied: &dyn Fn(&str) -> bool,
+    ) -> Option<String> {
+        let index = self.pair_of_mention(self.style, mention, value, place, occupied)?;
+        self.at(index, place)
+    }
+
+    /// The same in `style`; gives the index of the pair.
+    ///
+    /// Made-up names are put together as the mention is: for "LOPEZ, Maria" the made-up surname in capitals, a comma, the
+    /// made-up given name. One that is taken becomes a tag.
     pub(crate) fn pair_of_mention(
         &mut self,
         style: Style,
@@ -55,7 +71,7 @@ impl Surrogates<'_> {
         };
         let (surrogate, form) = match made {
             Some(made) => (made, Form::Word),
-            None => (self.tag_of_mention(mention), Form::Tag),
+            None => (self.tag_of_mention(mention, value), Form::Tag),
         };
         let index = self.remember(Entity::PERSON, surrogate, form, value);
         self.persons.pairs.insert(known, index);
@@ -67,7 +83,7 @@ impl Surrogates<'_> {
         self.persons.words.contains(word)
     }
 
-    fn tag_of_mention(&mut self, mention: &Mention) -> String {
+    fn tag_of_mention(&mut self, mention: &Mention, value: &str) -> String {
         let tag = match self.persons.tags.get(&mention.identity) {
             Some(tag) => tag.clone(),
             None => {
@@ -84,17 +100,23 @@ impl Surrogates<'_> {
             Part::Last => format!("{tag}_L"),
             Part::Initial => format!("{tag}_I"),
         };
+        let is_free = |made: &str| !self.taken.contains(&pattern_text(made, Form::Tag));
+        if is_plain(value) && is_free(&part) {
+            return part;
+        }
+        let mut attempt = 0;
         loop {
-            let writings = self.persons.writings.entry(part.clone()).or_insert(0);
-            *writings += 1;
-            let made = match (*writings, mention.part) {
-                (1, _) => part.clone(),
-                (count, Part::Full) => format!("{part}_{count}"),
-                (count, _) => format!("{part}{count}"),
+            let mut bits = Bits::new(self.key, Entity::PERSON, value, attempt);
+            let digits = WRITING_DIGITS + attempt / 4;
+            let code: String = (0..digits).map(|_| bits.pick_char(BASE32)).collect();
+            let made = match mention.part {
+                Part::Full => format!("{part}_{code}"),
+                Part::First | Part::Last | Part::Initial => format!("{part}{code}"),
             };
-            if !self.taken.contains(&pattern_text(&made, Form::Tag)) {
+            if is_free(&made) {
                 return made;
             }
+            attempt += 1;
         }
     }
 
@@ -130,6 +152,22 @@ impl Surrogates<'_> {
             (is_free(&first) && is_free(&last) && is_free(&full)).then_some((first, last))
         })
     }
+}
+
+/// Whether a name is written as names mostly are: given name first, no title, nothing behind it, not all in capitals or
+/// small letters.
+fn is_plain(value: &str) -> bool {
+    let name = Name::parse(value);
+    let mut letters = value.chars().filter(|c| c.is_alphabetic());
+    let begins_small = letters.clone().next().is_some_and(char::is_lowercase);
+    let is_loud = letters.clone().count() > 1 && letters.all(char::is_uppercase);
+    name.order == Order::GivenFirst
+        && name.titles.is_empty()
+        && name.possessive.is_empty()
+        && !begins_small
+        && !is_loud
+        && value.trim() == value
+        && !value.contains("  ")
 }
 
 /// The made-up name, arranged and capitalised as `value` is, with its title and possessive.
@@ -206,8 +244,16 @@ mod tests {
         );
         let base = made[0].trim_matches(['<', '>']);
         assert_eq!(base.len(), "PERSON_".len() + SUFFIX_LENGTH);
-        let expected = ["", "_L", "_L2", "_I", "_F", "_2"].map(|part| format!("<{base}{part}>"));
-        assert_eq!(made[..6], expected);
+        let parts: Vec<_> = made[..6]
+            .iter()
+            .map(|tag| tag.trim_matches(['<', '>']).strip_prefix(base).unwrap())
+            .collect();
+        let (titled, comma) = (
+            parts[1].strip_prefix("_L").unwrap(),
+            parts[5].strip_prefix('_').unwrap(),
+        );
+        assert_eq!((parts[0], parts[2], parts[3], parts[4]), ("", "_L", "_I", "_F"));
+        assert_eq!((titled.len(), comma.len()), (3, 3));
         assert!(made[6..].iter().all(|tag| !tag.contains(base)), "{made:?}");
     }
 
@@ -241,8 +287,25 @@ mod tests {
     #[test]
     fn the_same_name_has_the_same_tag_in_every_document_that_begins_with_it() {
         let one = made(Style::Tag, &["Maria Lopez"]);
-        let two = made(Style::Tag, &["Juan Garcia", "LOPEZ, Maria"]);
-        assert_eq!(one[0], two[1]);
+        let two = made(Style::Tag, &["Juan Garcia", "LOPEZ, Maria", "Maria Lopez"]);
+        assert_eq!(one[0], two[2]);
+        assert!(two[1].starts_with(one[0].trim_end_matches('>')), "{two:?}");
+    }
+
+    #[test]
+    fn the_tag_of_a_writing_does_not_depend_on_the_writings_before_it() {
+        let names = [
+            "Maria Lopez",
+            "LOPEZ, Maria",
+            "maria lopez",
+            "Maria Lopez's",
+            "Dr. Maria Lopez",
+        ];
+        let mut turned = names;
+        turned.reverse();
+        let (one, mut two) = (made(Style::Tag, &names), made(Style::Tag, &turned));
+        two.reverse();
+        assert_eq!(one, two);
     }
 
     #[test]

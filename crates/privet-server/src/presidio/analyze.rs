@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use privet_pii::presidio::{AllowList, BadRecognizer, class_of, dictionary, flags, known_entity};
-use privet_pii::{Analyzer, Config, EntityAction, Recognizer};
+use privet_pii::{Analyzer, Config, EntityAction, Explanation, Recognizer, WordPlace};
 use privet_types::{Basis, Budget, Entity, Finding};
 use serde_json::{Map, Value, json};
 
@@ -24,6 +24,9 @@ const MOST_WORDS: usize = 10_000;
 /// Work units per byte of text for each pattern: it runs over the text and over what was uncovered in it.
 const UNITS_PER_PATTERN: u64 = 64;
 const UNITS_PER_TEXT: u64 = 1 << 16;
+/// Work units for each explanation, and most explanations of one request.
+pub(crate) const UNITS_PER_EXPLANATION: u64 = 1 << 19;
+pub(crate) const MOST_EXPLANATIONS: usize = 1000;
 /// Flags of Presidio's recognisers: DOTALL, MULTILINE and IGNORECASE of Python's `re`.
 const FLAGS: u8 = 26;
 
@@ -160,7 +163,6 @@ impl Query {
             return Err(failed("No text provided"));
         }
         let language = fields.string("language")?.filter(|l| !l.is_empty());
-        let language = language.ok_or_else(|| failed("No language provided"))?;
         let mut names = BTreeMap::new();
         let own = recognizers(&fields, language, &mut names)?;
         let threshold = match fields.get("score_threshold") {
@@ -176,17 +178,27 @@ impl Query {
         config.recognizers.extend(own);
         let context = fields.strings("context")?.unwrap_or_default().join(" ");
         let bytes: usize = texts.iter().map(|t| t.len() + context.len()).sum();
+        let explains = fields
+            .get("return_decision_process")
+            .is_some_and(|v| *v != json!(false));
+        // A finding takes some bytes of text.
+        let explanations = if explains {
+            MOST_EXPLANATIONS.min(bytes / 2)
+        } else {
+            0
+        };
         let units_per_byte = UNITS_PER_BYTE + UNITS_PER_PATTERN * patterns as u64;
         Ok(Self {
-            units: units_per_byte * bytes as u64 + UNITS_PER_TEXT * texts.len() as u64 + UNITS_PER_REQUEST,
+            units: units_per_byte * bytes as u64
+                + UNITS_PER_TEXT * texts.len() as u64
+                + UNITS_PER_EXPLANATION * explanations as u64
+                + UNITS_PER_REQUEST,
             texts,
             is_batch,
             config,
             names,
             threshold,
-            explains: fields
-                .get("return_decision_process")
-                .is_some_and(|v| *v != json!(false)),
+            explains,
             context,
             allow: allow_list(&fields)?,
         })
@@ -195,11 +207,24 @@ impl Query {
     fn answer(&self, analyzer: &Analyzer, budget: &Budget) -> Result<String, Problem> {
         let context = (!self.context.is_empty()).then_some(self.context.as_str());
         let mut all = Vec::with_capacity(self.texts.len());
+        let mut explanations = 0;
         for text in &self.texts {
             let found = analyzer
                 .analyze(text, context, budget)
                 .map_err(|e| detector(&e))?;
-            all.push(self.show(text, &found, budget)?);
+            let hits = self.hits(text, &found, budget)?;
+            let mut shown = Vec::with_capacity(hits.len());
+            for hit in &hits {
+                let explained = if self.explains && explanations < MOST_EXPLANATIONS {
+                    explanations += 1;
+                    let why = analyzer.explain(text, context, hit.finding, budget);
+                    self.explain(hit.finding, &why.map_err(|e| detector(&e))?)
+                } else {
+                    Value::Null
+                };
+                shown.push(self.show(hit, &explained));
+            }
+            all.push(Value::Array(shown));
         }
         let value = if self.is_batch {
             Value::Array(all)
@@ -210,7 +235,7 @@ impl Query {
     }
 
     /// Sorted as Presidio sorts: the surest first, then by place.
-    fn show(&self, text: &str, found: &[Finding], budget: &Budget) -> Result<Value, Problem> {
+    fn hits<'f>(&self, text: &str, found: &'f [Finding], budget: &Budget) -> Result<Vec<Hit<'f>>, Problem> {
         let mut at = (0, 0);
         let mut hits = Vec::with_capacity(found.len());
         for finding in found {
@@ -225,32 +250,37 @@ impl Query {
             if finding.entity == Entity::SURROGATE || score < self.threshold || self.allow.allows(value) {
                 continue;
             }
-            hits.push((score, start, at.1, finding));
+            hits.push(Hit {
+                score,
+                start,
+                end: at.1,
+                finding,
+            });
         }
-        hits.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(b.2.cmp(&a.2)));
-        let hits = hits.into_iter().map(|(score, start, end, finding)| {
-            let entity = finding.entity;
-            json!({
-                "entity_type": self.names.get(&entity).map_or(entity.name(), String::as_str),
-                "start": start,
-                "end": end,
-                "score": score,
-                "analysis_explanation": if self.explains { self.explain(finding, score) } else { Value::Null },
-            })
-        });
-        Ok(hits.collect())
+        let place = |h: &Hit<'_>| (h.start, std::cmp::Reverse(h.end));
+        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(place(a).cmp(&place(b))));
+        Ok(hits)
     }
 
-    /// Presidio's fields, as far as Privet knows them: how a score came about is the rule's name and what it rests on.
-    fn explain(&self, finding: &Finding, score: f64) -> Value {
+    fn show(&self, hit: &Hit<'_>, explained: &Value) -> Value {
+        let entity = hit.finding.entity;
+        json!({
+            "entity_type": self.names.get(&entity).map_or(entity.name(), String::as_str),
+            "start": hit.start,
+            "end": hit.end,
+            "score": hit.score,
+            "analysis_explanation": explained,
+        })
+    }
+
+    /// Presidio's fields: the score without the words beside it, what the one that decided adds, and whether check digits are
+    /// right.
+    fn explain(&self, finding: &Finding, why: &Explanation) -> Value {
         let rule = finding.rule.0;
-        let own = || {
-            let recognizers = self.config.recognizers.iter();
-            let mut own = recognizers.filter(|r| r.entity == finding.entity);
-            own.next().map(|r| r.name.as_str())
-        };
-        let recognizer = if rule.starts_with("custom/") { own() } else { None };
+        let recognizer = why.recognizer.as_deref();
         let recognizer = recognizer.or_else(|| class_of(finding.entity)).unwrap_or(OTHERS);
+        let (score, original) = (rounded(why.score), rounded(why.score_without_context));
+        let word = why.context.as_ref().map_or("", |c| c.word.as_str());
         let basis = match finding.basis {
             Basis::Form => "a form that other things have, too",
             Basis::Network => "a neural network",
@@ -259,19 +289,43 @@ impl Query {
             Basis::Checksum => "a check digit or an equal rule",
             Basis::Listed => "a list",
         };
+        let place = match why.context.as_ref().map(|c| c.place) {
+            Some(WordPlace::Before(_)) => format!("; `{word}` stands before it"),
+            Some(WordPlace::After(_)) => format!("; `{word}` stands behind it"),
+            Some(WordPlace::Name) => format!("; `{word}` stands in the request's context"),
+            None => String::new(),
+        };
+        let checksum = why
+            .checksum
+            .map(|c| format!("; right by {c}"))
+            .unwrap_or_default();
+        let language = why
+            .language
+            .map(|l| format!("; the language there is {}", l.code()))
+            .unwrap_or_default();
         json!({
             "recognizer": recognizer,
-            "pattern_name": rule,
+            "pattern_name": why.pattern.as_deref().unwrap_or(rule),
             "pattern": null,
-            "original_score": score,
+            "original_score": original,
             "score": score,
-            "score_context_improvement": 0,
-            "supportive_context_word": "",
-            "textual_explanation": format!("Detected by `{recognizer}` using rule `{rule}`; it rests on {basis}"),
-            "validation_result": if finding.basis == Basis::Checksum { Value::Bool(true) } else { Value::Null },
+            "score_context_improvement": if word.is_empty() { 0.0 } else { rounded(why.score - why.score_without_context) },
+            "supportive_context_word": word,
+            "textual_explanation": format!(
+                "Detected by `{recognizer}` using rule `{rule}`; it rests on {basis}{place}{checksum}{language}"
+            ),
+            "validation_result": why.checksum.map(|_| true),
             "regex_flags": if rule == "custom/pattern" { json!(FLAGS) } else { Value::Null },
         })
     }
+}
+
+/// A finding that is shown, with offsets in code points.
+struct Hit<'f> {
+    score: f64,
+    start: usize,
+    end: usize,
+    finding: &'f Finding,
 }
 
 /// The kinds that were asked for and can be found, as in Presidio at least one.
@@ -291,7 +345,7 @@ fn asked_for(gateway: &Gateway, asked: &[String], own: &[Recognizer]) -> Result<
 
 fn recognizers(
     fields: &Fields,
-    language: &str,
+    language: Option<&str>,
     names: &mut BTreeMap<Entity, String>,
 ) -> Result<Vec<Recognizer>, Problem> {
     let list = match fields.get("ad_hoc_recognizers") {
@@ -302,8 +356,8 @@ fn recognizers(
     let mut own = Vec::new();
     for value in list {
         let read = dictionary(value).map_err(bad_recognizer)?;
-        // One that speaks another language than the text is not asked, as in Presidio.
-        if read.language.is_none_or(|l| l == language) {
+        // One that speaks another language than the request names is not asked, as in Presidio.
+        if language.is_none_or(|named| read.language.is_none_or(|l| l == named)) {
             names.insert(read.recognizer.entity, read.entity_name);
             own.push(read.recognizer);
         }

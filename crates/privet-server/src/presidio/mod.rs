@@ -26,7 +26,7 @@ use crate::gateway::Gateway;
 use crate::problem::Problem;
 use crate::prompt::{check_media, new_request_id, read_body, record, with_request_id};
 
-pub(crate) use analyze::{analyzer, config_for, detector, rounded};
+pub(crate) use analyze::{MOST_EXPLANATIONS, UNITS_PER_EXPLANATION, analyzer, config_for, detector, rounded};
 pub(crate) use cache::Analyzers;
 pub(crate) use lists::known;
 

@@ -115,6 +115,36 @@ async fn recognizers_of_a_request_work_and_words_raise_their_scores() {
 }
 
 #[tokio::test]
+async fn the_decision_process_names_the_word_and_the_check_digits() {
+    let gateway = gateway().await;
+    let ask =
+        |text: &str, kind: &str| json!({"text": text, "entities": [kind], "return_decision_process": true});
+    let told = analyze(&gateway, ask("her SSN is 219099999", "US_SSN")).await;
+    let why = &told[0]["analysis_explanation"];
+    assert_eq!(why["supportive_context_word"], "ssn", "{told}");
+    let score = |key: &str| why[key].as_f64().unwrap();
+    assert!(score("original_score") < 0.35, "{told}");
+    let sum = score("original_score") + score("score_context_improvement");
+    assert!((sum - score("score")).abs() < 1e-3, "{told}");
+    assert_eq!(why["validation_result"], Value::Null);
+    let card = analyze(&gateway, ask(&format!("card {CARD}"), "CREDIT_CARD")).await;
+    let why = &card[0]["analysis_explanation"];
+    assert_eq!(why["validation_result"], true);
+    assert_eq!(why["supportive_context_word"], "");
+    assert_eq!(why["original_score"], card[0]["score"]);
+    assert!(!why.to_string().contains("4111"), "{why}");
+}
+
+#[tokio::test]
+async fn no_language_has_to_be_named() {
+    let gateway = gateway().await;
+    let found = analyze(&gateway, json!({"text": EMAIL, "entities": ["EMAIL_ADDRESS"]})).await;
+    assert_eq!(found.as_array().unwrap().len(), 1);
+    let brought = json!({"text": "B-1234", "ad_hoc_recognizers": badge(), "entities": ["badge no"]});
+    assert_eq!(analyze(&gateway, brought).await.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn allow_lists_are_taken_to_the_letter_or_as_patterns() {
     let gateway = gateway().await;
     let ask = |list: Value, how: &str| {
@@ -146,7 +176,6 @@ async fn requests_that_presidio_refuses_are_refused_in_its_words() {
     let gateway = gateway().await;
     for (body, status, text) in [
         (json!({"text": "", "language": "en"}), 500, "No text provided"),
-        (json!({"text": "x"}), 500, "No language provided"),
         (
             json!({"text": "x", "language": "en", "entities": ["NO_SUCH_KIND"]}),
             500,
@@ -339,6 +368,17 @@ async fn privets_own_endpoints_find_anonymise_and_restore() {
         "{found}"
     );
     assert_eq!(found["results"][1], json!({"findings": []}));
+    let why = post(
+        "detect",
+        json!({"text": "Her SSN is 219099999, call her.", "explain": true}),
+    )
+    .await;
+    let why = &why.json()["findings"][0];
+    assert_eq!(
+        (&why["context_word"], &why["context_place"]),
+        (&json!("ssn"), &json!("before")),
+        "{why}"
+    );
     let only = post("detect", json!({"text": text, "entities": ["CREDIT_CARD"]})).await;
     assert_eq!(only.json()["findings"].as_array().unwrap().len(), 1);
 

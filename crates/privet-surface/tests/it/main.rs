@@ -8,6 +8,7 @@
 )]
 
 mod masking;
+mod persons;
 mod replies;
 mod round_trip;
 
@@ -27,9 +28,21 @@ static KEY: LazyLock<HashKey> = LazyLock::new(|| {
 });
 
 fn config(style: Style) -> Config {
-    let names = ["Ada Lovelace", "Σωκράτης", "王小明", "4711"]
-        .map(str::to_owned)
-        .to_vec();
+    let names = [
+        "Ada Lovelace",
+        "Σωκράτης",
+        "王小明",
+        "4711",
+        "Maria Lopez",
+        "Lopez, Maria",
+        "Juan Lopez",
+        "Ms Lopez",
+        "M. Lopez",
+        "Lopez",
+        "Maria",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     Config {
         style,
         terms: vec![Terms {

@@ -7,10 +7,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use privet_pii::{Anonymized, Anonymizer, Conversation};
+use privet_pii::{Anonymized, Anonymizer, Conversation, Window};
 use privet_types::{Budget, Entity, Finding, Span};
 
-use super::blocks::Window;
 use super::detect::TableArgs;
 use super::json::JsonLeaves;
 use super::keys::KeyArgs;
@@ -141,7 +140,7 @@ fn looked(look: &Look, job: Job) -> Result<Looked> {
     Ok(match job.work {
         Work::Window(window) => {
             let mut found = look.at(&window.text, None)?;
-            found.retain(|f| (window.core_start..window.core_end).contains(&f.span.start));
+            found.retain(|f| window.owns(f.span));
             Looked::Window(window, found)
         }
         Work::Leaves(leaves) => {

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use privet_pii::{Explanation, Window};
 use privet_types::{Entity, Finding};
 use serde::Serialize;
 
-use super::blocks::Window;
 use super::leaf::{At, Leaf};
 use super::look::{Look, LookArgs, entity, tally};
 use super::place::{Place, Unit, Walker};
@@ -55,7 +55,8 @@ pub(crate) struct DetectArgs {
     look: LookArgs,
     #[command(flatten)]
     table: TableArgs,
-    /// Say what each finding rests on.
+    /// Say what each finding rests on: the word beside it that decided, the check digits, the language. Takes some 0.2 ms
+    /// a finding.
     #[arg(long)]
     explain: bool,
     /// Show the values themselves. They are left out otherwise, because a list of findings is passed on and logged more
@@ -296,15 +297,15 @@ impl Worker<'_> {
         let found = self.look.at(&window.text, None)?;
         let core = window.text.get(window.core_start..).unwrap_or_default();
         let length = window.core_end - window.core_start;
-        let own = found
-            .into_iter()
-            .filter(|f| (window.core_start..window.core_end).contains(&f.span.start));
+        let own = found.into_iter().filter(|f| window.owns(f.span));
         let mut walker = Walker::new(core);
         for finding in own {
             let start = walker.to(finding.span.start - window.core_start);
             let value = finding.span.of(&window.text).unwrap_or_default();
             let end = start.then(Place::of(value));
-            looked.hits.push((self.hit(finding, start, end, value), start));
+            let mut hit = self.hit(finding, start, end, value);
+            hit.why = self.why(&window.text, None, &finding)?;
+            looked.hits.push((hit, start));
         }
         looked.end = Place::of(core.get(..length).unwrap_or_default());
         Ok(())
@@ -321,7 +322,7 @@ impl Worker<'_> {
         } else {
             self.concealed(leaf.at)?
         };
-        for mut hit in self.hits_of(&leaf.text, found) {
+        for mut hit in self.hits_of(&leaf.text, leaf.context.as_deref(), found)? {
             hit.at = Some(at.clone());
             (hit.line, hit.column) = (leaf.line + 1, leaf.column + 1);
             looked.hits.push((hit, Place::default()));
@@ -365,18 +366,24 @@ impl Worker<'_> {
         })
     }
 
-    fn hits_of(&self, text: &str, found: Vec<Finding>) -> Vec<Hit> {
+    fn hits_of(&self, text: &str, context: Option<&str>, found: Vec<Finding>) -> Result<Vec<Hit>> {
         let mut walker = Walker::new(text);
-        found
-            .into_iter()
-            .map(|finding| {
-                let start = walker.to(finding.span.start);
-                let value = finding.span.of(text).unwrap_or_default();
-                let mut hit = self.hit(finding, start, start.then(Place::of(value)), value);
-                (hit.line, hit.column) = (start.lines + 1, start.column + 1);
-                hit
-            })
-            .collect()
+        let mut hits = Vec::with_capacity(found.len());
+        for finding in found {
+            let start = walker.to(finding.span.start);
+            let value = finding.span.of(text).unwrap_or_default();
+            let mut hit = self.hit(finding, start, start.then(Place::of(value)), value);
+            (hit.line, hit.column) = (start.lines + 1, start.column + 1);
+            hit.why = self.why(text, context, &finding)?;
+            hits.push(hit);
+        }
+        Ok(hits)
+    }
+
+    /// Why `finding` was found, if that is asked for.
+    fn why(&self, text: &str, context: Option<&str>, finding: &Finding) -> Result<Option<Explanation>> {
+        let explain = || self.look.why(text, context, finding);
+        self.explains.then(explain).transpose()
     }
 
     fn hit(&self, finding: Finding, start: Place, end: Place, value: &str) -> Hit {
@@ -387,6 +394,7 @@ impl Worker<'_> {
             line: 0,
             column: 0,
             at: None,
+            why: None,
             value: self.shows_values.then(|| value.to_owned()),
         }
     }
@@ -395,11 +403,11 @@ impl Worker<'_> {
         looked.end.bytes += line.len() as u64;
         let record = record(line).with_context(|| format!("`{}` line {number}", looked.source.name))?;
         let found = self.look.at(&record.text, record.context.as_deref())?;
-        let hits = self.hits_of(&record.text, found);
+        let hits = self.hits_of(&record.text, record.context.as_deref(), found)?;
         if writes {
             let out = RecordOut {
                 id: &record.id,
-                findings: hits.iter().map(|hit| Found::new(hit, self.explains)).collect(),
+                findings: hits.iter().map(Found::new).collect(),
             };
             serde_json::to_writer(&mut looked.ready, &out)?;
             looked.ready.push(b'\n');

@@ -278,7 +278,8 @@ fn to_json(measured: &Measured) -> Value {
         .enumerate()
         .map(|(i, bin)| {
             let from = i as f64 / 10.0;
-            json!({"from": from, "findings": bin.right.of, "right": bin.right.hits, "mean_score": bin.mean_score()})
+            json!({"from": from, "findings": bin.right.of, "right": bin.right.hits, "mean_score": bin.mean_score(),
+                   "interval": bin.right.interval()})
         })
         .collect();
     let slowest: Vec<_> = measured

@@ -162,7 +162,13 @@ fn write_reliability(out: &mut String, measured: &Measured) -> std::fmt::Result 
             })
             .collect();
         let (low, high) = (i as f64 / 10.0, (i + 1) as f64 / 10.0);
-        writeln!(out, "  {low:.1}-{high:.1} {bar} {share:.2} of {}", bin.right.of)?;
+        let interval = bin.right.interval();
+        let interval = interval.map_or(String::new(), |(low, high)| format!(" ({low:.2}–{high:.2})"));
+        writeln!(
+            out,
+            "  {low:.1}-{high:.1} {bar} {share:.2}{interval} of {}",
+            bin.right.of
+        )?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use privet_pii::{Analyzer, Config, EntityAction, Terms, presidio};
+use privet_pii::{Analyzer, Config, EntityAction, Explanation, Terms, presidio};
 use privet_policy::Policy;
 use privet_types::{Budget, Entity, Finding};
 
@@ -116,6 +116,16 @@ impl Look {
             });
         }
         Ok(found)
+    }
+
+    /// Why `finding` was found in `text` by [`at`](Self::at).
+    ///
+    /// # Errors
+    /// If the text could not be looked at.
+    pub(crate) fn why(&self, text: &str, context: Option<&str>, finding: &Finding) -> Result<Explanation> {
+        Ok(self
+            .analyzer
+            .explain(text, context, finding, &Budget::unlimited())?)
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use anyhow::Result;
 use clap::ValueEnum;
+use privet_pii::{Explanation, Language, WordPlace};
 use privet_types::{Basis, Entity, Finding, RuleId};
 use serde::Serialize;
 
@@ -31,6 +32,8 @@ pub(crate) struct Hit {
     pub(crate) line: u64,
     pub(crate) column: u64,
     pub(crate) at: Option<At>,
+    /// Only if it is asked for.
+    pub(crate) why: Option<Explanation>,
     /// Only if it is to be shown.
     pub(crate) value: Option<String>,
 }
@@ -39,7 +42,6 @@ pub(crate) struct Hit {
 pub(crate) struct Printer {
     output: Output,
     is_coloured: bool,
-    explains: bool,
     out: std::io::BufWriter<std::io::StdoutLock<'static>>,
 }
 
@@ -71,21 +73,63 @@ pub(crate) struct Found<'a> {
     end: u64,
     score: f32,
     rule: RuleId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    basis: Option<Basis>,
+    #[serde(flatten)]
+    why: Option<Why<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<&'a str>,
 }
 
+/// What a finding rests on, as scripts read it.
+#[derive(Serialize)]
+struct Why<'a> {
+    basis: Basis,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recognizer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pattern: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context_word: Option<&'a str>,
+    /// `before`, `after` or `name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context_place: Option<&'static str>,
+    score_without_context: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checksum: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<Language>,
+    is_disguised: bool,
+}
+
+impl<'a> Why<'a> {
+    fn new(why: &'a Explanation) -> Self {
+        let context = why.context.as_ref();
+        Self {
+            basis: why.basis,
+            recognizer: why.recognizer.as_deref(),
+            pattern: why.pattern.as_deref(),
+            context_word: context.map(|c| c.word.as_str()),
+            context_place: context.map(|c| match c.place {
+                WordPlace::Before(_) => "before",
+                WordPlace::After(_) => "after",
+                WordPlace::Name => "name",
+            }),
+            score_without_context: why.score_without_context,
+            checksum: why.checksum,
+            language: why.language,
+            is_disguised: why.is_disguised,
+        }
+    }
+}
+
 impl<'a> Found<'a> {
-    pub(crate) fn new(hit: &'a Hit, explains: bool) -> Self {
+    pub(crate) fn new(hit: &'a Hit) -> Self {
         Self {
             entity: hit.finding.entity,
             start: hit.start,
             end: hit.end,
             score: hit.finding.score,
             rule: hit.finding.rule,
-            basis: explains.then_some(hit.finding.basis),
+            why: hit.why.as_ref().map(Why::new),
             value: hit.value.as_deref(),
         }
     }
@@ -100,7 +144,6 @@ impl Printer {
         let mut printer = Self {
             output,
             is_coloured: is_coloured(),
-            explains,
             out: std::io::BufWriter::new(std::io::stdout().lock()),
         };
         if output == Output::Table {
@@ -146,7 +189,7 @@ impl Printer {
                 record,
                 field,
                 name,
-                found: Found::new(hit, self.explains),
+                found: Found::new(hit),
             };
             serde_json::to_writer(&mut self.out, &line)?;
             self.out.write_all(b"\n")?;
@@ -160,11 +203,7 @@ impl Printer {
             inside(hit.at.as_ref())
         );
         let finding = &hit.finding;
-        let why = if self.explains {
-            explained(finding.basis)
-        } else {
-            ""
-        };
+        let why = hit.why.as_ref().map(explained).unwrap_or_default();
         let value = hit.value.as_deref().map(printable).unwrap_or_default();
         let (kind, score, rule) = (finding.entity.name(), finding.score, finding.rule.0);
         let line = match (self.output, self.is_coloured) {
@@ -231,14 +270,48 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
-/// What a basis means.
-pub(crate) const fn explained(basis: Basis) -> &'static str {
-    match basis {
+/// What a finding rests on, in words.
+pub(crate) fn explained(why: &Explanation) -> String {
+    let basis = match why.basis {
         Basis::Form => "a form that other things have, too",
         Basis::Network => "a neural network saw it in its sentence",
         Basis::Pattern => "a form that hardly anything else has",
-        Basis::Context => "a form, and a word beside it that says what it is",
+        Basis::Context => "a form, and a word that says what it is",
         Basis::Checksum => "a check digit, or a rule that hardly anything else passes",
         Basis::Listed => "listed by you",
+    };
+    let mut said = basis.to_owned();
+    if let Some(own) = &why.recognizer {
+        let pattern = why
+            .pattern
+            .as_ref()
+            .map(|p| format!(", pattern `{}`", printable(p)));
+        said.push_str(&format!(
+            "; recogniser `{}`{}",
+            printable(own),
+            pattern.unwrap_or_default()
+        ));
     }
+    if let Some(context) = &why.context {
+        let place = match context.place {
+            WordPlace::Before(_) => "before it",
+            WordPlace::After(_) => "behind it",
+            WordPlace::Name => "in its name",
+        };
+        let without = match why.score_without_context {
+            0.0 => "not found without it".to_owned(),
+            score => format!("{score:.2} without it"),
+        };
+        said.push_str(&format!("; `{}` {place}, {without}", printable(&context.word)));
+    }
+    if let Some(checksum) = why.checksum {
+        said.push_str(&format!("; right by {checksum}"));
+    }
+    if why.is_disguised {
+        said.push_str("; disguised");
+    }
+    if let Some(language) = why.language {
+        said.push_str(&format!("; language {}", language.code()));
+    }
+    said
 }

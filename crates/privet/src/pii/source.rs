@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
+use privet_pii::Window;
 
-use super::blocks::{Window, Windows};
+use super::blocks::Blocks;
 use super::csv::CsvLeaves;
 use super::json::JsonLeaves;
 use super::leaf::{Kind, Leaf};
@@ -255,7 +256,7 @@ pub(crate) struct Jobs {
 }
 
 enum Reader {
-    Windows(Windows<Box<dyn Read + Send>>),
+    Windows(Blocks<Box<dyn Read + Send>>),
     Leaves(Leaves),
     Lines(BufReader<Box<dyn Read + Send>>, u64),
 }
@@ -284,7 +285,7 @@ impl Jobs {
             return Ok(None);
         };
         Ok(Some(match source.format {
-            DataFormat::Text | DataFormat::Markdown => Reader::Windows(Windows::new(reader)),
+            DataFormat::Text | DataFormat::Markdown => Reader::Windows(Blocks::new(reader)),
             DataFormat::Jsonl => Reader::Lines(BufReader::with_capacity(BATCH, reader), 0),
             format => Reader::Leaves(Leaves::new(format, reader, self.table)),
         }))

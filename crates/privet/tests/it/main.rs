@@ -8,4 +8,6 @@ mod audit;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod pii;

@@ -44,7 +44,7 @@ fn err(output: &Output) -> String {
 }
 
 /// It ended with `code`: what it wrote.
-fn ended(folder: &TempDir, arguments: &[&str], input: &str, code: i32) -> String {
+pub(crate) fn ended(folder: &TempDir, arguments: &[&str], input: &str, code: i32) -> String {
     let output = pii(folder.path(), arguments, input);
     assert_eq!(
         output.status.code(),
@@ -63,7 +63,7 @@ fn refused(folder: &TempDir, arguments: &[&str], input: &str) -> String {
     said
 }
 
-fn folder(files: &[(&str, &str)]) -> TempDir {
+pub(crate) fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, text) in files {
         let path = folder.path().join(name);
@@ -857,7 +857,14 @@ fn an_evaluation_counts_what_was_found_missed_and_found_in_vain() {
         (&report["total"]["leaked"], &report["total"]["characters"]),
         (&json!(19), &json!(34))
     );
+    let last = &report["reliability"][9];
+    assert_eq!((&last["findings"], &last["right"]), (&json!(2), &json!(1)));
+    assert!(last["interval"][0].as_f64() < Some(0.5) && last["interval"][1].as_f64() > Some(0.5));
     let html = read(&folder, "r.html");
+    assert!(
+        html.contains("aria-label=\"reliability plot\"") && html.contains("<title>1 of 2 right"),
+        "{html}"
+    );
     assert!(
         html.contains("<span class=\"missed gold\">4111 1111 1111 1112</span>"),
         "{html}"

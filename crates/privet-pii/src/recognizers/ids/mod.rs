@@ -179,6 +179,19 @@ impl Ids {
         }))
     }
 
+    /// The words that speak of the specs.
+    pub(crate) const fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// Whether the check digits of `value` are right by the spec of `rule`.
+    pub(crate) fn has_right_check_digits(&self, rule: &str, value: &str) -> bool {
+        let mut specs = self.specs.iter().filter(|s| s.rule == rule);
+        let mut compact: Vec<u8> = value.bytes().filter(u8::is_ascii_alphanumeric).collect();
+        compact.make_ascii_uppercase();
+        specs.any(|s| (s.check)(&compact) == Check::Sum)
+    }
+
     /// Looks at the codes that begin in `token`, which holds a digit, or with a group of letters before it.
     pub(crate) fn find(&self, scan: &mut Scan<'_>, token: Token) -> Outcome {
         let mut start = first_start(scan, token);

@@ -2,7 +2,9 @@
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 
+use crate::language::{Language, Languages};
 use crate::recognizers::context::{is_spaced_script, spell};
+use crate::recognizers::false_friends::elsewhere;
 
 /// Most specs.
 pub(super) const MOST_SPECS: usize = 256;
@@ -45,25 +47,25 @@ impl Told {
 /// The words of all specs.
 pub(crate) struct Vocabulary {
     automaton: AhoCorasick,
-    /// By pattern: the specs it speaks of.
-    told: Vec<Told>,
+    /// By pattern: the specs it speaks of, and the languages in which it does not.
+    told: Vec<(Told, Languages)>,
 }
 
 impl Vocabulary {
     /// `words`: the words of each spec, by its index.
     pub(super) fn new<'w>(words: impl Iterator<Item = &'w [&'w str]>) -> Result<Self, BuildError> {
         let mut patterns: Vec<String> = Vec::new();
-        let mut told: Vec<Told> = Vec::new();
+        let mut told: Vec<(Told, Languages)> = Vec::new();
         let mut places = std::collections::HashMap::new();
         for (spec, words) in words.enumerate() {
             for word in words {
                 let pattern = pattern(word);
                 let place = *places.entry(pattern.clone()).or_insert_with(|| {
                     patterns.push(pattern);
-                    told.push(Told::default());
+                    told.push((Told::default(), elsewhere(word)));
                     told.len() - 1
                 });
-                if let Some(told) = told.get_mut(place) {
+                if let Some((told, _)) = told.get_mut(place) {
                     told.insert(spec);
                 }
             }
@@ -74,15 +76,24 @@ impl Vocabulary {
         Ok(Self { automaton, told })
     }
 
-    /// The specs that the words of `spelt` speak of (see [`spell`](crate::recognizers::context::spell)).
-    pub(crate) fn told(&self, spelt: &str) -> Told {
+    /// The specs that the words of `spelt` speak of (see [`spell`](crate::recognizers::context::spell)). `language` says
+    /// in which one they are written; it is asked only if a word does not count in every one.
+    pub(crate) fn told(&self, spelt: &str, mut language: impl FnMut() -> Option<Language>) -> Told {
         let mut told = Told::default();
         for hit in self.automaton.find_overlapping_iter(spelt) {
-            if let Some(more) = self.told.get(hit.pattern().as_usize()) {
+            if let Some((more, not_in)) = self.told.get(hit.pattern().as_usize())
+                && (not_in.is_empty() || !not_in.has(language()))
+            {
                 told.join(*more);
             }
         }
         told
+    }
+
+    /// The places in `spelt` of words that speak of any spec; spaces beside a word belong to it.
+    pub(crate) fn places<'s>(&'s self, spelt: &'s str) -> impl Iterator<Item = (usize, usize)> + 's {
+        let hits = self.automaton.find_overlapping_iter(spelt);
+        hits.map(|hit| (hit.start(), hit.end()))
     }
 }
 
@@ -109,7 +120,9 @@ mod tests {
         let vocabulary = Vocabulary::new(words.into_iter()).unwrap();
         let mut spelt = String::new();
         spell(text, &mut spelt);
-        (0..4).filter(|i| vocabulary.told(&spelt).contains(*i)).collect()
+        (0..4)
+            .filter(|i| vocabulary.told(&spelt, || None).contains(*i))
+            .collect()
     }
 
     #[test]
