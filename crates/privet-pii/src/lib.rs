@@ -7,6 +7,7 @@ mod anonymize;
 pub mod catalogue;
 mod config;
 mod disguise;
+pub mod documents;
 mod error;
 pub mod eval;
 mod lookalike;
@@ -27,8 +28,8 @@ mod units;
 
 pub use analyzer::Analyzer;
 pub use anonymize::{
-    Anonymized, Anonymizer, Conversation, Custom, Generalization, HashType, Item, Keys, Manifest, Operator,
-    Operators, Restored, Warning, open_presidio,
+    Anonymized, Anonymizer, BadOperator, Conversation, Custom, Generalization, HashType, Item, Keys,
+    Manifest, Operator, Operators, Restored, Warning, open_presidio,
 };
 pub use config::{Checksum, Config, EntityAction, Pattern, Recognizer, RegexFlags, Style, Terms};
 pub use error::Error;

@@ -7,11 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-
-use super::blocks::{Window, Windows};
-use super::csv::CsvLeaves;
-use super::json::JsonLeaves;
-use super::leaf::{Kind, Leaf};
+use privet_pii::documents::{self, CsvLeaves, JsonLeaves, Kind, Leaf, Shape, Window, Windows};
 
 /// About how many bytes of values or lines make one job.
 const BATCH: usize = 64 * 1024;
@@ -47,6 +43,17 @@ impl DataFormat {
             "csv" | "tsv" => Self::Csv,
             "md" | "markdown" => Self::Markdown,
             _ => Self::Text,
+        }
+    }
+}
+
+impl From<DataFormat> for Shape {
+    fn from(format: DataFormat) -> Self {
+        match format {
+            DataFormat::Text | DataFormat::Markdown => Self::Text,
+            DataFormat::Jsonl => Self::Jsonl,
+            DataFormat::Json => Self::Json,
+            DataFormat::Csv => Self::Csv,
         }
     }
 }
@@ -217,7 +224,7 @@ impl Leaves {
     ///
     /// # Errors
     /// If the document cannot be read or is not what it is said to be.
-    pub(crate) fn next_leaf(&mut self) -> Result<Option<Leaf>> {
+    pub(crate) fn next_leaf(&mut self) -> Result<Option<Leaf>, documents::Error> {
         match self {
             Self::Json(leaves) => leaves.next_leaf(),
             Self::Csv(leaves) => leaves.next_leaf(),

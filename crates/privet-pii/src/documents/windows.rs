@@ -2,27 +2,30 @@
 
 use std::io::Read;
 
-use anyhow::{Result, bail};
+use super::Error;
 
 /// Bytes of text that one window answers for, at most.
-pub(crate) const CORE: usize = 256 * 1024;
+const CORE: usize = 256 * 1024;
 /// Bytes of text that a window sees to either side of what it answers for. A value that crosses a cut is found as in the
 /// whole text if it is no longer than this less the words looked at beside it: 16,000 bytes are safe. (A private key of
 /// RSA 16384 in PEM has 12,700.)
-pub(crate) const OVERLAP: usize = 16 * 1024;
+const OVERLAP: usize = 16 * 1024;
 
 /// A stretch of a text, and which part of it is its own: what begins in `core` belongs to this window.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Window {
-    pub(crate) text: String,
+pub struct Window {
+    /// What is looked at.
+    pub text: String,
     /// Bytes of the whole text before this one.
-    pub(crate) before: u64,
-    pub(crate) core_start: usize,
-    pub(crate) core_end: usize,
+    pub before: u64,
+    /// First byte of `text` that is its own.
+    pub core_start: usize,
+    /// One past the last byte of `text` that is its own.
+    pub core_end: usize,
 }
 
 /// Reads a text as windows. Their cores follow each other without a gap.
-pub(crate) struct Windows<R> {
+pub struct Windows<R> {
     reader: R,
     buffer: Vec<u8>,
     /// Where the next core begins in `buffer`.
@@ -35,11 +38,14 @@ pub(crate) struct Windows<R> {
 }
 
 impl<R: Read> Windows<R> {
-    pub(crate) fn new(reader: R) -> Self {
+    /// Reads from `reader`, 256 KiB at a time and 16 KiB to either side.
+    pub fn new(reader: R) -> Self {
         Self::with(reader, CORE, OVERLAP)
     }
 
-    fn with(reader: R, core: usize, overlap: usize) -> Self {
+    /// The same with other sizes, in bytes, for tests; both at least 16.
+    #[doc(hidden)]
+    pub const fn with(reader: R, core: usize, overlap: usize) -> Self {
         Self {
             reader,
             buffer: Vec::new(),
@@ -54,8 +60,8 @@ impl<R: Read> Windows<R> {
     /// The next window; none at the end.
     ///
     /// # Errors
-    /// If the text cannot be read or is not UTF-8.
-    pub(crate) fn next_window(&mut self) -> Result<Option<Window>> {
+    /// [`Error::Read`] if the text cannot be read, [`Error::Utf8`] if it is not UTF-8.
+    pub fn next_window(&mut self) -> Result<Option<Window>, Error> {
         let wanted = self.start + self.core + self.overlap;
         fill(&mut self.reader, &mut self.buffer, wanted, &mut self.is_at_end)?;
         if self.start >= self.buffer.len() {
@@ -74,7 +80,11 @@ impl<R: Read> Windows<R> {
         let bytes = self.buffer.get(..end).unwrap_or_default();
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text.to_owned(),
-            Err(error) => bail!(not_utf8(self.before + error.valid_up_to() as u64)),
+            Err(error) => {
+                return Err(Error::Utf8 {
+                    at: self.before + error.valid_up_to() as u64,
+                });
+            }
         };
         let window = Window {
             text,
@@ -94,12 +104,12 @@ impl<R: Read> Windows<R> {
     }
 }
 
-/// What to say of a text that is not UTF-8.
-pub(crate) fn not_utf8(at: u64) -> String {
-    format!("not UTF-8 at byte {at}; convert it first, for example with `iconv -f WINDOWS-1252 -t UTF-8`")
-}
-
-fn fill(reader: &mut impl Read, buffer: &mut Vec<u8>, wanted: usize, is_at_end: &mut bool) -> Result<()> {
+fn fill(
+    reader: &mut impl Read,
+    buffer: &mut Vec<u8>,
+    wanted: usize,
+    is_at_end: &mut bool,
+) -> Result<(), Error> {
     if !*is_at_end && buffer.len() < wanted {
         let missing = (wanted - buffer.len()) as u64;
         let read = reader.by_ref().take(missing).read_to_end(buffer)?;
