@@ -6,4 +6,6 @@ mod architecture;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod pii;
