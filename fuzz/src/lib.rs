@@ -6,12 +6,18 @@
 #![forbid(unsafe_code)]
 
 mod documents;
+mod files;
+mod gold;
 pub mod mutate;
+mod recognizers;
 mod replies;
 mod requests;
 mod texts;
 
 pub use documents::fuzz_settings;
+pub use files::{fuzz_csv_file, fuzz_json_file, fuzz_manifest, fuzz_operators, fuzz_records, fuzz_windows};
+pub use gold::fuzz_gold;
+pub use recognizers::{fuzz_presidio, fuzz_recognizers};
 pub use replies::fuzz_sse;
 pub use requests::fuzz_json_body;
 pub use texts::{fuzz_detect, fuzz_normalize, fuzz_restore};
@@ -27,6 +33,15 @@ pub const TARGETS: &[Target] = &[
     ("detect", fuzz_detect),
     ("restore", fuzz_restore),
     ("normalize", fuzz_normalize),
+    ("json_file", fuzz_json_file),
+    ("csv_file", fuzz_csv_file),
+    ("records", fuzz_records),
+    ("windows", fuzz_windows),
+    ("gold", fuzz_gold),
+    ("manifest", fuzz_manifest),
+    ("operators", fuzz_operators),
+    ("recognizers", fuzz_recognizers),
+    ("presidio", fuzz_presidio),
 ];
 
 /// The first byte of an input chooses among variants; the rest is the input proper.
