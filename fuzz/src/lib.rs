@@ -6,13 +6,19 @@
 #![forbid(unsafe_code)]
 
 mod documents;
+mod files;
+mod gold;
 mod ledger;
 pub mod mutate;
+mod recognizers;
 mod replies;
 mod requests;
 mod texts;
 
 pub use documents::fuzz_settings;
+pub use files::{fuzz_csv_file, fuzz_json_file, fuzz_manifest, fuzz_operators, fuzz_records, fuzz_windows};
+pub use gold::fuzz_gold;
+pub use recognizers::{fuzz_presidio, fuzz_recognizers};
 pub use ledger::{fuzz_checkpoint, fuzz_entries, fuzz_log_folder, fuzz_tile};
 pub use replies::fuzz_sse;
 pub use requests::fuzz_json_body;
@@ -29,6 +35,15 @@ pub const TARGETS: &[Target] = &[
     ("detect", fuzz_detect),
     ("restore", fuzz_restore),
     ("normalize", fuzz_normalize),
+    ("json_file", fuzz_json_file),
+    ("csv_file", fuzz_csv_file),
+    ("records", fuzz_records),
+    ("windows", fuzz_windows),
+    ("gold", fuzz_gold),
+    ("manifest", fuzz_manifest),
+    ("operators", fuzz_operators),
+    ("recognizers", fuzz_recognizers),
+    ("presidio", fuzz_presidio),
     ("checkpoint", fuzz_checkpoint),
     ("tile", fuzz_tile),
     ("entries", fuzz_entries),

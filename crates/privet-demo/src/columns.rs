@@ -75,6 +75,20 @@ fn marks(views: &Views<'_>) -> [Vec<Vec<Range<usize>>>; 3] {
     [sent, seen, got]
 }
 
+/// How many stretches of text were masked on the way to the provider, and how many of these came back in the reply.
+#[must_use]
+pub fn counts(views: &Views<'_>) -> (usize, usize) {
+    let [sent, seen, _] = marks(views);
+    let masked = seen.iter().map(Vec::len).sum();
+    let values = views
+        .sent
+        .iter()
+        .zip(&sent)
+        .flat_map(|(line, ranges)| ranges.iter().filter_map(|range| line.text.get(range.clone())));
+    let is_back = |value: &&str| views.got.iter().any(|line| line.text.contains(value));
+    (masked, values.filter(is_back).count())
+}
+
 /// One text with its speaker above it, wrapped.
 fn block(line: &Line, marks: &[Range<usize>], width: usize) -> Vec<Vec<Cell>> {
     let mut rows = cells::wrap(&format!("{}:", line.who), &[], width);

@@ -8,6 +8,7 @@ mod calibration;
 pub mod catalogue;
 mod config;
 mod disguise;
+pub mod documents;
 mod error;
 pub mod eval;
 mod explain;
@@ -31,8 +32,8 @@ mod units;
 
 pub use analyzer::Analyzer;
 pub use anonymize::{
-    Anonymized, Anonymizer, Conversation, Custom, Generalization, HashType, Item, Keys, Manifest, Operator,
-    Operators, Restored, Warning, open_presidio,
+    Anonymized, Anonymizer, BadOperator, Conversation, Custom, Generalization, HashType, Item, Keys,
+    Manifest, Operator, Operators, Restored, Warning, open_presidio,
 };
 pub use config::{Checksum, Config, EntityAction, Pattern, Recognizer, RegexFlags, Style, Terms};
 pub use error::Error;

@@ -33,6 +33,7 @@ mod error;
 mod key_path;
 mod message;
 mod nearest;
+mod operators;
 mod period;
 mod policy;
 mod secret_ref;
@@ -42,6 +43,7 @@ mod web_address;
 pub use byte_size::{BadByteSize, ByteSize};
 pub use clear::{Clearance, Cleared, Clearing, NotCleared, Prompt, Raw};
 pub use error::Error;
+pub use operators::operators;
 pub use period::{BadPeriod, Period};
 pub use policy::{
     Audit, AuditConfig, Durability, Policy, PolicyFile, example as policy_example, schema as policy_schema,

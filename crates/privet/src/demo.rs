@@ -23,6 +23,8 @@ use crate::{rim, serve};
 
 /// Width of the columns where the output is no terminal.
 const PLAIN_WIDTH: usize = 120;
+/// Characters shown of a body that cannot be read.
+const MOST_SHOWN: usize = 2_000;
 /// Where the provider cuts its chunks is chosen from this number, so that every run shows the same.
 const CUTS: u64 = 7;
 
@@ -242,22 +244,38 @@ fn show(exchange: &Exchange, seen: &[Recording]) -> String {
     } else {
         SurfaceKind::OpenaiChat
     };
-    let sent = extract(surface, &exchange.sent);
+    let mut sent = extract(surface, &exchange.sent);
+    if sent.is_empty() && !exchange.sent.is_empty() {
+        // What no client would send is shown as it came.
+        sent.push(Line {
+            who: "body".to_owned(),
+            text: String::from_utf8_lossy(&exchange.sent)
+                .chars()
+                .take(MOST_SHOWN)
+                .collect(),
+        });
+    }
+    let reached = !seen.is_empty();
     let seen: Vec<Line> = seen.iter().flat_map(|r| extract(surface, &r.body)).collect();
     let got = extract(surface, &exchange.received);
     let width = rim::terminal();
     let color = width.is_some() && rim::environment("NO_COLOR").is_none();
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = writeln!(
-        text,
-        "{} {} → {}",
-        exchange.method, exchange.path, exchange.status
-    );
     let views = Views {
         sent: &sent,
         seen: &seen,
         got: &got,
+    };
+    let _ = write!(
+        text,
+        "{} {} → {}",
+        exchange.method, exchange.path, exchange.status
+    );
+    let _ = match (reached, columns::counts(&views)) {
+        (false, _) => writeln!(text, "; nothing reached the provider"),
+        (true, (0, _)) => writeln!(text, "; nothing private found"),
+        (true, (masked, back)) => writeln!(text, "; masked: {masked}, back in the reply: {back}"),
     };
     text.push_str(&columns::render(
         &views,

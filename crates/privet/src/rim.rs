@@ -184,6 +184,45 @@ pub(crate) fn terminal() -> Option<usize> {
     Some(if width == 0 { 100 } else { width })
 }
 
+/// Tells the person at the terminal something that is no result: on standard error, at a terminal with lines broken between
+/// words, so that no word is torn in two at its edge.
+pub(crate) fn tell(text: &str) {
+    let stderr = std::io::stderr();
+    let width = stderr
+        .is_terminal()
+        .then(|| rustix::termios::tcgetwinsize(&stderr));
+    let width = width
+        .and_then(Result::ok)
+        .map_or(0, |size| usize::from(size.ws_col));
+    eprintln!("{}", folded(text, width));
+}
+
+/// `text` in lines of at most `width` characters, where words allow it; 0 leaves it as it is. Further lines are set in. A
+/// number stays with what it counts.
+fn folded(text: &str, width: usize) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut column = 0;
+    let mut piece = String::new();
+    for word in text.split_inclusive(' ') {
+        piece.push_str(word);
+        let counted = word.trim_start_matches('(').trim_end();
+        if counted.chars().all(|c| c.is_ascii_digit()) {
+            continue;
+        }
+        let length = piece.trim_end().chars().count();
+        if width > 0 && column > 0 && column + length > width {
+            out.truncate(out.trim_end().len());
+            out.push_str("\n  ");
+            column = 2;
+        }
+        column += piece.chars().count();
+        out.push_str(&piece);
+        piece.clear();
+    }
+    out.push_str(&piece);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,6 +231,16 @@ mod tests {
         let text = "[[providers]]\nname = \"a\"\ndialect = \"openai\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
                     [[models]]\nmatch = \"*\"\nprovider = \"a\"\n";
         Settings::parse(text, &folder.join("privet.toml")).unwrap()
+    }
+
+    #[test]
+    fn lines_for_people_break_between_words() {
+        let text = "privet: 5 found (1 CREDIT_CARD, 1 IBAN_CODE, 1 PHONE_NUMBER)";
+        assert_eq!(
+            folded(text, 24),
+            "privet: 5 found\n  (1 CREDIT_CARD,\n  1 IBAN_CODE,\n  1 PHONE_NUMBER)"
+        );
+        assert_eq!(folded(text, 0), text);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod month;
 mod operator;
 mod spans;
 mod token;
+mod written;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -30,6 +31,7 @@ pub use keys::Keys;
 pub use manifest::{Manifest, Restored, open_presidio};
 pub use operator::{Generalization, HashType, Operator, Operators, Warning};
 pub(crate) use token::{open_with_name, seal_with_name};
+pub use written::BadOperator;
 
 /// A function that a program uses as an operator: the kind and the value in, the new text out; none if it cannot.
 pub type Custom = Arc<dyn Fn(Entity, &str) -> Option<String> + Send + Sync>;

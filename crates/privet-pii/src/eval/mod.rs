@@ -7,6 +7,7 @@
 //! share of gold characters under some finding, precision the share of characters under findings that are gold. A gold
 //! character under no finding is *leaked*. Kinds are compared after a [`KindMap`] is applied to both sides.
 
+mod gold;
 mod interval;
 mod reliability;
 
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use privet_types::Span;
 use serde::Serialize;
 
+pub use gold::{GoldDocument, GoldError, GoldFormat, gold, predictions};
 pub use interval::{Rate, Scores, wilson};
 pub use reliability::{Bin, Reliability};
 
@@ -170,17 +172,17 @@ impl Evaluation {
         }
     }
 
-    /// Counts one document, kinds mapped. `found` is sorted and disjoint, as an analyser returns it; spans lie in `text`.
-    /// O(n log n).
+    /// Counts one document, kinds mapped; spans lie in `text`. Findings may overlap, as those of other programs do: a
+    /// character under several counts once. O(n log n) where few overlap.
     pub fn add(&mut self, text: &str, gold: &[Labelled], found: &[Guess]) -> DocumentOutcome {
         self.documents += 1;
         let mut gold_outcomes = vec![Outcome::Alone; gold.len()];
         let mut found_outcomes = vec![Outcome::Alone; found.len()];
-        let counted: Vec<(usize, &Guess)> = found
+        let of_kinds = found
             .iter()
             .enumerate()
-            .filter(|(_, g)| self.kinds.contains(&g.kind))
-            .collect();
+            .filter(|(_, g)| self.kinds.contains(&g.kind));
+        let counted = Sorted::new(of_kinds.collect());
         for guess in found.iter().filter(|g| !self.kinds.contains(&g.kind)) {
             *self.left_out.entry(guess.kind.clone()).or_default() += 1;
         }
@@ -192,7 +194,7 @@ impl Evaluation {
             intervals.push(labelled.span);
             *outcome = self.add_gold(text, labelled, &counted, &mut found_outcomes);
         }
-        for (index, guess) in &counted {
+        for (index, guess) in &counted.guesses {
             let outcome = found_outcomes.get(*index).copied().unwrap_or(Outcome::Alone);
             self.add_guess(guess, outcome);
         }
@@ -208,18 +210,20 @@ impl Evaluation {
         &mut self,
         text: &str,
         labelled: &Labelled,
-        counted: &[(usize, &Guess)],
+        counted: &Sorted<'_>,
         found_outcomes: &mut [Outcome],
     ) -> Outcome {
         let mut outcome = Outcome::Alone;
         let mut uncovered = characters(text, labelled.span);
         let total = uncovered;
         let mut best: Option<(u64, &str)> = None;
-        let first = counted.partition_point(|(_, g)| g.span.end <= labelled.span.start);
-        let touching = counted.get(first..).unwrap_or_default().iter();
-        for (index, guess) in touching.take_while(|(_, g)| g.span.start < labelled.span.end) {
-            let shared = characters(text, shared(labelled.span, guess.span));
-            uncovered = uncovered.saturating_sub(shared);
+        let mut covered_to = labelled.span.start;
+        for (index, guess) in counted.touching(labelled.span) {
+            let common = shared(labelled.span, guess.span);
+            let fresh = Span::new(common.start.max(covered_to), common.end);
+            uncovered = uncovered.saturating_sub(characters(text, fresh));
+            covered_to = covered_to.max(common.end);
+            let shared = characters(text, common);
             if best.is_none_or(|(most, _)| shared > most) {
                 best = Some((shared, &guess.kind));
             }
@@ -262,7 +266,8 @@ impl Evaluation {
     }
 
     /// Counts characters of any kind; returns how many are leaked.
-    fn add_characters(&mut self, text: &str, mut gold: Vec<Span>, found: &[(usize, &Guess)]) -> u64 {
+    fn add_characters(&mut self, text: &str, mut gold: Vec<Span>, counted: &Sorted<'_>) -> u64 {
+        let found = counted.union();
         gold.sort_unstable();
         let mut end = 0;
         let mut total = 0;
@@ -271,14 +276,14 @@ impl Evaluation {
             let fresh = Span::new(span.start.max(end), span.end);
             end = end.max(span.end);
             total += characters(text, fresh);
-            let first = found.partition_point(|(_, g)| g.span.end <= fresh.start);
+            let first = found.partition_point(|under| under.end <= fresh.start);
             let touching = found.get(first..).unwrap_or_default().iter();
             hit += touching
-                .take_while(|(_, g)| g.span.start < fresh.end)
-                .map(|(_, g)| characters(text, shared(fresh, g.span)))
+                .take_while(|under| under.start < fresh.end)
+                .map(|under| characters(text, shared(fresh, *under)))
                 .sum::<u64>();
         }
-        let under: u64 = found.iter().map(|(_, g)| characters(text, g.span)).sum();
+        let under: u64 = found.iter().map(|under| characters(text, *under)).sum();
         self.covered = Rate::new(self.covered.hits + hit, self.covered.of + total);
         self.precise = Rate::new(self.precise.hits + hit, self.precise.of + under);
         total - hit
@@ -337,6 +342,48 @@ impl Evaluation {
     #[must_use]
     pub const fn left_out(&self) -> &BTreeMap<String, u64> {
         &self.left_out
+    }
+}
+
+/// Findings by where they begin, with their places among all.
+struct Sorted<'g> {
+    guesses: Vec<(usize, &'g Guess)>,
+    /// How far each and those before it reach. INVARIANT: rising, and as long as `guesses`.
+    reach: Vec<usize>,
+}
+
+impl<'g> Sorted<'g> {
+    fn new(mut guesses: Vec<(usize, &'g Guess)>) -> Self {
+        guesses.sort_by_key(|(_, guess)| guess.span);
+        let mut end = 0;
+        let reach = guesses
+            .iter()
+            .map(|(_, guess)| {
+                end = end.max(guess.span.end);
+                end
+            })
+            .collect();
+        Self { guesses, reach }
+    }
+
+    /// Those that share a byte with `span`.
+    fn touching(&self, span: Span) -> impl Iterator<Item = &(usize, &'g Guess)> {
+        let first = self.reach.partition_point(|end| *end <= span.start);
+        let rest = self.guesses.get(first..).unwrap_or_default().iter();
+        rest.take_while(move |(_, guess)| guess.span.start < span.end)
+            .filter(move |(_, guess)| guess.span.end > span.start)
+    }
+
+    /// What they cover, sorted and disjoint.
+    fn union(&self) -> Vec<Span> {
+        let mut union: Vec<Span> = Vec::with_capacity(self.guesses.len());
+        for (_, guess) in &self.guesses {
+            match union.last_mut() {
+                Some(last) if guess.span.start < last.end => last.end = last.end.max(guess.span.end),
+                _ => union.push(guess.span),
+            }
+        }
+        union
     }
 }
 
@@ -440,6 +487,33 @@ mod tests {
         let characters = evaluation.characters();
         assert_eq!((characters.recall.hits, characters.recall.of), (2, 4));
         assert_eq!(evaluation.total().characters, 6);
+    }
+
+    #[test]
+    fn a_character_under_several_findings_counts_once() {
+        let mut evaluation = all();
+        let found = [
+            guess("B", 2, 6, 0.5),
+            guess("A", 0, 8, 0.5),
+            guess("A", 3, 5, 0.5),
+            guess("A", 20, 24, 0.5),
+        ];
+        let outcome = evaluation.add(&"x".repeat(40), &[labelled("A", 4, 10)], &found);
+        assert_eq!(outcome.gold, [Outcome::Overlap]);
+        assert_eq!(
+            outcome.found,
+            [
+                Outcome::OtherKind,
+                Outcome::Overlap,
+                Outcome::Overlap,
+                Outcome::Alone
+            ]
+        );
+        assert_eq!(outcome.leaked, 2);
+        assert_eq!(evaluation.total().leaked, 2);
+        let characters = evaluation.characters();
+        assert_eq!((characters.recall.hits, characters.recall.of), (4, 6));
+        assert_eq!((characters.precision.hits, characters.precision.of), (4, 12));
     }
 
     #[test]

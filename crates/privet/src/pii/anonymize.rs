@@ -7,20 +7,20 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use privet_pii::documents::{Kind, Leaf, Piece, Shape, record_leaves, write};
 use privet_pii::{Anonymized, Anonymizer, Conversation, Window};
 use privet_types::{Budget, Entity, Finding, Span};
 
 use super::detect::TableArgs;
-use super::json::JsonLeaves;
 use super::keys::KeyArgs;
-use super::leaf::{At, Kind, Leaf, Writing, write};
-use super::ledger::{Piece, Shape, Writer};
+use super::ledger::Writer;
 use super::look::{Look, LookArgs, tally};
 use super::operators::{OperatorArgs, keyed};
 use super::pool::in_order;
 use super::progress;
 use super::sink::Sink;
 use super::source::{DataFormat, Job, Jobs, Work, sources};
+use crate::rim;
 
 /// What `privet pii anonymize` takes.
 #[derive(Args)]
@@ -130,8 +130,8 @@ pub(crate) fn run(args: &AnonymizeArgs) -> Result<ExitCode> {
     let counts = out.finish()?;
     let total: u64 = counts.values().sum();
     match total {
-        0 => eprintln!("privet: nothing found, nothing changed"),
-        _ => eprintln!("privet: values treated: {total} ({})", tally(&counts)),
+        0 => rim::tell("privet: nothing found, nothing changed"),
+        _ => rim::tell(&format!("privet: values treated: {total} ({})", tally(&counts))),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -154,7 +154,8 @@ fn looked(look: &Look, job: Job) -> Result<Looked> {
         Work::Lines(lines) => {
             let mut all = Vec::new();
             for (number, line) in lines {
-                let leaves = record(&line, number).with_context(|| format!("`{}`", job.source.name))?;
+                let leaves = record_leaves(&line, number)
+                    .with_context(|| format!("`{}`: line {number}", job.source.name))?;
                 for leaf in leaves {
                     let found = look.at(&leaf.text, leaf.context.as_deref())?;
                     all.push((leaf, found));
@@ -165,44 +166,6 @@ fn looked(look: &Look, job: Job) -> Result<Looked> {
         Work::Problem(error) => return Err(error),
         Work::NoText => Looked::Leaves(Vec::new()),
     })
-}
-
-/// The `text` of a line of `--format jsonl`, with all else before and behind it.
-pub(crate) fn record(line: &[u8], number: u64) -> Result<Vec<Leaf>> {
-    let mut reader = JsonLeaves::new(line);
-    let mut before = Vec::new();
-    let mut texts: Vec<Leaf> = Vec::new();
-    let mut context = None;
-    let mut end = None;
-    while let Some(mut leaf) = reader.next_leaf().with_context(|| format!("line {number}"))? {
-        leaf.line = number - 1;
-        let At::Pointer { pointer, is_key } = &leaf.at else {
-            continue;
-        };
-        if pointer == "/context" && !is_key && leaf.kind == Kind::JsonString {
-            context = Some(leaf.text.clone());
-        }
-        before.append(&mut leaf.before);
-        if pointer == "/text" && !is_key && leaf.kind == Kind::JsonString {
-            leaf.before = std::mem::take(&mut before);
-            texts.push(leaf);
-        } else {
-            before.extend_from_slice(&leaf.raw);
-            end = (leaf.kind == Kind::End).then_some(leaf);
-        }
-    }
-    if texts.is_empty() && !line.trim_ascii().is_empty() {
-        bail!("line {number}: no string `text`; lines of another shape are read with `--format json`");
-    }
-    for leaf in &mut texts {
-        leaf.context.clone_from(&context);
-    }
-    if let Some(mut leaf) = end {
-        leaf.before = before;
-        leaf.raw = Vec::new();
-        texts.push(leaf);
-    }
-    Ok(texts)
 }
 
 /// The result under way.
@@ -325,17 +288,5 @@ impl Out<'_> {
         }
         self.sink.finish()?;
         Ok(self.counts)
-    }
-}
-
-impl Writing {
-    /// How the value is written once it is `text`: a number becomes a string, and an empty cell is quoted, since an empty
-    /// line would be no record.
-    const fn for_changed(self, kind: Kind, text: &str) -> Self {
-        match kind {
-            Kind::Cell(_) if text.is_empty() => Self(Self::OTHER),
-            Kind::Cell(_) => self,
-            _ => Self(self.0 & !Self::OTHER),
-        }
     }
 }

@@ -9,17 +9,18 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use privet_pii::documents::{At, Leaf, Record};
 use privet_pii::{Explanation, Window};
 use privet_types::{Entity, Finding};
 use serde::Serialize;
 
-use super::leaf::{At, Leaf};
 use super::look::{Look, LookArgs, entity, tally};
 use super::place::{Place, Unit, Walker};
 use super::pool::in_order;
 use super::show::{Found, Hit, Output, Printer};
 use super::source::{DataFormat, Job, Jobs, Source, Table, Work, sources};
 use super::{FOUND, INCOMPLETE, progress};
+use crate::rim;
 
 /// What `privet pii detect` takes.
 #[derive(Args)]
@@ -244,11 +245,11 @@ impl Totals {
         if is_for_people {
             let texts = self.texts - self.without_text;
             match self.found.values().sum::<u64>() {
-                0 => eprintln!("privet: nothing found; texts looked at: {texts}"),
-                found => eprintln!(
+                0 => rim::tell(&format!("privet: nothing found; texts looked at: {texts}")),
+                found => rim::tell(&format!(
                     "privet: {found} found ({}); texts looked at: {texts}",
                     tally(&self.found)
-                ),
+                )),
             }
             if self.without_text > 0 {
                 eprintln!("privet: files without text, not looked at: {}", self.without_text);
@@ -401,7 +402,8 @@ impl Worker<'_> {
 
     fn record(&self, number: u64, line: &[u8], writes: bool, looked: &mut Looked) -> Result<()> {
         looked.end.bytes += line.len() as u64;
-        let record = record(line).with_context(|| format!("`{}` line {number}", looked.source.name))?;
+        let record =
+            Record::parse(line).with_context(|| format!("`{}` line {number}", looked.source.name))?;
         let found = self.look.at(&record.text, record.context.as_deref())?;
         let hits = self.hits_of(&record.text, record.context.as_deref(), found)?;
         if writes {
@@ -425,42 +427,8 @@ impl Worker<'_> {
     }
 }
 
-/// A line of `--format jsonl`.
-struct Record {
-    id: serde_json::Value,
-    text: String,
-    context: Option<String>,
-}
-
 #[derive(Serialize)]
 struct RecordOut<'a> {
     id: &'a serde_json::Value,
     findings: Vec<Found<'a>>,
-}
-
-/// Reads a line of `--format jsonl`. Errors never quote it.
-fn record(line: &[u8]) -> Result<Record> {
-    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-    let value: serde_json::Value = match serde_json::from_slice(line) {
-        Ok(value) => value,
-        Err(error) => bail!(
-            "column {} is not JSON; each line is to be one object with `id` and `text`",
-            error.column()
-        ),
-    };
-    let serde_json::Value::Object(mut fields) = value else {
-        bail!("no JSON object; each line is to be one with `id` and `text`");
-    };
-    let Some(serde_json::Value::String(text)) = fields.remove("text") else {
-        bail!("no string `text`; lines of another shape are read with `--format json`");
-    };
-    let context = match fields.remove("context") {
-        Some(serde_json::Value::String(context)) => Some(context),
-        _ => None,
-    };
-    Ok(Record {
-        id: fields.remove("id").unwrap_or_default(),
-        text,
-        context,
-    })
 }

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use privet_pii::eval::{DocumentOutcome, Evaluation, Guess, KindMap, Rate, Scores};
+use privet_pii::eval::{DocumentOutcome, Evaluation, GoldDocument, Guess, KindMap, Rate, Scores};
 use privet_pii::{Analyzer, Config};
 use privet_types::Budget;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
-use super::gold::{GoldDocument, GoldFormat, read};
+use super::gold::{GoldFormat, predictions, read};
 use super::look::config;
 use super::{FOUND, INCOMPLETE, eval_html, eval_text, pool};
 use crate::rim;
@@ -30,6 +30,7 @@ const SHOWN: usize = 500;
   privet pii eval --gold generated.json --format presidio-research --map GPE=LOCATION,STREET_ADDRESS=LOCATION
   privet pii eval --gold texts.txt --format inline --report report.html
   privet pii eval --gold gold.jsonl.gz --json | jq .total.overlap.f1
+  privet pii eval --gold gold.jsonl --predictions other.jsonl    what another program found, by the same measure
   privet pii eval --gold gold.jsonl --floor 0.9      ends with 1 if F is below 0.9, 3 if there are too few spans to say
 
 What is measured: `exact`, same kind, start and end. `overlap`, a finding and a gold span of the same kind share a \
@@ -52,6 +53,10 @@ pub(crate) struct EvalArgs {
     /// Kinds that are measured, as they are after `--map`; all that the gold set has without it.
     #[arg(long, value_delimiter = ',', value_name = "KIND")]
     entities: Vec<String>,
+    /// Measure another program: what it found in the texts of the gold set, `{"id","findings":[{"type","start","end","score"}]}`
+    /// a line for each text, in UTF-8 bytes, as `privet pii detect --format jsonl` writes it. No text is looked at then.
+    #[arg(long, value_name = "FILE", conflicts_with = "policy")]
+    predictions: Option<PathBuf>,
     /// Findings less sure than this, 0.0 to 1.0, are dropped; without it as the policy says, else 0.35.
     #[arg(long, value_name = "SCORE")]
     threshold: Option<f64>,
@@ -77,6 +82,8 @@ pub(crate) struct Measured {
     pub(crate) gold: String,
     pub(crate) threshold: f64,
     pub(crate) evaluation: Evaluation,
+    /// Whether Privet itself looked; else there are no times.
+    pub(crate) is_own: bool,
     pub(crate) bytes: u64,
     pub(crate) cpu: Duration,
     /// The slowest texts first.
@@ -120,6 +127,11 @@ pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
     for path in &args.gold {
         documents.extend(read(path, args.format)?);
     }
+    let foreign = args
+        .predictions
+        .as_deref()
+        .map(|path| predictions(path, &documents));
+    let foreign = foreign.transpose()?;
     for span in documents.iter_mut().flat_map(|d| &mut d.spans) {
         span.kind = map.of(&span.kind).to_owned();
     }
@@ -129,7 +141,11 @@ pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
     } else {
         args.entities.iter().map(|kind| kind.trim().to_owned()).collect()
     };
-    let measured = measure(args, &config, documents, kinds, &map)?;
+    let mut measured = Measured::new(args, &config, kinds);
+    match foreign {
+        Some(found) => measured.foreign(documents, found, &map),
+        None => measured.own(args, &config, documents, &map)?,
+    }
     if let Some(path) = &args.report {
         super::sink::write_whole(path, eval_html::report(&measured).as_bytes())?;
         eprintln!(
@@ -145,56 +161,73 @@ pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
     Ok(verdict(&measured, args.floor))
 }
 
-fn measure(
-    args: &EvalArgs,
-    config: &Config,
-    documents: Vec<GoldDocument>,
-    kinds: BTreeSet<String>,
-    map: &KindMap,
-) -> Result<Measured> {
-    let analyzer = Analyzer::new(config)?;
-    let names: Vec<_> = args.gold.iter().map(|path| path.display().to_string()).collect();
-    let mut measured = Measured {
-        gold: names.join(", "),
-        threshold: config.threshold,
-        evaluation: Evaluation::new(kinds),
-        bytes: 0,
-        cpu: Duration::ZERO,
-        slowest: Vec::new(),
-        wrong: Vec::new(),
-        not_shown: 0,
-    };
-    let work = |document: GoldDocument| -> Result<(GoldDocument, Vec<Guess>, Duration)> {
-        let before = cpu_time();
-        let found = analyzer.analyze(&document.text, None, &Budget::unlimited())?;
-        let cpu = cpu_time().saturating_sub(before);
-        let guess = |f: &privet_types::Finding| Guess {
-            kind: map.of(f.entity.name()).to_owned(),
-            span: f.span,
-            score: f.score,
-        };
-        Ok((document, found.iter().map(guess).collect(), cpu))
-    };
-    let workers = args.jobs.map_or_else(pool::cores, usize::from);
-    pool::in_order(documents.into_iter().map(Ok), workers, work, |done| {
-        let (document, found, cpu) = done?;
-        measured.add(document, found, cpu);
-        Ok(())
-    })?;
-    Ok(measured)
-}
-
 impl Measured {
+    fn new(args: &EvalArgs, config: &Config, kinds: BTreeSet<String>) -> Self {
+        let names: Vec<_> = args.gold.iter().map(|path| path.display().to_string()).collect();
+        Self {
+            gold: names.join(", "),
+            threshold: config.threshold,
+            evaluation: Evaluation::new(kinds),
+            is_own: args.predictions.is_none(),
+            bytes: 0,
+            cpu: Duration::ZERO,
+            slowest: Vec::new(),
+            wrong: Vec::new(),
+            not_shown: 0,
+        }
+    }
+
+    /// Looks at the texts.
+    fn own(
+        &mut self,
+        args: &EvalArgs,
+        config: &Config,
+        documents: Vec<GoldDocument>,
+        map: &KindMap,
+    ) -> Result<()> {
+        let analyzer = Analyzer::new(config)?;
+        let work = |document: GoldDocument| -> Result<(GoldDocument, Vec<Guess>, Duration)> {
+            let before = cpu_time();
+            let found = analyzer.analyze(&document.text, None, &Budget::unlimited())?;
+            let cpu = cpu_time().saturating_sub(before);
+            let guess = |f: &privet_types::Finding| Guess {
+                kind: map.of(f.entity.name()).to_owned(),
+                span: f.span,
+                score: f.score,
+            };
+            Ok((document, found.iter().map(guess).collect(), cpu))
+        };
+        let workers = args.jobs.map_or_else(pool::cores, usize::from);
+        pool::in_order(documents.into_iter().map(Ok), workers, work, |done| {
+            let (document, found, cpu) = done?;
+            self.add(document, found, cpu);
+            Ok(())
+        })
+    }
+
+    /// Takes what another program found.
+    fn foreign(&mut self, documents: Vec<GoldDocument>, found: Vec<Vec<Guess>>, map: &KindMap) {
+        for (document, mut found) in documents.into_iter().zip(found) {
+            found.retain(|guess| f64::from(guess.score) >= self.threshold);
+            for guess in &mut found {
+                guess.kind = map.of(&guess.kind).to_owned();
+            }
+            self.add(document, found, Duration::ZERO);
+        }
+    }
+
     fn add(&mut self, document: GoldDocument, found: Vec<Guess>, cpu: Duration) {
         use privet_pii::eval::Outcome;
         let outcome = self.evaluation.add(&document.text, &document.spans, &found);
         self.bytes += document.text.len() as u64;
         self.cpu += cpu;
-        self.slowest.push(Slow {
-            id: document.id.clone(),
-            cpu,
-            bytes: document.text.len(),
-        });
+        if self.is_own {
+            self.slowest.push(Slow {
+                id: document.id.clone(),
+                cpu,
+                bytes: document.text.len(),
+            });
+        }
         self.slowest.sort_by_key(|slow| std::cmp::Reverse(slow.cpu));
         self.slowest.truncate(SLOWEST);
         let kinds = self.evaluation.kinds();

@@ -19,7 +19,9 @@ th{border-bottom:1px solid #888}td:first-child,th:first-child{text-align:left}tr
 .missed{background:#ffd2cc}.vain{background:#ffe7a3}.other{background:#e3d4ff}.right{background:#d3f2d6}
 .gold{border-bottom:2px solid #333}small{color:#555}.tag{font-size:.7em;vertical-align:super;color:#333}
 h3{margin:.8rem 0 .2rem;font-size:1rem}svg text{font:12px system-ui,sans-serif}
-.matrix td{border:1px solid #ddd}.matrix td.same{background:#d3f2d6}.matrix td.differs{background:#ffe7a3}";
+.matrix{table-layout:fixed}.matrix th{vertical-align:bottom}.matrix th span{writing-mode:vertical-rl;transform:rotate(180deg);
+font-weight:normal}.matrix td{border:1px solid #ddd;min-width:1.6rem}.matrix td:first-child{white-space:nowrap}th.group{text-align:center}
+.matrix td.same{background:#d3f2d6}.matrix td.differs{background:#ffe7a3}";
 
 /// The report as a page.
 pub(crate) fn report(measured: &Measured) -> String {
@@ -47,8 +49,10 @@ fn write_page(out: &mut String, measured: &Measured) -> std::fmt::Result {
         measured.threshold
     )?;
     out.push_str(
-        "<h2>By kind</h2><table><tr><th>kind</th><th>gold</th><th>found</th><th>exact P</th><th>R</th><th>F</th>\
-         <th>overlap P</th><th>R</th><th>F</th><th>95 %</th><th>leaked characters</th></tr>",
+        "<h2>By kind</h2><table><tr><th></th><th></th><th></th><th class=\"group\" colspan=\"3\">exact</th>\
+         <th class=\"group\" colspan=\"4\">overlap</th><th class=\"group\" colspan=\"2\">leaked characters</th></tr>\
+         <tr><th>kind</th><th>gold</th><th>found</th><th>P</th><th>R</th><th>F</th>\
+         <th>P</th><th>R</th><th>F</th><th>95 %</th><th></th><th>share</th></tr>",
     );
     for (kind, counts) in evaluation.counts() {
         write_row(out, "", kind, counts, Rate::new(counts.leaked, counts.characters))?;
@@ -61,27 +65,26 @@ fn write_page(out: &mut String, measured: &Measured) -> std::fmt::Result {
     write_row(out, " class=\"all\"", "all", &total, leaked)?;
     write!(
         out,
-        "</table><p>Characters, whatever the kind: recall {}, precision {}.</p>\
+        "</table><p>Characters, whatever the kind: recall {}, precision {}, F {}.</p>\
          <p><small>Exact: same kind, start and end. Overlap: a finding and a gold span of the same kind share a character. \
-         Leaked: gold characters under no finding. Intervals: 95 %, Wilson.</small></p>",
+         P: precision, R: recall, F: their harmonic mean. Leaked: gold characters under no finding. Intervals: 95 %, Wilson.\
+         </small></p>",
         number(characters.recall.value()),
-        number(characters.precision.value())
+        number(characters.precision.value()),
+        number(characters.f1())
     )?;
     write_confusion(out, measured)?;
     write_plot(out, evaluation.reliability())?;
+    write_slowest(out, measured)?;
+    let texts = measured.wrong.len() as u64 + measured.not_shown;
+    let (missed, vain, other) = mistakes(measured);
     write!(
         out,
-        "<h2>Slowest texts</h2><table><tr><th>text</th><th>CPU µs</th><th>bytes</th></tr>"
-    )?;
-    for slow in &measured.slowest {
-        let (id, micros, bytes) = (escaped(&slow.id), slow.cpu.as_micros(), slow.bytes);
-        write!(out, "<tr><td>{id}</td><td>{micros}</td><td>{bytes}</td></tr>")?;
-    }
-    write!(
-        out,
-        "</table><h2>Mistakes</h2><p><span class=\"missed gold\">missed</span> \
+        "<h2>Mistakes</h2><p>In {texts} of {} texts: {missed} spans missed, {vain} findings in vain, {other} spans taken for \
+         another kind.</p><p><span class=\"missed gold\">missed</span> \
          <span class=\"vain\">found in vain</span> <span class=\"other gold\">taken for another kind</span> \
-         <span class=\"right gold\">right</span>; what is gold is underlined.</p>"
+         <span class=\"right gold\">right</span>; what is gold is underlined.</p>",
+        evaluation.documents()
     )?;
     for wrong in &measured.wrong {
         write_wrong(out, wrong)?;
@@ -95,6 +98,39 @@ fn write_page(out: &mut String, measured: &Measured) -> std::fmt::Result {
     }
     out.push_str("</body></html>\n");
     Ok(())
+}
+
+fn write_slowest(out: &mut String, measured: &Measured) -> std::fmt::Result {
+    if !measured.is_own {
+        return Ok(());
+    }
+    write!(
+        out,
+        "<h2>Slowest texts</h2><p>{} bytes in {:.1} ms of CPU time, all texts together.</p>\
+         <table><tr><th>text</th><th>CPU µs</th><th>bytes</th></tr>",
+        measured.bytes,
+        measured.cpu.as_secs_f64() * 1e3
+    )?;
+    for slow in &measured.slowest {
+        let (id, micros, bytes) = (escaped(&slow.id), slow.cpu.as_micros(), slow.bytes);
+        write!(out, "<tr><td>{id}</td><td>{micros}</td><td>{bytes}</td></tr>")?;
+    }
+    out.push_str("</table>");
+    Ok(())
+}
+
+/// Gold spans missed, findings in vain, and gold spans under findings of another kind.
+fn mistakes(measured: &Measured) -> (u64, u64, u64) {
+    let mut all = (0, 0, 0);
+    for ((gold, found), count) in measured.evaluation.confusion() {
+        match (gold.is_empty(), found.is_empty()) {
+            (false, true) => all.0 += count,
+            (true, false) => all.1 += count,
+            _ if gold != found => all.2 += count,
+            _ => {}
+        }
+    }
+    all
 }
 
 fn write_row(out: &mut String, class: &str, kind: &str, counts: &Counts, leaked: Rate) -> std::fmt::Result {
@@ -114,8 +150,12 @@ fn write_row(out: &mut String, class: &str, kind: &str, counts: &Counts, leaked:
     let interval = interval.map_or(String::new(), |(low, high)| format!("{low:.3}–{high:.3}"));
     write!(
         out,
-        "<td>{interval}</td><td>{} of {}</td></tr>",
-        leaked.hits, leaked.of
+        "<td>{interval}</td><td>{} of {}</td><td>{}</td></tr>",
+        leaked.hits,
+        leaked.of,
+        leaked
+            .value()
+            .map_or(String::new(), |share| format!("{:.1} %", share * 100.0))
     )
 }
 
@@ -137,7 +177,7 @@ fn write_confusion(out: &mut String, measured: &Measured) -> std::fmt::Result {
     };
     out.push_str("<h2>What was taken for what</h2><table class=\"matrix\"><tr><th>gold \\ found</th>");
     for found in &kinds {
-        write!(out, "<th>{}</th>", name(found))?;
+        write!(out, "<th><span>{}</span></th>", name(found))?;
     }
     out.push_str("</tr>");
     for gold in &kinds {
@@ -166,10 +206,11 @@ fn write_plot(out: &mut String, reliability: &Reliability) -> std::fmt::Result {
     };
     write!(
         out,
-        "<h2>How honest scores are</h2><p>Share of findings that are right, by score; on the line they are as often right \
-         as they say. Expected calibration error {error:.3}.</p>\
-         <svg width=\"380\" height=\"340\" role=\"img\" aria-label=\"reliability plot\">\
+        "<h2>How honest scores are</h2><p>Share of findings that are right, by score, with their numbers; on the dashed \
+         line they are as often right as they say, above it more often. Expected calibration error {error:.3}.</p>\
+         <svg width=\"400\" height=\"340\" role=\"img\" aria-label=\"reliability plot\">\
          <path d=\"M40 300V20M40 300H340\" stroke=\"#333\" fill=\"none\"/>\
+         <path d=\"M40 244H320M40 188H320M40 132H320M40 76H320M40 20H320\" stroke=\"#eee\"/>\
          <path d=\"M40 300L320 20\" stroke=\"#999\" stroke-dasharray=\"4\"/>"
     )?;
     let most = reliability.bins().iter().map(|b| b.right.of).max().unwrap_or(1);
@@ -180,17 +221,20 @@ fn write_plot(out: &mut String, reliability: &Reliability) -> std::fmt::Result {
             continue;
         };
         let x = 40.0 + 280.0 * mean;
+        let of = bin.right.of;
         let y = |share: f64| 300.0 - 280.0 * share;
         let radius = 3.0 + 7.0 * (bin.right.of as f64 / most as f64).sqrt();
         write!(
             out,
             "<path d=\"M{x:.1} {:.1}V{:.1}\" stroke=\"#567\"/><circle cx=\"{x:.1}\" cy=\"{:.1}\" r=\"{radius:.1}\" \
-             fill=\"#2a6\" fill-opacity=\".7\"><title>{} of {} right at a mean score of {mean:.2}</title></circle>",
+             fill=\"#2a6\" fill-opacity=\".7\"><title>{} of {of} right at a mean score of {mean:.2}</title></circle>\
+             <text x=\"{:.1}\" y=\"{:.1}\">{of}</text>",
             y(low),
             y(high),
             y(share),
             bin.right.hits,
-            bin.right.of
+            x + radius + 2.0,
+            y(share) + 4.0
         )?;
     }
     for tick in 0..=5 {
@@ -203,7 +247,10 @@ fn write_plot(out: &mut String, reliability: &Reliability) -> std::fmt::Result {
             y + 4.0
         )?;
     }
-    out.push_str("<text x=\"180\" y=\"336\" text-anchor=\"middle\">score</text></svg>");
+    out.push_str(
+        "<text x=\"180\" y=\"336\" text-anchor=\"middle\">score</text>\
+         <text x=\"44\" y=\"12\">share right</text></svg>",
+    );
     Ok(())
 }
 
@@ -317,9 +364,11 @@ fn write_range(out: &mut String, text: &str, range: Span, marks: &[Mark<'_>]) ->
             ""
         };
         write!(out, "<span class=\"{class}{underlined}\">{piece}</span>")?;
+        // What is right is named once.
+        let is_said = |m: &Mark<'_>| m.is_gold || !here.iter().any(|g| g.is_gold && g.kind == m.kind);
         let ends: Vec<String> = here
             .iter()
-            .filter(|m| m.span.end == to)
+            .filter(|m| m.span.end == to && is_said(m))
             .map(|m| format!("{}{}", if m.is_gold { "" } else { "found " }, escaped(m.kind)))
             .collect();
         if !ends.is_empty() {

@@ -68,6 +68,9 @@ fn write_report(out: &mut String, measured: &Measured) -> std::fmt::Result {
     }
     write_confusion(out, measured)?;
     write_reliability(out, measured)?;
+    if !measured.is_own {
+        return Ok(());
+    }
     let speed = measured.bytes as f64 / 1e6 / measured.cpu.as_secs_f64().max(1e-9);
     writeln!(
         out,

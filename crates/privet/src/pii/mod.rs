@@ -1,18 +1,13 @@
 //! `privet pii`: personal data in texts on this machine.
 
 mod anonymize;
-mod blocks;
-mod bytes;
-mod csv;
 mod detect;
 mod entities;
 mod eval;
 mod eval_html;
 mod eval_text;
 mod gold;
-mod json;
 mod keys;
-mod leaf;
 mod ledger;
 mod look;
 mod operators;

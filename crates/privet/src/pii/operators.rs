@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use privet_pii::{HashType, Operator, Operators, Style};
-use serde_json::{Map, Value};
 
 use super::look::entity;
 
@@ -39,7 +38,7 @@ impl OperatorArgs {
             let (kind, operator) = text
                 .split_once('=')
                 .with_context(|| format!("`--operator {text}` is to be such as EMAIL_ADDRESS=encrypt"))?;
-            let operator = parse(operator).with_context(|| format!("`--operator {text}`"))?;
+            let operator = operator.parse().with_context(|| format!("`--operator {text}`"))?;
             if kind == "default" {
                 operators.default = operator;
             } else {
@@ -56,35 +55,8 @@ fn read(path: &Path) -> Result<Operators> {
     if path.extension().is_some_and(|e| e == "json") {
         serde_json::from_str(&text).with_context(|| format!("operators `{name}`"))
     } else {
-        toml::from_str(&text)
-            .map_err(|error| {
-                let at = error.span().map_or(0, |span| span.start);
-                let line = text.bytes().take(at).filter(|b| *b == b'\n').count() + 1;
-                anyhow::anyhow!("line {line}: {}", error.message())
-            })
-            .with_context(|| format!("operators `{name}`"))
+        Ok(privet_policy::operators(&text, path)?)
     }
-}
-
-/// `mask:chars_to_mask=12,from_end=true`
-fn parse(text: &str) -> Result<Operator> {
-    let (name, fields) = text.split_once(':').unwrap_or((text, ""));
-    let mut object = Map::new();
-    object.insert("type".to_owned(), Value::from(name));
-    for field in fields.split(',').filter(|field| !field.is_empty()) {
-        let Some((field, value)) = field.split_once('=') else {
-            bail!("`{field}` is to be such as chars_to_mask=12");
-        };
-        let parsed = match (value.parse::<u64>(), value.parse::<bool>()) {
-            // Texts that happen to be numbers.
-            _ if matches!(field, "new_value" | "masking_char" | "salt" | "name") => Value::from(value),
-            (Ok(number), _) => Value::from(number),
-            (_, Ok(truth)) => Value::from(truth),
-            _ => Value::from(value),
-        };
-        object.insert(field.to_owned(), parsed);
-    }
-    Ok(serde_json::from_value(Value::Object(object))?)
 }
 
 /// An operator that needs a key, by name.
@@ -97,24 +69,4 @@ pub(crate) fn keyed(operators: &Operators) -> Option<&'static str> {
             operator => operator.is_reversible(),
         })
         .map(Operator::name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn operators_are_read_from_the_command_line() {
-        let mask = parse("mask:chars_to_mask=12,masking_char=1,from_end=true").unwrap();
-        let expected = Operator::Mask {
-            masking_char: '1',
-            chars_to_mask: Some(12),
-            from_end: true,
-        };
-        assert_eq!(mask, expected);
-        assert_eq!(parse("redact").unwrap(), Operator::Redact {});
-        for wrong in ["nonsense", "mask:x", "mask:x=1", "bucket"] {
-            assert!(parse(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -7,14 +7,13 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use privet_pii::Keys;
+use privet_pii::documents::{Kind, Leaf, Shape, Writing, record_leaves, write};
 use privet_types::Budget;
 
 use super::INCOMPLETE;
-use super::anonymize::record;
 use super::detect::TableArgs;
 use super::keys::KeyArgs;
-use super::leaf::{Kind, Leaf, Writing, write};
-use super::ledger::{Reader, Shape};
+use super::ledger::Reader;
 use super::sink::Sink;
 use super::source::{DataFormat, Source, Table, sources};
 
@@ -104,7 +103,7 @@ fn way_out(error: anyhow::Error) -> anyhow::Error {
 
 fn exactly(source: &Source, ledger: &mut Reader, keys: &Keys, sink: &mut Sink) -> Result<()> {
     let budget = Budget::unlimited();
-    if ledger.head.shape == Shape::Text {
+    if ledger.head().shape == Shape::Text {
         let mut reader = source.reader()?;
         while let Some(piece) = ledger.next_piece()? {
             let mut block = Vec::new();
@@ -122,10 +121,10 @@ fn exactly(source: &Source, ledger: &mut Reader, keys: &Keys, sink: &mut Sink) -
         return Ok(());
     }
     let table = Table {
-        delimiter: ledger.head.delimiter,
+        delimiter: ledger.head().delimiter,
         has_header: false,
     };
-    let shape = ledger.head.shape;
+    let shape = ledger.head().shape;
     let mut index = 0;
     values(source, shape, table, |leaf| {
         sink.write_all(&leaf.before)?;
@@ -160,7 +159,8 @@ fn values(
         let mut number = 0;
         while reader.read_until(b'\n', &mut line)? > 0 {
             number += 1;
-            record(&line, number)?.into_iter().try_for_each(&mut take)?;
+            let leaves = record_leaves(&line, number).with_context(|| format!("line {number}"))?;
+            leaves.into_iter().try_for_each(&mut take)?;
             line.clear();
         }
         return Ok(());
@@ -212,7 +212,7 @@ fn by_tokens(source: &Source, table: Table, keys: &Keys, sink: &mut Sink) -> Res
 
 /// Restores what can be recognised in a text that was changed; returns how many tokens did not open.
 fn edited(source: &Source, ledger: &mut Reader, keys: &Keys, sink: &mut Sink) -> Result<usize> {
-    if ledger.head.shape != Shape::Text {
+    if ledger.head().shape != Shape::Text {
         bail!("`--edited` is for plain text; the manifest is of another format");
     }
     let mut text = String::new();

@@ -4,12 +4,17 @@ use std::io::{IsTerminal, Write};
 
 use anyhow::Result;
 use clap::ValueEnum;
+use privet_pii::documents::At;
 use privet_pii::{Explanation, Language, WordPlace};
 use privet_types::{Basis, Entity, Finding, RuleId};
 use serde::Serialize;
 
-use super::leaf::At;
 use crate::rim;
+
+/// Widest first column of a table.
+const PLACE: usize = 40;
+/// Width of the other columns with the space between them, for a rule's name of 20.
+const OTHERS: usize = 58;
 
 /// How findings are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -42,6 +47,9 @@ pub(crate) struct Hit {
 pub(crate) struct Printer {
     output: Output,
     is_coloured: bool,
+    explains: bool,
+    /// Width of the table's first column.
+    place: usize,
     out: std::io::BufWriter<std::io::StdoutLock<'static>>,
 }
 
@@ -144,15 +152,21 @@ impl Printer {
         let mut printer = Self {
             output,
             is_coloured: is_coloured(),
+            explains,
+            // At a terminal a row fits into its width, if that has 80 columns.
+            place: rim::terminal().map_or(PLACE, |width| width.saturating_sub(OTHERS).clamp(22, PLACE)),
             out: std::io::BufWriter::new(std::io::stdout().lock()),
         };
         if output == Output::Table {
-            let basis = if explains { "  why" } else { "" };
-            writeln!(
-                printer.out,
-                "{:<40}  {:<24}  score  {:<22}{basis}",
-                "where", "kind", "rule"
-            )?;
+            let basis = if explains { "why" } else { "" };
+            let head = format!(
+                "{:<width$}  {:<24}  score  {:<22}  {basis}",
+                "where",
+                "kind",
+                "rule",
+                width = printer.place
+            );
+            writeln!(printer.out, "{}", head.trim_end())?;
         }
         Ok(printer)
     }
@@ -208,7 +222,8 @@ impl Printer {
         let (kind, score, rule) = (finding.entity.name(), finding.score, finding.rule.0);
         let line = match (self.output, self.is_coloured) {
             (Output::Table, _) => {
-                format!("{place:<40}  {kind:<24}  {score:>5.2}  {rule:<22}  {why}  {value}")
+                let width = self.place;
+                format!("{place:<width$}  {kind:<24}  {score:>5.2}  {rule:<22}  {why}  {value}")
             }
             (_, true) => format!(
                 "\u{1b}[2m{place}\u{1b}[0m  \u{1b}[1;33m{kind}\u{1b}[0m  {score:.2}  \u{1b}[2m{rule}\u{1b}[0m  {why}  \
@@ -273,11 +288,11 @@ pub(crate) fn printable(text: &str) -> String {
 /// What a finding rests on, in words.
 pub(crate) fn explained(why: &Explanation) -> String {
     let basis = match why.basis {
-        Basis::Form => "a form that other things have, too",
-        Basis::Network => "a neural network saw it in its sentence",
-        Basis::Pattern => "a form that hardly anything else has",
-        Basis::Context => "a form, and a word that says what it is",
-        Basis::Checksum => "a check digit, or a rule that hardly anything else passes",
+        Basis::Form => "common form",
+        Basis::Network => "neural network",
+        Basis::Pattern => "rare form",
+        Basis::Context => "form, word beside it",
+        Basis::Checksum => "check digit or as strict",
         Basis::Listed => "listed by you",
     };
     let mut said = basis.to_owned();

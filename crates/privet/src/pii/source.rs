@@ -8,11 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use privet_pii::Window;
-
-use super::blocks::Blocks;
-use super::csv::CsvLeaves;
-use super::json::JsonLeaves;
-use super::leaf::{Kind, Leaf};
+use privet_pii::documents::{self, CsvLeaves, JsonLeaves, Kind, Leaf, Shape, WindowReader};
 
 /// About how many bytes of values or lines make one job.
 const BATCH: usize = 64 * 1024;
@@ -48,6 +44,17 @@ impl DataFormat {
             "csv" | "tsv" => Self::Csv,
             "md" | "markdown" => Self::Markdown,
             _ => Self::Text,
+        }
+    }
+}
+
+impl From<DataFormat> for Shape {
+    fn from(format: DataFormat) -> Self {
+        match format {
+            DataFormat::Text | DataFormat::Markdown => Self::Text,
+            DataFormat::Jsonl => Self::Jsonl,
+            DataFormat::Json => Self::Json,
+            DataFormat::Csv => Self::Csv,
         }
     }
 }
@@ -218,7 +225,7 @@ impl Leaves {
     ///
     /// # Errors
     /// If the document cannot be read or is not what it is said to be.
-    pub(crate) fn next_leaf(&mut self) -> Result<Option<Leaf>> {
+    pub(crate) fn next_leaf(&mut self) -> Result<Option<Leaf>, documents::Error> {
         match self {
             Self::Json(leaves) => leaves.next_leaf(),
             Self::Csv(leaves) => leaves.next_leaf(),
@@ -256,7 +263,7 @@ pub(crate) struct Jobs {
 }
 
 enum Reader {
-    Windows(Blocks<Box<dyn Read + Send>>),
+    Windows(WindowReader<Box<dyn Read + Send>>),
     Leaves(Leaves),
     Lines(BufReader<Box<dyn Read + Send>>, u64),
 }
@@ -285,7 +292,7 @@ impl Jobs {
             return Ok(None);
         };
         Ok(Some(match source.format {
-            DataFormat::Text | DataFormat::Markdown => Reader::Windows(Blocks::new(reader)),
+            DataFormat::Text | DataFormat::Markdown => Reader::Windows(WindowReader::new(reader)),
             DataFormat::Jsonl => Reader::Lines(BufReader::with_capacity(BATCH, reader), 0),
             format => Reader::Leaves(Leaves::new(format, reader, self.table)),
         }))

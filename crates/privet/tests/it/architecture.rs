@@ -48,7 +48,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("rlibphonenumber", &["privet-pii"]),
     ("serde-saphyr", &["privet-pii"]),
     ("schemars", &["privet-policy", "privet-pii", "privet-surface"]),
-    ("toml", &["privet-policy", "privet"]),
+    ("toml", &["privet-policy"]),
     ("sqlx", &["privet-store"]),
     ("axum", &["privet-server"]),
     ("hyper-rustls", &["privet-server"]),

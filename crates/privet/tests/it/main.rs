@@ -8,6 +8,8 @@ mod audit;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod pii;

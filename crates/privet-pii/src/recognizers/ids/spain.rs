@@ -9,11 +9,28 @@ pub(super) const SPECS: &[Spec] = &[
     Spec {
         entity: Entity::ES_NIF,
         rule: "es-nif/mod23",
-        shapes: &["99999999_A", "99.999.999-A", "99.999.999 A", "99.999.999A"],
+        shapes: &[
+            "99999999A",
+            "99999999-A",
+            "99.999.999-A",
+            "99.999.999 A",
+            "99.999.999A",
+        ],
         check: nif,
         words: NIF,
         form: 0.0,
         sum: 0.6,
+        told: 0.0,
+    },
+    // A number with its unit, as in `10401432 B`, has the right letter once in 23 times.
+    Spec {
+        entity: Entity::ES_NIF,
+        rule: "es-nif/blank",
+        shapes: &["99999999 A"],
+        check: nif,
+        words: NIF,
+        form: 0.0,
+        sum: 0.2,
         told: 0.0,
     },
     Spec {
@@ -169,6 +186,7 @@ mod tests {
         for (entity, text, value) in [
             (Entity::ES_NIF, "la titular 40718265P firma", "40718265P"),
             (Entity::ES_NIF, "40.718.265-P", "40.718.265-P"),
+            (Entity::ES_NIF, "su DNI 40718265 P", "40718265 P"),
             (Entity::ES_NIF, "DNI 3071826S", "3071826S"),
             (Entity::ES_NIF, "NIF: K3071826S", "K3071826S"),
             (Entity::ES_NIE, "con y3071826y,", "y3071826y"),
@@ -193,5 +211,6 @@ mod tests {
         }
         misses(Entity::ES_PASSPORT, "QXA407182");
         misses(Entity::ES_NIF, "long n = 3071826S");
+        misses(Entity::ES_NIF, "written: 95013908 B in 4 s");
     }
 }

@@ -4,41 +4,52 @@ use std::fmt::Write;
 
 /// One value of a document, and all that stands between it and the value before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Leaf {
+pub struct Leaf {
     /// The document since the end of the leaf before, as it is written.
-    pub(crate) before: Vec<u8>,
+    pub before: Vec<u8>,
     /// The value as it is written, with its quotes.
-    pub(crate) raw: Vec<u8>,
+    pub raw: Vec<u8>,
     /// The value itself; empty behind the last one.
-    pub(crate) text: String,
+    pub text: String,
     /// The name that stands for it: key, column.
-    pub(crate) context: Option<String>,
-    pub(crate) at: At,
-    pub(crate) kind: Kind,
+    pub context: Option<String>,
+    /// Where it is.
+    pub at: At,
+    /// What it is.
+    pub kind: Kind,
     /// Line feeds before it.
-    pub(crate) line: u64,
+    pub line: u64,
     /// Code points before it in its line.
-    pub(crate) column: u64,
+    pub column: u64,
 }
 
 /// Where a value is in its document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum At {
+pub enum At {
     /// A JSON pointer, RFC 6901; of a key, the pointer to its value.
-    Pointer { pointer: String, is_key: bool },
-    /// A record, counted from 1 with the header, a field, counted from 1, and its name.
+    Pointer {
+        /// The pointer.
+        pointer: String,
+        /// Whether it is the key, not the value.
+        is_key: bool,
+    },
+    /// A cell of a table.
     Cell {
+        /// Counted from 1 with the header.
         record: u64,
+        /// Counted from 1.
         field: u64,
+        /// What the header calls it.
         name: Option<String>,
     },
 }
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// A string, or a key.
     JsonString,
-    /// Becomes a string if it is changed.
+    /// A number. Becomes a string if it is changed.
     JsonNumber,
     /// A field of a table with this delimiter.
     Cell(u8),
@@ -48,7 +59,7 @@ pub(crate) enum Kind {
 
 /// How a value is written where there is more than one way. As a number, for the manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Writing(pub(crate) u8);
+pub struct Writing(pub u8);
 
 impl Writing {
     /// JSON: all but ASCII is escaped.
@@ -56,16 +67,28 @@ impl Writing {
     /// JSON: `/` is escaped.
     const SLASH: u8 = 2;
     /// JSON: without quotes, a number. CSV: quoted even if it needs not be.
-    pub(crate) const OTHER: u8 = 4;
+    pub const OTHER: u8 = 4;
 
     const fn has(self, flag: u8) -> bool {
         self.0 & flag != 0
+    }
+
+    /// How the value is written once it is `text`: a number becomes a string, and an empty cell is quoted, since an empty
+    /// line would be no record.
+    #[must_use]
+    pub const fn for_changed(self, kind: Kind, text: &str) -> Self {
+        match kind {
+            Kind::Cell(_) if text.is_empty() => Self(Self::OTHER),
+            Kind::Cell(_) => self,
+            _ => Self(self.0 & !Self::OTHER),
+        }
     }
 }
 
 impl Leaf {
     /// The writing that makes `raw` of `text`; the plain one if none does.
-    pub(crate) fn writing(&self) -> Writing {
+    #[must_use]
+    pub fn writing(&self) -> Writing {
         (0..8)
             .map(Writing)
             .find(|writing| write(&self.text, self.kind, *writing).as_bytes() == self.raw)
@@ -74,7 +97,8 @@ impl Leaf {
 }
 
 /// `text` as a value of `kind`.
-pub(crate) fn write(text: &str, kind: Kind, writing: Writing) -> String {
+#[must_use]
+pub fn write(text: &str, kind: Kind, writing: Writing) -> String {
     match kind {
         Kind::JsonNumber | Kind::JsonString if writing.has(Writing::OTHER) => text.to_owned(),
         Kind::JsonNumber | Kind::JsonString => json_string(text, writing),

@@ -2,25 +2,27 @@
 
 use std::io::Read;
 
-use anyhow::Result;
+use super::Error;
 
 const BUFFER: usize = 64 * 1024;
+/// U+FEFF in UTF-8. Other characters begin with two of its bytes.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads bytes one by one or in runs.
-pub(crate) struct Bytes<R> {
+pub(super) struct Bytes<R> {
     reader: R,
     buffer: Vec<u8>,
     at: usize,
     /// Line feeds read.
-    pub(crate) line: u64,
+    pub(super) line: u64,
     /// Code points read since the last line feed.
-    pub(crate) column: u64,
+    pub(super) column: u64,
     /// Bytes read.
-    pub(crate) offset: u64,
+    pub(super) offset: u64,
 }
 
 impl<R: Read> Bytes<R> {
-    pub(crate) const fn new(reader: R) -> Self {
+    pub(super) const fn new(reader: R) -> Self {
         Self {
             reader,
             buffer: Vec::new(),
@@ -32,7 +34,7 @@ impl<R: Read> Bytes<R> {
     }
 
     /// The next byte, which stays; none at the end.
-    pub(crate) fn peek(&mut self) -> Result<Option<u8>> {
+    pub(super) fn peek(&mut self) -> Result<Option<u8>, Error> {
         if self.at == self.buffer.len() {
             self.buffer.clear();
             self.at = 0;
@@ -45,13 +47,23 @@ impl<R: Read> Bytes<R> {
     }
 
     /// Bytes that come next, as many as are at hand; empty at the end.
-    pub(crate) fn ahead(&mut self) -> Result<&[u8]> {
+    pub(super) fn ahead(&mut self) -> Result<&[u8], Error> {
         self.peek()?;
         Ok(self.buffer.get(self.at..).unwrap_or_default())
     }
 
+    /// Moves a byte order mark to `out`, if the text begins with one.
+    pub(super) fn take_mark(&mut self, out: &mut Vec<u8>) -> Result<(), Error> {
+        if self.offset == 0 && self.ahead()?.starts_with(MARK) {
+            for _ in MARK {
+                self.take(out)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Moves the next byte to `out`.
-    pub(crate) fn take(&mut self, out: &mut Vec<u8>) -> Result<Option<u8>> {
+    pub(super) fn take(&mut self, out: &mut Vec<u8>) -> Result<Option<u8>, Error> {
         let byte = self.peek()?;
         if let Some(byte) = byte {
             out.push(byte);
@@ -62,11 +74,11 @@ impl<R: Read> Bytes<R> {
     }
 
     /// Moves bytes to `out` up to the next one that `is_stop`, or the end; returns that byte.
-    pub(crate) fn take_until(
+    pub(super) fn take_until(
         &mut self,
         out: &mut Vec<u8>,
         is_stop: impl Fn(u8) -> bool,
-    ) -> Result<Option<u8>> {
+    ) -> Result<Option<u8>, Error> {
         loop {
             let next = self.peek()?;
             if next.is_none_or(&is_stop) {

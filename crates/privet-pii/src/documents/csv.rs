@@ -2,14 +2,12 @@
 
 use std::io::Read;
 
-use anyhow::{Result, bail};
-
-use super::blocks::not_utf8;
+use super::Error;
 use super::bytes::Bytes;
 use super::leaf::{At, Kind, Leaf};
 
 /// Reads cells in the order of the text.
-pub(crate) struct CsvLeaves<R> {
+pub struct CsvLeaves<R> {
     bytes: Bytes<R>,
     delimiter: Option<u8>,
     has_header: bool,
@@ -21,7 +19,7 @@ pub(crate) struct CsvLeaves<R> {
 
 impl<R: Read> CsvLeaves<R> {
     /// `delimiter`: without one, the likeliest of the first line. `has_header`: whether the first record holds names.
-    pub(crate) const fn new(reader: R, delimiter: Option<u8>, has_header: bool) -> Self {
+    pub const fn new(reader: R, delimiter: Option<u8>, has_header: bool) -> Self {
         Self {
             bytes: Bytes::new(reader),
             delimiter,
@@ -36,16 +34,14 @@ impl<R: Read> CsvLeaves<R> {
     /// The next cell; last a leaf of [`Kind::End`], then none.
     ///
     /// # Errors
-    /// If the table cannot be read, is not UTF-8, or ends within quotes. The text is never quoted.
-    pub(crate) fn next_leaf(&mut self) -> Result<Option<Leaf>> {
+    /// [`Error::Read`] if the table cannot be read, [`Error::Utf8`] if it is not UTF-8, [`Error::Quotes`] if it ends within
+    /// quotes.
+    pub fn next_leaf(&mut self) -> Result<Option<Leaf>, Error> {
         if self.is_done {
             return Ok(None);
         }
         let mut before = Vec::new();
-        if self.bytes.offset == 0 && self.bytes.peek()? == Some(0xef) {
-            self.bytes
-                .take_until(&mut before, |b| !matches!(b, 0xef | 0xbb | 0xbf))?;
-        }
+        self.bytes.take_mark(&mut before)?;
         let delimiter = self.delimiter()?;
         // What ends the cell before.
         if self.field > 0 {
@@ -92,7 +88,7 @@ impl<R: Read> CsvLeaves<R> {
         }))
     }
 
-    fn delimiter(&mut self) -> Result<u8> {
+    fn delimiter(&mut self) -> Result<u8, Error> {
         if let Some(known) = self.delimiter {
             return Ok(known);
         }
@@ -101,7 +97,7 @@ impl<R: Read> CsvLeaves<R> {
         Ok(found)
     }
 
-    fn end_record(&mut self, before: &mut Vec<u8>) -> Result<()> {
+    fn end_record(&mut self, before: &mut Vec<u8>) -> Result<(), Error> {
         if self.bytes.take(before)? == Some(b'\r') && self.bytes.peek()? == Some(b'\n') {
             self.bytes.take(before)?;
         }
@@ -111,7 +107,7 @@ impl<R: Read> CsvLeaves<R> {
     }
 
     /// A cell as written, and what it says. What stands behind a closing quote belongs to the cell.
-    fn cell(&mut self, delimiter: u8) -> Result<(Vec<u8>, String)> {
+    fn cell(&mut self, delimiter: u8) -> Result<(Vec<u8>, String), Error> {
         let ends = |b: u8| b == delimiter || b == b'\n' || b == b'\r';
         let mut raw = Vec::new();
         let mut text = Vec::new();
@@ -123,9 +119,7 @@ impl<R: Read> CsvLeaves<R> {
                 let next = self.bytes.take_until(&mut raw, |b| b == b'"')?;
                 text.extend_from_slice(raw.get(from..).unwrap_or_default());
                 if next.is_none() {
-                    bail!(
-                        "ends within quotes that line {opened} opens; close them, or read it with `--format text`"
-                    );
+                    return Err(Error::Quotes { line: opened });
                 }
                 self.bytes.take(&mut raw)?;
                 if self.bytes.peek()? != Some(b'"') {
@@ -142,7 +136,9 @@ impl<R: Read> CsvLeaves<R> {
             Ok(text) => Ok((raw, text)),
             Err(error) => {
                 let left = error.as_bytes().len() - error.utf8_error().valid_up_to();
-                bail!(not_utf8(self.bytes.offset.saturating_sub(left as u64)))
+                Err(Error::Utf8 {
+                    at: self.bytes.offset.saturating_sub(left as u64),
+                })
             }
         }
     }
@@ -177,7 +173,7 @@ fn likeliest(ahead: &[u8]) -> u8 {
 mod tests {
     use super::*;
 
-    fn leaves(text: &str, has_header: bool) -> Result<Vec<Leaf>> {
+    fn leaves(text: &str, has_header: bool) -> Result<Vec<Leaf>, Error> {
         let mut reader = CsvLeaves::new(text.as_bytes(), None, has_header);
         let mut all = Vec::new();
         while let Some(leaf) = reader.next_leaf()? {
@@ -228,6 +224,15 @@ mod tests {
         );
         let values = |text: &str| leaves(text, true).unwrap().len();
         assert_eq!(values("a,b\n3,"), 5);
+    }
+
+    #[test]
+    fn a_first_letter_that_shares_bytes_with_a_byte_order_mark_is_read() {
+        // U+FEFB and U+FEFE begin with EF BB, as the mark does.
+        for text in ["\u{fefb}x,y", "\u{feff}\u{fefb}x,y"] {
+            let all = leaves(text, false).unwrap();
+            assert_eq!(all[0].text, "\u{fefb}x");
+        }
     }
 
     #[test]

@@ -5,8 +5,7 @@
 
 use std::io::Read;
 
-use anyhow::{Result, bail};
-
+use super::Error;
 use super::bytes::Bytes;
 use super::leaf::{At, Kind, Leaf};
 
@@ -32,7 +31,7 @@ enum Expected {
 }
 
 /// Reads values and keys in the order of the text.
-pub(crate) struct JsonLeaves<R> {
+pub struct JsonLeaves<R> {
     bytes: Bytes<R>,
     stack: Vec<Frame>,
     expected: Expected,
@@ -40,7 +39,8 @@ pub(crate) struct JsonLeaves<R> {
 }
 
 impl<R: Read> JsonLeaves<R> {
-    pub(crate) const fn new(reader: R) -> Self {
+    /// Reads from `reader`, which may be unbuffered.
+    pub const fn new(reader: R) -> Self {
         Self {
             bytes: Bytes::new(reader),
             stack: Vec::new(),
@@ -52,16 +52,14 @@ impl<R: Read> JsonLeaves<R> {
     /// The next string, number or key; last a leaf of [`Kind::End`], then none.
     ///
     /// # Errors
-    /// If the text cannot be read or is not JSON. The text is never quoted.
-    pub(crate) fn next_leaf(&mut self) -> Result<Option<Leaf>> {
+    /// [`Error::Read`] if the text cannot be read, [`Error::Json`] if it is not JSON.
+    pub fn next_leaf(&mut self) -> Result<Option<Leaf>, Error> {
         if self.is_done {
             return Ok(None);
         }
         let mut before = Vec::new();
         loop {
-            if self.bytes.offset == 0 {
-                self.skip_mark(&mut before)?;
-            }
+            self.bytes.take_mark(&mut before)?;
             let next = self.bytes.take_until(&mut before, |b| !b.is_ascii_whitespace())?;
             let Some(byte) = next else {
                 if self.expected != Expected::Document {
@@ -119,16 +117,7 @@ impl<R: Read> JsonLeaves<R> {
         }
     }
 
-    /// Passes over a byte order mark.
-    fn skip_mark(&mut self, before: &mut Vec<u8>) -> Result<()> {
-        if self.bytes.peek()? == Some(0xef) {
-            self.bytes
-                .take_until(before, |b| !matches!(b, 0xef | 0xbb | 0xbf))?;
-        }
-        Ok(())
-    }
-
-    fn key(&mut self, before: Vec<u8>) -> Result<Leaf> {
+    fn key(&mut self, before: Vec<u8>) -> Result<Leaf, Error> {
         let (line, column) = (self.bytes.line, self.bytes.column);
         let (raw, text) = self.string()?;
         if let Some(Frame::Object(key)) = self.stack.last_mut() {
@@ -141,7 +130,7 @@ impl<R: Read> JsonLeaves<R> {
     }
 
     /// Reads a value that begins with `byte`; none if it is no leaf.
-    fn value(&mut self, before: &mut Vec<u8>, byte: u8) -> Result<Option<Leaf>> {
+    fn value(&mut self, before: &mut Vec<u8>, byte: u8) -> Result<Option<Leaf>, Error> {
         let (line, column) = (self.bytes.line, self.bytes.column);
         let (raw, text, kind) = match byte {
             b'{' | b'[' => {
@@ -194,7 +183,7 @@ impl<R: Read> JsonLeaves<R> {
     }
 
     /// A string as written, and what it says.
-    fn string(&mut self) -> Result<(Vec<u8>, String)> {
+    fn string(&mut self) -> Result<(Vec<u8>, String), Error> {
         let mut raw = Vec::new();
         self.bytes.take(&mut raw)?;
         loop {
@@ -252,17 +241,17 @@ impl<R: Read> JsonLeaves<R> {
         pointer
     }
 
-    fn wrong<T>(&self, expected: &str) -> Result<T> {
+    fn wrong<T>(&self, expected: &'static str) -> Result<T, Error> {
         wrong_at(self.bytes.line, self.bytes.column, expected)
     }
 }
 
-fn wrong_at<T>(line: u64, column: u64, expected: &str) -> Result<T> {
-    bail!(
-        "not JSON at line {} column {}, expected {expected}; plain text is read with `--format text`",
-        line + 1,
-        column + 1
-    )
+const fn wrong_at<T>(line: u64, column: u64, expected: &'static str) -> Result<T, Error> {
+    Err(Error::Json {
+        line: line + 1,
+        column: column + 1,
+        expected,
+    })
 }
 
 /// RFC 8259, section 6.
@@ -345,7 +334,7 @@ fn flush(units: &mut Vec<u16>, out: &mut String) {
 mod tests {
     use super::*;
 
-    fn leaves(text: &str) -> Result<Vec<Leaf>> {
+    fn leaves(text: &str) -> Result<Vec<Leaf>, Error> {
         let mut reader = JsonLeaves::new(text.as_bytes());
         let mut all = Vec::new();
         while let Some(leaf) = reader.next_leaf()? {
