@@ -6,12 +6,14 @@
 #![forbid(unsafe_code)]
 
 mod documents;
+mod encoders;
 pub mod mutate;
 mod replies;
 mod requests;
 mod texts;
 
 pub use documents::fuzz_settings;
+pub use encoders::fuzz_encoder;
 pub use replies::fuzz_sse;
 pub use requests::fuzz_json_body;
 pub use texts::{fuzz_detect, fuzz_normalize, fuzz_restore};
@@ -27,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     ("detect", fuzz_detect),
     ("restore", fuzz_restore),
     ("normalize", fuzz_normalize),
+    ("encoder", fuzz_encoder),
 ];
 
 /// The first byte of an input chooses among variants; the rest is the input proper.
