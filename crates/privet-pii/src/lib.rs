@@ -34,6 +34,7 @@ pub use config::{Checksum, Config, EntityAction, Pattern, Recognizer, RegexFlags
 pub use error::Error;
 pub use lookalike::lookalikes;
 pub use mentions::{Mention, Mentions, Part};
+pub use ner::Model;
 #[doc(hidden)]
 pub use ner::Ner;
 pub use restore::{Restorer, SurrogateMap};

@@ -178,6 +178,7 @@ impl Builder {
         let ring = Arc::new(ring.expect("keys"));
         let clock = Arc::new(FakeClock::default());
         let gateway = Gateway::new(Parts {
+            model: None,
             epoch: settings.surrogate_epoch,
             settings,
             policy,

@@ -94,7 +94,7 @@ impl Demo {
         let provider = Provider::start(config).await?;
         let settings = settings(provider.addr(), &folder)?;
         let root = privet_crypto::RootKey::generate()?;
-        let node = Node::start(settings, policy, root, std::collections::BTreeMap::new()).await?;
+        let node = Node::start(settings, policy, None, root, std::collections::BTreeMap::new()).await?;
         let principal = "demo".parse()?;
         let new = create_key(
             &node.store,

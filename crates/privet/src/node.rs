@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use privet_access::{KeyRing, KeyRingConfig, run_refresh};
 use privet_crypto::RootKey;
+use privet_pii::Model;
 use privet_policy::{Audit, Policy, Settings};
 use privet_server::{Gateway, Parts, Server, SystemClock};
 use privet_store::{Durability, Spool, SpoolConfig, Store, run_flusher};
@@ -36,6 +37,7 @@ impl Node {
     pub(crate) async fn start(
         settings: Settings,
         policy: Policy,
+        model: Option<Arc<Model>>,
         root: RootKey,
         upstream_keys: BTreeMap<String, Secret<String>>,
     ) -> Result<Self> {
@@ -59,6 +61,7 @@ impl Node {
         let gateway = Gateway::new(Parts {
             settings,
             policy,
+            model,
             root: Arc::clone(&root),
             upstream_keys,
             keys: Arc::clone(&keys),

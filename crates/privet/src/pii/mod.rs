@@ -15,6 +15,7 @@ mod keys;
 mod leaf;
 mod ledger;
 mod look;
+mod model;
 mod operators;
 mod place;
 mod pool;
@@ -46,6 +47,15 @@ pub(crate) enum PiiCommand {
     Eval(eval::EvalArgs),
     /// List the kinds of personal data that can be found.
     Entities(entities::EntitiesArgs),
+    /// Add stronger networks than the one in the binary, list, check and remove them.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet pii model add rampart
+  privet pii model list
+  privet pii detect letter.txt --network rampart"
+    )]
+    Model(model::ModelCommand),
 }
 
 /// Runs a command.
@@ -59,5 +69,6 @@ pub(crate) fn run(command: PiiCommand) -> Result<ExitCode> {
         PiiCommand::Restore(args) => restore::run(&args),
         PiiCommand::Eval(args) => eval::run(&args),
         PiiCommand::Entities(args) => entities::run(&args),
+        PiiCommand::Model(command) => model::run(&command),
     }
 }

@@ -6,4 +6,6 @@ mod architecture;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod pii;
