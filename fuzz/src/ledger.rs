@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 
 use privet_log::{
-    Checkpoint, Expected, Leaf, LogFiles, LogPath, Note, NoteKey, NoteSigner, Outcome, Signer, TilePath, read_entries,
-    read_tile, verify, write_entry, write_tile,
+    Checkpoint, Expected, Leaf, LogFiles, LogPath, Note, NoteKey, NoteSigner, Outcome, Signer, TilePath,
+    read_entries, read_tile, verify, write_entry, write_tile,
 };
 use privet_types::Budget;
 
@@ -17,7 +17,10 @@ pub fn fuzz_checkpoint(data: &[u8]) {
     if let Ok(note) = Note::parse(data) {
         assert_eq!(note.to_string().as_bytes(), data, "a note has one spelling");
         if let Ok(checkpoint) = Checkpoint::parse(note.text()) {
-            assert!(note.text().starts_with(&checkpoint.to_text()), "so has a checkpoint");
+            assert!(
+                note.text().starts_with(&checkpoint.to_text()),
+                "so has a checkpoint"
+            );
         }
     }
     if let Ok(text) = std::str::from_utf8(data) {
@@ -101,8 +104,14 @@ pub fn fuzz_log_folder(data: &[u8]) {
         checkpoints: &[],
         known_gaps: &[],
     };
-    let report = verify(&Files(files), &expected, &Budget::unlimited(), &mut |_, _| {}).expect("memory can be read");
-    assert_eq!(report.outcome() != Outcome::Verified, is_changed, "{:?}", report.faults);
+    let report =
+        verify(&Files(files), &expected, &Budget::unlimited(), &mut |_, _| {}).expect("memory can be read");
+    assert_eq!(
+        report.outcome() != Outcome::Verified,
+        is_changed,
+        "{:?}",
+        report.faults
+    );
 }
 
 struct Files(BTreeMap<String, Vec<u8>>);
@@ -118,7 +127,8 @@ impl LogFiles for Files {
 }
 
 fn signer() -> NoteSigner {
-    let key = privet_crypto::SigningKey::parse(&format!("privet-signing-1:{}", "6".repeat(64))).expect("a key");
+    let key =
+        privet_crypto::SigningKey::parse(&format!("privet-signing-1:{}", "6".repeat(64))).expect("a key");
     NoteSigner::new("log.example/fuzz", Signer::Log, key).expect("a name")
 }
 
@@ -142,7 +152,9 @@ fn corpus_log() -> BTreeMap<String, Vec<u8>> {
         let leaf = privet_log::write_leaf("decision", "n", seq, "{}").expect("JSON");
         packer.push(&leaf, &mut write).expect("short leaves");
         if seq == 4 || seq == 9 {
-            packer.write_unfinished(&mut write).expect("memory can be written");
+            packer
+                .write_unfinished(&mut write)
+                .expect("memory can be written");
             heads.push(Checkpoint {
                 origin: "log.example/fuzz".to_owned(),
                 size: seq,

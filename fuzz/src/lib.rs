@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod documents;
+mod encoders;
 mod files;
 mod gold;
 mod ledger;
@@ -16,10 +17,11 @@ mod requests;
 mod texts;
 
 pub use documents::fuzz_settings;
+pub use encoders::fuzz_encoder;
 pub use files::{fuzz_csv_file, fuzz_json_file, fuzz_manifest, fuzz_operators, fuzz_records, fuzz_windows};
 pub use gold::fuzz_gold;
-pub use recognizers::{fuzz_presidio, fuzz_recognizers};
 pub use ledger::{fuzz_checkpoint, fuzz_entries, fuzz_log_folder, fuzz_tile};
+pub use recognizers::{fuzz_presidio, fuzz_recognizers};
 pub use replies::fuzz_sse;
 pub use requests::fuzz_json_body;
 pub use texts::{fuzz_detect, fuzz_normalize, fuzz_restore};
@@ -35,6 +37,7 @@ pub const TARGETS: &[Target] = &[
     ("detect", fuzz_detect),
     ("restore", fuzz_restore),
     ("normalize", fuzz_normalize),
+    ("encoder", fuzz_encoder),
     ("json_file", fuzz_json_file),
     ("csv_file", fuzz_csv_file),
     ("records", fuzz_records),

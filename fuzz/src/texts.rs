@@ -58,7 +58,10 @@ pub fn fuzz_normalize(data: &[u8]) {
             (start, end) = (span.start, span.end);
         }
         let whole = view.to_original(0..view.text.len());
-        assert!(whole.end <= text.len() && whole.end == end.max(whole.end), "{whole:?}");
+        assert!(
+            whole.end <= text.len() && whole.end == end.max(whole.end),
+            "{whole:?}"
+        );
     }
     assert!(length <= 3 * text.len() + 64, "{length}");
 }

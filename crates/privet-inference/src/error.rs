@@ -1,6 +1,8 @@
-//! What can go wrong while weights are read.
+//! What can go wrong while weights are read or used.
 
-/// Why weights were refused.
+use privet_types::BudgetError;
+
+/// Why weights were refused, or a text was not tagged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -21,4 +23,19 @@ pub enum Error {
     /// A number is not finite or out of its range.
     #[error("the weights hold a number that is not finite or out of range")]
     Number,
+    /// The bytes are not an encoder that can be run here.
+    #[error("the model file cannot be used: {reason}")]
+    Model {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The vocabulary cannot be used.
+    #[error("the vocabulary cannot be used: {reason}")]
+    Vocabulary {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The work budget is spent, or the caller gave up.
+    #[error(transparent)]
+    Budget(#[from] BudgetError),
 }

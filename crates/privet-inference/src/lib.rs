@@ -1,7 +1,8 @@
 //! Runs the small neural network that tags words of a text.
 //!
 //! For privet-pii. Text is cut into tokens ([`token::tokenize`]) and these into windows ([`token::windows`]); [`Tagger`]
-//! gives each token of a window a probability for each label ([`label`]). Pure functions; the weights are part of the binary.
+//! gives each token of a window a probability for each label ([`label`]). Its weights are part of the binary.
+//! [`Encoder`] is slower and stronger, and its weights are handed in: those of [`rampart`]. Pure functions.
 //!
 //! ```
 //! use privet_inference::{Memory, Tagger, token};
@@ -14,12 +15,15 @@
 //! # Ok::<(), privet_inference::Error>(())
 //! ```
 
+mod encoder;
 mod error;
 pub mod feature;
 pub mod label;
 mod network;
+pub mod rampart;
 pub mod token;
 mod weights;
 
+pub use encoder::{Encoder, EncoderMemory, Piece, TaggedWords, Word};
 pub use error::Error;
 pub use network::{Memory, Tagger};

@@ -1,6 +1,7 @@
 //! Finds personal data in a text.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use privet_types::{Budget, Entity, Finding, Span};
 
@@ -9,7 +10,7 @@ use crate::config::{Config, EntityAction};
 use crate::disguise::uncover;
 use crate::error::Error;
 use crate::explain::{Explaining, Explanation};
-use crate::ner::Ner;
+use crate::ner::{Model, Ner};
 use crate::recognizers::context::Words;
 use crate::recognizers::custom::CustomSet;
 use crate::recognizers::scan::Scan;
@@ -25,7 +26,8 @@ pub struct Analyzer {
     custom: CustomSet,
     allow_list: HashSet<String>,
     ner: Option<Ner>,
-    /// What the network is asked for.
+    model: Option<Arc<Model>>,
+    /// What the networks are asked for.
     network_kinds: Vec<Entity>,
     threshold: f32,
     undoes_disguise: bool,
@@ -39,8 +41,17 @@ impl Analyzer {
     /// The first one takes some 10 ms to read the telephone metadata, which all share.
     ///
     /// # Errors
-    /// [`Error::Terms`] if a listed term cannot be looked for, [`Error::Recognizers`] if a library refuses its data.
+    /// [`Error::Terms`] if a listed term cannot be looked for, [`Error::Recognizers`] if a library refuses its data,
+    /// [`Error::NoModel`] if `config` asks for a network that is no part of the binary.
     pub fn new(config: &Config) -> Result<Self, Error> {
+        Self::with_model(config, None)
+    }
+
+    /// The same with a network that is no part of the binary, for the case that `config` asks for it.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); [`Error::NoModel`] also if `model` is another one than `config` asks for.
+    pub fn with_model(config: &Config, model: Option<&Arc<Model>>) -> Result<Self, Error> {
         if let Some(entity) = config.unknown_entity() {
             return Err(Error::UnknownEntity { entity });
         }
@@ -51,10 +62,25 @@ impl Analyzer {
         }
         let threshold = config.threshold as f32;
         let wants = |entity: Entity| config.action(entity) != EntityAction::Allow;
-        let network_kinds: Vec<Entity> = Ner::ENTITIES
-            .into_iter()
+        let model = match config.model_wanted() {
+            None => None,
+            Some(name) => {
+                let fitting = model.filter(|model| model.name() == name);
+                let missing = || Error::NoModel {
+                    name: name.to_owned(),
+                };
+                Some(Arc::clone(fitting.ok_or_else(missing)?))
+            }
+        };
+        let known = model.as_ref().map_or(&[][..], |model| model.entities());
+        let mut network_kinds: Vec<Entity> = Ner::ENTITIES
+            .iter()
+            .chain(known)
+            .copied()
             .filter(|entity| config.network && wants(*entity))
             .collect();
+        network_kinds.sort_unstable();
+        network_kinds.dedup();
         if wants(Entity::PHONE_NUMBER) {
             phone_metadata().map_err(|reason| Error::Recognizers { reason })?;
         }
@@ -72,6 +98,7 @@ impl Analyzer {
             } else {
                 Some(Ner::shipped()?)
             },
+            model: model.filter(|_| !network_kinds.is_empty()),
             network_kinds,
             threshold,
             undoes_disguise: config.undo_disguise,
@@ -96,7 +123,8 @@ impl Analyzer {
     /// (`date_of_birth`, `cardNumber`); they count like words right before every value.
     ///
     /// Findings are sorted by start and disjoint; offsets are bytes and lie on character bounds. O(n) time and
-    /// memory: a budget of 256 units per byte of `text` and `context` and 65,536 more covers every input.
+    /// memory: a budget of [`units_per_byte`](Self::units_per_byte) for each byte of `text` and `context` and 65,536 more
+    /// covers every input.
     ///
     /// # Errors
     /// [`Error::Budget`] if the budget is spent or cancelled; nothing is known of the text then.
@@ -112,7 +140,13 @@ impl Analyzer {
     /// # Ok::<(), privet_pii::Error>(())
     /// ```
     pub fn analyze(&self, text: &str, context: Option<&str>, budget: &Budget) -> Result<Vec<Finding>, Error> {
-        self.find(text, context, self.ner.as_ref(), budget)
+        self.find(text, context, true, budget)
+    }
+
+    /// Work units that a byte of text needs at most: 256, and 4,096 with Rampart.
+    #[must_use]
+    pub fn units_per_byte(&self) -> u64 {
+        if self.model.is_some() { 4096 } else { 256 }
     }
 
     /// The same without the neural network: for names that programs use, keys and numbers, where no sentence speaks.
@@ -125,14 +159,14 @@ impl Analyzer {
         context: Option<&str>,
         budget: &Budget,
     ) -> Result<Vec<Finding>, Error> {
-        self.find(text, context, None, budget)
+        self.find(text, context, false, budget)
     }
 
     fn find(
         &self,
         text: &str,
         context: Option<&str>,
-        ner: Option<&Ner>,
+        asks_networks: bool,
         budget: &Budget,
     ) -> Result<Vec<Finding>, Error> {
         if self.is_idle {
@@ -143,8 +177,11 @@ impl Analyzer {
         if self.undoes_disguise {
             uncover(text, &self.words, budget, &mut found, scan)?;
         }
-        if let Some(ner) = ner {
-            let named = ner.find(text, budget)?;
+        if asks_networks && let Some(ner) = &self.ner {
+            let mut named = ner.find(text, budget)?;
+            if let Some(model) = &self.model {
+                named = model.join(text, named, budget)?;
+            }
             found.extend(
                 named
                     .into_iter()

@@ -22,6 +22,10 @@ pub struct Config {
     pub threshold: f64,
     /// Whether names, places, organisations, dates and addresses are also looked for by the neural network in the binary.
     pub network: bool,
+    /// Which network finds persons, addresses and telephone numbers: `small`, the one in the binary, or one that
+    /// `privet pii model add` has added, such as `rampart`: stronger, and some fifty times slower.
+    #[serde(skip_serializing_if = "is_small")]
+    pub model: String,
     /// Whether disguises are undone: other scripts' digits, lookalike letters, spelt-out digits, `at` and `dot`, escapes,
     /// base64, hex.
     pub undo_disguise: bool,
@@ -163,6 +167,11 @@ pub enum Checksum {
     Mod97_10,
 }
 
+/// A policy that does not name a network keeps the version it had before networks had names.
+fn is_small(name: &str) -> bool {
+    name == Config::SMALL
+}
+
 /// A kind's name, known or of one's own.
 fn entity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Entity, D::Error> {
     Entity::custom(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
@@ -186,6 +195,7 @@ impl Default for Config {
             broad_action: EntityAction::Allow,
             threshold: Self::THRESHOLD,
             network: true,
+            model: Self::SMALL.to_owned(),
             undo_disguise: true,
             entities: BTreeMap::new(),
             terms: Vec::new(),
@@ -198,6 +208,15 @@ impl Default for Config {
 impl Config {
     /// The threshold at which the evaluations in docs/benchmarks.md are made.
     pub const THRESHOLD: f64 = 0.35;
+
+    /// The name of the network in the binary.
+    pub const SMALL: &str = "small";
+
+    /// The network that has to be handed in for this configuration; none if it asks for none, or for the one in the binary.
+    #[must_use]
+    pub fn model_wanted(&self) -> Option<&str> {
+        Some(self.model.as_str()).filter(|name| self.network && *name != Self::SMALL)
+    }
 
     /// A configuration that looks for every kind.
     #[must_use]

@@ -35,6 +35,14 @@ pub enum Error {
         /// The kind.
         entity: Entity,
     },
+    /// The policy asks for a network that was not handed in.
+    #[error(
+        "the policy asks for the network `{name}`, which is not here; `privet pii model list` shows those that are"
+    )]
+    NoModel {
+        /// The network's name.
+        name: String,
+    },
     /// The threshold is no chance.
     #[error("threshold {value} is not between 0 and 1")]
     Threshold {

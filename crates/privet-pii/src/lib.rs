@@ -41,6 +41,7 @@ pub use explain::{ContextWord, Explanation, WordPlace};
 pub use language::Language;
 pub use lookalike::lookalikes;
 pub use mentions::{Mention, Mentions, Part};
+pub use ner::Model;
 #[doc(hidden)]
 pub use ner::Ner;
 pub use restore::{Restorer, SurrogateMap};

@@ -213,6 +213,11 @@ fn check_pii(pii: &privet_pii::Config) -> Result<(), Fault> {
     if !(0.0..=1.0).contains(&pii.threshold) {
         return Err(at.key("threshold").fault("use 0.0 to 1.0"));
     }
+    if !is_model_name(&pii.model) {
+        return Err(at.key("model").fault(
+            "use `small`, `rampart`, or the name of a network of your own in small letters, digits and `-`",
+        ));
+    }
     for (index, terms) in pii.terms.iter().enumerate() {
         let here = at.key("terms").index(index);
         if terms.entity == Entity::SURROGATE {
@@ -230,6 +235,11 @@ fn check_pii(pii: &privet_pii::Config) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+fn is_model_name(name: &str) -> bool {
+    let is_part = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=64).contains(&name.len()) && name.bytes().all(is_part)
 }
 
 fn check_term(term: &str) -> Result<(), &'static str> {

@@ -10,14 +10,14 @@ use axum::routing::{get, post};
 use http::{HeaderMap, Request, Response, StatusCode};
 use privet_access::{Authenticated, Denied, KeyRing, PseudonymKey};
 use privet_crypto::{HashKey, RootKey};
-use privet_pii::Analyzer;
+use privet_pii::{Analyzer, Model};
 use privet_policy::{Policy, Settings};
 use privet_store::Spool;
 use privet_surface::DetectionMemory;
 use privet_types::{Clock, Secret, SurfaceKind, TenantId};
 use tokio::sync::Semaphore;
 
-use crate::pool::Pool;
+use crate::pool::{INLINE_BYTES, Pool};
 use crate::presidio::Analyzers;
 use crate::problem::{self, Problem};
 use crate::upstream::Upstream;
@@ -35,6 +35,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Checked policy.
     pub policy: Policy,
+    /// The network that the policy asks for, if it is not the one in the binary.
+    pub model: Option<Arc<Model>>,
     /// The installation's root key.
     pub root: Arc<RootKey>,
     /// Each provider's key by its name in the settings.
@@ -56,6 +58,7 @@ pub struct Gateway {
     pub(crate) settings: Settings,
     pub(crate) policy: Arc<Policy>,
     pub(crate) analyzer: Arc<Analyzer>,
+    pub(crate) model: Option<Arc<Model>>,
     /// Analysers for requests that say themselves what to look for.
     pub(crate) analyzers: Analyzers,
     /// Belongs to `policy` and `analyzer`.
@@ -83,6 +86,7 @@ impl Gateway {
         let Parts {
             settings,
             policy,
+            model,
             root,
             upstream_keys,
             keys,
@@ -98,7 +102,8 @@ impl Gateway {
         };
         let scope = tenant.as_str().as_bytes().to_vec();
         Ok(Arc::new(Self {
-            analyzer: Arc::new(Analyzer::new(policy.pii())?),
+            analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
+            model,
             analyzers: Analyzers::default(),
             memory: DetectionMemory::new(DETECTION_MEMORY),
             upstream: Upstream::new(&settings, &upstream_keys)?,
@@ -181,6 +186,21 @@ impl Gateway {
             .unwrap_or_else(PoisonError::into_inner);
         known.insert(principal.to_owned(), Arc::clone(&key));
         key
+    }
+
+    /// Work units for one byte of a request: parsing, and detection in up to four layers of JSON.
+    pub(crate) fn units_per_byte(&self) -> u64 {
+        4 * self.analyzer.units_per_byte()
+    }
+
+    /// What `bytes` bytes of text count for the [`Pool`]: a network that is no part of the binary takes so long that no
+    /// text is short enough to be looked at where it was read.
+    pub(crate) fn weight(&self, bytes: usize) -> usize {
+        if self.model.is_some() {
+            bytes.saturating_add(INLINE_BYTES)
+        } else {
+            bytes
+        }
     }
 
     /// Whether requests can be served: keys are fresh and decisions can be recorded.

@@ -21,7 +21,7 @@ use crate::presidio::{
     known, note, rounded,
 };
 use crate::problem::Problem;
-use crate::prompt::{UNITS_PER_BYTE, UNITS_PER_REQUEST, new_request_id};
+use crate::prompt::{UNITS_PER_REQUEST, new_request_id};
 
 /// Work units for each text beyond those for its bytes.
 const UNITS_PER_TEXT: u64 = 1 << 17;
@@ -91,10 +91,10 @@ async fn detect(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> 
         let texts = Texts::new(asked.text, asked.texts)?;
         let config = config(&gateway, asked.entities.as_deref(), asked.threshold)?;
         let analyzer = analyzer(&gateway, &config).await?;
-        let budget = texts.budget(asked.explain);
+        let budget = texts.budget(&gateway, asked.explain);
         gateway
             .pool
-            .run(texts.bytes(), budget, move |budget| {
+            .run(gateway.weight(texts.bytes()), budget, move |budget| {
                 let mut left = if asked.explain { MOST_EXPLANATIONS } else { 0 };
                 texts.each(|text| {
                     let found = find(&analyzer, text, budget)?;
@@ -122,7 +122,7 @@ async fn anonymize(State(gateway): State<Arc<Gateway>>, request: Request<Body>) 
         let analyzer = analyzer(&gateway, &config).await?;
         let anonymizer = Anonymizer::new(asked.operators).map_err(|e| unusable(&e))?;
         let keys = keys(&gateway, &call, &asked.scope)?;
-        let budget = texts.budget(false);
+        let budget = texts.budget(&gateway, false);
         let work = move |budget: &Budget| {
             let mut counts = BTreeMap::new();
             let json = texts.each(|text| {
@@ -137,7 +137,8 @@ async fn anonymize(State(gateway): State<Arc<Gateway>>, request: Request<Body>) 
             });
             json.map(|json| (json, counts))
         };
-        let done = gateway.pool.run(call.body.len(), budget, work).await?;
+        let weight = gateway.weight(call.body.len());
+        let done = gateway.pool.run(weight, budget, work).await?;
         finish(&gateway, &call, done, Action::Redact, "anonymized", &id).await
     };
     answer(SurfaceKind::Pii, work.await, &id)
@@ -150,7 +151,7 @@ async fn restore(State(gateway): State<Arc<Gateway>>, request: Request<Body>) ->
         let asked: Restore = parse(&call.body)?;
         let keys = keys(&gateway, &call, &asked.scope)?;
         let bytes = call.body.len();
-        let budget = Budget::new(UNITS_PER_BYTE * bytes as u64 + UNITS_PER_REQUEST);
+        let budget = Budget::new(gateway.units_per_byte() * bytes as u64 + UNITS_PER_REQUEST);
         let work = move |budget: &Budget| {
             let json = match &asked.manifest {
                 Some(manifest) if !asked.is_edited => {
@@ -239,7 +240,7 @@ impl Texts {
         self.0.iter().map(String::len).sum()
     }
 
-    fn budget(&self, explains: bool) -> Budget {
+    fn budget(&self, gateway: &Gateway, explains: bool) -> Budget {
         let texts = UNITS_PER_TEXT * self.0.len() as u64;
         // A finding takes some bytes of text.
         let explanations = if explains {
@@ -248,7 +249,9 @@ impl Texts {
             0
         };
         let explanations = UNITS_PER_EXPLANATION * explanations as u64;
-        Budget::new(2 * UNITS_PER_BYTE * self.bytes() as u64 + texts + explanations + UNITS_PER_REQUEST)
+        Budget::new(
+            2 * gateway.units_per_byte() * self.bytes() as u64 + texts + explanations + UNITS_PER_REQUEST,
+        )
     }
 
     /// `work` on each; its results in the shape in which the texts came.

@@ -18,8 +18,7 @@ use crate::problem::Problem;
 use crate::reply::{self, ReplyLimits};
 use crate::{headers, query};
 
-/// Work units for one request: parsing, detection in up to four layers of JSON, and room for small ones.
-pub(crate) const UNITS_PER_BYTE: u64 = 1024;
+/// Work units that every request gets, whatever its size.
 pub(crate) const UNITS_PER_REQUEST: u64 = 1 << 20;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-privet-request-id");
@@ -256,12 +255,12 @@ async fn clear(
     query: Option<&str>,
 ) -> Result<Cleared, Problem> {
     let bytes = prompt.body().len();
-    let budget = Budget::new(UNITS_PER_BYTE * bytes as u64 + UNITS_PER_REQUEST);
+    let budget = Budget::new(gateway.units_per_byte() * bytes as u64 + UNITS_PER_REQUEST);
     let key = gateway.surrogate_key(caller.principal.as_str());
     let query = query.map(str::to_owned);
     let gateway = Arc::clone(gateway);
     let pool = gateway.pool.clone();
-    pool.run(bytes, budget, move |budget| {
+    pool.run(gateway.weight(bytes), budget, move |budget| {
         query::check(query.as_deref(), &gateway.analyzer, budget)?;
         let route = |model: &str| Some(gateway.settings.route(model)?.upstream_model.map(str::to_owned));
         let clearing = Clearing {

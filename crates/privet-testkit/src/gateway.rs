@@ -203,6 +203,7 @@ impl Builder {
             .map(|name| (name.clone(), Secret::new(format!("upstream-key-of-{name}"))))
             .collect::<BTreeMap<_, _>>();
         let gateway = Gateway::new(Parts {
+            model: None,
             epoch: settings.surrogate_epoch,
             settings,
             policy,

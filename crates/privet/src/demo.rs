@@ -96,7 +96,15 @@ impl Demo {
         let provider = Provider::start(config).await?;
         let settings = settings(provider.addr(), &folder)?;
         let root = privet_crypto::RootKey::generate()?;
-        let node = Node::start(settings, policy, root, None, std::collections::BTreeMap::new()).await?;
+        let node = Node::start(
+            settings,
+            policy,
+            None,
+            root,
+            None,
+            std::collections::BTreeMap::new(),
+        )
+        .await?;
         let principal = "demo".parse()?;
         let new = create_key(
             &node.store,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use privet_access::{KeyRing, KeyRingConfig, run_refresh};
 use privet_crypto::{RootKey, SigningKey};
+use privet_pii::Model;
 use privet_policy::{Audit, Policy, Settings};
 use privet_server::{Gateway, Parts, Server, SystemClock};
 use privet_store::{
@@ -42,6 +43,7 @@ impl Node {
     pub(crate) async fn start(
         settings: Settings,
         policy: Policy,
+        model: Option<Arc<Model>>,
         root: RootKey,
         log_key: Option<SigningKey>,
         upstream_keys: BTreeMap<String, Secret<String>>,
@@ -69,6 +71,7 @@ impl Node {
         let gateway = Gateway::new(Parts {
             settings,
             policy,
+            model,
             root: Arc::clone(&root),
             upstream_keys,
             keys: Arc::clone(&keys),

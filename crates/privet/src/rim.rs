@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use privet_crypto::{RootKey, SigningKey};
+use privet_pii::Model;
 use privet_policy::{Policy, SecretRef, Settings};
 use privet_types::Secret;
 
@@ -29,6 +31,14 @@ pub(crate) fn policy(settings: &Settings) -> Result<Policy> {
         format!("cannot read policy `{path}`; write one with `privet serve --print-policy > {path}`")
     })?;
     Ok(Policy::parse(&text, path)?)
+}
+
+/// The network that the policy asks for, if it is not the one in the binary.
+///
+/// # Errors
+/// If it is not where the settings say, or was changed.
+pub(crate) fn model(settings: &Settings, policy: &Policy) -> Result<Option<Arc<Model>>> {
+    crate::model::for_config(policy.pii(), settings.pii_models.as_deref())
 }
 
 /// Each provider's key, by the provider's name.

@@ -24,6 +24,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     let settings = rim::settings(&args.config)?;
     let policy = rim::policy(&settings)?;
     let upstream_keys = rim::upstream_keys(&settings)?;
+    let model = rim::model(&settings, &policy)?;
     if args.check {
         rim::say(format_args!(
             "settings and policy are fine; policy version {}",
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     runtime(&settings.limits)?.block_on(async {
         // Listened for before anything is started: no signal is lost.
         let shutdown = shutdown_signal()?;
-        let node = Node::start(settings, policy, root, log_key, upstream_keys).await?;
+        let node = Node::start(settings, policy, model, root, log_key, upstream_keys).await?;
         tracing::info!(address = %node.address(), version = env!("CARGO_PKG_VERSION"), "listening");
         node.run(shutdown).await
     })?;

@@ -1,4 +1,10 @@
-//! Tests of the network through its public door.
+//! Tests of the networks through their public door.
+
+// Without `cfg(test)` the lints would not take the helpers for tests.
+#[cfg(test)]
+mod encoder;
+#[cfg(test)]
+mod rampart;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;

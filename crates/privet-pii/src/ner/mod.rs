@@ -5,6 +5,8 @@
 //! window does, and results may be kept by window.
 
 mod decode;
+mod model;
+mod rampart;
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,6 +15,8 @@ use privet_inference::{Memory, Tagger};
 use privet_types::{Basis, Budget, Entity, Finding, RuleId, Span};
 
 use crate::error::Error;
+
+pub use model::Model;
 
 /// What each kind of the network is reported as, and from which probability on; in the order of
 /// [`privet_inference::label::KINDS`].

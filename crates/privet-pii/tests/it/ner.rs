@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use privet_pii::Ner;
+use privet_pii::{Analyzer, Config, Error, Ner};
 use privet_types::{Budget, Entity};
 use proptest::prelude::*;
 
@@ -192,4 +192,15 @@ proptest! {
             end = f.span.end;
         }
     }
+}
+
+#[test]
+fn a_network_that_is_asked_for_and_not_handed_in_is_an_error() {
+    let mut config = Config {
+        model: "rampart".to_owned(),
+        ..Config::default()
+    };
+    assert!(matches!(Analyzer::new(&config), Err(Error::NoModel { name }) if name == "rampart"));
+    config.network = false;
+    assert!(Analyzer::new(&config).is_ok());
 }

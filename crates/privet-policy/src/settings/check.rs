@@ -15,6 +15,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
     let SettingsFile {
         listen,
         policy,
+        pii_models,
         keys,
         store,
         limits,
@@ -29,6 +30,9 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
     let presidio = check_presidio(presidio)?;
     let policy = policy
         .map(|path| full_path(&path, &KeyPath::of("policy"), document))
+        .transpose()?;
+    let pii_models = pii_models
+        .map(|path| full_path(&path, &KeyPath::of("pii_models"), document))
         .transpose()?;
     let store_at = KeyPath::of("store");
     let store = StoreSettings {
@@ -52,6 +56,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
     Ok(Settings {
         listen,
         policy,
+        pii_models,
         root_key: keys.root.beside(document),
         log_key: keys.log.map(|key| key.beside(document)),
         surrogate_epoch: keys.surrogate_epoch,

@@ -16,6 +16,9 @@ pub struct SettingsFile {
     pub listen: String,
     /// The policy document; relative to this file. The default policy applies if left out.
     pub policy: Option<PathBuf>,
+    /// The folder of networks that `privet pii model add` has added; relative to this file. Without it `privet/models`
+    /// under `XDG_DATA_HOME`, which is `~/.local/share` if not set.
+    pub pii_models: Option<PathBuf>,
     /// Where keys are kept.
     pub keys: KeysFile,
     /// What is kept on disk, and where.
@@ -229,6 +232,7 @@ impl Default for SettingsFile {
         Self {
             listen: "127.0.0.1:8787".to_owned(),
             policy: None,
+            pii_models: None,
             keys: KeysFile::default(),
             store: StoreSettings::default(),
             limits: Limits::default(),

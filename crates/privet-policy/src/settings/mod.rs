@@ -24,6 +24,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The policy document; the default policy applies if there is none.
     pub policy: Option<PathBuf>,
+    /// The folder of networks that were added; a default one applies if there is none.
+    pub pii_models: Option<PathBuf>,
     /// Where the root key is kept.
     pub root_key: SecretRef,
     /// Where the key that signs the audit log is kept; derived from the root key if there is none.

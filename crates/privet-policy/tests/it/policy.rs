@@ -49,6 +49,17 @@ fn the_version_is_the_same_however_the_policy_is_written() {
 }
 
 #[test]
+fn the_network_that_is_asked_for_is_part_of_the_version_and_the_default_one_need_not_be_named() {
+    let small = policy("[pii]\nmodel = \"small\"\n").unwrap();
+    let rampart = policy("[pii]\nmodel = \"rampart\"\n").unwrap();
+    assert_eq!(small.version(), Policy::default().version());
+    assert_ne!(rampart.version(), small.version());
+    assert_eq!(rampart.pii().model_wanted(), Some("rampart"));
+    let error = policy("[pii]\nmodel = \"../x\"\n").unwrap_err().to_string();
+    assert!(error.contains("pii.model"), "{error}");
+}
+
+#[test]
 fn the_version_of_the_default_policy_changes_only_on_purpose() {
     // Versions stand in audit records: if this changes, say so in CHANGELOG.md.
     assert_eq!(Policy::default().version(), "2b5e32bfe3bb2307");

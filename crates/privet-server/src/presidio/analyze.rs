@@ -14,7 +14,7 @@ use super::{Analyzers, Call};
 use crate::gateway::Gateway;
 use crate::pool::INLINE_BYTES;
 use crate::problem::Problem;
-use crate::prompt::{UNITS_PER_BYTE, UNITS_PER_REQUEST};
+use crate::prompt::UNITS_PER_REQUEST;
 
 /// Most recognisers and patterns that one request may bring along.
 const MOST_RECOGNIZERS: usize = 64;
@@ -57,7 +57,9 @@ pub(super) async fn serve(gateway: &Arc<Gateway>, call: Call) -> Result<String, 
     let budget = Budget::new(query.units);
     gateway
         .pool
-        .run(bytes, budget, move |budget| query.answer(&analyzer, budget))
+        .run(gateway.weight(bytes), budget, move |budget| {
+            query.answer(&analyzer, budget)
+        })
         .await?
 }
 
@@ -72,7 +74,8 @@ pub(crate) async fn analyzer(gateway: &Arc<Gateway>, config: &Config) -> Result<
     let patterns = config.recognizers.iter().skip(own);
     let patterns = patterns.map(|r| r.patterns.len() + 1).sum();
     let config = config.clone();
-    let make = move |_: &Budget| Analyzer::new(&config);
+    let model = gateway.model.clone();
+    let make = move |_: &Budget| Analyzer::with_model(&config, model.as_ref());
     let made = gateway
         .pool
         .run(INLINE_BYTES + 1, Budget::unlimited(), make)
@@ -187,7 +190,7 @@ impl Query {
         } else {
             0
         };
-        let units_per_byte = UNITS_PER_BYTE + UNITS_PER_PATTERN * patterns as u64;
+        let units_per_byte = gateway.units_per_byte() + UNITS_PER_PATTERN * patterns as u64;
         Ok(Self {
             units: units_per_byte * bytes as u64
                 + UNITS_PER_TEXT * texts.len() as u64

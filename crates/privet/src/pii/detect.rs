@@ -31,6 +31,7 @@ use crate::rim;
   privet pii detect crm.csv --entities IBAN_CODE,EMAIL_ADDRESS
   privet pii detect --format jsonl < texts.jsonl     {\"id\",\"text\"} in, {\"id\",\"findings\"} out
   privet pii detect data.json --output jsonl --offsets chars
+  privet pii detect letter.txt --network rampart     with a stronger network; see `privet pii model`
   privet pii detect src/ --fail-on API_KEY,PRIVATE_KEY
 
 Ends with 0 if nothing was found, 1 if something was (see --fail-on), 2 if the command or the input is wrong, 3 if \

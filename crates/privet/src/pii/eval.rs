@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use privet_pii::Analyzer;
 use privet_pii::eval::{DocumentOutcome, Evaluation, GoldDocument, Guess, KindMap, Rate, Scores};
-use privet_pii::{Analyzer, Config};
 use privet_types::Budget;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 use super::gold::{GoldFormat, predictions, read};
 use super::look::config;
+use super::model::NetworkArgs;
 use super::{FOUND, INCOMPLETE, eval_html, eval_text, pool};
 use crate::rim;
 
@@ -31,6 +32,7 @@ const SHOWN: usize = 500;
   privet pii eval --gold texts.txt --format inline --report report.html
   privet pii eval --gold gold.jsonl.gz --json | jq .total.overlap.f1
   privet pii eval --gold gold.jsonl --predictions other.jsonl    what another program found, by the same measure
+  privet pii eval --gold gold.jsonl --network rampart
   privet pii eval --gold gold.jsonl --floor 0.9      ends with 1 if F is below 0.9, 3 if there are too few spans to say
 
 What is measured: `exact`, same kind, start and end. `overlap`, a finding and a gold span of the same kind share a \
@@ -63,6 +65,8 @@ pub(crate) struct EvalArgs {
     /// A policy document whose `[pii]` table says what is looked for; without it every kind.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    #[command(flatten)]
+    network: NetworkArgs,
     /// Write a report with all mistakes in their sentences; one HTML file that loads nothing.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -112,7 +116,9 @@ pub(crate) struct Wrong {
 /// # Errors
 /// For wrong usage, and for a gold set that cannot be read.
 pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
-    let config = config(args.policy.as_deref(), args.threshold)?;
+    let mut config = config(args.policy.as_deref(), args.threshold)?;
+    let model = args.network.apply(&mut config)?;
+    let analyzer = Analyzer::with_model(&config, model.as_ref())?;
     if args.floor.is_some_and(|floor| !(0.0..=1.0).contains(&floor)) {
         bail!("`--floor` is not between 0.0 and 1.0");
     }
@@ -141,10 +147,10 @@ pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
     } else {
         args.entities.iter().map(|kind| kind.trim().to_owned()).collect()
     };
-    let mut measured = Measured::new(args, &config, kinds);
+    let mut measured = Measured::new(args, config.threshold, kinds);
     match foreign {
         Some(found) => measured.foreign(documents, found, &map),
-        None => measured.own(args, &config, documents, &map)?,
+        None => measured.own(args, &analyzer, documents, &map)?,
     }
     if let Some(path) = &args.report {
         super::sink::write_whole(path, eval_html::report(&measured).as_bytes())?;
@@ -162,11 +168,11 @@ pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
 }
 
 impl Measured {
-    fn new(args: &EvalArgs, config: &Config, kinds: BTreeSet<String>) -> Self {
+    fn new(args: &EvalArgs, threshold: f64, kinds: BTreeSet<String>) -> Self {
         let names: Vec<_> = args.gold.iter().map(|path| path.display().to_string()).collect();
         Self {
             gold: names.join(", "),
-            threshold: config.threshold,
+            threshold,
             evaluation: Evaluation::new(kinds),
             is_own: args.predictions.is_none(),
             bytes: 0,
@@ -181,11 +187,10 @@ impl Measured {
     fn own(
         &mut self,
         args: &EvalArgs,
-        config: &Config,
+        analyzer: &Analyzer,
         documents: Vec<GoldDocument>,
         map: &KindMap,
     ) -> Result<()> {
-        let analyzer = Analyzer::new(config)?;
         let work = |document: GoldDocument| -> Result<(GoldDocument, Vec<Guess>, Duration)> {
             let before = cpu_time();
             let found = analyzer.analyze(&document.text, None, &Budget::unlimited())?;

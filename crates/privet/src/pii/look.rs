@@ -9,6 +9,8 @@ use privet_pii::{Analyzer, Config, EntityAction, Explanation, Terms, presidio};
 use privet_policy::Policy;
 use privet_types::{Budget, Entity, Finding};
 
+use super::model::NetworkArgs;
+
 /// What to look for.
 #[derive(Args)]
 pub(crate) struct LookArgs {
@@ -38,6 +40,8 @@ pub(crate) struct LookArgs {
     /// A file with such terms, one a line.
     #[arg(long, value_name = "FILE")]
     pub(crate) deny_file: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
     /// How many threads work; all cores without it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
@@ -90,7 +94,8 @@ impl LookArgs {
         for file in &self.allow_file {
             allowed.extend(lines(file)?.into_iter().map(|v| v.to_lowercase()));
         }
-        let analyzer = Analyzer::new(&config).context("what is to be looked for")?;
+        let model = self.network.apply(&mut config)?;
+        let analyzer = Analyzer::with_model(&config, model.as_ref()).context("what is to be looked for")?;
         Ok(Look {
             analyzer,
             allowed,

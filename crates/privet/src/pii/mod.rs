@@ -10,6 +10,7 @@ mod gold;
 mod keys;
 mod ledger;
 mod look;
+mod model;
 mod operators;
 mod place;
 mod pool;
@@ -41,6 +42,15 @@ pub(crate) enum PiiCommand {
     Eval(eval::EvalArgs),
     /// List the kinds of personal data that can be found.
     Entities(entities::EntitiesArgs),
+    /// Add stronger networks than the one in the binary, list, check and remove them.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet pii model add rampart
+  privet pii model list
+  privet pii detect letter.txt --network rampart"
+    )]
+    Model(model::ModelCommand),
 }
 
 /// Runs a command.
@@ -54,5 +64,6 @@ pub(crate) fn run(command: PiiCommand) -> Result<ExitCode> {
         PiiCommand::Restore(args) => restore::run(&args),
         PiiCommand::Eval(args) => eval::run(&args),
         PiiCommand::Entities(args) => entities::run(&args),
+        PiiCommand::Model(command) => model::run(&command),
     }
 }

@@ -12,4 +12,6 @@ mod demo;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod pii;

@@ -11,7 +11,7 @@ use super::{EMAIL, ended, err, folder, lines, out, refused};
 fn every_pii_command_explains_itself_with_examples() {
     let folder = folder(&[]);
     let all = ended(&folder, &["--help"], "", 0);
-    for command in ["detect", "anonymize", "restore", "eval", "entities"] {
+    for command in ["detect", "anonymize", "restore", "eval", "entities", "model"] {
         assert!(all.contains(command), "{all}");
         let help = ended(&folder, &[command, "--help"], "", 0);
         let example = format!("  privet pii {command}");

@@ -1,0 +1,313 @@
+//! A BERT encoder that gives each word of a text a probability for each label: slower and stronger than the tagger.
+
+mod activation;
+mod forward;
+mod matmul;
+mod onnx;
+mod protobuf;
+mod weights;
+mod wordpiece;
+
+use std::ops::Range;
+
+use privet_types::Budget;
+use pulp::Arch;
+
+use crate::error::Error;
+use forward::{Space, forward};
+use weights::{COLUMNS, Weights};
+use wordpiece::Vocabulary;
+
+pub use wordpiece::Piece;
+
+/// An encoder with its weights and its vocabulary. Made once, then shared between threads.
+#[derive(Debug)]
+pub struct Encoder {
+    weights: Weights,
+    vocabulary: Vocabulary,
+    heads: usize,
+    arch: Arch,
+}
+
+/// Space to work in, kept from text to text. It changes no result.
+#[derive(Debug, Default)]
+pub struct EncoderMemory {
+    space: Space,
+    pieces: Vec<Piece>,
+}
+
+/// A word: what stands between white space and punctuation, or one sign of punctuation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word {
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+/// Words with the probabilities of their labels.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct TaggedWords {
+    /// In the order they stand in.
+    pub words: Vec<Word>,
+    /// A row of [`Encoder::labels`] numbers for each word; each row sums to 1.
+    pub probabilities: Vec<f32>,
+}
+
+/// Pieces of a text that the encoder sees at once, at most.
+const MOST_PIECES: usize = 254;
+/// Pieces that two stretches of a longer window share: each sees this many beyond what it answers for, halved.
+const OVERLAP: usize = 64;
+/// Pieces for which products are made together: enough that reading the weights costs little.
+const BATCH: usize = 192;
+
+/// Work units for a piece: what it costs beside one look at a byte.
+const UNITS_PER_PIECE: usize = 2_000;
+
+/// A stretch of pieces that the encoder sees at once, and those it answers for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stretch {
+    seen: Range<usize>,
+    own: Range<usize>,
+}
+
+impl Encoder {
+    /// Reads an encoder.
+    ///
+    /// `model`: the bytes of an ONNX file as Hugging Face exports `BertForTokenClassification`, with matrices in blocks of 32
+    /// numbers of 4 bits (`MatMulNBits`) and tables of bytes. `vocabulary`: its `vocab.txt`. `heads`: how many heads
+    /// attention has; the file does not say it.
+    ///
+    /// # Errors
+    /// [`Error`] if the bytes are no such encoder, or do not fit each other.
+    pub fn read(model: &[u8], vocabulary: &str, heads: usize) -> Result<Self, Error> {
+        let weights = Weights::read(model)?;
+        let vocabulary = Vocabulary::read(vocabulary)?;
+        let is_fit =
+            heads > 0 && weights.width % heads == 0 && (weights.width / heads).is_multiple_of(COLUMNS);
+        if !is_fit {
+            return Err(Error::Model {
+                reason: "its width does not fit the number of heads",
+            });
+        }
+        if vocabulary.size != weights.words.rows {
+            return Err(Error::Vocabulary {
+                reason: "it has another number of pieces than the encoder",
+            });
+        }
+        if weights.places.rows < OVERLAP + 4 {
+            return Err(Error::Model {
+                reason: "it has too few places for a text",
+            });
+        }
+        Ok(Self {
+            weights,
+            vocabulary,
+            heads,
+            arch: Arch::new(),
+        })
+    }
+
+    /// How many labels there are.
+    #[must_use]
+    pub fn labels(&self) -> usize {
+        self.weights.labels
+    }
+
+    /// The pieces of `text`, without those that stand before and behind every text. O(n).
+    #[must_use]
+    pub fn pieces(&self, text: &str) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        self.vocabulary.pieces(text, 0, &mut pieces);
+        pieces
+    }
+
+    /// One score for each label of each of `ids` and of the two pieces around them, before any softmax: what ONNX Runtime
+    /// calls `logits`. More ids than the encoder has places are left out. O(n²).
+    #[must_use]
+    pub fn logits(&self, ids: &[u32]) -> Vec<f32> {
+        let ids = ids
+            .iter()
+            .copied()
+            .take(self.weights.places.rows.saturating_sub(2));
+        let ids: Vec<u32> = [self.vocabulary.first]
+            .into_iter()
+            .chain(ids)
+            .chain([self.vocabulary.last])
+            .collect();
+        let mut space = Space::default();
+        let whole = 0..ids.len();
+        let budget = Budget::unlimited();
+        let scores = forward(
+            self.arch,
+            &self.weights,
+            self.heads,
+            &ids,
+            std::slice::from_ref(&whole),
+            &mut space,
+            &budget,
+        );
+        let rows = scores
+            .unwrap_or_default()
+            .chunks_exact(self.weights.labelled.outputs);
+        rows.flat_map(|row| row.iter().take(self.weights.labels))
+            .copied()
+            .collect()
+    }
+
+    /// Adds the words of `windows`, byte ranges of `text` on character bounds, with their probabilities, to `out`.
+    ///
+    /// A window is seen on its own: what is said of it depends on no text outside. Windows of more than 254 pieces are seen
+    /// in stretches that overlap by 64. A word has the mean of its pieces' probabilities. O(n) time; memory O(n) in words. Charges 2,000 units a
+    /// piece, about 500 a byte.
+    ///
+    /// # Errors
+    /// [`Error::Budget`] if the budget is spent or cancelled.
+    pub fn tag(
+        &self,
+        text: &str,
+        windows: &[Range<usize>],
+        memory: &mut EncoderMemory,
+        budget: &Budget,
+        out: &mut TaggedWords,
+    ) -> Result<(), Error> {
+        let EncoderMemory { space, pieces } = memory;
+        pieces.clear();
+        let mut waiting = Vec::new();
+        let mut ready = 0;
+        for window in windows {
+            let Some(inside) = text.get(window.clone()) else {
+                continue;
+            };
+            let from = pieces.len();
+            self.vocabulary.pieces(inside, window.start, pieces);
+            for stretch in self.stretches(pieces, from) {
+                ready += stretch.seen.len() + 2;
+                waiting.push(stretch);
+                if ready >= BATCH {
+                    self.run(pieces, &waiting, space, budget, out)?;
+                    waiting.clear();
+                    ready = 0;
+                }
+            }
+            if waiting.is_empty() {
+                pieces.clear();
+            }
+        }
+        self.run(pieces, &waiting, space, budget, out)
+    }
+
+    /// Cuts `pieces`, from `from` on, into stretches that the encoder can see at once, at word bounds.
+    fn stretches(&self, pieces: &[Piece], from: usize) -> Vec<Stretch> {
+        let most = MOST_PIECES.min(self.weights.places.rows - 2);
+        let word_start = |at: usize, low: usize| {
+            (low + 1..=at)
+                .rev()
+                .find(|i| pieces.get(*i).is_none_or(|p| p.begins_word))
+                .unwrap_or(at)
+        };
+        let (mut start, mut own) = (from, from);
+        let mut out = Vec::new();
+        while start < pieces.len() {
+            if pieces.len() - start <= most {
+                out.push(Stretch {
+                    seen: start..pieces.len(),
+                    own: own..pieces.len(),
+                });
+                break;
+            }
+            let end = word_start(start + most, start);
+            let bound = word_start(end - OVERLAP / 2, own);
+            out.push(Stretch {
+                seen: start..end,
+                own: own..bound,
+            });
+            // A word is never longer than the overlap's half here, or it is one piece.
+            start = word_start(end.saturating_sub(OVERLAP), start).min(bound);
+            own = bound;
+        }
+        out
+    }
+
+    /// Runs the encoder on `stretches` of `pieces`, and adds the words they answer for to `out`.
+    fn run(
+        &self,
+        pieces: &[Piece],
+        stretches: &[Stretch],
+        space: &mut Space,
+        budget: &Budget,
+        out: &mut TaggedWords,
+    ) -> Result<(), Error> {
+        if stretches.is_empty() {
+            return Ok(());
+        }
+        let (mut ids, mut texts) = (Vec::new(), Vec::new());
+        for stretch in stretches {
+            let from = ids.len();
+            ids.push(self.vocabulary.first);
+            ids.extend(
+                pieces
+                    .get(stretch.seen.clone())
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|p| p.id),
+            );
+            ids.push(self.vocabulary.last);
+            texts.push(from..ids.len());
+        }
+        budget.charge(u64::try_from(UNITS_PER_PIECE * ids.len()).unwrap_or(u64::MAX))?;
+        let scores = forward(self.arch, &self.weights, self.heads, &ids, &texts, space, budget)?;
+        let width = self.weights.labelled.outputs;
+        for (stretch, text) in stretches.iter().zip(&texts) {
+            // One piece more stands before the text.
+            let skipped = text.start + 1 + (stretch.own.start - stretch.seen.start);
+            let rows = scores.chunks_exact(width).skip(skipped);
+            let own = pieces.get(stretch.own.clone()).unwrap_or_default();
+            self.gather(own.iter().zip(rows), out);
+        }
+        Ok(())
+    }
+
+    /// Adds the words of `pieces` to `out`.
+    fn gather<'a>(&self, pieces: impl Iterator<Item = (&'a Piece, &'a [f32])>, out: &mut TaggedWords) {
+        let labels = self.weights.labels;
+        let mut held = 0.0;
+        let finish = |out: &mut TaggedWords, held: f32| {
+            let from = out.probabilities.len().saturating_sub(labels);
+            for sum in out.probabilities.iter_mut().skip(from) {
+                *sum /= held;
+            }
+        };
+        for (piece, scores) in pieces {
+            if piece.begins_word || held == 0.0 {
+                if held > 1.0 {
+                    finish(out, held);
+                }
+                held = 0.0;
+                out.words.push(Word {
+                    start: piece.start,
+                    end: piece.end,
+                });
+                out.probabilities.resize(out.probabilities.len() + labels, 0.0);
+            } else if let Some(word) = out.words.last_mut() {
+                word.end = piece.end;
+            }
+            held += 1.0;
+            let from = out.probabilities.len().saturating_sub(labels);
+            add_softmax(scores, out.probabilities.get_mut(from..).unwrap_or_default());
+        }
+        if held > 1.0 {
+            finish(out, held);
+        }
+    }
+}
+
+/// Adds the softmax of the first of `scores`, as many as `sums`, to `sums`.
+fn add_softmax(scores: &[f32], sums: &mut [f32]) {
+    let scores = scores.get(..sums.len()).unwrap_or_default();
+    let most = scores.iter().copied().fold(f32::MIN, f32::max);
+    let total: f32 = scores.iter().map(|score| (score - most).exp()).sum();
+    for (sum, score) in sums.iter_mut().zip(scores) {
+        *sum += (score - most).exp() / total;
+    }
+}

@@ -1,0 +1,260 @@
+//! The numbers of an encoder, bound from an ONNX file by the names that Hugging Face's exporter gives them.
+
+use std::collections::HashMap;
+
+use super::onnx::{Graph, Node};
+use crate::error::Error;
+
+/// Columns of a panel: what one step of the kernel makes of a row.
+pub(crate) const COLUMNS: usize = 16;
+/// Inputs that share a scale.
+pub(crate) const BLOCK: usize = 32;
+
+/// Bounds on what is read: more than any encoder that could be run here has.
+const MOST_LAYERS: usize = 48;
+const MOST_WIDTH: usize = 8192;
+
+/// A matrix of 4-bit numbers with a scale for each [`BLOCK`] of a column, and a bias.
+#[derive(Debug)]
+pub(crate) struct Linear {
+    /// A multiple of [`BLOCK`].
+    pub(crate) inputs: usize,
+    /// Rounded up to a multiple of [`COLUMNS`]; what is beyond is zero.
+    pub(crate) outputs: usize,
+    /// Panel by panel, two inputs a row: [`COLUMNS`] bytes with the first of the two in the low half. A number is the half less 8.
+    pub(crate) halves: Vec<[u8; COLUMNS]>,
+    /// Panel by panel, a row for each block of inputs.
+    pub(crate) scales: Vec<[f32; COLUMNS]>,
+    pub(crate) bias: Vec<[f32; COLUMNS]>,
+}
+
+/// Gain and offset of a layer normalisation.
+#[derive(Debug)]
+pub(crate) struct Norm {
+    pub(crate) gain: Vec<f32>,
+    pub(crate) offset: Vec<f32>,
+}
+
+/// A table of vectors, a byte a number.
+#[derive(Debug)]
+pub(crate) struct Table {
+    numbers: Vec<u8>,
+    scale: f32,
+    zero: f32,
+    pub(crate) rows: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Layer {
+    pub(crate) query: Linear,
+    pub(crate) key: Linear,
+    pub(crate) value: Linear,
+    pub(crate) mixed: Linear,
+    pub(crate) mixed_norm: Norm,
+    pub(crate) inner: Linear,
+    pub(crate) outer: Linear,
+    pub(crate) outer_norm: Norm,
+}
+
+#[derive(Debug)]
+pub(crate) struct Weights {
+    pub(crate) width: usize,
+    pub(crate) labels: usize,
+    pub(crate) words: Table,
+    pub(crate) places: Table,
+    /// What the encoder adds for the first of two texts; there is never a second.
+    pub(crate) kind: Vec<f32>,
+    pub(crate) norm: Norm,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) labelled: Linear,
+}
+
+fn bad(reason: &'static str) -> Error {
+    Error::Model { reason }
+}
+
+impl Table {
+    fn read(graph: &Graph<'_>, name: &str, width: usize) -> Result<Self, Error> {
+        let part = |end: &str| graph.tensor(&format!("bert.embeddings.{name}.weight_{end}"));
+        let quantized = part("quantized")?;
+        let &[rows, columns] = quantized.dimensions.as_slice() else {
+            return Err(bad("an embedding is no table"));
+        };
+        if columns != width || rows == 0 {
+            return Err(bad("an embedding has another width than the encoder"));
+        }
+        Ok(Self {
+            numbers: quantized.bytes()?.to_vec(),
+            scale: part("scale")?.float()?,
+            zero: f32::from(part("zero_point")?.byte()?),
+            rows,
+        })
+    }
+
+    /// Adds the `row`th row to `sum`.
+    #[inline(always)]
+    pub(crate) fn add(&self, row: usize, sum: &mut [f32]) {
+        let start = row * sum.len();
+        let numbers = self.numbers.get(start..start + sum.len()).unwrap_or_default();
+        for (sum, number) in sum.iter_mut().zip(numbers) {
+            *sum += (f32::from(*number) - self.zero) * self.scale;
+        }
+    }
+}
+
+impl Norm {
+    fn read(graph: &Graph<'_>, name: &str, width: usize) -> Result<Self, Error> {
+        let part = |end: &str| graph.tensor(&format!("{name}.LayerNorm.{end}"))?.floats();
+        let (gain, offset) = (part("weight")?, part("bias")?);
+        if gain.len() != width || offset.len() != width {
+            return Err(bad("a normalisation has another width than the encoder"));
+        }
+        Ok(Self { gain, offset })
+    }
+}
+
+/// Finds the matrix that belongs to a bias: the graph names biases, but not matrices.
+struct Matrices<'g, 'a> {
+    graph: &'g Graph<'a>,
+    /// `MatMulNBits` by what it puts out.
+    products: HashMap<&'a str, &'g Node<'a>>,
+}
+
+impl<'g, 'a> Matrices<'g, 'a> {
+    fn new(graph: &'g Graph<'a>) -> Self {
+        let is_product = |node: &&Node<'_>| node.operator == "MatMulNBits";
+        Self {
+            graph,
+            products: graph
+                .nodes
+                .iter()
+                .filter(is_product)
+                .map(|n| (n.output, n))
+                .collect(),
+        }
+    }
+
+    fn of_bias(&self, bias: &str) -> Result<&'g Node<'a>, Error> {
+        let mut sums = self.graph.nodes.iter().filter(|node| node.operator == "Add");
+        let sum = sums.find(|node| node.inputs.contains(&bias));
+        sum.and_then(|node| node.inputs.iter().find_map(|input| self.products.get(input)))
+            .copied()
+            .ok_or_else(|| bad("a matrix that the encoder needs is missing, or is not stored in 4 bits"))
+    }
+
+    fn read(&self, name: &str, inputs: Option<usize>, outputs: Option<usize>) -> Result<Linear, Error> {
+        let bias_name = format!("{name}.bias");
+        let node = self.of_bias(&bias_name)?;
+        let (k, n) = (node.number("K"), node.number("N"));
+        let (Some(k), Some(n)) = (k, n) else {
+            return Err(bad("a matrix has no size"));
+        };
+        let is_known = node.number("bits") == Some(4) && node.number("block_size") == Some(BLOCK);
+        // A fourth input would be zero points; without them 8 stands for zero.
+        let &[_, numbers, scales] = node.inputs.as_slice() else {
+            return Err(bad("a matrix is stored in another way than the encoder's"));
+        };
+        if !is_known || k % BLOCK != 0 || k == 0 || n == 0 || k > MOST_WIDTH || n > MOST_WIDTH {
+            return Err(bad("a matrix is stored in another way than the encoder's"));
+        }
+        if inputs.is_some_and(|inputs| inputs != k) || outputs.is_some_and(|outputs| outputs != n) {
+            return Err(bad("a matrix has another size than the encoder needs"));
+        }
+        let numbers = self.graph.tensor(numbers)?.bytes()?;
+        let scales = self.graph.tensor(scales)?.floats()?;
+        let bias = self.graph.tensor(&bias_name)?.floats()?;
+        if numbers.len() != n * k / 2 || scales.len() != n * k / BLOCK || bias.len() != n {
+            return Err(bad("a matrix has another size than the encoder needs"));
+        }
+        Ok(Linear::new(k, numbers, &scales, &bias))
+    }
+}
+
+impl Linear {
+    /// `numbers`: two a byte, `scales`: one a block, both output by output.
+    fn new(inputs: usize, numbers: &[u8], scales: &[f32], bias: &[f32]) -> Self {
+        // 0x88: twice a zero.
+        let halves = panels(numbers, inputs / 2, 0x88);
+        let scales = panels(scales, inputs / BLOCK, 0.0);
+        let bias: Vec<[f32; COLUMNS]> = panels(bias, 1, 0.0);
+        Self {
+            inputs,
+            outputs: bias.len() * COLUMNS,
+            halves,
+            scales,
+            bias,
+        }
+    }
+}
+
+/// Rows of `width`, as columns of panels; `filler` where there are fewer than a whole panel of them.
+fn panels<T: Copy>(rows: &[T], width: usize, filler: T) -> Vec<[T; COLUMNS]> {
+    let mut out = Vec::with_capacity(rows.len().div_ceil(COLUMNS));
+    for panel in rows.chunks(width * COLUMNS) {
+        let from = out.len();
+        out.resize(from + width, [filler; COLUMNS]);
+        for (column, row) in panel.chunks_exact(width).enumerate() {
+            for (place, value) in out.iter_mut().skip(from).zip(row) {
+                if let Some(place) = place.get_mut(column) {
+                    *place = *value;
+                }
+            }
+        }
+    }
+    out
+}
+
+impl Weights {
+    /// Binds the encoder in `model`, the bytes of an ONNX file.
+    pub(crate) fn read(model: &[u8]) -> Result<Self, Error> {
+        let graph = Graph::read(model)?;
+        let matrices = Matrices::new(&graph);
+        let width = graph.tensor("bert.embeddings.LayerNorm.weight")?.floats()?.len();
+        if width == 0 || width > MOST_WIDTH {
+            return Err(bad("its width is out of range"));
+        }
+        let kinds = Table::read(&graph, "token_type_embeddings", width)?;
+        let mut kind = vec![0.0; width];
+        kinds.add(0, &mut kind);
+        let mut layers = Vec::new();
+        while layers.len() < MOST_LAYERS
+            && graph
+                .tensors
+                .contains_key(format!("bert.encoder.layer.{}.output.dense.bias", layers.len()).as_str())
+        {
+            layers.push(Layer::read(&graph, &matrices, layers.len(), width)?);
+        }
+        if layers.is_empty() {
+            return Err(bad("it has no layers"));
+        }
+        let labelled = matrices.read("classifier", Some(width), None)?;
+        Ok(Self {
+            width,
+            labels: graph.tensor("classifier.bias")?.floats()?.len(),
+            words: Table::read(&graph, "word_embeddings", width)?,
+            places: Table::read(&graph, "position_embeddings", width)?,
+            kind,
+            norm: Norm::read(&graph, "bert.embeddings", width)?,
+            layers,
+            labelled,
+        })
+    }
+}
+
+impl Layer {
+    fn read(graph: &Graph<'_>, matrices: &Matrices<'_, '_>, at: usize, width: usize) -> Result<Self, Error> {
+        let name = |end: &str| format!("bert.encoder.layer.{at}.{end}");
+        let square = |end: &str| matrices.read(&name(end), Some(width), Some(width));
+        let inner = matrices.read(&name("intermediate.dense"), Some(width), None)?;
+        Ok(Self {
+            query: square("attention.self.query")?,
+            key: square("attention.self.key")?,
+            value: square("attention.self.value")?,
+            mixed: square("attention.output.dense")?,
+            mixed_norm: Norm::read(graph, &name("attention.output"), width)?,
+            outer: matrices.read(&name("output.dense"), Some(inner.outputs), Some(width))?,
+            outer_norm: Norm::read(graph, &name("output"), width)?,
+            inner,
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! The folder in which networks lie.
+
+use std::fs::{self, Permissions};
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use privet_pii::Model;
+
+use super::package::{Package, Pinned};
+
+/// A folder with a folder for each network.
+#[derive(Debug)]
+pub(crate) struct Folder(PathBuf);
+
+/// How a network is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum State {
+    /// As it has to be.
+    Whole,
+    /// Not there.
+    Missing,
+    /// This file is missing, or is not what it has to be.
+    Changed(&'static str),
+}
+
+impl Folder {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// Where `package`'s files lie.
+    pub(crate) fn of(&self, package: &Package) -> PathBuf {
+        self.0.join(package.name)
+    }
+
+    /// Writes `files`, which are those of `package`, as a whole or not at all. What was there is replaced.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub(crate) fn write(&self, package: &Package, files: &[Vec<u8>]) -> Result<PathBuf> {
+        let place = self.of(package);
+        self.write_to(package, files, &place)
+            .with_context(|| format!("cannot write `{}`", place.display()))?;
+        Ok(place)
+    }
+
+    fn write_to(&self, package: &Package, files: &[Vec<u8>], place: &Path) -> Result<()> {
+        fs::create_dir_all(&self.0)?;
+        let fresh = tempfile::Builder::new().prefix(".adding-").tempdir_in(&self.0)?;
+        for (file, bytes) in package.files.iter().zip(files) {
+            self.write_file(&fresh.path().join(file.name), bytes)?;
+        }
+        let credit = format!("{}\n", package.credit);
+        self.write_file(&fresh.path().join("NOTICE"), credit.as_bytes())?;
+        // The weights are no secret, and the gateway may run as somebody else.
+        fs::set_permissions(fresh.path(), Permissions::from_mode(0o755))?;
+        fs::File::open(fresh.path())?.sync_all()?;
+        let old = tempfile::Builder::new()
+            .prefix(".removing-")
+            .tempdir_in(&self.0)?;
+        match fs::rename(place, old.path().join(package.name)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        fs::rename(fresh.keep(), place)?;
+        fs::File::open(&self.0)?.sync_all()?;
+        Ok(())
+    }
+
+    fn write_file(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        fs::write(path, bytes)?;
+        fs::set_permissions(path, Permissions::from_mode(0o644))?;
+        fs::File::open(path)?.sync_all()?;
+        Ok(())
+    }
+
+    /// Removes `package`'s files; `false` if there were none.
+    ///
+    /// # Errors
+    /// If they cannot be removed.
+    pub(crate) fn remove(&self, package: &Package) -> Result<bool> {
+        let place = self.of(package);
+        match fs::remove_dir_all(&place) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error).with_context(|| format!("cannot remove `{}`", place.display())),
+        }
+    }
+
+    /// Whether `package` is there, to the byte.
+    pub(crate) fn state(&self, package: &Package) -> State {
+        if !self.of(package).exists() {
+            return State::Missing;
+        }
+        let wrong = package
+            .files
+            .iter()
+            .find(|file| self.read(package, file).is_err());
+        wrong.map_or(State::Whole, |file| State::Changed(file.name))
+    }
+
+    /// Reads `package` and makes it ready. Each file is compared with its hash first.
+    ///
+    /// # Errors
+    /// If it is not there, or not what it has to be.
+    pub(crate) fn load(&self, package: &Package) -> Result<Model> {
+        let name = package.name;
+        if !self.of(package).exists() {
+            bail!(
+                "the network `{name}` is asked for, but is not in `{}`; add it with `privet pii model add {name}`, or name the \
+                 folder it is in",
+                self.0.display()
+            );
+        }
+        let files = package.files.iter().map(|file| self.read(package, file));
+        let files = files.collect::<Result<Vec<_>>>()?;
+        let [model, vocabulary, ..] = files.as_slice() else {
+            bail!("the network `{name}` has no files");
+        };
+        let vocabulary = std::str::from_utf8(vocabulary).context("the vocabulary is not UTF-8")?;
+        Model::rampart(model, vocabulary).with_context(|| format!("the network `{name}`"))
+    }
+
+    fn read(&self, package: &Package, file: &Pinned) -> Result<Vec<u8>> {
+        let path = self.of(package).join(file.name);
+        let name = package.name;
+        let again = || {
+            format!(
+                "`{}` is not what `privet pii model add {name}` wrote, so it is not used; add it again",
+                path.display()
+            )
+        };
+        let length = fs::metadata(&path).with_context(again)?.len();
+        if length != file.bytes as u64 {
+            bail!(again());
+        }
+        let bytes = fs::read(&path).with_context(again)?;
+        if !file.is(&bytes) {
+            bail!(again());
+        }
+        Ok(bytes)
+    }
+}

