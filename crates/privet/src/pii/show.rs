@@ -47,7 +47,6 @@ pub(crate) struct Hit {
 pub(crate) struct Printer {
     output: Output,
     is_coloured: bool,
-    explains: bool,
     /// Width of the table's first column.
     place: usize,
     out: std::io::BufWriter<std::io::StdoutLock<'static>>,
@@ -152,7 +151,6 @@ impl Printer {
         let mut printer = Self {
             output,
             is_coloured: is_coloured(),
-            explains,
             // At a terminal a row fits into its width, if that has 80 columns.
             place: rim::terminal().map_or(PLACE, |width| width.saturating_sub(OTHERS).clamp(22, PLACE)),
             out: std::io::BufWriter::new(std::io::stdout().lock()),
