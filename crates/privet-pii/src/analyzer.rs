@@ -143,10 +143,10 @@ impl Analyzer {
         self.find(text, context, true, budget)
     }
 
-    /// Work units that a byte of text needs at most: 256, and 4,096 with Rampart.
+    /// Work units that a byte of text needs at most: 256, and 12,288 with Rampart.
     #[must_use]
     pub fn units_per_byte(&self) -> u64 {
-        if self.model.is_some() { 4096 } else { 256 }
+        if self.model.is_some() { 12_288 } else { 256 }
     }
 
     /// The same without the neural network: for names that programs use, keys and numbers, where no sentence speaks.

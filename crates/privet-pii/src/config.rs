@@ -23,7 +23,7 @@ pub struct Config {
     /// Whether names, places, organisations, dates and addresses are also looked for by the neural network in the binary.
     pub network: bool,
     /// Which network finds persons, addresses and telephone numbers: `small`, the one in the binary, or one that
-    /// `privet pii model add` has added, such as `rampart`: stronger, and some fifty times slower.
+    /// `privet pii model add` has added, such as `rampart`: stronger, and over a hundred times slower.
     #[serde(skip_serializing_if = "is_small")]
     pub model: String,
     /// Whether disguises are undone: other scripts' digits, lookalike letters, spelt-out digits, `at` and `dot`, escapes,
