@@ -23,3 +23,4 @@ mod weights;
 
 pub use error::Error;
 pub use network::{Memory, Tagger};
+pub use weights::REACH;
