@@ -27,3 +27,4 @@ mod weights;
 pub use encoder::{Encoder, EncoderMemory, Piece, TaggedWords, Word};
 pub use error::Error;
 pub use network::{Memory, Tagger};
+pub use weights::REACH;

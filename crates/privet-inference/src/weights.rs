@@ -16,6 +16,9 @@ use crate::label::LABELS;
 pub(crate) const WIDTH: usize = 64;
 /// Distance of the neighbours that each layer looks at. Sum: 10 tokens to each side.
 pub(crate) const DILATIONS: [usize; 5] = [1, 2, 4, 1, 2];
+/// How many tokens to each side of a token the network looks at to decide about it.
+pub const REACH: usize = 10;
+const _: () = assert!(REACH == DILATIONS[0] + DILATIONS[1] + DILATIONS[2] + DILATIONS[3] + DILATIONS[4]);
 /// Columns that the inner loop of the kernel holds in registers.
 pub(crate) const LANES: usize = 16;
 

@@ -101,6 +101,17 @@ impl SurrogateMap {
             && (!self.is_tags || memchr::memchr2(b'_', b'\\', text.as_bytes()).is_some())
     }
 
+    /// Bytes at the start of `rest` at which no surrogate begins, though it may go on behind `rest`. Not all such bytes.
+    fn certainly_plain(&self, rest: &str) -> usize {
+        if !self.is_tags {
+            return 0;
+        }
+        // From the first byte of a tag to its `_`, or an escape before that, are letters: of four bytes each at most.
+        let reach = 4 * self.longest + 1;
+        let sign = memchr::memchr2(b'_', b'\\', rest.as_bytes()).unwrap_or(rest.len());
+        sign.saturating_sub(reach)
+    }
+
     /// Values that can be restored.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -218,10 +229,12 @@ impl Restorer {
         let mut plain = 0;
         let mut at = 0;
         while let Some(rest) = text.get(at..).filter(|r| !r.is_empty()) {
-            let Some(skip) = rest.bytes().position(|b| map.begins_at(b, self.syntax)) else {
+            let far = map.certainly_plain(rest);
+            let rest = rest.as_bytes().get(far..).unwrap_or_default();
+            let Some(skip) = rest.iter().position(|b| map.begins_at(*b, self.syntax)) else {
                 break;
             };
-            at += skip;
+            at += far + skip;
             if !text.is_char_boundary(at) {
                 at += 1;
                 continue;

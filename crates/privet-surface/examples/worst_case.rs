@@ -44,6 +44,18 @@ fn bodies(bytes: usize) -> Vec<(&'static str, String)> {
         ("colons", text(|_| ":".to_owned())),
         ("hex and colons", text(|_| "ab:".to_owned())),
         ("dots", text(|_| "1.".to_owned())),
+        ("questions", text(|_| "? ".to_owned())),
+        (
+            "different short words and signs",
+            text(|i| {
+                let letter = |n: usize| char::from(b'a' + (n % 26) as u8);
+                format!("{}{}@", letter(i / 26), letter(i))
+            }),
+        ),
+        (
+            "a word among signs",
+            text(|i| format!("w{} {}", i % 10_000, "@".repeat(20))),
+        ),
         ("schemes", text(|_| "http://".to_owned())),
         ("key blocks", text(|_| "-----BEGIN PRIVATE KEY-----".to_owned())),
         (

@@ -5,6 +5,7 @@ mod cli;
 mod demo;
 mod harden;
 mod key;
+mod memory;
 mod model;
 mod node;
 mod pii;

@@ -7,10 +7,14 @@
 mod decode;
 mod model;
 mod rampart;
+mod sparse;
 
+use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use privet_inference::token::{MOST_TOKENS, tokenize, windows};
+use privet_inference::label::LABELS;
+use privet_inference::token::{MOST_TOKENS, Token, tokenize, windows};
 use privet_inference::{Memory, Tagger};
 use privet_types::{Basis, Budget, Entity, Finding, RuleId, Span};
 
@@ -33,6 +37,9 @@ const KINDS: [(Entity, RuleId, f32); 6] = [
 
 /// The limit for a date without a digit: "next week" and "this morning" tell less than they look.
 const WORDY_DATE: f32 = 0.7;
+
+/// Different windows of a text whose findings are kept for the next equal one.
+const MOST_MET: usize = 4096;
 
 /// Work units charged for a byte: what the network costs beside one look at the byte.
 const UNITS_PER_BYTE: usize = 12;
@@ -79,47 +86,108 @@ impl Ner {
     /// # Errors
     /// [`Error::Budget`] if the budget is spent or cancelled.
     pub fn find(&self, text: &str, budget: &Budget) -> Result<Vec<Finding>, Error> {
-        let mut found = Vec::new();
+        self.search(text, budget, sparse::parts)
+    }
+
+    /// The same; `parts_of` says which parts of a window's tokens the network is asked about.
+    fn search(
+        &self,
+        text: &str,
+        budget: &Budget,
+        parts_of: fn(&[Token]) -> Vec<Range<usize>>,
+    ) -> Result<Vec<Finding>, Error> {
         let tokens = tokenize(text);
-        let (mut memory, mut scores) = (Memory::default(), Vec::with_capacity(MOST_TOKENS));
+        let mut reading = Reading {
+            text,
+            memory: Memory::default(),
+            scores: Vec::with_capacity(MOST_TOKENS),
+            found: Vec::new(),
+        };
+        // Where the findings of a window lie in `found`, and where it began.
+        let mut met: HashMap<(&str, bool), (Range<usize>, usize)> = HashMap::new();
         for window in windows(text, &tokens) {
-            let Some(held) = tokens.get(window.clone()) else {
+            let Some((held, first, last)) = tokens
+                .get(window)
+                .and_then(|held| Some((held, held.first()?, held.last()?)))
+            else {
                 continue;
             };
-            let bytes = held.last().map_or(0, |l| l.end) - held.first().map_or(0, |f| f.start);
+            let bytes = last.end - first.start;
             budget.charge(u64::try_from(UNITS_PER_BYTE * bytes).unwrap_or(u64::MAX))?;
-            let from = found.len();
-            scores.clear();
-            self.tagger.tag(text, &tokens, window, &mut memory, &mut scores);
-            for marked in decode::spans(&scores) {
-                let (Some((entity, rule, limit)), Some(first), Some(last)) = (
-                    KINDS.get(marked.kind),
-                    held.get(marked.first),
-                    held.get(marked.last),
-                ) else {
-                    continue;
-                };
-                let is_sure = |span: Span| {
-                    *entity != Entity::DATE_TIME
-                        || marked.probability >= WORDY_DATE
-                        || span.of(text).is_some_and(|s| s.contains(char::is_numeric))
-                };
-                if marked.probability >= *limit
-                    && let Some(span) = trimmed(text, Span::new(first.start, last.end))
-                    && is_sure(span)
-                {
-                    let finding = Finding {
-                        entity: *entity,
-                        span,
-                        score: marked.probability,
-                        rule: *rule,
-                        basis: Basis::Network,
-                    };
-                    push(text, &mut found, from, finding);
-                }
+            let window = text.get(first.start..last.end).unwrap_or_default();
+            if let Some((known, began)) = met.get(&(window, first.is_spaced)) {
+                reading.repeat(known.clone(), *began, first.start);
+                continue;
+            }
+            let from = reading.found.len();
+            let parts = parts_of(held);
+            for part in &parts {
+                let is_whole = part.len() == held.len();
+                let part = held.get(part.clone()).unwrap_or_default();
+                reading.read(&self.tagger, part, is_whole, from);
+            }
+            if !parts.is_empty() && met.len() < MOST_MET {
+                let found = from..reading.found.len();
+                met.insert((window, first.is_spaced), (found, first.start));
             }
         }
-        Ok(found)
+        Ok(reading.found)
+    }
+}
+
+/// A text on its way through the network.
+struct Reading<'t> {
+    text: &'t str,
+    memory: Memory<'t>,
+    scores: Vec<[f32; LABELS]>,
+    found: Vec<Finding>,
+}
+
+impl<'t> Reading<'t> {
+    /// Adds what `tagger` finds in `tokens`, a window or a part of one. `from`: how many findings are of earlier windows.
+    fn read(&mut self, tagger: &Tagger, tokens: &[Token], is_whole: bool, from: usize) {
+        let text = self.text;
+        self.scores.clear();
+        tagger.tag(text, tokens, 0..tokens.len(), &mut self.memory, &mut self.scores);
+        for marked in decode::spans(&self.scores) {
+            let (Some((entity, rule, limit)), Some(held)) =
+                (KINDS.get(marked.kind), tokens.get(marked.first..=marked.last))
+            else {
+                continue;
+            };
+            let (Some(first), Some(last)) = (held.first(), held.last()) else {
+                continue;
+            };
+            let is_sure = |span: Span| {
+                *entity != Entity::DATE_TIME
+                    || marked.probability >= WORDY_DATE
+                    || span.of(text).is_some_and(|s| s.contains(char::is_numeric))
+            };
+            if marked.probability >= *limit
+                && let Some(span) = trimmed(text, Span::new(first.start, last.end))
+                && is_sure(span)
+                && (is_whole || held.iter().any(sparse::can_name))
+            {
+                let finding = Finding {
+                    entity: *entity,
+                    span,
+                    score: marked.probability,
+                    rule: *rule,
+                    basis: Basis::Network,
+                };
+                push(text, &mut self.found, from, finding);
+            }
+        }
+    }
+
+    /// Adds the findings `known` of an equal window that began at `began`, for one that begins at `begins`.
+    fn repeat(&mut self, known: Range<usize>, began: usize, begins: usize) {
+        let at = self.found.len();
+        self.found.extend_from_within(known);
+        for finding in self.found.iter_mut().skip(at) {
+            finding.span.start += begins - began;
+            finding.span.end += begins - began;
+        }
     }
 }
 
@@ -172,4 +240,52 @@ fn trimmed(text: &str, span: Span) -> Option<Span> {
     let start = span.start + (inside.len() - inside.trim_start_matches(is_edge).len());
     let end = span.end - (inside.len() - inside.trim_end_matches(is_edge).len());
     (start < end && text.get(start..end)?.contains(char::is_alphanumeric)).then(|| Span::new(start, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOLD: [&str; 6] = [
+        include_str!("../../tests/it/fixtures/gold/de.txt"),
+        include_str!("../../tests/it/fixtures/gold/disguised.txt"),
+        include_str!("../../tests/it/fixtures/gold/en.txt"),
+        include_str!("../../tests/it/fixtures/gold/fr.txt"),
+        include_str!("../../tests/it/fixtures/gold/ja.txt"),
+        include_str!("../../tests/it/fixtures/gold/ru.txt"),
+    ];
+
+    #[test]
+    fn passing_over_signs_changes_no_finding_in_business_texts() {
+        let ner = Ner::shipped().unwrap();
+        for text in GOLD.iter().flat_map(|file| file.split("\n---\n")) {
+            let everything = ner.search(text, &Budget::unlimited(), |tokens| {
+                std::iter::once(0..tokens.len()).collect()
+            });
+            let found = ner.find(text, &Budget::unlimited()).unwrap();
+            assert_eq!(found, everything.unwrap(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_window_that_comes_again_has_the_same_findings_again() {
+        let ner = Ner::shipped().unwrap();
+        let line = "Anna Berger lives in Graz.\n\n";
+        let found = ner.find(&line.repeat(3), &Budget::unlimited()).unwrap();
+        let once: Vec<_> = found
+            .iter()
+            .filter(|f| f.span.start < line.len())
+            .copied()
+            .collect();
+        let shifted = |by: usize| {
+            once.iter().copied().map(move |mut finding| {
+                finding.span.start += by;
+                finding.span.end += by;
+                finding
+            })
+        };
+        let expected: Vec<_> = (0..3).flat_map(|n| shifted(n * line.len())).collect();
+        assert!(once.len() > 1);
+        assert_eq!(found, expected);
+    }
 }
