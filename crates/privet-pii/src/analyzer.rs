@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use privet_types::{Budget, Entity, Finding, Span};
+use privet_types::{Basis, Budget, Entity, Finding, Span};
 
 use crate::config::{Config, EntityAction};
 use crate::disguise::uncover;
@@ -88,7 +88,7 @@ impl Analyzer {
     ///
     /// ```
     /// use privet_pii::{Analyzer, Config};
-    /// use privet_types::{Budget, Entity};
+    /// use privet_types::{Basis, Budget, Entity};
     /// let analyzer = Analyzer::new(&Config::default())?;
     /// let text = "write to ann@example.com";
     /// let found = analyzer.analyze(text, None, &Budget::unlimited())?;
@@ -126,16 +126,18 @@ impl Analyzer {
         let scan = |text: &str| self.scan(text, context, budget);
         let mut found = scan(text)?;
         if self.undoes_disguise {
-            uncover(text, &self.words, budget, &mut found, scan)?;
+            uncover(text, &self.words, budget, &mut found, |view| {
+                let mut found = scan(view)?;
+                if let Some(ner) = ner {
+                    found.extend(ner.find(view, budget)?);
+                }
+                Ok(found)
+            })?;
         }
         if let Some(ner) = ner {
-            let named = ner.find(text, budget)?;
-            found.extend(
-                named
-                    .into_iter()
-                    .filter(|f| self.network_kinds.contains(&f.entity)),
-            );
+            found.extend(ner.find(text, budget)?);
         }
+        found.retain(|f| f.basis != Basis::Network || self.network_kinds.contains(&f.entity));
         found.retain(|f| {
             f.score >= self.threshold
                 && !self.plan.unwanted.contains(&f.entity)
