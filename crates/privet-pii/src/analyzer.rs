@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use privet_types::{Budget, Entity, Finding, Span};
+use privet_types::{Basis, Budget, Entity, Finding, Span};
 
 use crate::calibration::calibrated;
 use crate::config::{Config, EntityAction};
@@ -131,7 +131,7 @@ impl Analyzer {
     ///
     /// ```
     /// use privet_pii::{Analyzer, Config};
-    /// use privet_types::{Budget, Entity};
+    /// use privet_types::{Basis, Budget, Entity};
     /// let analyzer = Analyzer::new(&Config::default())?;
     /// let text = "write to ann@example.com";
     /// let found = analyzer.analyze(text, None, &Budget::unlimited())?;
@@ -172,22 +172,26 @@ impl Analyzer {
         if self.is_idle {
             return Ok(Vec::new());
         }
+        let ner = self.ner.as_ref().filter(|_| asks_networks);
         let scan = |text: &str| self.scan(text, context, budget);
         let mut found = scan(text)?;
         if self.undoes_disguise {
-            uncover(text, &self.words, budget, &mut found, scan)?;
+            uncover(text, &self.words, budget, &mut found, |view| {
+                let mut found = scan(view)?;
+                if let Some(ner) = ner {
+                    found.extend(ner.find(view, budget)?);
+                }
+                Ok(found)
+            })?;
         }
-        if asks_networks && let Some(ner) = &self.ner {
+        if let Some(ner) = ner {
             let mut named = ner.find(text, budget)?;
             if let Some(model) = &self.model {
                 named = model.join(text, named, budget)?;
             }
-            found.extend(
-                named
-                    .into_iter()
-                    .filter(|f| self.network_kinds.contains(&f.entity)),
-            );
+            found.extend(named);
         }
+        found.retain(|f| f.basis != Basis::Network || self.network_kinds.contains(&f.entity));
         // Up to the usual threshold estimates and chances are on the same side of it.
         let is_usual = f64::from(self.threshold) <= Config::THRESHOLD;
         found.retain(|f| {

@@ -1,6 +1,6 @@
 //! Looks behind disguises: scans what the normaliser makes of a text, and keeps what only shows there.
 
-use privet_types::{Budget, Entity, Finding, Span};
+use privet_types::{Basis, Budget, Entity, Finding, Span};
 
 use crate::error::Error;
 use crate::language::Language;
@@ -9,6 +9,8 @@ use crate::recognizers::context::{BIRTH, CARD, PHONE, SSN, Topics, Words, spell}
 
 /// The least score of a finding in a rewritten text: its rule has a check digit, a strict form, or a word that names it.
 const LEAST_SCORE: f32 = 0.75;
+/// What the network is believed to have found in a rewritten text; a rule must find the rest.
+const NAMED: [Entity; 2] = [Entity::PERSON, Entity::STREET_ADDRESS];
 /// Bytes of context on either side that are asked for a word, and the units that costs.
 const CONTEXT: usize = 60;
 const CONTEXT_UNITS: u64 = 128;
@@ -38,10 +40,21 @@ pub(crate) fn uncover(
                 span: view.to_original(finding.span.start..finding.span.end),
                 ..finding
             };
-            if hidden.score < LEAST_SCORE || is_known(&hidden, &plain) {
+            let is_written_so = hidden.span.of(text) == finding.span.of(&view.text);
+            if hidden.basis == Basis::Network
+                && (view.is_guess || is_written_so || !NAMED.contains(&hidden.entity))
+                || hidden.basis != Basis::Network && hidden.score < LEAST_SCORE
+                || is_known(&hidden, &plain)
+            {
                 continue;
             }
             let is_evident = match topics(hidden.entity) {
+                _ if view.is_guess && hidden.basis == Basis::Checksum => true,
+                Some(topics) if view.is_guess => {
+                    budget.charge(CONTEXT_UNITS)?;
+                    is_named(&view.text, finding.span, topics, words)
+                }
+                None if view.is_guess => false,
                 Some(topics) if view.layers == 0 && is_common(hidden.span.of(text).unwrap_or_default()) => {
                     budget.charge(CONTEXT_UNITS)?;
                     is_named(&view.text, finding.span, topics, words)

@@ -43,7 +43,7 @@ pub use lookalike::lookalikes;
 pub use mentions::{Mention, Mentions, Part};
 pub use ner::Model;
 #[doc(hidden)]
-pub use ner::Ner;
+pub use ner::{Ner, TokenEvidence};
 pub use restore::{Restorer, SurrogateMap};
 pub use stream::{StreamAnalyzer, Window, Windows};
 pub use surrogate::{Form, Pair, Place, Surrogates};

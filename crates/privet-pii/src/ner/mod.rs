@@ -1,12 +1,18 @@
 //! Names, places, organisations, groups, dates and addresses, by a small neural network.
 //!
 //! A text is cut into windows of at most 128 tokens, at sentence ends, empty lines and, in long runs of lines, at line
-//! breaks. What is found in a window depends on that window alone, so a text may be given in pieces that end where a
-//! window does, and results may be kept by window.
+//! breaks. The network sees a window alone. Its scores are then joined with other evidence: lists of names and common
+//! words, greetings and other cues, e-mail addresses and names near by ([`rescore`]). Of the text outside the window that
+//! is at most 4 KB before and after, so a long text may be given in pieces that overlap by more than that.
 
 mod decode;
+mod evidence;
+mod facts;
+mod fitted;
+mod lexicon;
 mod model;
 mod rampart;
+mod rescore;
 mod sparse;
 
 use std::collections::HashMap;
@@ -19,15 +25,17 @@ use privet_inference::{Memory, Tagger};
 use privet_types::{Basis, Budget, Entity, Finding, RuleId, Span};
 
 use crate::error::Error;
+use evidence::Evidence;
 
 pub use model::Model;
+pub use rescore::TokenEvidence;
 
 /// What each kind of the network is reported as, and from which probability on; in the order of
 /// [`privet_inference::label::KINDS`].
 ///
 /// The limits were chosen on held-out templates and development texts (`training/ner/README.md`).
 const KINDS: [(Entity, RuleId, f32); 6] = [
-    (Entity::PERSON, RuleId("ner/person"), 0.4),
+    (Entity::PERSON, RuleId("ner/person"), 0.45),
     (Entity::LOCATION, RuleId("ner/location"), 0.45),
     (Entity::ORGANIZATION, RuleId("ner/organization"), 0.45),
     (Entity::NRP, RuleId("ner/nrp"), 0.45),
@@ -38,8 +46,8 @@ const KINDS: [(Entity, RuleId, f32); 6] = [
 /// The limit for a date without a digit: "next week" and "this morning" tell less than they look.
 const WORDY_DATE: f32 = 0.7;
 
-/// Different windows of a text whose findings are kept for the next equal one.
-const MOST_MET: usize = 4096;
+/// Most tokens of a text whose scores are kept for the next equal stretch; 100 bytes each.
+const MOST_KEPT: usize = 16_384;
 
 /// Work units charged for a byte: what the network costs beside one look at the byte.
 const UNITS_PER_BYTE: usize = 12;
@@ -97,98 +105,136 @@ impl Ner {
         parts_of: fn(&[Token]) -> Vec<Range<usize>>,
     ) -> Result<Vec<Finding>, Error> {
         let tokens = tokenize(text);
-        let mut reading = Reading {
-            text,
-            memory: Memory::default(),
-            scores: Vec::with_capacity(MOST_TOKENS),
-            found: Vec::new(),
-        };
-        // Where the findings of a window lie in `found`, and where it began.
-        let mut met: HashMap<(&str, bool), (Range<usize>, usize)> = HashMap::new();
+        let mut evidence = Evidence::new(text, &tokens);
+        let mut network = Network::new(&self.tagger, text);
+        let mut found = Vec::new();
         for window in windows(text, &tokens) {
             let Some((held, first, last)) = tokens
-                .get(window)
+                .get(window.clone())
                 .and_then(|held| Some((held, held.first()?, held.last()?)))
             else {
                 continue;
             };
             let bytes = last.end - first.start;
             budget.charge(u64::try_from(UNITS_PER_BYTE * bytes).unwrap_or(u64::MAX))?;
-            let window = text.get(first.start..last.end).unwrap_or_default();
-            if let Some((known, began)) = met.get(&(window, first.is_spaced)) {
-                reading.repeat(known.clone(), *began, first.start);
-                continue;
-            }
-            let from = reading.found.len();
-            let parts = parts_of(held);
-            for part in &parts {
+            let from = found.len();
+            for part in parts_of(held) {
                 let is_whole = part.len() == held.len();
-                let part = held.get(part.clone()).unwrap_or_default();
-                reading.read(&self.tagger, part, is_whole, from);
-            }
-            if !parts.is_empty() && met.len() < MOST_MET {
-                let found = from..reading.found.len();
-                met.insert((window, first.is_spaced), (found, first.start));
+                let part = window.start + part.start..window.start + part.end;
+                let Some(part_tokens) = tokens.get(part.clone()) else {
+                    continue;
+                };
+                network.read(part_tokens);
+                rescore::rescore(&mut network.scores, part, &mut evidence);
+                for finding in named(text, part_tokens, &network.scores, is_whole) {
+                    push(text, &mut found, from, finding);
+                }
             }
         }
-        Ok(reading.found)
+        Ok(found)
     }
 }
 
-/// A text on its way through the network.
-struct Reading<'t> {
+impl Ner {
+    /// What the network says of each word of `text` by itself, and which evidence beside it speaks for or against: what
+    /// `training/lexicon/fit.py` fits the weights of the evidence on.
+    pub fn evidence(&self, text: &str) -> Vec<TokenEvidence> {
+        let tokens = tokenize(text);
+        let mut evidence = Evidence::new(text, &tokens);
+        let mut network = Network::new(&self.tagger, text);
+        let mut out = Vec::with_capacity(tokens.len());
+        for window in windows(text, &tokens) {
+            let held = tokens.get(window.clone()).unwrap_or_default();
+            network.read(held);
+            let known = rescore::token_evidence(&network.scores, window, &mut evidence);
+            out.extend(
+                held.iter()
+                    .zip(known)
+                    .map(|(token, (scores, features))| TokenEvidence {
+                        span: Span::new(token.start, token.end),
+                        scores,
+                        features,
+                    }),
+            );
+        }
+        out
+    }
+}
+
+/// The network on its way through a text. What it says of some tokens depends on these alone, so equal stretches are not read
+/// twice.
+struct Network<'n, 't> {
+    tagger: &'n Tagger,
     text: &'t str,
     memory: Memory<'t>,
+    /// Natural-log probabilities of the labels of the tokens read last.
     scores: Vec<[f32; LABELS]>,
-    found: Vec<Finding>,
+    /// Where the scores of a stretch, and of one with a space before it, lie in `kept`.
+    met: HashMap<(&'t str, bool), Range<usize>>,
+    kept: Vec<[f32; LABELS]>,
 }
 
-impl<'t> Reading<'t> {
-    /// Adds what `tagger` finds in `tokens`, a window or a part of one. `from`: how many findings are of earlier windows.
-    fn read(&mut self, tagger: &Tagger, tokens: &[Token], is_whole: bool, from: usize) {
-        let text = self.text;
-        self.scores.clear();
-        tagger.tag(text, tokens, 0..tokens.len(), &mut self.memory, &mut self.scores);
-        for marked in decode::spans(&self.scores) {
-            let (Some((entity, rule, limit)), Some(held)) =
-                (KINDS.get(marked.kind), tokens.get(marked.first..=marked.last))
-            else {
-                continue;
-            };
-            let (Some(first), Some(last)) = (held.first(), held.last()) else {
-                continue;
-            };
-            let is_sure = |span: Span| {
-                *entity != Entity::DATE_TIME
-                    || marked.probability >= WORDY_DATE
-                    || span.of(text).is_some_and(|s| s.contains(char::is_numeric))
-            };
-            if marked.probability >= *limit
-                && let Some(span) = trimmed(text, Span::new(first.start, last.end))
-                && is_sure(span)
-                && (is_whole || held.iter().any(sparse::can_name))
-            {
-                let finding = Finding {
-                    entity: *entity,
-                    span,
-                    score: marked.probability,
-                    rule: *rule,
-                    basis: Basis::Network,
-                };
-                push(text, &mut self.found, from, finding);
-            }
+impl<'n, 't> Network<'n, 't> {
+    fn new(tagger: &'n Tagger, text: &'t str) -> Self {
+        Self {
+            tagger,
+            text,
+            memory: Memory::default(),
+            scores: Vec::with_capacity(MOST_TOKENS),
+            met: HashMap::new(),
+            kept: Vec::new(),
         }
     }
 
-    /// Adds the findings `known` of an equal window that began at `began`, for one that begins at `begins`.
-    fn repeat(&mut self, known: Range<usize>, began: usize, begins: usize) {
-        let at = self.found.len();
-        self.found.extend_from_within(known);
-        for finding in self.found.iter_mut().skip(at) {
-            finding.span.start += begins - began;
-            finding.span.end += begins - began;
+    /// Scores `tokens`, a window or a part of one.
+    fn read(&mut self, tokens: &[Token]) {
+        self.scores.clear();
+        let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else {
+            return;
+        };
+        let key = (
+            self.text.get(first.start..last.end).unwrap_or_default(),
+            first.is_spaced,
+        );
+        if let Some(known) = self.met.get(&key).and_then(|at| self.kept.get(at.clone())) {
+            self.scores.extend_from_slice(known);
+            return;
+        }
+        self.tagger.tag(
+            self.text,
+            tokens,
+            0..tokens.len(),
+            &mut self.memory,
+            &mut self.scores,
+        );
+        let at = self.kept.len();
+        if at + self.scores.len() <= MOST_KEPT {
+            self.kept.extend_from_slice(&self.scores);
+            self.met.insert(key, at..self.kept.len());
         }
     }
+}
+
+/// What `scores` name among `tokens`. `is_whole`: `tokens` are a whole window.
+fn named(text: &str, tokens: &[Token], scores: &[[f32; LABELS]], is_whole: bool) -> Vec<Finding> {
+    let finding = |marked: decode::Marked| {
+        let (entity, rule, limit) = KINDS.get(marked.kind)?;
+        let held = tokens.get(marked.first..=marked.last)?;
+        let span = trimmed(text, Span::new(held.first()?.start, held.last()?.end))?;
+        let is_sure = *entity != Entity::DATE_TIME
+            || marked.probability >= WORDY_DATE
+            || span.of(text).is_some_and(|s| s.contains(char::is_numeric));
+        let can_be =
+            is_sure && marked.probability >= *limit && (is_whole || held.iter().any(sparse::can_name));
+        can_be.then_some(Finding {
+            entity: *entity,
+            span,
+            score: marked.probability,
+            rule: *rule,
+            basis: Basis::Network,
+        })
+    };
+    decode::spans(scores).into_iter().filter_map(finding).collect()
 }
 
 /// Adds `finding`, as part of the one before if that is an address that it goes on with: a town right after a street.

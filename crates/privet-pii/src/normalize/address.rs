@@ -32,6 +32,8 @@ enum Joint {
     WeakAt,
     /// `@` itself.
     Sign,
+    /// A mark at which a line of the domain ends.
+    Broken(char),
 }
 
 /// Writes spelt addresses with their marks; none if there is none.
@@ -63,6 +65,10 @@ fn address(text: &str, tokens: &[Token<'_>], at: usize, out: &mut Rewriter<'_>) 
                 dots += usize::from(c == '.');
                 last = next;
             }
+            Some((Joint::Broken(c), next)) if !is_known_top(tokens.get(last)?.text) => {
+                dots += usize::from(c == '.');
+                last = next;
+            }
             Some((Joint::Plain, next)) => {
                 let gap = text.get(between(tokens.get(last)?, tokens.get(next)?))?;
                 if !matches!(gap, "." | "-") {
@@ -76,7 +82,7 @@ fn address(text: &str, tokens: &[Token<'_>], at: usize, out: &mut Rewriter<'_>) 
     }
     let top = tokens.get(last)?.text;
     let is_top = top.chars().all(char::is_alphabetic) && top.chars().nth(1).is_some();
-    let is_known = TOPS.iter().any(|t| t.eq_ignore_ascii_case(top));
+    let is_known = is_known_top(top);
     let is_sure = match joint {
         Joint::At => is_known || has_spelt_dot,
         Joint::WeakAt => is_known && has_spelt_dot,
@@ -104,6 +110,10 @@ fn address(text: &str, tokens: &[Token<'_>], at: usize, out: &mut Rewriter<'_>) 
     Some(last)
 }
 
+fn is_known_top(label: &str) -> bool {
+    TOPS.iter().any(|t| t.eq_ignore_ascii_case(label))
+}
+
 /// Whether a token can be a part of an address rather than a word for a mark.
 fn is_part(token: &Token<'_>) -> bool {
     !matches!(spelt(token.text), Some(Spelt::At | Spelt::WeakAt))
@@ -128,6 +138,10 @@ fn joint(text: &str, tokens: &[Token<'_>], from: usize) -> Option<(Joint, usize)
             if !(is_spelt && is_fence(mark)) {
                 return Some((Joint::Plain, from + 1));
             }
+        }
+        Some(c @ ('.' | '-')) if is_one && gap.contains('\n') => {
+            let is_tight = gap.starts_with(c) || gap.ends_with(c);
+            return is_tight.then_some((Joint::Broken(c), from + 1));
         }
         Some(c @ '.') if is_one && gap.starts_with([' ', '(', '[', '{']) => {
             return Some((Joint::Spelt(c), from + 1));
@@ -179,7 +193,9 @@ fn write(text: &str, tokens: &[Token<'_>], start: usize, last: usize, out: &mut 
         };
         match joint {
             Joint::Plain | Joint::Sign => {}
-            Joint::Spelt(c) => out.replace(left.end(), right.start, c.encode_utf8(&mut buffer)),
+            Joint::Spelt(c) | Joint::Broken(c) => {
+                out.replace(left.end(), right.start, c.encode_utf8(&mut buffer));
+            }
             Joint::At | Joint::WeakAt => out.replace(left.end(), right.start, "@"),
         }
         at = next;
@@ -225,6 +241,24 @@ mod tests {
             "to ann.lee_x@mail.example.org."
         );
         assert_eq!(written("ann.lee (at) example.co.uk"), "ann.lee@example.co.uk");
+    }
+
+    #[test]
+    fn addresses_broken_over_lines_are_joined() {
+        assert_eq!(
+            written("to ann.lee@\nexample.com, ok"),
+            "to ann.lee@example.com, ok"
+        );
+        assert_eq!(
+            written("to ann.lee\n@example.com, ok"),
+            "to ann.lee@example.com, ok"
+        );
+        assert_eq!(written("to ann.lee@firma.\ncom, ok"), "to ann.lee@firma.com, ok");
+        assert_eq!(
+            written("to ann.lee@exam-\nple.com, ok"),
+            "to ann.lee@exam-ple.com, ok"
+        );
+        assert_eq!(written("to ann@example.com.\nDe rien"), "unchanged");
     }
 
     #[test]

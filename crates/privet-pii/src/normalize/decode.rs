@@ -1,6 +1,6 @@
 //! Undoes one layer of encoding: escapes character by character, runs of base64 and hexadecimal digits.
 
-use super::encoded::{Decoded, base64, hex, sextet};
+use super::encoded::{Decoded, base64, hex, is_text_byte, sextet};
 use super::escape;
 use super::rewrite::{Piece, Rewriter};
 
@@ -9,6 +9,10 @@ pub(super) const SHORTEST_BASE64: usize = 8;
 const SHORTEST_HEX: usize = 12;
 /// Fewest pairs of hexadecimal digits with separators.
 pub(super) const FEWEST_PAIRS: usize = 6;
+/// Most lines of base64 that are decoded as one run.
+const MOST_LINES: usize = 8;
+/// Shortest line of such a run but for the last.
+const SHORTEST_PIECE: usize = 4;
 /// A line of wrapped base64 is at least this long (RFC 2045 wraps at 76, RFC 7468 at 64).
 const SHORTEST_LINE: usize = 40;
 
@@ -93,6 +97,12 @@ fn run(bytes: &[u8], start: usize, out: &mut Rewriter<'_>) -> usize {
     if body < SHORTEST_BASE64 || !is_coded(own) {
         return end.max(start + 1);
     }
+    if padding == 0
+        && begins_text(own)
+        && let Some(end) = wrapped(bytes, start, body, out)
+    {
+        return end;
+    }
     let padded = rest.get(..body + padding).unwrap_or_default();
     // Lines of wrapped base64 are decoded one by one: each is a whole number of groups.
     if let Some(decoded) = base64(padded) {
@@ -114,6 +124,85 @@ fn run(bytes: &[u8], start: usize, out: &mut Rewriter<'_>) -> usize {
         at += part.len() + 1;
     }
     end
+}
+
+/// Whether the first bytes that a run encodes are text, so that images and keys cost no more than one look.
+fn begins_text(run: &[u8]) -> bool {
+    run.chunks_exact(4).take(4).all(|four| {
+        let value = four
+            .iter()
+            .fold(0, |all, b| all << 6 | u32::from(sextet(*b).unwrap_or(0)));
+        value.to_be_bytes().iter().skip(1).all(|b| is_text_byte(*b))
+    })
+}
+
+/// Decodes a run of base64 that goes on in the next lines, wherever it was broken; where it ends.
+fn wrapped(bytes: &[u8], start: usize, body: usize, out: &mut Rewriter<'_>) -> Option<usize> {
+    let mut places: Vec<usize> = (start..start + body).collect();
+    let mut at = start + body;
+    let mut lines = 1;
+    while lines < MOST_LINES
+        && let Some(next) = next_line(bytes, at)
+    {
+        let rest = bytes.get(next..).unwrap_or_default();
+        let piece = rest.iter().take_while(|b| sextet(**b).is_some()).count();
+        let padding = rest
+            .iter()
+            .skip(piece)
+            .take(2)
+            .take_while(|b| **b == b'=')
+            .count();
+        let goes_on = next_line(bytes, next + piece).is_some();
+        if piece == 0 || piece < SHORTEST_PIECE && (goes_on || padding == 0) {
+            break;
+        }
+        places.extend(next..next + piece);
+        at = next + piece + padding;
+        lines += 1;
+        if padding > 0 {
+            break;
+        }
+    }
+    if lines == 1 {
+        return None;
+    }
+    let run: Vec<u8> = places.iter().filter_map(|i| bytes.get(*i).copied()).collect();
+    let decoded = base64(&run)?;
+    let groups: Vec<&[usize]> = places.chunks(4).collect();
+    if decoded.text.is_ascii() {
+        let mut end = start;
+        for (group, text) in groups.iter().zip(decoded.text.as_bytes().chunks(3)) {
+            if let ([first, ..], [.., last], Ok(text)) = (*group, *group, std::str::from_utf8(text)) {
+                if *first > end {
+                    out.replace(end, *first, "");
+                }
+                out.replace(*first, last + 1, text);
+                end = last + 1;
+            }
+        }
+        if at > end {
+            out.replace(end, at, "");
+        }
+    } else {
+        out.replace(start, at, &decoded.text);
+    }
+    Some(at)
+}
+
+/// Where the next line begins, if the line ends at `at`; an indent or the mark of a quotation is passed over.
+fn next_line(bytes: &[u8], at: usize) -> Option<usize> {
+    let rest = bytes.get(at..)?;
+    let end = usize::from(rest.first() == Some(&b'\r'));
+    if rest.get(end) != Some(&b'\n') {
+        return None;
+    }
+    let indent = rest
+        .iter()
+        .skip(end + 1)
+        .take(8)
+        .take_while(|b| matches!(b, b' ' | b'\t' | b'>'))
+        .count();
+    Some(at + end + 1 + indent)
 }
 
 /// Whether the run has a digit or a capital behind a small letter, as the base64 of nearly every text has.
@@ -212,6 +301,11 @@ mod tests {
             ("john=40exam=\nple.com", "john@example.com"),
             ("it is am9obkBleGFtcGxlLmNvbQ==, ok", "it is john@example.com, ok"),
             ("/a/am9obkBleGFtcGxlLmNvbQ==", "/a/john@example.com"),
+            ("is am9obkBle\nGFtcGxlLmNvbQ==, ok", "is john@example.com, ok"),
+            (
+                "is am9obkBleG\r\n  FtcGxl\n  LmNvbQ== ok",
+                "is john@example.com ok",
+            ),
             ("x=3139322e302e322e3137;", "x=192.0.2.17;"),
             ("31 39 32 2e 30 2e 32 2e 31 37.", "192.0.2.17."),
             ("0x31, 0x39, 0x32, 0x2e, 0x30, 0x2e, 0x32", "192.0.2"),

@@ -8,6 +8,8 @@ use privet_types::Span;
 
 use super::classes::{Class, class};
 use super::decode::{FEWEST_PAIRS, is_coded};
+use super::digitlike;
+use super::east;
 use super::encoded::{is_text_byte, sextet};
 use super::escape;
 use super::lexicon::{Keys, key};
@@ -23,6 +25,9 @@ const DIGIT_WORDS: usize = 3;
 const SINGLES: usize = 4;
 /// Digits in a row of groups.
 const DIGITS: usize = 7;
+/// Han digits, and characters of Kana words for digits, in a row.
+const HAN_DIGITS: usize = 3;
+const KANA_DIGITS: usize = 7;
 /// Digits in a row of three groups or more that are looked at for their grouping.
 const CARD_DIGITS: usize = 12;
 /// Shortest run of base64 or hexadecimal characters.
@@ -146,7 +151,7 @@ impl Gate<'_> {
         } else {
             self.row.singles = 0;
         }
-        if first.is_ascii_digit() {
+        if first.is_ascii_digit() || self.is_digitlike(start, len) {
             self.number(start, end);
         } else {
             self.row.digits = 0;
@@ -225,6 +230,25 @@ impl Gate<'_> {
         }
     }
 
+    /// Whether a word that begins with a letter may be a group of digits in which letters stand for some.
+    #[inline]
+    fn is_digitlike(&self, start: usize, len: usize) -> bool {
+        let at = |i: usize| self.bytes.get(start + i).copied().unwrap_or(0);
+        digitlike::digit(at(0)).is_some()
+            && (at(1).is_ascii_digit() || self.row.digits > 0 && (3..=8).contains(&len))
+            && (1..len.min(BLOCK)).all(|i| at(i).is_ascii_digit() || digitlike::digit(at(i)).is_some())
+    }
+
+    /// Whether letters stand for digits in a group that goes with others.
+    #[inline]
+    fn has_letters(&self, start: usize, end: usize) -> bool {
+        let word = self.bytes.get(start..end).unwrap_or_default();
+        !word.iter().all(u8::is_ascii_digit)
+            && word
+                .iter()
+                .all(|b| b.is_ascii_digit() || digitlike::digit(*b).is_some())
+    }
+
     /// A word that begins with a digit.
     #[inline]
     fn number(&mut self, start: usize, end: usize) {
@@ -244,6 +268,9 @@ impl Gate<'_> {
         }
         self.row.digits += end - start;
         self.row.groups += 1;
+        if self.row.digits >= DIGITS && self.has_letters(start, end) {
+            self.note(start);
+        }
         let is_broken = self.row.is_odd && self.row.digits >= DIGITS;
         if is_broken && self.row.groups >= 2
             || self.row.digits >= CARD_DIGITS && self.row.groups >= 3
@@ -329,10 +356,28 @@ impl Gate<'_> {
                     {
                         self.note(at);
                     }
+                    if self.is_broken_address(at) {
+                        self.note(at);
+                    }
                 }
                 _ => {}
             }
         }
+    }
+
+    /// Whether a line ends right beside the `@` at `at`, or at a mark of the domain behind it.
+    fn is_broken_address(&self, at: usize) -> bool {
+        let is_break = |b: Option<&u8>| b.is_some_and(|b| matches!(b, b'\n' | b'\r'));
+        let before = at.checked_sub(1).and_then(|i| self.bytes.get(i));
+        let domain = self.bytes.get(at + 1..).unwrap_or_default();
+        let end = domain
+            .iter()
+            .take(BLOCK)
+            .position(|b| b.is_ascii_whitespace())
+            .unwrap_or(0);
+        is_break(before)
+            || is_break(domain.first())
+            || is_break(domain.get(end)) && end > 0 && matches!(domain.get(end - 1), Some(b'.' | b'-'))
     }
 
     /// Looks at the characters outside ASCII that begin in the block.
@@ -350,12 +395,19 @@ impl Gate<'_> {
         let mut digits = 0;
         let mut variants = 0;
         let mut is_worth = false;
+        // Digits of Han, and characters of Kana digits, in a row.
+        let (mut han, mut kana) = (0, 0);
         // Whether an ASCII letter or digit stands before `before`.
         let mut was_joining = false;
         let mut chars = rest.chars().peekable();
         while let Some(c) = chars.next() {
             if at >= base + BLOCK {
                 break;
+            }
+            if matches!(c, '\u{3005}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}') {
+                han = if east::han(c).is_some() { han + 1 } else { 0 };
+                kana = if east::is_kana(c) { kana + 1 } else { 0 };
+                is_worth |= han >= HAN_DIGITS || kana >= KANA_DIGITS;
             }
             if !c.is_ascii() {
                 let after = chars.peek().copied().unwrap_or(' ');

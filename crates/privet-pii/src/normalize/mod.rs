@@ -7,12 +7,14 @@
 //! Undone, also one inside the other, [`DEPTH`] deep: HTML entities, percent-encoding, backslash escapes, quoted-printable,
 //! base64 and base64url, hexadecimal digits; invisible characters, variants (NFKC), digits of other scripts, letters of
 //! other alphabets inside Latin words; numbers spread out, broken over lines or cut irregularly; digits as words; spelt e-mail
-//! addresses. Not undone: ciphers, reversal, letters for digits and the like.
+//! addresses, also broken over lines; letters in place of digits. Not undone: ciphers, reversal and the like.
 
 mod address;
 mod classes;
 mod confusable;
 mod decode;
+mod digitlike;
+mod east;
 mod encoded;
 mod escape;
 mod fold;
@@ -50,6 +52,8 @@ pub struct View {
     pub map: OffsetMap,
     /// Layers of encoding that were undone, 0 ..= [`DEPTH`]; 0 if it was only characters, spacing or spelling.
     pub layers: usize,
+    /// Whether letters were taken for digits (`4OOO`), so that only a check digit or a word tells that it was right.
+    pub is_guess: bool,
 }
 
 impl View {
@@ -69,9 +73,9 @@ impl View {
 }
 
 /// Rewritten stretches of `text`, in order; for a stretch that is encoded and disguised besides, one view as it stands and
-/// one of the innermost layer. None for an ordinary text.
+/// one of the innermost layer; one more of each where letters may stand for digits. None for an ordinary text.
 ///
-/// Together they are at most twice as long as the text, and a third more where characters such as ⑽ become several. O(n)
+/// Together they are at most four times as long as the text, and a third more where characters such as ⑽ become several. O(n)
 /// time and memory: a budget of 40 units per byte covers every text.
 ///
 /// # Errors
@@ -121,14 +125,29 @@ fn stretch(text: &str, span: Span, budget: &Budget, views: &mut Vec<View>) -> Re
         // What lies between the outermost and the innermost layer is itself encoded.
         if layer == 0 || next.is_none() {
             let mut is_changed = is_folded || layer > 0;
-            for pass in [spoken::unspeak, spaced::close_up, groups::join, address::unspell] {
+            for pass in [
+                spoken::unspeak,
+                east::undo,
+                spaced::close_up,
+                groups::join,
+                address::unspell,
+            ] {
                 is_changed |= apply(&mut piece, pass);
+            }
+            if let Some(guess) = digitlike::undo(&piece.text) {
+                views.push(View {
+                    map: piece.map.then(&guess.map),
+                    text: guess.text,
+                    layers: layer,
+                    is_guess: true,
+                });
             }
             if is_changed {
                 views.push(View {
                     text: piece.text,
                     map: piece.map,
                     layers: layer,
+                    is_guess: false,
                 });
             }
         }

@@ -7,6 +7,9 @@ use super::words::Spelt;
 
 /// Fewest digit words in a row.
 const FEWEST: usize = 4;
+/// Fewest digit words among numerals, and fewest digits then.
+const FEWEST_MIXED: usize = 3;
+const FEWEST_MIXED_DIGITS: usize = 9;
 /// Fewest digits in all: the shortest telephone numbers. Four are enough with the marks of a dotted quad.
 const FEWEST_DIGITS: usize = 7;
 const QUAD_MARKS: usize = 3;
@@ -23,7 +26,7 @@ pub(super) fn unspeak(text: &str) -> Option<Piece> {
     while let Some(token) = tokens.get(at) {
         if matches!(spelt(token.text), Some(Spelt::Digit(_) | Spelt::Times(_))) {
             let rest = tokens.get(at..).unwrap_or_default();
-            let (len, is_worth) = row(rest);
+            let (len, is_worth) = row(text, rest);
             if is_worth {
                 let lead = lead(tokens.get(..at).unwrap_or_default(), out.at());
                 write(
@@ -40,7 +43,7 @@ pub(super) fn unspeak(text: &str) -> Option<Piece> {
 }
 
 /// How many tokens make the row that begins with the first, and whether it is worth writing as digits.
-fn row(tokens: &[Token<'_>]) -> (usize, bool) {
+fn row(text: &str, tokens: &[Token<'_>]) -> (usize, bool) {
     let (mut len, mut words, mut digits, mut marks) = (0, 0, 0, 0);
     let mut times = 1;
     // A few marks and letters may stand between digits; more end the row, so that none is read far in vain.
@@ -50,6 +53,7 @@ fn row(tokens: &[Token<'_>]) -> (usize, bool) {
         if token.start - end > LONGEST_GAP || i > len + most_idle {
             break;
         }
+        let is_listed = text.get(end..token.start).is_some_and(|gap| gap.contains(','));
         end = token.end();
         match spelt(token.text) {
             Some(Spelt::Digit(_)) => {
@@ -64,12 +68,14 @@ fn row(tokens: &[Token<'_>]) -> (usize, bool) {
                 digits += token.text.len();
                 len = i + 1;
             }
-            _ if token.is_capital() && token.text.len() <= LONGEST_LETTERS => {}
+            _ if token.is_capital() && token.text.len() <= LONGEST_LETTERS && !is_listed => {}
             _ => break,
         }
     }
     let is_long = digits >= FEWEST_DIGITS || marks >= QUAD_MARKS;
-    (len, words >= FEWEST && is_long)
+    // Numerals among the words make up for some of them.
+    let is_spoken = words >= FEWEST || words >= FEWEST_MIXED && digits >= FEWEST_MIXED_DIGITS;
+    (len, is_spoken && is_long)
 }
 
 /// How many tokens before a row belong to it: a word for `+`, the letters of a country.

@@ -36,7 +36,8 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut all = Vec::new();
     let mut start = None;
     for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
-        match (c.is_alphanumeric(), start) {
+        // The virama of Devanagari is no letter, but stands inside words.
+        match (c.is_alphanumeric() || c == '\u{94d}' && start.is_some(), start) {
             (true, None) => start = Some(at),
             (false, Some(from)) => {
                 all.extend(text.get(from..at).map(|text| Token { start: from, text }));

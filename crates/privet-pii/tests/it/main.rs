@@ -11,6 +11,7 @@ mod detection;
 mod disguise;
 mod disjoint;
 mod gold;
+mod heldout;
 mod language;
 mod ner;
 mod normalize;

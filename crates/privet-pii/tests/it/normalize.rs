@@ -80,7 +80,7 @@ proptest! {
             let whole = view.to_original(0..view.text.len() + 9);
             prop_assert!(whole.of(&text).is_some() && whole.end == end);
         }
-        prop_assert!(length <= 3 * text.len());
+        prop_assert!(length <= 6 * text.len());
     }
 
     #[test]
