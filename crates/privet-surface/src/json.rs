@@ -405,12 +405,18 @@ impl Parser<'_> {
         let mut has_escape = false;
         loop {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let Some(stop) = rest.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20) else {
-                self.at = self.bytes.len();
-                return self.expected("a closing quote");
+            // Two passes that vector units do are faster than one that they do not.
+            let stop = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+            let plain = rest.get(..stop).unwrap_or_default();
+            let has_control = plain.iter().fold(false, |has, b| has | (*b < 0x20));
+            let stop = if has_control {
+                plain.iter().position(|b| *b < 0x20).unwrap_or(stop)
+            } else {
+                stop
             };
             self.at += stop;
             match rest.get(stop) {
+                None => return self.expected("a closing quote"),
                 Some(b'"') => {
                     self.at += 1;
                     let node = self.push(Kind::String, start)?;

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
-use std::sync::Arc;
 
 use privet_crypto::HashKey;
 use privet_pii::{Analyzer, EntityAction, Place, SurrogateMap, Surrogates, escape_into, lookalikes};
@@ -11,7 +10,7 @@ use privet_types::{Budget, Entity, Finding, Span, SurfaceKind};
 
 use crate::dialect::{self, Class, Step};
 use crate::json::{Document, JsonError, Kind, Value};
-use crate::memory::{Detected, DetectionMemory};
+use crate::memory::{Detected, DetectionMemory, Element};
 use crate::private::{Private, digit_runs, is_apart, is_sure, merge};
 use crate::{PartKind, PartsConfig, number};
 
@@ -288,21 +287,6 @@ struct Walk<'a, 'd> {
     element: Element,
 }
 
-/// The message, tool or other part of the body that is being looked at, if it may come again.
-enum Element {
-    None,
-    /// It came before.
-    Known {
-        detected: Arc<Detected>,
-        text: usize,
-    },
-    /// It did not.
-    New {
-        detected: Detected,
-        text: usize,
-    },
-}
-
 /// An element of fewer bytes is looked at anew each time.
 const LEAST_ELEMENT: usize = 128;
 
@@ -345,7 +329,7 @@ impl<'d> Walk<'_, 'd> {
             .masking
             .memory
             .filter(|_| self.is_looking && range.len() >= LEAST_ELEMENT);
-        let Some((memory, raw)) = memory.zip(self.body.get(range)) else {
+        let Some((memory, raw)) = memory.zip(self.body.get(range.clone())) else {
             return self.value(value);
         };
         self.charge(search_units(raw.len()))?;
@@ -357,6 +341,11 @@ impl<'d> Walk<'_, 'd> {
         ];
         let key = self.masking.key.hash(&parts);
         self.element = match memory.get(&key) {
+            Some(detected) if detected.is_clean() && !self.is_searching() => {
+                // It came before, was let through as it is, and nothing that this request knows can stand in it.
+                self.advance(range.start + detected.reach);
+                return Ok(());
+            }
             Some(detected) => Element::Known { detected, text: 0 },
             None => Element::New {
                 detected: Detected::default(),
@@ -364,12 +353,20 @@ impl<'d> Walk<'_, 'd> {
             },
         };
         let done = self.value(value);
-        if let Element::New { detected, .. } = std::mem::replace(&mut self.element, Element::None)
+        if let Element::New { mut detected, .. } = std::mem::replace(&mut self.element, Element::None)
             && done.is_ok()
         {
+            detected.reach = self.seen.end.saturating_sub(range.start);
             memory.put(key, detected);
         }
         done
+    }
+
+    /// Whether texts are searched for what was met earlier in this request.
+    fn is_searching(&self) -> bool {
+        !self.remembered.is_empty()
+            || self.surrogates.has_numbers()
+            || self.surrogates.confusable_words().next().is_some()
     }
 
     /// What the analyser finds in `text`, from memory if the element came before.
@@ -630,7 +627,14 @@ impl<'d> Walk<'_, 'd> {
             return Ok(Vec::new());
         }
         let mut found = self.detect(text, context, reading)?;
+        let detected = found.len();
         found.extend(lookalikes(text, self.masking.pii.style));
+        if let Element::New {
+            detected: element, ..
+        } = &mut self.element
+        {
+            element.has_lookalikes |= found.len() > detected;
+        }
         let known = |span| Finding {
             entity: Entity::SURROGATE,
             span,
@@ -687,16 +691,29 @@ impl<'d> Walk<'_, 'd> {
             return Ok(false);
         }
         self.judged.insert(value.to_owned());
-        let alone = self.masking.analyzer.analyze_code(value, None, self.budget)?;
         // Short names are everyday words as well: Will, Rose, Mai.
         let is_word = entity == Entity::PERSON && value.len() < 5;
-        if entity != Entity::SURROGATE
-            && !is_word
-            && !alone.iter().any(|f| f.span == Span::new(0, value.len()))
-        {
+        if entity != Entity::SURROGATE && !is_word && !self.is_private_alone(value)? {
             self.remembered.insert(value.to_owned(), entity);
         }
         Ok(true)
+    }
+
+    /// Whether `value` is seen to be private wherever it stands.
+    fn is_private_alone(&self, value: &str) -> Result<bool, Refusal> {
+        let memory = self.masking.memory.map(|memory| {
+            let key = self.masking.key.hash(&[b"value".as_slice(), value.as_bytes()]);
+            (memory, key)
+        });
+        if let Some(known) = memory.and_then(|(memory, key)| memory.get_value(&key)) {
+            return Ok(known);
+        }
+        let alone = self.masking.analyzer.analyze_code(value, None, self.budget)?;
+        let is_private = alone.iter().any(|f| f.span == Span::new(0, value.len()));
+        if let Some((memory, key)) = memory {
+            memory.put_value(key, is_private);
+        }
+        Ok(is_private)
     }
 
     fn replace(

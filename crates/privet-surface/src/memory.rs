@@ -24,15 +24,50 @@ pub struct DetectionMemory {
 
 #[derive(Debug, Default)]
 struct Generations {
-    young: HashMap<Key, Arc<Detected>>,
-    old: HashMap<Key, Arc<Detected>>,
+    young: HashMap<Key, Entry>,
+    old: HashMap<Key, Entry>,
     young_bytes: usize,
+}
+
+#[derive(Debug, Clone)]
+enum Entry {
+    Element(Arc<Detected>),
+    /// Whether a value is private wherever it stands.
+    Value(bool),
+}
+
+impl Entry {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Element(detected) => detected.bytes(),
+            Self::Value(_) => ENTRY_BYTES,
+        }
+    }
 }
 
 /// The findings of one element: those of the `n`-th text looked at in it, for all texts that have any.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Detected {
     pub(crate) by_text: Vec<(usize, Vec<Finding>)>,
+    /// Whether something in it looks like a surrogate, so that it is replaced though nothing private was found.
+    pub(crate) has_lookalikes: bool,
+    /// Bytes from its start up to which it was looked at.
+    pub(crate) reach: usize,
+}
+
+/// The message, tool or other part of the body that is being looked at, if it may come again.
+pub(crate) enum Element {
+    None,
+    /// It came before.
+    Known {
+        detected: Arc<Detected>,
+        text: usize,
+    },
+    /// It did not.
+    New {
+        detected: Detected,
+        text: usize,
+    },
 }
 
 impl Detected {
@@ -41,6 +76,11 @@ impl Detected {
         ENTRY_BYTES
             + self.by_text.len() * size_of::<(usize, Vec<Finding>)>()
             + findings * size_of::<Finding>()
+    }
+
+    /// Whether nothing in it is replaced for its own sake.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.by_text.is_empty() && !self.has_lookalikes
     }
 
     /// The findings of the `n`-th text.
@@ -62,25 +102,49 @@ impl DetectionMemory {
         }
     }
 
+    /// What was found in an element.
     pub(crate) fn get(&self, key: &Key) -> Option<Arc<Detected>> {
-        let mut held = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = held.young.get(key) {
-            return Some(Arc::clone(known));
+        match self.entry(key)? {
+            Entry::Element(detected) => Some(detected),
+            Entry::Value(_) => None,
         }
-        let known = held.old.remove(key)?;
-        held.insert(*key, Arc::clone(&known), self.half);
-        Some(known)
     }
 
     pub(crate) fn put(&self, key: Key, detected: Detected) {
+        self.insert(key, Entry::Element(Arc::new(detected)));
+    }
+
+    /// Whether a value is private wherever it stands.
+    pub(crate) fn get_value(&self, key: &Key) -> Option<bool> {
+        match self.entry(key)? {
+            Entry::Value(is_private) => Some(is_private),
+            Entry::Element(_) => None,
+        }
+    }
+
+    pub(crate) fn put_value(&self, key: Key, is_private: bool) {
+        self.insert(key, Entry::Value(is_private));
+    }
+
+    fn entry(&self, key: &Key) -> Option<Entry> {
         let mut held = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        held.insert(key, Arc::new(detected), self.half);
+        if let Some(known) = held.young.get(key) {
+            return Some(known.clone());
+        }
+        let known = held.old.remove(key)?;
+        held.insert(*key, known.clone(), self.half);
+        Some(known)
+    }
+
+    fn insert(&self, key: Key, entry: Entry) {
+        let mut held = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        held.insert(key, entry, self.half);
     }
 }
 
 impl Generations {
-    fn insert(&mut self, key: Key, detected: Arc<Detected>, half: usize) {
-        let bytes = detected.bytes();
+    fn insert(&mut self, key: Key, entry: Entry, half: usize) {
+        let bytes = entry.bytes();
         if bytes > half {
             return;
         }
@@ -88,7 +152,7 @@ impl Generations {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;
         }
-        if self.young.insert(key, detected).is_none() {
+        if self.young.insert(key, entry).is_none() {
             self.young_bytes += bytes;
         }
     }
