@@ -23,6 +23,12 @@ pub enum Error {
         /// Its name in the settings.
         provider: String,
     },
+    /// A provider's address cannot be asked.
+    #[error("the address of provider `{provider}` cannot be used; check its `base_url` in the settings")]
+    BadAddress {
+        /// Its name in the settings.
+        provider: String,
+    },
     /// A `ca_file` is not a list of certificates.
     #[error("`{path}` holds no usable certificates; `ca_file` takes PEM")]
     BadCertificates {

@@ -29,6 +29,18 @@ const DETECTION_MEMORY: usize = 16 << 20;
 /// More than a usual audit event takes in the spool: with less room than this the next one may be refused.
 const EVENT_BYTES: u64 = 4 << 10;
 
+const CHAT: &str = "/v1/chat/completions";
+const MESSAGES: &str = "/v1/messages";
+
+/// The dialect of the prompts that are sent to `path`, if any are.
+pub(crate) fn prompt_surface(path: &str) -> Option<SurfaceKind> {
+    match path {
+        CHAT => Some(SurfaceKind::OpenaiChat),
+        MESSAGES => Some(SurfaceKind::AnthropicMessages),
+        _ => None,
+    }
+}
+
 /// All that a gateway is made of. Files, environment and clock are read by the rim that fills it.
 pub struct Parts {
     /// Checked settings.
@@ -125,8 +137,8 @@ impl Gateway {
     /// The addresses this gateway answers.
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new()
-            .route("/v1/chat/completions", post(chat))
-            .route("/v1/messages", post(messages))
+            .route(CHAT, post(chat))
+            .route(MESSAGES, post(messages))
             .route("/v1/models", get(models::list))
             .route("/", get(|| async { StatusCode::OK }))
             .route("/healthz", get(|| async { "ok\n" }))

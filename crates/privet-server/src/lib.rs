@@ -5,6 +5,7 @@
 //! environment of its own, and keeps nothing but the audit events it hands to the spool.
 
 mod clock;
+mod connection;
 mod error;
 mod gateway;
 mod headers;

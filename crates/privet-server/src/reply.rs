@@ -10,12 +10,12 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use privet_surface::{Restoration, RestoreError, StreamRestorer};
 use privet_types::Budget;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
+use crate::connection::ReplyBody;
 use crate::headers;
 use crate::pool::Pool;
 use crate::problem::Problem;
@@ -29,7 +29,7 @@ pub(crate) struct ReplyLimits {
 
 /// The provider's reply as the caller gets it. `permit` is held until its last byte is sent.
 pub(crate) async fn restore(
-    upstream: Response<Incoming>,
+    upstream: Response<ReplyBody>,
     restoration: Restoration,
     limits: ReplyLimits,
     pool: &Pool,
@@ -87,7 +87,7 @@ fn media_type(headers: &HeaderMap) -> String {
         .to_ascii_lowercase()
 }
 
-async fn collect(body: Incoming, limits: ReplyLimits) -> Result<Bytes, Problem> {
+async fn collect(body: ReplyBody, limits: ReplyLimits) -> Result<Bytes, Problem> {
     let mut body = Limited::new(body, limits.body_bytes);
     let mut collected = Vec::new();
     loop {
@@ -142,7 +142,7 @@ async fn restore_whole(
 
 /// A body that restores surrogates as its events pass.
 struct RestoringBody {
-    upstream: Option<Incoming>,
+    upstream: Option<ReplyBody>,
     restorer: StreamRestorer,
     idle: Duration,
     timer: Pin<Box<Sleep>>,

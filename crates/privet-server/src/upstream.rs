@@ -9,46 +9,47 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use privet_policy::{Auth, Cleared, Prompt, Provider, Settings};
 use privet_types::Secret;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use crate::Error;
+use crate::connection::{Connector, NoReply, Origin, ReplyBody};
 use crate::problem::Problem;
 
-type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+type KeyHeader = (HeaderName, HeaderValue);
 
 /// Connections to all providers of the settings, and the keys they want.
 pub(crate) struct Upstream {
-    clients: BTreeMap<String, (HttpClient, Option<(HeaderName, HeaderValue)>)>,
+    /// By the provider's name: where it is, and the header that carries its key.
+    origins: BTreeMap<String, (Arc<Origin>, Option<KeyHeader>)>,
     first_byte_timeout: Duration,
 }
 
 impl Upstream {
     /// `keys`: each provider's key by its name in the settings.
     pub(crate) fn new(settings: &Settings, keys: &BTreeMap<String, Secret<String>>) -> Result<Self, Error> {
-        let mut clients = BTreeMap::new();
+        let mut origins = BTreeMap::new();
         let connect_timeout = settings.limits.connect_timeout.duration();
-        let common = client(None, connect_timeout)?;
+        let common = connector(None, connect_timeout)?;
         for provider in settings.providers() {
-            let client = match provider.ca_file() {
-                Some(path) => client(Some(path.to_owned()), connect_timeout)?,
+            let connector = match provider.ca_file() {
+                Some(path) => connector(Some(path.to_owned()), connect_timeout)?,
                 None => common.clone(),
             };
+            let origin = origin(provider, connector).ok_or_else(|| Error::BadAddress {
+                provider: provider.name().to_owned(),
+            })?;
             let header = keys
                 .get(provider.name())
                 .map(|key| auth_header(provider, key))
                 .transpose()?;
-            clients.insert(provider.name().to_owned(), (client, header));
+            origins.insert(provider.name().to_owned(), (origin, header));
         }
         Ok(Self {
-            clients,
+            origins,
             first_byte_timeout: settings.limits.first_byte_timeout.duration(),
         })
     }
@@ -61,7 +62,7 @@ impl Upstream {
         query: Option<&str>,
         headers: HeaderMap,
         prompt: Prompt<Cleared>,
-    ) -> Result<Response<Incoming>, Problem> {
+    ) -> Result<Response<ReplyBody>, Problem> {
         let url = provider
             .url(prompt.surface(), model)
             .ok_or(Problem::WrongDialect)?;
@@ -75,7 +76,7 @@ impl Upstream {
     }
 
     /// Asks the provider for its list of models.
-    pub(crate) async fn models(&self, provider: &Provider) -> Result<Response<Incoming>, Problem> {
+    pub(crate) async fn models(&self, provider: &Provider) -> Result<Response<ReplyBody>, Problem> {
         let surface = privet_types::SurfaceKind::OpenaiModels;
         let url = provider.url(surface, "").ok_or(Problem::WrongDialect)?;
         let mut headers = HeaderMap::new();
@@ -94,12 +95,16 @@ impl Upstream {
         url: &str,
         headers: HeaderMap,
         body: Full<Bytes>,
-    ) -> Result<Response<Incoming>, Problem> {
-        let (client, auth) = self
-            .clients
+    ) -> Result<Response<ReplyBody>, Problem> {
+        let (origin, auth) = self
+            .origins
             .get(provider.name())
             .ok_or(Problem::UpstreamUnreachable)?;
-        let uri: Uri = url.parse().map_err(|_| Problem::UpstreamUnreachable)?;
+        let address: Uri = url.parse().map_err(|_| Problem::UpstreamUnreachable)?;
+        let path = address
+            .into_parts()
+            .path_and_query
+            .ok_or(Problem::UpstreamUnreachable)?;
         let mut request = Request::new(body);
         *request.headers_mut() = headers;
         if method == Method::POST && !request.headers().contains_key(CONTENT_TYPE) {
@@ -108,16 +113,15 @@ impl Upstream {
                 .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         *request.method_mut() = method;
-        *request.uri_mut() = uri;
+        *request.uri_mut() = Uri::from(path);
         if let Some((name, value)) = auth {
             request.headers_mut().insert(name.clone(), value.clone());
         }
-        let response = tokio::time::timeout(self.first_byte_timeout, client.request(request)).await;
+        let response = tokio::time::timeout(self.first_byte_timeout, origin.send(request)).await;
         let response = response.map_err(|_| Problem::UpstreamTimeout)?.map_err(|error| {
-            // The error's text may quote the address, never the body; still only its kind is logged.
             tracing::warn!(
                 provider = provider.name(),
-                connect = error.is_connect(),
+                connect = matches!(error, NoReply::Connect),
                 "provider cannot be reached"
             );
             Problem::UpstreamUnreachable
@@ -136,7 +140,7 @@ impl Upstream {
     }
 }
 
-fn auth_header(provider: &Provider, key: &Secret<String>) -> Result<(HeaderName, HeaderValue), Error> {
+fn auth_header(provider: &Provider, key: &Secret<String>) -> Result<KeyHeader, Error> {
     let (name, text) = match provider.auth() {
         Auth::Bearer => (AUTHORIZATION, format!("Bearer {}", key.expose())),
         Auth::XApiKey => (HeaderName::from_static("x-api-key"), key.expose().clone()),
@@ -150,8 +154,15 @@ fn auth_header(provider: &Provider, key: &Secret<String>) -> Result<(HeaderName,
     Ok((name, value))
 }
 
-/// A client that trusts the certificates in `ca_file`, or the Mozilla root programme's.
-fn client(ca_file: Option<PathBuf>, connect_timeout: Duration) -> Result<HttpClient, Error> {
+/// Where `provider` is reached: all its addresses differ in their paths only.
+fn origin(provider: &Provider, connector: Connector) -> Option<Arc<Origin>> {
+    let address = provider.url(privet_types::SurfaceKind::OpenaiModels, "model")?;
+    let parts = address.parse::<Uri>().ok()?.into_parts();
+    Origin::new(connector, parts.scheme?, parts.authority?)
+}
+
+/// Opens connections, and trusts the certificates in `ca_file`, or the Mozilla root programme's.
+fn connector(ca_file: Option<PathBuf>, connect_timeout: Duration) -> Result<Connector, Error> {
     let mut http = HttpConnector::new();
     http.set_connect_timeout(Some(connect_timeout));
     http.set_nodelay(true);
@@ -179,9 +190,5 @@ fn client(ca_file: Option<PathBuf>, connect_timeout: Duration) -> Result<HttpCli
             builder.with_tls_config(config)
         }
     };
-    let connector = builder.https_or_http().enable_http1().wrap_connector(http);
-    Ok(Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(Duration::from_secs(60))
-        .build(connector))
+    Ok(builder.https_or_http().enable_http1().wrap_connector(http))
 }

@@ -6,6 +6,8 @@ mod audit;
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
 mod fail_closed;
 #[cfg(test)]
 mod headers;

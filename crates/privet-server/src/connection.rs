@@ -1,0 +1,280 @@
+//! Keep-alive connections to one provider, each driven by the task that uses it.
+//!
+//! A request is written, and its reply read, by the very task that waits for it: nothing is spawned, and no other thread
+//! is woken on the way. Nobody watches a connection that rests; whoever takes it looks first whether it is still open,
+//! and a sweep closes those that have rested too long.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{HOST, HeaderValue};
+use http::uri::{Authority, Scheme};
+use http::{Request, Response, Uri};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::service::Service;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
+use tokio::task::coop::unconstrained;
+use tokio::time::Instant;
+
+/// How long a connection may rest before it is closed. Providers and the middle boxes on the way close theirs after a
+/// minute or later.
+const REST: Duration = Duration::from_secs(60);
+
+/// How often resting connections are looked at, for those that the provider has closed.
+const SWEEP: Duration = Duration::from_secs(15);
+
+pub(crate) type Connector = HttpsConnector<HttpConnector>;
+type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Driver = http1::Connection<Stream, Full<Bytes>>;
+
+/// One provider's address, and the connections to it that rest.
+pub(crate) struct Origin {
+    connector: TowerToHyperService<Connector>,
+    address: Uri,
+    host: HeaderValue,
+    resting: Mutex<Resting>,
+}
+
+#[derive(Default)]
+struct Resting {
+    /// The one that was used last stands last, and is taken first.
+    connections: Vec<Connection>,
+    is_swept: bool,
+}
+
+struct Connection {
+    sender: http1::SendRequest<Full<Bytes>>,
+    /// What reads and writes; none once the connection has ended. To drop it is to tell all who wait for it.
+    driver: Option<Pin<Box<Driver>>>,
+    rests_since: Instant,
+}
+
+/// Why a request had no reply.
+#[derive(Debug)]
+pub(crate) enum NoReply {
+    /// There is no connection to be had.
+    Connect,
+    /// The connection ended first.
+    Broken,
+}
+
+/// The body of a provider's reply. Its connection is used again once the last byte was read; dropped before, it is closed.
+pub(crate) struct ReplyBody {
+    body: Incoming,
+    lease: Option<(Connection, Arc<Origin>)>,
+}
+
+impl Origin {
+    /// The server at `scheme` and `authority`.
+    ///
+    /// `None` if they are no address.
+    pub(crate) fn new(connector: Connector, scheme: Scheme, authority: Authority) -> Option<Arc<Self>> {
+        let default_port = if scheme == Scheme::HTTPS { 443 } else { 80 };
+        let host = match authority.port_u16().filter(|port| *port != default_port) {
+            Some(port) => format!("{}:{port}", authority.host()),
+            None => authority.host().to_owned(),
+        };
+        let address = Uri::builder()
+            .scheme(scheme)
+            .authority(authority)
+            .path_and_query("/")
+            .build()
+            .ok()?;
+        Some(Arc::new(Self {
+            connector: TowerToHyperService::new(connector),
+            address,
+            host: HeaderValue::from_str(&host).ok()?,
+            resting: Mutex::default(),
+        }))
+    }
+
+    /// Sends `request`, whose address is a path and maybe a query, and waits for the head of the reply.
+    pub(crate) async fn send(
+        self: &Arc<Self>,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Response<ReplyBody>, NoReply> {
+        request.headers_mut().insert(HOST, self.host.clone());
+        loop {
+            let rested = self.take().await;
+            let is_fresh = rested.is_none();
+            let mut connection = match rested {
+                Some(connection) => connection,
+                None => self.connect().await?,
+            };
+            match connection.send(request).await {
+                Ok(response) => return Ok(self.lend(response, connection)),
+                // It ended before the first byte of the request was written: another one may do.
+                Err(Some(unsent)) if !is_fresh => request = unsent,
+                Err(_) => return Err(NoReply::Broken),
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Connection, NoReply> {
+        let stream = self.connector.call(self.address.clone());
+        let stream = stream.await.map_err(|_| NoReply::Connect)?;
+        let (sender, driver) = http1::handshake(stream).await.map_err(|_| NoReply::Connect)?;
+        Ok(Connection {
+            sender,
+            driver: Some(Box::pin(driver)),
+            rests_since: Instant::now(),
+        })
+    }
+
+    /// A connection that rested and is still open.
+    async fn take(&self) -> Option<Connection> {
+        loop {
+            let mut connection = self.resting().connections.pop()?;
+            let is_open = poll_fn(|context| Poll::Ready(connection.is_open(context))).await;
+            if is_open && connection.rests_since.elapsed() < REST {
+                return Some(connection);
+            }
+        }
+    }
+
+    fn lend(self: &Arc<Self>, response: Response<Incoming>, connection: Connection) -> Response<ReplyBody> {
+        response.map(|body| {
+            let mut body = ReplyBody {
+                body,
+                lease: Some((connection, Arc::clone(self))),
+            };
+            if body.body.is_end_stream() {
+                body.give_back();
+            }
+            body
+        })
+    }
+
+    fn keep(self: &Arc<Self>, mut connection: Connection) {
+        connection.rests_since = Instant::now();
+        let mut resting = self.resting();
+        resting.connections.push(connection);
+        if !resting.is_swept {
+            resting.is_swept = true;
+            tokio::spawn(sweep(Arc::downgrade(self)));
+        }
+    }
+
+    fn resting(&self) -> MutexGuard<'_, Resting> {
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// For what need not wake anybody, since it is looked at again whenever it can have news.
+fn nobody() -> Context<'static> {
+    Context::from_waker(Waker::noop())
+}
+
+/// Closes what has rested too long, until nothing rests any more.
+async fn sweep(origin: Weak<Origin>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let Some(origin) = origin.upgrade() else { return };
+        let mut resting = origin.resting();
+        resting
+            .connections
+            .retain_mut(|c| c.rests_since.elapsed() < REST && c.is_open(&mut nobody()));
+        if resting.connections.is_empty() {
+            resting.is_swept = false;
+            return;
+        }
+    }
+}
+
+impl Connection {
+    /// Reads and writes what can be. Whether the connection goes on.
+    fn drive(&mut self, context: &mut Context<'_>) -> bool {
+        if let Some(driver) = &mut self.driver
+            && driver.as_mut().poll(context).is_ready()
+        {
+            self.driver = None;
+        }
+        self.driver.is_some()
+    }
+
+    /// Whether a request can be sent: reads what may have come meanwhile, most likely the provider's goodbye.
+    fn is_open(&mut self, context: &mut Context<'_>) -> bool {
+        self.drive(context) && self.sender.is_ready()
+    }
+
+    /// The head of the reply; else the request, if no byte of it was written.
+    async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, Option<Request<Full<Bytes>>>> {
+        // The answer comes from the driver, which is polled right here: it need not be able to wake anybody, and must not
+        // ask to be polled later.
+        let mut answer = pin!(unconstrained(self.sender.try_send_request(request)));
+        poll_fn(|context| {
+            if let Some(driver) = &mut self.driver
+                && driver.as_mut().poll(context).is_ready()
+            {
+                self.driver = None;
+            }
+            answer.as_mut().poll(&mut nobody())
+        })
+        .await
+        .map_err(|mut error| error.take_message())
+    }
+}
+
+impl ReplyBody {
+    /// The body was read to its end: the connection rests, if it can be used again.
+    fn give_back(&mut self) {
+        if let Some((mut connection, origin)) = self.lease.take()
+            && (connection.sender.is_ready() || connection.is_open(&mut nobody()))
+        {
+            origin.keep(connection);
+        }
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = &mut *self;
+        let Some((connection, _)) = &mut this.lease else {
+            return Pin::new(&mut this.body).poll_frame(context);
+        };
+        // The same as above: only the driver has news for it.
+        let mut frame = Pin::new(&mut this.body).poll_frame(&mut nobody());
+        if frame.is_pending() {
+            if !connection.drive(context) {
+                this.lease = None;
+                return Pin::new(&mut this.body).poll_frame(context);
+            }
+            frame = Pin::new(&mut this.body).poll_frame(&mut nobody());
+        }
+        match &frame {
+            Poll::Ready(None) => this.give_back(),
+            Poll::Ready(Some(Ok(_))) if this.body.is_end_stream() => this.give_back(),
+            Poll::Ready(Some(Err(_))) => this.lease = None,
+            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
