@@ -54,7 +54,15 @@ impl AuditRecord {
         struct At {
             at: Timestamp,
         }
-        let At { at } = serde_json::from_slice(&json).map_err(Error::Json)?;
+        // It stands first, as `new` writes it; whatever else is there is read as JSON.
+        let written = json.strip_prefix(b"{\"at\":\"").and_then(|rest| {
+            let end = rest.iter().position(|b| *b == b'"')?;
+            std::str::from_utf8(rest.get(..end)?).ok()?.parse().ok()
+        });
+        let at = match written {
+            Some(at) => at,
+            None => serde_json::from_slice::<At>(&json).map_err(Error::Json)?.at,
+        };
         let json = String::from_utf8(json).map_err(|error| Error::Json(serde_json::Error::custom(error)))?;
         Ok(Self { seq, at, json })
     }

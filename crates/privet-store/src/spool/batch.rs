@@ -81,7 +81,9 @@ fn read_batch(shared: &Shared, from: Position, segment: Segment) -> Result<Batch
     File::open(&path)
         .and_then(|mut file| {
             file.seek(SeekFrom::Start(from.offset))?;
-            file.take(BATCH_BYTES as u64).read_to_end(&mut bytes)
+            // What lies behind is being written, or set aside.
+            let durable = segment.bytes.saturating_sub(from.offset);
+            file.take(durable.min(BATCH_BYTES as u64)).read_to_end(&mut bytes)
         })
         .map_err(Error::file(&path))?;
     let key = SegmentKey::new(&shared.root, &shared.claim.node, segment.first);

@@ -92,10 +92,11 @@ pub(super) fn recover(claim: &Claim, root: &RootKey, stored: u64) -> Result<Ledg
             })?;
         next = contents.next;
         let mut length = bytes.len();
+        // Zeros were set aside for events that did not come.
+        let is_torn = bytes.iter().skip(contents.end).any(|b| *b != 0);
         match next_first {
             Some(after) if after != next => {
-                let is_given_up =
-                    contents.end == length && found.given_up.range(next..after).next().is_some();
+                let is_given_up = !is_torn && found.given_up.range(next..after).next().is_some();
                 if !is_given_up {
                     return Err(Error::SpoolDamaged {
                         segment: path,
@@ -105,7 +106,7 @@ pub(super) fn recover(claim: &Claim, root: &RootKey, stored: u64) -> Result<Ledg
                 tracing::error!(node = %claim.node, from = next, to = after - 1, "audit events were given up with a damaged segment");
             }
             Some(_) => {}
-            None => length = cut_tail(&path, contents.end, length)?,
+            None => length = cut_tail(&path, contents.end, length, is_torn)?,
         }
         if i == 0 {
             cursor.offset = contents.passed_end as u64;
@@ -176,10 +177,12 @@ fn delete_stored(dir: &Path, mut firsts: Vec<u64>, stored: u64) -> Result<Vec<u6
 }
 
 /// Cuts the segment to `end` bytes and makes the rest durable: it may have survived in the page cache only.
-fn cut_tail(path: &Path, end: usize, length: usize) -> Result<usize, Error> {
+fn cut_tail(path: &Path, end: usize, length: usize, is_torn: bool) -> Result<usize, Error> {
     let file = private_file().open(path).map_err(Error::file(path))?;
-    if end < length {
+    if is_torn {
         tracing::warn!(segment = %path.display(), bytes = length - end, "cut the torn tail of the audit spool");
+    }
+    if end < length {
         file.set_len(end as u64).map_err(Error::file(path))?;
     }
     file.sync_all().map_err(Error::file(path))?;

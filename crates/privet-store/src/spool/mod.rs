@@ -87,16 +87,6 @@ struct WriterThread {
     handle: Mutex<Option<JoinHandle<usize>>>,
 }
 
-impl Durability {
-    /// How long events wait for others to share their write. Half the window: the write itself takes time too.
-    fn gather(self) -> Duration {
-        match self {
-            Self::BeforeSend => Duration::ZERO,
-            Self::LossWindow(window) => window / 2,
-        }
-    }
-}
-
 impl Spool {
     /// Claims `dir`, which is created if absent, and reads back what an earlier run left there; events that `store` has
     /// are passed over. Reads and decrypts all that the store does not have, some 2 s per GiB.

@@ -35,6 +35,8 @@ pub(super) struct State {
     /// Why the last write failed; gone when one works again.
     pub(super) failed: Option<Failure>,
     pub(super) is_closed: bool,
+    /// How many events the writer waits for before it writes without waiting longer.
+    enough: usize,
 }
 
 /// An event on its way to the disk.
@@ -82,6 +84,7 @@ impl Queue {
             next,
             failed: None,
             is_closed: false,
+            enough: usize::MAX,
         };
         Self {
             state: Mutex::new(state),
@@ -118,7 +121,7 @@ impl Queue {
         state.bytes = bytes;
         state.count += 1;
         state.events.push(event);
-        let wakes = was_empty || state.is_urgent() != was_urgent;
+        let wakes = was_empty || state.events.len() == state.enough || state.is_urgent() != was_urgent;
         drop(state);
         if wakes {
             self.wake.notify_one();
@@ -152,9 +155,10 @@ impl Queue {
         state.failed = failed.cloned();
     }
 
-    /// Waits for events, then up to `gather` for more to share a write with them.
-    pub(super) fn wait_for_work(&self, gather: Duration) -> MutexGuard<'_, State> {
-        let state = self.lock();
+    /// Waits for events, then up to `gather` for more to share a write with them, until there are `enough`.
+    pub(super) fn wait_for_work(&self, gather: Duration, enough: usize) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        state.enough = enough;
         let is_idle = |state: &mut State| state.events.is_empty() && !state.is_urgent();
         let state = self
             .wake
@@ -163,7 +167,7 @@ impl Queue {
         if gather.is_zero() {
             return state;
         }
-        let is_patient = |state: &mut State| !state.is_urgent();
+        let is_patient = |state: &mut State| !state.is_urgent() && state.events.len() < enough;
         self.wake
             .wait_timeout_while(state, gather, is_patient)
             .unwrap_or_else(PoisonError::into_inner)
