@@ -4,6 +4,7 @@ mod cli;
 mod demo;
 mod harden;
 mod key;
+mod memory;
 mod node;
 mod pii;
 mod rim;

@@ -15,6 +15,8 @@ use privet_types::{Secret, TenantId};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::memory;
+
 /// How often keys are looked at: a revocation reaches a gateway within a second.
 const KEY_REFRESH: Duration = Duration::from_millis(500);
 /// How often decisions go from the spool to the store.
@@ -104,11 +106,13 @@ impl Node {
             flusher,
             ..
         } = self;
+        let tidying = tokio::spawn(memory::give_back());
         if !server.run(shutdown).await {
             tracing::warn!(
                 "some requests were still under way when `shutdown_grace` ended; they were cut off"
             );
         }
+        tidying.abort();
         stop.send_replace(true);
         refresh.await?;
         flusher
