@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
-use std::sync::Arc;
 
 use privet_crypto::HashKey;
 use privet_pii::{
@@ -13,7 +12,7 @@ use privet_types::{Budget, Entity, Finding, Span, SurfaceKind};
 
 use crate::dialect::{self, Class, Step};
 use crate::json::{Document, JsonError, Kind, Value};
-use crate::memory::{Detected, DetectionMemory};
+use crate::memory::{Detected, DetectionMemory, Element};
 use crate::private::{Private, digit_runs, is_apart, is_sure, merge};
 use crate::{PartKind, PartsConfig, number};
 
@@ -292,21 +291,6 @@ struct Walk<'a, 'd> {
     /// Values that were looked at for the above.
     judged: HashSet<String>,
     element: Element,
-}
-
-/// The message, tool or other part of the body that is being looked at, if it may come again.
-enum Element {
-    None,
-    /// It came before.
-    Known {
-        detected: Arc<Detected>,
-        text: usize,
-    },
-    /// It did not.
-    New {
-        detected: Detected,
-        text: usize,
-    },
 }
 
 /// An element of fewer bytes is looked at anew each time.

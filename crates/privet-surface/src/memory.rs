@@ -55,6 +55,21 @@ pub(crate) struct Detected {
     pub(crate) reach: usize,
 }
 
+/// The message, tool or other part of the body that is being looked at, if it may come again.
+pub(crate) enum Element {
+    None,
+    /// It came before.
+    Known {
+        detected: Arc<Detected>,
+        text: usize,
+    },
+    /// It did not.
+    New {
+        detected: Detected,
+        text: usize,
+    },
+}
+
 impl Detected {
     fn bytes(&self) -> usize {
         let findings: usize = self.by_text.iter().map(|(_, found)| found.len()).sum();
