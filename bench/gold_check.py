@@ -1,8 +1,9 @@
 """Checks the gold texts for personal-data detection and exports them.
 
-    python3 bench/gold_check.py [--dir DIR] [--jsonl OUT] [--quiet]
+    python3 bench/gold_check.py [--dir DIR…] [--jsonl OUT] [--quiet]
 
-The gold texts are `crates/privet-pii/tests/it/fixtures/gold/<lang>.txt`.
+The gold texts are `crates/privet-pii/tests/it/fixtures/gold/<lang>.txt`; those of `heldout/` beside it were written by
+others after the detector, and are checked and exported as well unless `--dir` names other folders.
 Documents are separated by a line `---`; the first line of each is
 `# <id> <kind>`; the rest is the text with inline annotation `[[TYPE|text]]`.
 
@@ -38,7 +39,8 @@ import re
 import sys
 import unicodedata
 
-GOLD = pathlib.Path(__file__).resolve().parent.parent / "crates/privet-pii/tests/it/fixtures/gold"
+FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "crates/privet-pii/tests/it/fixtures"
+GOLD, HELDOUT = FIXTURES / "gold", FIXTURES / "heldout"
 
 KINDS = set(
     "email ticket contract cv chat log json minutes medical invoice form prompt negative disguised".split()
@@ -535,13 +537,13 @@ def table(documents):
 def main():
     """Checks every file of the gold directory."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--dir", type=pathlib.Path, default=GOLD)
+    options.add_argument("--dir", type=pathlib.Path, nargs="+", default=[GOLD, HELDOUT])
     options.add_argument("--jsonl", type=pathlib.Path)
     options.add_argument("--quiet", action="store_true", help="print faults only")
     options = options.parse_args()
     faults = [f"rule {name} rejects {text}" for name, text in KNOWN.items() if not RULES[name](text)]
     documents, disguised = [], []
-    for path in sorted(options.dir.glob("*.txt")):
+    for path in (path for folder in options.dir for path in sorted(folder.glob("*.txt"))):
         (disguised if path.stem == "disguised" else documents).extend(parse(path, faults))
     names = collections.Counter(d.name for d in documents + disguised)
     faults += [f"id {name} is used {n} times" for name, n in names.items() if n > 1]

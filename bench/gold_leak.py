@@ -2,7 +2,7 @@
 """How much of the direct identifiers of the own gold texts leaks, and what is found in texts without personal data.
 
     cargo build --release
-    python3 bench/gold_check.py --jsonl GOLD.jsonl --quiet
+    python3 bench/gold_check.py --dir crates/privet-pii/tests/it/fixtures/gold --jsonl GOLD.jsonl --quiet   # or heldout
     python3 bench/gold_leak.py GOLD.jsonl [PRIVET]
 
 A character of a direct identifier (every kind but those that describe many) leaks if no finding, of whatever kind, covers it.

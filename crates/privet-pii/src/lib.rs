@@ -35,7 +35,7 @@ pub use error::Error;
 pub use lookalike::lookalikes;
 pub use mentions::{Mention, Mentions, Part};
 #[doc(hidden)]
-pub use ner::Ner;
+pub use ner::{Ner, TokenEvidence};
 pub use restore::{Restorer, SurrogateMap};
 pub use surrogate::{Form, Pair, Place, Surrogates};
 pub use trail::UrlAllow;

@@ -1,10 +1,16 @@
 //! Names, places, organisations, groups, dates and addresses, by a small neural network.
 //!
 //! A text is cut into windows of at most 128 tokens, at sentence ends, empty lines and, in long runs of lines, at line
-//! breaks. What is found in a window depends on that window alone, so a text may be given in pieces that end where a
-//! window does, and results may be kept by window.
+//! breaks. The network sees a window alone. Its scores are then joined with other evidence: lists of names and common
+//! words, greetings and other cues, e-mail addresses and names near by ([`rescore`]). Of the text outside the window that
+//! is at most 4 KB before and after, so a long text may be given in pieces that overlap by more than that.
 
 mod decode;
+mod evidence;
+mod facts;
+mod fitted;
+mod lexicon;
+mod rescore;
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,13 +19,16 @@ use privet_inference::{Memory, Tagger};
 use privet_types::{Basis, Budget, Entity, Finding, RuleId, Span};
 
 use crate::error::Error;
+use evidence::Evidence;
+
+pub use rescore::TokenEvidence;
 
 /// What each kind of the network is reported as, and from which probability on; in the order of
 /// [`privet_inference::label::KINDS`].
 ///
 /// The limits were chosen on held-out templates and development texts (`training/ner/README.md`).
 const KINDS: [(Entity, RuleId, f32); 6] = [
-    (Entity::PERSON, RuleId("ner/person"), 0.4),
+    (Entity::PERSON, RuleId("ner/person"), 0.45),
     (Entity::LOCATION, RuleId("ner/location"), 0.45),
     (Entity::ORGANIZATION, RuleId("ner/organization"), 0.45),
     (Entity::NRP, RuleId("ner/nrp"), 0.45),
@@ -77,6 +86,7 @@ impl Ner {
     pub fn find(&self, text: &str, budget: &Budget) -> Result<Vec<Finding>, Error> {
         let mut found = Vec::new();
         let tokens = tokenize(text);
+        let mut evidence = Evidence::new(text, &tokens);
         let (mut memory, mut scores) = (Memory::default(), Vec::with_capacity(MOST_TOKENS));
         for window in windows(text, &tokens) {
             let Some(held) = tokens.get(window.clone()) else {
@@ -86,7 +96,9 @@ impl Ner {
             budget.charge(u64::try_from(UNITS_PER_BYTE * bytes).unwrap_or(u64::MAX))?;
             let from = found.len();
             scores.clear();
-            self.tagger.tag(text, &tokens, window, &mut memory, &mut scores);
+            self.tagger
+                .tag(text, &tokens, window.clone(), &mut memory, &mut scores);
+            rescore::rescore(&mut scores, window, &mut evidence);
             for marked in decode::spans(&scores) {
                 let (Some((entity, rule, limit)), Some(first), Some(last)) = (
                     KINDS.get(marked.kind),
@@ -116,6 +128,34 @@ impl Ner {
             }
         }
         Ok(found)
+    }
+}
+
+impl Ner {
+    /// What the network says of each word of `text` by itself, and which evidence beside it speaks for or against: what
+    /// `training/lexicon/fit.py` fits the weights of the evidence on.
+    pub fn evidence(&self, text: &str) -> Vec<TokenEvidence> {
+        let tokens = tokenize(text);
+        let mut evidence = Evidence::new(text, &tokens);
+        let (mut memory, mut scores) = (Memory::default(), Vec::with_capacity(MOST_TOKENS));
+        let mut out = Vec::with_capacity(tokens.len());
+        for window in windows(text, &tokens) {
+            scores.clear();
+            self.tagger
+                .tag(text, &tokens, window.clone(), &mut memory, &mut scores);
+            let held = tokens.get(window.clone()).unwrap_or_default();
+            let known = rescore::token_evidence(&scores, window, &mut evidence);
+            out.extend(
+                held.iter()
+                    .zip(known)
+                    .map(|(token, (scores, features))| TokenEvidence {
+                        span: Span::new(token.start, token.end),
+                        scores,
+                        features,
+                    }),
+            );
+        }
+        out
     }
 }
 

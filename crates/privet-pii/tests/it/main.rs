@@ -10,6 +10,7 @@ mod catalogue;
 mod detection;
 mod disguise;
 mod disjoint;
+mod heldout;
 mod ner;
 mod normalize;
 mod work;
