@@ -13,7 +13,7 @@ const LEAST_LETTERS: u32 = 20;
 /// How much likelier the first language is than the second, in quarters of a nat: e³ times.
 const MARGIN: i32 = 12;
 /// Bytes looked at to either side of a place.
-const REACH: usize = 240;
+const REACH: usize = 120;
 
 /// The languages of the Latin script, in the order of the columns of `trigrams.txt`.
 const LATIN: [Language; 10] = [
@@ -119,7 +119,7 @@ impl Language {
         }
     }
 
-    /// The language of the paragraph of `text` that byte `at` lies in; at most 480 bytes of it are looked at.
+    /// The language of the paragraph of `text` that byte `at` lies in; at most 240 bytes of it are looked at.
     #[must_use]
     pub fn detect_at(text: &str, at: usize) -> Option<Self> {
         Self::detect(paragraph(text, at))
