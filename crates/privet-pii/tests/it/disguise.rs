@@ -368,7 +368,8 @@ fn eighty_of_the_89_disguised_values_are_found() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     let is_found = |row: &Row| {
-        let stretch: Vec<_> = row.text[row.start..row.end].char_indices().collect();
+        let stretch = row.text.get(row.start..row.end).unwrap();
+        let stretch: Vec<_> = stretch.char_indices().collect();
         let reach = row.start + stretch[4].0..row.start + stretch[stretch.len() - 4].0;
         let found = analyzer.analyze(&row.text, None, &Budget::unlimited()).unwrap();
         found
