@@ -10,12 +10,14 @@ mod mask;
 mod memory;
 mod number;
 mod private;
+mod refusal;
 mod reply;
 pub mod sse;
 mod stream;
 
 pub use config::{PartKind, PartsConfig, RestoreConfig};
-pub use mask::{Masked, Masking, Refusal, Request};
+pub use mask::{Masked, Masking, Request};
 pub use memory::DetectionMemory;
+pub use refusal::Refusal;
 pub use reply::{Restoration, RestoreError};
 pub use stream::StreamRestorer;
