@@ -13,6 +13,7 @@ mod error;
 pub mod eval;
 mod explain;
 mod language;
+mod letters;
 mod lookalike;
 mod mentions;
 mod names;

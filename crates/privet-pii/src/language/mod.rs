@@ -6,6 +6,7 @@
 
 use std::sync::LazyLock;
 
+use crate::letters::{is_alphabetic, is_alphanumeric};
 use serde::{Serialize, Serializer};
 
 /// Letters below which nothing is said; letters of other scripts than the Latin count double or more.
@@ -221,7 +222,7 @@ impl Scripts {
                 c if JAPANESE.contains(c) => scripts.kana += 1,
                 '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' => scripts.ideographs += 1,
                 c if c.is_ascii() => {}
-                c => scripts.other += u32::from(c.is_alphabetic()),
+                c => scripts.other += u32::from(is_alphabetic(c)),
             }
         }
         scripts
@@ -244,11 +245,11 @@ impl Scripts {
 
 /// Whether a token is no word of a language: an address of mail or web, or a name of a file.
 fn is_address(token: &str) -> bool {
-    let inner = token.trim_matches(|c: char| !c.is_alphanumeric());
+    let inner = token.trim_matches(|c: char| !is_alphanumeric(c));
     let is_joined = |mark: char| {
         inner.split_once(mark).is_some_and(|(a, b)| {
-            a.chars().next_back().is_some_and(char::is_alphanumeric)
-                && b.chars().next().is_some_and(char::is_alphanumeric)
+            a.chars().next_back().is_some_and(is_alphanumeric)
+                && b.chars().next().is_some_and(is_alphanumeric)
         })
     };
     inner.is_ascii() && (inner.contains('@') || inner.contains("://") || is_joined('.') || is_joined('_'))
@@ -286,10 +287,7 @@ const fn pushed(key: u64, c: char) -> u64 {
 fn latin(text: &str) -> Option<Language> {
     let mut sums = [0_i32; LATIN.len()];
     for token in text.split_whitespace().filter(|t| is_prose(t)) {
-        for word in token
-            .split(|c: char| !c.is_alphabetic())
-            .filter(|w| !w.is_empty())
-        {
+        for word in token.split(|c: char| !is_alphabetic(c)).filter(|w| !w.is_empty()) {
             let mut key = pushed(0, ' ');
             let letters = word.chars().flat_map(char::to_lowercase).chain([' ']);
             for (count, c) in letters.enumerate() {

@@ -2,7 +2,7 @@
 
 use super::lexicon::spelt;
 use super::rewrite::{Piece, Rewriter};
-use super::tokens::{Token, between, tokens};
+use super::tokens::{Token, between};
 use super::words::Spelt;
 
 /// Most parts of a name or a domain.
@@ -37,12 +37,11 @@ enum Joint {
 }
 
 /// Writes spelt addresses with their marks; none if there is none.
-pub(super) fn unspell(text: &str) -> Option<Piece> {
-    let tokens = tokens(text);
+pub(super) fn unspell(text: &str, tokens: &[Token<'_>]) -> Option<Piece> {
     let mut out = Rewriter::new(text);
     let mut at = 1;
     while at < tokens.len() {
-        let end = address(text, &tokens, at, &mut out);
+        let end = address(text, tokens, at, &mut out);
         at = end.unwrap_or(at) + 1;
     }
     out.finish()
@@ -205,9 +204,10 @@ fn write(text: &str, tokens: &[Token<'_>], start: usize, last: usize, out: &mut 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::normalize::tokens::tokens;
 
     fn written(text: &str) -> String {
-        unspell(text).map_or_else(|| "unchanged".to_owned(), |p| p.text)
+        unspell(text, &tokens(text)).map_or_else(|| "unchanged".to_owned(), |p| p.text)
     }
 
     #[test]

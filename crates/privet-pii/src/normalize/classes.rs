@@ -3,6 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::confusable;
+use crate::letters::is_alphanumeric;
 
 /// What a character is to the normaliser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +90,7 @@ pub(super) fn class(c: char) -> Class {
             digit(code - zero(code).unwrap_or(code))
         }
         0x3400..=0x9fff | 0xac00..=0xd7a3 => Class::Letter,
-        _ if !c.is_alphanumeric() => Class::Other,
+        _ if !is_alphanumeric(c) => Class::Other,
         _ => confusable::latin(c).map_or(Class::Letter, Class::Lookalike),
     }
 }
@@ -121,7 +122,7 @@ fn variant(c: char) -> Class {
                 Class::Other
             }
         }
-        _ if c.is_alphanumeric() => Class::Letter,
+        _ if is_alphanumeric(c) => Class::Letter,
         _ => Class::Other,
     }
 }

@@ -6,6 +6,7 @@
 
 use super::classes::{Class, class, spelt};
 use super::rewrite::{Piece, Rewriter};
+use crate::letters::{is_alphabetic, is_alphanumeric};
 
 /// Fewest digits that are worth turning into ASCII ones: the shortest telephone numbers, and dotted quads.
 const FEWEST_DIGITS: usize = 7;
@@ -60,7 +61,9 @@ const fn is_joiner(c: char) -> bool {
 
 /// Folds `text`; none if nothing in it is disguised.
 pub(super) fn fold(text: &str) -> Option<Piece> {
-    if text.is_ascii() {
+    // Letters that stand for themselves are most of what is not ASCII.
+    let is_plain = |c: char| c.is_ascii() || matches!(class(c), Class::Letter | Class::Other);
+    if text.chars().all(is_plain) {
         return None;
     }
     let mut cells: Vec<Cell> = text
@@ -175,7 +178,7 @@ fn digits(cells: &mut [Cell]) {
             continue;
         }
         row.gap += 1;
-        let is_letter = cell.c.is_alphabetic() && !cell.c.is_ascii();
+        let is_letter = is_alphabetic(cell.c) && !cell.c.is_ascii();
         if row.gap > DIGIT_GAP || is_letter {
             found.extend(row.end());
             // A sign or a parenthesis may lead.
@@ -196,7 +199,7 @@ fn digits(cells: &mut [Cell]) {
     for (first, last) in found {
         for cell in cells.iter_mut().take(last + 1).skip(first) {
             cell.is_folded |= matches!(cell.class, Some(Class::Digit(_)))
-                || matches!(cell.class, Some(Class::Variant(c)) if !c.is_alphanumeric());
+                || matches!(cell.class, Some(Class::Variant(c)) if !is_alphanumeric(c));
         }
     }
 }
@@ -236,7 +239,7 @@ fn words(cells: &mut [Cell]) {
 
 fn is_in_word(cell: &Cell) -> bool {
     cell.is_dropped
-        || cell.c.is_alphanumeric()
+        || is_alphanumeric(cell.c)
         || is_joiner(cell.ascii())
         || cell.class == Some(Class::Variants)
 }
@@ -270,7 +273,7 @@ fn fold_word(word: &mut [Cell]) {
         let rest = word.get_mut(at..).unwrap_or_default();
         let len = rest
             .iter()
-            .take_while(|c| c.is_dropped || c.c.is_alphabetic())
+            .take_while(|c| c.is_dropped || is_alphabetic(c.c))
             .count();
         let is_before_digits = rest.iter().skip(len).take(2).filter(|c| c.is_digit()).count() == 2;
         if let Some(part) = rest.get_mut(..len) {

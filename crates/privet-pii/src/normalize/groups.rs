@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::rewrite::{Piece, Rewriter};
-use super::tokens::{Token, between, tokens};
+use super::tokens::{Token, between};
 
 /// Fewest digits: the shortest telephone numbers.
 const FEWEST_DIGITS: usize = 7;
@@ -17,8 +17,7 @@ const ACCOUNT: Range<usize> = 15..35;
 const MOST_GROUPS: usize = 40;
 
 /// Joins broken numbers; none if there is none.
-pub(super) fn join(text: &str) -> Option<Piece> {
-    let tokens = tokens(text);
+pub(super) fn join(text: &str, tokens: &[Token<'_>]) -> Option<Piece> {
     let mut out = Rewriter::new(text);
     let mut at = 0;
     while at < tokens.len() {
@@ -250,9 +249,10 @@ fn is_country(token: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::normalize::tokens::tokens;
 
     fn joined(text: &str) -> String {
-        join(text).map_or_else(|| "unchanged".to_owned(), |p| p.text)
+        join(text, &tokens(text)).map_or_else(|| "unchanged".to_owned(), |p| p.text)
     }
 
     #[test]

@@ -100,6 +100,14 @@ impl Keys {
 
 /// What `word` spells, in any case.
 pub(super) fn spelt(word: &str) -> Option<Spelt> {
+    // Nearly all words end here, before they are copied and compared.
+    if word.is_ascii() {
+        let keys = Keys::new();
+        let key = key(word.as_bytes());
+        if !keys.may_begin(key) || keys.get(key).is_none() {
+            return None;
+        }
+    }
     let words = &LEXICON.words;
     let find = |w: &str| words.binary_search_by_key(&w, |(known, _)| *known).ok();
     let at = if word.is_ascii() {

@@ -34,6 +34,7 @@ use privet_types::{Budget, BudgetError, Span};
 
 pub use map::OffsetMap;
 use rewrite::Piece;
+use tokens::{Token, tokens};
 
 /// Layers of encoding that are undone.
 pub const DEPTH: usize = 3;
@@ -112,7 +113,10 @@ fn stretch(text: &str, span: Span, budget: &Budget, views: &mut Vec<View>) -> Re
     };
     for layer in 0..=DEPTH {
         budget.charge(LAYER_UNITS * units(piece.text.len()))?;
-        let is_folded = apply(&mut piece, fold::fold);
+        let is_folded = {
+            let folded = fold::fold(&piece.text);
+            apply(&mut piece, folded)
+        };
         let next = if layer < DEPTH {
             decode::decode(&piece.text)
         } else {
@@ -124,16 +128,7 @@ fn stretch(text: &str, span: Span, budget: &Budget, views: &mut Vec<View>) -> Re
         });
         // What lies between the outermost and the innermost layer is itself encoded.
         if layer == 0 || next.is_none() {
-            let mut is_changed = is_folded || layer > 0;
-            for pass in [
-                spoken::unspeak,
-                east::undo,
-                spaced::close_up,
-                groups::join,
-                address::unspell,
-            ] {
-                is_changed |= apply(&mut piece, pass);
-            }
+            let is_respelt = respell(&mut piece);
             if let Some(guess) = digitlike::undo(&piece.text) {
                 views.push(View {
                     map: piece.map.then(&guess.map),
@@ -142,7 +137,7 @@ fn stretch(text: &str, span: Span, budget: &Budget, views: &mut Vec<View>) -> Re
                     is_guess: true,
                 });
             }
-            if is_changed {
+            if is_folded || layer > 0 || is_respelt {
                 views.push(View {
                     text: piece.text,
                     map: piece.map,
@@ -157,11 +152,32 @@ fn stretch(text: &str, span: Span, budget: &Budget, views: &mut Vec<View>) -> Re
     Ok(())
 }
 
-/// Applies a pass; whether it changed anything.
-fn apply(piece: &mut Piece, pass: fn(&str) -> Option<Piece>) -> bool {
-    let Some(changed) = pass(&piece.text) else {
-        return false;
-    };
+/// Undoes spacing and spelling; whether that changed anything. The passes share the tokens till one changes the text.
+fn respell(piece: &mut Piece) -> bool {
+    let passes: [fn(&str, &[Token<'_>]) -> Option<Piece>; 5] = [
+        spoken::unspeak,
+        |text, _| east::undo(text),
+        spaced::close_up,
+        groups::join,
+        address::unspell,
+    ];
+    let mut passes = passes.into_iter();
+    let mut is_changed = false;
+    loop {
+        let changed = {
+            let tokens = tokens(&piece.text);
+            passes.find_map(|pass| pass(&piece.text, &tokens))
+        };
+        if !apply(piece, changed) {
+            return is_changed;
+        }
+        is_changed = true;
+    }
+}
+
+/// Takes what a pass made of the piece; whether it changed anything.
+fn apply(piece: &mut Piece, changed: Option<Piece>) -> bool {
+    let Some(changed) = changed else { return false };
     *piece = Piece {
         map: piece.map.then(&changed.map),
         text: changed.text,

@@ -1,7 +1,7 @@
 //! Values with a separator between all their characters: `4 1 1 1`, `4-1-1-1`, `j o h n @ e x a m p l e . c o m`.
 
 use super::rewrite::{Piece, Rewriter};
-use super::tokens::{Token, between, tokens, usual_gap};
+use super::tokens::{Token, between, usual_gap};
 
 /// Fewest single characters in a row.
 const FEWEST: usize = 4;
@@ -9,8 +9,7 @@ const FEWEST: usize = 4;
 const LONGEST_GAP: usize = 7;
 
 /// Closes up rows of single characters; none if there is no such row.
-pub(super) fn close_up(text: &str) -> Option<Piece> {
-    let tokens = tokens(text);
+pub(super) fn close_up(text: &str, tokens: &[Token<'_>]) -> Option<Piece> {
     let mut out = Rewriter::new(text);
     let mut at = 0;
     while at < tokens.len() {
@@ -91,9 +90,10 @@ fn write(text: &str, row: &[Token<'_>], usual: &str, out: &mut Rewriter<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::normalize::tokens::tokens;
 
     fn closed(text: &str) -> String {
-        close_up(text).map_or_else(|| "unchanged".to_owned(), |p| p.text)
+        close_up(text, &tokens(text)).map_or_else(|| "unchanged".to_owned(), |p| p.text)
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::lexicon::spelt;
 use super::rewrite::{Piece, Rewriter};
-use super::tokens::{Token, between, tokens, usual_gap};
+use super::tokens::{Token, between, usual_gap};
 use super::words::Spelt;
 
 /// Fewest digit words in a row.
@@ -19,8 +19,7 @@ const LONGEST_GAP: usize = 5;
 const LONGEST_LETTERS: usize = 4;
 
 /// Writes rows of digit words as digits; none if there is no such row.
-pub(super) fn unspeak(text: &str) -> Option<Piece> {
-    let tokens = tokens(text);
+pub(super) fn unspeak(text: &str, tokens: &[Token<'_>]) -> Option<Piece> {
     let mut out = Rewriter::new(text);
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
@@ -135,9 +134,10 @@ fn write(text: &str, row: &[Token<'_>], out: &mut Rewriter<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::normalize::tokens::tokens;
 
     fn unspoken(text: &str) -> String {
-        unspeak(text).map_or_else(|| "unchanged".to_owned(), |p| p.text)
+        unspeak(text, &tokens(text)).map_or_else(|| "unchanged".to_owned(), |p| p.text)
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Letters and digits in rows, and what lies between.
 
+use crate::letters::is_alphanumeric;
 use std::ops::Range;
 
 /// A row of letters and digits.
@@ -33,20 +34,42 @@ impl Token<'_> {
 
 /// All tokens of `text`.
 pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
-    let mut all = Vec::new();
-    let mut start = None;
-    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
-        // The virama of Devanagari is no letter, but stands inside words.
-        match (c.is_alphanumeric() || c == '\u{94d}' && start.is_some(), start) {
-            (true, None) => start = Some(at),
-            (false, Some(from)) => {
-                all.extend(text.get(from..at).map(|text| Token { start: from, text }));
-                start = None;
-            }
-            _ => {}
+    // A word of English and the space behind it have some six bytes.
+    let mut all = Vec::with_capacity(text.len() / 6 + 1);
+    let mut at = 0;
+    while at < text.len() {
+        let start = at;
+        at = run(text, at, true);
+        if at > start {
+            all.extend(text.get(start..at).map(|text| Token { start, text }));
         }
+        at = run(text, at, false);
     }
     all
+}
+
+/// Where the characters from `at` on end that all are letters and digits, or all are not.
+#[inline]
+fn run(text: &str, at: usize, is_token: bool) -> usize {
+    let mut end = at;
+    while let Some(byte) = text.as_bytes().get(end) {
+        let (is_part, len) = if byte.is_ascii() {
+            (byte.is_ascii_alphanumeric(), 1)
+        } else {
+            let c = text
+                .get(end..)
+                .and_then(|rest| rest.chars().next())
+                .unwrap_or(' ');
+            // The virama of Devanagari is no letter, but stands inside words.
+            let is_inside = c == '\u{94d}' && is_token && end > at;
+            (is_alphanumeric(c) || is_inside, c.len_utf8())
+        };
+        if is_part != is_token {
+            break;
+        }
+        end += len;
+    }
+    end
 }
 
 /// The bytes between two neighbours.

@@ -1,8 +1,5 @@
 //! Bank identifier codes without a digit, which only the words beside them tell from other words in capitals.
 
-use std::sync::LazyLock;
-
-use aho_corasick::AhoCorasick;
 use privet_types::{Basis, Entity};
 
 use super::Outcome;
@@ -10,29 +7,17 @@ use super::context::spell;
 use super::ids::is_bic;
 use super::scan::Scan;
 
-/// Words that announce a code.
-const WORDS: [&str; 3] = ["bic", "swift", "bank identifier"];
 /// Bytes after a word in which a code may stand.
 const REACH: usize = 48;
 /// Most characters of a code.
 const MOST: usize = 11;
 
-static AUTOMATON: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .build(WORDS)
-        .ok()
-});
-
 /// Finds codes behind such a word or right before it.
 ///
 /// Source of the form: ISO 9362:2022, section 4.
 pub(super) fn find(scan: &mut Scan<'_>) -> Outcome {
-    let Some(automaton) = AUTOMATON.as_ref() else {
-        return Ok(());
-    };
     if let Some(name) = scan.name()
-        && has_word(automaton, name)
+        && has_word(name)
     {
         // A field of that name holds a code and nothing else.
         let code = scan.text.trim();
@@ -46,27 +31,44 @@ pub(super) fn find(scan: &mut Scan<'_>) -> Outcome {
     scan.spend(scan.text.len())?;
     let text = scan.text;
     let mut read = 0;
-    for hit in automaton.find_iter(text) {
+    for (word_start, word_end) in words(text) {
         scan.spend(4 * MOST)?;
-        if !is_whole(scan, hit.start(), hit.end()) {
+        if !is_whole(scan, word_start, word_end) {
             continue;
         }
-        let end = scan.floor((hit.end() + REACH).min(text.len()));
-        read = hit.end().max(read);
-        after(scan, hit.end(), read, end)?;
+        let end = scan.floor((word_end + REACH).min(text.len()));
+        read = word_end.max(read);
+        after(scan, word_end, read, end)?;
         read = end.max(read);
-        before(scan, hit.start());
+        before(scan, word_start);
     }
     Ok(())
 }
 
+/// Where words that announce a code begin and end in `text`, in either case. All have an `i`, which is looked for.
+fn words(text: &str) -> impl Iterator<Item = (usize, usize)> {
+    let bytes = text.as_bytes();
+    memchr::memchr2_iter(b'i', b'I', bytes).filter_map(move |at| {
+        let (word, before) = match bytes.get(at + 1)?.to_ascii_lowercase() {
+            b'c' => ("bic", 1),
+            b'f' => ("swift", 2),
+            b'd' => ("bank identifier", 5),
+            _ => return None,
+        };
+        let start = at.checked_sub(before)?;
+        let end = start + word.len();
+        let is_word = bytes.get(start..end)?.eq_ignore_ascii_case(word.as_bytes());
+        is_word.then_some((start, end))
+    })
+}
+
 /// Whether a word stands in a name such as `bank_swift` or `bankSwift`.
-fn has_word(automaton: &AhoCorasick, name: &str) -> bool {
+fn has_word(name: &str) -> bool {
     let mut spelt = String::new();
     spell(name, &mut spelt);
-    automaton.find_iter(&spelt).any(|hit| {
+    words(&spelt).any(|(start, end)| {
         let is_space = |at: usize| spelt.as_bytes().get(at) == Some(&b' ');
-        is_space(hit.start().saturating_sub(1)) && is_space(hit.end())
+        is_space(start.saturating_sub(1)) && is_space(end)
     })
 }
 

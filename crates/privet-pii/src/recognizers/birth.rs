@@ -5,6 +5,7 @@ use privet_types::{BudgetError, Entity};
 use super::context::BIRTH;
 use super::number::{DASH, DOT, Group, Number, SLASH, SPACE};
 use super::scan::Scan;
+use crate::letters::{is_alphabetic, is_alphanumeric};
 
 /// Nobody alive was born before, no record is dated after.
 pub(super) const YEARS: std::ops::RangeInclusive<u32> = 1890..=2100;
@@ -145,7 +146,7 @@ pub(super) fn score(
     // Words between the last number or line and the date speak of it; a word of birth before that, of another date.
     let from = scan.floor(start.saturating_sub(LABEL));
     let label = scan.str(from, start);
-    let label = label.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let label = label.trim_end_matches(|c: char| !is_alphanumeric(c));
     let begin = label
         .char_indices()
         .rfind(|(_, c)| *c == '\n' || c.is_numeric())
@@ -154,7 +155,7 @@ pub(super) fn score(
         .chars()
         .rev()
         .take_while(|c| *c != '\n' && !c.is_numeric())
-        .filter(|c| c.is_alphabetic())
+        .filter(|c| is_alphabetic(*c))
         .count()
         >= 2;
     if begin > 0 && has_words && (around.right | scan.outside) & BIRTH == 0 {
@@ -263,7 +264,7 @@ fn skip_words(scan: &Scan<'_>, at: usize) -> usize {
 
 fn month_at(scan: &Scan<'_>, at: usize) -> Option<(u32, usize)> {
     let window = scan.str(at, scan.floor((at + LONGEST_MONTH + 4).min(scan.bytes.len())));
-    let len = window.find(|c: char| !c.is_alphabetic()).unwrap_or(window.len());
+    let len = window.find(|c: char| !is_alphabetic(c)).unwrap_or(window.len());
     Some((month(window.get(..len)?)?, at + len))
 }
 
@@ -271,7 +272,7 @@ fn month_before(scan: &Scan<'_>, at: usize) -> Option<(u32, usize)> {
     let window = scan
         .str(scan.floor(at.saturating_sub(LONGEST_MONTH + 4)), at)
         .trim_end_matches([' ', '.', '-', ',']);
-    let len = window.len() - window.trim_end_matches(char::is_alphabetic).len();
+    let len = window.len() - window.trim_end_matches(is_alphabetic).len();
     let gap = at - scan.floor(at.saturating_sub(LONGEST_MONTH + 4)) - window.len();
     let name = window.get(window.len() - len..)?;
     (gap <= 2 && gap > 0).then_some(())?;

@@ -8,6 +8,7 @@ use aho_corasick::{AhoCorasick, BuildError};
 use super::false_friends::elsewhere;
 use super::words::Lexicon;
 use crate::language::{Language, Languages};
+use crate::letters::{is_alphabetic, is_alphanumeric};
 
 /// A set of subjects that words can speak of.
 pub(crate) type Topics = u32;
@@ -595,7 +596,7 @@ pub(crate) const fn is_spaced_script(c: char) -> bool {
 
 /// Letters, and the marks inside words of Devanagari and Arabic that are no letters by themselves.
 fn is_letter(c: char) -> bool {
-    c.is_alphabetic()
+    is_alphabetic(c)
         || matches!(c, '\u{900}'..='\u{903}' | '\u{93a}'..='\u{94f}' | '\u{64b}'..='\u{65f}' | '\u{670}')
 }
 
@@ -608,6 +609,10 @@ pub(crate) fn spell(text: &str, out: &mut String) {
 pub(crate) fn spell_with(text: &str, out: &mut String, mut see: impl FnMut(usize, usize)) {
     out.clear();
     out.push(' ');
+    if text.is_ascii() {
+        spell_ascii(text, out, see);
+        return;
+    }
     let mut last = ' ';
     for (at, c) in text.char_indices() {
         let joins = (is_letter(c) && is_letter(last) && !(c.is_uppercase() && last.is_lowercase()))
@@ -620,12 +625,41 @@ pub(crate) fn spell_with(text: &str, out: &mut String, mut see: impl FnMut(usize
             if c.is_ascii_alphanumeric() {
                 out.push(c.to_ascii_lowercase());
             }
-        } else if c.is_alphanumeric() || is_letter(c) {
+        } else if is_alphanumeric(c) || is_letter(c) {
             out.extend(c.to_lowercase());
         }
         last = c;
     }
     if !out.ends_with(' ') {
+        out.push(' ');
+    }
+}
+
+/// [`spell_with`] for text of ASCII alone, which most is; `out` holds the first space.
+fn spell_ascii(text: &str, out: &mut String, mut see: impl FnMut(usize, usize)) {
+    // Every byte may need a space before it.
+    out.reserve(2 * text.len() + 1);
+    let mut last = b' ';
+    let mut is_space = true;
+    for (at, byte) in text.bytes().enumerate() {
+        let is_letter = byte.is_ascii_alphabetic();
+        let is_digit = byte.is_ascii_digit();
+        let joins = is_letter
+            && last.is_ascii_alphabetic()
+            && !(byte.is_ascii_uppercase() && last.is_ascii_lowercase())
+            || is_digit && last.is_ascii_digit();
+        if !joins && !is_space {
+            out.push(' ');
+            is_space = true;
+        }
+        see(at, out.len());
+        if is_letter || is_digit {
+            out.push(char::from(byte.to_ascii_lowercase()));
+            is_space = false;
+        }
+        last = byte;
+    }
+    if !is_space {
         out.push(' ');
     }
 }

@@ -43,6 +43,21 @@ const REGIONS: &[(&str, usize, usize, &[u8])] = &[
     ("BR", 10, 11, &[1, 2, 3, 4, 5, 6, 7, 8, 9]),
 ];
 
+/// Area codes of the North American plan (+1) in use, a number for each first digit from 2 on, a bit for each pair of
+/// further digits. A number under another code is not valid, but the library compares it with the plans of all 25
+/// countries there and compiles their expressions: 40 times the work of a valid one. A test holds the table to the
+/// library.
+const AREAS: [u128; 8] = [
+    0x21a_9778_d37f_459c_bf9f_f7fe,
+    0x65_003b_b07c_ebb5_efbf_f7fe,
+    0x11_cf71_8405_af6d_d38f_f7fe,
+    0x1f7_afcd_ea09_1387_ffff_f7ff,
+    0x25f_41e8_7f0e_e392_f4df_f7ff,
+    0xf7_cfea_d661_8d65_df3f_f3fe,
+    0x100_f37f_dfc7_b9cb_f63f_f7ff,
+    0x279_cbc0_095b_aff4_f21f_f7ff,
+];
+
 type Regions = Vec<(Region, usize, usize, &'static [u8])>;
 
 /// The library's metadata, shared by all analysers: 6 MiB, and up to 54 MiB more if numbers of every country in the
@@ -263,7 +278,13 @@ enum Answer {
 }
 
 fn ask(digits: &[u8], region: Option<Region>) -> Option<Answer> {
-    let (util, _) = METADATA.as_ref().ok()?;
+    let (util, regions) = METADATA.as_ref().ok()?;
+    // The first of the regions is the one that numbers under +1 are read in.
+    let is_american = region.is_none_or(|r| regions.first().is_some_and(|(first, ..)| *first == r));
+    if is_american && has_unused_area(digits, region) {
+        // The right length for the plan.
+        return Some(Answer::Possible);
+    }
     let plus = if region.is_none() { "+" } else { "" };
     let text: String = plus
         .chars()
@@ -274,6 +295,20 @@ fn ask(digits: &[u8], region: Option<Region>) -> Option<Answer> {
         return Some(Answer::Valid);
     }
     util.is_possible_number(&parsed).then_some(Answer::Possible)
+}
+
+/// Whether the digits, with the country code 1 or ten of them without, have an area code that is not in use.
+fn has_unused_area(digits: &[u8], region: Option<Region>) -> bool {
+    let national = match (digits, region) {
+        ([1, national @ ..], _) => national,
+        (national, Some(_)) => national,
+        _ => return false,
+    };
+    let [first @ 2..=9, second, third, _, _, _, _, _, _, _] = national else {
+        return false;
+    };
+    let used = AREAS.get(usize::from(*first) - 2).copied().unwrap_or_default();
+    used >> (10 * second + third) & 1 == 0
 }
 
 fn regions(digits: &[u8]) -> impl Iterator<Item = Region> {
@@ -383,7 +418,25 @@ fn is_dashed_in(scan: &Scan<'_>, start: usize) -> bool {
 mod tests {
     use privet_types::Entity;
 
+    use super::{METADATA, has_unused_area};
     use crate::testing::{finds, finds_named, misses};
+
+    #[test]
+    fn no_number_under_an_unused_area_code_is_valid_to_the_library() {
+        let (library, _) = METADATA.as_ref().unwrap();
+        let exchanges = [
+            "200", "234", "345", "456", "523", "532", "555", "678", "789", "911",
+        ];
+        let wrong: Vec<String> = (200..1000)
+            .flat_map(|area| exchanges.map(|exchange| format!("1{area}{exchange}0143")))
+            .filter(|text| {
+                let digits: Vec<u8> = text.bytes().map(|b| b - b'0').collect();
+                has_unused_area(&digits, None)
+                    && library.is_valid_number(&library.parse(format!("+{text}"), None).unwrap())
+            })
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
 
     #[test]
     fn international_numbers_are_found_without_a_word() {

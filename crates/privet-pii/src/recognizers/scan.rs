@@ -7,6 +7,7 @@ use super::ids::{IdVocabulary, Told, ToldAround};
 use super::meter::Meter;
 use super::words::Lexicon;
 use crate::language::Language;
+use crate::letters::{is_alphabetic, is_alphanumeric};
 
 /// Bytes looked at for context words before a value.
 const WINDOW_LEFT: usize = 60;
@@ -237,8 +238,15 @@ impl<'t> Scan<'t> {
         let far = left.get(..left.len() - near.len()).unwrap_or_default();
         let name = self.name.unwrap_or_default();
         let mut language = Asked::new(self.text, start);
+        let whole = self.told_by(left, vocabulary, &mut language)?;
+        // What stands near stands in the whole, unless the cut lies within a word of a script without spaces.
+        let is_near = !far.is_empty() && (!whole.is_empty() || !left.is_ascii());
         let mut told = ToldAround {
-            near: self.told_by(near, vocabulary, &mut language)?,
+            near: if is_near {
+                self.told_by(near, vocabulary, &mut language)?
+            } else {
+                whole
+            },
             ..ToldAround::default()
         };
         // A name outside the text is of no language.
@@ -246,10 +254,9 @@ impl<'t> Scan<'t> {
             .join(self.told_by(name, vocabulary, &mut Asked::nowhere())?);
         told.any = told.near;
         // Words that lie on both sides of the cut are found in the whole of it.
-        let left = if far.is_empty() { "" } else { left };
-        for text in [left, self.window_right(end)] {
-            told.any.join(self.told_by(text, vocabulary, &mut language)?);
-        }
+        told.any.join(whole);
+        let right = self.window_right(end);
+        told.any.join(self.told_by(right, vocabulary, &mut language)?);
         self.spend(language.cost())?;
         Ok(told)
     }
@@ -347,8 +354,8 @@ impl<'t> Scan<'t> {
     fn window_left(&self, start: usize) -> &'t str {
         let from = self.floor(start.saturating_sub(WINDOW_LEFT));
         let window = self.str(from, start);
-        let window = if self.char_before(from).is_some_and(char::is_alphanumeric) {
-            window.trim_start_matches(char::is_alphanumeric)
+        let window = if self.char_before(from).is_some_and(is_alphanumeric) {
+            window.trim_start_matches(is_alphanumeric)
         } else {
             window
         };
@@ -356,7 +363,7 @@ impl<'t> Scan<'t> {
         let mut word = 0;
         let mut ended = false;
         for (at, c) in window.char_indices() {
-            if c.is_alphabetic() {
+            if is_alphabetic(c) {
                 word += 1;
                 ended = false;
             } else {
@@ -374,8 +381,8 @@ impl<'t> Scan<'t> {
     fn window_right(&self, end: usize) -> &'t str {
         let to = self.floor((end + WINDOW_RIGHT).min(self.bytes.len()));
         let window = self.str(end, to);
-        let window = if self.char_at(to).is_some_and(char::is_alphanumeric) {
-            window.trim_end_matches(char::is_alphanumeric)
+        let window = if self.char_at(to).is_some_and(is_alphanumeric) {
+            window.trim_end_matches(is_alphanumeric)
         } else {
             window
         };
@@ -420,7 +427,7 @@ impl<'t> Asked<'t> {
 }
 
 fn is_word_of_spaced_script(c: char) -> bool {
-    c.is_alphanumeric() && is_spaced_script(c)
+    is_alphanumeric(c) && is_spaced_script(c)
 }
 
 /// Letters that follow a backslash in JSON and many languages.

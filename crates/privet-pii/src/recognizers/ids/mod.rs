@@ -33,6 +33,7 @@ use privet_types::{Basis, BudgetError, Entity};
 
 use super::scan::Scan;
 use super::{Outcome, Token};
+use crate::letters::is_alphanumeric;
 use shape::{Layout, MOST_GROUPS, Shape, Signature};
 use vocabulary::Vocabulary;
 
@@ -384,7 +385,7 @@ fn is_letter_before(scan: &Scan<'_>, at: usize) -> bool {
 
 /// Letters of scripts whose words stand apart; Chinese, Japanese, Korean and Thai ones may touch a number.
 fn is_spaced_letter(c: char) -> bool {
-    c.is_alphanumeric()
+    is_alphanumeric(c)
         && !matches!(c, '\u{e00}'..='\u{e7f}' | '\u{1100}'..='\u{11ff}' | '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7ff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..)
 }
 

@@ -30,6 +30,11 @@ impl Told {
             .is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
 
+    /// Whether no word spoke of any.
+    pub(crate) fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
     fn insert(&mut self, index: usize) {
         if let Some(word) = self.0.get_mut(index / 64) {
             *word |= 1 << (index % 64);

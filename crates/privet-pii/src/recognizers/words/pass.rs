@@ -3,6 +3,7 @@
 use super::lexicon::{MOST_WORDS, hash_start};
 use super::reader::{Word, decimal, fold, is_ideographic, is_word_char};
 use super::sense;
+use crate::letters::is_alphanumeric;
 use crate::recognizers::scan::Scan;
 use crate::recognizers::{Outcome, Plan};
 
@@ -112,7 +113,7 @@ fn ask(scan: &mut Scan<'_>, plan: &Plan, word: &Word) -> Outcome {
 fn number(scan: &mut Scan<'_>, plan: &Plan, at: usize) -> Outcome {
     if scan
         .char_before(at)
-        .is_some_and(|c| c.is_alphanumeric() && !is_ideographic(c) || c == '_')
+        .is_some_and(|c| is_alphanumeric(c) && !is_ideographic(c) || c == '_')
         && !is_after_escape(scan, at)
     {
         return Ok(());

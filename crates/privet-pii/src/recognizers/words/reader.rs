@@ -1,6 +1,7 @@
 //! Reads words and numbers at a place of the text.
 
 use super::lexicon::{MOST_WORDS, Meaning, Senses, hash_char, hash_start, join};
+use crate::letters::{is_alphabetic, is_alphanumeric};
 use crate::recognizers::scan::Scan;
 
 /// Longest word that can be known, in bytes.
@@ -56,7 +57,7 @@ pub(crate) fn is_word_char(c: char) -> bool {
     }
     match c {
         '\u{900}'..='\u{963}' | '\u{970}'..='\u{97f}' | '\u{64b}'..='\u{65f}' | '\u{670}' => true,
-        _ => c.is_alphabetic() && !is_ideographic(c),
+        _ => is_alphabetic(c) && !is_ideographic(c),
     }
 }
 
@@ -82,15 +83,27 @@ impl Scan<'_> {
     pub(crate) fn word_at(&self, at: usize) -> Option<Word> {
         let rest = self.text.get(at..)?;
         let mut hash = hash_start();
-        let mut end = at;
         let mut was_small = false;
-        for (i, c) in rest.char_indices() {
-            if !is_word_char(c) || was_small && c.is_uppercase() || i > LONGEST_WORD {
+        let mut end = at;
+        // Most words are of ASCII letters from end to end.
+        for byte in rest.bytes().take(LONGEST_WORD + 1) {
+            if !byte.is_ascii_alphabetic() || was_small && byte.is_ascii_uppercase() {
                 break;
             }
-            was_small = c.is_lowercase();
-            hash = fold(hash, c);
-            end = at + i + c.len_utf8();
+            was_small = byte.is_ascii_lowercase();
+            hash = hash_char(hash, char::from(byte.to_ascii_lowercase()));
+            end += 1;
+        }
+        if !self.at(end).is_ascii() {
+            let from = end;
+            for (i, c) in rest.get(from - at..)?.char_indices() {
+                if !is_word_char(c) || was_small && c.is_uppercase() || from - at + i > LONGEST_WORD {
+                    break;
+                }
+                was_small = c.is_lowercase();
+                hash = fold(hash, c);
+                end = from + i + c.len_utf8();
+            }
         }
         (end > at).then(|| Word {
             start: at,
@@ -153,7 +166,7 @@ impl Scan<'_> {
 
     /// Whether a letter, a digit or `_` stands on both sides of `at`.
     pub(crate) fn is_word_inside(&self, at: usize) -> bool {
-        let joins = |c: char| c.is_alphanumeric() && !is_ideographic(c) || c == '_';
+        let joins = |c: char| is_alphanumeric(c) && !is_ideographic(c) || c == '_';
         self.char_before(at).is_some_and(joins) && self.char_at(at).is_some_and(joins)
     }
 
@@ -198,6 +211,6 @@ impl Scan<'_> {
     /// Whether a capital, or a letter of a script without capitals, stands at `at`.
     pub(crate) fn is_capital(&self, at: usize) -> bool {
         self.char_at(at)
-            .is_some_and(|c| c.is_uppercase() || c.is_alphabetic() && !c.is_lowercase())
+            .is_some_and(|c| c.is_uppercase() || is_alphabetic(c) && !c.is_lowercase())
     }
 }
