@@ -29,8 +29,10 @@ SHARE = np.array([0.9, 0.3, 0.3, 0.0, 0.5, 0.4])
 EVERY = np.array([-1.3, -1.3, 0.0, 0.0, 0.0, -0.8])
 ENGLISH = np.array([2.5, 1.8, 0.0, 0.0, 0.0, 1.1])
 ENGLISH_UNKNOWN = np.array([1.0, 0.3, 0.0, 0.0, 0.0, 0.0])
-# Features of which every word has exactly one (`CASE_NAME`), and those two.
-ONE_EACH, UNKNOWN_FEATURE, ENGLISH_FEATURE = slice(20, 55), 202, 203
+# Taken back where a script has no capitals: the lists know too few of its words to doubt the network.
+UNCASED = -EVERY
+# Features of which every word has exactly one (`CASE_NAME`), those of scripts without capitals among them, and those two.
+ONE_EACH, UNCASED_FEATURES, UNKNOWN_FEATURE, ENGLISH_FEATURE = slice(20, 55), slice(45, 55), 202, 203
 
 
 def load(path):
@@ -121,6 +123,7 @@ def main():
     scales = 1 + (parameters[:7] - 1) * np.concatenate([SHARE[:1], SHARE])
     table = parameters[7:].reshape(count, 6) * SHARE
     table[ONE_EACH] += EVERY
+    table[UNCASED_FEATURES] += UNCASED
     table[ENGLISH_FEATURE] += ENGLISH
     table[UNKNOWN_FEATURE] += ENGLISH_UNKNOWN
     out = ["//! What each piece of evidence counts. Written by `training/lexicon/fit.py`; not to be edited.\n",

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use data_encoding::BASE64;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -58,7 +59,7 @@ impl TlsFront {
         });
         Self {
             address,
-            ca_pem: authority.pem(),
+            ca_pem: pem(authority.der()),
             _tasks: tasks,
         }
     }
@@ -74,4 +75,14 @@ impl TlsFront {
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
     }
+}
+
+/// A certificate as RFC 7468 writes it.
+fn pem(der: &[u8]) -> String {
+    let mut out = String::from("-----BEGIN CERTIFICATE-----\n");
+    for line in der.chunks(48) {
+        out.push_str(&BASE64.encode(line));
+        out.push('\n');
+    }
+    out + "-----END CERTIFICATE-----\n"
 }
