@@ -183,6 +183,21 @@ mod tests {
     }
 
     #[test]
+    fn a_cell_that_begins_with_a_byte_order_mark_keeps_it_when_it_is_written_again() {
+        let all = leaves("\"\"\u{feff}a,b\n", false).unwrap();
+        assert_eq!(all[0].text, "\u{feff}a");
+        let written: String = all
+            .iter()
+            .map(|l| {
+                let before = String::from_utf8(l.before.clone()).unwrap();
+                before + &crate::documents::write(&l.text, l.kind, l.writing())
+            })
+            .collect();
+        let again = leaves(&written, false).unwrap();
+        assert_eq!(again[0].text, "\u{feff}a");
+    }
+
+    #[test]
     fn cells_have_their_column_as_context_and_make_the_text_again() {
         for text in [
             "name;note\r\nAda;\"a;\"\"b\"\"\r\nc\"\r\n\r\n;x\r\n",

@@ -135,7 +135,8 @@ fn json_string(text: &str, writing: Writing) -> String {
 
 fn cell(text: &str, delimiter: u8, is_quoted: bool) -> String {
     let needs_quotes = |c: char| c == '"' || c == '\n' || c == '\r' || c == char::from(delimiter);
-    if !is_quoted && !text.contains(needs_quotes) {
+    // At the start of a file U+FEFF would be read as a byte order mark.
+    if !is_quoted && !text.contains(needs_quotes) && !text.starts_with('\u{feff}') {
         return text.to_owned();
     }
     format!("\"{}\"", text.replace('"', "\"\""))
