@@ -152,9 +152,12 @@ fn stretch(text: &str, span: Span, budget: &Budget, views: &mut Vec<View>) -> Re
     Ok(())
 }
 
+/// One way to undo a spelling, over a text and its tokens.
+type Pass = fn(&str, &[Token<'_>]) -> Option<Piece>;
+
 /// Undoes spacing and spelling; whether that changed anything. The passes share the tokens till one changes the text.
 fn respell(piece: &mut Piece) -> bool {
-    let passes: [fn(&str, &[Token<'_>]) -> Option<Piece>; 5] = [
+    let passes: [Pass; 5] = [
         spoken::unspeak,
         |text, _| east::undo(text),
         spaced::close_up,
