@@ -2,11 +2,13 @@
 
 use jiff::Timestamp;
 use privet_types::{Change, ChangeKind, Principal, TenantId};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
 use crate::log::append_change;
-use crate::{Error, Store};
+use crate::sql::{FromRow, Row, Tx};
+use crate::{Error, Store, values};
+
+/// The columns of a key, in the order in which they are read.
+const COLUMNS: &str = "id, hash, principal, tenant, created_at, expires_at, revoked_at";
 
 /// An API key as stored. Times have millisecond precision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,22 +44,24 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] if the id or hash is taken, or the store does not answer.
     pub async fn insert_api_key(&self, key: &ApiKeyRecord, change: &Change) -> Result<(), Error> {
-        let mut write = self.begin_write().await?;
-        sqlx::query(
-            "INSERT INTO api_keys (id, hash, principal, tenant, created_at, expires_at, revoked_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(&key.id)
-        .bind(key.hash.as_slice())
-        .bind(key.principal.as_str())
-        .bind(key.tenant.as_str())
-        .bind(key.created_at.as_millisecond())
-        .bind(key.expires_at.map(Timestamp::as_millisecond))
-        .bind(key.revoked_at.map(Timestamp::as_millisecond))
-        .execute(&mut *write)
-        .await?;
-        append_change(&mut write, ChangeKind::ApiKeyCreated, change).await?;
-        Ok(write.commit().await?)
+        let row = values![
+            &key.id,
+            key.hash,
+            key.principal.as_str(),
+            key.tenant.as_str(),
+            key.created_at.as_millisecond(),
+            key.expires_at.map(Timestamp::as_millisecond),
+            key.revoked_at.map(Timestamp::as_millisecond),
+        ];
+        let change = change.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let head = format!("INSERT INTO api_keys ({COLUMNS})");
+                tx.insert_many(&head, vec![row], "").await?;
+                append_change(tx, ChangeKind::ApiKeyCreated, &change).await
+            })
+        })
+        .await
     }
 
     /// The API key `id`.
@@ -65,13 +69,17 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] if the store does not answer, [`Error::BadRow`] if it was changed by hand.
     pub async fn find_api_key(&self, id: &str) -> Result<Option<ApiKeyRecord>, Error> {
-        let row = sqlx::query(
-            "SELECT id, hash, principal, tenant, created_at, expires_at, revoked_at FROM api_keys WHERE id = $1",
-        )
-        .bind(id)
-        .fetch_optional(self.readers())
-        .await?;
-        row.as_ref().map(read_api_key).transpose()
+        let id = id.to_owned();
+        self.read(move |tx| {
+            Box::pin(async move {
+                tx.optional(
+                    format!("SELECT {COLUMNS} FROM api_keys WHERE id = $1"),
+                    values![id],
+                )
+                .await
+            })
+        })
+        .await
     }
 
     /// All API keys, revoked and expired ones too; ordered by time made, then id.
@@ -79,7 +87,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] if the store does not answer, [`Error::BadRow`] if it was changed by hand.
     pub async fn list_api_keys(&self) -> Result<Vec<ApiKeyRecord>, Error> {
-        select_api_keys(&mut *self.readers().acquire().await?).await
+        self.read(|tx| Box::pin(select_api_keys(tx))).await
     }
 
     /// Revokes the key `change.object` from `change.at` on, and adds a leaf to the log that tells of it. Returns since when
@@ -88,25 +96,31 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] if the store does not answer.
     pub async fn revoke_api_key(&self, change: &Change) -> Result<Option<Timestamp>, Error> {
-        let id = change.object.as_str();
-        let mut write = self.begin_write().await?;
-        let revoked = sqlx::query("UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
-            .bind(id)
-            .bind(change.at.as_millisecond())
-            .execute(&mut *write)
-            .await?
-            .rows_affected();
-        if revoked > 0 {
-            append_change(&mut write, ChangeKind::ApiKeyRevoked, change).await?;
-        }
-        let since: Option<i64> = sqlx::query_scalar("SELECT revoked_at FROM api_keys WHERE id = $1")
-            .bind(id)
-            .fetch_optional(&mut *write)
-            .await?;
-        write.commit().await?;
-        since
-            .map(|ms| timestamp(ms).ok_or_else(|| bad_row(id)))
-            .transpose()
+        let change = change.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let revoked = tx
+                    .execute(
+                        "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
+                        values![&change.object, change.at.as_millisecond()],
+                    )
+                    .await?;
+                if revoked > 0 {
+                    append_change(tx, ChangeKind::ApiKeyRevoked, &change).await?;
+                }
+                let since: Option<Option<i64>> = tx
+                    .optional(
+                        "SELECT revoked_at FROM api_keys WHERE id = $1",
+                        values![&change.object],
+                    )
+                    .await?;
+                since
+                    .flatten()
+                    .map(|ms| timestamp(ms).ok_or_else(|| bad_row(&change.object)))
+                    .transpose()
+            })
+        })
+        .await
     }
 
     /// All API keys with the version they belong to, read in one transaction.
@@ -114,11 +128,15 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] if the store does not answer, [`Error::BadRow`] if it was changed by hand.
     pub async fn load_api_keys(&self) -> Result<ApiKeySnapshot, Error> {
-        let mut read = self.readers().begin().await?;
-        let version = select_version(&mut read).await?;
-        let keys = select_api_keys(&mut read).await?;
-        read.commit().await?;
-        Ok(ApiKeySnapshot { version, keys })
+        self.read(|tx| {
+            Box::pin(async move {
+                Ok(ApiKeySnapshot {
+                    version: select_version(tx).await?,
+                    keys: select_api_keys(tx).await?,
+                })
+            })
+        })
+        .await
     }
 
     /// The current [`ApiKeySnapshot::version`]; one row read, cheap enough to ask twice a second.
@@ -126,45 +144,35 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] if the store does not answer.
     pub async fn api_keys_version(&self) -> Result<i64, Error> {
-        select_version(&mut *self.readers().acquire().await?).await
+        self.read(|tx| Box::pin(select_version(tx))).await
     }
 }
 
-async fn select_version(connection: &mut SqliteConnection) -> Result<i64, Error> {
-    let version = sqlx::query_scalar("SELECT version FROM changes WHERE name = 'api_keys'");
-    Ok(version.fetch_one(connection).await?)
+async fn select_version(tx: &mut Tx) -> Result<i64, Error> {
+    tx.one("SELECT version FROM changes WHERE name = 'api_keys'", values![])
+        .await
 }
 
-async fn select_api_keys(connection: &mut SqliteConnection) -> Result<Vec<ApiKeyRecord>, Error> {
-    let rows = sqlx::query(
-        "SELECT id, hash, principal, tenant, created_at, expires_at, revoked_at FROM api_keys ORDER BY created_at, id",
-    )
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(read_api_key).collect()
+async fn select_api_keys(tx: &mut Tx) -> Result<Vec<ApiKeyRecord>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM api_keys ORDER BY created_at, id");
+    tx.rows(sql, values![]).await
 }
 
-fn read_api_key(row: &SqliteRow) -> Result<ApiKeyRecord, Error> {
-    let id: String = row.try_get("id")?;
-    let optional = |ms: Option<i64>| ms.map(|ms| timestamp(ms).ok_or_else(|| bad_row(&id))).transpose();
-    Ok(ApiKeyRecord {
-        hash: row
-            .try_get::<&[u8], _>("hash")?
-            .try_into()
-            .map_err(|_| bad_row(&id))?,
-        principal: row
-            .try_get::<&str, _>("principal")?
-            .parse()
-            .map_err(|_| bad_row(&id))?,
-        tenant: row
-            .try_get::<&str, _>("tenant")?
-            .parse()
-            .map_err(|_| bad_row(&id))?,
-        created_at: timestamp(row.try_get("created_at")?).ok_or_else(|| bad_row(&id))?,
-        expires_at: optional(row.try_get("expires_at")?)?,
-        revoked_at: optional(row.try_get("revoked_at")?)?,
-        id,
-    })
+impl FromRow for ApiKeyRecord {
+    fn from_row(row: Row) -> Result<Self, Error> {
+        let (id, hash, principal, tenant, created_at, expires_at, revoked_at) =
+            <(String, Vec<u8>, String, String, i64, Option<i64>, Option<i64>)>::from_row(row)?;
+        let optional = |ms: Option<i64>| ms.map(|ms| timestamp(ms).ok_or_else(|| bad_row(&id))).transpose();
+        Ok(Self {
+            hash: hash.try_into().map_err(|_| bad_row(&id))?,
+            principal: principal.parse().map_err(|_| bad_row(&id))?,
+            tenant: tenant.parse().map_err(|_| bad_row(&id))?,
+            created_at: timestamp(created_at).ok_or_else(|| bad_row(&id))?,
+            expires_at: optional(expires_at)?,
+            revoked_at: optional(revoked_at)?,
+            id,
+        })
+    }
 }
 
 fn timestamp(ms: i64) -> Option<Timestamp> {

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use privet_types::AuditEvent;
 use serde::Deserialize;
 use serde::de::Error as _;
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
-use crate::{Error, Store};
+use crate::sql::{FromRow, Row, Tx, Value};
+use crate::{Error, Store, values};
 
 /// Rows of one `INSERT`, to share the cost of a statement; measured 5.4 µs of CPU an event from spool to commit.
 const ROWS_PER_INSERT: usize = 64;
@@ -71,6 +71,16 @@ impl AuditRecord {
         Ok(Self { seq, at, json })
     }
 
+    fn row(&self, node: &str) -> Vec<Value> {
+        values![
+            node,
+            seq_to_sql(self.seq),
+            self.at.as_millisecond(),
+            DECISION,
+            self.json.as_str()
+        ]
+    }
+
     /// Number on its node, from 1.
     #[must_use]
     pub const fn seq(&self) -> u64 {
@@ -94,23 +104,27 @@ impl Store {
     /// [`Error::AuditConflict`] if a different event has a number of the batch, [`Error::Database`] if the store does
     /// not answer. Nothing of the batch is stored then.
     pub async fn append_audit(&self, node: &str, records: &[AuditRecord]) -> Result<(), Error> {
-        let mut write = self.begin_write().await?;
-        for chunk in records.chunks(ROWS_PER_INSERT) {
-            let mut insert =
-                QueryBuilder::<Sqlite>::new("INSERT INTO audit_events (node, seq, at, payload) ");
-            insert.push_values(chunk, |mut row, record| {
-                row.push_bind(node)
-                    .push_bind(seq_to_sql(record.seq))
-                    .push_bind(record.at.as_millisecond())
-                    .push_bind(record.json.as_str());
-            });
-            insert.push(" ON CONFLICT (node, seq) DO NOTHING");
-            let inserted = insert.build().execute(&mut *write).await?.rows_affected();
-            if usize::try_from(inserted) != Ok(chunk.len()) {
-                check_same(&mut write, node, chunk).await?;
-            }
-        }
-        Ok(write.commit().await?)
+        let node = node.to_owned();
+        let records = records.to_vec();
+        self.write(move |tx| {
+            Box::pin(async move {
+                for chunk in records.chunks(ROWS_PER_INSERT) {
+                    let rows = chunk.iter().map(|record| record.row(&node)).collect();
+                    let inserted = tx
+                        .insert_many(
+                            "INSERT INTO audit_events (node, seq, at, kind, payload)",
+                            rows,
+                            "ON CONFLICT (node, seq) DO NOTHING",
+                        )
+                        .await?;
+                    if usize::try_from(inserted) != Ok(chunk.len()) {
+                        check_same(tx, &node, chunk).await?;
+                    }
+                }
+                Ok(())
+            })
+        })
+        .await
     }
 
     /// Up to `limit` decisions (10 000 at most) that arrived behind `after_id`, in the order of arrival.
@@ -118,38 +132,26 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] if the store does not answer, [`Error::BadRow`] if an event cannot be read.
     pub async fn audit_events(&self, after_id: i64, limit: u32) -> Result<Vec<AuditRow>, Error> {
-        let rows = sqlx::query(
-            "SELECT id, node, seq, payload FROM audit_events WHERE id > $1 AND kind = $3 ORDER BY id LIMIT $2",
-        )
-        .bind(after_id)
-        .bind(limit.min(MAX_ROWS))
-        .bind(DECISION)
-        .fetch_all(self.readers())
-        .await?;
-        rows.iter()
-            .map(|row| {
-                let id: i64 = row.try_get("id")?;
-                let bad_row = || Error::BadRow {
-                    table: "audit_events",
-                    row: id.to_string(),
-                };
-                Ok(AuditRow {
-                    id,
-                    node: row.try_get("node")?,
-                    seq: row.try_get::<i64, _>("seq")?.try_into().map_err(|_| bad_row())?,
-                    event: serde_json::from_str(row.try_get("payload")?).map_err(|_| bad_row())?,
-                })
+        let limit = limit.min(MAX_ROWS);
+        self.read(move |tx| {
+            Box::pin(async move {
+                tx.rows(
+                    "SELECT id, node, seq, payload FROM audit_events WHERE id > $1 AND kind = $3 ORDER BY id LIMIT $2",
+                    values![after_id, limit, DECISION],
+                )
+                .await
             })
-            .collect()
+        })
+        .await
     }
 
-    /// How many events of all kinds are stored. O(n): SQLite counts rows one by one.
+    /// How many events of all kinds are stored. O(n): rows are counted one by one.
     ///
     /// # Errors
     /// [`Error::Database`] if the store does not answer.
     pub async fn audit_count(&self) -> Result<u64, Error> {
-        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM audit_events")
-            .fetch_one(self.readers())
+        let count: i64 = self
+            .read(|tx| Box::pin(tx.one("SELECT COUNT(*) FROM audit_events", values![])))
             .await?;
         Ok(count.unsigned_abs())
     }
@@ -159,27 +161,44 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] if the store does not answer.
     pub async fn last_audit_seq(&self, node: &str) -> Result<Option<u64>, Error> {
-        let last: Option<i64> = sqlx::query_scalar("SELECT MAX(seq) FROM audit_events WHERE node = $1")
-            .bind(node)
-            .fetch_one(self.readers())
+        let node = node.to_owned();
+        let last: Option<i64> = self
+            .read(move |tx| {
+                Box::pin(async move {
+                    tx.one("SELECT MAX(seq) FROM audit_events WHERE node = $1", values![node])
+                        .await
+                })
+            })
             .await?;
         Ok(last.map(i64::unsigned_abs))
     }
 }
 
+impl FromRow for AuditRow {
+    fn from_row(row: Row) -> Result<Self, Error> {
+        let (id, node, seq, payload) = <(i64, String, i64, String)>::from_row(row)?;
+        let bad_row = || Error::BadRow {
+            table: "audit_events",
+            row: id.to_string(),
+        };
+        Ok(Self {
+            id,
+            node,
+            seq: seq.try_into().map_err(|_| bad_row())?,
+            event: serde_json::from_str(&payload).map_err(|_| bad_row())?,
+        })
+    }
+}
+
 /// Compares events, not bytes: a newer Privet may write the same event with a field more.
-async fn check_same(
-    connection: &mut SqliteConnection,
-    node: &str,
-    records: &[AuditRecord],
-) -> Result<(), Error> {
+async fn check_same(tx: &mut Tx, node: &str, records: &[AuditRecord]) -> Result<(), Error> {
     for record in records {
-        let stored: String =
-            sqlx::query_scalar("SELECT payload FROM audit_events WHERE node = $1 AND seq = $2")
-                .bind(node)
-                .bind(seq_to_sql(record.seq))
-                .fetch_one(&mut *connection)
-                .await?;
+        let stored: String = tx
+            .one(
+                "SELECT payload FROM audit_events WHERE node = $1 AND seq = $2",
+                values![node, seq_to_sql(record.seq)],
+            )
+            .await?;
         let is_same = stored == record.json
             || serde_json::from_str::<AuditEvent>(&stored)
                 .is_ok_and(|stored| record.event().is_ok_and(|e| e == stored));

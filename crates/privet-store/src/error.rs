@@ -9,38 +9,89 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum Error {
     /// The store was made under another root key.
-    #[error("the store `{path}` was made with another root key; use that key's file, or another store path")]
+    #[error("the store `{store}` was made with another root key; use that key's file, or another store")]
     WrongRootKey {
         /// The store.
-        path: PathBuf,
+        store: String,
     },
     /// The store was written by a newer Privet.
-    #[error("the store `{path}` has schema {found}, this privet knows up to {known}; run the newer privet")]
+    #[error("the store `{store}` has schema {found}, this privet knows up to {known}; run the newer privet")]
     NewerSchema {
         /// The store.
-        path: PathBuf,
+        store: String,
         /// Version in the store.
         found: i64,
         /// Newest version this program knows.
         known: i64,
     },
-    /// The file is a database of another program.
-    #[error("`{path}` is a database, but not a privet store; use another store path")]
-    NotAStore {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The store's file cannot be opened as a database.
+    /// The store was written by an older Privet, and this role may not change it.
     #[error(
-        "cannot open the store `{path}`; check that it is a privet store and that this user may write to it"
+        "the store `{store}` has schema {found}, this privet needs {known}; start it once with the owner's URL"
+    )]
+    OlderSchema {
+        /// The store.
+        store: String,
+        /// Version in the store.
+        found: i64,
+        /// Version this program needs.
+        known: i64,
+    },
+    /// The database belongs to another program.
+    #[error("`{store}` is a database, but not a privet store; use another one")]
+    NotAStore {
+        /// The database.
+        store: String,
+    },
+    /// The store cannot be opened as a database.
+    #[error(
+        "cannot open the store `{store}`; check that it is a privet store and that this user may write to it"
     )]
     Open {
         /// The store.
-        path: PathBuf,
+        store: String,
         /// Why.
         #[source]
-        source: sqlx::Error,
+        source: Arc<sqlx::Error>,
     },
+    /// The location of a database is neither a path nor a PostgreSQL URL.
+    #[error("not a PostgreSQL address; write `postgres://user:password@host:5432/database`")]
+    BadLocation,
+    /// The PostgreSQL server is too old.
+    #[error("the PostgreSQL server has version {version}, privet needs 15 (150000) or newer")]
+    OldPostgres {
+        /// `server_version_num`.
+        version: i64,
+    },
+    /// Row-level security would not bind the role that works.
+    #[error(
+        "the role that works on `{store}` is a superuser, may bypass row-level security or owns the tables; let the role `privet_app` own nothing"
+    )]
+    TooPowerful {
+        /// The store.
+        store: String,
+    },
+    /// What was to be committed may or may not be durable.
+    #[error("the store did not confirm the change; check its disk, then look whether the change is there")]
+    Commit {
+        /// Why; shared by all changes of the same commit.
+        #[source]
+        source: Arc<sqlx::Error>,
+    },
+    /// The work of a transaction panicked; nothing of it was stored.
+    #[error("an internal error stopped the change; nothing of it was stored")]
+    Panicked,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// A column holds another kind of value than it should.
+    #[error("column {column} of a row holds something else than it should; restore the store from a backup")]
+    UnexpectedValue {
+        /// Which, from 0.
+        column: usize,
+    },
+    /// A query that always has a row had none.
+    #[error("the store lacks a row that it must have; restore it from a backup")]
+    NoRow,
     /// The database refused or did not answer in time.
     #[error("the store did not answer; check its disk, and that no other program holds it locked")]
     Database(#[from] sqlx::Error),
@@ -68,6 +119,9 @@ pub enum Error {
         /// The verifier key of the log.
         known: String,
     },
+    /// Another sequencer gave these positions first; not seen outside.
+    #[error("another sequencer was first")]
+    NotFirst,
     /// What is stored of the log does not fit together.
     #[error("the stored log is damaged ({what}); restore the store from a backup")]
     LogDamaged {

@@ -35,12 +35,17 @@ mod flusher;
 mod log;
 mod schema;
 mod spool;
+mod sql;
 mod store;
 
 pub use api_keys::{ApiKeyRecord, ApiKeySnapshot};
 pub use audit::{AuditRecord, AuditRow};
 pub use error::Error;
 pub use flusher::run_flusher;
-pub use log::{LogHead, LogLeaf, Sequencer, log_signer, run_sequencer};
+pub use log::{Leaf, LogHead, LogLeaf, Sequencer, append_leaf, log_signer, run_sequencer};
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};
+pub use sql::{
+    Backend, Database, FromRow, FromValue, Location, PostgresUrl, Row, Schema, Scope, Tx, Value, ValueKind,
+    Work,
+};
 pub use store::Store;

@@ -1,27 +1,53 @@
 //! Leaves for changes in the store, in the transaction of the change.
 
+use jiff::Timestamp;
 use privet_types::{Change, ChangeKind};
-use sqlx::SqliteConnection;
+use serde::Serialize;
 
 use super::STORE_NODE;
-use crate::Error;
+use crate::sql::Tx;
+use crate::{Error, values};
 
-/// Appends a leaf that tells of `change`, numbered behind the last change.
-pub(crate) async fn append_change(
-    write: &mut SqliteConnection,
-    kind: ChangeKind,
-    change: &Change,
-) -> Result<(), Error> {
-    let payload = serde_json::to_string(change).map_err(Error::Json)?;
-    sqlx::query(
-        "INSERT INTO audit_events (node, seq, at, kind, payload) \
-         SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4 FROM audit_events WHERE node = $1",
+/// What the log is to tell of a change.
+#[derive(Debug, Clone, Copy)]
+pub struct Leaf<'a, T> {
+    /// What kind of change, from a closed set: `subject_created`, `consent_withdrawn`.
+    pub kind: &'static str,
+    /// Whose installation space.
+    pub tenant: &'a str,
+    /// When, UTC.
+    pub at: Timestamp,
+    /// What happened: metadata, pseudonyms and hashes of ciphertext, never personal data.
+    pub payload: &'a T,
+}
+
+/// Appends `leaf` in the transaction of what it tells of. It gets its number with its position in the log.
+///
+/// # Errors
+/// [`Error::Json`] if the payload cannot be written as JSON, [`Error::Database`] if the database refuses.
+pub async fn append_leaf<T: Serialize + Sync>(tx: &mut Tx, leaf: Leaf<'_, T>) -> Result<(), Error> {
+    let payload = serde_json::to_string(leaf.payload).map_err(Error::Json)?;
+    tx.execute(
+        "INSERT INTO audit_events (node, at, kind, tenant, payload) VALUES ($1, $2, $3, $4, $5)",
+        values![
+            STORE_NODE,
+            leaf.at.as_millisecond(),
+            leaf.kind,
+            leaf.tenant,
+            payload
+        ],
     )
-    .bind(STORE_NODE)
-    .bind(change.at.as_millisecond())
-    .bind(kind.name())
-    .bind(payload)
-    .execute(write)
     .await?;
     Ok(())
+}
+
+/// Appends a leaf that tells of `change`.
+pub(crate) async fn append_change(tx: &mut Tx, kind: ChangeKind, change: &Change) -> Result<(), Error> {
+    let leaf = Leaf {
+        kind: kind.name(),
+        tenant: &change.tenant,
+        at: change.at,
+        payload: change,
+    };
+    append_leaf(tx, leaf).await
 }

@@ -1,10 +1,9 @@
 //! The log as the store holds it: head, leaves, tiles.
 
 use privet_log::{Checkpoint, Edge, Hash, NoteKey, TileId, read_tile, write_leaf};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
-use crate::{Error, Store};
+use crate::sql::Tx;
+use crate::{Error, Store, values};
 
 /// Most leaves one call of [`Store::log_leaves`] returns.
 const MAX_LEAVES: u32 = 10_000;
@@ -31,6 +30,8 @@ pub struct LogLeaf {
 pub(super) struct HeadRow {
     pub(super) size: u64,
     pub(super) last_event: i64,
+    /// The last number given to a leaf that came without one.
+    pub(super) last_seq: i64,
     pub(super) note: String,
 }
 
@@ -40,8 +41,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] if the store does not answer, [`Error::LogDamaged`] if the head does not hold.
     pub async fn log_head(&self, key: &NoteKey) -> Result<Option<LogHead>, Error> {
-        let row = read_head(&mut *self.readers().acquire().await?).await?;
-        row.check(key)
+        self.read(|tx| Box::pin(read_head(tx))).await?.check(key)
     }
 
     /// Up to `limit` leaves (10 000 at most) from `position` on, in order.
@@ -50,23 +50,30 @@ impl Store {
     /// [`Error::Database`] if the store does not answer, [`Error::LogDamaged`] if a position has no leaf.
     pub async fn log_leaves(&self, position: u64, limit: u32) -> Result<Vec<LogLeaf>, Error> {
         let first = to_sql(position);
-        let rows = sqlx::query(
-            "SELECT p.position, e.id, e.kind, e.node, e.seq, e.payload \
-             FROM log_positions p LEFT JOIN audit_events e ON e.id = p.event \
-             WHERE p.position >= $1 AND p.position < $2 ORDER BY p.position",
-        )
-        .bind(first)
-        .bind(first.saturating_add(i64::from(limit.min(MAX_LEAVES))))
-        .fetch_all(self.readers())
-        .await?;
-        rows.iter()
+        let last = first.saturating_add(i64::from(limit.min(MAX_LEAVES)));
+        let rows: Vec<(i64, Option<String>, Option<String>, Option<i64>, Option<String>)> = self
+            .read(move |tx| {
+                Box::pin(async move {
+                    tx.rows(
+                        "SELECT p.position, e.kind, e.node, COALESCE(p.seq, e.seq), e.payload \
+                         FROM log_positions p LEFT JOIN audit_events e ON e.id = p.event \
+                         WHERE p.position >= $1 AND p.position < $2 ORDER BY p.position",
+                        values![first, last],
+                    )
+                    .await
+                })
+            })
+            .await?;
+        rows.into_iter()
             .zip(position..)
-            .map(|(row, position)| {
-                let stored: i64 = row.try_get("position")?;
-                if to_sql(position) != stored || row.try_get::<Option<i64>, _>("id")?.is_none() {
+            .map(|((stored, kind, node, seq, payload), position)| {
+                let (Some(kind), Some(node), Some(seq), Some(payload)) = (kind, node, seq, payload) else {
+                    return Err(damaged(format!("leaf {position} is missing")));
+                };
+                if to_sql(position) != stored {
                     return Err(damaged(format!("leaf {position} is missing")));
                 }
-                let entry = read_entry(row)?;
+                let entry = write_leaf(&kind, &node, seq.unsigned_abs(), &payload).map_err(Error::Json)?;
                 Ok(LogLeaf { position, entry })
             })
             .collect()
@@ -77,7 +84,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] if the store does not answer, [`Error::LogDamaged`] if tiles are missing.
     pub async fn log_edge(&self, size: u64) -> Result<Edge, Error> {
-        read_edge(&mut *self.readers().acquire().await?, size).await
+        self.read(move |tx| Box::pin(read_edge(tx, size))).await
     }
 
     /// The hashes of a stored tile; empty if there is none.
@@ -85,7 +92,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] if the store does not answer, [`Error::LogDamaged`] if it is no tile.
     pub async fn log_tile(&self, id: TileId) -> Result<Vec<Hash>, Error> {
-        read_hashes(&mut *self.readers().acquire().await?, id).await
+        self.read(move |tx| Box::pin(read_hashes(tx, id))).await
     }
 }
 
@@ -105,21 +112,25 @@ impl HeadRow {
     }
 }
 
-pub(super) async fn read_head(connection: &mut SqliteConnection) -> Result<HeadRow, Error> {
-    let row = sqlx::query("SELECT size, last_event, checkpoint FROM log_head")
-        .fetch_one(connection)
+pub(super) async fn read_head(tx: &mut Tx) -> Result<HeadRow, Error> {
+    let (size, last_event, last_seq, note): (i64, i64, i64, String) = tx
+        .one(
+            "SELECT size, last_event, last_seq, checkpoint FROM log_head",
+            values![],
+        )
         .await?;
     Ok(HeadRow {
-        size: row.try_get::<i64, _>("size")?.unsigned_abs(),
-        last_event: row.try_get("last_event")?,
-        note: row.try_get("checkpoint")?,
+        size: size.unsigned_abs(),
+        last_event,
+        last_seq,
+        note,
     })
 }
 
-pub(super) async fn read_edge(connection: &mut SqliteConnection, size: u64) -> Result<Edge, Error> {
+pub(super) async fn read_edge(tx: &mut Tx, size: u64) -> Result<Edge, Error> {
     let mut tiles = Vec::new();
     for (id, _) in Edge::tiles_of(size) {
-        tiles.push((id, read_hashes(&mut *connection, id).await?));
+        tiles.push((id, read_hashes(tx, id).await?));
     }
     let stored = |id| {
         let found = tiles.iter().find(|(stored, _)| *stored == id);
@@ -128,30 +139,18 @@ pub(super) async fn read_edge(connection: &mut SqliteConnection, size: u64) -> R
     Edge::restore(size, stored).map_err(|error| damaged(error.to_string()))
 }
 
-async fn read_hashes(connection: &mut SqliteConnection, id: TileId) -> Result<Vec<Hash>, Error> {
-    let hashes: Option<Vec<u8>> =
-        sqlx::query_scalar("SELECT hashes FROM log_tiles WHERE level = $1 AND tile = $2")
-            .bind(i64::from(id.level))
-            .bind(to_sql(id.index))
-            .fetch_optional(connection)
-            .await?;
+async fn read_hashes(tx: &mut Tx, id: TileId) -> Result<Vec<Hash>, Error> {
+    let hashes: Option<Vec<u8>> = tx
+        .optional(
+            "SELECT hashes FROM log_tiles WHERE level = $1 AND tile = $2",
+            values![i64::from(id.level), to_sql(id.index)],
+        )
+        .await?;
     let Some(bytes) = hashes else {
         return Ok(Vec::new());
     };
     let width = u16::try_from(bytes.len() / privet_log::HASH_SIZE).unwrap_or(u16::MAX);
     read_tile(&bytes, width).map_err(|why| damaged(format!("tile {} of level {}: {why}", id.index, id.level)))
-}
-
-/// The bytes of the leaf in a row with `kind`, `node`, `seq` and `payload`.
-pub(super) fn read_entry(row: &SqliteRow) -> Result<Vec<u8>, Error> {
-    let seq: i64 = row.try_get("seq")?;
-    write_leaf(
-        row.try_get("kind")?,
-        row.try_get("node")?,
-        seq.unsigned_abs(),
-        row.try_get("payload")?,
-    )
-    .map_err(Error::Json)
 }
 
 pub(super) fn damaged(what: String) -> Error {

@@ -4,11 +4,12 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use privet_log::{Checkpoint, Edge, Hash, NoteSigner, TileId, write_tile};
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use privet_log::{Checkpoint, Edge, Hash, NoteSigner, TileId, write_leaf, write_tile};
 
-use super::read::{damaged, read_edge, read_entry, read_head, to_sql};
-use crate::{Error, Store};
+use super::read::{damaged, read_edge, read_head, to_sql};
+use crate::sql::{Backend, Tx};
+use crate::store::tie;
+use crate::{Error, Store, values};
 
 /// Leaves of one round: one short write transaction, some 5 ms.
 const ROUND: i64 = 4096;
@@ -30,13 +31,16 @@ pub struct Sequencer {
     signer: NoteSigner,
     edge: Edge,
     last_event: i64,
+    last_seq: i64,
 }
 
 /// What a round has computed, ready to be committed.
 struct Round {
     edge: Edge,
     first_position: u64,
-    events: Vec<i64>,
+    /// Leaves by id, with the number of those that came without one.
+    events: Vec<(i64, Option<i64>)>,
+    last_seq: i64,
     tiles: Vec<(TileId, Vec<u8>)>,
     note: String,
 }
@@ -49,12 +53,17 @@ impl Sequencer {
     /// [`Error::LogKeyChanged`] if the log was signed with another key, [`Error::LogDamaged`] if the stored tree is not
     /// the signed one, [`Error::Database`] if the store does not answer.
     pub async fn open(store: Store, signer: NoteSigner) -> Result<Self, Error> {
-        tie_key(&store, &signer.key().to_string()).await?;
+        let key = signer.key().to_string();
+        let known = tie(store.database(), "log_key", &key).await?;
+        if known != key {
+            return Err(Error::LogKeyChanged { known });
+        }
         let mut sequencer = Self {
             store,
             signer,
             edge: Edge::default(),
             last_event: 0,
+            last_seq: 0,
         };
         sequencer.reload().await?;
         Ok(sequencer)
@@ -86,11 +95,17 @@ impl Sequencer {
     }
 
     async fn reload(&mut self) -> Result<(), Error> {
-        let mut read = self.store.readers().begin().await?;
-        let head = read_head(&mut read).await?;
-        let (size, last_event) = (head.size, head.last_event);
-        let edge = read_edge(&mut read, size).await?;
-        read.commit().await?;
+        let (head, edge) = self
+            .store
+            .read(|tx| {
+                Box::pin(async move {
+                    let head = read_head(tx).await?;
+                    let edge = read_edge(tx, head.size).await?;
+                    Ok((head, edge))
+                })
+            })
+            .await?;
+        let (last_event, last_seq) = (head.last_event, head.last_seq);
         if let Some(head) = head.check(self.signer.key())?
             && head.checkpoint.root != edge.root()
         {
@@ -100,30 +115,36 @@ impl Sequencer {
         }
         self.edge = edge;
         self.last_event = last_event;
+        self.last_seq = last_seq;
         Ok(())
     }
 
     /// The next round; `None` if there is no new leaf.
     async fn compute(&self) -> Result<Option<Round>, Error> {
-        // Ids are given under SQLite's write lock, so none below the last one seen can appear later.
-        let rows = sqlx::query(
-            "SELECT id, kind, node, seq, payload FROM audit_events WHERE id > $1 ORDER BY id LIMIT $2",
-        )
-        .bind(self.last_event)
-        .bind(ROUND)
-        .fetch_all(self.store.readers())
-        .await?;
+        let last_event = self.last_event;
+        let rows: Vec<UnsequencedLeaf> = self
+            .store
+            .read(move |tx| Box::pin(unsequenced(tx, last_event)))
+            .await?;
         if rows.is_empty() {
             return Ok(None);
         }
         let mut edge = self.edge.clone();
+        let mut last_seq = self.last_seq;
         let mut tiles = Vec::new();
         let mut events = Vec::with_capacity(rows.len());
         for chunk in rows.chunks(LEAVES_AT_ONCE) {
-            for row in chunk {
-                let leaf = Hash::of_leaf(&read_entry(row)?);
-                edge.push(leaf, &mut |id, hashes| tiles.push((id, write_tile(hashes))));
-                events.push(row.try_get("id")?);
+            for (id, kind, node, seq, payload) in chunk {
+                let given = seq.is_none().then(|| {
+                    last_seq += 1;
+                    last_seq
+                });
+                let seq = seq.or(given).unwrap_or_default().unsigned_abs();
+                let entry = write_leaf(kind, node, seq, payload).map_err(Error::Json)?;
+                edge.push(Hash::of_leaf(&entry), &mut |id, hashes| {
+                    tiles.push((id, write_tile(hashes)));
+                });
+                events.push((*id, given));
             }
             tokio::task::yield_now().await;
         }
@@ -141,6 +162,7 @@ impl Sequencer {
         Ok(Some(Round {
             first_position: self.edge.size(),
             events,
+            last_seq,
             tiles,
             note: head.sign(&self.signer),
             edge,
@@ -149,72 +171,99 @@ impl Sequencer {
 
     /// Commits a round unless the log has another size by now. Returns whether it did.
     async fn commit(&mut self, round: Round) -> Result<bool, Error> {
-        let Some(last_event) = round.events.last().copied() else {
+        // On SQLite the last one is also the highest.
+        let Some(last_event) = round.events.iter().map(|(id, _)| *id).max() else {
             return Ok(true);
         };
-        let mut write = self.store.begin_write().await?;
-        let replaced = sqlx::query(
-            "UPDATE log_head SET size = $1, last_event = $2, checkpoint = $3 WHERE size = $4 AND last_event = $5",
-        )
-        .bind(to_sql(round.edge.size()))
-        .bind(last_event)
-        .bind(&round.note)
-        .bind(to_sql(round.first_position))
-        .bind(self.last_event)
-        .execute(&mut *write)
-        .await?
-        .rows_affected();
-        if replaced != 1 {
-            write.rollback().await?;
-            return Ok(false);
+        let (edge, last_seq) = (round.edge.clone(), round.last_seq);
+        let before = (self.edge.size(), self.last_event);
+        let is_first = self
+            .store
+            .write(move |tx| Box::pin(async move { replace(tx, round, last_event, before).await }))
+            .await;
+        match is_first {
+            Ok(()) => {
+                self.edge = edge;
+                self.last_event = last_event;
+                self.last_seq = last_seq;
+                Ok(true)
+            }
+            Err(Error::NotFirst) => Ok(false),
+            Err(error) => Err(error),
         }
-        insert_positions(&mut write, round.first_position, &round.events).await?;
-        for (id, hashes) in &round.tiles {
-            sqlx::query(
-                "INSERT INTO log_tiles (level, tile, hashes) VALUES ($1, $2, $3) \
-                 ON CONFLICT (level, tile) DO UPDATE SET hashes = excluded.hashes",
-            )
-            .bind(i64::from(id.level))
-            .bind(to_sql(id.index))
-            .bind(hashes)
-            .execute(&mut *write)
-            .await?;
-        }
-        write.commit().await?;
-        self.edge = round.edge;
-        self.last_event = last_event;
-        Ok(true)
     }
 }
 
-async fn insert_positions(write: &mut SqliteConnection, first: u64, events: &[i64]) -> Result<(), Error> {
-    let mut position = to_sql(first);
-    for chunk in events.chunks(256) {
-        let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO log_positions (position, event) ");
-        insert.push_values(chunk, |mut row, event| {
-            row.push_bind(position).push_bind(*event);
-            position += 1;
-        });
-        insert.build().execute(&mut *write).await?;
+/// Id, kind, node, number, payload.
+type UnsequencedLeaf = (i64, String, String, Option<i64>, String);
+
+/// The next leaves without a position.
+async fn unsequenced(tx: &mut Tx, last_event: i64) -> Result<Vec<UnsequencedLeaf>, Error> {
+    match tx.backend() {
+        // Ids are given under SQLite's write lock, so none below the last one seen can appear later.
+        Backend::Sqlite => {
+            tx.rows(
+                "SELECT id, kind, node, seq, payload FROM audit_events WHERE id > $1 ORDER BY id LIMIT $2",
+                values![last_event, ROUND],
+            )
+            .await
+        }
+        Backend::Postgres => {
+            tx.rows(
+                "SELECT e.id, e.kind, e.node, e.seq, e.payload FROM log_queue q \
+                 JOIN audit_events e ON e.id = q.event ORDER BY q.event LIMIT $1",
+                values![ROUND],
+            )
+            .await
+        }
+    }
+}
+
+/// Puts a round behind the head of size and last event `before`; [`Error::NotFirst`] if the head is another by now.
+async fn replace(tx: &mut Tx, round: Round, last_event: i64, before: (u64, i64)) -> Result<(), Error> {
+    let replaced = tx
+        .execute(
+            "UPDATE log_head SET size = $1, last_event = $2, last_seq = $3, checkpoint = $4 \
+             WHERE size = $5 AND last_event = $6",
+            values![
+                to_sql(round.edge.size()),
+                last_event,
+                round.last_seq,
+                round.note,
+                to_sql(before.0),
+                before.1
+            ],
+        )
+        .await?;
+    if replaced != 1 {
+        return Err(Error::NotFirst);
+    }
+    let positions = round.events.iter().zip(to_sql(round.first_position)..);
+    let positions = positions.map(|((event, seq), position)| values![position, *event, *seq]);
+    tx.insert_many(
+        "INSERT INTO log_positions (position, event, seq)",
+        positions.collect(),
+        "",
+    )
+    .await?;
+    if tx.backend() == Backend::Postgres {
+        for chunk in round.events.chunks(1000) {
+            let ids: Vec<String> = chunk.iter().map(|(id, _)| id.to_string()).collect();
+            let sql = format!("DELETE FROM log_queue WHERE event IN ({})", ids.join(","));
+            tx.script(sql).await?;
+        }
+    }
+    let tiles = round.tiles.iter();
+    let tiles = tiles.map(|(id, hashes)| values![i64::from(id.level), to_sql(id.index), hashes.as_slice()]);
+    for tile in tiles {
+        tx.insert_many(
+            "INSERT INTO log_tiles (level, tile, hashes)",
+            vec![tile],
+            "ON CONFLICT (level, tile) DO UPDATE SET hashes = excluded.hashes",
+        )
+        .await?;
     }
     Ok(())
-}
-
-async fn tie_key(store: &Store, key: &str) -> Result<(), Error> {
-    let mut write = store.begin_write().await?;
-    sqlx::query("INSERT INTO settings (name, value) VALUES ('log_key', $1) ON CONFLICT (name) DO NOTHING")
-        .bind(key)
-        .execute(&mut *write)
-        .await?;
-    let known: String = sqlx::query_scalar("SELECT value FROM settings WHERE name = 'log_key'")
-        .fetch_one(&mut *write)
-        .await?;
-    write.commit().await?;
-    if known == key {
-        Ok(())
-    } else {
-        Err(Error::LogKeyChanged { known })
-    }
 }
 
 /// Sequences what is stored every `interval` until `shutdown`, then once more. While the store refuses, pauses grow from

@@ -138,7 +138,7 @@ async fn a_store_from_before_the_log_keeps_its_events_and_they_become_leaves() {
     let mut old = SqliteConnection::connect(&format!("sqlite:{}?mode=rwc", path.display()))
         .await
         .unwrap();
-    let schema = include_str!("../../src/schema/0001_keys_and_audit.sql");
+    let schema = include_str!("../../src/schema/sqlite/0001_keys_and_audit.sql");
     sqlx::raw_sql("CREATE TABLE schema_version (version BIGINT NOT NULL PRIMARY KEY); INSERT INTO schema_version VALUES (1);")
         .execute(&mut old)
         .await

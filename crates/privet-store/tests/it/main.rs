@@ -9,6 +9,7 @@
 mod crash;
 mod flusher;
 mod log;
+mod postgres;
 mod processes;
 mod spool;
 mod store;

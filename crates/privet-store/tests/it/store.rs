@@ -314,6 +314,29 @@ async fn a_closed_store_says_so_instead_of_hanging() {
     assert!(matches!(house.store.audit_count().await, Err(Error::Database(_))));
     assert!(matches!(
         house.store.append_audit("n", &records([1])).await,
-        Err(Error::Database(_))
+        Err(Error::Closed)
     ));
+}
+
+#[tokio::test]
+async fn a_postgres_store_keeps_keys_events_and_a_signed_log() {
+    let Some(database) = crate::postgres::TestDatabase::new().await else {
+        return;
+    };
+    let store = Store::open(database.location(), &root_key()).await.unwrap();
+    store.append_audit("n", &records(1..=300)).await.unwrap();
+    store.append_audit("n", &records(1..=300)).await.unwrap();
+    store.insert_api_key(&key("a"), &change("a", 1)).await.unwrap();
+    assert_eq!(store.audit_count().await.unwrap(), 301);
+    let signer = privet_store::log_signer(&root_key(), None).unwrap();
+    let note = signer.key().clone();
+    let mut sequencer = privet_store::Sequencer::open(store.clone(), signer)
+        .await
+        .unwrap();
+    assert_eq!(sequencer.run_once().await.unwrap(), 301);
+    assert_eq!(store.log_head(&note).await.unwrap().unwrap().checkpoint.size, 301);
+    let leaves = store.log_leaves(0, 1000).await.unwrap();
+    assert_eq!(leaves.len(), 301);
+    store.close().await;
+    database.drop().await;
 }

@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("privet-log", &["types", "crypto"]),
     ("privet-store", &["types", "crypto", "log"]),
     ("privet-access", &["types", "crypto", "store"]),
+    ("privet-vault", &["types", "crypto", "store"]),
     (
         "privet-server",
         &["types", "crypto", "store", "policy", "pii", "surface", "access"],

@@ -1,0 +1,2 @@
+-- Lineage, erasure, requests of subjects.
+SELECT 1;

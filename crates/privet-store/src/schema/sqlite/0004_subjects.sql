@@ -1,0 +1,2 @@
+-- Subjects, records, tokens, sessions.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Consent, purposes, retention.
+SELECT 1;

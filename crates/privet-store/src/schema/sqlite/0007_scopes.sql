@@ -1,0 +1,2 @@
+-- What an API key may be used for.
+SELECT 1;

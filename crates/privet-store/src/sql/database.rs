@@ -1,0 +1,244 @@
+//! A database, and work in its transactions.
+
+use std::fmt;
+use std::sync::Arc;
+
+use privet_types::TenantId;
+use sqlx::postgres::PgPool;
+use sqlx::sqlite::SqlitePool;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+use super::location::Location;
+use super::migrate::{self, Schema};
+use super::tx::{Backend, Link, Pooled, Tx, Work};
+use super::writer::{Writer, unpanicked};
+use super::{postgres, sqlite};
+use crate::Error;
+
+/// Whose rows a transaction may see. PostgreSQL enforces it by row-level security; on SQLite the statements do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them: the installation's own work, such as sequencing the log.
+    Installation,
+    /// One tenant's.
+    Tenant(TenantId),
+}
+
+/// An open database. Cheap to clone; clones share the connections.
+///
+/// Several processes may have one SQLite file open at once; writes of one wait up to 5 s for those of another.
+#[derive(Clone)]
+pub struct Database {
+    location: Arc<Location>,
+    link: DatabaseLink,
+}
+
+#[derive(Clone)]
+enum DatabaseLink {
+    Sqlite {
+        writer: Writer,
+        task: Arc<Mutex<Option<JoinHandle<()>>>>,
+        readers: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+impl Database {
+    /// Opens the database at `location` and brings its schema up to date. A SQLite file that is not there is created for
+    /// the owner alone (file 0600, missing directories 0700).
+    ///
+    /// # Errors
+    /// [`Error::NewerSchema`] if a newer Privet wrote it, [`Error::NotAStore`] if it is something else's database,
+    /// [`Error::Open`] or [`Error::File`] if there is no database and none can be made, [`Error::TooPowerful`] if
+    /// PostgreSQL's row-level security would not bind the role.
+    pub async fn open(location: &Location, schema: &'static Schema) -> Result<Self, Error> {
+        Self::open_on(location, schema, None).await
+    }
+
+    /// As [`open`](Self::open); a SQLite file on the registered VFS `vfs`. For tests that make the disk fail.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_on(
+        location: &Location,
+        schema: &'static Schema,
+        vfs: Option<&str>,
+    ) -> Result<Self, Error> {
+        let opening = |error| match error {
+            Error::Database(source) => Error::Open {
+                store: location.to_string(),
+                source: Arc::new(source),
+            },
+            Error::Commit { source } => Error::Open {
+                store: location.to_string(),
+                source,
+            },
+            other => other,
+        };
+        let link = match location {
+            Location::Sqlite(path) => {
+                let (connection, readers) = sqlite::open(path, vfs).await.map_err(opening)?;
+                let (writer, task) = Writer::start(connection);
+                let task = Arc::new(Mutex::new(Some(task)));
+                DatabaseLink::Sqlite {
+                    writer,
+                    task,
+                    readers,
+                }
+            }
+            Location::Postgres(url) => {
+                DatabaseLink::Postgres(postgres::open(url, schema, location).await.map_err(opening)?)
+            }
+        };
+        let database = Self {
+            location: Arc::new(location.clone()),
+            link,
+        };
+        match database.prepare(schema).await {
+            Ok(()) => Ok(database),
+            Err(error) => {
+                database.close().await;
+                Err(opening(error))
+            }
+        }
+    }
+
+    async fn prepare(&self, schema: &'static Schema) -> Result<(), Error> {
+        match &self.link {
+            DatabaseLink::Sqlite { writer, .. } => {
+                let location = Arc::clone(&self.location);
+                writer
+                    .write(move |tx| Box::pin(async move { migrate::migrate(tx, schema, &location).await }))
+                    .await
+            }
+            DatabaseLink::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Runs `work` in a transaction, and commits it if it succeeds: what it changed is durable on return. If it fails,
+    /// nothing it did stays.
+    ///
+    /// On SQLite, works that wait together share a commit. A work that runs longer than a few milliseconds keeps others
+    /// waiting: do computations before.
+    ///
+    /// # Errors
+    /// `work`'s own; [`Error::Database`] or [`Error::Commit`] if the database refuses, [`Error::Panicked`] if `work`
+    /// panics, [`Error::Closed`] after [`close`](Self::close).
+    pub async fn write<T, E, F>(&self, scope: &Scope, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T, E> + Send + 'static,
+    {
+        match &self.link {
+            DatabaseLink::Sqlite { writer, .. } => writer.write(work).await,
+            DatabaseLink::Postgres(pool) => in_postgres(pool, scope, "BEGIN", work).await,
+        }
+    }
+
+    /// Runs `work`, which only reads, on one consistent state of the database.
+    ///
+    /// # Errors
+    /// `work`'s own, [`Error::Database`] if the database refuses.
+    pub async fn read<T, E, F>(&self, scope: &Scope, work: F) -> Result<T, E>
+    where
+        T: Send,
+        E: From<Error>,
+        F: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T, E> + Send,
+    {
+        match &self.link {
+            DatabaseLink::Sqlite { readers, .. } => {
+                let connection = readers.acquire().await.map_err(Error::from)?;
+                let mut tx = Tx::new(Link::SqliteReader(Pooled::new(connection)));
+                tx.begin("BEGIN").await?;
+                let outcome = unpanicked(work, &mut tx).await;
+                // Reads have nothing to lose.
+                tx.end("ROLLBACK").await?;
+                outcome
+            }
+            DatabaseLink::Postgres(pool) => {
+                in_postgres(
+                    pool,
+                    scope,
+                    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                    work,
+                )
+                .await
+            }
+        }
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub const fn backend(&self) -> Backend {
+        match self.link {
+            DatabaseLink::Sqlite { .. } => Backend::Sqlite,
+            DatabaseLink::Postgres(_) => Backend::Postgres,
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// Waits for what is under way and closes all connections, of every clone. Further calls fail.
+    pub async fn close(&self) {
+        match &self.link {
+            DatabaseLink::Sqlite {
+                writer,
+                task,
+                readers,
+            } => {
+                readers.close().await;
+                writer.close().await;
+                let task = task.lock().await.take();
+                if let Some(Err(error)) = match task {
+                    Some(task) => Some(task.await),
+                    None => None,
+                } {
+                    tracing::warn!(error = %error, "the store's writer ended early");
+                }
+            }
+            DatabaseLink::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+async fn in_postgres<T, E, F>(pool: &PgPool, scope: &Scope, begin: &'static str, work: F) -> Result<T, E>
+where
+    E: From<Error>,
+    F: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T, E> + Send,
+{
+    let mut tx = postgres::begin(pool, scope, begin).await?;
+    let outcome = unpanicked(work, &mut tx).await;
+    match outcome {
+        Ok(value) => {
+            tx.end("COMMIT").await?;
+            Ok(value)
+        }
+        Err(error) => {
+            // The connection is thrown away where this fails; the work's own error is the one to tell.
+            drop(tx.end("ROLLBACK").await);
+            Err(error)
+        }
+    }
+}
+
+impl Scope {
+    /// What the row-level policies compare with. `*` is no tenant's name.
+    pub(super) fn setting(&self) -> &str {
+        match self {
+            Self::Installation => "*",
+            Self::Tenant(tenant) => tenant.as_str(),
+        }
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Database({})", self.location)
+    }
+}

@@ -1,0 +1,19 @@
+//! One way to two databases: SQLite inside the process, PostgreSQL by connection.
+//!
+//! [`Database`] opens one, brings its schema up to date and runs work in transactions. Everything above it writes its
+//! statements once, for both.
+
+mod database;
+mod location;
+mod migrate;
+mod postgres;
+mod sqlite;
+mod tx;
+mod value;
+mod writer;
+
+pub use database::{Database, Scope};
+pub use location::{Location, PostgresUrl};
+pub use migrate::Schema;
+pub use tx::{Backend, Tx, Work};
+pub use value::{FromRow, FromValue, Row, Value, ValueKind};

@@ -1,0 +1,1 @@
+//! The archive of conversations: encrypted, off by default.

@@ -1,0 +1,1 @@
+//! Purposes, legal bases, agreements, processing activities, and the check of consent.

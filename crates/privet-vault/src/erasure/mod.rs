@@ -1,0 +1,1 @@
+//! Erasure of a subject, and its signed receipt.

@@ -1,0 +1,1 @@
+//! Bulk import of records, and bulk reads under a second approval.

@@ -1,0 +1,1 @@
+//! What was made of a subject: the graph that erasure walks.

@@ -1,0 +1,1 @@
+//! Measurements: consent, retention, encryption, minimisation, auditability.

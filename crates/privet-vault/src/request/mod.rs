@@ -1,0 +1,1 @@
+//! Requests of subjects: access, rectification, erasure, restriction, portability, objection.

@@ -1,0 +1,1 @@
+//! How long things are kept, legal hold, and the sweeper.

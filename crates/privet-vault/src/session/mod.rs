@@ -1,0 +1,1 @@
+//! Sessions and shared records: what is lent for a time.

@@ -1,0 +1,1 @@
+//! Subjects and their records: tokens, blind indexes, versions, application data.

@@ -1,0 +1,1 @@
+//! Tokens that stand for single values.

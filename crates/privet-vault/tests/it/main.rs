@@ -1,0 +1,1 @@
+//! The vault through its public door.
