@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::{digest, hkdf, hmac};
+use aws_lc_rs::{constant_time, digest, hkdf, hmac};
 use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
 
@@ -10,7 +10,8 @@ use crate::deterministic::DeterministicKey;
 use crate::ff1::Ff1Key;
 use crate::seal::SealingKey;
 use crate::sign::SigningKey;
-use crate::{Error, random};
+use crate::wrap::WrappingKey;
+use crate::{DataKey, Error, random};
 
 /// Written form: this prefix, then 64 lower-case hexadecimal digits.
 const PREFIX: &str = "privet-root-1:";
@@ -84,10 +85,35 @@ impl RootKey {
         SigningKey::from_seed(self.derive(purpose, context))
     }
 
+    /// The key that wraps other keys for `purpose` and `context`: the top of a keyring.
+    #[must_use]
+    pub fn wrapping_key(&self, purpose: &'static str, context: &[u8]) -> WrappingKey {
+        WrappingKey::from_secret(self.derive(purpose, context))
+    }
+
+    /// The data key for `purpose` and `context`, where none can be kept: that of a backup of the keyring itself.
+    #[must_use]
+    pub fn data_key(&self, purpose: &'static str, context: &[u8]) -> DataKey {
+        DataKey::from_secret(self.derive(purpose, context))
+    }
+
+    pub(crate) const fn from_secret(secret: Zeroizing<[u8; 32]>) -> Self {
+        Self(secret)
+    }
+
+    pub(crate) const fn as_secret(&self) -> &Zeroizing<[u8; 32]> {
+        &self.0
+    }
+
     /// The purpose is the salt, the context the info.
     fn derive(&self, purpose: &'static str, context: &[u8]) -> Zeroizing<[u8; 32]> {
         expand(self.0.as_slice(), purpose.as_bytes(), context)
     }
+}
+
+/// Whether two values are equal, in a time that depends on their lengths only.
+pub(crate) fn is_equal(a: &[u8], b: &[u8]) -> bool {
+    constant_time::verify_slices_are_equal(a, b).is_ok()
 }
 
 /// HKDF-SHA256 (RFC 5869), 32 bytes.
@@ -120,6 +146,12 @@ impl HashKey {
         let mut out = [0; 32];
         out.copy_from_slice(context.sign().as_ref());
         out
+    }
+
+    /// Whether `hash` is the keyed hash of `parts`, in a time that does not depend on how much of it is.
+    #[must_use]
+    pub fn is_hash_of(&self, parts: &[&[u8]], hash: &[u8; 32]) -> bool {
+        is_equal(&self.hash(parts), hash)
     }
 
     /// The keyed hash of `parts` as 64 lower-case hexadecimal digits.

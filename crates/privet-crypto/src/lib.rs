@@ -15,54 +15,40 @@
 //! ```
 
 mod cbc;
+mod code;
+mod context;
+mod data_key;
 mod deterministic;
+mod error;
 mod ff1;
+mod index;
 mod keys;
+mod passphrase;
+mod record;
 mod seal;
+mod share;
 mod sign;
+mod stream;
+mod wrap;
 #[cfg(test)]
 mod wycheproof_tests;
 
 pub use cbc::open_cbc;
+pub use code::{OneTimeCode, random_token, random_uuid};
+pub use context::{Context, KeyLevel, KeyPlace};
+pub use data_key::{DataKey, KeyId};
 pub use deterministic::DeterministicKey;
+pub use error::Error;
 pub use ff1::{Ff1Key, MAX_POSITIONS, MIN_DOMAIN};
+pub use index::{IndexKey, IndexSecret};
 pub use keys::{HashKey, RootKey, sha256, sha256_parts, sha512};
+pub use passphrase::{Argon2Cost, PassphraseLock};
+pub use record::{MAX_SEALS, RecordKey, SEALED_OVERHEAD, SealCount, SealedHeader};
 pub use seal::SealingKey;
+pub use share::Share;
 pub use sign::{SIGNATURE_SIZE, SigningKey, VerifyingKey};
-
-/// What can go wrong with keys and sealed data. Never says anything about the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// A written root key is not in the expected form.
-    #[error(
-        "not a root key: expected `privet-root-1:` and 64 hexadecimal digits; `privet serve` makes a new one if the file is absent"
-    )]
-    BadRootKey,
-    /// A written signing key is not in the expected form.
-    #[error("not a signing key: expected `privet-signing-1:` and 64 hexadecimal digits")]
-    BadSigningKey,
-    /// A signature was not made over this message by this key.
-    #[error("the signature does not belong to this message and key")]
-    BadSignature,
-    /// Sealed data was changed, cut, made under another key, or belongs elsewhere.
-    #[error("sealed data cannot be opened: it was changed, or sealed under another key or for another place")]
-    CannotOpen,
-    /// Format-preserving encryption over fewer than [`MIN_DOMAIN`] possible values could be undone by trying them all.
-    #[error(
-        "format-preserving encryption needs at least 1,000,000 possible values of this form, and at most 512 characters"
-    )]
-    Domain,
-    /// A symbol is not below its radix, or a radix is not 2 to 65,536.
-    #[error("a symbol is outside its alphabet")]
-    Symbol,
-    /// A cipher key of a length that AES has not.
-    #[error("an AES key has 16, 24 or 32 bytes")]
-    BadCipherKey,
-    /// The system gave no random bytes, or the library refused to work.
-    #[error("the cryptographic library failed")]
-    Library,
-}
+pub use stream::{CHUNK_SIZE, STREAM_HEADER_SIZE, StreamHeader, StreamOpener, StreamSealer};
+pub use wrap::{WRAPPED_SIZE, Wrappable, WrappingKey, wrapping_key_id};
 
 /// `N` bytes from the system's random source.
 ///

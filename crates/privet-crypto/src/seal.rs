@@ -14,14 +14,8 @@ use crate::{Error, random};
 pub struct SealingKey(LessSafeKey);
 
 impl SealingKey {
-    #[expect(
-        clippy::expect_used,
-        reason = "a 32-byte key always fits AES-256; the length is in the type"
-    )]
     pub(crate) fn new(key: &Zeroizing<[u8; 32]>) -> Self {
-        Self(LessSafeKey::new(
-            UnboundKey::new(&AES_256_GCM, key.as_slice()).expect("32 bytes fit AES-256"),
-        ))
+        Self(gcm_key(key))
     }
 
     /// Encrypts `plaintext`, bound to `place` (for example a record number): it opens only under the same `place`.
@@ -57,6 +51,14 @@ impl SealingKey {
         body.truncate(length);
         Ok(body)
     }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "a 32-byte key always fits AES-256; the length is in the type"
+)]
+pub(crate) fn gcm_key(key: &Zeroizing<[u8; 32]>) -> LessSafeKey {
+    LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_slice()).expect("32 bytes fit AES-256"))
 }
 
 impl fmt::Debug for SealingKey {

@@ -53,6 +53,10 @@ impl SigningKey {
         Ok(Self { seed, pair })
     }
 
+    pub(crate) const fn seed(&self) -> &Zeroizing<[u8; 32]> {
+        &self.seed
+    }
+
     /// The written form, for a key file.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {

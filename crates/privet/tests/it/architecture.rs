@@ -42,7 +42,9 @@ const TESTKIT: &str = "privet-testkit";
 
 /// Outside crates that belong to a room, and who may import them.
 const OWNED: &[(&str, &[&str])] = &[
+    ("argon2", &["privet-crypto"]),
     ("aws-lc-rs", &["privet-crypto"]),
+    ("vsss-rs", &["privet-crypto"]),
     ("aho-corasick", &["privet-pii"]),
     ("pulp", &["privet-inference"]),
     ("regex", &["privet-pii"]),
