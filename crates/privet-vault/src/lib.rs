@@ -23,6 +23,7 @@ mod vault;
 pub use audit::{Access, AccessResult, Audited, Operation, SubjectChange};
 pub use config::{IndexConfig, PrefixConfig, VaultConfig};
 pub use error::Error;
+pub use import::{ImportFormat, ImportOptions, ImportProgress, ImportReport, LineError};
 pub use keyring::Keyring;
 pub use session::{NewSession, Session, Swept};
 pub use subject::{
@@ -30,4 +31,5 @@ pub use subject::{
     Search, Share, Shared, Shown, Stored, Subject, SubjectId, SubjectInfo, SubjectRef, SubjectState, Unlock,
     ValueForm, VersionInfo,
 };
+pub use token::{NewToken, Token, TokenForm, TokenValue};
 pub use vault::{Actor, ErasedList, Vault};
