@@ -29,6 +29,8 @@ mod seal;
 mod share;
 mod sign;
 mod stream;
+#[cfg(test)]
+mod vector_tests;
 mod wrap;
 #[cfg(test)]
 mod wycheproof_tests;
