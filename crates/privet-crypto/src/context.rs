@@ -59,6 +59,8 @@ pub enum KeyLevel {
     Signing = 5,
     /// The key of a backup.
     Backup = 6,
+    /// The root of the surrogates and tokens that are derived and not stored.
+    Surrogate = 7,
 }
 
 /// Where one wrapped key belongs. It can be unwrapped only where every part is the same.

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::data_key::Commitment;
 use crate::keys::{expand, is_equal};
-use crate::{DataKey, Error, IndexSecret, KeyId, KeyPlace, SigningKey, random};
+use crate::{DataKey, Error, IndexSecret, KeyId, KeyPlace, RootKey, SigningKey, random};
 
 /// Bytes of a wrapped key: format (1), id of the wrapping key (16), AES-KWP of 32 bytes (40).
 pub const WRAPPED_SIZE: usize = 1 + 16 + KWP_SIZE;
@@ -22,7 +22,8 @@ const FORMAT: u8 = 1;
 /// place, the integrity check of KWP fails (64 bits). The same key wrapped twice for one place gives the same bytes.
 pub struct WrappingKey(Zeroizing<[u8; 32]>);
 
-/// A key that can be wrapped: [`WrappingKey`], [`DataKey`], [`IndexSecret`], [`SigningKey`].
+/// A key that can be wrapped: [`WrappingKey`], [`DataKey`], [`IndexSecret`], [`SigningKey`], and [`RootKey`] (that of the
+/// surrogates of a tenant and epoch, for example).
 pub trait Wrappable: material::Material {}
 
 pub(crate) mod material {
@@ -187,6 +188,19 @@ impl material::Material for SigningKey {
     }
 }
 
+impl material::Material for RootKey {
+    const KIND: &'static str = "root";
+
+    fn secret(&self) -> &Zeroizing<[u8; 32]> {
+        self.as_secret()
+    }
+
+    fn from_secret(secret: Zeroizing<[u8; 32]>) -> Result<Self, Error> {
+        Ok(Self::from_secret(secret))
+    }
+}
+
+impl Wrappable for RootKey {}
 impl Wrappable for WrappingKey {}
 impl Wrappable for DataKey {}
 impl Wrappable for IndexSecret {}
@@ -221,11 +235,13 @@ mod tests {
         let wrapping = WrappingKey::generate().unwrap();
         let index = IndexSecret::generate().unwrap();
         let signing = SigningKey::generate().unwrap();
+        let root = RootKey::generate().unwrap();
         let wrapped = [
             key(1).wrap(&PLACE, &data).unwrap(),
             key(1).wrap(&PLACE, &wrapping).unwrap(),
             key(1).wrap(&PLACE, &index).unwrap(),
             key(1).wrap(&PLACE, &signing).unwrap(),
+            key(1).wrap(&PLACE, &root).unwrap(),
         ];
         assert!(wrapped.iter().all(|bytes| bytes.len() == WRAPPED_SIZE));
         assert_eq!(
@@ -249,6 +265,10 @@ mod tests {
                 .unwrap()
                 .verifying_key(),
             signing.verifying_key()
+        );
+        assert_eq!(
+            key(1).unwrap::<RootKey>(&PLACE, &wrapped[4]).unwrap().as_secret(),
+            root.as_secret()
         );
     }
 
