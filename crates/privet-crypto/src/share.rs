@@ -13,6 +13,8 @@ use crate::{Error, RootKey, random, sha256};
 
 /// Written form: this prefix, then set, threshold, index, data and checksum, with colons between.
 const PREFIX: &str = "privet-share-1:";
+/// Longest written form that is looked at; the longest there is has 129 characters.
+const MAX_TEXT: usize = 160;
 const SET_SIZE: usize = 8;
 const CHECK_SIZE: usize = 8;
 const CHECKSUM_SIZE: usize = 4;
@@ -150,6 +152,9 @@ impl Share {
     /// [`Error::BadShare`] if it is not one, or the checksum does not fit.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let text = text.trim();
+        if text.len() > MAX_TEXT {
+            return Err(Error::BadShare);
+        }
         let (checked, checksum) = text.rsplit_once(':').ok_or(Error::BadShare)?;
         if checksum != checksum_of(checked) {
             return Err(Error::BadShare);
@@ -382,6 +387,13 @@ mod tests {
             let bad = format!("{bad}:{}", checksum_of(&bad));
             assert_eq!(Share::parse(&bad).unwrap_err(), Error::BadShare, "{from} {to}");
         }
+    }
+
+    #[test]
+    fn the_longest_share_is_within_the_bound() {
+        let longest = root().split(255, 255).unwrap()[254].to_text();
+        assert_eq!(longest.len(), 129);
+        assert!(Share::parse(&longest).is_ok());
     }
 
     #[test]
