@@ -47,7 +47,7 @@ pub use keyring::{
     EpochDestroyed, EpochStarted, Keyring, KeyringConfig, KeyringStatus, Progress, Remains, RootRotated,
     Shredding, SubjectKeyShredded, Swept, TenantKeyRotated, TenantStatus,
 };
-pub use log::{Leaf, LogHead, LogLeaf, Sequencer, append_leaf, log_signer, run_sequencer};
+pub use log::{Leaf, LogHead, LogLeaf, Sequencer, append_leaf, append_leaves, log_signer, run_sequencer};
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};
 pub use sql::{
     Backend, Database, FromRow, FromValue, Location, PostgresUrl, Row, Schema, Scope, Tx, Value, ValueKind,
