@@ -24,8 +24,10 @@ pub use audit::{Access, AccessResult, Audited, Operation, SubjectChange};
 pub use config::{IndexConfig, PrefixConfig, VaultConfig};
 pub use error::Error;
 pub use keyring::Keyring;
+pub use session::{NewSession, Session, Swept};
 pub use subject::{
-    AppData, DeletedRows, Ground, Identifier, Page, PermittedUse, Record, Search, Stored, Subject, SubjectId,
-    SubjectInfo, SubjectRef, SubjectState, ValueForm, VersionInfo,
+    AppData, BulkRead, BulkState, DeletedRows, Ground, Identifier, NewShare, Page, PermittedUse, Record,
+    Search, Share, Shared, Shown, Stored, Subject, SubjectId, SubjectInfo, SubjectRef, SubjectState, Unlock,
+    ValueForm, VersionInfo,
 };
 pub use vault::{Actor, ErasedList, Vault};
