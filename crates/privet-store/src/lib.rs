@@ -32,6 +32,7 @@ mod audit;
 mod error;
 mod files;
 mod flusher;
+mod keyring;
 mod log;
 mod schema;
 mod spool;
@@ -42,6 +43,10 @@ pub use api_keys::{ApiKeyRecord, ApiKeySnapshot};
 pub use audit::{AuditRecord, AuditRow};
 pub use error::Error;
 pub use flusher::run_flusher;
+pub use keyring::{
+    EpochDestroyed, EpochStarted, Keyring, KeyringConfig, KeyringStatus, Progress, Remains, RootRotated,
+    Shredding, SubjectKeyShredded, Swept, TenantKeyRotated, TenantStatus,
+};
 pub use log::{Leaf, LogHead, LogLeaf, Sequencer, append_leaf, append_leaves, log_signer, run_sequencer};
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};
 pub use sql::{
