@@ -8,8 +8,8 @@ use privet_crypto::RootKey;
 use privet_store::{Scope, Store, Value};
 use privet_types::{Clock, Pseudonym};
 use privet_vault::{
-    Actor, Error, Ground, IndexConfig, Keyring, PrefixConfig, Record, SubjectRef, ValueForm, Vault,
-    VaultConfig,
+    Actor, Error, Ground, IndexConfig, Keyring, PrefixConfig, Record, SubjectId, SubjectRef, ValueForm,
+    Vault, VaultConfig,
 };
 use tempfile::TempDir;
 
@@ -136,8 +136,12 @@ impl House {
 
     /// A subject with `record`.
     pub(crate) async fn subject(&self, record: serde_json::Value) -> SubjectRef {
-        let stored = self.vault.create(&ann(), self::record(record)).await.unwrap();
-        SubjectRef::Token(stored.id)
+        SubjectRef::Token(self.create(record).await)
+    }
+
+    /// The id of a subject with `record`.
+    pub(crate) async fn create(&self, record: serde_json::Value) -> SubjectId {
+        self.vault.create(&ann(), self::record(record)).await.unwrap().id
     }
 
     /// The record of `who`, as `ann` reads it.
