@@ -17,5 +17,11 @@ mod subject;
 mod token;
 mod vault;
 
+pub use consent::{
+    Activity, Agreement, AgreementRef, AgreementStatus, Ask, Consent, ConsentConfig, ConsentEvent,
+    Controller, Definition, DefinitionKind, EVERY_PURPOSE, EventKind, GivenBy, KeyAnswer, LegalBasis,
+    Purpose, Reason, Recipient, RecipientRole, SpecialCondition, Statement, SubjectKeys, SubjectPseudonym,
+    Track, Transfer, Verdict, Versioned, dpv, evaluate, pseudonym, run_consent_watch,
+};
 pub use error::Error;
 pub use vault::Actor;
