@@ -12,7 +12,7 @@ use crate::disk::{Failure, Handle, Inner};
 use crate::file::SECTOR;
 
 /// What SQLite allocates for a file: this, and the own VFS's file behind it.
-#[repr(C, align(16))]
+#[repr(C, align(8))]
 struct Shim {
     base: sqlite3_file,
     /// From `Box::into_raw`; null once closed.
@@ -109,7 +109,7 @@ unsafe fn handle<'a>(file: *mut sqlite3_file) -> &'a Handle {
 /// # Safety
 /// `file` points to `szOsFile` bytes of a VFS that [`register`] made.
 unsafe fn own(file: *mut sqlite3_file) -> *mut sqlite3_file {
-    // SAFETY: the own VFS's file lies right behind the `Shim`, inside the allocation; `Shim` is aligned to 16 bytes.
+    // SAFETY: the own VFS's file lies right behind the `Shim`, inside the allocation; SQLite aligns it to 8 bytes, as all it allocates.
     unsafe { file.cast::<u8>().add(size_of::<Shim>()).cast() }
 }
 

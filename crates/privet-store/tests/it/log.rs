@@ -323,7 +323,7 @@ async fn append_and_sequence_here_until_killed() {
 
 /// How often the test below kills: 25 times, or as often as `PRIVET_KILLS` says.
 #[expect(clippy::disallowed_methods, reason = "a test that can be run longer by hand")]
-fn kills() -> u64 {
+pub(crate) fn kills() -> u64 {
     std::env::var("PRIVET_KILLS").map_or(25, |kills| kills.parse().unwrap())
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use privet_crypto::RootKey;
-use privet_store::{Durability, Error, Spool, SpoolConfig, Store};
-use privet_types::{AuditEvent, Change, Entity, Pseudonym};
+use privet_store::{ApiKeyRecord, Durability, Error, Spool, SpoolConfig, Store};
+use privet_types::{AuditEvent, Change, Entity, Pseudonym, TenantId};
 use tempfile::TempDir;
 
 /// A directory with a store, and the key of both store and spool.
@@ -96,6 +96,23 @@ pub(crate) fn change(id: &str, second: i64) -> Change {
         principal: Pseudonym("0123456789abcdef0123456789abcdef".to_owned()),
         object: id.to_owned(),
         expires_at: None,
+    }
+}
+
+/// An API key of `default` whose hash is told by its id.
+pub(crate) fn api_key(id: &str) -> ApiKeyRecord {
+    let mut hash = [0; 32];
+    hash.iter_mut()
+        .zip(id.bytes())
+        .for_each(|(hash, byte)| *hash = byte);
+    ApiKeyRecord {
+        id: id.to_owned(),
+        hash,
+        principal: "ann".parse().unwrap(),
+        tenant: TenantId::default(),
+        created_at: Timestamp::from_millisecond(1_700_000_000_123).unwrap(),
+        expires_at: None,
+        revoked_at: None,
     }
 }
 
