@@ -291,7 +291,11 @@ async fn after_a_failed_sync_a_restarted_process_acknowledges_only_what_is_durab
             ..Faults::default()
         });
         machine.work(&store, "failing", 8).await;
-        // The last thing a process does may fail as well.
+        // So does what a process does last: writing the WAL back.
+        machine.disk.set(Faults {
+            failing_syncs: Some(1),
+            ..Faults::default()
+        });
         store.close().await;
         let store = machine.open().await;
         machine.work(&store, "restarted", 1 + seed % 8).await;
