@@ -7,6 +7,8 @@
 )]
 
 mod crash;
+#[cfg(unix)]
+mod faults;
 mod flusher;
 mod log;
 mod postgres;
