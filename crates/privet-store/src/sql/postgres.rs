@@ -91,7 +91,7 @@ async fn update(pool: &PgPool, schema: &Schema, location: &Location, worker: &st
     tx.script(format!(
         "GRANT USAGE ON SCHEMA public TO {ROLE}; \
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {ROLE}; \
-         GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {ROLE}; \
+         GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA public TO {ROLE}; \
          REVOKE INSERT, UPDATE, DELETE ON schema_version FROM {ROLE}"
     ))
     .await?;
