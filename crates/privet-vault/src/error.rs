@@ -114,4 +114,20 @@ pub enum Error {
         /// How many there may be.
         most: i64,
     },
+
+    // Lineage and erasure.
+    /// An outside store could not be emptied of a person.
+    #[error("the outside store `{place}` cannot be used: {why}")]
+    Connector {
+        /// Which.
+        place: String,
+        /// What is wrong, from a closed set.
+        why: &'static str,
+    },
+    /// A receipt does not hold.
+    #[error("the receipt does not hold: {why}")]
+    BadReceipt {
+        /// What is wrong, from a closed set.
+        why: &'static str,
+    },
 }

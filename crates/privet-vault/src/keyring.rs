@@ -59,12 +59,21 @@ impl Keyring {
             .collect())
     }
 
-    pub(crate) async fn shred(&self, tenant: &TenantId, ids: &[KeyId]) -> Result<(), Error> {
+    pub(crate) async fn shred(
+        &self,
+        tenant: &TenantId,
+        ids: &[KeyId],
+    ) -> Result<privet_store::Shredding, Error> {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         for id in ids {
             keys.remove(&(tenant.clone(), *id));
         }
-        Ok(())
+        Ok(privet_store::Shredding {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            shredded: 0,
+            keyring_backup_deadline: jiff::Timestamp::UNIX_EPOCH,
+            remains: privet_store::Remains::Overwritten,
+        })
     }
 
     pub(crate) async fn index_key(&self, tenant: &TenantId, field: &str) -> Result<IndexKey, Error> {

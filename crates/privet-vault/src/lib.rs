@@ -28,9 +28,13 @@ pub use consent::{
     Purpose, Reason, Recipient, RecipientRole, SpecialCondition, Statement, SubjectKeys, SubjectPseudonym,
     Track, Transfer, Verdict, Versioned, dpv, evaluate, pseudonym, run_consent_watch,
 };
+pub use erasure::{
+    ErasurePlan, ErasureReason, ErasureReceipt, ErasureStatement, ForgetOutcome, NodeOutcome, Outcome,
+};
 pub use error::Error;
 pub use import::{ImportFormat, ImportOptions, ImportProgress, ImportReport, LineError};
 pub use keyring::Keyring;
+pub use lineage::{Connected, Connector, Node, NodeKind, PgVector, PgVectorConfig, Reach, Registered};
 pub use session::{NewSession, Session, Swept};
 pub use subject::{
     AppData, BulkRead, BulkState, DeletedRows, Ground, Identifier, NewShare, Page, PermittedUse, Record,

@@ -1,6 +1,6 @@
 //! The vault, and on whose behalf it works.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,6 +12,7 @@ use privet_types::{Clock, Pseudonym, TenantId};
 use crate::Error;
 use crate::config::VaultConfig;
 use crate::keyring::Keyring;
+use crate::lineage::Connector;
 use crate::subject::{Identifier, TenantIndexes};
 
 /// Tenants whose index keys are kept at hand.
@@ -34,6 +35,7 @@ pub struct Vault {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: Arc<VaultConfig>,
     erased: Option<Arc<dyn ErasedList>>,
+    connectors: BTreeMap<String, Arc<dyn Connector>>,
     indexes: Arc<RwLock<HashMap<TenantId, Arc<TenantIndexes>>>>,
 }
 
@@ -65,11 +67,12 @@ impl Vault {
             clock,
             config: Arc::new(config),
             erased: None,
+            connectors: BTreeMap::new(),
             indexes: Arc::default(),
         })
     }
 
-    /// Imports refuse whom `list` knows.
+    /// Imports refuse whom `list` knows, instead of whom the vault itself erased.
     #[must_use]
     pub fn with_erased_list(mut self, list: Arc<dyn ErasedList>) -> Self {
         self.erased = Some(list);
@@ -81,6 +84,22 @@ impl Vault {
         self.erased.is_some()
     }
 
+    /// Erasure reaches the outside store `place` by `connector`.
+    #[must_use]
+    pub fn with_connector(mut self, place: &str, connector: Arc<dyn Connector>) -> Self {
+        self.connectors.insert(place.to_owned(), connector);
+        self
+    }
+
+    /// The connector of `place`.
+    pub(crate) fn connector(&self, place: &str) -> Result<&dyn Connector, Error> {
+        let connector = self.connectors.get(place).map(AsRef::as_ref);
+        connector.ok_or_else(|| Error::Connector {
+            place: place.to_owned(),
+            why: "there is no connector of this name; configure it, then resume the erasure",
+        })
+    }
+
     /// For each person, whether the list of erased ones knows one of the identifiers.
     pub(crate) async fn are_erased(
         &self,
@@ -89,7 +108,7 @@ impl Vault {
     ) -> Result<Vec<bool>, Error> {
         match &self.erased {
             Some(list) => list.are_erased(tenant, people).await,
-            None => Ok(vec![false; people.len()]),
+            None => self.are_on_erased_list(tenant, people).await,
         }
     }
 

@@ -107,6 +107,27 @@ impl Database {
         }
     }
 
+    /// Opens a PostgreSQL database that is not Privet's: nothing is brought up to date, and the URL's own role works.
+    ///
+    /// # Errors
+    /// [`Error::BadLocation`] for a SQLite file. The first work finds out whether the server answers.
+    pub fn attach(location: &Location) -> Result<Self, Error> {
+        const NONE: Schema = Schema {
+            name: "outside",
+            sqlite: &[],
+            postgres: &[],
+            seeded: &[],
+        };
+        let Location::Postgres(url) = location else {
+            return Err(Error::BadLocation);
+        };
+        Ok(Self {
+            location: Arc::new(location.clone()),
+            schema: &NONE,
+            link: DatabaseLink::Postgres(postgres::attach(url)?),
+        })
+    }
+
     async fn prepare(&self, schema: &'static Schema) -> Result<(), Error> {
         match &self.link {
             DatabaseLink::Sqlite { writer, .. } => {

@@ -21,6 +21,9 @@ const ROLE: &str = "privet_app";
 /// Connections of a node.
 const CONNECTIONS: u32 = 16;
 
+/// Connections to a database that is not ours.
+const ATTACHED: u32 = 2;
+
 /// Longest wait for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -152,6 +155,20 @@ async fn probe(options: &PgConnectOptions, patience: Duration) -> Result<PgConne
             .await
             .unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())))?,
     )
+}
+
+/// A pool of connections to somebody else's database.
+pub(super) fn attach(url: &PostgresUrl) -> Result<Server, Error> {
+    let options = options(url.url.expose())?;
+    let pool = PgPoolOptions::new()
+        .max_connections(ATTACHED)
+        .acquire_timeout(PATIENCE)
+        .connect_lazy_with(options.clone());
+    Ok(Server {
+        pool,
+        options,
+        is_down: AtomicBool::new(false),
+    })
 }
 
 fn options(url: &str) -> Result<PgConnectOptions, Error> {

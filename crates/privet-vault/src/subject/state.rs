@@ -91,7 +91,6 @@ pub struct DeletedRows {
 ///
 /// # Errors
 /// [`Error::Store`] if the database refuses.
-#[expect(dead_code, reason = "erasure will call it")]
 pub(crate) async fn erase_rows(tx: &mut Tx, tenant: &str, id: &SubjectId) -> Result<DeletedRows, Error> {
     let key = || values![tenant, id.as_str()];
     tx.execute(
