@@ -29,6 +29,7 @@ impl Clock for TestClock {
 pub(crate) struct House {
     pub(crate) vault: Vault,
     pub(crate) store: Store,
+    pub(crate) keyring: Arc<Keyring>,
     pub(crate) clock: Arc<TestClock>,
     dir: TempDir,
     databases: Vec<TestDatabase>,
@@ -79,10 +80,11 @@ impl House {
         let [place, keys] = places;
         let store = Store::open(place, &root).await.unwrap();
         let keyring = Arc::new(open_keyring(keys, root, clock.clone()).await);
-        let vault = Vault::open(store.clone(), keyring, clock.clone(), config()).unwrap();
+        let vault = Vault::open(store.clone(), keyring.clone(), clock.clone(), config()).unwrap();
         Self {
             vault,
             store,
+            keyring,
             clock,
             dir,
             databases,
@@ -132,6 +134,24 @@ impl House {
     pub(crate) async fn leaves(&self) -> Vec<String> {
         self.rows("SELECT kind FROM audit_events ORDER BY id", Vec::new())
             .await
+    }
+
+    /// The same vault with a further unique index.
+    pub(crate) fn with_index(&self, field: &str) -> Vault {
+        let mut config = config();
+        config.indexes.push(IndexConfig {
+            field: field.to_owned(),
+            form: ValueForm::Exact,
+            unique: true,
+            prefix: None,
+        });
+        Vault::open(
+            self.store.clone(),
+            self.keyring.clone(),
+            self.clock.clone(),
+            config,
+        )
+        .unwrap()
     }
 
     /// A subject with `record`.
