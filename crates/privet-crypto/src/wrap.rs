@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::data_key::Commitment;
 use crate::keys::{expand, is_equal};
-use crate::{DataKey, Error, IndexSecret, KeyId, KeyPlace, SigningKey, random};
+use crate::{DataKey, Error, IndexSecret, KeyId, KeyPlace, RootKey, SigningKey, random};
 
 /// Bytes of a wrapped key: format (1), id of the wrapping key (16), AES-KWP of 32 bytes (40).
 pub const WRAPPED_SIZE: usize = 1 + 16 + KWP_SIZE;
@@ -22,7 +22,7 @@ const FORMAT: u8 = 1;
 /// place, the integrity check of KWP fails (64 bits). The same key wrapped twice for one place gives the same bytes.
 pub struct WrappingKey(Zeroizing<[u8; 32]>);
 
-/// A key that can be wrapped: [`WrappingKey`], [`DataKey`], [`IndexSecret`], [`SigningKey`].
+/// A key that can be wrapped: [`WrappingKey`], [`DataKey`], [`IndexSecret`], [`SigningKey`], [`RootKey`].
 pub trait Wrappable: material::Material {}
 
 pub(crate) mod material {
@@ -187,10 +187,24 @@ impl material::Material for SigningKey {
     }
 }
 
+/// A root key below another one: what a keyring was made with, or a secret that other keys are derived from.
+impl material::Material for RootKey {
+    const KIND: &'static str = "root";
+
+    fn secret(&self) -> &Zeroizing<[u8; 32]> {
+        self.as_secret()
+    }
+
+    fn from_secret(secret: Zeroizing<[u8; 32]>) -> Result<Self, Error> {
+        Ok(Self::from_secret(secret))
+    }
+}
+
 impl Wrappable for WrappingKey {}
 impl Wrappable for DataKey {}
 impl Wrappable for IndexSecret {}
 impl Wrappable for SigningKey {}
+impl Wrappable for RootKey {}
 
 impl fmt::Debug for WrappingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -44,8 +44,9 @@ pub use audit::{AuditRecord, AuditRow};
 pub use error::Error;
 pub use flusher::run_flusher;
 pub use keyring::{
-    EpochDestroyed, EpochStarted, Keyring, KeyringConfig, KeyringStatus, Progress, Remains, RootRotated,
-    Shredding, SubjectKeyShredded, Swept, TenantKeyRotated, TenantStatus,
+    EpochDestroyed, EpochStarted, Keyring, KeyringConfig, KeyringStatus, OnProgress, Progress, Remains,
+    RootRotated, Shredding, SubjectKeyShredded, SweepFailure, Swept, TenantKeyRotated, TenantStatus,
+    run_keyring,
 };
 pub use log::{Leaf, LogHead, LogLeaf, Sequencer, append_leaf, log_signer, run_sequencer};
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};

@@ -8,6 +8,7 @@
 
 mod crash;
 mod flusher;
+mod keyring;
 mod log;
 mod postgres;
 mod processes;
