@@ -200,11 +200,11 @@ impl material::Material for RootKey {
     }
 }
 
-impl Wrappable for RootKey {}
 impl Wrappable for WrappingKey {}
 impl Wrappable for DataKey {}
 impl Wrappable for IndexSecret {}
 impl Wrappable for SigningKey {}
+impl Wrappable for RootKey {}
 
 impl fmt::Debug for WrappingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

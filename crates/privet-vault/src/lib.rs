@@ -10,7 +10,6 @@ mod consent;
 mod erasure;
 mod error;
 mod import;
-mod keyring;
 mod lineage;
 mod measure;
 mod request;
@@ -33,7 +32,6 @@ pub use erasure::{
 };
 pub use error::Error;
 pub use import::{ImportFormat, ImportOptions, ImportProgress, ImportReport, LineError};
-pub use keyring::Keyring;
 pub use lineage::{Connected, Connector, Node, NodeKind, PgVector, PgVectorConfig, Reach, Registered};
 pub use session::{NewSession, Session, Swept};
 pub use subject::{

@@ -11,9 +11,9 @@ use privet_types::{Clock, Pseudonym, TenantId};
 
 use crate::Error;
 use crate::config::VaultConfig;
-use crate::keyring::Keyring;
 use crate::lineage::Connector;
 use crate::subject::{Identifier, TenantIndexes};
+use privet_store::Keyring;
 
 /// Tenants whose index keys are kept at hand.
 const TENANTS_AT_HAND: usize = 4096;

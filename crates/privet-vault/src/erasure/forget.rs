@@ -80,7 +80,10 @@ impl Vault {
             outcomes.push(gone(kind, place, count));
         }
         outcomes.extend(unreachable(&nodes));
-        Ok(ErasurePlan { holds, nodes: outcomes })
+        Ok(ErasurePlan {
+            holds,
+            nodes: outcomes,
+        })
     }
 
     /// Erases `who`: shreds the key, deletes the rows, erases what connectors reach, and puts what the person was known by
@@ -97,7 +100,9 @@ impl Vault {
     ) -> Result<ForgetOutcome, Error> {
         let found = self.find(actor, who).await?;
         match self.begin_erasure(actor, &found, reason).await? {
-            Ok(begun) => Ok(ForgetOutcome::Erased(Box::new(self.finish_erasure(&begun).await?))),
+            Ok(begun) => Ok(ForgetOutcome::Erased(Box::new(
+                self.finish_erasure(&begun).await?,
+            ))),
             Err(holds) => Ok(ForgetOutcome::Held(holds)),
         }
     }
@@ -153,7 +158,10 @@ impl Vault {
     /// [`Error::Store`] if the store or the keyring does not answer.
     pub async fn reapply_erasures(&self, actor: &Actor) -> Result<u64, Error> {
         let mut erased = self.erase_orphans(actor).await?;
-        let mut page = Page { after: None, limit: 200 };
+        let mut page = Page {
+            after: None,
+            limit: 200,
+        };
         loop {
             let listed = self.list(actor, &page).await?.value;
             let Some(last) = listed.last() else {
@@ -163,7 +171,10 @@ impl Vault {
             for info in &listed {
                 let found = self.find(actor, &SubjectRef::Token(info.id.clone())).await?;
                 let people = [self.identifiers(&actor.tenant, &found).await?];
-                if self.are_on_erased_list(&actor.tenant, &people).await?.contains(&true)
+                if self
+                    .are_on_erased_list(&actor.tenant, &people)
+                    .await?
+                    .contains(&true)
                     && let Ok(begun) = self.begin_erasure(actor, &found, ErasureReason::Restored).await?
                 {
                     self.finish_erasure(&begun).await?;
@@ -327,6 +338,11 @@ impl Vault {
                 })
             })
             .await?;
+        // So that no page as it was before stays in SQLite's write-ahead log. A reader may keep it for now; then the next
+        // checkpoint does it, and what lies there is of use to nobody without the key.
+        if let Err(error) = self.store.database().checkpoint().await {
+            tracing::warn!(error = %error, "cannot empty the write-ahead log behind an erasure");
+        }
         Ok(receipt)
     }
 
@@ -337,13 +353,15 @@ impl Vault {
             .read::<_, Error, _>(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
                     let mut count = async |table: &str, more: &str| -> Result<u64, Error> {
-                        let sql = format!("SELECT COUNT(*) FROM {table} WHERE tenant = $1 AND subject = $2 {more}");
+                        let sql =
+                            format!("SELECT COUNT(*) FROM {table} WHERE tenant = $1 AND subject = $2 {more}");
                         let rows: i64 = tx.one(sql, values![&tenant, &id]).await?;
                         Ok(rows.unsigned_abs())
                     };
                     Ok(DeletedRows {
                         versions: count("subject_versions", "").await?,
-                        index_entries: count("subject_index", "").await? + count("subject_buckets", "").await?,
+                        index_entries: count("subject_index", "").await?
+                            + count("subject_buckets", "").await?,
                         apps: count("subject_apps", "").await?,
                         sessions: count("subject_sessions", "").await?,
                         shares: count("subject_shares", "").await?,
@@ -457,18 +475,20 @@ async fn read_begun(tx: &mut Tx) -> Result<Vec<Begun>, Error> {
         )
         .await?;
     rows.into_iter()
-        .map(|(tenant, id, subject, key_id, pseudonym, reason, principal, at)| {
-            Ok(Begun {
-                tenant: tenant.parse().map_err(|_| Error::Damaged { table: "erasures" })?,
-                id,
-                subject: SubjectId::stored(subject),
-                key_id: KeyId::from_bytes(key_id),
-                pseudonym: Pseudonym(pseudonym),
-                reason,
-                principal: Pseudonym(principal),
-                at: timestamp(at)?,
-            })
-        })
+        .map(
+            |(tenant, id, subject, key_id, pseudonym, reason, principal, at)| {
+                Ok(Begun {
+                    tenant: tenant.parse().map_err(|_| Error::Damaged { table: "erasures" })?,
+                    id,
+                    subject: SubjectId::stored(subject),
+                    key_id: KeyId::from_bytes(key_id),
+                    pseudonym: Pseudonym(pseudonym),
+                    reason,
+                    principal: Pseudonym(principal),
+                    at: timestamp(at)?,
+                })
+            },
+        )
         .collect()
 }
 
@@ -489,7 +509,9 @@ fn gone(kind: NodeKind, place: &str, count: u64) -> NodeOutcome {
         place: place.to_owned(),
         count,
         outcome: Outcome::PhysicallyGone,
-        note: "deleted and counted again by its connector; the store's own files and backups are its operator's".to_owned(),
+        note:
+            "deleted and counted again by its connector; the store's own files and backups are its operator's"
+                .to_owned(),
     }
 }
 

@@ -37,7 +37,7 @@ impl Vault {
                 tenant.as_str().to_owned(),
                 chunk.iter().map(|(hash, _)| *hash).collect::<Vec<_>>(),
             );
-            let found: Vec<[u8; 32]> = self
+            let found: Vec<Vec<u8>> = self
                 .store
                 .database()
                 .read::<_, Error, _>(&Scope::Tenant(tenant.clone()), move |tx| {
@@ -54,7 +54,7 @@ impl Vault {
                 })
                 .await?;
             for (hash, person) in chunk {
-                if found.contains(hash)
+                if found.iter().any(|found| found.as_slice() == hash)
                     && let Some(is_erased) = are_erased.get_mut(*person)
                 {
                     *is_erased = true;
@@ -67,8 +67,5 @@ impl Vault {
 
 /// The entry of an identifier.
 pub(super) fn entry(key: &HashKey, identifier: &Identifier) -> [u8; 32] {
-    key.hash(&[
-        identifier.field.as_bytes(),
-        identifier.value.expose().as_bytes(),
-    ])
+    key.hash(&[identifier.field.as_bytes(), identifier.value.expose().as_bytes()])
 }

@@ -79,7 +79,10 @@ impl PgVector {
                 let places: Vec<_> = (1..=ids.len()).map(|place| format!("${place}")).collect();
                 let (more, tenant) = in_tenant(ids.len() + 1);
                 let values = ids.iter().map(Value::from).chain(tenant).collect();
-                (format!("{}::text IN ({}){more}", self.id, places.join(",")), values)
+                (
+                    format!("{}::text IN ({}){more}", self.id, places.join(",")),
+                    values,
+                )
             })
             .collect()
     }
@@ -159,7 +162,10 @@ mod tests {
 
     #[test]
     fn a_name_stays_one_name_whatever_it_holds() {
-        assert_eq!(quoted("id", "a\"; DROP TABLE x").unwrap(), "\"a\"\"; DROP TABLE x\"");
+        assert_eq!(
+            quoted("id", "a\"; DROP TABLE x").unwrap(),
+            "\"a\"\"; DROP TABLE x\""
+        );
         assert!(quoted("id", "").is_err());
         assert!(quoted("id", &"a".repeat(64)).is_err());
     }

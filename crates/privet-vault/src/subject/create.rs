@@ -234,7 +234,7 @@ impl Vault {
         record: &Record,
     ) -> Result<(), Error> {
         let seals = u32::try_from(record.fields().len() + 1).unwrap_or(u32::MAX);
-        self.keyring.count_seals(tenant, &key, seals).await
+        Ok(self.keyring.count_seals(tenant, &key, seals).await?)
     }
 
     /// Keys of subjects that did not come to be are of no use to anybody.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::record::Record;
 use crate::Error;
 use crate::config::{IndexConfig, VaultConfig};
-use crate::keyring::Keyring;
+use privet_store::Keyring;
 
 /// Version of the index keys: of the rules by which values are normalised. Rows of another version are rebuilt.
 pub(crate) const INDEX_VERSION: i64 = 1;

@@ -44,6 +44,7 @@ pub(crate) use index::TenantIndexes;
 pub(crate) use owner::Owner;
 pub(crate) use read::timestamp;
 pub(crate) use record::MOST_BYTES;
+pub(crate) use row::Found;
 pub(crate) use share::millis;
 
 pub(crate) mod sealed {

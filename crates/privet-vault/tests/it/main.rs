@@ -3,11 +3,14 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unreachable,
     reason = "a test that cannot go on fails"
 )]
 
 mod apps;
 mod bulk;
+mod erasure;
 mod imports;
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use privet_crypto::RootKey;
-use privet_store::{Scope, Store, Value};
+use privet_store::{Keyring, KeyringConfig, Scope, Store, Value};
 use privet_types::{Clock, Pseudonym};
 use privet_vault::{
-    Actor, Error, Ground, IndexConfig, Keyring, PrefixConfig, Record, SubjectId, SubjectRef, ValueForm,
-    Vault, VaultConfig,
+    Actor, Error, Ground, IndexConfig, PrefixConfig, Record, SubjectId, SubjectRef, ValueForm, Vault,
+    VaultConfig,
 };
 use tempfile::TempDir;
 
@@ -30,6 +30,7 @@ pub(crate) struct House {
     pub(crate) vault: Vault,
     pub(crate) store: Store,
     pub(crate) keyring: Arc<Keyring>,
+    pub(crate) root: Arc<RootKey>,
     pub(crate) clock: Arc<TestClock>,
     dir: TempDir,
     databases: Vec<TestDatabase>,
@@ -74,17 +75,37 @@ impl House {
         Some(Self::open(dir, places, vec![store, keys]).await)
     }
 
+    /// A vault over databases that are there.
+    pub(crate) async fn over(dir: TempDir, places: [privet_store::Location; 2], root: Arc<RootKey>) -> Self {
+        Self::open_with(dir, places, Vec::new(), root).await
+    }
+
+    /// Where its files are.
+    pub(crate) fn path(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
     async fn open(dir: TempDir, places: [privet_store::Location; 2], databases: Vec<TestDatabase>) -> Self {
         let root = Arc::new(RootKey::generate().unwrap());
+        Self::open_with(dir, places, databases, root).await
+    }
+
+    async fn open_with(
+        dir: TempDir,
+        places: [privet_store::Location; 2],
+        databases: Vec<TestDatabase>,
+        root: Arc<RootKey>,
+    ) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000_000)));
         let [place, keys] = places;
         let store = Store::open(place, &root).await.unwrap();
-        let keyring = Arc::new(open_keyring(keys, root, clock.clone()).await);
+        let keyring = Arc::new(open_keyring(keys, root.clone(), clock.clone()).await);
         let vault = Vault::open(store.clone(), keyring.clone(), clock.clone(), config()).unwrap();
         Self {
             vault,
             store,
             keyring,
+            root,
             clock,
             dir,
             databases,
@@ -171,8 +192,10 @@ impl House {
     }
 }
 
-async fn open_keyring(_: privet_store::Location, _: Arc<RootKey>, _: Arc<TestClock>) -> Keyring {
-    Keyring::in_memory().unwrap()
+async fn open_keyring(place: privet_store::Location, root: Arc<RootKey>, clock: Arc<TestClock>) -> Keyring {
+    Keyring::open(place, root, KeyringConfig::default(), clock)
+        .await
+        .unwrap()
 }
 
 pub(crate) fn record(value: serde_json::Value) -> Record {
