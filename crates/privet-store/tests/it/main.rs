@@ -6,13 +6,21 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[cfg(unix)]
+mod cluster;
 mod crash;
+mod database;
 #[cfg(unix)]
 mod faults;
 mod flusher;
+#[cfg(unix)]
+mod kills;
 mod log;
+mod migrations;
+mod oracle;
 mod postgres;
 mod processes;
+mod row_security;
 mod spool;
 mod store;
 mod support;
