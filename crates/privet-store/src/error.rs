@@ -235,6 +235,28 @@ pub enum Error {
         /// The key's name.
         id: String,
     },
+    /// A backup cannot be used.
+    #[error("the backup cannot be used: {what}")]
+    BadBackup {
+        /// Why.
+        what: String,
+    },
+    /// The rows of a backup did not all come; not seen outside.
+    #[error("the backup ended too early")]
+    NotWhole,
+    /// A backup's file cannot be read or written.
+    #[error("cannot read or write the backup's file; check the free disk space and the disk")]
+    BackupFile {
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A backup is to be restored into a database that is in use.
+    #[error("`{store}` is not empty; restore into a new database, then let it take the old one's place")]
+    NotEmpty {
+        /// The database.
+        store: String,
+    },
     /// The cryptographic library failed.
     #[error("the cryptographic library failed")]
     Crypto(#[from] privet_crypto::Error),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use privet_crypto::{DataKey, HashKey, IndexKey, IndexSecret, KeyId, RootKey};
+use privet_crypto::{DataKey, IndexKey, IndexSecret, KeyId, RootKey};
 use privet_types::TenantId;
 
 use crate::Error;
@@ -13,7 +13,7 @@ use crate::Error;
 pub struct Keyring {
     keys: Mutex<HashMap<(TenantId, KeyId), Arc<DataKey>>>,
     secret: IndexSecret,
-    root: RootKey,
+    root: Arc<RootKey>,
 }
 
 impl Keyring {
@@ -25,7 +25,7 @@ impl Keyring {
         Ok(Self {
             keys: Mutex::default(),
             secret: IndexSecret::generate()?,
-            root: RootKey::generate()?,
+            root: Arc::new(RootKey::generate()?),
         })
     }
 
@@ -73,7 +73,11 @@ impl Keyring {
             .index_key(tenant.as_str().as_bytes(), field.as_bytes(), 1))
     }
 
-    pub(crate) async fn hash_key(&self, tenant: &TenantId, purpose: &'static str) -> Result<HashKey, Error> {
-        Ok(self.root.hash_key(purpose, tenant.as_str().as_bytes()))
+    pub(crate) async fn count_seals(&self, _: &TenantId, _: &KeyId, _: u32) -> Result<(), Error> {
+        Ok(())
+    }
+
+    pub(crate) async fn tenant_secret(&self, _: &TenantId) -> Result<Arc<RootKey>, Error> {
+        Ok(Arc::clone(&self.root))
     }
 }

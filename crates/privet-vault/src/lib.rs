@@ -22,7 +22,14 @@ mod vault;
 
 pub use audit::{Access, AccessResult, Audited, Operation, SubjectChange};
 pub use config::{IndexConfig, PrefixConfig, VaultConfig};
+pub use consent::{
+    Activity, Agreement, AgreementRef, AgreementStatus, Ask, Consent, ConsentConfig, ConsentEvent,
+    Controller, Definition, DefinitionKind, EVERY_PURPOSE, EventKind, GivenBy, KeyAnswer, LegalBasis,
+    Purpose, Reason, Recipient, RecipientRole, SpecialCondition, Statement, SubjectKeys, SubjectPseudonym,
+    Track, Transfer, Verdict, Versioned, dpv, evaluate, pseudonym, run_consent_watch,
+};
 pub use error::Error;
+pub use import::{ImportFormat, ImportOptions, ImportProgress, ImportReport, LineError};
 pub use keyring::Keyring;
 pub use session::{NewSession, Session, Swept};
 pub use subject::{
@@ -30,4 +37,5 @@ pub use subject::{
     Search, Share, Shared, Shown, Stored, Subject, SubjectId, SubjectInfo, SubjectRef, SubjectState, Unlock,
     ValueForm, VersionInfo,
 };
+pub use token::{NewToken, Token, TokenForm, TokenValue};
 pub use vault::{Actor, ErasedList, Vault};

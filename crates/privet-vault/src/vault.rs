@@ -76,6 +76,11 @@ impl Vault {
         self
     }
 
+    /// Whether there is a list of erased subjects.
+    pub(crate) const fn knows_erased(&self) -> bool {
+        self.erased.is_some()
+    }
+
     /// For each person, whether the list of erased ones knows one of the identifiers.
     pub(crate) async fn are_erased(
         &self,
@@ -90,11 +95,9 @@ impl Vault {
 
     /// The blind indexes of `tenant` with their keys.
     pub(crate) async fn indexes(&self, tenant: &TenantId) -> Result<Arc<TenantIndexes>, Error> {
-        let known = self.indexes.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(indexes) = known.get(tenant) {
-            return Ok(Arc::clone(indexes));
+        if let Some(indexes) = self.known_indexes(tenant) {
+            return Ok(indexes);
         }
-        drop(known);
         let indexes = Arc::new(TenantIndexes::of(tenant, &self.keyring, &self.config).await?);
         let mut known = self.indexes.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= TENANTS_AT_HAND {
@@ -102,6 +105,11 @@ impl Vault {
         }
         known.insert(tenant.clone(), Arc::clone(&indexes));
         Ok(indexes)
+    }
+
+    fn known_indexes(&self, tenant: &TenantId) -> Option<Arc<TenantIndexes>> {
+        let known = self.indexes.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(tenant).map(Arc::clone)
     }
 
     /// The current instant to the millisecond, as it is stored.

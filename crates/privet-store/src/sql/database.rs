@@ -31,6 +31,7 @@ pub enum Scope {
 #[derive(Clone)]
 pub struct Database {
     location: Arc<Location>,
+    schema: &'static Schema,
     link: DatabaseLink,
 }
 
@@ -94,6 +95,7 @@ impl Database {
         };
         let database = Self {
             location: Arc::new(location.clone()),
+            schema,
             link,
         };
         match database.prepare(schema).await {
@@ -175,6 +177,12 @@ impl Database {
             DatabaseLink::Sqlite { .. } => Backend::Sqlite,
             DatabaseLink::Postgres(_) => Backend::Postgres,
         }
+    }
+
+    /// Its schema.
+    #[must_use]
+    pub const fn schema(&self) -> &'static Schema {
+        self.schema
     }
 
     /// Where it is.

@@ -199,7 +199,7 @@ async fn update(pool: &PgPool, schema: &Schema, location: &Location, worker: &st
          END $$; \
          GRANT USAGE ON SCHEMA public TO {ROLE}; \
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {ROLE}; \
-         GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {ROLE}; \
+         GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA public TO {ROLE}; \
          REVOKE INSERT, UPDATE, DELETE ON schema_version FROM {ROLE}"
     ))
     .await?;

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod backup;
 #[cfg(unix)]
 mod cluster;
 mod crash;
@@ -17,6 +18,7 @@ mod flusher;
 mod kills;
 mod log;
 mod migrations;
+#[cfg(unix)]
 mod oracle;
 mod postgres;
 mod processes;

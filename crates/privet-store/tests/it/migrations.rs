@@ -140,7 +140,8 @@ async fn columns(house: &House) -> Columns {
         Some(database) => {
             let mut bare = PgConnection::connect(&database.url()).await.unwrap();
             let sql = "SELECT table_name::text, column_name::text, data_type::text \
-                       FROM information_schema.columns WHERE table_schema = 'public'";
+                       FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name) \
+                       WHERE table_schema = 'public' AND table_type = 'BASE TABLE'";
             sqlx::query_as(sql).fetch_all(&mut bare).await.unwrap()
         }
         None => {

@@ -96,6 +96,8 @@ impl Vault {
             };
             let record = record_name(&id, at.as_millisecond(), expires_at.as_millisecond());
             let place = place(actor.tenant.as_str(), session.subject.as_ref(), &record);
+            self.count_seals(&actor.tenant, owner.keys().id, &session.data)
+                .await?;
             let container = sealed::seal(owner.keys(), &place, &session.data)?;
             let most = self.config.sessions_per_subject;
             let write = WriteSession {

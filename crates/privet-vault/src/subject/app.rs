@@ -193,6 +193,7 @@ impl Vault {
                 break;
             }
             let data = make(old.map(|data| data.data))?;
+            self.count_seals(&actor.tenant, found.keys.id, &data).await?;
             let at = self.now();
             let name = app_name(app, at.as_millisecond());
             let sealed = seal(&found.keys, &app_place(&found, &name, version + 1), &data)?;
@@ -251,7 +252,7 @@ async fn write_app(
     sealed: Vec<u8>,
     change: &SubjectChange,
 ) -> Result<bool, Error> {
-    if !found.hold(tx).await? {
+    if !found.row.hold(tx).await? {
         return Ok(false);
     }
     let (tenant, id) = (found.row.tenant.as_str(), found.row.id.as_str());
@@ -300,23 +301,6 @@ async fn write_app(
 }
 
 impl Found {
-    /// Holds the subject for the transaction if it is still as it was found, and counts what its key sealed since. Says
-    /// whether it is.
-    pub(crate) async fn hold(&self, tx: &mut Tx) -> Result<bool, Error> {
-        let held = tx
-            .execute(
-                "UPDATE subjects SET seals = seals + $1 WHERE tenant = $2 AND id = $3 AND state = $4",
-                values![
-                    signed(self.keys.seals()),
-                    &self.row.tenant,
-                    self.row.id.as_str(),
-                    self.row.state.name()
-                ],
-            )
-            .await?;
-        Ok(held == 1)
-    }
-
     fn app(&self, app: &str, (version, updated_at, sealed): &AppRow) -> Result<AppData, Error> {
         let version = u64::try_from(*version).map_err(|_| Error::Damaged {
             table: "subject_apps",

@@ -36,7 +36,6 @@ struct NewVersion {
     before: SubjectRow,
     after: SubjectRow,
     sealed: Vec<u8>,
-    seals: u64,
     added: BTreeSet<Entry>,
     dropped: BTreeSet<Entry>,
     buckets_added: BTreeSet<Bucket>,
@@ -144,6 +143,7 @@ impl Vault {
         let kept = u64::from(self.config.versions_kept);
         row.oldest_version = row.oldest_version.max((row.version + 1).saturating_sub(kept));
         row.mark = row.expected_mark(&found.keys);
+        self.count_seals(&actor.tenant, row.key_id, new).await?;
         let name = record_name(row.updated_at);
         let sealed = seal(&found.keys, &row.place(&name, row.version), new)?;
         let change = SubjectChange {
@@ -157,7 +157,6 @@ impl Vault {
         Ok(NewVersion {
             before: found.row.clone(),
             sealed,
-            seals: found.keys.seals(),
             added: &after.exact - &before.exact,
             dropped: &before.exact - &after.exact,
             buckets_added: &after.buckets - &before.buckets,
@@ -172,7 +171,7 @@ impl NewVersion {
     /// Writes it if nobody else changed the subject since. Says whether.
     async fn write(&self, tx: &mut Tx) -> Result<bool, Error> {
         let (tenant, id) = (self.after.tenant.as_str(), self.after.id.as_str());
-        if !update_row(tx, &self.before, &self.after, self.seals).await? {
+        if !update_row(tx, &self.before, &self.after).await? {
             return Ok(false);
         }
         tx.execute(
@@ -224,24 +223,18 @@ impl NewVersion {
     }
 }
 
-/// Puts `after` in the place of `before` if that is still there, and counts `seals` more. Says whether.
-pub(super) async fn update_row(
-    tx: &mut Tx,
-    before: &SubjectRow,
-    after: &SubjectRow,
-    seals: u64,
-) -> Result<bool, Error> {
+/// Puts `after` in the place of `before` if that is still there. Says whether.
+pub(super) async fn update_row(tx: &mut Tx, before: &SubjectRow, after: &SubjectRow) -> Result<bool, Error> {
     let changed = tx
         .execute(
-            "UPDATE subjects SET state = $1, version = $2, oldest_version = $3, updated_at = $4, mark = $5, \
-             seals = seals + $6 WHERE tenant = $7 AND id = $8 AND mark = $9",
+            "UPDATE subjects SET state = $1, version = $2, oldest_version = $3, updated_at = $4, mark = $5 \
+             WHERE tenant = $6 AND id = $7 AND mark = $8",
             values![
                 after.state.name(),
                 signed(after.version),
                 signed(after.oldest_version),
                 after.updated_at,
                 after.mark,
-                signed(seals),
                 &after.tenant,
                 after.id.as_str(),
                 before.mark

@@ -203,3 +203,142 @@ fn read_directory(fields: &[u8]) -> Option<BTreeMap<[u8; LOCATOR_SIZE], &[u8]>> 
     }
     bodies.is_empty().then_some(directory)
 }
+
+#[cfg(test)]
+mod tests {
+    use privet_crypto::DataKey;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const PLACE: Place<'static> = Place {
+        tenant: "acme",
+        subject: "s-1",
+        record: "record/7",
+        version: 3,
+        table: "subject_versions",
+    };
+
+    fn keys() -> SubjectKeys {
+        SubjectKeys::new(&DataKey::generate().unwrap())
+    }
+
+    fn record() -> Record {
+        Record::from_value(json!({"email": "ann@example.org", "name": {"first": "Ann"}, "age": 41})).unwrap()
+    }
+
+    #[test]
+    fn one_field_opens_alone() {
+        let keys = keys();
+        let container = seal(&keys, &PLACE, &record()).unwrap();
+        let opened = open_fields(&keys, &PLACE, &container, ["age", "none"]).unwrap();
+        assert_eq!(opened.into_value(), json!({"age": 41}));
+    }
+
+    #[test]
+    fn neither_names_nor_values_show() {
+        let container = seal(&keys(), &PLACE, &record()).unwrap();
+        let shows = |text: &[u8]| container.windows(text.len()).any(|bytes| bytes == text);
+        assert!(!shows(b"email") && !shows(b"ann@") && !shows(b"first"));
+    }
+
+    #[test]
+    fn every_changed_byte_is_an_error_even_where_one_field_is_read() {
+        let keys = keys();
+        let container = seal(&keys, &PLACE, &record()).unwrap();
+        for at in 0..container.len() {
+            for bit in [1, 0x80] {
+                let mut changed = container.clone();
+                changed[at] ^= bit;
+                assert!(open(&keys, &PLACE, &changed).is_err(), "byte {at}");
+                assert!(
+                    open_fields(&keys, &PLACE, &changed, ["age"]).is_err(),
+                    "byte {at}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_cut_is_an_error() {
+        let keys = keys();
+        let container = seal(&keys, &PLACE, &record()).unwrap();
+        for length in 0..container.len() {
+            assert!(
+                open(&keys, &PLACE, &container[..length]).is_err(),
+                "{length} bytes"
+            );
+        }
+    }
+
+    #[test]
+    fn a_container_opens_nowhere_else() {
+        let keys = keys();
+        let container = seal(&keys, &PLACE, &record()).unwrap();
+        let elsewhere = [
+            Place {
+                tenant: "other",
+                ..PLACE
+            },
+            Place {
+                subject: "s-2",
+                ..PLACE
+            },
+            Place {
+                record: "record/8",
+                ..PLACE
+            },
+            Place { version: 4, ..PLACE },
+        ];
+        for place in elsewhere {
+            assert!(open(&keys, &place, &container).is_err(), "{place:?}");
+        }
+        assert!(open(&self::keys(), &PLACE, &container).is_err());
+    }
+
+    #[test]
+    fn fields_that_change_places_are_an_error() {
+        let keys = keys();
+        let record = Record::from_value(json!({"a": "one", "b": "two"})).unwrap();
+        let container = seal(&keys, &PLACE, &record).unwrap();
+        let (head, rest) = container.split_at(3 + 2 * ENTRY_SIZE);
+        let size = (rest.len() - WHOLE_SIZE) / 2;
+        let (first, second, whole) = (&rest[..size], &rest[size..2 * size], &rest[2 * size..]);
+        let bodies_swapped = [head, second, first, whole].concat();
+        assert!(open(&keys, &PLACE, &bodies_swapped).is_err());
+        let (count, directory) = head.split_at(3);
+        let (one, two) = directory.split_at(ENTRY_SIZE);
+        let all_swapped = [count, two, one, second, first, whole].concat();
+        assert!(open(&keys, &PLACE, &all_swapped).is_err());
+    }
+
+    #[test]
+    fn a_field_of_another_version_is_an_error() {
+        let keys = keys();
+        let record = Record::from_value(json!({"a": "one"})).unwrap();
+        let old = seal(&keys, &PLACE, &record).unwrap();
+        let place = Place { version: 4, ..PLACE };
+        let new = seal(&keys, &place, &record).unwrap();
+        let (fields, _) = old.split_at(old.len() - WHOLE_SIZE);
+        let (_, whole) = new.split_at(new.len() - WHOLE_SIZE);
+        let mixed = [fields, whole].concat();
+        assert!(open(&keys, &place, &mixed).is_err() && open(&keys, &PLACE, &mixed).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sealed_is_opened(fields in prop::collection::btree_map("\\PC{1,12}", "\\PC{0,40}", 0..12)) {
+            let keys = keys();
+            let fields = fields.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
+            let record = Record::from_fields(fields).unwrap();
+            let container = seal(&keys, &PLACE, &record).unwrap();
+            prop_assert_eq!(open(&keys, &PLACE, &container).unwrap(), record.clone());
+            for name in record.fields().keys() {
+                let one = open_fields(&keys, &PLACE, &container, [name.as_str()]).unwrap();
+                prop_assert_eq!(one.fields().len(), 1);
+                prop_assert_eq!(one.fields().get(name), record.fields().get(name));
+            }
+        }
+    }
+}

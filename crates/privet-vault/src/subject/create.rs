@@ -7,6 +7,7 @@ use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use privet_crypto::{DataKey, KeyId, sha256};
 use privet_store::{Leaf, Tx, append_leaves, values};
+use privet_types::TenantId;
 
 use super::change::Stored;
 use super::container::seal;
@@ -78,6 +79,9 @@ impl Vault {
             }));
         }
         let keys = self.keyring.create_keys(&actor.tenant, good.len()).await?;
+        for ((id, _), (record, _)) in keys.iter().zip(&good) {
+            self.count_seals(&actor.tenant, *id, record).await?;
+        }
         let keys: Vec<Arc<DataKey>> = keys.into_iter().map(|(_, key)| key).collect();
         let (owner, at) = (actor.clone(), self.now());
         let work = move || -> Result<Vec<NewSubject>, Error> {
@@ -94,6 +98,41 @@ impl Vault {
                 .map_err(|_| Error::Stopped)??
         };
         Ok(Prepared { subjects, outcomes })
+    }
+
+    /// Looks at `records` as [`prepare`](Self::prepare) does, and which unique values are taken; makes no keys and seals
+    /// nothing.
+    pub(crate) async fn check(&self, actor: &Actor, records: &[Record]) -> Result<Prepared, Error> {
+        let indexes = self.indexes(&actor.tenant).await?;
+        let mut taken: BTreeSet<Entry> = BTreeSet::new();
+        let mut outcomes = Vec::with_capacity(records.len());
+        let mut open = Vec::new();
+        for (number, record) in records.iter().enumerate() {
+            let entries = indexes
+                .entries(record)
+                .and_then(|entries| claim(&mut taken, entries));
+            outcomes.push(entries.map(|entries| {
+                open.push((number, entries.exact));
+                number
+            }));
+        }
+        let tenant = actor.tenant.clone();
+        let stored = self
+            .store
+            .database()
+            .read(&Self::scope(actor), move |tx| {
+                Box::pin(async move { find_taken(tx, tenant.as_str(), &open).await })
+            })
+            .await?;
+        for (number, field) in stored {
+            if let Some(outcome) = outcomes.get_mut(number) {
+                *outcome = Err(Error::Taken { field });
+            }
+        }
+        Ok(Prepared {
+            subjects: Vec::new(),
+            outcomes,
+        })
     }
 
     /// Stores what was prepared; where a unique value is taken, all but those who have it.
@@ -126,12 +165,16 @@ impl Vault {
                     return Err(error);
                 }
             }
-            let (subjects, chosen) = (Arc::clone(&all), open.clone());
-            let taken: Vec<(usize, String)> = self
+            let wanted: Vec<(usize, BTreeSet<Entry>)> = open
+                .iter()
+                .filter_map(|number| Some((*number, all.get(*number)?.entries.exact.clone())))
+                .collect();
+            let tenant = actor.tenant.clone();
+            let taken = self
                 .store
                 .database()
                 .read(&Self::scope(actor), move |tx| {
-                    Box::pin(async move { find_taken(tx, &subjects, &chosen).await })
+                    Box::pin(async move { find_taken(tx, tenant.as_str(), &wanted).await })
                 })
                 .await?;
             for (number, field) in taken {
@@ -173,6 +216,17 @@ impl Vault {
             .collect())
     }
 
+    /// Counts the seals of a record that is about to be sealed: one a field, and one of the whole.
+    pub(crate) async fn count_seals(
+        &self,
+        tenant: &TenantId,
+        key: KeyId,
+        record: &Record,
+    ) -> Result<(), Error> {
+        let seals = u32::try_from(record.fields().len() + 1).unwrap_or(u32::MAX);
+        self.keyring.count_seals(tenant, &key, seals).await
+    }
+
     /// Keys of subjects that did not come to be are of no use to anybody.
     async fn shred_unused(&self, actor: &Actor, all: &[NewSubject], numbers: &[usize]) {
         let ids: Vec<KeyId> = numbers
@@ -190,13 +244,12 @@ impl Vault {
 }
 
 impl Prepared {
-    /// The identifiers of each record that is still to be stored, by its number among the records given.
-    pub(crate) fn identifiers(&self) -> Vec<(usize, Vec<super::Identifier>)> {
-        let number = |(record, outcome): (usize, &Result<usize, Error>)| {
-            let subject = self.subjects.get(*outcome.as_ref().ok()?)?;
-            Some((record, subject.entries.identifiers.clone()))
-        };
-        self.outcomes.iter().enumerate().filter_map(number).collect()
+    /// How each record fared, where nothing is to be stored.
+    pub(crate) fn into_outcomes(self) -> Vec<Result<(), Error>> {
+        self.outcomes
+            .into_iter()
+            .map(|outcome| outcome.map(|_| ()))
+            .collect()
     }
 }
 
@@ -220,7 +273,7 @@ impl NewSubject {
         record: &Record,
         entries: Entries,
     ) -> Result<Self, Error> {
-        let keys = SubjectKeys::new(key, 0);
+        let keys = SubjectKeys::new(key);
         let millis = at.as_millisecond();
         let mut row = SubjectRow {
             tenant: actor.tenant.as_str().to_owned(),
@@ -231,13 +284,11 @@ impl NewSubject {
             oldest_version: 1,
             created_at: millis,
             updated_at: millis,
-            seals: 0,
             mark: [0; 32],
         };
         row.mark = row.expected_mark(&keys);
         let name = record_name(millis);
         let sealed = seal(&keys, &row.place(&name, 1), record)?;
-        row.seals = keys.seals();
         let change = SubjectChange {
             subject: Some(keys.pseudonym(&row.tenant, row.id.as_str())),
             version: Some(1),
@@ -285,12 +336,11 @@ async fn insert(tx: &mut Tx, all: &[NewSubject], chosen: &[usize]) -> Result<(),
             1_i64,
             row.created_at,
             row.updated_at,
-            i64::try_from(row.seals).unwrap_or(i64::MAX),
             row.mark
         ]
     });
     tx.insert_many(
-        "INSERT INTO subjects (tenant, id, key_id, state, version, oldest_version, created_at, updated_at, seals, mark)",
+        "INSERT INTO subjects (tenant, id, key_id, state, version, oldest_version, created_at, updated_at, mark)",
         rows.collect(),
         "",
     )
@@ -350,16 +400,15 @@ pub(super) async fn insert_entries(
     Ok(())
 }
 
-/// Which of the chosen have a unique value that stands already, and in which field.
+/// Which of the numbered entries hold a unique value that stands already, and in which field.
 async fn find_taken(
     tx: &mut Tx,
-    all: &[NewSubject],
-    chosen: &[usize],
+    tenant: &str,
+    wanted: &[(usize, BTreeSet<Entry>)],
 ) -> Result<Vec<(usize, String)>, Error> {
     let mut taken = Vec::new();
-    for number in chosen {
-        let Some(subject) = all.get(*number) else { continue };
-        if let Some(field) = taken_field(tx, &subject.row.tenant, subject.entries.exact.iter()).await? {
+    for (number, entries) in wanted {
+        if let Some(field) = taken_field(tx, tenant, entries.iter()).await? {
             taken.push((*number, field));
         }
     }

@@ -146,25 +146,10 @@ struct LoadedValues(RowValues, Vec<u8>);
 
 impl privet_store::FromRow for LoadedValues {
     fn from_row(row: privet_store::Row) -> Result<Self, StoreError> {
-        let (id, key_id, state, version, oldest, created_at, updated_at, seals, mark, sealed) =
-            <(
-                String,
-                [u8; 16],
-                String,
-                i64,
-                i64,
-                i64,
-                i64,
-                i64,
-                [u8; 32],
-                Vec<u8>,
-            )>::from_row(row)?;
-        Ok(Self(
-            (
-                id, key_id, state, version, oldest, created_at, updated_at, seals, mark,
-            ),
-            sealed,
-        ))
+        let (id, key_id, state, version, oldest, created_at, updated_at, mark, sealed) =
+            <(String, [u8; 16], String, i64, i64, i64, i64, [u8; 32], Vec<u8>)>::from_row(row)?;
+        let row = (id, key_id, state, version, oldest, created_at, updated_at, mark);
+        Ok(Self(row, sealed))
     }
 }
 

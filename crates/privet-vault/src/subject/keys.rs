@@ -10,28 +10,21 @@ pub(crate) struct SubjectKeys {
     pub(crate) id: KeyId,
     /// Seals and opens.
     pub(crate) record: RecordKey,
-    /// Counts seals.
+    /// For the library; the keyring counts through all restarts.
     pub(crate) count: SealCount,
     marks: HashKey,
-    used: u64,
 }
 
 impl SubjectKeys {
-    /// Those of `key`, which has sealed `used` times.
-    pub(crate) fn new(key: &DataKey, used: u64) -> Self {
+    /// Those of `key`.
+    pub(crate) fn new(key: &DataKey) -> Self {
         let record = key.record_key();
         Self {
             id: record.id(),
             record,
-            count: SealCount::new(used),
+            count: SealCount::default(),
             marks: key.pseudonym_key(),
-            used,
         }
-    }
-
-    /// How often it sealed since it was made from the data key.
-    pub(crate) fn seals(&self) -> u64 {
-        self.count.used() - self.used
     }
 
     /// The keyed hash of `parts` for `what`.

@@ -18,7 +18,7 @@ mod read;
 mod record;
 mod row;
 mod share;
-mod state;
+pub(crate) mod state;
 
 pub use app::AppData;
 pub use bulk::{BulkRead, BulkState, Unlock};
@@ -39,11 +39,10 @@ pub(crate) use change::signed;
 pub(crate) use container::Place;
 pub(crate) use create::Prepared;
 pub(crate) use index::TenantIndexes;
-pub(crate) use keys::SubjectKeys;
 pub(crate) use owner::Owner;
 pub(crate) use read::timestamp;
+pub(crate) use record::MOST_BYTES;
 pub(crate) use share::millis;
-pub(crate) use state::erase_rows;
 
 pub(crate) mod sealed {
     //! Sealing and opening of records.

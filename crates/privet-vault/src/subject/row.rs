@@ -1,6 +1,7 @@
 //! The row of a subject.
 
 use privet_crypto::{DataKey, KeyId};
+use privet_store::{Tx, values};
 use privet_types::Pseudonym;
 use serde::{Deserialize, Serialize};
 
@@ -44,10 +45,10 @@ impl SubjectState {
 
 /// The columns of [`RowValues`], of a table named `s`.
 pub(crate) const COLUMNS: &str =
-    "s.id, s.key_id, s.state, s.version, s.oldest_version, s.created_at, s.updated_at, s.seals, s.mark";
+    "s.id, s.key_id, s.state, s.version, s.oldest_version, s.created_at, s.updated_at, s.mark";
 
 /// A row as it comes from the store.
-pub(crate) type RowValues = (String, [u8; 16], String, i64, i64, i64, i64, i64, [u8; 32]);
+pub(crate) type RowValues = (String, [u8; 16], String, i64, i64, i64, i64, [u8; 32]);
 
 /// The row of a subject.
 #[derive(Debug, Clone)]
@@ -60,7 +61,6 @@ pub(crate) struct SubjectRow {
     pub(crate) oldest_version: u64,
     pub(crate) created_at: i64,
     pub(crate) updated_at: i64,
-    pub(crate) seals: u64,
     pub(crate) mark: [u8; 32],
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct Found {
 
 impl SubjectRow {
     pub(crate) fn read(tenant: &str, values: RowValues) -> Result<Self, Error> {
-        let (id, key_id, state, version, oldest_version, created_at, updated_at, seals, mark) = values;
+        let (id, key_id, state, version, oldest_version, created_at, updated_at, mark) = values;
         let unsigned = |value| u64::try_from(value).map_err(|_| Error::Damaged { table: "subjects" });
         Ok(Self {
             tenant: tenant.to_owned(),
@@ -86,12 +86,11 @@ impl SubjectRow {
             oldest_version: unsigned(oldest_version)?,
             created_at,
             updated_at,
-            seals: unsigned(seals)?,
             mark,
         })
     }
 
-    /// The keyed hash that the row must have. `seals` is not in it: it grows with rows of other tables, too.
+    /// The keyed hash that the row must have.
     pub(crate) fn expected_mark(&self, keys: &SubjectKeys) -> [u8; 32] {
         keys.mark(
             "privet/vault/subject-row/1",
@@ -110,12 +109,23 @@ impl SubjectRow {
 
     /// The keys of the subject, once the row is known to be what was written.
     pub(crate) fn keys(&self, key: &DataKey) -> Result<SubjectKeys, Error> {
-        let keys = SubjectKeys::new(key, self.seals);
+        let keys = SubjectKeys::new(key);
         if keys.id == self.key_id && self.expected_mark(&keys) == self.mark {
             Ok(keys)
         } else {
             Err(Error::Damaged { table: "subjects" })
         }
+    }
+
+    /// Holds the subject for the transaction if it still stands where it was found. Says whether it does.
+    pub(crate) async fn hold(&self, tx: &mut Tx) -> Result<bool, Error> {
+        let held = tx
+            .execute(
+                "UPDATE subjects SET state = state WHERE tenant = $1 AND id = $2 AND state = $3",
+                values![&self.tenant, self.id.as_str(), self.state.name()],
+            )
+            .await?;
+        Ok(held == 1)
     }
 
     /// Where the version `version`, written `at`, of the record belongs.

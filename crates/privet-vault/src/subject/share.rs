@@ -111,6 +111,7 @@ impl Vault {
             let id = sha256(token.expose().as_bytes());
             let most_reads = new.most_reads.map(i64::from);
             let name = record_name(&id, at.as_millisecond(), expires_at.as_millisecond(), most_reads);
+            self.count_seals(&actor.tenant, found.keys.id, &what).await?;
             let container = seal(&found.keys, &place(&found, &name), &what)?;
             let change = SubjectChange {
                 subject: Some(found.pseudonym()),
@@ -276,7 +277,7 @@ async fn write(
     most_reads: Option<i64>,
     change: &SubjectChange,
 ) -> Result<bool, Error> {
-    if !found.hold(tx).await? {
+    if !found.row.hold(tx).await? {
         return Ok(false);
     }
     let (tenant, subject) = (found.row.tenant.as_str(), found.row.id.as_str());

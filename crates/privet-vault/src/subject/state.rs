@@ -45,7 +45,7 @@ impl Vault {
                 .database()
                 .write::<_, Error, _>(&Self::scope(actor), move |tx| {
                     Box::pin(async move {
-                        if !update_row(tx, &before, &after, 0).await? {
+                        if !update_row(tx, &before, &after).await? {
                             return Ok(false);
                         }
                         let leaf = Leaf {
@@ -91,6 +91,7 @@ pub struct DeletedRows {
 ///
 /// # Errors
 /// [`Error::Store`] if the database refuses.
+#[expect(dead_code, reason = "erasure will call it")]
 pub(crate) async fn erase_rows(tx: &mut Tx, tenant: &str, id: &SubjectId) -> Result<DeletedRows, Error> {
     let key = || values![tenant, id.as_str()];
     tx.execute(

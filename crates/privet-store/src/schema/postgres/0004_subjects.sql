@@ -2,7 +2,7 @@
 -- are ids, times, states, names of applications and kinds of tokens.
 
 -- One row a person. `mark` is a keyed hash of the row under the subject's key, so that nobody edits a state or a version
--- unseen. `seals` counts what was sealed under the key.
+-- unseen.
 CREATE TABLE subjects (
     tenant TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -12,7 +12,6 @@ CREATE TABLE subjects (
     oldest_version BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
-    seals BIGINT NOT NULL,
     mark BYTEA NOT NULL,
     PRIMARY KEY (tenant, id)
 );
