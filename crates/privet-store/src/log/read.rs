@@ -26,6 +26,9 @@ pub struct LogLeaf {
     pub entry: Vec<u8>,
 }
 
+/// Position, kind, node, number, payload; only the position is sure to be there.
+type StoredLeaf = (i64, Option<String>, Option<String>, Option<i64>, Option<String>);
+
 /// The row of the head.
 pub(super) struct HeadRow {
     pub(super) size: u64,
@@ -51,7 +54,7 @@ impl Store {
     pub async fn log_leaves(&self, position: u64, limit: u32) -> Result<Vec<LogLeaf>, Error> {
         let first = to_sql(position);
         let last = first.saturating_add(i64::from(limit.min(MAX_LEAVES)));
-        let rows: Vec<(i64, Option<String>, Option<String>, Option<i64>, Option<String>)> = self
+        let rows: Vec<StoredLeaf> = self
             .read(move |tx| {
                 Box::pin(async move {
                     tx.rows(

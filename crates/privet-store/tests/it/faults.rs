@@ -3,33 +3,20 @@
 //!
 //! Each run is decided by its seed. `PRIVET_KILLS` asks for more of them.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use privet_faultfs::{Disk, Faults};
 use privet_log::Checkpoint;
-use privet_store::{AuditRecord, Error, Scope, Store, values};
-use privet_types::Change;
+use privet_store::{Error, Store};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use crate::log::{checked, kills, sequencer};
-use crate::support::{api_key, change, event, root_key};
+use crate::log::kills;
+use crate::oracle::{Oracle, write};
+use crate::support::root_key;
 
 /// Tasks that write at once, so that commits are shared.
 const WRITERS: u64 = 4;
-
-/// Events of a batch.
-const BATCH: u64 = 5;
-
-/// What callers were told, by the name of what they wrote.
-#[derive(Default)]
-struct Oracle {
-    acknowledged: BTreeSet<String>,
-    refused: BTreeSet<String>,
-    heads: Vec<Checkpoint>,
-    errors: Vec<Error>,
-}
 
 struct Machine {
     disk: Disk,
@@ -95,17 +82,6 @@ impl Machine {
     }
 }
 
-/// A key and its leaf, or a batch: several statements each, under one name.
-async fn write(store: &Store, name: &str, i: u64) -> Result<(), Error> {
-    if i.is_multiple_of(2) {
-        return store.insert_api_key(&api_key(name), &change(name, 1)).await;
-    }
-    let records: Vec<_> = (1..=BATCH)
-        .map(|seq| AuditRecord::new(seq, &event(seq)).unwrap())
-        .collect();
-    store.append_audit(name, &records).await
-}
-
 /// Sequences `times` times, each time from the start, as a node that was just started.
 async fn sequence(store: &Store, times: u64) -> Vec<Result<Option<Checkpoint>, Error>> {
     let mut heads = Vec::new();
@@ -122,100 +98,6 @@ async fn sequence(store: &Store, times: u64) -> Vec<Result<Option<Checkpoint>, E
         heads.push(sequenced.await);
     }
     heads
-}
-
-impl Oracle {
-    fn hear(&mut self, name: String, outcome: Result<(), Error>) {
-        match outcome {
-            Ok(()) => {
-                self.acknowledged.insert(name);
-            }
-            Err(error) => {
-                if !matches!(error, Error::Commit { .. }) {
-                    self.refused.insert(name);
-                }
-                self.errors.push(error);
-            }
-        }
-    }
-
-    fn hear_heads(&mut self, heads: Vec<Result<Option<Checkpoint>, Error>>) {
-        for head in heads {
-            match head {
-                Ok(head) => self.heads.extend(head),
-                Err(error) => self.errors.push(error),
-            }
-        }
-    }
-
-    /// Holds the store against what callers were told.
-    async fn check(&self, store: &Store) {
-        let stored = stored(store).await;
-        let lost: Vec<_> = self.acknowledged.difference(&stored).collect();
-        assert!(lost.is_empty(), "acknowledged, but lost: {lost:?}");
-        let ghosts: Vec<_> = self.refused.intersection(&stored).collect();
-        assert!(ghosts.is_empty(), "refused, but stored: {ghosts:?}");
-        sequencer(store).await.run_once().await.unwrap();
-        checked(store).await;
-        for head in &self.heads {
-            assert_eq!(store.log_edge(head.size).await.unwrap().root(), head.root);
-        }
-        for error in &self.errors {
-            assert!(is_clear(error), "{error:?}");
-        }
-    }
-
-    fn has_error_with(&self, words: &str) -> bool {
-        self.errors
-            .iter()
-            .any(|error| format!("{error:?}").contains(words))
-    }
-}
-
-/// An error that says what to look at: the disk. Never that the log is damaged or a row unreadable.
-fn is_clear(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Refused { .. }
-            | Error::Commit { .. }
-            | Error::Database(_)
-            | Error::Open { .. }
-            | Error::Unreachable(_)
-    )
-}
-
-/// The names of all that is stored, after looking that nothing is there in part, and that SQLite finds no fault.
-async fn stored(store: &Store) -> BTreeSet<String> {
-    let (faults, leaves, batches): (Vec<String>, Vec<String>, Vec<(String, i64)>) = store
-        .database()
-        .read(&Scope::Installation, |tx| {
-            Box::pin(async move {
-                let faults = tx.rows("PRAGMA integrity_check", values![]).await?;
-                let leaves = "SELECT payload FROM audit_events WHERE kind = 'api_key_created'";
-                let leaves = tx.rows(leaves, values![]).await?;
-                let batches = "SELECT node, COUNT(*) FROM audit_events WHERE kind = 'decision' GROUP BY node";
-                Ok::<_, Error>((faults, leaves, tx.rows(batches, values![]).await?))
-            })
-        })
-        .await
-        .unwrap();
-    assert_eq!(faults, ["ok"]);
-    let keys = store.list_api_keys().await.unwrap();
-    let keys: BTreeSet<String> = keys.into_iter().map(|key| key.id).collect();
-    let leaves = leaves
-        .iter()
-        .map(|leaf| serde_json::from_str::<Change>(leaf).unwrap().object);
-    let leaves: Vec<String> = leaves.collect();
-    assert_eq!(leaves.len(), keys.len(), "one leaf a key");
-    assert_eq!(leaves.into_iter().collect::<BTreeSet<_>>(), keys);
-    let batches: BTreeMap<String, i64> = batches.into_iter().collect();
-    assert!(
-        batches
-            .values()
-            .all(|count| *count == i64::try_from(BATCH).unwrap()),
-        "{batches:?}"
-    );
-    keys.into_iter().chain(batches.into_keys()).collect()
 }
 
 /// `runs` seeds, or more if asked for.

@@ -8,7 +8,7 @@ use privet_log::{Checkpoint, Edge, Hash, Leaf, NoteSigner};
 use privet_store::{
     AuditRecord, Backend, Error, Sequencer, Spool, Store, log_signer, run_flusher, run_sequencer,
 };
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{Connection, Executor, SqliteConnection};
 use tokio::sync::oneshot;
 
 use crate::support::{DURABLE, House, api_key, change, config, event, root_key};
@@ -208,6 +208,44 @@ async fn writers_and_sequencers_of_several_handles_make_one_log() {
                 (1..=250).collect::<Vec<_>>()
             );
         }
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn leaves_that_become_visible_out_of_the_order_of_their_ids_all_get_a_position() {
+    for house in House::each()
+        .await
+        .into_iter()
+        .filter(|house| house.postgres.is_some())
+    {
+        let url = house.postgres.as_ref().unwrap().url();
+        let mut sequencer = sequencer(&house.store).await;
+        for round in 0..5_u64 {
+            // Takes an id, and commits after others have.
+            let mut slow = sqlx::PgConnection::connect(&url).await.unwrap();
+            let late = records([round * 10 + 1]);
+            let payload = serde_json::to_string(&event(round * 10 + 1)).unwrap();
+            slow.execute("BEGIN").await.unwrap();
+            sqlx::query("INSERT INTO audit_events (node, seq, at, payload) VALUES ('n', $1, 0, $2)")
+                .bind(i64::try_from(late[0].seq()).unwrap())
+                .bind(payload)
+                .execute(&mut slow)
+                .await
+                .unwrap();
+            house
+                .store
+                .append_audit("n", &records(round * 10 + 2..=round * 10 + 10))
+                .await
+                .unwrap();
+            assert_eq!(sequencer.run_once().await.unwrap(), 9);
+            slow.execute("COMMIT").await.unwrap();
+            assert_eq!(sequencer.run_once().await.unwrap(), 1);
+        }
+        let (entries, _) = checked(&house.store).await;
+        let mut seen = numbers(&entries, "n");
+        seen.sort_unstable();
+        assert_eq!(seen, (1..=50).collect::<Vec<_>>());
         house.end().await;
     }
 }

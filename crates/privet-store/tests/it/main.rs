@@ -7,14 +7,23 @@
 )]
 
 mod backup;
+#[cfg(unix)]
+mod cluster;
 mod crash;
+mod database;
 #[cfg(unix)]
 mod faults;
 mod flusher;
 mod keyring;
+#[cfg(unix)]
+mod kills;
 mod log;
+mod migrations;
+#[cfg(unix)]
+mod oracle;
 mod postgres;
 mod processes;
+mod row_security;
 mod spool;
 mod store;
 mod support;

@@ -17,14 +17,7 @@ impl TestDatabase {
     /// that, as CI does.
     pub(crate) async fn new() -> Option<Self> {
         static MADE: AtomicU32 = AtomicU32::new(0);
-        let Ok(server) = std::env::var("PRIVET_TEST_POSTGRES") else {
-            assert!(
-                std::env::var_os("PRIVET_REQUIRE_POSTGRES").is_none(),
-                "PRIVET_TEST_POSTGRES names no server, and skipping is not allowed here"
-            );
-            eprintln!("skipped on PostgreSQL: PRIVET_TEST_POSTGRES names no server");
-            return None;
-        };
+        let server = server()?;
         let mut name = format!("privet_test_{}", std::process::id());
         write!(name, "_{}", MADE.fetch_add(1, Ordering::Relaxed)).unwrap();
         let database = Self { server, name };
@@ -61,4 +54,24 @@ impl TestDatabase {
             .await
             .unwrap();
     }
+}
+
+/// The server that tests may use; `None`, with a word on stderr, where none is named. `PRIVET_REQUIRE_POSTGRES` forbids
+/// that, as CI does.
+#[expect(clippy::disallowed_methods, reason = "the rim of a test is its environment")]
+pub(crate) fn server() -> Option<String> {
+    let Ok(server) = std::env::var("PRIVET_TEST_POSTGRES") else {
+        assert!(
+            std::env::var_os("PRIVET_REQUIRE_POSTGRES").is_none(),
+            "PRIVET_TEST_POSTGRES names no server, and skipping is not allowed here"
+        );
+        // Past the capture of passing tests, so that a run without PostgreSQL says so.
+        std::io::Write::write_all(
+            &mut std::io::stderr(),
+            b"skipped on PostgreSQL: PRIVET_TEST_POSTGRES names no server\n",
+        )
+        .unwrap();
+        return None;
+    };
+    Some(server)
 }

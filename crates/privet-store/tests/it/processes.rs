@@ -10,7 +10,7 @@ use privet_store::{Spool, Store};
 
 use crate::support::{DURABLE, House, api_key, change, config, drain, event, root_key};
 
-fn other_process(test: &str, dir: &Path) -> Child {
+pub(crate) fn other_process(test: &str, dir: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--ignored", "--nocapture"])
         .current_dir(dir)

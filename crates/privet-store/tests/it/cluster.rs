@@ -1,0 +1,169 @@
+//! A PostgreSQL server of the test's own, to be killed.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use privet_store::Location;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// A server with its data in a folder of its own; stopped when dropped.
+pub(crate) struct Cluster {
+    dir: TempDir,
+    binaries: PathBuf,
+    port: u16,
+    user: Option<(u32, u32)>,
+}
+
+impl Cluster {
+    /// A running server, with `fsync` on; `None`, with a word on stderr, where tests may skip PostgreSQL.
+    pub(crate) fn start() -> Option<Self> {
+        crate::postgres::server()?;
+        let binaries = binaries();
+        let dir = tempfile::Builder::new()
+            .prefix("privet-pg-")
+            .tempdir_in("/tmp")
+            .unwrap();
+        // It refuses to run as root.
+        let user = rustix::process::geteuid().is_root().then(postgres_user);
+        if let Some((uid, gid)) = user {
+            std::os::unix::fs::chown(dir.path(), Some(uid), Some(gid)).unwrap();
+        }
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let cluster = Self {
+            dir,
+            binaries,
+            port,
+            user,
+        };
+        assert!(cluster.run(
+            "initdb",
+            &[
+                "-D",
+                "data",
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8"
+            ]
+        ));
+        cluster.boot();
+        Some(cluster)
+    }
+
+    /// Its first database.
+    pub(crate) fn location(&self) -> Location {
+        self.url().parse().unwrap()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Starts the server, which first repairs what a crash left.
+    pub(crate) fn boot(&self) {
+        let options = format!(
+            "-p {} -k {} -c listen_addresses=127.0.0.1 -c shared_buffers=32MB",
+            self.port,
+            self.dir.path().display()
+        );
+        // What is left of a killed server holds the shared memory for a moment.
+        let is_up = (0..100).any(|_| {
+            let is_up = self.run(
+                "pg_ctl",
+                &["-D", "data", "-o", &options, "-w", "-l", "log", "start"],
+            );
+            sleep(Duration::from_millis(if is_up { 0 } else { 100 }));
+            is_up
+        });
+        let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+        assert!(is_up, "the server does not start: {log}");
+    }
+
+    /// Stops it without writing anything more.
+    pub(crate) fn stop_immediately(&self) {
+        self.run("pg_ctl", &["-D", "data", "-m", "immediate", "-w", "stop"]);
+    }
+
+    /// Kills the server itself; its sessions end when they notice.
+    pub(crate) fn kill(&self) {
+        kill(self.postmaster());
+    }
+
+    /// Kills one session, upon which the server ends all of them and repairs itself.
+    pub(crate) fn kill_a_session(&self) {
+        let postmaster = self.postmaster();
+        let children = format!("/proc/{postmaster}/task/{postmaster}/children");
+        let children = fs::read_to_string(children).unwrap_or_default();
+        // Sessions are younger than the server's own helpers.
+        let youngest = children
+            .split_whitespace()
+            .filter_map(|id| id.parse::<i32>().ok())
+            .max();
+        kill(youngest.unwrap_or(postmaster));
+    }
+
+    fn postmaster(&self) -> i32 {
+        let file = fs::read_to_string(self.dir.path().join("data/postmaster.pid")).unwrap();
+        file.lines().next().unwrap().trim().parse().unwrap()
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> bool {
+        use std::os::unix::process::CommandExt;
+        let mut command = Command::new(self.binaries.join(program));
+        command
+            .args(arguments)
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        if let Some((uid, gid)) = self.user {
+            command.uid(uid).gid(gid);
+        }
+        command.status().unwrap().success()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.stop_immediately();
+    }
+}
+
+fn kill(process: i32) {
+    let sent = Pid::from_raw(process).map(|process| kill_process(process, Signal::KILL));
+    // One that has ended meanwhile is as good as killed.
+    assert!(sent.is_some());
+}
+
+/// The newest of Debian's versions.
+fn binaries() -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").unwrap();
+    let mut versions: Vec<PathBuf> = versions.map(|entry| entry.unwrap().path().join("bin")).collect();
+    versions.retain(|version| version.join("postgres").is_file());
+    versions.sort();
+    versions.pop().unwrap()
+}
+
+fn postgres_user() -> (u32, u32) {
+    let users = fs::read_to_string(Path::new("/etc/passwd")).unwrap();
+    let user = users.lines().find(|line| line.starts_with("postgres:")).unwrap();
+    let ids: Vec<u32> = user
+        .split(':')
+        .skip(2)
+        .take(2)
+        .map(|id| id.parse().unwrap())
+        .collect();
+    (ids[0], ids[1])
+}
