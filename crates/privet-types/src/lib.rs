@@ -18,6 +18,7 @@ mod clock;
 mod entity;
 mod finding;
 mod ids;
+mod measurement;
 mod secret;
 
 pub use audit::{Action, AuditEvent, Decision, Pseudonym};
@@ -27,4 +28,5 @@ pub use clock::Clock;
 pub use entity::{BadEntity, Entity};
 pub use finding::{Basis, Finding, RuleId, Span};
 pub use ids::{Channel, Principal, SurfaceKind, TenantId, UnknownName};
+pub use measurement::{ClassShare, Interval, Measurement};
 pub use secret::Secret;

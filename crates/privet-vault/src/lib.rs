@@ -2,12 +2,15 @@
 //! and provable, and the requests of subjects.
 
 mod archive;
+mod audit;
 mod backup;
 mod check;
+mod config;
 mod consent;
 mod erasure;
 mod error;
 mod import;
+mod keyring;
 mod lineage;
 mod measure;
 mod request;
@@ -17,5 +20,22 @@ mod subject;
 mod token;
 mod vault;
 
+pub use audit::{Access, AccessResult, Audited, Operation, SubjectChange};
+pub use config::{IndexConfig, PrefixConfig, VaultConfig};
+pub use consent::{
+    Activity, Agreement, AgreementRef, AgreementStatus, Ask, Consent, ConsentConfig, ConsentEvent,
+    Controller, Definition, DefinitionKind, EVERY_PURPOSE, EventKind, GivenBy, KeyAnswer, LegalBasis,
+    Purpose, Reason, Recipient, RecipientRole, SpecialCondition, Statement, SubjectKeys, SubjectPseudonym,
+    Track, Transfer, Verdict, Versioned, dpv, evaluate, pseudonym, run_consent_watch,
+};
 pub use error::Error;
-pub use vault::Actor;
+pub use import::{ImportFormat, ImportOptions, ImportProgress, ImportReport, LineError};
+pub use keyring::Keyring;
+pub use session::{NewSession, Session, Swept};
+pub use subject::{
+    AppData, BulkRead, BulkState, DeletedRows, Ground, Identifier, NewShare, Page, PermittedUse, Record,
+    Search, Share, Shared, Shown, Stored, Subject, SubjectId, SubjectInfo, SubjectRef, SubjectState, Unlock,
+    ValueForm, VersionInfo,
+};
+pub use token::{NewToken, Token, TokenForm, TokenValue};
+pub use vault::{Actor, ErasedList, Vault};
