@@ -204,7 +204,6 @@ impl Wrappable for WrappingKey {}
 impl Wrappable for DataKey {}
 impl Wrappable for IndexSecret {}
 impl Wrappable for SigningKey {}
-impl Wrappable for RootKey {}
 
 impl fmt::Debug for WrappingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

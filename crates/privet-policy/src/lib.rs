@@ -50,7 +50,7 @@ pub use policy::{
 };
 pub use secret_ref::SecretRef;
 pub use settings::{
-    Auth, Dialect, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile, PresidioListener,
-    Provider, ProviderFile, Route, Settings, SettingsFile, StoreSettings, example as settings_example,
-    schema as settings_schema,
+    Auth, Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile,
+    PresidioListener, Provider, ProviderFile, Route, Settings, SettingsFile, StoreSettings,
+    example as settings_example, schema as settings_schema,
 };

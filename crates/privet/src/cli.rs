@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{audit, demo, key, pii, serve};
+use crate::{audit, demo, key, keyring, pii, serve};
 
 /// Use generative AI without giving private data away.
 ///
@@ -58,6 +58,16 @@ pub(crate) enum Command {
   privet audit verify log/ --key log.pub"
     )]
     Audit(audit::AuditCommand),
+    /// Look after the keys of tenants and subjects, and the root key above them.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet keyring status
+  privet keyring rotate epoch
+  privet keyring rotate root --new new-root.key
+  privet keyring lock --out privet-data/root.lock"
+    )]
+    Keyring(keyring::KeyringCommand),
 }
 
 #[derive(Args)]
@@ -172,6 +182,7 @@ impl Command {
             Self::Key(command) => key::run(command),
             Self::Pii(command) => pii::run(*command),
             Self::Audit(command) => audit::run(&command),
+            Self::Keyring(command) => keyring::run(command),
         }
     }
 }

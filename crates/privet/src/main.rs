@@ -5,6 +5,7 @@ mod cli;
 mod demo;
 mod harden;
 mod key;
+mod keyring;
 mod memory;
 mod model;
 mod node;

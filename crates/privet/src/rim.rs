@@ -53,13 +53,18 @@ pub(crate) fn upstream_keys(settings: &Settings) -> Result<BTreeMap<String, Secr
     Ok(keys)
 }
 
-/// The installation's root key. A key file that does not exist is made, unless there is data already that another key
-/// protects.
+/// The root key that the installation's other keys are derived from: the one it began with.
 pub(crate) fn root_key(settings: &Settings) -> Result<RootKey> {
+    crate::keyring::installation_root(settings, current_root(settings)?)
+}
+
+/// The root key that the settings name: the one that opens the keyring. A key file that does not exist is made, unless there
+/// is data already that another key protects.
+pub(crate) fn current_root(settings: &Settings) -> Result<RootKey> {
     if let SecretRef::File(path) = &settings.root_key
         && !path.exists()
     {
-        if settings.store.path.exists() {
+        if settings.store.path.exists() || settings.keyring.path.exists() {
             bail!(
                 "the root key `{}` is missing, but the store `{}` exists and needs it; put the key file back",
                 path.display(),
@@ -68,7 +73,11 @@ pub(crate) fn root_key(settings: &Settings) -> Result<RootKey> {
         }
         return make_key(path);
     }
-    read_key(&settings.root_key)
+    if let SecretRef::File(path) = &settings.root_key {
+        warn_if_shared(path);
+    }
+    let text = secret(&settings.root_key, "the root key")?;
+    crate::keyring::root(text.expose(), settings.passphrase.as_ref())
 }
 
 /// Makes a root key and writes it to a new file at `path`.
@@ -89,7 +98,7 @@ pub(crate) fn read_key(reference: &SecretRef) -> Result<RootKey> {
         warn_if_shared(path);
     }
     let text = secret(reference, "the root key")?;
-    Ok(RootKey::parse(text.expose())?)
+    crate::keyring::root(text.expose(), None)
 }
 
 /// The key of the audit log, if the settings name one; else it is derived from the root key.
@@ -159,7 +168,8 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn secret(reference: &SecretRef, what: &str) -> Result<Secret<String>> {
+/// What a reference leads to, without white space around it.
+pub(crate) fn secret(reference: &SecretRef, what: &str) -> Result<Secret<String>> {
     let text = match reference {
         SecretRef::Env(name) => environment(name).with_context(|| {
             format!("{what} is to be in the environment variable `{name}`, which is not set; set it and start again")

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::file::{Limits, ModelFile, PresidioFile, SettingsFile, StoreSettings};
+use super::file::{KeyringSettings, Limits, ModelFile, PresidioFile, SettingsFile, StoreSettings};
 use super::provider::{self, Provider};
 use super::{ModelRoute, PresidioListener, Settings, wildcard};
 use crate::document::beside;
@@ -17,6 +17,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         policy,
         pii_models,
         keys,
+        keyring,
         store,
         limits,
         log,
@@ -58,6 +59,8 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         policy,
         pii_models,
         root_key: keys.root.beside(document),
+        passphrase: keys.passphrase.map(|key| key.beside(document)),
+        keyring: check_keyring(keyring, document)?,
         log_key: keys.log.map(|key| key.beside(document)),
         surrogate_epoch: keys.surrogate_epoch,
         store,
@@ -66,6 +69,34 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         presidio,
         providers,
         models,
+    })
+}
+
+fn check_keyring(file: KeyringSettings, document: &Path) -> Result<KeyringSettings, Fault> {
+    let at = KeyPath::of("keyring");
+    let (hour, years) = (Period::from_secs(3600), Period::from_secs(100 * 365 * 86_400));
+    let periods = [
+        (file.epoch, hour, "epoch"),
+        (file.destroy_after, Period::from_millis(0), "destroy_after"),
+        (file.backup_retention, Period::from_millis(0), "backup_retention"),
+        (file.root_grace, Period::from_millis(0), "root_grace"),
+    ];
+    for (period, least, key) in periods {
+        if !(least..=years).contains(&period) {
+            return Err(at.key(key).fault(format!("use {least} to {years}")));
+        }
+    }
+    count_within(file.cached_keys, 1, 100_000_000, &at, "cached_keys")?;
+    if file.owner_url.is_some() && file.url.is_none() {
+        return Err(at
+            .key("owner_url")
+            .fault("is for a PostgreSQL keyring; give `url` too"));
+    }
+    Ok(KeyringSettings {
+        path: full_path(&file.path, &at.key("path"), document)?,
+        url: file.url.map(|url| url.beside(document)),
+        owner_url: file.owner_url.map(|url| url.beside(document)),
+        ..file
     })
 }
 

@@ -21,6 +21,8 @@ pub struct SettingsFile {
     pub pii_models: Option<PathBuf>,
     /// Where keys are kept.
     pub keys: KeysFile,
+    /// Where the keys of tenants and subjects are kept, and how long they live.
+    pub keyring: KeyringSettings,
     /// What is kept on disk, and where.
     pub store: StoreSettings,
     /// How much, how many and how long.
@@ -39,13 +41,41 @@ pub struct SettingsFile {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct KeysFile {
-    /// The key every other key is derived from. A file that does not exist is made on the first start.
+    /// The key every other key is derived from: the key itself, a passphrase lock (`privet keyring lock`) or shares, one a
+    /// line (`privet keyring split`). A file that does not exist is made on the first start.
     pub root: SecretRef,
+    /// The passphrase of a lock; asked for at the terminal if left out.
+    pub passphrase: Option<SecretRef>,
     /// The key that signs the audit log. Derived from the root key if left out; a file that is named must be there.
     pub log: Option<SecretRef>,
     /// Number of the surrogate keys, 1 or more. With another number every value gets another surrogate, so that what a
     /// provider has kept cannot be matched with what it is sent from now on.
     pub surrogate_epoch: u64,
+}
+
+/// The `[keyring]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct KeyringSettings {
+    /// The SQLite database of the keyring; made when it is first used. Not beside the store's backups.
+    pub path: PathBuf,
+    /// The URL of a PostgreSQL database for the keyring, instead of `path`: a database of its own.
+    pub url: Option<SecretRef>,
+    /// The URL of that database's owner, if `url`'s user does not own the tables.
+    pub owner_url: Option<SecretRef>,
+    /// How long keys are made under one epoch key.
+    pub epoch: Period,
+    /// How long after its end an epoch key is destroyed.
+    pub destroy_after: Period,
+    /// How long backups of the keyring are kept: what an erasure's deadline rests on.
+    pub backup_retention: Period,
+    /// How long backups of the table `epoch_keys` are kept, if they are kept apart from the rest.
+    pub epoch_backup_retention: Option<Period>,
+    /// How long a root key that was replaced still opens the keyring.
+    pub root_grace: Period,
+    /// Most subject keys held in memory.
+    pub cached_keys: u32,
 }
 
 /// The `[store]` table.
@@ -234,6 +264,7 @@ impl Default for SettingsFile {
             policy: None,
             pii_models: None,
             keys: KeysFile::default(),
+            keyring: KeyringSettings::default(),
             store: StoreSettings::default(),
             limits: Limits::default(),
             log: Log::default(),
@@ -248,8 +279,26 @@ impl Default for KeysFile {
     fn default() -> Self {
         Self {
             root: SecretRef::File("privet-data/root.key".into()),
+            passphrase: None,
             log: None,
             surrogate_epoch: 1,
+        }
+    }
+}
+
+impl Default for KeyringSettings {
+    fn default() -> Self {
+        const DAY: u32 = 86_400;
+        Self {
+            path: "privet-data/keyring.sqlite".into(),
+            url: None,
+            owner_url: None,
+            epoch: Period::from_secs(30 * DAY),
+            destroy_after: Period::from_secs(7 * DAY),
+            backup_retention: Period::from_secs(30 * DAY),
+            epoch_backup_retention: None,
+            root_grace: Period::from_secs(DAY),
+            cached_keys: 1 << 16,
         }
     }
 }

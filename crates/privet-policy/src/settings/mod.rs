@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use file::{
-    Auth, Dialect, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile, ProviderFile,
-    SettingsFile, StoreSettings,
+    Auth, Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile,
+    ProviderFile, SettingsFile, StoreSettings,
 };
 pub use provider::Provider;
 
@@ -28,10 +28,14 @@ pub struct Settings {
     pub pii_models: Option<PathBuf>,
     /// Where the root key is kept.
     pub root_key: SecretRef,
+    /// Where the passphrase of a locked root key is kept; it is asked for if there is none.
+    pub passphrase: Option<SecretRef>,
     /// Where the key that signs the audit log is kept; derived from the root key if there is none.
     pub log_key: Option<SecretRef>,
     /// Number of the surrogate keys.
     pub surrogate_epoch: u64,
+    /// Where the keyring is, and how long keys live.
+    pub keyring: KeyringSettings,
     /// What is kept on disk, and where.
     pub store: StoreSettings,
     /// How much, how many and how long.

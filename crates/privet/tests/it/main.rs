@@ -11,6 +11,7 @@ mod cli;
 mod demo;
 #[cfg(test)]
 mod explain;
+mod keyring;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
