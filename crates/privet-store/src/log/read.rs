@@ -39,7 +39,6 @@ pub(super) struct HeadRow {
 }
 
 /// Position, kind, node, number, payload; what a position without a leaf lacks is `NULL`.
-type LeafRow = (i64, Option<String>, Option<String>, Option<i64>, Option<String>);
 
 impl Store {
     /// The newest signed head; `None` while nothing was sequenced. Its signature is checked with `key`.

@@ -199,6 +199,8 @@ impl Vault {
                     return Ok(refused);
                 }
                 Err(Error::Taken { .. }) => {}
+                // Another transaction was in the way.
+                Err(Error::Store(error)) if error.is_transient() => {}
                 // The keys stay: nobody knows whether rows that need them are durable.
                 Err(error) => return Err(error),
             }

@@ -29,7 +29,7 @@ impl Clock for TestClock {
 pub(crate) struct House {
     pub(crate) vault: Vault,
     pub(crate) store: Store,
-    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) keyring: Keyring,
     pub(crate) root: Arc<RootKey>,
     pub(crate) clock: Arc<TestClock>,
     dir: TempDir,
@@ -99,7 +99,9 @@ impl House {
         let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000_000)));
         let [place, keys] = places;
         let store = Store::open(place, &root).await.unwrap();
-        let keyring = Arc::new(open_keyring(keys, root.clone(), clock.clone()).await);
+        let keyring = Keyring::open(keys, root.clone(), KeyringConfig::default(), clock.clone())
+            .await
+            .unwrap();
         let vault = Vault::open(store.clone(), keyring.clone(), clock.clone(), config()).unwrap();
         Self {
             vault,
@@ -114,6 +116,7 @@ impl House {
 
     pub(crate) async fn end(self) {
         self.store.close().await;
+        self.keyring.close().await;
         for database in self.databases {
             database.drop().await;
         }
@@ -190,12 +193,6 @@ impl House {
         let read = self.vault.read(&ann(), who, Ground::Ordinary).await?;
         Ok(read.value.record.into_value())
     }
-}
-
-async fn open_keyring(place: privet_store::Location, root: Arc<RootKey>, clock: Arc<TestClock>) -> Keyring {
-    Keyring::open(place, root, KeyringConfig::default(), clock)
-        .await
-        .unwrap()
 }
 
 pub(crate) fn record(value: serde_json::Value) -> Record {
