@@ -5,13 +5,15 @@
 
 mod basis;
 mod cache;
-mod catalog;
+pub(crate) mod catalog;
 mod check;
+mod compliance;
 mod definition;
 pub mod dpv;
 mod evaluate;
 mod event;
 mod history;
+mod receipt;
 
 use std::fmt;
 use std::future::Future;
@@ -24,6 +26,8 @@ use privet_types::{Clock, TenantId};
 
 pub use basis::{LegalBasis, SpecialCondition};
 pub use check::run_consent_watch;
+pub(crate) use compliance::log_position;
+pub use compliance::{ConsentCompliance, Processing};
 pub use definition::{
     Activity, Agreement, Controller, Definition, DefinitionKind, Purpose, Recipient, RecipientRole, Transfer,
     Versioned,
@@ -34,6 +38,10 @@ pub use event::{
     AgreementRef, ConsentEvent, EVERY_PURPOSE, EventKind, GivenBy, Statement, SubjectPseudonym, Track,
 };
 pub use history::AgreementStatus;
+pub use receipt::{
+    ConsentReceipt, RECEIPT_SCHEMA, ReceiptError, ReceiptEvent, ReceiptNotice, ReceiptParty, ReceiptPurpose,
+    ReceiptRecipient, ReceiptSignature, SignedReceipt, verify_receipt,
+};
 
 use crate::Error;
 use cache::Cache;
@@ -150,14 +158,11 @@ pub(crate) async fn next_seq(tx: &mut Tx, tenant: &str) -> Result<i64, Error> {
 
 /// Lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
     bytes
         .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a string does not fail.
-            drop(write!(text, "{byte:02x}"));
-            text
-        })
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 impl fmt::Debug for Consent {
