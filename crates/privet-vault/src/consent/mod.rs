@@ -14,6 +14,7 @@ mod evaluate;
 mod event;
 mod history;
 mod receipt;
+mod subject_keys;
 
 use std::fmt;
 use std::future::Future;
@@ -115,7 +116,7 @@ impl Consent {
         subject: &str,
     ) -> Result<Option<(SubjectPseudonym, Arc<DataKey>)>, Error> {
         let key = self.keys.data_key(tenant, subject).await?;
-        Ok(key.map(|key| (pseudonym(&key, tenant, subject), key)))
+        Ok(key.map(|key| (pseudonym(&key, tenant), key)))
     }
 
     /// As [`known`](Self::known), for who cannot go on without.
@@ -130,12 +131,13 @@ impl Consent {
     }
 }
 
-/// What stands for `subject` in histories that outlive it.
+/// What stands in histories that outlive it for the subject whose key this is. It depends on the key alone, so that it
+/// does not matter how the subject's id was written.
 #[must_use]
-pub fn pseudonym(key: &DataKey, tenant: &TenantId, subject: &str) -> SubjectPseudonym {
+pub fn pseudonym(key: &DataKey, tenant: &TenantId) -> SubjectPseudonym {
     let hash = key
         .pseudonym_key()
-        .hash(&[b"consent", tenant.as_str().as_bytes(), subject.as_bytes()]);
+        .hash(&[b"consent", tenant.as_str().as_bytes()]);
     SubjectPseudonym(hash)
 }
 

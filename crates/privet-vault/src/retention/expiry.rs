@@ -6,7 +6,7 @@ use privet_store::{Leaf, Scope, Tx, append_leaf, values};
 use privet_types::TenantId;
 use serde::Serialize;
 
-use super::Retention;
+use super::{Retention, canonical};
 use crate::consent::bad;
 use crate::{Actor, Error};
 
@@ -104,7 +104,7 @@ impl Retention {
     pub async fn expiry(&self, tenant: &TenantId, subject: &str) -> Result<Option<ExpiryStatus>, Error> {
         self.expect_known(tenant, subject).await?;
         let is_held = !self.holds_on(tenant, subject).await?.is_empty();
-        let (tenant, subject) = (tenant.clone(), subject.to_owned());
+        let (tenant, subject) = (tenant.clone(), canonical(subject));
         let row: Option<(String, i64, Option<i64>)> = self
             .database
             .read::<_, Error, _>(&Scope::Tenant(tenant.clone()), move |tx| {
@@ -194,7 +194,7 @@ impl Retention {
     /// # Errors
     /// [`Error::Store`] if the store does not answer.
     pub async fn finish_expiry(tx: &mut Tx, tenant: &TenantId, subject: &str) -> Result<(), Error> {
-        forget(tx, tenant.as_str(), subject).await?;
+        forget(tx, tenant.as_str(), &canonical(subject)).await?;
         Ok(())
     }
 
@@ -263,7 +263,7 @@ impl Retention {
         let (tenant, principal, subject) = (
             actor.tenant.clone(),
             actor.principal.0.clone(),
-            subject.to_owned(),
+            canonical(subject),
         );
         let at = self.clock.now();
         self.database

@@ -6,7 +6,7 @@ use privet_store::{Leaf, Scope, Tx, append_leaf, values};
 use privet_types::TenantId;
 use serde::Serialize;
 
-use super::Retention;
+use super::{Retention, canonical};
 use crate::consent::{bad, check_name, check_text, hex};
 use crate::{Actor, Error};
 
@@ -82,7 +82,7 @@ impl Retention {
                 let (name, key) = self.expect_known(&actor.tenant, subject).await?;
                 let place = Context {
                     tenant: actor.tenant.as_str().as_bytes(),
-                    subject: subject.as_bytes(),
+                    subject: &name.0,
                     record: id.as_bytes(),
                     field: b"hold-why",
                     schema: 1,
@@ -129,7 +129,7 @@ impl Retention {
                         values![
                             tenant.as_str(),
                             &placed,
-                            hold.subject.as_deref(),
+                            hold.subject.as_deref().map(canonical),
                             hold.category.as_deref(),
                             at,
                             until,
@@ -209,7 +209,7 @@ impl Retention {
     /// # Errors
     /// [`Error::Store`] if the store does not answer.
     pub async fn holds_on(&self, tenant: &TenantId, subject: &str) -> Result<Vec<ActiveHold>, Error> {
-        self.select_holds(tenant, Some(subject.to_owned())).await
+        self.select_holds(tenant, Some(canonical(subject))).await
     }
 
     async fn select_holds(

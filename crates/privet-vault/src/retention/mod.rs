@@ -17,8 +17,8 @@ pub use expiry::{ExpiryState, ExpiryStatus};
 pub use hold::{ActiveHold, Hold};
 pub use policy::{Policies, RetentionPolicy};
 pub use report::{RetentionReport, RetentionRow};
-pub use sweep::{SweepReport, Swept};
-pub use target::{RetentionTarget, TargetSurface, TargetTime};
+pub use sweep::{SweepReport, SweptRows};
+pub use target::{RetentionTarget, STORE_TARGETS, TargetSurface, TargetTime};
 
 use crate::Error;
 use crate::consent::{SubjectKeys, SubjectPseudonym, catalog, pseudonym};
@@ -65,8 +65,13 @@ impl Retention {
     ) -> Result<(SubjectPseudonym, Arc<privet_crypto::DataKey>), Error> {
         let key = self.keys.data_key(tenant, subject).await?;
         let key = key.ok_or(Error::Absent { what: "subject" })?;
-        Ok((pseudonym(&key, tenant, subject), key))
+        Ok((pseudonym(&key, tenant), key))
     }
+}
+
+/// A subject's id as tables have it: ids are UUIDs, in lower case.
+fn canonical(subject: &str) -> String {
+    subject.to_ascii_lowercase()
 }
 
 /// The policies of a tenant that are in force.

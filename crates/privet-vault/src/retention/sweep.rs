@@ -16,14 +16,14 @@ const BATCH: u64 = 512;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SweepReport {
     /// What was taken, by tenant, target and policy; nothing is listed where nothing was.
-    pub swept: Vec<Swept>,
+    pub swept: Vec<SweptRows>,
     /// Whether everything was looked at; if not, the budget ended it, and the next sweep goes on.
     pub is_complete: bool,
 }
 
 /// What was taken of one target by one policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Swept {
+pub struct SweptRows {
     /// Whose.
     pub tenant: String,
     /// From which target.
@@ -133,7 +133,7 @@ impl Retention {
                 let (rows, is_done) = self.run(tenant, &work, now, budget).await?;
                 report.is_complete &= is_done;
                 if rows > 0 {
-                    report.swept.push(Swept {
+                    report.swept.push(SweptRows {
                         tenant: tenant.as_str().to_owned(),
                         target: target.name,
                         policy: work.policy,

@@ -73,6 +73,45 @@ impl TargetTime {
     }
 }
 
+/// The store's own tables: sessions, shared records and tokens, which end by themselves, and processing events, which a
+/// policy for the category `processing` ends.
+pub const STORE_TARGETS: &[RetentionTarget] = &[
+    ending("sessions", "subject_sessions", &["id"], "session"),
+    ending("shares", "subject_shares", &["id"], "share"),
+    ending("tokens", "vault_tokens", &["token"], "token"),
+    RetentionTarget {
+        name: "processing",
+        table: "processing_events",
+        key: &["id"],
+        tenant: "tenant",
+        time: TargetTime::Since("at"),
+        category: "processing",
+        surface: TargetSurface::Column("surface"),
+        purpose: Some("purpose"),
+        // It has a pseudonym, which a hold does not name.
+        subject: None,
+    },
+];
+
+const fn ending(
+    name: &'static str,
+    table: &'static str,
+    key: &'static [&'static str],
+    category: &'static str,
+) -> RetentionTarget {
+    RetentionTarget {
+        name,
+        table,
+        key,
+        tenant: "tenant",
+        time: TargetTime::Until("expires_at"),
+        category,
+        surface: TargetSurface::None,
+        purpose: None,
+        subject: Some("subject"),
+    }
+}
+
 /// Rows of a target that one policy is for, as conditions with values from `$next` on.
 #[derive(Debug, Clone)]
 pub(super) struct Share<'p> {

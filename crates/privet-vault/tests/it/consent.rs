@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use privet_crypto::SigningKey;
 use privet_store::{Scope, values};
+use privet_types::Clock;
 use privet_vault::{
-    Activity, Agreement, Ask, Consent, Controller, Error, EventKind, LegalBasis, Processing, Purpose, Reason,
-    ReceiptError, Recipient, Statement, Verdict, verify_receipt,
+    Activity, Agreement, Ask, Consent, ConsentConfig, Controller, Error, EventKind, LegalBasis, Processing, Purpose, Reason,
+    ReceiptError, Recipient, Statement, SubjectKeys, Verdict, verify_receipt,
 };
 
+use crate::support::House;
 use crate::site::{DAY, Site, actor, names, on_both, purpose, recipient};
 
 const ASK: Ask<'static> = Ask {
@@ -768,4 +770,34 @@ async fn compliance_counts_what_had_a_basis_when_it_was_done() {
         assert_eq!(none.share.value, None);
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_vault_gives_the_keys_of_its_subjects_however_their_id_is_written() {
+    for house in [House::on_sqlite().await, House::on_postgres().await].into_iter().flatten() {
+        let ada = house.create(serde_json::json!({"login": "ada"})).await;
+        let vault: Arc<dyn SubjectKeys> = Arc::new(house.vault.clone());
+        let consent = Consent::new(
+            house.store.database().clone(),
+            vault,
+            house.clock.clone(),
+            ConsentConfig::default(),
+        );
+        let who = actor("acme");
+        consent.define(&who, &recipient()).await.unwrap();
+        consent.define(&who, &purpose("support", LegalBasis::Consent)).await.unwrap();
+        let now = house.clock.now();
+        let given = Statement::new(EventKind::Given, &["support"], now);
+        consent.record(&who, ada.as_str(), &given).await.unwrap();
+        let upper = ada.as_str().to_ascii_uppercase();
+        let withdrawn = Statement::new(EventKind::Withdrawn, &["support"], now);
+        assert!(consent.check(&who.tenant, Some(ada.as_str()), &ASK, now).await.allowed);
+        assert!(consent.check(&who.tenant, Some(&upper), &ASK, now).await.allowed);
+        consent.record(&who, &upper, &withdrawn).await.unwrap();
+        let verdict = consent.check(&who.tenant, Some(ada.as_str()), &ASK, now).await;
+        assert_eq!(verdict.reason, Reason::Withdrawn);
+        let nobody = consent.check(&who.tenant, Some("not an id"), &ASK, now).await;
+        assert_eq!(nobody.reason, Reason::UnknownSubject);
+        house.end().await;
+    }
 }

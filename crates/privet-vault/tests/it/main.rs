@@ -1,4 +1,4 @@
-//! The vault through its public door, on SQLite and, where a server is named, on PostgreSQL.
+//! The vault through its public door, on both databases.
 
 #![expect(
     clippy::unwrap_used,
@@ -6,9 +6,18 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod apps;
+mod bulk;
 mod consent;
+mod imports;
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
 mod retention;
 mod rules;
+mod sessions;
+mod shares;
 mod site;
+mod subjects;
+mod support;
+mod tampering;
+mod tokens;

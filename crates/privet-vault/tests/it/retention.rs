@@ -5,7 +5,7 @@ use std::sync::Arc;
 use privet_store::{Scope, Value, values};
 use privet_types::Budget;
 use privet_vault::{
-    Error, ExpiryState, Hold, LegalBasis, Retention, RetentionPolicy, RetentionTarget, TargetSurface,
+    Error, ExpiryState, Hold, LegalBasis, Retention, RetentionPolicy, RetentionTarget, STORE_TARGETS, TargetSurface,
     TargetTime,
 };
 
@@ -452,6 +452,39 @@ async fn a_link_keeps_or_deletes_once_and_for_its_own_tenant() {
                 .iter()
                 .any(|(_, payload)| payload.contains("ada") || payload.contains(&bo))
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_stores_own_tables_are_swept_and_counted() {
+    on_both(|site: Arc<Site>| async move {
+        let rows = [("a", Some(START - 1)), ("b", Some(START + DAY)), ("c", None)];
+        let rows = rows
+            .map(|(token, ends)| values!["default", token, "word", [7; 16], false, START - DAY, ends, [0; 3]])
+            .to_vec();
+        let done: Result<u64, privet_store::Error> = site
+            .store
+            .database()
+            .write(&Scope::Tenant(site.tenant().clone()), move |tx| {
+                Box::pin(async move {
+                    tx.insert_many(
+                        "INSERT INTO vault_tokens \
+                         (tenant, token, kind, key_id, preserves_format, created_at, expires_at, sealed)",
+                        rows,
+                        "",
+                    )
+                    .await
+                })
+            })
+            .await;
+        done.unwrap();
+        let retention = site.retention(STORE_TARGETS);
+        let before = retention.report(site.tenant(), site.now()).await.unwrap();
+        assert_eq!((before.compliance.value, before.compliance.sample_size), (Some(1.0), 3));
+        assert_eq!(sweep(&site, &retention).await, 1);
+        let after = retention.report(site.tenant(), site.now()).await.unwrap();
+        assert_eq!(after.compliance.sample_size, 2);
     })
     .await;
 }
