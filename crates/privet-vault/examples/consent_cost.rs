@@ -45,7 +45,9 @@ async fn main() {
     let events: usize = arguments.next().map_or(4, |text| text.parse().unwrap());
     let dir = tempfile::tempdir().unwrap();
     let root = RootKey::generate().unwrap();
-    let store = Store::open(&dir.path().join("privet.sqlite"), &root).await.unwrap();
+    let store = Store::open(&dir.path().join("privet.sqlite"), &root)
+        .await
+        .unwrap();
     let subjects: Vec<String> = (0..SUBJECTS)
         .map(|_| privet_crypto::random_uuid().unwrap())
         .collect();
@@ -58,7 +60,12 @@ async fn main() {
         fresh_ms: 3_600_000,
         ..ConsentConfig::default()
     };
-    let consent = Consent::new(store.database().clone(), Arc::new(Keys(keys)), Arc::new(System), config);
+    let consent = Consent::new(
+        store.database().clone(),
+        Arc::new(Keys(keys)),
+        Arc::new(System),
+        config,
+    );
     let actor = Actor {
         tenant: TenantId::default(),
         principal: Pseudonym("0123456789abcdef0123456789abcdef".to_owned()),
@@ -89,10 +96,20 @@ async fn main() {
         allowed += u32::from(verdict.allowed);
     }
     let warm = cpu() - before;
-    assert_eq!(allowed as usize, SUBJECTS + checks as usize, "all of them consented");
+    assert_eq!(
+        allowed as usize,
+        SUBJECTS + checks as usize,
+        "all of them consented"
+    );
     println!("{SUBJECTS} subjects with {events} events each");
-    println!("first check, from the store: {:.0} µs of CPU time", cold.as_secs_f64() * 1e6 / SUBJECTS as f64);
-    println!("further checks, from memory: {:.0} ns of CPU time", warm.as_secs_f64() * 1e9 / f64::from(checks));
+    println!(
+        "first check, from the store: {:.0} µs of CPU time",
+        cold.as_secs_f64() * 1e6 / SUBJECTS as f64
+    );
+    println!(
+        "further checks, from memory: {:.0} ns of CPU time",
+        warm.as_secs_f64() * 1e9 / f64::from(checks)
+    );
     store.close().await;
 }
 

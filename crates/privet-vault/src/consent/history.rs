@@ -158,9 +158,7 @@ impl Consent {
         let Some(sealed) = event.evidence else {
             return Ok(BTreeMap::new());
         };
-        let opened = key
-            .record_key()
-            .open(&place(tenant, &name, statement), &sealed)?;
+        let opened = key.record_key().open(&place(tenant, &name, statement), &sealed)?;
         serde_json::from_slice(&opened).map_err(|_| Error::Damaged {
             table: "consent_events",
         })

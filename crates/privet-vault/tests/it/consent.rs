@@ -7,12 +7,12 @@ use privet_crypto::SigningKey;
 use privet_store::{Scope, values};
 use privet_types::Clock;
 use privet_vault::{
-    Activity, Agreement, Ask, Consent, ConsentConfig, Controller, Error, EventKind, LegalBasis, Processing, Purpose, Reason,
-    ReceiptError, Recipient, Statement, SubjectKeys, Verdict, verify_receipt,
+    Activity, Agreement, Ask, Consent, ConsentConfig, Controller, Error, EventKind, LegalBasis, Processing,
+    Purpose, Reason, ReceiptError, Recipient, Statement, SubjectKeys, Verdict, verify_receipt,
 };
 
-use crate::support::House;
 use crate::site::{DAY, Site, actor, names, on_both, purpose, recipient};
+use crate::support::House;
 
 const ASK: Ask<'static> = Ask {
     purpose: "support",
@@ -774,7 +774,10 @@ async fn compliance_counts_what_had_a_basis_when_it_was_done() {
 
 #[tokio::test]
 async fn the_vault_gives_the_keys_of_its_subjects_however_their_id_is_written() {
-    for house in [House::on_sqlite().await, House::on_postgres().await].into_iter().flatten() {
+    for house in [House::on_sqlite().await, House::on_postgres().await]
+        .into_iter()
+        .flatten()
+    {
         let ada = house.create(serde_json::json!({"login": "ada"})).await;
         let vault: Arc<dyn SubjectKeys> = Arc::new(house.vault.clone());
         let consent = Consent::new(
@@ -785,13 +788,21 @@ async fn the_vault_gives_the_keys_of_its_subjects_however_their_id_is_written() 
         );
         let who = actor("acme");
         consent.define(&who, &recipient()).await.unwrap();
-        consent.define(&who, &purpose("support", LegalBasis::Consent)).await.unwrap();
+        consent
+            .define(&who, &purpose("support", LegalBasis::Consent))
+            .await
+            .unwrap();
         let now = house.clock.now();
         let given = Statement::new(EventKind::Given, &["support"], now);
         consent.record(&who, ada.as_str(), &given).await.unwrap();
         let upper = ada.as_str().to_ascii_uppercase();
         let withdrawn = Statement::new(EventKind::Withdrawn, &["support"], now);
-        assert!(consent.check(&who.tenant, Some(ada.as_str()), &ASK, now).await.allowed);
+        assert!(
+            consent
+                .check(&who.tenant, Some(ada.as_str()), &ASK, now)
+                .await
+                .allowed
+        );
         assert!(consent.check(&who.tenant, Some(&upper), &ASK, now).await.allowed);
         consent.record(&who, &upper, &withdrawn).await.unwrap();
         let verdict = consent.check(&who.tenant, Some(ada.as_str()), &ASK, now).await;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use privet_store::{Scope, Value, values};
 use privet_types::Budget;
 use privet_vault::{
-    Error, ExpiryState, Hold, LegalBasis, Retention, RetentionPolicy, RetentionTarget, STORE_TARGETS, TargetSurface,
-    TargetTime,
+    Error, ExpiryState, Hold, LegalBasis, Retention, RetentionPolicy, RetentionTarget, STORE_TARGETS,
+    TargetSurface, TargetTime,
 };
 
 use crate::site::{DAY, START, Site, actor, on_both, purpose, recipient};
@@ -461,7 +461,18 @@ async fn the_stores_own_tables_are_swept_and_counted() {
     on_both(|site: Arc<Site>| async move {
         let rows = [("a", Some(START - 1)), ("b", Some(START + DAY)), ("c", None)];
         let rows = rows
-            .map(|(token, ends)| values!["default", token, "word", [7; 16], false, START - DAY, ends, [0; 3]])
+            .map(|(token, ends)| {
+                values![
+                    "default",
+                    token,
+                    "word",
+                    [7; 16],
+                    false,
+                    START - DAY,
+                    ends,
+                    [0; 3]
+                ]
+            })
             .to_vec();
         let done: Result<u64, privet_store::Error> = site
             .store
@@ -481,7 +492,10 @@ async fn the_stores_own_tables_are_swept_and_counted() {
         done.unwrap();
         let retention = site.retention(STORE_TARGETS);
         let before = retention.report(site.tenant(), site.now()).await.unwrap();
-        assert_eq!((before.compliance.value, before.compliance.sample_size), (Some(1.0), 3));
+        assert_eq!(
+            (before.compliance.value, before.compliance.sample_size),
+            (Some(1.0), 3)
+        );
         assert_eq!(sweep(&site, &retention).await, 1);
         let after = retention.report(site.tenant(), site.now()).await.unwrap();
         assert_eq!(after.compliance.sample_size, 2);
