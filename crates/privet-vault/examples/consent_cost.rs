@@ -71,10 +71,14 @@ async fn main() {
         principal: Pseudonym("0123456789abcdef0123456789abcdef".to_owned()),
     };
     define(&consent, &actor).await;
+    let started = System.now();
     for subject in &subjects {
         for number in 0..events {
             let kind = [EventKind::Given, EventKind::Withdrawn][(events - 1 - number) % 2];
-            let statement = Statement::new(kind, &["support"], System.now());
+            // No two at one instant: a withdrawal would hold.
+            let ago = i64::try_from(events - number).unwrap();
+            let at = started - jiff::SignedDuration::from_millis(ago);
+            let statement = Statement::new(kind, &["support"], at);
             consent.record(&actor, subject, &statement).await.unwrap();
         }
     }

@@ -466,11 +466,11 @@ async fn the_stores_own_tables_are_swept_and_counted() {
                     "default",
                     token,
                     "word",
-                    [7; 16],
+                    [7_u8; 16],
                     false,
                     START - DAY,
                     ends,
-                    [0; 3]
+                    [0_u8; 3]
                 ]
             })
             .to_vec();
