@@ -200,6 +200,7 @@ impl material::Material for RootKey {
     }
 }
 
+impl Wrappable for RootKey {}
 impl Wrappable for WrappingKey {}
 impl Wrappable for DataKey {}
 impl Wrappable for IndexSecret {}

@@ -34,7 +34,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let since = Instant::now();
     let mut ids = Vec::new();
     for _ in 0..10 {
-        ids.extend(keyring.create_keys(&tenant, 1000).await?.into_iter().map(|(id, _)| id));
+        ids.extend(
+            keyring
+                .create_keys(&tenant, 1000)
+                .await?
+                .into_iter()
+                .map(|(id, _)| id),
+        );
     }
     tell("made, 1,000 a batch", ids.len(), since);
 
@@ -67,5 +73,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn tell(what: &str, count: usize, since: Instant) {
     let seconds = since.elapsed().as_secs_f64();
-    println!("{what}: {count} in {seconds:.3} s, {:.0}/s", count as f64 / seconds);
+    println!(
+        "{what}: {count} in {seconds:.3} s, {:.0}/s",
+        count as f64 / seconds
+    );
 }

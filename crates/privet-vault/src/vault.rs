@@ -13,7 +13,6 @@ use crate::Error;
 use crate::config::VaultConfig;
 use crate::lineage::Connector;
 use crate::subject::{Identifier, TenantIndexes};
-use privet_store::Keyring;
 
 /// Tenants whose index keys are kept at hand.
 const TENANTS_AT_HAND: usize = 4096;

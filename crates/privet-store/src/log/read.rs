@@ -38,8 +38,6 @@ pub(super) struct HeadRow {
     pub(super) note: String,
 }
 
-/// Position, kind, node, number, payload; what a position without a leaf lacks is `NULL`.
-
 impl Store {
     /// The newest signed head; `None` while nothing was sequenced. Its signature is checked with `key`.
     ///

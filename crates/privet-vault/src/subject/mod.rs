@@ -5,7 +5,7 @@ mod bulk;
 mod change;
 mod container;
 mod create;
-mod find;
+pub(crate) mod find;
 mod ground;
 mod id;
 mod index;

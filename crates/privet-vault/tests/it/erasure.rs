@@ -33,7 +33,7 @@ fn erased(outcome: ForgetOutcome) -> ErasureReceipt {
 async fn is_shown(house: &House, who: &SubjectRef) -> bool {
     let read = house
         .vault
-        .read(&actor("default", "p"), who, Ground::Ordinary)
+        .read(&actor("acme", "p"), who, Ground::Ordinary)
         .await;
     read.is_ok_and(|subject| {
         serde_json::to_string(&subject.value.record)
@@ -55,7 +55,7 @@ async fn each(test: impl AsyncFn(&House)) {
 #[tokio::test]
 async fn a_forgotten_person_is_absent_everywhere_and_the_receipt_holds() {
     each(async |house| {
-        let by = actor("default", "p");
+        let by = actor("acme", "p");
         let who = person(house).await;
         assert!(is_shown(house, &who).await);
         let plan = house.vault.plan_erasure(&by, &who).await.unwrap();
@@ -81,7 +81,7 @@ async fn a_forgotten_person_is_absent_everywhere_and_the_receipt_holds() {
         }
         let secret = house.keyring.tenant_secret(&by.tenant).await.unwrap();
         let key = secret
-            .signing_key("privet/vault/receipts", b"default")
+            .signing_key("privet/vault/receipts", b"acme")
             .unwrap()
             .verifying_key();
         let statement = receipt.verify(&key).unwrap();
@@ -122,12 +122,12 @@ async fn a_forgotten_person_is_absent_everywhere_and_the_receipt_holds() {
 #[tokio::test]
 async fn a_legal_hold_keeps_the_person_and_the_case_is_named() {
     each(async |house| {
-        let by = actor("default", "p");
+        let by = actor("acme", "p");
         let who = person(house).await;
         house
             .sql(
                 "INSERT INTO active_holds (tenant, hold, subject, category, at, until, reference) \
-                 VALUES ('default', 'h', NULL, NULL, 1, NULL, 'case-7')",
+                 VALUES ('acme', 'h', NULL, NULL, 1, NULL, 'case-7')",
                 Vec::new(),
             )
             .await;
@@ -171,7 +171,7 @@ impl Connector for Outside {
 #[tokio::test]
 async fn an_erasure_that_was_interrupted_is_finished_at_the_next_start() {
     each(async |house| {
-        let by = actor("default", "p");
+        let by = actor("acme", "p");
         let who = person(house).await;
         // As if the process had died right behind the first transaction: the key and all rows are there still.
         let SubjectRef::Token(id) = &who else { unreachable!() };
@@ -193,7 +193,7 @@ async fn an_erasure_that_was_interrupted_is_finished_at_the_next_start() {
 #[tokio::test]
 async fn an_outside_store_that_keeps_something_holds_the_receipt_back_until_it_does_not() {
     each(async |house| {
-        let by = actor("default", "p");
+        let by = actor("acme", "p");
         let outside = Arc::new(Outside::default());
         outside.things.lock().unwrap().extend([
             "c1".to_owned(),
@@ -293,7 +293,7 @@ async fn rebuilt(house: &House, store: &Path, keyring: Option<&Path>) -> House {
 #[tokio::test]
 async fn an_old_backup_opens_with_the_keyring_of_its_day_and_not_with_todays() {
     let house = House::on_sqlite().await.unwrap();
-    let by = actor("default", "p");
+    let by = actor("acme", "p");
     let who = person(&house).await;
     let copies = tempfile::tempdir().unwrap();
     let (store, keyring) = (copies.path().join("store"), copies.path().join("keyring"));
@@ -333,7 +333,7 @@ async fn an_old_backup_opens_with_the_keyring_of_its_day_and_not_with_todays() {
 #[tokio::test]
 async fn no_file_of_the_store_holds_the_ciphertext_of_an_erased_person() {
     let house = House::on_sqlite().await.unwrap();
-    let by = actor("default", "p");
+    let by = actor("acme", "p");
     let who = person(&house).await;
     let sealed: Vec<Vec<u8>> = house
         .rows("SELECT sealed FROM subject_versions", Vec::new())
@@ -366,7 +366,7 @@ async fn no_file_of_the_store_holds_the_ciphertext_of_an_erased_person() {
 #[tokio::test]
 async fn an_import_does_not_bring_an_erased_person_back() {
     each(async |house| {
-        let by = actor("default", "p");
+        let by = actor("acme", "p");
         let who = person(house).await;
         erased(
             house
