@@ -18,6 +18,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::caller::Caller;
 use crate::gateway::Gateway;
 use crate::{Error, gateway, presidio, prompt};
 
@@ -36,6 +37,8 @@ pub struct Server {
 /// What all connections share.
 struct Connections {
     http: http1::Builder,
+    /// How long a caller may take to read a piece of its reply.
+    write_timeout: Duration,
     places: Arc<Semaphore>,
     graceful: GracefulShutdown,
 }
@@ -94,6 +97,7 @@ impl Server {
             .max_headers(limits.headers as usize);
         let connections = Connections {
             http,
+            write_timeout: limits.write_timeout.duration(),
             places: Arc::new(Semaphore::new(limits.connections as usize)),
             graceful: GracefulShutdown::new(),
         };
@@ -138,7 +142,8 @@ impl Connections {
             if stream.set_nodelay(true).is_err() {
                 continue;
             }
-            let connection = self.http.serve_connection(TokioIo::new(stream), service.clone());
+            let caller = TokioIo::new(Caller::new(stream, self.write_timeout));
+            let connection = self.http.serve_connection(caller, service.clone());
             let connection = self.graceful.watch(connection);
             tokio::spawn(async move {
                 if let Err(error) = connection.await {
