@@ -20,6 +20,7 @@ mod prompt;
 mod query;
 mod reply;
 mod upstream;
+mod workers;
 
 pub use clock::SystemClock;
 pub use error::Error;
