@@ -24,6 +24,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
+use tokio::runtime::{self, Handle};
 use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
@@ -53,7 +54,19 @@ struct Resting {
     is_swept: bool,
 }
 
+impl Resting {
+    /// The connection that was used last, from the runtime `here` if there is one.
+    fn take(&mut self, here: runtime::Id) -> Option<Connection> {
+        match self.connections.iter().rposition(|c| c.home == here) {
+            Some(at) => Some(self.connections.remove(at)),
+            None => self.connections.pop(),
+        }
+    }
+}
+
 struct Connection {
+    /// The runtime that hears of news on the socket; any other one can use the connection as well, but has to be woken.
+    home: runtime::Id,
     sender: http1::SendRequest<Full<Bytes>>,
     /// What reads and writes; none once the connection has ended. To drop it is to tell all who wait for it.
     driver: Option<Pin<Box<Driver>>>,
@@ -126,6 +139,7 @@ impl Origin {
         let stream = stream.await.map_err(|_| NoReply::Connect)?;
         let (sender, driver) = http1::handshake(stream).await.map_err(|_| NoReply::Connect)?;
         Ok(Connection {
+            home: Handle::current().id(),
             sender,
             driver: Some(Box::pin(driver)),
             rests_since: Instant::now(),
@@ -134,8 +148,9 @@ impl Origin {
 
     /// A connection that rested and is still open.
     async fn take(&self) -> Option<Connection> {
+        let here = Handle::current().id();
         loop {
-            let mut connection = self.resting().connections.pop()?;
+            let mut connection = self.resting().take(here)?;
             let is_open = poll_fn(|context| Poll::Ready(connection.is_open(context))).await;
             if is_open && connection.rests_since.elapsed() < REST {
                 return Some(connection);

@@ -15,6 +15,9 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The system gives no more threads.
+    #[error("cannot start the threads that serve connections")]
+    Threads(#[source] std::io::Error),
     /// A provider's key holds characters that no header may hold.
     #[error(
         "the key of provider `{provider}` holds a character that cannot be sent in a header; check what its reference points to"

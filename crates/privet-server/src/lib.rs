@@ -4,6 +4,7 @@
 //! For the `privet` binary and for tests, which fill [`Parts`] and run a [`Server`]. It reads no file and no
 //! environment of its own, and keeps nothing but the audit events it hands to the spool.
 
+mod caller;
 mod clock;
 mod connection;
 mod error;
@@ -19,6 +20,7 @@ mod prompt;
 mod query;
 mod reply;
 mod upstream;
+mod workers;
 
 pub use clock::SystemClock;
 pub use error::Error;

@@ -18,14 +18,20 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::caller::Caller;
 use crate::gateway::Gateway;
+use crate::workers::Workers;
 use crate::{Error, gateway, presidio, prompt};
 
 /// How long accepting pauses after the system refused a connection (too many open files, most likely).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Threads of one worker beside those for detection, for names that are looked up.
+const OTHER_THREADS: usize = 4;
+
 /// A gateway on its addresses, not yet answering.
 pub struct Server {
+    workers: Workers,
     listener: TcpListener,
     presidio: Option<(TcpListener, Router)>,
     gateway: Arc<Gateway>,
@@ -35,16 +41,19 @@ pub struct Server {
 
 /// What all connections share.
 struct Connections {
+    workers: Workers,
     http: http1::Builder,
+    /// How long a caller may take to read a piece of its reply.
+    write_timeout: Duration,
     places: Arc<Semaphore>,
     graceful: GracefulShutdown,
 }
 
 impl Server {
-    /// Takes the settings' addresses.
+    /// Takes the settings' addresses, and starts a thread for each core.
     ///
     /// # Errors
-    /// [`Error::Listen`] if one cannot be had.
+    /// [`Error::Listen`] if an address cannot be had, [`Error::Threads`] if a thread cannot.
     pub async fn bind(gateway: Arc<Gateway>) -> Result<Self, Error> {
         let (listener, address) = take(gateway.settings.listen).await?;
         let (presidio, presidio_address) = match gateway.settings.presidio {
@@ -56,7 +65,9 @@ impl Server {
                 (Some((listener, router)), Some(address))
             }
         };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
+            workers: Workers::start(cores, gateway.pool.threads() + OTHER_THREADS)?,
             listener,
             presidio,
             gateway,
@@ -81,6 +92,7 @@ impl Server {
     /// as long as the settings grant. Returns whether all of them did.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> bool {
         let Self {
+            workers,
             listener,
             presidio,
             gateway,
@@ -93,7 +105,9 @@ impl Server {
             .max_buf_size(usize::try_from(limits.header_bytes.bytes()).unwrap_or(usize::MAX))
             .max_headers(limits.headers as usize);
         let connections = Connections {
+            workers,
             http,
+            write_timeout: limits.write_timeout.duration(),
             places: Arc::new(Semaphore::new(limits.connections as usize)),
             graceful: GracefulShutdown::new(),
         };
@@ -114,9 +128,12 @@ impl Server {
         }
         drop((listener, presidio));
         tracing::info!("shutting down; requests under way are finished");
-        tokio::time::timeout(limits.shutdown_grace.duration(), connections.graceful.shutdown())
-            .await
-            .is_ok()
+        let Connections {
+            workers, graceful, ..
+        } = connections;
+        let ended = tokio::time::timeout(limits.shutdown_grace.duration(), graceful.shutdown()).await;
+        drop(workers);
+        ended.is_ok()
     }
 }
 
@@ -138,13 +155,16 @@ impl Connections {
             if stream.set_nodelay(true).is_err() {
                 continue;
             }
-            let connection = self.http.serve_connection(TokioIo::new(stream), service.clone());
-            let connection = self.graceful.watch(connection);
-            tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(is_timeout = error.is_timeout(), "a connection ended early");
+            self.workers.serve(stream, |stream| {
+                let caller = TokioIo::new(Caller::new(stream, self.write_timeout));
+                let connection = self.http.serve_connection(caller, service.clone());
+                let connection = self.graceful.watch(connection);
+                async move {
+                    if let Err(error) = connection.await {
+                        tracing::debug!(is_timeout = error.is_timeout(), "a connection ended early");
+                    }
+                    drop(place);
                 }
-                drop(place);
             });
         }
     }

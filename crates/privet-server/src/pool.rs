@@ -8,14 +8,16 @@ use tokio::sync::Semaphore;
 
 use crate::problem::Problem;
 
-/// Work on at most this many bytes runs where it is asked for: handing it to another thread would cost more.
-pub(crate) const INLINE_BYTES: usize = 16 << 10;
+/// Work on at most this many bytes runs where it is asked for: handing it to another thread would cost more than it saves the
+/// other connections of this one, which wait some 2.5 ms while the network reads as much for the first time.
+pub(crate) const INLINE_BYTES: usize = 4 << 10;
 
 /// A bounded pool of threads for detection. When its queue is full the work is refused, not delayed.
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
     running: Arc<Semaphore>,
     admitted: Arc<Semaphore>,
+    threads: usize,
     deadline: Duration,
 }
 
@@ -26,8 +28,14 @@ impl Pool {
         Self {
             running: Arc::new(Semaphore::new(threads)),
             admitted: Arc::new(Semaphore::new(threads + queue)),
+            threads,
             deadline,
         }
+    }
+
+    /// How many jobs run at once.
+    pub(crate) const fn threads(&self) -> usize {
+        self.threads
     }
 
     /// Runs `work` on `bytes` bytes of input under `budget`.

@@ -65,10 +65,16 @@ async fn flush_last(spool: &Spool, store: &Store, pause: Duration) -> Result<(),
     }
 }
 
+/// Stores what is durable now. What becomes so meanwhile is left to the next time: else, under load, each transaction would
+/// carry the few events that came during the one before, and there would be no pause between them.
 async fn flush(spool: &Spool, store: &Store) -> Result<(), Error> {
     while let Some(batch) = spool.next_batch().await? {
+        let has_more = batch.has_more();
         store.append_audit(spool.node(), batch.records()).await?;
         spool.acknowledge(batch).await?;
+        if !has_more {
+            break;
+        }
     }
     Ok(())
 }

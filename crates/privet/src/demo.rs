@@ -53,8 +53,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode> {
         &folder.path().join("policy.toml"),
     )?;
     // The provider has to be there before the settings can name it.
-    let limits = privet_policy::SettingsFile::default().limits;
-    serve::runtime(&limits)?.block_on(async {
+    serve::runtime()?.block_on(async {
         let demo = Demo::start(folder, policy, if args.once { 0 } else { args.port }).await?;
         if args.once {
             demo.once().await

@@ -38,7 +38,7 @@ pub(crate) fn run(command: KeyCommand) -> Result<ExitCode> {
         }
     }
     let root = rim::root_key(&settings)?;
-    serve::runtime(&settings.limits)?.block_on(async {
+    serve::runtime()?.block_on(async {
         let store = open(&settings, &root).await?;
         let done = match command {
             KeyCommand::Create(args) => create(&store, &root, &args).await,

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
-use privet_policy::{Limits, Log, LogFormat, policy_example, settings_example};
+use privet_policy::{Log, LogFormat, policy_example, settings_example};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     start_log(&settings.log)?;
     let root = rim::root_key(&settings)?;
     let log_key = rim::log_key(&settings)?;
-    runtime(&settings.limits)?.block_on(async {
+    runtime()?.block_on(async {
         // Listened for before anything is started: no signal is lost.
         let shutdown = shutdown_signal()?;
         let node = Node::start(settings, policy, model, root, log_key, upstream_keys).await?;
@@ -45,15 +45,15 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A runtime with as many threads for long detections as the settings say, and a few for files.
-pub(crate) fn runtime(limits: &Limits) -> Result<Runtime> {
-    let detect = match limits.detect_threads {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        threads => threads as usize,
-    };
+/// Threads that wait for files.
+const FILE_THREADS: usize = 4;
+
+/// A runtime for everything but the serving of connections, which has threads of its own.
+pub(crate) fn runtime() -> Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .max_blocking_threads(detect + 4)
+        .worker_threads(1)
+        .max_blocking_threads(FILE_THREADS)
         .build()
         .context("cannot start")
 }

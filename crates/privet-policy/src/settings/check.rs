@@ -142,6 +142,7 @@ fn check_limits(limits: &Limits) -> Result<(), Fault> {
         connect_timeout,
         first_byte_timeout,
         stream_idle_timeout,
+        write_timeout,
         detect_deadline,
         detect_threads,
         detect_queue,
@@ -164,6 +165,7 @@ fn check_limits(limits: &Limits) -> Result<(), Fault> {
         (connect_timeout, "connect_timeout"),
         (first_byte_timeout, "first_byte_timeout"),
         (stream_idle_timeout, "stream_idle_timeout"),
+        (write_timeout, "write_timeout"),
         (detect_deadline, "detect_deadline"),
     ];
     for (period, key) in times {

@@ -118,6 +118,8 @@ pub struct Limits {
     pub first_byte_timeout: Period,
     /// How long a streamed reply may be silent.
     pub stream_idle_timeout: Period,
+    /// How long a client may take to read 16 KiB of its reply, or what there is of it; past it the connection is closed.
+    pub write_timeout: Period,
     /// How long looking at one request may take; past it the request is refused.
     pub detect_deadline: Period,
     /// Threads that look at requests; 0 is one per core.
@@ -327,6 +329,7 @@ impl Default for Limits {
             connect_timeout: Period::from_secs(10),
             first_byte_timeout: Period::from_secs(300),
             stream_idle_timeout: Period::from_secs(120),
+            write_timeout: Period::from_secs(60),
             detect_deadline: Period::from_secs(5),
             detect_threads: 0,
             detect_queue: 256,

@@ -1,11 +1,11 @@
 //! Replies as they stream: nothing is held back longer than it must be, and every end is a clean one.
 
-use privet_testkit::{Answer, RawProvider, TestGateway, chunk, sse_head};
+use privet_testkit::{Answer, RawProvider, TestGateway, chunk, json_reply, sse_head};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::support::{CHAT, EMAIL, MESSAGES, chat_stream, messages_stream, tag};
+use crate::support::{CHAT, EMAIL, MESSAGES, chat, chat_stream, messages_stream, tag};
 
 /// A provider whose next reply is what is sent into the channel, and that channel.
 async fn by_hand() -> (RawProvider, UnboundedSender<Vec<u8>>) {
@@ -301,4 +301,29 @@ async fn shutdown_ends_connections_that_wait_for_their_next_request() {
     assert_eq!(&first, b"HTTP/1.1 200");
     let gateway = Arc::into_inner(gateway).unwrap();
     assert!(gateway.stop().await.is_orderly);
+}
+
+#[tokio::test]
+async fn a_caller_who_does_not_read_loses_its_place() {
+    // More than the buffers of all sockets on the way hold.
+    let endless = [sse_head(), chunk(delta("on and on ").as_bytes()).repeat(200_000)].concat();
+    let whole = json_reply("200 OK", "", r#"{"choices":[]}"#);
+    let provider = RawProvider::start(move |request| {
+        let is_endless = String::from_utf8_lossy(&request.body).contains("endless");
+        Answer::Bytes(if is_endless {
+            endless.clone()
+        } else {
+            whole.clone()
+        })
+    })
+    .await;
+    let limits = "concurrent_requests = 1\nwrite_timeout = \"60ms\"";
+    let builder = TestGateway::builder().in_front_of(provider.address());
+    let gateway = builder.limits(limits).start().await;
+    let unread = gateway.post(CHAT, chat_stream("demo", "endless")).open().await;
+    provider.gone(1).await;
+    while gateway.post(CHAT, chat("demo", "hello")).send().await.status != 200 {
+        tokio::task::yield_now().await;
+    }
+    drop(unread);
 }

@@ -21,6 +21,7 @@ const _: () = assert!(BATCH_BYTES > MAX_JSON + RECORD_OVERHEAD);
 pub struct Batch {
     records: Vec<AuditRecord>,
     end: Position,
+    has_more: bool,
 }
 
 impl Batch {
@@ -28,6 +29,11 @@ impl Batch {
     #[must_use]
     pub fn records(&self) -> &[AuditRecord] {
         &self.records
+    }
+
+    /// Whether more events were durable already when this batch was asked for.
+    pub(crate) fn has_more(&self) -> bool {
+        self.has_more
     }
 }
 
@@ -38,11 +44,15 @@ impl Spool {
     /// # Errors
     /// [`Error::File`] or [`Error::SpoolDamaged`] if the disk does not give back what was written to it.
     pub async fn next_batch(&self) -> Result<Option<Batch>, Error> {
-        let Some((from, segment)) = self.shared.ledger().read_on() else {
+        let (next, durable) = {
+            let ledger = self.shared.ledger();
+            (ledger.read_on(), ledger.durable)
+        };
+        let Some((from, segment)) = next else {
             return Ok(None);
         };
         let shared = self.shared.clone();
-        blocking(move || read_batch(&shared, from, segment))
+        blocking(move || read_batch(&shared, from, segment, durable))
             .await
             .map(Some)
     }
@@ -75,7 +85,8 @@ impl Spool {
     }
 }
 
-fn read_batch(shared: &Shared, from: Position, segment: Segment) -> Result<Batch, Error> {
+/// `durable`: last durable event when the batch was asked for.
+fn read_batch(shared: &Shared, from: Position, segment: Segment, durable: u64) -> Result<Batch, Error> {
     let path = segment_path(&shared.claim.dir, segment.first);
     let mut bytes = Vec::new();
     File::open(&path)
@@ -107,5 +118,9 @@ fn read_batch(shared: &Shared, from: Position, segment: Segment) -> Result<Batch
         segment: segment.first,
         offset: from.offset + offset as u64,
     };
-    Ok(Batch { records, end })
+    Ok(Batch {
+        records,
+        has_more: end.seq < durable,
+        end,
+    })
 }

@@ -35,7 +35,7 @@ pub(super) struct State {
     /// Why the last write failed; gone when one works again.
     pub(super) failed: Option<Failure>,
     pub(super) is_closed: bool,
-    /// How many events the writer waits for before it writes without waiting longer.
+    /// How many events wake the writer. Set by the writer, before it waits.
     enough: usize,
 }
 
@@ -44,6 +44,18 @@ pub(super) struct Queued {
     pub(super) json: Vec<u8>,
     /// Told the number once the event is durable. Absent where the number was given at once.
     pub(super) done: Option<oneshot::Sender<Result<u64, Failure>>>,
+}
+
+/// Which events are to share a write.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Gather {
+    /// Those that are there.
+    Nothing,
+    /// Those that come within this time after the first one.
+    After(Duration),
+    /// As many as shared the last write, or those that come within this time after it. If none do, the next one that comes
+    /// is written alone.
+    Company { events: usize, time: Duration },
 }
 
 /// Why an event was not taken.
@@ -84,7 +96,7 @@ impl Queue {
             next,
             failed: None,
             is_closed: false,
-            enough: usize::MAX,
+            enough: 1,
         };
         Self {
             state: Mutex::new(state),
@@ -115,13 +127,12 @@ impl Queue {
             return Err(Refused::Busy);
         }
         let was_urgent = state.is_urgent();
-        let was_empty = state.events.is_empty();
         let seq = state.next;
         state.next += 1;
         state.bytes = bytes;
         state.count += 1;
         state.events.push(event);
-        let wakes = was_empty || state.events.len() == state.enough || state.is_urgent() != was_urgent;
+        let wakes = state.events.len() == state.enough || state.is_urgent() != was_urgent;
         drop(state);
         if wakes {
             self.wake.notify_one();
@@ -155,21 +166,43 @@ impl Queue {
         state.failed = failed.cloned();
     }
 
-    /// Waits for events, then up to `gather` for more to share a write with them, until there are `enough`.
-    pub(super) fn wait_for_work(&self, gather: Duration, enough: usize) -> MutexGuard<'_, State> {
-        let mut state = self.lock();
-        state.enough = enough;
-        let is_idle = |state: &mut State| state.events.is_empty() && !state.is_urgent();
-        let state = self
-            .wake
-            .wait_while(state, is_idle)
-            .unwrap_or_else(PoisonError::into_inner);
-        if gather.is_zero() {
-            return state;
+    /// Waits for events as `how` says; returns early if somebody cannot wait.
+    pub(super) fn wait_for_work(&self, how: Gather) -> MutexGuard<'_, State> {
+        let state = self.lock();
+        match how {
+            Gather::Nothing => self.wait_for_first(state),
+            Gather::After(time) => {
+                let state = self.wait_for_first(state);
+                self.wait_until(state, time, usize::MAX)
+            }
+            Gather::Company { events, time } => {
+                // The clock runs from the last write, not from the first event after it: else that event would have to wake
+                // the writer only to make it wait again.
+                let state = self.wait_until(state, time, events);
+                self.wait_for_first(state)
+            }
         }
+    }
+
+    /// Waits as long as there is nothing to do.
+    fn wait_for_first<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.enough = 1;
+        self.wake
+            .wait_while(state, |state| state.events.is_empty() && !state.is_urgent())
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits up to `time` until there are `enough` events.
+    fn wait_until<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        time: Duration,
+        enough: usize,
+    ) -> MutexGuard<'a, State> {
+        state.enough = enough;
         let is_patient = |state: &mut State| !state.is_urgent() && state.events.len() < enough;
         self.wake
-            .wait_timeout_while(state, gather, is_patient)
+            .wait_timeout_while(state, time, is_patient)
             .unwrap_or_else(PoisonError::into_inner)
             .0
     }

@@ -3,13 +3,12 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::fs::FallocateFlags;
-
 use super::directory::segment_path;
-use super::queue::{Failure, Queued};
+use super::queue::{Failure, Gather, Queued};
 use super::segment::SegmentKey;
 use super::{Durability, Shared};
 use crate::files::{is_linked, private_file, sync_dir};
@@ -21,8 +20,9 @@ const WRITE_BYTES: usize = 1 << 20;
 /// many callers then pay for few syncs, and a caller who is alone does not wait.
 const SHARED_SYNC: Duration = Duration::from_millis(2);
 
-/// Bytes of a segment's file that are set aside at once: the disk then has to note a new length of the file every few hundred
-/// events only, which makes the syncs between some 40 % cheaper.
+/// Zeros that are written ahead of the events at once. To write over them changes nothing that the file system has to note,
+/// neither the file's length nor which blocks hold data, so a sync is a write to the disk and no more: 50 to 90 µs of the CPU
+/// instead of 80 to 120 with blocks that were only set aside (`fallocate`, ext4).
 const SET_ASIDE: u64 = 256 << 10;
 
 /// Segments below this are written without anything set aside: they are of small spools, which must keep to their bound.
@@ -54,7 +54,8 @@ impl OpenSegment {
     fn make_room(&mut self, end: u64) {
         if let Some(length) = self.set_aside.filter(|length| *length < end) {
             let more = (end - length).next_multiple_of(SET_ASIDE);
-            let done = rustix::fs::fallocate(&self.file, FallocateFlags::empty(), length, more);
+            let zeros = vec![0; usize::try_from(more).unwrap_or_default()];
+            let done = self.file.write_all_at(&zeros, length);
             // Whether the disk is full, the write itself will tell.
             self.set_aside = done.ok().map(|()| length + more);
         }
@@ -89,16 +90,15 @@ impl Writer {
         let mut company = 0;
         loop {
             let mut state = if events.is_empty() {
-                match shared.config.durability {
-                    Durability::BeforeSend if company < 2 => {
-                        shared.queue.wait_for_work(Duration::ZERO, usize::MAX)
-                    }
-                    Durability::BeforeSend => shared.queue.wait_for_work(SHARED_SYNC, company),
-                    Durability::LossWindow(window) => {
-                        // Half the window: the write itself takes time too.
-                        shared.queue.wait_for_work(window / 2, usize::MAX)
-                    }
-                }
+                shared.queue.wait_for_work(match shared.config.durability {
+                    Durability::BeforeSend if company < 2 => Gather::Nothing,
+                    Durability::BeforeSend => Gather::Company {
+                        events: company,
+                        time: SHARED_SYNC,
+                    },
+                    // Half the window: the write itself takes time too.
+                    Durability::LossWindow(window) => Gather::After(window / 2),
+                })
             } else {
                 shared.queue.wait_to_retry(retry)
             };

@@ -13,7 +13,7 @@ use crate::rim;
 
 pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
     let settings = rim::settings(&args.config)?;
-    let done = block_on(&settings, async {
+    let done = block_on(async {
         let Some(log) = open(&settings).await? else {
             return Ok(None);
         };

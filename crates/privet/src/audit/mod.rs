@@ -201,8 +201,8 @@ async fn open(settings: &Settings) -> Result<Option<Log>> {
 }
 
 /// Runs `work` to its end.
-fn block_on<T>(settings: &Settings, work: impl Future<Output = Result<T>>) -> Result<T> {
-    serve::runtime(&settings.limits)?.block_on(work)
+fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    serve::runtime()?.block_on(work)
 }
 
 /// A public key as it is given on the command line: itself, or a file that holds it.

@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(super) fn run(args: &TailArgs) -> Result<ExitCode> {
     let filter = Filter::parse(&args.filter)?;
     let settings = rim::settings(&args.config)?;
-    block_on(&settings, async {
+    block_on(async {
         let Some(mut log) = open(&settings).await? else {
             eprintln!("privet: there is no store yet, and so no log");
             return Ok(());
