@@ -80,8 +80,8 @@ mod tests {
 
     const ROOMS: &str = "The new release of the reporting tool groups rows by month and by region. Totals are printed \
         below each group, and a chart can be switched on for every table. If the chart is too wide for the page, turn the \
-        page or leave columns out. The old layout can still be chosen in the settings until the end of the year. We call the \
-        new planning room Magnolia.";
+        page or leave columns out. The old layout can still be chosen in the settings until the end of the year. The theme \
+        Ophelia is darker.";
 
     #[test]
     fn a_doubtful_name_in_a_long_text_without_other_personal_data_is_left_alone() {
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn the_same_doubt_does_not_hold_beside_an_address_or_in_a_short_text() {
-        let short = "We call the new planning room Magnolia.";
+        let short = "The theme Ophelia is darker.";
         let expected = persons(short);
         assert!(!expected.is_empty());
         assert_eq!(persons(&format!("{ROOMS}\nann.lee@example.com")), expected);

@@ -226,8 +226,12 @@ fn named(text: &str, tokens: &[Token], scores: &[[f32; LABELS]], is_whole: bool)
         let is_sure = *entity != Entity::DATE_TIME
             || marked.probability >= WORDY_DATE
             || span.of(text).is_some_and(|s| s.contains(char::is_numeric));
-        let can_be =
-            is_sure && marked.probability >= *limit && (is_whole || held.iter().any(sparse::can_name));
+        // `eth0`, `E11`: nobody's name.
+        let is_named = *entity != Entity::PERSON || span.of(text).is_some_and(has_letters_alone);
+        let can_be = is_named
+            && is_sure
+            && marked.probability >= *limit
+            && (is_whole || held.iter().any(sparse::can_name));
         can_be.then_some(Finding {
             entity: *entity,
             span,
@@ -237,6 +241,12 @@ fn named(text: &str, tokens: &[Token], scores: &[[f32; LABELS]], is_whole: bool)
         })
     };
     decode::spans(scores).into_iter().filter_map(finding).collect()
+}
+
+/// Whether a word of `name` has letters and no digit.
+fn has_letters_alone(name: &str) -> bool {
+    let mut words = name.split(|c: char| !c.is_alphanumeric());
+    words.any(|word| !word.is_empty() && !word.contains(|c: char| c.is_ascii_digit()))
 }
 
 /// Adds `finding`, as part of the one before if that is an address that it goes on with: a town right after a street.
@@ -313,6 +323,12 @@ mod tests {
             let found = ner.find(text, &Budget::unlimited()).unwrap();
             assert_eq!(found, everything.unwrap(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_word_with_a_digit_is_no_name() {
+        assert!(!has_letters_alone("eth0") && !has_letters_alone("E11"));
+        assert!(has_letters_alone("Anna 2") && has_letters_alone("田中"));
     }
 
     #[test]
