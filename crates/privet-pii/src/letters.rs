@@ -15,13 +15,22 @@ pub(crate) fn is_alphabetic(c: char) -> bool {
         | '\u{400}'..='\u{481}'
         | '\u{48a}'..='\u{52f}'
         | '\u{620}'..='\u{657}'
-        | '\u{904}'..='\u{939}'
+        | '\u{66e}'..='\u{6d3}'
+        | '\u{900}'..='\u{93b}'
+        | '\u{93d}'..='\u{94c}'
         | '\u{3041}'..='\u{3096}'
         | '\u{30a1}'..='\u{30fa}'
         | '\u{4e00}'..='\u{9fff}'
         | '\u{ac00}'..='\u{d7a3}' => true,
-        // Punctuation: general, of East Asia, full-width.
-        '\u{2010}'..='\u{205f}'
+        // Signs of Latin, Arabic and Devanagari texts; punctuation: general, of East Asia, full-width.
+        '\u{80}'..='\u{a9}'
+        | '\u{60c}'
+        | '\u{61b}'
+        | '\u{61f}'
+        | '\u{93c}'
+        | '\u{94d}'
+        | '\u{964}'..='\u{96f}'
+        | '\u{2000}'..='\u{205f}'
         | '\u{3000}'..='\u{3004}'
         | '\u{3008}'..='\u{3020}'
         | '\u{ff00}'..='\u{ff20}' => false,
@@ -34,7 +43,8 @@ pub(crate) fn is_alphabetic(c: char) -> bool {
 pub(crate) fn is_alphanumeric(c: char) -> bool {
     match c {
         '\0'..='\u{7f}' => c.is_ascii_alphanumeric(),
-        '\u{2010}'..='\u{205f}' | '\u{3000}'..='\u{3004}' | '\u{3008}'..='\u{3020}' => false,
+        '\u{2000}'..='\u{205f}' | '\u{3000}'..='\u{3004}' | '\u{3008}'..='\u{3020}' => false,
+        '\u{93c}' | '\u{94d}' | '\u{964}' | '\u{965}' | '\u{60c}' | '\u{80}'..='\u{b1}' => c == '\u{aa}',
         _ => is_alphabetic(c) || c.is_numeric(),
     }
 }

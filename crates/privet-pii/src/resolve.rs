@@ -33,14 +33,11 @@ pub(crate) fn resolve(text: &str, mut found: Vec<Finding>) -> Vec<Finding> {
     if is_disjoint {
         return found;
     }
-    found.sort_by(|a, b| {
-        priority(b)
-            .partial_cmp(&priority(a))
-            .unwrap_or(std::cmp::Ordering::Equal)
-    });
+    let mut found: Vec<_> = found.into_iter().map(|f| (priority(&f), f)).collect();
+    found.sort_by(|(a, _), (b, _)| b.partial_cmp(a).unwrap_or(std::cmp::Ordering::Equal));
     // INVARIANT: disjoint, by start
     let mut kept: BTreeMap<usize, Finding> = BTreeMap::new();
-    for finding in found {
+    for (_, finding) in found {
         place(text, &mut kept, finding);
     }
     kept.into_values().collect()

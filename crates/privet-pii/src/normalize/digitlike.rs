@@ -3,7 +3,7 @@
 //! A guess: what is found in the result must have a check digit or be named by a word.
 
 use super::rewrite::{Piece, Rewriter};
-use super::tokens::{Token, between, tokens};
+use super::tokens::{Token, between};
 
 /// Fewest and most characters of a number: a telephone number, an account number (ISO 13616-1).
 const FEWEST: usize = 9;
@@ -25,8 +25,7 @@ pub(super) const fn digit(byte: u8) -> Option<char> {
 }
 
 /// Writes digits for the letters in rows that are mostly digits; none if there is no such row.
-pub(super) fn undo(text: &str) -> Option<Piece> {
-    let tokens = tokens(text);
+pub(super) fn undo(text: &str, tokens: &[Token<'_>]) -> Option<Piece> {
     let mut out = Rewriter::new(text);
     let mut at = 0;
     while at < tokens.len() {
@@ -116,9 +115,10 @@ fn is_number(row: &[Token<'_>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::normalize::tokens::tokens;
 
     fn undone(text: &str) -> String {
-        undo(text).map_or_else(|| "unchanged".to_owned(), |p| p.text)
+        undo(text, &tokens(text)).map_or_else(|| "unchanged".to_owned(), |p| p.text)
     }
 
     #[test]

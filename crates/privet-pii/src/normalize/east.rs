@@ -75,6 +75,10 @@ fn digit(rest: &str) -> Option<(char, usize, bool)> {
     if let Some(digit) = han(first) {
         return Some((digit, first.len_utf8(), true));
     }
+    // Nearly all characters end here, before they are compared with every word.
+    if !matches!(first, '\u{3041}'..='\u{30ff}') {
+        return None;
+    }
     KANA.iter()
         .find(|(word, _)| rest.starts_with(word))
         .map(|(word, digit)| (*digit, word.len(), true))

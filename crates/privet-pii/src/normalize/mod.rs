@@ -133,10 +133,13 @@ fn stretch(text: &str, span: Span, budget: &Budget, views: &mut Vec<View>) -> Re
         // What lies between the outermost and the innermost layer is itself encoded.
         if layer == 0 || next.is_none() {
             let is_respelt = respell(&mut piece);
-            let guesses = [
-                digitlike::undo(&piece.text),
-                codes::join(&piece.text, &tokens(&piece.text)),
-            ];
+            let guesses = {
+                let tokens = tokens(&piece.text);
+                [
+                    digitlike::undo(&piece.text, &tokens),
+                    codes::join(&piece.text, &tokens),
+                ]
+            };
             for guess in guesses.into_iter().flatten() {
                 views.push(View {
                     map: piece.map.then(&guess.map),

@@ -29,6 +29,8 @@ pub(crate) struct Scan<'t> {
     words: &'t Words,
     /// The codes that the words round the last code spoke of.
     pub(crate) told: Option<(Span, ToldAround)>,
+    /// The same of the words left of the place where it begins.
+    told_left: Option<(usize, ToldAround)>,
     meter: Meter<'t>,
     pub(crate) found: Vec<Finding>,
     pub(crate) done: Done,
@@ -73,6 +75,7 @@ impl<'t> Scan<'t> {
             name: None,
             words,
             told: None,
+            told_left: None,
             meter: Meter::new(budget),
             found: Vec::new(),
             done: Done::default(),
@@ -233,17 +236,39 @@ impl<'t> Scan<'t> {
         end: usize,
         vocabulary: &IdVocabulary,
     ) -> Result<ToldAround, BudgetError> {
+        let mut language = Asked::new(self.text, start);
+        // Codes of several lengths begin at one place.
+        let mut told = match self.told_left {
+            Some((known, told)) if known == start => told,
+            _ => {
+                let told = self.told_left(start, vocabulary, &mut language)?;
+                self.told_left = Some((start, told));
+                told
+            }
+        };
+        let right = self.window_right(end);
+        told.any.join(self.told_by(right, vocabulary, &mut language)?);
+        self.spend(language.cost())?;
+        Ok(told)
+    }
+
+    /// Which codes the words left of `start` and outside the text speak of.
+    fn told_left(
+        &mut self,
+        start: usize,
+        vocabulary: &IdVocabulary,
+        language: &mut Asked<'_>,
+    ) -> Result<ToldAround, BudgetError> {
         let left = self.window_left(start);
         let near = self.near_left(left);
         let far = left.get(..left.len() - near.len()).unwrap_or_default();
         let name = self.name.unwrap_or_default();
-        let mut language = Asked::new(self.text, start);
-        let whole = self.told_by(left, vocabulary, &mut language)?;
+        let whole = self.told_by(left, vocabulary, language)?;
         // What stands near stands in the whole, unless the cut lies within a word of a script without spaces.
         let is_near = !far.is_empty() && (!whole.is_empty() || !left.is_ascii());
         let mut told = ToldAround {
             near: if is_near {
-                self.told_by(near, vocabulary, &mut language)?
+                self.told_by(near, vocabulary, language)?
             } else {
                 whole
             },
@@ -255,9 +280,6 @@ impl<'t> Scan<'t> {
         told.any = told.near;
         // Words that lie on both sides of the cut are found in the whole of it.
         told.any.join(whole);
-        let right = self.window_right(end);
-        told.any.join(self.told_by(right, vocabulary, &mut language)?);
-        self.spend(language.cost())?;
         Ok(told)
     }
 
