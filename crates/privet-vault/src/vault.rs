@@ -78,11 +78,6 @@ impl Vault {
         self
     }
 
-    /// Whether there is a list of erased subjects.
-    pub(crate) const fn knows_erased(&self) -> bool {
-        self.erased.is_some()
-    }
-
     /// Erasure reaches the outside store `place` by `connector`.
     #[must_use]
     pub fn with_connector(mut self, place: &str, connector: Arc<dyn Connector>) -> Self {

@@ -173,9 +173,6 @@ impl Vault {
         records: Vec<Record>,
         troubles: &mut Vec<LineError>,
     ) -> Result<(Vec<u64>, Vec<Record>), Error> {
-        if !self.knows_erased() {
-            return Ok((numbers, records));
-        }
         let indexes = self.indexes(&actor.tenant).await?;
         // A record that cannot be indexed is refused when it is prepared.
         let identifiers = |record| indexes.entries(record).map(|entries| entries.identifiers);
