@@ -4,6 +4,8 @@ import random
 import uuid
 
 CHANCE = random.SystemRandom()
+MODES = ["token", "login", "email", "phone", "custom"]
+NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
 def digits(count):
@@ -40,3 +42,8 @@ def person(**more):
 def name(kind):
     """A name for a basis, an activity or an app: a letter, then letters and digits."""
     return f"{kind}{uuid.uuid4().hex[:12]}"
+
+
+def identity(mode, token, profile):
+    """How the person with `token` and `profile` is named in `mode`."""
+    return token if mode == "token" else profile[mode]

@@ -60,14 +60,19 @@ def test_an_update_of_a_legal_basis_changes_what_it_names(api):
     bad(api.update_legal_basis(name("basis-"), {"shortdesc": "changed"}))
 
 
-@pytest.mark.parametrize("kind", ["consent", "contract", "legal-requirement", "legitimate-interest", "public-interest", "vital-interest"])
+@pytest.mark.parametrize(
+    "kind", ["consent", "contract", "legal-requirement", "legitimate-interest", "public-interest", "vital-interest"]
+)
 def test_each_kind_of_basis_of_the_regulation_is_known(api, kind):
     brief = name("basis-")
     good(api.create_legal_basis({"brief": brief, "basistype": kind.replace("-", "_")}))
     assert row_of(good(api.list_agreements())["rows"], "brief", brief)["basistype"] == kind
 
 
-@pytest.mark.parametrize("options", [{"basistype": "because"}, {"status": "perhaps"}, {"brief": ""}, {"brief": "a b"}, {"brief": "x" * 65}, {}])
+@pytest.mark.parametrize(
+    "options",
+    [{"basistype": "because"}, {"status": "perhaps"}, {"brief": ""}, {"brief": "a b"}, {"brief": "x" * 65}, {}],
+)
 def test_a_legal_basis_that_cannot_be_read_is_refused(api, options):
     bad(api.create_legal_basis({"brief": name("basis-"), **options} if options else {}))
 
@@ -91,7 +96,14 @@ def test_an_agreement_is_kept_with_all_that_was_said_of_it(api, basis, profile):
     good(api.create_user(profile))
     said = {"agreementmethod": "web-form", "referencecode": "DOC-1", "lastmodifiedby": "officer"}
     end = int(time.time()) + 100 * 86_400
-    good(api.accept_agreement("email", profile["email"], basis, {**said, "starttime": "2024-01-01T00:00:00Z", "finaltime": "100d", "status": "active"}))
+    good(
+        api.accept_agreement(
+            "email",
+            profile["email"],
+            basis,
+            {**said, "starttime": "2024-01-01T00:00:00Z", "finaltime": "100d", "status": "active"},
+        )
+    )
     agreement = good(api.get_user_agreement("phone", profile["phone"], basis))["agreement"]
     assert {key: agreement[key] for key in said} == said
     assert (agreement["brief"], agreement["status"], agreement["starttime"]) == (basis, "yes", 1_704_067_200)
@@ -99,7 +111,10 @@ def test_an_agreement_is_kept_with_all_that_was_said_of_it(api, basis, profile):
     assert abs(agreement["when"] - time.time()) < 300 and abs(agreement["creationtime"] - time.time()) < 300
 
 
-@pytest.mark.parametrize("word, status", [("yes", "yes"), ("accept", "yes"), ("active", "yes"), ("no", "no"), ("cancel", "no"), ("pending", "pending")])
+@pytest.mark.parametrize(
+    "word, status",
+    [("yes", "yes"), ("accept", "yes"), ("active", "yes"), ("no", "no"), ("cancel", "no"), ("pending", "pending")],
+)
 def test_an_agreement_says_yes_or_no_in_many_words(api, basis, profile, word, status):
     good(api.create_user(profile))
     good(api.accept_agreement("login", profile["login"], basis, {"status": word}))
@@ -115,7 +130,10 @@ def test_an_agreement_that_cannot_be_read_is_refused_and_not_taken_for_yes(api, 
 
 def test_nobody_agrees_to_what_does_not_exist(api, basis, profile):
     good(api.create_user(profile))
-    assert bad(api.accept_agreement("login", profile["login"], name("basis-"), {})) == "The legal basis record was not found"
+    assert (
+        bad(api.accept_agreement("login", profile["login"], name("basis-"), {}))
+        == "The legal basis record was not found"
+    )
     assert bad(api.accept_agreement("login", person()["login"], basis, {})) == "The user record was not found"
 
 

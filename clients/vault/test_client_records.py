@@ -151,7 +151,9 @@ def test_a_shared_record_shows_its_fields_and_no_other_to_anybody_who_has_it(api
         "token": {"token": token},
         "missing": {"missing": None},
     }.items():
-        record = good(api.create_shared_record("token", token, {"fields": fields, "partner": "acme-billing", "finaltime": "1d"}))["recorduuid"]
+        record = good(
+            api.create_shared_record("token", token, {"fields": fields, "partner": "acme-billing", "finaltime": "1d"})
+        )["recorduuid"]
         assert good(anybody.get_shared_record(record))["data"] == shown
         uuids.add(record)
     assert len(uuids) == 5
@@ -173,14 +175,18 @@ def test_a_shared_record_follows_the_profile(api, anybody, profile):
 def test_a_shared_record_shows_application_data(api, anybody, profile):
     good(api.create_user(profile))
     good(api.create_app_data("login", profile["login"], "shipping", {"city": "Berlin", "street": "Au 1"}))
-    record = good(api.create_shared_record("login", profile["login"], {"appname": "shipping", "fields": "city"}))["recorduuid"]
+    record = good(api.create_shared_record("login", profile["login"], {"appname": "shipping", "fields": "city"}))[
+        "recorduuid"
+    ]
     assert good(anybody.get_shared_record(record))["data"] == {"city": "Berlin"}
     bad(api.create_shared_record("login", profile["login"], {"appname": "nothing"}))
 
 
 def test_an_expired_shared_record_is_gone(api, anybody, profile):
     good(api.create_user(profile))
-    record = good(api.create_shared_record("login", profile["login"], {"fields": "first", "finaltime": "2s"}))["recorduuid"]
+    record = good(api.create_shared_record("login", profile["login"], {"fields": "first", "finaltime": "2s"}))[
+        "recorduuid"
+    ]
     good(anybody.get_shared_record(record))
     eventually(lambda: anybody.get_shared_record(record)["status"] == "error")
 

@@ -34,7 +34,10 @@ def test_string_is_another_name_of_text(api):
     assert good(api.get_token(again["tokenuuid"]))["tokentype"] == "text"
 
 
-@pytest.mark.parametrize("kind, record", [("uint32", digits(9).lstrip("0") + "7"), ("uint64", "1" + digits(17)), ("unixtimestamp", "1" + digits(9))])
+@pytest.mark.parametrize(
+    "kind, record",
+    [("uint32", digits(9).lstrip("0") + "7"), ("uint64", "1" + digits(17)), ("unixtimestamp", "1" + digits(9))],
+)
 def test_a_number_becomes_another_number_of_its_kind(api, kind, record):
     record = str(int(record) % 2**32) if kind != "uint64" else record
     made = good(api.create_token(kind, record))
@@ -99,7 +102,9 @@ def test_many_tokens_are_made_at_once(api):
     records = [{"tokentype": "creditcard", "record": card_number()} for _ in range(5)]
     records.append({"tokentype": "text", "record": name("value")})
     answer = good(api.create_tokens_bulk(records, {"unique": True, "slidingtime": "30d", "finaltime": "12m"}))
-    assert [(row["tokentype"], row["record"]) for row in answer["created"]] == [(row["tokentype"], row["record"]) for row in records]
+    assert [(row["tokentype"], row["record"]) for row in answer["created"]] == [
+        (row["tokentype"], row["record"]) for row in records
+    ]
     assert (answer["num"], answer["summary"]) == (6, {"total": 6, "created": 6, "duplicates": 0, "errors": 0})
     for row in answer["created"]:
         assert good(api.get_token(row["tokenuuid"]))["record"] == row["record"]
@@ -111,11 +116,18 @@ def test_of_many_values_those_known_keep_their_tokens(api):
     again = good(api.create_tokens_bulk([*records, {"tokentype": "text", "record": name("value")}], {"unique": True}))
     assert [row["tokenuuid"] for row in again["duplicates"]] == [row["tokenuuid"] for row in first["created"]]
     assert again["summary"] == {"total": 4, "created": 1, "duplicates": 3, "errors": 0}
-    assert good(api.create_token("text", records[0]["record"], {"unique": True}))["tokenuuid"] == first["created"][0]["tokenuuid"]
+    assert (
+        good(api.create_token("text", records[0]["record"], {"unique": True}))["tokenuuid"]
+        == first["created"][0]["tokenuuid"]
+    )
 
 
 def test_of_many_values_those_that_cannot_be_are_named(api):
-    answer = good(api.create_tokens_bulk([{"tokentype": "text", "record": name("value")}, {"tokentype": "creditcard", "record": "12"}]))
+    answer = good(
+        api.create_tokens_bulk(
+            [{"tokentype": "text", "record": name("value")}, {"tokentype": "creditcard", "record": "12"}]
+        )
+    )
     assert [row["index"] for row in answer["errors"]] == [1]
     assert answer["summary"] == {"total": 2, "created": 1, "duplicates": 0, "errors": 1}
 

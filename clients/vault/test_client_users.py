@@ -28,7 +28,9 @@ def test_a_created_user_is_found_by_token_with_all_that_is_said_of_a_record(api,
 
 
 def test_a_profile_comes_back_with_its_types_and_scripts(api):
-    profile = person(age=34, ratio=0.5, big=9007199254740991, tags=["a", {"b": None}], name="Žofie 李", gone=None, yes=True)
+    profile = person(
+        age=34, ratio=0.5, big=9007199254740991, tags=["a", {"b": None}], name="Žofie 李", gone=None, yes=True
+    )
     token = good(api.create_user(profile))["token"]
     assert good(api.get_user("token", token))["profile"] == profile
 
@@ -74,7 +76,11 @@ def test_a_user_without_an_identity_is_found_by_token(api):
 def test_an_update_merges_and_null_deletes(api):
     profile = person(address={"city": "Berlin", "zip": "10115"}, tags=["a"])
     good(api.create_user(profile))
-    good(api.update_user("login", profile["login"], {"address": {"zip": None, "street": "Au 1"}, "tags": ["b"], "last": None}))
+    good(
+        api.update_user(
+            "login", profile["login"], {"address": {"zip": None, "street": "Au 1"}, "tags": ["b"], "last": None}
+        )
+    )
     found = good(api.get_user("login", profile["login"]))
     expected = {**profile, "address": {"city": "Berlin", "street": "Au 1"}, "tags": ["b"]}
     del expected["last"]
@@ -94,7 +100,10 @@ def test_an_update_cannot_take_the_identity_of_another(api, profile):
     other = person()
     good(api.create_user(profile))
     good(api.create_user(other))
-    assert bad(api.update_user("login", other["login"], {"email": profile["email"], "first": "Eve"})) == "Duplicate index: email"
+    assert (
+        bad(api.update_user("login", other["login"], {"email": profile["email"], "first": "Eve"}))
+        == "Duplicate index: email"
+    )
     assert good(api.get_user("login", other["login"]))["profile"] == other
 
 
@@ -111,7 +120,14 @@ def test_a_patch_does_each_operation(api):
         {"op": "remove", "path": "/last"},
     ]
     good(api.patch_user("email", profile["email"], patch))
-    expected = {**profile, "first": "Augusta", "second": "Augusta", "tags": ["z", "a", "b"], "a/b": {"c~d": 1}, "new": 1}
+    expected = {
+        **profile,
+        "first": "Augusta",
+        "second": "Augusta",
+        "tags": ["z", "a", "b"],
+        "a/b": {"c~d": 1},
+        "new": 1,
+    }
     del expected["old"], expected["last"]
     assert good(api.get_user("email", profile["email"]))["profile"] == expected
 
@@ -189,7 +205,9 @@ def test_a_time_that_cannot_be_read_is_refused_by_name(api, profile, value):
     bad(api.get_user("login", profile["login"]))
 
 
-@pytest.mark.parametrize("field, value", [("groupname", "staff"), ("groupname", 7), ("rolename", "nurse"), ("roleid", 7)])
+@pytest.mark.parametrize(
+    "field, value", [("groupname", "staff"), ("groupname", 7), ("rolename", "nurse"), ("roleid", 7)]
+)
 def test_groups_and_roles_are_refused_rather_than_forgotten(api, profile, field, value):
     bad(api.create_user(profile, {field: value}))
     bad(api.get_user("login", profile["login"]))
@@ -197,7 +215,11 @@ def test_groups_and_roles_are_refused_rather_than_forgotten(api, profile, field,
 
 def test_many_users_are_created_at_once(api):
     profiles = [person() for _ in range(20)]
-    answer = good(api.create_users_bulk([{"profile": profile} for profile in profiles], {"finaltime": "100d", "slidingtime": "30d"}))
+    answer = good(
+        api.create_users_bulk(
+            [{"profile": profile} for profile in profiles], {"finaltime": "100d", "slidingtime": "30d"}
+        )
+    )
     assert [row["profile"] for row in answer["created"]] == profiles
     assert answer["summary"] == {"total": 20, "created": 20, "duplicates": 0, "errors": 0}
     for row in answer["created"]:
@@ -212,7 +234,10 @@ def test_of_many_users_those_that_cannot_be_are_named_and_the_rest_created(api, 
     records = [fresh, person(email=profile["email"]), twin, person(login=twin["login"]), {}]
     answer = good(api.create_users_bulk([{"profile": record} for record in records]))
     assert [row["profile"] for row in answer["created"]] == [fresh, twin]
-    assert [(row["index"], row["message"]) for row in answer["duplicates"]] == [(1, "Duplicate index: email"), (3, "Duplicate index: login")]
+    assert [(row["index"], row["message"]) for row in answer["duplicates"]] == [
+        (1, "Duplicate index: email"),
+        (3, "Duplicate index: login"),
+    ]
     assert [row["index"] for row in answer["errors"]] == [4]
     assert answer["summary"] == {"total": 5, "created": 2, "duplicates": 2, "errors": 1}
 

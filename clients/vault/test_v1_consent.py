@@ -1,11 +1,10 @@
-"""Databunker's `/v1`: legal bases, agreements, processing activities and consent, one test for each documented route."""
+"""Databunker's `/v1`: legal bases, agreements, processing activities and consent, a test for each documented route."""
 
 import time
 
 import pytest
 
-from people import name, person
-from test_v1_users import MODES, NOWHERE, identity
+from people import MODES, NOWHERE, identity, name, person
 from wire import eventually, ok, refused
 
 
@@ -25,7 +24,17 @@ def agreed(http, token):
 def test_post_and_get_lbasis(http, form):
     brief = name("basis-")
     said = {"module": "newsletter", "shortdesc": "News", "fulldesc": "News by mail", "basistype": "contract"}
-    ok(http.post("lbasis", brief, **({"form": said} if form else {"json": {**said, "requiredflag": True, "requiredmsg": "Needed", "usercontrol": True}})))
+    ok(
+        http.post(
+            "lbasis",
+            brief,
+            **(
+                {"form": said}
+                if form
+                else {"json": {**said, "requiredflag": True, "requiredmsg": "Needed", "usercontrol": True}}
+            ),
+        )
+    )
     row = bases(http)[brief]
     assert {key: row[key] for key in said} == said
     assert (row["requiredflag"], row["usercontrol"], row["status"]) == (not form, not form, "active")
@@ -161,7 +170,19 @@ def test_pactivity_errors(http, basis):
 def test_post_get_and_delete_consent(http, profile, token, mode):
     who = [mode, identity(mode, token, profile)]
     brief = name("consent-")
-    ok(http.post("consent", *who, brief, json={"message": "May we write?", "referencecode": "DOC-1", "lawfulbasis": "consent", "module": "web-consent"}))
+    ok(
+        http.post(
+            "consent",
+            *who,
+            brief,
+            json={
+                "message": "May we write?",
+                "referencecode": "DOC-1",
+                "lawfulbasis": "consent",
+                "module": "web-consent",
+            },
+        )
+    )
     consent = ok(http.get("consent", *who, brief))["consent"]
     assert (consent["brief"], consent["status"], consent["message"]) == (brief, "accept", "May we write?")
     assert (consent["referencecode"], consent["lawfulbasis"], consent["module"]) == ("DOC-1", "consent", "web-consent")
@@ -185,7 +206,10 @@ def test_a_consent_is_an_agreement_and_an_agreement_a_consent(http, basis, token
     ok(http.post("agreement", basis, "token", token))
     assert agreed(http, token) == {brief: "yes", basis: "yes"}
     assert bases(http)[brief]["basistype"] == "contract"
-    assert {row["brief"]: row["status"] for row in ok(http.get("consent", "token", token))["consents"]} == {brief: "accept", basis: "accept"}
+    assert {row["brief"]: row["status"] for row in ok(http.get("consent", "token", token))["consents"]} == {
+        brief: "accept",
+        basis: "accept",
+    }
 
 
 @pytest.mark.parametrize("field", ["endtime", "expiration"])

@@ -1,4 +1,4 @@
-"""Databunker's `/v1`: sessions, shared records, expiry, requests, log and system, one test for each documented route."""
+"""Databunker's `/v1`: sessions, shared records, expiry, requests, log and system, a test for each documented route."""
 
 import json
 import time
@@ -6,8 +6,7 @@ import uuid
 
 import pytest
 
-from people import name, person
-from test_v1_users import MODES, NOWHERE, identity
+from people import MODES, NOWHERE, identity, person
 from wire import Wire, eventually, ok, refused
 
 
@@ -73,7 +72,14 @@ def test_session_errors(http, token):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_shared_record_is_read_without_a_key(http, anybody_http, profile, token, mode):
-    body = ok(http.post("sharedrecord", mode, identity(mode, token, profile), json={"fields": "first,email", "expiration": "1d", "partner": "acme"}))
+    body = ok(
+        http.post(
+            "sharedrecord",
+            mode,
+            identity(mode, token, profile),
+            json={"fields": "first,email", "expiration": "1d", "partner": "acme"},
+        )
+    )
     assert ok(anybody_http.get("get", body["record"]))["data"] == {"first": "Ada", "email": profile["email"]}
 
 
@@ -176,7 +182,11 @@ def test_what_a_person_changes_or_deletes_themselves_becomes_a_request(http, own
     changed = ok(own_http.put("user", "token", token, json={"first": "Augusta"}))
     deleted = ok(own_http.delete("user", "token", token))
     assert [body["result"] for body in (changed, deleted)] == ["request-created"] * 2
-    assert ok(own_http.delete("user", "token", token)) == {"status": "ok", "result": "request-exists", "rtoken": deleted["rtoken"]}
+    assert ok(own_http.delete("user", "token", token)) == {
+        "status": "ok",
+        "result": "request-exists",
+        "rtoken": deleted["rtoken"],
+    }
     assert ok(http.get("user", "token", token))["data"] == profile
     listed = ok(http.get("requests", "token", token))
     assert listed["total"] == 2
@@ -263,11 +273,23 @@ def test_the_database_is_not_given_away_as_text(http):
     refused(http.get("sys", "backup"), 501)
 
 
-@pytest.mark.parametrize("path", [["nothing"], ["user", "email"], ["user", "a", "b", "c"], ["consents", "news"], ["prelogin", "email", "a", "b", "c"]])
+@pytest.mark.parametrize(
+    "path",
+    [
+        ["nothing"],
+        ["user", "email"],
+        ["user", "a", "b", "c"],
+        ["consents", "news"],
+        ["prelogin", "email", "a", "b", "c"],
+    ],
+)
 def test_an_unknown_path_is_not_found(http, path):
     refused(http.get(*path), 404)
 
 
-@pytest.mark.parametrize("method, path", [("PATCH", ["user", "token", NOWHERE]), ("GET", ["user"]), ("PUT", ["userapps"]), ("DELETE", ["requests"])])
+@pytest.mark.parametrize(
+    "method, path",
+    [("PATCH", ["user", "token", NOWHERE]), ("GET", ["user"]), ("PUT", ["userapps"]), ("DELETE", ["requests"])],
+)
 def test_a_method_that_a_path_does_not_have_is_refused(http, method, path):
     refused(http.call(method, "v1", *path), 405)

@@ -3,15 +3,8 @@
 import pytest
 import requests
 
-from people import name, person
+from people import MODES, NOWHERE, identity, name, person
 from wire import ok, refused
-
-MODES = ["token", "login", "email", "phone", "custom"]
-NOWHERE = "00000000-0000-4000-8000-000000000000"
-
-
-def identity(mode, token, profile):
-    return token if mode == "token" else profile[mode]
 
 
 def test_post_user_takes_json(http, profile):
@@ -27,12 +20,18 @@ def test_post_user_takes_a_form(http, profile):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_get_user(http, profile, token, mode):
-    assert ok(http.get("user", mode, identity(mode, token, profile))) == {"status": "ok", "token": token, "data": profile}
+    assert ok(http.get("user", mode, identity(mode, token, profile))) == {
+        "status": "ok",
+        "token": token,
+        "data": profile,
+    }
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_put_user_merges_json_and_null_deletes(http, profile, token, mode):
-    body = ok(http.put("user", mode, identity(mode, token, profile), json={"first": "Augusta", "last": None, "n": {"a": 1}}))
+    body = ok(
+        http.put("user", mode, identity(mode, token, profile), json={"first": "Augusta", "last": None, "n": {"a": 1}})
+    )
     assert body["token"] == token
     expected = {**profile, "first": "Augusta", "n": {"a": 1}}
     del expected["last"]
@@ -166,7 +165,9 @@ def test_userapp_errors(http, token):
     refused(http.post("userapp", "token", NOWHERE, "shipping", json={"a": 1}), 404)
     refused(http.post("userapp", "token", "x", "shipping", json={"a": 1}), 400)
     refused(http.post("userapp", "token", token, "ship!ping", json={"a": 1}), 400)
-    refused(http.post("userapp", "token", token, "shipping", body="", headers={"content-type": "application/json"}), 400)
+    refused(
+        http.post("userapp", "token", token, "shipping", body="", headers={"content-type": "application/json"}), 400
+    )
     refused(http.put("userapp", "token", token, "shipping", json={"a": 1}), 404)
     refused(http.get("userapp", "token", token, "shipping"), 404)
     refused(http.delete("userapp", "token", token, "shipping"), 404)
