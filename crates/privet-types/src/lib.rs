@@ -18,6 +18,7 @@ mod clock;
 mod entity;
 mod finding;
 mod ids;
+mod key_scope;
 mod secret;
 
 pub use audit::{Action, AuditEvent, Decision, Pseudonym};
@@ -27,4 +28,5 @@ pub use clock::Clock;
 pub use entity::{BadEntity, Entity};
 pub use finding::{Basis, Finding, RuleId, Span};
 pub use ids::{Channel, Principal, SurfaceKind, TenantId, UnknownName};
+pub use key_scope::{KeyScope, KeyScopes, UnknownScope};
 pub use secret::Secret;

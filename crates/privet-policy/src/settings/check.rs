@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::file::{Limits, ModelFile, PresidioFile, SettingsFile, StoreSettings};
 use super::provider::{self, Provider};
-use super::{ModelRoute, PresidioListener, Settings, wildcard};
+use super::{ModelRoute, PresidioListener, Settings, vault, wildcard};
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
 use crate::message::suggest;
-use crate::{ByteSize, Period};
+use crate::{ByteSize, Period, SecretRef};
 
 pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fault> {
     let SettingsFile {
@@ -21,13 +21,15 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         limits,
         log,
         presidio,
+        vault,
         providers,
         models,
     } = file;
-    let listen = listen.parse().map_err(|_| {
+    let listen: SocketAddr = listen.parse().map_err(|_| {
         KeyPath::of("listen").fault("use an IP address and a port, such as `127.0.0.1:8787` or `[::1]:8787`")
     })?;
     let presidio = check_presidio(presidio)?;
+    let vault = vault::check(vault, listen, document)?;
     let policy = policy
         .map(|path| full_path(&path, &KeyPath::of("policy"), document))
         .transpose()?;
@@ -35,8 +37,11 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         .map(|path| full_path(&path, &KeyPath::of("pii_models"), document))
         .transpose()?;
     let store_at = KeyPath::of("store");
+    let has_url = store.url.is_some();
     let store = StoreSettings {
         path: full_path(&store.path, &store_at.key("path"), document)?,
+        url: store.url.map(|url| url.beside(document)),
+        owner_url: check_owner(&store_at, store.owner_url, has_url, "url")?.map(|url| url.beside(document)),
         spool: full_path(&store.spool, &store_at.key("spool"), document)?,
         spool_max_bytes: store.spool_max_bytes,
     };
@@ -64,9 +69,30 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         limits,
         log,
         presidio,
+        vault,
         providers,
         models,
     })
+}
+
+/// An owner's URL is of no use without the one that works.
+pub(super) fn check_owner(
+    at: &KeyPath,
+    owner: Option<SecretRef>,
+    has_url: bool,
+    url: &str,
+) -> Result<Option<SecretRef>, Fault> {
+    if owner.is_some() && !has_url {
+        let key = if url == "url" {
+            "owner_url"
+        } else {
+            "keyring_owner_url"
+        };
+        return Err(at
+            .key(key)
+            .fault(format!("is only used with `{url}`; set that one too")));
+    }
+    Ok(owner)
 }
 
 /// Without a key only this machine may ask.
@@ -90,7 +116,7 @@ fn check_presidio(file: PresidioFile) -> Result<Option<PresidioListener>, Fault>
     }))
 }
 
-fn full_path(path: &Path, at: &KeyPath, document: &Path) -> Result<PathBuf, Fault> {
+pub(super) fn full_path(path: &Path, at: &KeyPath, document: &Path) -> Result<PathBuf, Fault> {
     if path.as_os_str().is_empty() {
         return Err(at.fault("is empty; give a path, or leave the key out for its default"));
     }
@@ -141,7 +167,7 @@ fn check_limits(limits: &Limits) -> Result<(), Fault> {
     period_within(shutdown_grace, Period::from_millis(0), &at, "shutdown_grace")
 }
 
-fn bytes_within(
+pub(super) fn bytes_within(
     value: ByteSize,
     least: ByteSize,
     most: ByteSize,
@@ -155,7 +181,7 @@ fn bytes_within(
     }
 }
 
-fn count_within(value: u32, least: u32, most: u32, at: &KeyPath, key: &str) -> Result<(), Fault> {
+pub(super) fn count_within(value: u32, least: u32, most: u32, at: &KeyPath, key: &str) -> Result<(), Fault> {
     if (least..=most).contains(&value) {
         Ok(())
     } else {
@@ -163,7 +189,7 @@ fn count_within(value: u32, least: u32, most: u32, at: &KeyPath, key: &str) -> R
     }
 }
 
-fn period_within(value: Period, least: Period, at: &KeyPath, key: &str) -> Result<(), Fault> {
+pub(super) fn period_within(value: Period, least: Period, at: &KeyPath, key: &str) -> Result<(), Fault> {
     let most = Period::from_secs(86_400);
     if (least..=most).contains(&value) {
         Ok(())

@@ -83,6 +83,7 @@ async fn every_event_and_change_gets_one_position_under_a_signed_head() {
         created_at: jiff::Timestamp::UNIX_EPOCH,
         expires_at: None,
         revoked_at: None,
+        scopes: privet_types::KeyScopes::default(),
     };
     house.store.insert_api_key(&key, &change("k", 1)).await.unwrap();
     assert_eq!(sequencer.run_once().await.unwrap(), 301);
@@ -118,6 +119,7 @@ async fn a_change_that_fails_leaves_no_leaf_and_a_leaf_that_fails_leaves_no_chan
         created_at: jiff::Timestamp::UNIX_EPOCH,
         expires_at: None,
         revoked_at: None,
+        scopes: privet_types::KeyScopes::default(),
     };
     assert!(house.store.insert_api_key(&key, &change("k", 1)).await.is_err());
     assert!(house.store.list_api_keys().await.unwrap().is_empty());

@@ -59,6 +59,7 @@ async fn another_process_can_revoke_a_key_while_events_are_stored() {
         created_at: Timestamp::UNIX_EPOCH,
         expires_at: None,
         revoked_at: None,
+        scopes: privet_types::KeyScopes::default(),
     };
     house.store.insert_api_key(&key, &change("k", 0)).await.unwrap();
     let before = house.store.api_keys_version().await.unwrap();

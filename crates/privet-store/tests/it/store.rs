@@ -24,6 +24,7 @@ fn key(id: &str) -> ApiKeyRecord {
         created_at: Timestamp::from_millisecond(1_700_000_000_123).unwrap(),
         expires_at: None,
         revoked_at: None,
+        scopes: privet_types::KeyScopes::default(),
     }
 }
 

@@ -96,6 +96,7 @@ pub(crate) fn change(id: &str, second: i64) -> Change {
         principal: Pseudonym("0123456789abcdef0123456789abcdef".to_owned()),
         object: id.to_owned(),
         expires_at: None,
+        scopes: None,
     }
 }
 

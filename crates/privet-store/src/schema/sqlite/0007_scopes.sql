@@ -1,2 +1,2 @@
--- What an API key may be used for.
-SELECT 1;
+-- What an API key may be used for: names of scopes with commas between. Keys that are there already are for the gateway.
+ALTER TABLE api_keys ADD COLUMN scopes TEXT NOT NULL DEFAULT 'gateway';
