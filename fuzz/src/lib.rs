@@ -9,6 +9,7 @@ mod documents;
 mod encoders;
 mod files;
 mod gold;
+mod keys;
 mod ledger;
 pub mod mutate;
 mod recognizers;
@@ -20,6 +21,7 @@ pub use documents::fuzz_settings;
 pub use encoders::fuzz_encoder;
 pub use files::{fuzz_csv_file, fuzz_json_file, fuzz_manifest, fuzz_operators, fuzz_records, fuzz_windows};
 pub use gold::fuzz_gold;
+pub use keys::{fuzz_passphrase, fuzz_sealed, fuzz_sealed_stream, fuzz_share};
 pub use ledger::{fuzz_checkpoint, fuzz_entries, fuzz_log_folder, fuzz_tile};
 pub use recognizers::{fuzz_presidio, fuzz_recognizers};
 pub use replies::fuzz_sse;
@@ -51,6 +53,10 @@ pub const TARGETS: &[Target] = &[
     ("tile", fuzz_tile),
     ("entries", fuzz_entries),
     ("log_folder", fuzz_log_folder),
+    ("share", fuzz_share),
+    ("sealed", fuzz_sealed),
+    ("sealed_stream", fuzz_sealed_stream),
+    ("passphrase", fuzz_passphrase),
 ];
 
 /// The first byte of an input chooses among variants; the rest is the input proper.

@@ -83,3 +83,79 @@ impl fmt::Debug for OneTimeCode {
         f.write_str("OneTimeCode([secret])")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> HashKey {
+        HashKey::new(&[7; 32])
+    }
+
+    #[test]
+    fn a_code_fits_its_hash_and_purpose_however_it_is_spaced() {
+        let code = OneTimeCode(Zeroizing::new("012345".to_owned()));
+        let hash = code.hash(&key(), b"request 7");
+        assert!(OneTimeCode::is_code_of(&key(), b"request 7", "012345", &hash));
+        assert!(OneTimeCode::is_code_of(&key(), b"request 7", " 012-345 ", &hash));
+        assert!(!OneTimeCode::is_code_of(&key(), b"request 8", "012345", &hash));
+        assert!(!OneTimeCode::is_code_of(&key(), b"request 7", "12345", &hash));
+        assert!(!OneTimeCode::is_code_of(&key(), b"request 7", "", &hash));
+        assert!(!OneTimeCode::is_code_of(
+            &HashKey::new(&[8; 32]),
+            b"request 7",
+            "012345",
+            &hash
+        ));
+    }
+
+    #[test]
+    fn a_code_has_the_digits_asked_for_and_does_not_print_itself() {
+        for digits in 6..=12 {
+            let code = OneTimeCode::generate(digits).unwrap();
+            assert_eq!(code.as_str().len(), usize::from(digits));
+            assert!(code.as_str().bytes().all(|byte| byte.is_ascii_digit()));
+        }
+        assert_eq!(OneTimeCode::generate(5).unwrap_err(), Error::BadCodeLength);
+        assert_eq!(OneTimeCode::generate(13).unwrap_err(), Error::BadCodeLength);
+        assert_eq!(
+            format!("{:?}", OneTimeCode::generate(6).unwrap()),
+            "OneTimeCode([secret])"
+        );
+    }
+
+    #[test]
+    fn digits_of_codes_are_uniform() {
+        // 12,000 digits, 1,200 a value; the statistic has 9 degrees of freedom: above 60 in one run of 10^9.
+        let mut seen = [0_u32; 10];
+        for _ in 0..1_000 {
+            for digit in OneTimeCode::generate(12).unwrap().as_str().bytes() {
+                seen[usize::from(digit - b'0')] += 1;
+            }
+        }
+        let statistic: f64 = seen
+            .iter()
+            .map(|&n| (f64::from(n) - 1_200.0).powi(2) / 1_200.0)
+            .sum();
+        assert!(statistic < 60.0, "{statistic} {seen:?}");
+    }
+
+    #[test]
+    fn tokens_and_uuids_have_their_form_and_differ() {
+        let token = random_token().unwrap();
+        assert_eq!(token.len(), 26);
+        assert!(
+            token
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v'))
+        );
+        assert_ne!(token, random_token().unwrap());
+        for _ in 0..64 {
+            let uuid = random_uuid().unwrap();
+            let lengths: Vec<usize> = uuid.split('-').map(str::len).collect();
+            assert_eq!(lengths, [8, 4, 4, 4, 12], "{uuid}");
+            assert_eq!(uuid.as_bytes()[14], b'4');
+            assert!(b"89ab".contains(&uuid.as_bytes()[19]), "{uuid}");
+        }
+    }
+}

@@ -59,6 +59,8 @@ pub enum KeyLevel {
     Signing = 5,
     /// The key of a backup.
     Backup = 6,
+    /// The root of the surrogates and tokens that are derived and not stored.
+    Surrogate = 7,
 }
 
 /// Where one wrapped key belongs. It can be unwrapped only where every part is the same.
@@ -94,4 +96,34 @@ pub(crate) fn encode(parts: &[&[u8]]) -> Vec<u8> {
         out.extend_from_slice(part);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn two_lists_of_parts_never_share_an_encoding(
+            a in proptest::collection::vec(proptest::collection::vec(0_u8..3, 0..4), 0..4),
+            b in proptest::collection::vec(proptest::collection::vec(0_u8..3, 0..4), 0..4),
+        ) {
+            let encoded = |parts: &[Vec<u8>]| encode(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            prop_assert_eq!(encoded(&a) == encoded(&b), a == b);
+        }
+    }
+
+    #[test]
+    fn a_context_does_not_print_whom_it_is_about() {
+        let context = Context {
+            tenant: b"t",
+            subject: b"anna",
+            record: b"r",
+            field: b"f",
+            schema: 1,
+            version: 1,
+        };
+        assert_eq!(format!("{context:?}"), "Context([secret])");
+    }
 }

@@ -119,3 +119,41 @@ impl fmt::Debug for DataKey {
         f.write_str("DataKey([secret])")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_derived_of_a_key_differs_by_use_and_by_key() {
+        let key = DataKey::from_secret(Zeroizing::new([7; 32]));
+        let other = DataKey::from_secret(Zeroizing::new([8; 32]));
+        let labels = [
+            "privet/data/aead/1",
+            "privet/data/place/1",
+            "privet/data/pseudonym/1",
+            "privet/data/commitment/1",
+            "privet/data/stream/1",
+        ];
+        let made = [&key, &other].map(|key| labels.map(|label| key.expand(label, b"")));
+        let different: std::collections::BTreeSet<&[u8; 32]> =
+            made.iter().flatten().map(|key| &**key).collect();
+        assert_eq!(different.len(), 10);
+        assert_ne!(key.id(), other.id());
+        assert_ne!(
+            key.pseudonym_key().hash(&[b"x"]),
+            other.pseudonym_key().hash(&[b"x"])
+        );
+    }
+
+    #[test]
+    fn new_keys_differ_and_do_not_print_themselves() {
+        let (key, other) = (DataKey::generate().unwrap(), DataKey::generate().unwrap());
+        assert_ne!(key.id(), other.id());
+        assert_eq!(format!("{key:?}"), "DataKey([secret])");
+        assert_eq!(
+            format!("{:?}", KeyId::from_bytes([1; 16])),
+            format!("KeyId({})", "01".repeat(16))
+        );
+    }
+}

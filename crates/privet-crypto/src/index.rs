@@ -80,3 +80,51 @@ impl fmt::Debug for IndexKey {
         f.write_str("IndexKey([secret])")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret() -> IndexSecret {
+        IndexSecret::from_secret(Zeroizing::new([7; 32]))
+    }
+
+    #[test]
+    fn entries_differ_by_tenant_field_version_value_and_kind() {
+        let entries = [
+            secret().index_key(b"a", b"email", 1).exact(b"v"),
+            secret().index_key(b"b", b"email", 1).exact(b"v"),
+            secret().index_key(b"a", b"phone", 1).exact(b"v"),
+            secret().index_key(b"a", b"email", 2).exact(b"v"),
+            secret().index_key(b"ae", b"mail", 1).exact(b"v"),
+            secret().index_key(b"a", b"email", 1).exact(b"w"),
+        ];
+        let different: std::collections::BTreeSet<[u8; 32]> = entries.into_iter().collect();
+        assert_eq!(different.len(), entries.len());
+        let key = secret().index_key(b"a", b"email", 1);
+        assert_eq!(key.exact(b"v"), entries[0]);
+        let first = u32::from_be_bytes(*entries[0].first_chunk().unwrap());
+        assert_ne!(key.bucket(b"v", 32), Ok(first));
+    }
+
+    #[test]
+    fn buckets_are_below_their_bound_and_all_used() {
+        let key = secret().index_key(b"a", b"name", 1);
+        let buckets: std::collections::BTreeSet<u32> = (0..2_000_u32)
+            .map(|i| key.bucket(&i.to_le_bytes(), 6).unwrap())
+            .collect();
+        assert_eq!(buckets, (0..64).collect());
+    }
+
+    #[test]
+    fn a_bucket_of_no_bits_or_too_many_is_refused() {
+        let key = secret().index_key(b"a", b"name", 1);
+        assert_eq!(key.bucket(b"x", 0), Err(Error::BadBucket));
+        assert_eq!(key.bucket(b"x", 33), Err(Error::BadBucket));
+        assert!(key.bucket(b"x", 1).unwrap() < 2);
+        assert_eq!(
+            format!("{:?} {key:?}", secret()),
+            "IndexSecret([secret]) IndexKey([secret])"
+        );
+    }
+}

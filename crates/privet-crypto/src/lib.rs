@@ -1,7 +1,9 @@
 //! Thin, typed cryptography over `aws-lc-rs`: key derivation, keyed hashes, authenticated encryption (random and
-//! deterministic), format-preserving encryption (over `fpe`), signatures, random bytes.
+//! deterministic), key wrapping, sealed files, format-preserving encryption (over `fpe`), signatures, random bytes; the root
+//! key behind a passphrase (over `argon2`) or in shares (over `vsss-rs`).
 //!
-//! For the rooms that keep or derive secrets. It has no primitive of its own and does no I/O.
+//! For the rooms that keep or derive secrets. It has no primitive of its own and does no I/O. The forms of what is stored are
+//! written down in docs/decisions/0018-keys-and-sealing.md.
 //!
 //! ```
 //! use privet_crypto::RootKey;
@@ -11,6 +13,24 @@
 //! let sealing = root.sealing_key("example/spool", b"node-1");
 //! let sealed = sealing.seal(b"record 7", b"payload")?;
 //! assert_eq!(sealing.open(b"record 7", &sealed)?.as_slice(), b"payload");
+//! # Ok::<(), privet_crypto::Error>(())
+//! ```
+//!
+//! A keyring of two levels, and a field sealed under the lower one:
+//!
+//! ```
+//! use privet_crypto::{Context, DataKey, KeyLevel, KeyPlace, RootKey, SealCount};
+//! let top = RootKey::generate()?.wrapping_key("example/keyring", b"");
+//! let place = KeyPlace { tenant: b"acme", level: KeyLevel::Subject, id: b"17", epoch: 3 };
+//! let wrapped = top.wrap(&place, &DataKey::generate()?)?; // goes into the keyring
+//!
+//! let key: DataKey = top.unwrap(&place, &wrapped)?;
+//! let context = Context {
+//!     tenant: b"acme", subject: b"17", record: b"4", field: b"email", schema: 1, version: 1,
+//! };
+//! let count = SealCount::new(0); // kept beside the wrapped key
+//! let sealed = key.record_key().seal(&count, &context, b"anna@example.org")?;
+//! assert_eq!(key.record_key().open(&context, &sealed)?.as_slice(), b"anna@example.org");
 //! # Ok::<(), privet_crypto::Error>(())
 //! ```
 
@@ -23,12 +43,16 @@ mod error;
 mod ff1;
 mod index;
 mod keys;
+#[cfg(test)]
+mod nist_tests;
 mod passphrase;
 mod record;
 mod seal;
 mod share;
 mod sign;
 mod stream;
+#[cfg(test)]
+mod vector_tests;
 mod wrap;
 #[cfg(test)]
 mod wycheproof_tests;

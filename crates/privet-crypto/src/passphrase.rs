@@ -193,3 +193,147 @@ impl fmt::Debug for PassphraseLock {
         write!(f, "PassphraseLock({:?}, [secret])", self.cost)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use argon2::{AssociatedData, ParamsBuilder};
+
+    const PASSPHRASE: &str = "correct horse battery";
+
+    fn least() -> Argon2Cost {
+        Argon2Cost::new(Argon2Cost::MIN_MEMORY_KIB, 2, 1).unwrap()
+    }
+
+    fn root() -> RootKey {
+        RootKey::from_secret(Zeroizing::new([7; 32]))
+    }
+
+    #[test]
+    fn the_vector_of_rfc_9106_is_reproduced() {
+        // RFC 9106 §5.3.
+        let params = ParamsBuilder::new()
+            .m_cost(32)
+            .t_cost(3)
+            .p_cost(4)
+            .data(AssociatedData::new(&[4; 12]).unwrap())
+            .output_len(32)
+            .build()
+            .unwrap();
+        let mut memory = vec![Block::new(); params.block_count()];
+        let mut tag = [0; 32];
+        Argon2::new_with_secret(&[3; 8], Algorithm::Argon2id, Version::V0x13, params)
+            .unwrap()
+            .hash_password_into_with_memory(&[1; 32], &[2; 16], &mut tag, &mut memory)
+            .unwrap();
+        assert_eq!(
+            HEXLOWER.encode(&tag),
+            "0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659"
+        );
+    }
+
+    #[test]
+    fn the_default_cost_gives_what_the_reference_code_gives() {
+        // Made with argon2-cffi 25.1.0: 64 MiB, 3 passes, 4 lanes, salt 00 01 … 0f.
+        let salt: [u8; 16] = std::array::from_fn(|i| i as u8);
+        let made = argon2id(PASSPHRASE.as_bytes(), &salt, Argon2Cost::default()).unwrap();
+        assert_eq!(
+            HEXLOWER.encode(made.as_slice()),
+            "5995fc5ddabdb7f10fae2ad796270c269821d70b0efb8fb60262a81f1b6f0eb8"
+        );
+    }
+
+    #[test]
+    fn a_lock_survives_being_written_and_opens_with_its_passphrase_only() {
+        let lock = PassphraseLock::lock(&root(), PASSPHRASE, least()).unwrap();
+        let again = PassphraseLock::parse(&format!(" {}\n", lock.to_text())).unwrap();
+        assert_eq!(again, lock);
+        assert_eq!(again.open(PASSPHRASE).unwrap().as_secret(), root().as_secret());
+        assert_eq!(
+            again.open("correct horse batter").unwrap_err(),
+            Error::WrongPassphrase
+        );
+    }
+
+    #[test]
+    fn one_root_key_can_have_several_passphrases_and_each_lock_a_salt() {
+        let lock = PassphraseLock::lock(&root(), PASSPHRASE, least()).unwrap();
+        let other = PassphraseLock::lock(&root(), "another passphrase", least()).unwrap();
+        assert_ne!(lock.salt, other.salt);
+        assert_eq!(
+            other.open("another passphrase").unwrap().as_secret(),
+            root().as_secret()
+        );
+    }
+
+    #[test]
+    fn a_changed_lock_does_not_open() {
+        let mut lock = PassphraseLock::lock(&root(), PASSPHRASE, least()).unwrap();
+        lock.wrapped[39] ^= 1;
+        assert_eq!(lock.open(PASSPHRASE).unwrap_err(), Error::WrongPassphrase);
+    }
+
+    #[test]
+    fn a_short_passphrase_is_refused() {
+        assert_eq!(
+            PassphraseLock::lock(&root(), "elevenchars", least()).unwrap_err(),
+            Error::WeakPassphrase
+        );
+    }
+
+    #[test]
+    fn a_file_cannot_ask_for_more_memory_or_time_than_the_bounds() {
+        let text = |cost: &str| {
+            format!(
+                "privet-argon2id-1:{cost},salt={},key={}",
+                "0".repeat(32),
+                "0".repeat(80)
+            )
+        };
+        assert!(PassphraseLock::parse(&text("m=65536,t=3,p=4")).is_ok());
+        for cost in [
+            "m=4294967295,t=3,p=4",
+            "m=1048577,t=2,p=4",
+            "m=1048576,t=5,p=4",
+            "m=19455,t=2,p=1",
+            "m=65536,t=1,p=4",
+            "m=65536,t=17,p=4",
+            "m=65536,t=3,p=0",
+            "m=65536,t=3,p=17",
+        ] {
+            assert_eq!(
+                PassphraseLock::parse(&text(cost)).unwrap_err(),
+                Error::BadCost,
+                "{cost}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_lock_is_refused() {
+        let good = PassphraseLock::lock(&root(), PASSPHRASE, least())
+            .unwrap()
+            .to_text();
+        for bad in [
+            String::new(),
+            "privet-argon2id-1:".to_owned(),
+            good.replace("argon2id-1", "argon2id-2"),
+            good.replace("m=19456", "m=019456"),
+            good.replace("m=19456", "m=+19456"),
+            good.replace("m=19456", "m=99999999999"),
+            good.replace("m=19456,t=2", "t=2,m=19456"),
+            good.replace("salt=", "salt=00"),
+            format!("{good}0"),
+            format!("{good},x=1"),
+            format!("{good}{}", "0".repeat(MAX_TEXT)),
+        ] {
+            assert_eq!(PassphraseLock::parse(&bad).unwrap_err(), Error::BadLock, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_lock_does_not_print_itself() {
+        let lock = PassphraseLock::lock(&root(), PASSPHRASE, least()).unwrap();
+        assert!(format!("{lock:?}").ends_with(", [secret])"));
+    }
+}

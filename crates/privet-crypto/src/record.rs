@@ -202,3 +202,143 @@ impl fmt::Debug for RecordKey {
         f.write_str("RecordKey([secret])")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DataKey;
+    use proptest::prelude::*;
+
+    const PLACE: Context<'_> = Context {
+        tenant: b"tenant",
+        subject: b"subject",
+        record: b"record",
+        field: b"field",
+        schema: 1,
+        version: 1,
+    };
+
+    fn key(byte: u8) -> RecordKey {
+        DataKey::from_secret(Zeroizing::new([byte; 32])).record_key()
+    }
+
+    fn sealed() -> Vec<u8> {
+        key(1).seal(&SealCount::default(), &PLACE, b"text").unwrap()
+    }
+
+    #[test]
+    fn a_value_opens_in_its_place_only() {
+        assert_eq!(sealed().len(), 4 + SEALED_OVERHEAD);
+        assert_eq!(key(1).open(&PLACE, &sealed()).unwrap().as_slice(), b"text");
+        for place in [
+            Context {
+                tenant: b"tenan",
+                ..PLACE
+            },
+            Context {
+                subject: b"subjec",
+                ..PLACE
+            },
+            Context {
+                record: b"recor",
+                ..PLACE
+            },
+            Context { field: b"", ..PLACE },
+            Context { schema: 2, ..PLACE },
+            Context { version: 2, ..PLACE },
+            Context {
+                tenant: b"tenants",
+                subject: b"ubject",
+                ..PLACE
+            },
+        ] {
+            assert_eq!(key(1).open(&place, &sealed()).unwrap_err(), Error::WrongContext);
+        }
+    }
+
+    #[test]
+    fn a_wrong_place_is_refused_even_if_the_header_is_made_to_fit() {
+        let other = Context { version: 2, ..PLACE };
+        let mut forged = sealed();
+        forged[34..38].copy_from_slice(&key(1).place(&other.encode()));
+        assert_eq!(key(1).open(&other, &forged).unwrap_err(), Error::Damaged);
+    }
+
+    #[test]
+    fn another_key_is_told_from_damage_and_never_opens() {
+        assert_eq!(key(2).open(&PLACE, &sealed()).unwrap_err(), Error::WrongKey);
+        // The header of the other key in front: the commitment fits, the seal does not.
+        let theirs = key(2).seal(&SealCount::default(), &PLACE, b"text").unwrap();
+        let spliced = [&theirs[..HEADER_SIZE], &sealed()[HEADER_SIZE..]].concat();
+        assert_eq!(key(2).open(&PLACE, &spliced).unwrap_err(), Error::Damaged);
+        // The same id with another commitment is another key.
+        let mut half = sealed();
+        half[20] ^= 1;
+        assert_eq!(key(1).open(&PLACE, &half).unwrap_err(), Error::WrongKey);
+    }
+
+    #[test]
+    fn the_header_tells_the_key() {
+        assert_eq!(SealedHeader::parse(&sealed()).unwrap().key_id(), key(1).id());
+        assert_eq!(SealedHeader::parse(b""), Err(Error::Damaged));
+        assert_eq!(
+            SealedHeader::parse(&sealed()[..SEALED_OVERHEAD - 1]),
+            Err(Error::Damaged)
+        );
+        let mut newer = sealed();
+        newer[0] = 2;
+        assert_eq!(SealedHeader::parse(&newer), Err(Error::UnknownFormat));
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_noticed() {
+        let whole = sealed();
+        for bit in 0..whole.len() * 8 {
+            let mut bad = whole.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(key(1).open(&PLACE, &bad).is_err(), "bit {bit}");
+        }
+        for length in 0..whole.len() {
+            assert!(key(1).open(&PLACE, &whole[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn the_same_text_never_seals_to_the_same_bytes() {
+        assert_ne!(sealed(), sealed());
+        assert_eq!(format!("{:?}", key(1)), "RecordKey([secret])");
+    }
+
+    #[test]
+    fn a_worn_out_key_seals_no_more() {
+        let count = SealCount::new(MAX_SEALS - 2);
+        assert_eq!(count.take(3), Err(Error::KeyWornOut));
+        assert!(key(1).seal(&count, &PLACE, b"").is_ok());
+        assert!(key(1).seal(&count, &PLACE, b"").is_ok());
+        assert_eq!(count.used(), MAX_SEALS);
+        assert_eq!(key(1).seal(&count, &PLACE, b"").unwrap_err(), Error::KeyWornOut);
+        assert_eq!(count.take(u64::MAX), Err(Error::KeyWornOut));
+        assert_eq!(count.used(), MAX_SEALS);
+    }
+
+    #[test]
+    fn many_threads_lose_no_count() {
+        let count = SealCount::default();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..1_000).for_each(|_| count.take(1).unwrap()));
+            }
+        });
+        assert_eq!(count.used(), 4_000);
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_opens_to_itself(secret: [u8; 32], plain: Vec<u8>, subject: Vec<u8>, version: u64) {
+            let key = DataKey::from_secret(Zeroizing::new(secret)).record_key();
+            let place = Context { subject: &subject, version, ..PLACE };
+            let sealed = key.seal(&SealCount::default(), &place, &plain).unwrap();
+            prop_assert_eq!(key.open(&place, &sealed).unwrap().to_vec(), plain);
+        }
+    }
+}

@@ -71,16 +71,24 @@ impl StreamSealer {
     /// # Errors
     /// [`Error::Library`] if there are no random bytes.
     pub fn new(key: &DataKey, context: &[u8], out: &mut Vec<u8>) -> Result<Self, Error> {
-        let salt = random()?;
-        let file = FileKey::new(key, &salt, context);
+        Ok(Self::with_salt(key, &random()?, context, out))
+    }
+
+    pub(crate) fn with_salt(
+        key: &DataKey,
+        salt: &[u8; SALT_SIZE],
+        context: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Self {
+        let file = FileKey::new(key, salt, context);
         out.extend_from_slice(FORMAT);
         out.extend_from_slice(key.id().as_bytes());
-        out.extend_from_slice(&salt);
+        out.extend_from_slice(salt);
         out.extend_from_slice(&file.commitment);
-        Ok(Self {
+        Self {
             file,
             chunk: Zeroizing::new(Vec::with_capacity(SEALED_CHUNK)),
-        })
+        }
     }
 
     /// Takes more of the file; the chunks that it fills are put into `out`.
@@ -273,11 +281,10 @@ impl FileKey {
             return Err(Error::Damaged);
         }
         let mut again = sealed.clone();
+        let mut unread = Zeroizing::new(Vec::new());
         match self.open(sealed, true, out) {
             // Genuine, but not the last: the rest was cut off.
-            Err(Error::Damaged) if self.open(&mut again, false, &mut Vec::new()).is_ok() => {
-                Err(Error::Truncated)
-            }
+            Err(Error::Damaged) if self.open(&mut again, false, &mut unread).is_ok() => Err(Error::Truncated),
             outcome => outcome,
         }
     }
@@ -292,5 +299,200 @@ impl fmt::Debug for StreamSealer {
 impl fmt::Debug for StreamOpener<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("StreamOpener([secret])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn key(byte: u8) -> DataKey {
+        DataKey::from_secret(Zeroizing::new([byte; 32]))
+    }
+
+    fn plain(length: usize) -> Vec<u8> {
+        (0..length).map(|i| (i % 251) as u8).collect()
+    }
+
+    fn seal(plain: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut sealer = StreamSealer::new(&key(1), b"backup", &mut out).unwrap();
+        sealer.push(plain, &mut out).unwrap();
+        sealer.finish(&mut out).unwrap();
+        out
+    }
+
+    fn open(sealed: &[u8]) -> Result<Vec<u8>, Error> {
+        open_as(&key(1), b"backup", sealed)
+    }
+
+    fn open_as(key: &DataKey, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut out = Vec::new();
+        let mut opener = StreamOpener::new(key, context);
+        opener.push(sealed, &mut out)?;
+        opener.finish(&mut out)?;
+        Ok(out)
+    }
+
+    /// Header, then sealed chunks.
+    fn chunks(sealed: &[u8]) -> (&[u8], Vec<&[u8]>) {
+        let (header, body) = sealed.split_at(STREAM_HEADER_SIZE);
+        (header, body.chunks(SEALED_CHUNK).collect())
+    }
+
+    #[test]
+    fn files_around_the_size_of_a_chunk_come_back() {
+        for length in [
+            0,
+            1,
+            CHUNK_SIZE - 1,
+            CHUNK_SIZE,
+            CHUNK_SIZE + 1,
+            2 * CHUNK_SIZE,
+            3 * CHUNK_SIZE + 7,
+        ] {
+            let sealed = seal(&plain(length));
+            let chunks = length.div_ceil(CHUNK_SIZE).max(1);
+            assert_eq!(sealed.len(), STREAM_HEADER_SIZE + length + chunks * TAG_SIZE);
+            assert_eq!(open(&sealed).unwrap(), plain(length), "{length}");
+        }
+    }
+
+    #[test]
+    fn every_cut_is_noticed() {
+        let sealed = seal(&plain(2 * CHUNK_SIZE + 3));
+        let chunk_ends = [0, 1, 2].map(|n| STREAM_HEADER_SIZE + n * SEALED_CHUNK);
+        let near = chunk_ends.iter().flat_map(|end| end.saturating_sub(18)..end + 18);
+        for length in (0..STREAM_HEADER_SIZE).chain(near).filter(|&n| n < sealed.len()) {
+            assert!(open(&sealed[..length]).is_err(), "{length}");
+        }
+        for end in chunk_ends {
+            assert_eq!(open(&sealed[..end]).unwrap_err(), Error::Truncated, "{end}");
+        }
+        assert_eq!(open(&sealed[..40]).unwrap_err(), Error::Truncated);
+        assert_eq!(open(b"").unwrap_err(), Error::Truncated);
+    }
+
+    #[test]
+    fn chunks_reordered_doubled_left_out_or_of_another_file_are_noticed() {
+        let sealed = seal(&plain(4 * CHUNK_SIZE));
+        let other = seal(&plain(4 * CHUNK_SIZE));
+        let (header, ours) = chunks(&sealed);
+        let (_, theirs) = chunks(&other);
+        for made in [
+            [ours[1], ours[0], ours[2], ours[3]].to_vec(),
+            [ours[0], ours[0], ours[1], ours[2], ours[3]].to_vec(),
+            [ours[0], ours[2], ours[3]].to_vec(),
+            [ours[0], ours[1], ours[3], ours[2]].to_vec(),
+            [ours[0], theirs[1], ours[2], ours[3]].to_vec(),
+            [ours[0], ours[1], ours[2], theirs[3]].to_vec(),
+            [ours[0], ours[1], ours[2], ours[3], ours[3]].to_vec(),
+            theirs,
+        ] {
+            let spliced = [&[header][..], &made].concat().concat();
+            assert_eq!(open(&spliced).unwrap_err(), Error::Damaged);
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let sealed = seal(&plain(40));
+        for bit in 0..sealed.len() * 8 {
+            let mut bad = sealed.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(open(&bad).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn bytes_behind_the_end_are_noticed() {
+        let empty = [seal(&[]), vec![0]].concat();
+        assert_eq!(open(&empty).unwrap_err(), Error::Damaged);
+        let full = [seal(&plain(CHUNK_SIZE)), vec![0; TAG_SIZE]].concat();
+        assert_eq!(open(&full).unwrap_err(), Error::Damaged);
+    }
+
+    #[test]
+    fn an_empty_chunk_at_the_end_of_a_file_that_is_not_empty_is_refused() {
+        let mut sealed = Vec::new();
+        let mut sealer = StreamSealer::new(&key(1), b"backup", &mut sealed).unwrap();
+        let mut chunk = plain(CHUNK_SIZE);
+        sealer.file.seal(&mut chunk, false, &mut sealed).unwrap();
+        sealer.finish(&mut sealed).unwrap();
+        assert_eq!(open(&sealed).unwrap_err(), Error::Damaged);
+    }
+
+    #[test]
+    fn a_wrong_key_a_wrong_context_and_what_is_no_stream_are_told_apart() {
+        let sealed = seal(&plain(10));
+        assert_eq!(open_as(&key(2), b"backup", &sealed).unwrap_err(), Error::WrongKey);
+        assert_eq!(
+            open_as(&key(1), b"other", &sealed).unwrap_err(),
+            Error::WrongContext
+        );
+        assert_eq!(open(&[7; 200]).unwrap_err(), Error::UnknownFormat);
+        assert_eq!(open(b"short").unwrap_err(), Error::UnknownFormat);
+        assert_eq!(StreamHeader::parse(&sealed).unwrap().key_id(), key(1).id());
+        assert_eq!(StreamHeader::parse(&sealed[..20]), Err(Error::Truncated));
+        assert_eq!(StreamHeader::parse(b"privet"), Err(Error::UnknownFormat));
+    }
+
+    #[test]
+    fn an_opener_that_failed_goes_on_failing() {
+        let mut sealed = seal(&plain(3 * CHUNK_SIZE));
+        sealed[STREAM_HEADER_SIZE] ^= 1;
+        let key = key(1);
+        let mut opener = StreamOpener::new(&key, b"backup");
+        let mut out = Vec::new();
+        assert_eq!(opener.push(&sealed, &mut out), Err(Error::Damaged));
+        assert_eq!(opener.push(b"x", &mut out), Err(Error::Damaged));
+        assert_eq!(format!("{opener:?}"), "StreamOpener([secret])");
+        assert_eq!(opener.finish(&mut out), Err(Error::Damaged));
+        assert!(out.is_empty());
+    }
+
+    #[test]
+    fn one_file_sealed_twice_shares_no_chunk() {
+        let (one, two) = (seal(&plain(100)), seal(&plain(100)));
+        assert_ne!(one[STREAM_HEADER_SIZE..], two[STREAM_HEADER_SIZE..]);
+    }
+
+    #[test]
+    fn no_nonce_comes_twice() {
+        let mut file = FileKey::new(&key(1), &[0; SALT_SIZE], b"");
+        let mut seen = std::collections::BTreeSet::new();
+        for next in [0, 1, 255, 256, 65_535, MAX_CHUNKS - 1] {
+            file.next = next;
+            for is_last in [false, true] {
+                assert!(seen.insert(*file.nonce(is_last).unwrap().as_ref()));
+            }
+        }
+        file.next = MAX_CHUNKS;
+        assert_eq!(file.nonce(false).err(), Some(Error::KeyWornOut));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn a_file_comes_back_however_it_is_cut_into_pieces(
+            length in 0..3 * CHUNK_SIZE, plain_piece in 1..100_000_usize, sealed_piece in 1..100_000_usize,
+        ) {
+            let file = plain(length);
+            let mut sealed = Vec::new();
+            let mut sealer = StreamSealer::new(&key(1), b"backup", &mut sealed).unwrap();
+            for piece in file.chunks(plain_piece) {
+                sealer.push(piece, &mut sealed).unwrap();
+            }
+            sealer.finish(&mut sealed).unwrap();
+            let key = key(1);
+            let mut opener = StreamOpener::new(&key, b"backup");
+            let mut opened = Vec::new();
+            for piece in sealed.chunks(sealed_piece) {
+                opener.push(piece, &mut opened).unwrap();
+            }
+            opener.finish(&mut opened).unwrap();
+            prop_assert!(opened == file);
+        }
     }
 }

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::data_key::Commitment;
 use crate::keys::{expand, is_equal};
-use crate::{DataKey, Error, IndexSecret, KeyId, KeyPlace, SigningKey, random};
+use crate::{DataKey, Error, IndexSecret, KeyId, KeyPlace, RootKey, SigningKey, random};
 
 /// Bytes of a wrapped key: format (1), id of the wrapping key (16), AES-KWP of 32 bytes (40).
 pub const WRAPPED_SIZE: usize = 1 + 16 + KWP_SIZE;
@@ -22,7 +22,8 @@ const FORMAT: u8 = 1;
 /// place, the integrity check of KWP fails (64 bits). The same key wrapped twice for one place gives the same bytes.
 pub struct WrappingKey(Zeroizing<[u8; 32]>);
 
-/// A key that can be wrapped: [`WrappingKey`], [`DataKey`], [`IndexSecret`], [`SigningKey`].
+/// A key that can be wrapped: [`WrappingKey`], [`DataKey`], [`IndexSecret`], [`SigningKey`], and [`RootKey`] (that of the
+/// surrogates of a tenant and epoch, for example).
 pub trait Wrappable: material::Material {}
 
 pub(crate) mod material {
@@ -187,6 +188,19 @@ impl material::Material for SigningKey {
     }
 }
 
+impl material::Material for RootKey {
+    const KIND: &'static str = "root";
+
+    fn secret(&self) -> &Zeroizing<[u8; 32]> {
+        self.as_secret()
+    }
+
+    fn from_secret(secret: Zeroizing<[u8; 32]>) -> Result<Self, Error> {
+        Ok(Self::from_secret(secret))
+    }
+}
+
+impl Wrappable for RootKey {}
 impl Wrappable for WrappingKey {}
 impl Wrappable for DataKey {}
 impl Wrappable for IndexSecret {}
@@ -195,5 +209,152 @@ impl Wrappable for SigningKey {}
 impl fmt::Debug for WrappingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WrappingKey([secret])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::KeyLevel;
+    use proptest::prelude::*;
+
+    const PLACE: KeyPlace<'_> = KeyPlace {
+        tenant: b"tenant",
+        level: KeyLevel::Epoch,
+        id: b"7",
+        epoch: 7,
+    };
+
+    fn key(byte: u8) -> WrappingKey {
+        WrappingKey::from_secret(Zeroizing::new([byte; 32]))
+    }
+
+    #[test]
+    fn every_kind_of_key_comes_back() {
+        let data = DataKey::generate().unwrap();
+        let wrapping = WrappingKey::generate().unwrap();
+        let index = IndexSecret::generate().unwrap();
+        let signing = SigningKey::generate().unwrap();
+        let root = RootKey::generate().unwrap();
+        let wrapped = [
+            key(1).wrap(&PLACE, &data).unwrap(),
+            key(1).wrap(&PLACE, &wrapping).unwrap(),
+            key(1).wrap(&PLACE, &index).unwrap(),
+            key(1).wrap(&PLACE, &signing).unwrap(),
+            key(1).wrap(&PLACE, &root).unwrap(),
+        ];
+        assert!(wrapped.iter().all(|bytes| bytes.len() == WRAPPED_SIZE));
+        assert_eq!(
+            key(1).unwrap::<DataKey>(&PLACE, &wrapped[0]).unwrap().id(),
+            data.id()
+        );
+        assert_eq!(
+            key(1).unwrap::<WrappingKey>(&PLACE, &wrapped[1]).unwrap().id(),
+            wrapping.id()
+        );
+        assert_eq!(
+            key(1)
+                .unwrap::<IndexSecret>(&PLACE, &wrapped[2])
+                .unwrap()
+                .as_secret(),
+            index.as_secret()
+        );
+        assert_eq!(
+            key(1)
+                .unwrap::<SigningKey>(&PLACE, &wrapped[3])
+                .unwrap()
+                .verifying_key(),
+            signing.verifying_key()
+        );
+        assert_eq!(
+            key(1).unwrap::<RootKey>(&PLACE, &wrapped[4]).unwrap().as_secret(),
+            root.as_secret()
+        );
+    }
+
+    #[test]
+    fn a_wrapped_key_comes_back_in_its_place_only() {
+        let wrapped = key(1).wrap(&PLACE, &DataKey::generate().unwrap()).unwrap();
+        for place in [
+            KeyPlace {
+                tenant: b"tenan",
+                ..PLACE
+            },
+            KeyPlace {
+                level: KeyLevel::Subject,
+                ..PLACE
+            },
+            KeyPlace { id: b"8", ..PLACE },
+            KeyPlace { epoch: 8, ..PLACE },
+            // Another cut between the same bytes.
+            KeyPlace {
+                tenant: b"tenant7",
+                id: b"",
+                ..PLACE
+            },
+        ] {
+            assert_eq!(
+                key(1).unwrap::<DataKey>(&place, &wrapped).unwrap_err(),
+                Error::CannotOpen,
+                "{place:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_of_one_kind_is_not_unwrapped_as_another() {
+        let wrapped = key(1).wrap(&PLACE, &DataKey::generate().unwrap()).unwrap();
+        assert_eq!(
+            key(1).unwrap::<WrappingKey>(&PLACE, &wrapped).unwrap_err(),
+            Error::CannotOpen
+        );
+        assert_eq!(
+            key(1).unwrap::<IndexSecret>(&PLACE, &wrapped).unwrap_err(),
+            Error::CannotOpen
+        );
+    }
+
+    #[test]
+    fn another_wrapping_key_is_told_from_damage() {
+        let wrapped = key(1).wrap(&PLACE, &DataKey::generate().unwrap()).unwrap();
+        assert_eq!(wrapping_key_id(&wrapped), Ok(key(1).id()));
+        assert_eq!(
+            key(2).unwrap::<DataKey>(&PLACE, &wrapped).unwrap_err(),
+            Error::WrongKey
+        );
+        assert_eq!(
+            key(1).unwrap::<DataKey>(&PLACE, &[2; WRAPPED_SIZE]).unwrap_err(),
+            Error::UnknownFormat
+        );
+        assert_eq!(format!("{:?}", key(1)), "WrappingKey([secret])");
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_noticed() {
+        let wrapped = key(1).wrap(&PLACE, &DataKey::generate().unwrap()).unwrap();
+        for bit in 0..wrapped.len() * 8 {
+            let mut bad = wrapped.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(key(1).unwrap::<DataKey>(&PLACE, &bad).is_err(), "bit {bit}");
+        }
+        for length in 0..wrapped.len() {
+            assert!(key(1).unwrap::<DataKey>(&PLACE, &wrapped[..length]).is_err());
+        }
+        let longer = [&wrapped[..], &[0]].concat();
+        assert!(key(1).unwrap::<DataKey>(&PLACE, &longer).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_wrapped_key_comes_back_for_any_place(
+            secret: [u8; 32], outer: [u8; 32], tenant: Vec<u8>, id: Vec<u8>, epoch: u64,
+        ) {
+            let key = WrappingKey::from_secret(Zeroizing::new(outer));
+            let data = DataKey::from_secret(Zeroizing::new(secret));
+            let place = KeyPlace { tenant: &tenant, level: KeyLevel::Subject, id: &id, epoch };
+            let wrapped = key.wrap(&place, &data).unwrap();
+            let again: DataKey = key.unwrap(&place, &wrapped).unwrap();
+            prop_assert_eq!(again.as_secret(), data.as_secret());
+        }
     }
 }

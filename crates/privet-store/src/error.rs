@@ -206,6 +206,15 @@ pub enum Error {
     /// The spool was closed, or its writer has ended.
     #[error("the audit spool is closed; restart the server")]
     SpoolClosed,
+    /// There is no such key in the keyring (any more). What was sealed under it is lost for good.
+    #[error("the key was shredded, or never made; what was sealed under it cannot be opened")]
+    KeyShredded,
+    /// A subject's key has sealed as much as it may.
+    #[error("key `{id}` has sealed as many records as it may; give its subject a new key")]
+    KeyWornOut {
+        /// The key's name.
+        id: String,
+    },
     /// The cryptographic library failed.
     #[error("the cryptographic library failed")]
     Crypto(#[from] privet_crypto::Error),

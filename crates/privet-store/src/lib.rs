@@ -32,6 +32,7 @@ mod audit;
 mod error;
 mod files;
 mod flusher;
+mod keyring;
 mod log;
 mod schema;
 mod spool;
@@ -42,7 +43,11 @@ pub use api_keys::{ApiKeyRecord, ApiKeySnapshot};
 pub use audit::{AuditRecord, AuditRow};
 pub use error::Error;
 pub use flusher::run_flusher;
-pub use log::{Leaf, LogHead, LogLeaf, Sequencer, append_leaf, log_signer, run_sequencer};
+pub use keyring::{
+    EpochDestroyed, EpochStarted, Keyring, KeyringConfig, KeyringStatus, Progress, Remains, RootRotated,
+    Shredding, SubjectKeyShredded, Swept, TenantKeyRotated, TenantStatus,
+};
+pub use log::{Leaf, LogHead, LogLeaf, Sequencer, append_leaf, append_leaves, log_signer, run_sequencer};
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};
 pub use sql::{
     Backend, Database, FromRow, FromValue, Location, PostgresUrl, Row, Schema, Scope, Tx, Value, ValueKind,

@@ -10,4 +10,81 @@ pub enum Error {
     /// The cryptographic library failed, or what is stored does not open.
     #[error("the cryptographic library failed")]
     Crypto(#[from] privet_crypto::Error),
+
+    // Subjects, sessions, tokens, import.
+    /// There is none, it is another tenant's, it has ended, or it was erased: all the same from outside.
+    #[error("no such {what}")]
+    Absent {
+        /// What was asked for: `subject`, `session`, `token`, ….
+        what: &'static str,
+    },
+    /// A field cannot be used.
+    #[error("field `{field}`: {why}")]
+    BadField {
+        /// The field, as the caller wrote it.
+        field: String,
+        /// What is wrong, from a closed set.
+        why: &'static str,
+    },
+    /// What was given is no record.
+    #[error("not a record: {why}")]
+    BadRecord {
+        /// What is wrong, from a closed set.
+        why: &'static str,
+    },
+    /// Another subject has this value in a field where each value may stand once.
+    #[error("field `{field}`: another subject has this value already")]
+    Taken {
+        /// The field.
+        field: String,
+    },
+    /// The record was changed meanwhile, or the caller knew an older version.
+    #[error("the record is at version {found} now; read it again, then change that version")]
+    VersionConflict {
+        /// The version it has.
+        found: u64,
+    },
+    /// Processing of this subject's data is restricted (GDPR Article 18).
+    #[error("processing is restricted for this subject; say which permitted purpose this is for")]
+    Restricted,
+    /// More of something than is kept.
+    #[error("more {what} than {most}")]
+    TooMany {
+        /// What.
+        what: &'static str,
+        /// How many there may be.
+        most: u64,
+    },
+    /// Who asked for a bulk read may not approve it.
+    #[error("who asked for a bulk read cannot approve it; somebody else has to")]
+    SamePrincipal,
+    /// The bulk read is not approved, was refused, or its window is over.
+    #[error("the bulk read is not open ({state})")]
+    NotOpen {
+        /// Where it stands: `waiting`, `refused`, `closed`.
+        state: &'static str,
+    },
+    /// What is stored does not open: it was changed, cut, or belongs elsewhere.
+    #[error("a row of `{table}` was changed or belongs elsewhere; restore the store from a backup")]
+    Damaged {
+        /// The table.
+        table: &'static str,
+    },
+    /// An import cannot be read any further.
+    #[error("line {line}: {why}")]
+    BadImport {
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong, from a closed set.
+        why: &'static str,
+    },
+    /// The file to import cannot be read.
+    #[error("the file to import cannot be read")]
+    Read(#[source] std::io::Error),
+    /// A value that came from JSON cannot be written as JSON.
+    #[error("a record cannot be written as JSON")]
+    Json(#[source] serde_json::Error),
+    /// A task that computes ended early.
+    #[error("an internal error stopped the work; nothing of it was stored")]
+    Stopped,
 }

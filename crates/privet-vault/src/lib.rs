@@ -2,12 +2,15 @@
 //! and provable, and the requests of subjects.
 
 mod archive;
+mod audit;
 mod backup;
 mod check;
+mod config;
 mod consent;
 mod erasure;
 mod error;
 mod import;
+mod keyring;
 mod lineage;
 mod measure;
 mod request;
@@ -17,5 +20,16 @@ mod subject;
 mod token;
 mod vault;
 
+pub use audit::{Access, AccessResult, Audited, Operation, SubjectChange};
+pub use config::{IndexConfig, PrefixConfig, VaultConfig};
 pub use error::Error;
-pub use vault::Actor;
+pub use import::{ImportFormat, ImportOptions, ImportProgress, ImportReport, LineError};
+pub use keyring::Keyring;
+pub use session::{NewSession, Session, Swept};
+pub use subject::{
+    AppData, BulkRead, BulkState, DeletedRows, Ground, Identifier, NewShare, Page, PermittedUse, Record,
+    Search, Share, Shared, Shown, Stored, Subject, SubjectId, SubjectInfo, SubjectRef, SubjectState, Unlock,
+    ValueForm, VersionInfo,
+};
+pub use token::{NewToken, Token, TokenForm, TokenValue};
+pub use vault::{Actor, ErasedList, Vault};

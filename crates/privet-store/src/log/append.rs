@@ -41,6 +41,26 @@ pub async fn append_leaf<T: Serialize + Sync>(tx: &mut Tx, leaf: Leaf<'_, T>) ->
     Ok(())
 }
 
+/// As [`append_leaf`] for many changes of one kind at one time, with few statements.
+///
+/// # Errors
+/// As [`append_leaf`].
+pub async fn append_leaves<T: Serialize + Sync>(
+    tx: &mut Tx,
+    leaf: Leaf<'_, ()>,
+    payloads: &[T],
+) -> Result<(), Error> {
+    let row = |payload| {
+        let payload = serde_json::to_string(payload).map_err(Error::Json)?;
+        let at = leaf.at.as_millisecond();
+        Ok(values![STORE_NODE, at, leaf.kind, leaf.tenant, payload])
+    };
+    let rows = payloads.iter().map(row).collect::<Result<_, Error>>()?;
+    let head = "INSERT INTO audit_events (node, at, kind, tenant, payload)";
+    tx.insert_many(head, rows, "").await?;
+    Ok(())
+}
+
 /// Appends a leaf that tells of `change`.
 pub(crate) async fn append_change(tx: &mut Tx, kind: ChangeKind, change: &Change) -> Result<(), Error> {
     let leaf = Leaf {

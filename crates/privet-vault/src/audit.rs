@@ -1,0 +1,192 @@
+//! What the log is told of subjects: who, what, how much; never what was written.
+
+use jiff::Timestamp;
+use privet_types::Pseudonym;
+use serde::{Deserialize, Serialize};
+
+use crate::{Actor, Error, Ground};
+
+/// What was done to read something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Operation {
+    /// A whole record.
+    ReadRecord,
+    /// Named fields of a record.
+    ReadFields,
+    /// An older version of a record.
+    ReadVersion,
+    /// The list of versions.
+    ListVersions,
+    /// The list of subjects, without their records.
+    ListSubjects,
+    /// A search by an index.
+    Search,
+    /// What an application keeps.
+    ReadApp,
+    /// Which applications keep something.
+    ListApps,
+    /// A session.
+    ReadSession,
+    /// A subject's sessions.
+    ListSessions,
+    /// A shared record, by its token.
+    ReadShare,
+    /// A token's value.
+    ResolveToken,
+    /// A page of a bulk read.
+    BulkPage,
+}
+
+/// How a read ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AccessResult {
+    /// Something was shown.
+    Shown,
+    /// There is none, or none for this caller.
+    Absent,
+    /// Refused: restricted, not approved, no permitted purpose.
+    Refused,
+    /// It failed.
+    Failed,
+}
+
+/// That somebody read something. Goes to the log by the server's spool. Holds no personal data: people are pseudonyms,
+/// and the subject's cannot be led back once the subject's key is shredded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Access {
+    /// When, UTC.
+    pub at: Timestamp,
+    /// Tenant name.
+    pub tenant: String,
+    /// Who read.
+    pub principal: Pseudonym,
+    /// Whom it is about; absent for lists, searches and what was not found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Pseudonym>,
+    /// What was done.
+    pub operation: Operation,
+    /// The purpose that was declared.
+    pub ground: Ground,
+    /// How many fields were opened.
+    pub fields: u32,
+    /// About how many subjects.
+    pub subjects: u32,
+    /// How it ended.
+    pub result: AccessResult,
+}
+
+/// What was read, and what the log is to be told of it.
+#[derive(Debug, Clone)]
+pub struct Audited<T> {
+    /// What was read.
+    pub value: T,
+    /// What the log is to be told.
+    pub access: Access,
+}
+
+/// A change of what is kept of a person, as the log's leaf tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectChange {
+    /// When, UTC.
+    pub at: Timestamp,
+    /// Tenant name.
+    pub tenant: String,
+    /// Who changed it; absent for the installation's own work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Pseudonym>,
+    /// Whom it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Pseudonym>,
+    /// The version of what was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// How many fields, rows or records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// SHA-256 of the ciphertext that was stored, hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
+    /// Until when it is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// The purpose that was declared, where it was not ordinary use.
+    #[serde(default, skip_serializing_if = "Ground::is_ordinary")]
+    pub ground: Ground,
+    /// The random id of a bulk read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+}
+
+impl Access {
+    /// That `actor` was shown `fields` fields of one subject.
+    pub(crate) fn shown(actor: &Actor, at: Timestamp, operation: Operation, ground: Ground) -> Self {
+        Self {
+            at,
+            tenant: actor.tenant.as_str().to_owned(),
+            principal: actor.principal.clone(),
+            subject: None,
+            operation,
+            ground,
+            fields: 0,
+            subjects: 0,
+            result: AccessResult::Shown,
+        }
+    }
+
+    pub(crate) fn of(mut self, subject: Pseudonym, fields: usize) -> Self {
+        self.subject = Some(subject);
+        self.subjects = 1;
+        self.fields = u32::try_from(fields).unwrap_or(u32::MAX);
+        self
+    }
+
+    pub(crate) fn many(mut self, subjects: usize, fields: usize) -> Self {
+        self.subjects = u32::try_from(subjects).unwrap_or(u32::MAX);
+        self.fields = u32::try_from(fields).unwrap_or(u32::MAX);
+        self
+    }
+
+    /// That a read of `actor` ended with `error`.
+    #[must_use]
+    pub fn ended(actor: &Actor, at: Timestamp, operation: Operation, ground: Ground, error: &Error) -> Self {
+        let result = match error {
+            Error::Absent { .. } => AccessResult::Absent,
+            Error::Restricted | Error::NotOpen { .. } | Error::SamePrincipal => AccessResult::Refused,
+            _ => AccessResult::Failed,
+        };
+        Self {
+            result,
+            ..Self::shown(actor, at, operation, ground)
+        }
+    }
+}
+
+impl SubjectChange {
+    /// A change by `actor`.
+    pub(crate) fn by(actor: &Actor, at: Timestamp) -> Self {
+        Self {
+            principal: Some(actor.principal.clone()),
+            ..Self::by_installation(actor.tenant.as_str(), at)
+        }
+    }
+
+    /// A change that nobody asked for, such as the end of what expired.
+    pub(crate) fn by_installation(tenant: &str, at: Timestamp) -> Self {
+        Self {
+            at,
+            tenant: tenant.to_owned(),
+            principal: None,
+            subject: None,
+            version: None,
+            count: None,
+            sealed: None,
+            expires_at: None,
+            ground: Ground::Ordinary,
+            object: None,
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Records of a file, one at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, Read};
+
+use serde_json::Value;
+
+use super::csv::{Row, Rows};
+use crate::subject::MOST_BYTES;
+use crate::{Error, Record};
+
+/// What a file to import is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ImportFormat {
+    /// RFC 4180; the first row names the fields. All values are text; empty cells are left out.
+    Csv {
+        /// What stands between cells: a comma, semicolon or tab.
+        delimiter: u8,
+    },
+    /// A JSON object a line.
+    JsonLines,
+}
+
+/// Why a line gives no record. Says nothing of what stands there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trouble {
+    pub(super) field: Option<String>,
+    pub(super) why: &'static str,
+}
+
+/// A line of a file.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// Its number, from 1; of a row over several lines the first.
+    pub(super) number: u64,
+    pub(super) record: Result<Record, Trouble>,
+    /// About how many bytes it takes.
+    pub(super) bytes: usize,
+}
+
+/// Reads a file record by record, in bounded memory.
+#[derive(Debug)]
+pub(super) enum Records<R> {
+    Csv { rows: Rows<R>, names: Vec<String> },
+    JsonLines { reader: R, line: u64 },
+}
+
+impl<R: BufRead> Records<R> {
+    /// # Errors
+    /// [`Error::BadImport`] if the first row of a CSV names no fields, one twice, or the delimiter is none.
+    pub(super) fn open(mut reader: R, format: ImportFormat) -> Result<Self, Error> {
+        skip_mark(&mut reader)?;
+        match format {
+            ImportFormat::Csv { delimiter } if matches!(delimiter, b'"' | b'\n' | b'\r') => {
+                Err(first("a quote or line end separates no cells"))
+            }
+            ImportFormat::Csv { delimiter } => {
+                let mut rows = Rows::new(reader, delimiter);
+                let names = match rows.next()? {
+                    Some((_, Ok(row))) => names(&row)?,
+                    Some((_, Err(trouble))) => return Err(first(trouble.why)),
+                    None => return Err(first("the first row names the fields")),
+                };
+                Ok(Self::Csv { rows, names })
+            }
+            ImportFormat::JsonLines => Ok(Self::JsonLines { reader, line: 1 }),
+        }
+    }
+
+    /// The next line that is not blank.
+    ///
+    /// # Errors
+    /// [`Error::Read`]; [`Error::BadImport`] if nobody knows where the next line is.
+    pub(super) fn next(&mut self) -> Result<Option<Line>, Error> {
+        match self {
+            Self::Csv { rows, names } => Ok(rows.next()?.map(|(number, row)| Line {
+                number,
+                bytes: row.as_ref().map_or(0, |row| row.cells().map(<[u8]>::len).sum()),
+                record: row.and_then(|row| of_row(&row, names)),
+            })),
+            Self::JsonLines { reader, line } => json_line(reader, line),
+        }
+    }
+}
+
+/// Passes over a byte order mark.
+fn skip_mark(reader: &mut impl BufRead) -> Result<(), Error> {
+    let begins = reader
+        .fill_buf()
+        .map_err(Error::Read)?
+        .starts_with(b"\xef\xbb\xbf");
+    reader.consume(if begins { 3 } else { 0 });
+    Ok(())
+}
+
+fn names(row: &Row) -> Result<Vec<String>, Error> {
+    let mut seen = BTreeSet::new();
+    let name = |cell: &[u8]| {
+        let name = std::str::from_utf8(cell).map_err(|_| first("the name of a field is no UTF-8"))?;
+        let name = name.trim();
+        if name.is_empty() || !seen.insert(name.to_owned()) {
+            return Err(first("a field has no name, or one name stands twice"));
+        }
+        Ok(name.to_owned())
+    };
+    row.cells().map(name).collect()
+}
+
+fn of_row(row: &Row, names: &[String]) -> Result<Record, Trouble> {
+    if row.cells().count() != names.len() {
+        return Err(Trouble {
+            field: None,
+            why: "the row has not as many cells as the first one",
+        });
+    }
+    let mut fields = BTreeMap::new();
+    for (name, cell) in names.iter().zip(row.cells()) {
+        let text = std::str::from_utf8(cell).map_err(|_| Trouble {
+            field: Some(name.clone()),
+            why: "no valid UTF-8",
+        })?;
+        if !text.is_empty() {
+            fields.insert(name.clone(), Value::from(text));
+        }
+    }
+    Record::from_fields(fields).map_err(|_| Trouble {
+        field: None,
+        why: "a record has 1,024 fields at most",
+    })
+}
+
+fn json_line(reader: &mut impl BufRead, line: &mut u64) -> Result<Option<Line>, Error> {
+    loop {
+        let mut bytes = Vec::new();
+        let most = MOST_BYTES as u64 + 1;
+        let read = reader
+            .by_ref()
+            .take(most)
+            .read_until(b'\n', &mut bytes)
+            .map_err(Error::Read)?;
+        if read == 0 {
+            return Ok(None);
+        }
+        let number = *line;
+        *line += 1;
+        if !bytes.ends_with(b"\n") && read as u64 == most {
+            reader.skip_until(b'\n').map_err(Error::Read)?;
+            return Ok(Some(Line {
+                number,
+                record: Err(Trouble {
+                    field: None,
+                    why: "a record is larger than 1 MiB",
+                }),
+                bytes: 0,
+            }));
+        }
+        if bytes.trim_ascii().is_empty() {
+            continue;
+        }
+        let record = Record::parse(bytes.trim_ascii()).map_err(|error| Trouble {
+            field: None,
+            why: match error {
+                Error::BadRecord { why } => why,
+                _ => "no valid JSON",
+            },
+        });
+        return Ok(Some(Line {
+            number,
+            record,
+            bytes: read,
+        }));
+    }
+}
+
+const fn first(why: &'static str) -> Error {
+    Error::BadImport { line: 1, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CSV: ImportFormat = ImportFormat::Csv { delimiter: b',' };
+
+    fn read(text: &[u8], format: ImportFormat) -> Result<Vec<(u64, Result<String, &'static str>)>, Error> {
+        // Small steps, so that cells and quotes fall on the bounds of what is read at once.
+        let mut records = Records::open(std::io::BufReader::with_capacity(3, text), format)?;
+        let mut lines = Vec::new();
+        while let Some(line) = records.next()? {
+            let record = line.record.map(|record| record.into_value().to_string());
+            lines.push((line.number, record.map_err(|trouble| trouble.why)));
+        }
+        Ok(lines)
+    }
+
+    #[test]
+    fn cells_may_hold_quotes_delimiters_and_line_ends() {
+        let text = b"name,note\r\n\"Lee, Ann\",\"said \"\"no\"\"\r\ntwice\"\r\n\r\nBob,\n";
+        let lines = read(text, CSV).unwrap();
+        assert_eq!(
+            lines,
+            [
+                (
+                    2,
+                    Ok(r#"{"name":"Lee, Ann","note":"said \"no\"\r\ntwice"}"#.to_owned())
+                ),
+                (5, Ok(r#"{"name":"Bob"}"#.to_owned())),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_bad_row_is_named_and_the_next_one_read() {
+        let text = b"a,b\nx\"y,1\n1\n\"x\"y,2\n3,\xff\n4,5";
+        let lines = read(text, CSV).unwrap();
+        let whys: Vec<_> = lines
+            .iter()
+            .map(|(line, record)| (*line, record.is_ok()))
+            .collect();
+        assert_eq!(whys, [(2, false), (3, false), (4, false), (5, false), (6, true)]);
+    }
+
+    #[test]
+    fn a_quote_that_does_not_end_stops_the_reading() {
+        let error = read(b"a\n1\n\"2\n3\n", CSV).unwrap_err();
+        assert!(matches!(error, Error::BadImport { line: 3, .. }), "{error}");
+    }
+
+    #[test]
+    fn the_first_row_names_each_field_once() {
+        for text in ["", "a,a\n", "a,\n", "\"a\n"] {
+            assert!(read(text.as_bytes(), CSV).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn json_lines_are_numbered_with_blank_ones() {
+        let text = "\u{feff}{\"a\":1}\n\n[1]\n{\"a\":1,\"a\":2}\n{\"b\":2}";
+        let lines = read(text.as_bytes(), ImportFormat::JsonLines).unwrap();
+        let whys: Vec<_> = lines
+            .iter()
+            .map(|(line, record)| (*line, record.is_ok()))
+            .collect();
+        assert_eq!(whys, [(1, true), (3, false), (4, false), (5, true)]);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_passed_over() {
+        let text = format!("{{\"a\":\"{}\"}}\n{{\"b\":1}}\n", "x".repeat(MOST_BYTES + 7));
+        let lines = read(text.as_bytes(), ImportFormat::JsonLines).unwrap();
+        let whys: Vec<_> = lines
+            .iter()
+            .map(|(line, record)| (*line, record.is_ok()))
+            .collect();
+        assert_eq!(whys, [(1, false), (2, true)]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_as_csv_is_read_again(rows in prop::collection::vec(prop::collection::vec("[a-z\",;\n\r é]{0,6}", 2), 0..6)) {
+            let quoted = |cell: &String| format!("\"{}\"", cell.replace('"', "\"\""));
+            let mut text = "a,b\r\n".to_owned();
+            for row in &rows {
+                text += &row.iter().map(quoted).collect::<Vec<_>>().join(",");
+                text += "\r\n";
+            }
+            let lines = read(text.as_bytes(), CSV).unwrap();
+            let expected: Vec<String> = rows.iter().map(|row| {
+                let cells = ["a", "b"].into_iter().zip(row).filter(|(_, cell)| !cell.is_empty());
+                let fields = cells.map(|(name, cell)| (name.to_owned(), Value::from(cell.clone()))).collect();
+                Value::Object(fields).to_string()
+            }).collect();
+            let found: Vec<String> = lines.into_iter().map(|(_, record)| record.unwrap()).collect();
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn no_bytes_make_the_readers_fail_otherwise_than_by_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            drop(read(&bytes, CSV));
+            drop(read(&bytes, ImportFormat::JsonLines));
+        }
+    }
+}

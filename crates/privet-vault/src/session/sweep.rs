@@ -1,0 +1,105 @@
+//! Deleting what has ended.
+
+use jiff::Timestamp;
+use privet_crypto::KeyId;
+use privet_store::{Leaf, Scope, Tx, append_leaf, values};
+use privet_types::TenantId;
+
+use crate::audit::SubjectChange;
+use crate::{Error, Vault};
+
+/// What a sweep deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Sessions.
+    pub sessions: u64,
+    /// Shared records.
+    pub shares: u64,
+    /// Tokens.
+    pub tokens: u64,
+}
+
+/// Rows that had a key of their own.
+struct Ended {
+    rows: u64,
+    keys: Vec<KeyId>,
+}
+
+impl Vault {
+    /// Deletes sessions, shared records and tokens of `tenant` that have ended, `most` of each kind at most, and shreds
+    /// the keys that were theirs alone. None of them could be read any more since they ended.
+    ///
+    /// # Errors
+    /// Those of the store and the keyring.
+    pub async fn sweep_ended(&self, tenant: &TenantId, most: u32) -> Result<Swept, Error> {
+        let now = self.now();
+        let owner = tenant.clone();
+        let (swept, keys) = self
+            .store
+            .database()
+            .write::<_, Error, _>(&Scope::Tenant(tenant.clone()), move |tx| {
+                Box::pin(async move {
+                    let tenant = owner.as_str();
+                    let sessions =
+                        ended(tx, "subject_sessions", "id", "key_id, subject", tenant, now, most).await?;
+                    let shares = ended(tx, "subject_shares", "id", "id, subject", tenant, now, most).await?;
+                    let tokens =
+                        ended(tx, "vault_tokens", "token", "key_id, subject", tenant, now, most).await?;
+                    let swept = Swept {
+                        sessions: sessions.rows,
+                        shares: shares.rows,
+                        tokens: tokens.rows,
+                    };
+                    for (kind, rows) in [
+                        ("sessions_ended", swept.sessions),
+                        ("shares_ended", swept.shares),
+                        ("tokens_ended", swept.tokens),
+                    ] {
+                        if rows > 0 {
+                            let payload = SubjectChange {
+                                count: Some(rows),
+                                ..SubjectChange::by_installation(tenant, now)
+                            };
+                            let leaf = Leaf {
+                                kind,
+                                tenant,
+                                at: now,
+                                payload: &payload,
+                            };
+                            append_leaf(tx, leaf).await?;
+                        }
+                    }
+                    let keys: Vec<KeyId> = sessions.keys.into_iter().chain(tokens.keys).collect();
+                    Ok((swept, keys))
+                })
+            })
+            .await?;
+        self.shred_own(tenant, &keys).await?;
+        Ok(swept)
+    }
+}
+
+async fn ended(
+    tx: &mut Tx,
+    table: &str,
+    id: &str,
+    returning: &str,
+    tenant: &str,
+    now: Timestamp,
+    most: u32,
+) -> Result<Ended, Error> {
+    let sql = format!(
+        "DELETE FROM {table} WHERE tenant = $1 AND {id} IN (SELECT {id} FROM {table} \
+         WHERE tenant = $1 AND expires_at <= $2 ORDER BY expires_at LIMIT $3) RETURNING {returning}"
+    );
+    let rows: Vec<(Option<Vec<u8>>, Option<String>)> =
+        tx.rows(sql, values![tenant, now.as_millisecond(), most]).await?;
+    let own = |(key, subject): &(Option<Vec<u8>>, Option<String>)| match (key, subject) {
+        (Some(key), None) => key.as_slice().try_into().ok().map(KeyId::from_bytes),
+        _ => None,
+    };
+    Ok(Ended {
+        rows: rows.len() as u64,
+        keys: rows.iter().filter_map(own).collect(),
+    })
+}

@@ -1,0 +1,437 @@
+//! New subjects.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use data_encoding::HEXLOWER;
+use jiff::Timestamp;
+use privet_crypto::{DataKey, KeyId, sha256};
+use privet_store::{Leaf, Tx, append_leaves, values};
+use privet_types::TenantId;
+
+use super::change::Stored;
+use super::container::seal;
+use super::id::SubjectId;
+use super::index::{Entries, Entry, INDEX_VERSION};
+use super::keys::SubjectKeys;
+use super::record::Record;
+use super::row::{SubjectRow, SubjectState, record_name};
+use crate::audit::SubjectChange;
+use crate::{Actor, Error, Vault};
+
+/// From so many records on it pays to seal on another thread.
+const SEALED_ELSEWHERE: usize = 16;
+
+/// What is to be stored of new subjects: sealed, under keys that are durable already.
+#[derive(Debug, Default)]
+pub(crate) struct Prepared {
+    subjects: Vec<NewSubject>,
+    /// How each record given fared so far: which of `subjects` it is, or why it is none.
+    outcomes: Vec<Result<usize, Error>>,
+}
+
+#[derive(Debug, Clone)]
+struct NewSubject {
+    row: SubjectRow,
+    sealed: Vec<u8>,
+    entries: Entries,
+    change: SubjectChange,
+}
+
+impl Vault {
+    /// A new subject with `record`, durable on return.
+    ///
+    /// # Errors
+    /// [`Error::BadField`] if a field with an index cannot be indexed, [`Error::Taken`] if another subject has a value
+    /// that may stand once.
+    pub async fn create(&self, actor: &Actor, record: Record) -> Result<Stored, Error> {
+        let outcomes = self.create_many(actor, vec![record]).await?;
+        outcomes.into_iter().next().unwrap_or(Err(Error::Stopped))
+    }
+
+    /// New subjects, durable on return, in one transaction. A record that cannot be stored keeps no other from it. The
+    /// outcomes are in the order of the records; keep to some hundreds of records.
+    ///
+    /// # Errors
+    /// Those of the store and the keyring: then nothing is stored.
+    pub async fn create_many(
+        &self,
+        actor: &Actor,
+        records: Vec<Record>,
+    ) -> Result<Vec<Result<Stored, Error>>, Error> {
+        let prepared = self.prepare(actor, records).await?;
+        self.store_prepared(actor, prepared).await
+    }
+
+    /// Indexes, keys and seals `records`.
+    pub(crate) async fn prepare(&self, actor: &Actor, records: Vec<Record>) -> Result<Prepared, Error> {
+        let indexes = self.indexes(&actor.tenant).await?;
+        let mut outcomes = Vec::with_capacity(records.len());
+        let mut taken: BTreeSet<Entry> = BTreeSet::new();
+        let mut good = Vec::with_capacity(records.len());
+        for record in records {
+            let entries = indexes
+                .entries(&record)
+                .and_then(|entries| claim(&mut taken, entries));
+            outcomes.push(entries.map(|entries| {
+                good.push((record, entries));
+                good.len() - 1
+            }));
+        }
+        let keys = self.keyring.create_keys(&actor.tenant, good.len()).await?;
+        for ((id, _), (record, _)) in keys.iter().zip(&good) {
+            self.count_seals(&actor.tenant, *id, record).await?;
+        }
+        let keys: Vec<Arc<DataKey>> = keys.into_iter().map(|(_, key)| key).collect();
+        let (owner, at) = (actor.clone(), self.now());
+        let work = move || -> Result<Vec<NewSubject>, Error> {
+            good.into_iter()
+                .zip(keys)
+                .map(|((record, entries), key)| NewSubject::seal(&owner, at, &key, &record, entries))
+                .collect()
+        };
+        let subjects = if outcomes.len() < SEALED_ELSEWHERE {
+            work()?
+        } else {
+            tokio::task::spawn_blocking(work)
+                .await
+                .map_err(|_| Error::Stopped)??
+        };
+        Ok(Prepared { subjects, outcomes })
+    }
+
+    /// Looks at `records` as [`prepare`](Self::prepare) does, and which unique values are taken; makes no keys and seals
+    /// nothing.
+    pub(crate) async fn check(&self, actor: &Actor, records: &[Record]) -> Result<Prepared, Error> {
+        let indexes = self.indexes(&actor.tenant).await?;
+        let mut taken: BTreeSet<Entry> = BTreeSet::new();
+        let mut outcomes = Vec::with_capacity(records.len());
+        let mut open = Vec::new();
+        for (number, record) in records.iter().enumerate() {
+            let entries = indexes
+                .entries(record)
+                .and_then(|entries| claim(&mut taken, entries));
+            outcomes.push(entries.map(|entries| {
+                open.push((number, entries.exact));
+                number
+            }));
+        }
+        let tenant = actor.tenant.clone();
+        let stored = self
+            .store
+            .database()
+            .read(&Self::scope(actor), move |tx| {
+                Box::pin(async move { find_taken(tx, tenant.as_str(), &open).await })
+            })
+            .await?;
+        for (number, field) in stored {
+            if let Some(outcome) = outcomes.get_mut(number) {
+                *outcome = Err(Error::Taken { field });
+            }
+        }
+        Ok(Prepared {
+            subjects: Vec::new(),
+            outcomes,
+        })
+    }
+
+    /// Stores what was prepared; where a unique value is taken, all but those who have it.
+    pub(crate) async fn store_prepared(
+        &self,
+        actor: &Actor,
+        prepared: Prepared,
+    ) -> Result<Vec<Result<Stored, Error>>, Error> {
+        let Prepared {
+            subjects,
+            mut outcomes,
+        } = prepared;
+        let all = Arc::new(subjects);
+        let mut open: Vec<usize> = (0..all.len()).collect();
+        let mut refused: Vec<Option<String>> = vec![None; all.len()];
+        while !open.is_empty() {
+            let (subjects, chosen) = (Arc::clone(&all), open.clone());
+            let stored = self
+                .store
+                .database()
+                .write(&Self::scope(actor), move |tx| {
+                    Box::pin(async move { insert(tx, &subjects, &chosen).await })
+                })
+                .await;
+            match stored {
+                Ok(()) => break,
+                Err(Error::Taken { .. }) => {}
+                Err(error) => {
+                    self.shred_unused(actor, &all, &open).await;
+                    return Err(error);
+                }
+            }
+            let wanted: Vec<(usize, BTreeSet<Entry>)> = open
+                .iter()
+                .filter_map(|number| Some((*number, all.get(*number)?.entries.exact.clone())))
+                .collect();
+            let tenant = actor.tenant.clone();
+            let taken = self
+                .store
+                .database()
+                .read(&Self::scope(actor), move |tx| {
+                    Box::pin(async move { find_taken(tx, tenant.as_str(), &wanted).await })
+                })
+                .await?;
+            for (number, field) in taken {
+                if let Some(slot) = refused.get_mut(number) {
+                    *slot = Some(field);
+                }
+            }
+            let is_free = |number: &usize| refused.get(*number).is_none_or(Option::is_none);
+            let before = open.len();
+            open.retain(is_free);
+            if open.len() == before {
+                // Whoever had it has let go meanwhile; once more.
+                tokio::task::yield_now().await;
+            }
+        }
+        let lost: Vec<usize> = (0..all.len())
+            .filter(|number| refused.get(*number).is_some_and(Option::is_some))
+            .collect();
+        self.shred_unused(actor, &all, &lost).await;
+        for outcome in &mut outcomes {
+            if let Ok(number) = outcome
+                && let Some(Some(field)) = refused.get(*number)
+            {
+                *outcome = Err(Error::Taken { field: field.clone() });
+            }
+        }
+        Ok(outcomes
+            .into_iter()
+            .map(|outcome| {
+                let subject = outcome.map(|number| all.get(number))?;
+                subject
+                    .map(|subject| Stored {
+                        id: subject.row.id.clone(),
+                        version: 1,
+                        at: subject.change.at,
+                    })
+                    .ok_or(Error::Stopped)
+            })
+            .collect())
+    }
+
+    /// Counts the seals of a record that is about to be sealed: one a field, and one of the whole.
+    pub(crate) async fn count_seals(
+        &self,
+        tenant: &TenantId,
+        key: KeyId,
+        record: &Record,
+    ) -> Result<(), Error> {
+        let seals = u32::try_from(record.fields().len() + 1).unwrap_or(u32::MAX);
+        Ok(self.keyring.count_seals(tenant, &key, seals).await?)
+    }
+
+    /// Keys of subjects that did not come to be are of no use to anybody.
+    async fn shred_unused(&self, actor: &Actor, all: &[NewSubject], numbers: &[usize]) {
+        let ids: Vec<KeyId> = numbers
+            .iter()
+            .filter_map(|number| all.get(*number))
+            .map(|subject| subject.row.key_id)
+            .collect();
+        if ids.is_empty() {
+            return;
+        }
+        if let Err(error) = self.keyring.shred(&actor.tenant, &ids).await {
+            tracing::warn!(error = %error, keys = ids.len(), "unused keys stay in the keyring");
+        }
+    }
+}
+
+impl Prepared {
+    /// How each record fared, where nothing is to be stored.
+    pub(crate) fn into_outcomes(self) -> Vec<Result<(), Error>> {
+        self.outcomes
+            .into_iter()
+            .map(|outcome| outcome.map(|_| ()))
+            .collect()
+    }
+}
+
+/// Takes the unique values of `entries`, unless an earlier record of the batch has one.
+fn claim(taken: &mut BTreeSet<Entry>, entries: Entries) -> Result<Entries, Error> {
+    let unique = entries.exact.iter().filter(|entry| entry.is_unique);
+    if let Some(entry) = unique.clone().find(|entry| taken.contains(entry)) {
+        return Err(Error::Taken {
+            field: entry.field.clone(),
+        });
+    }
+    taken.extend(unique.cloned());
+    Ok(entries)
+}
+
+impl NewSubject {
+    fn seal(
+        actor: &Actor,
+        at: Timestamp,
+        key: &DataKey,
+        record: &Record,
+        entries: Entries,
+    ) -> Result<Self, Error> {
+        let keys = SubjectKeys::new(key);
+        let millis = at.as_millisecond();
+        let mut row = SubjectRow {
+            tenant: actor.tenant.as_str().to_owned(),
+            id: SubjectId::random()?,
+            key_id: keys.id,
+            state: SubjectState::Active,
+            version: 1,
+            oldest_version: 1,
+            created_at: millis,
+            updated_at: millis,
+            mark: [0; 32],
+        };
+        row.mark = row.expected_mark(&keys);
+        let name = record_name(millis);
+        let sealed = seal(&keys, &row.place(&name, 1), record)?;
+        let change = SubjectChange {
+            subject: Some(keys.pseudonym(&row.tenant, row.id.as_str())),
+            version: Some(1),
+            count: Some(record.fields().len() as u64),
+            sealed: Some(HEXLOWER.encode(&sha256(&sealed))),
+            ..SubjectChange::by(actor, at)
+        };
+        Ok(Self {
+            row,
+            sealed,
+            entries,
+            change,
+        })
+    }
+}
+
+/// [`Error::Taken`] (of no field) if a unique value stands already.
+async fn insert(tx: &mut Tx, all: &[NewSubject], chosen: &[usize]) -> Result<(), Error> {
+    let subjects: Vec<&NewSubject> = chosen.iter().filter_map(|number| all.get(*number)).collect();
+    let Some(first) = subjects.first() else {
+        return Ok(());
+    };
+    let mut exact = Vec::new();
+    let mut buckets = Vec::new();
+    for subject in &subjects {
+        let (tenant, id) = (&subject.row.tenant, subject.row.id.as_str());
+        exact.extend(subject.entries.exact.iter().map(|entry| entry.row(tenant, id)));
+        buckets.extend(
+            subject
+                .entries
+                .buckets
+                .iter()
+                .map(|bucket| bucket.row(tenant, id)),
+        );
+    }
+    insert_entries(tx, exact, buckets).await?;
+    let rows = subjects.iter().map(|subject| {
+        let row = &subject.row;
+        values![
+            &row.tenant,
+            row.id.as_str(),
+            *row.key_id.as_bytes(),
+            row.state.name(),
+            1_i64,
+            1_i64,
+            row.created_at,
+            row.updated_at,
+            row.mark
+        ]
+    });
+    tx.insert_many(
+        "INSERT INTO subjects (tenant, id, key_id, state, version, oldest_version, created_at, updated_at, mark)",
+        rows.collect(),
+        "",
+    )
+    .await?;
+    let rows = subjects.iter().map(|subject| {
+        let row = &subject.row;
+        values![
+            &row.tenant,
+            row.id.as_str(),
+            1_i64,
+            row.created_at,
+            subject.sealed.as_slice()
+        ]
+    });
+    tx.insert_many(
+        "INSERT INTO subject_versions (tenant, subject, version, at, sealed)",
+        rows.collect(),
+        "",
+    )
+    .await?;
+    let changes: Vec<&SubjectChange> = subjects.iter().map(|subject| &subject.change).collect();
+    let leaf = Leaf {
+        kind: "subject_created",
+        tenant: &first.row.tenant,
+        at: first.change.at,
+        payload: &(),
+    };
+    Ok(append_leaves(tx, leaf, &changes).await?)
+}
+
+/// Inserts rows of both indexes.
+///
+/// # Errors
+/// [`Error::Taken`] (of no field) if a unique value stands already.
+pub(super) async fn insert_entries(
+    tx: &mut Tx,
+    exact: Vec<Vec<privet_store::Value>>,
+    buckets: Vec<Vec<privet_store::Value>>,
+) -> Result<(), Error> {
+    let expected = exact.len() as u64;
+    let inserted = tx
+        .insert_many(
+            "INSERT INTO subject_index (tenant, field, key_version, entry, slot, subject)",
+            exact,
+            "ON CONFLICT DO NOTHING",
+        )
+        .await?;
+    if inserted < expected {
+        return Err(Error::Taken { field: String::new() });
+    }
+    tx.insert_many(
+        "INSERT INTO subject_buckets (tenant, field, key_version, bucket, subject)",
+        buckets,
+        "",
+    )
+    .await?;
+    Ok(())
+}
+
+/// Which of the numbered entries hold a unique value that stands already, and in which field.
+async fn find_taken(
+    tx: &mut Tx,
+    tenant: &str,
+    wanted: &[(usize, BTreeSet<Entry>)],
+) -> Result<Vec<(usize, String)>, Error> {
+    let mut taken = Vec::new();
+    for (number, entries) in wanted {
+        if let Some(field) = taken_field(tx, tenant, entries.iter()).await? {
+            taken.push((*number, field));
+        }
+    }
+    Ok(taken)
+}
+
+/// The first field of `entries` whose unique value stands already.
+pub(super) async fn taken_field(
+    tx: &mut Tx,
+    tenant: &str,
+    entries: impl Iterator<Item = &Entry> + Send,
+) -> Result<Option<String>, Error> {
+    for entry in entries.filter(|entry| entry.is_unique) {
+        let found: Option<String> = tx
+            .optional(
+                "SELECT subject FROM subject_index \
+                 WHERE tenant = $1 AND field = $2 AND key_version = $3 AND entry = $4 AND slot = ''",
+                values![tenant, &entry.field, INDEX_VERSION, entry.hash],
+            )
+            .await?;
+        if found.is_some() {
+            return Ok(Some(entry.field.clone()));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,215 @@
+//! What the tests share: a vault on either database.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::Timestamp;
+use privet_crypto::RootKey;
+use privet_store::{Scope, Store, Value};
+use privet_types::{Clock, Pseudonym};
+use privet_vault::{
+    Actor, Error, Ground, IndexConfig, Keyring, PrefixConfig, Record, SubjectRef, ValueForm, Vault,
+    VaultConfig,
+};
+use tempfile::TempDir;
+
+use crate::postgres::TestDatabase;
+
+/// A clock that tests set, in milliseconds.
+#[derive(Debug)]
+pub(crate) struct TestClock(AtomicI64);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
+/// A vault, and all that is under it.
+pub(crate) struct House {
+    pub(crate) vault: Vault,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<TestClock>,
+    dir: TempDir,
+    databases: Vec<TestDatabase>,
+}
+
+/// Fields beside the usual ones: `city` with prefix buckets, `team` that many may share.
+pub(crate) fn config() -> VaultConfig {
+    let mut config = VaultConfig {
+        versions_kept: 3,
+        sessions_per_subject: 2,
+        ..VaultConfig::default()
+    };
+    config.indexes.push(IndexConfig {
+        field: "city".to_owned(),
+        form: ValueForm::Folded,
+        unique: false,
+        prefix: Some(PrefixConfig { chars: 2, bits: 3 }),
+    });
+    config.indexes.push(IndexConfig {
+        field: "team".to_owned(),
+        form: ValueForm::Exact,
+        unique: false,
+        prefix: None,
+    });
+    config
+}
+
+impl House {
+    pub(crate) async fn on_sqlite() -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let places = [
+            dir.path().join("privet.sqlite"),
+            dir.path().join("keyring.sqlite"),
+        ];
+        Some(Self::open(dir, places.map(|path| (&path).into()), Vec::new()).await)
+    }
+
+    pub(crate) async fn on_postgres() -> Option<Self> {
+        let (store, keys) = (TestDatabase::new().await?, TestDatabase::new().await?);
+        let dir = tempfile::tempdir().unwrap();
+        let places = [store.location(), keys.location()];
+        Some(Self::open(dir, places, vec![store, keys]).await)
+    }
+
+    async fn open(dir: TempDir, places: [privet_store::Location; 2], databases: Vec<TestDatabase>) -> Self {
+        let root = Arc::new(RootKey::generate().unwrap());
+        let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000_000)));
+        let [place, keys] = places;
+        let store = Store::open(place, &root).await.unwrap();
+        let keyring = Arc::new(open_keyring(keys, root, clock.clone()).await);
+        let vault = Vault::open(store.clone(), keyring, clock.clone(), config()).unwrap();
+        Self {
+            vault,
+            store,
+            clock,
+            dir,
+            databases,
+        }
+    }
+
+    pub(crate) async fn end(self) {
+        self.store.close().await;
+        for database in self.databases {
+            database.drop().await;
+        }
+        drop(self.dir);
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+
+    /// Runs a statement on the store, as somebody with the database's password would.
+    pub(crate) async fn sql(&self, sql: &'static str, values: Vec<Value>) -> u64 {
+        self.store
+            .database()
+            .write::<_, Error, _>(&Scope::Installation, move |tx| {
+                Box::pin(async move { Ok(tx.execute(sql, values).await?) })
+            })
+            .await
+            .unwrap()
+    }
+
+    /// Rows of the store.
+    pub(crate) async fn rows<T: privet_store::FromRow + Send + 'static>(
+        &self,
+        sql: &'static str,
+        values: Vec<Value>,
+    ) -> Vec<T> {
+        self.store
+            .database()
+            .read::<_, Error, _>(&Scope::Installation, move |tx| {
+                Box::pin(async move { Ok(tx.rows(sql, values).await?) })
+            })
+            .await
+            .unwrap()
+    }
+
+    /// The kinds of the leaves that wait for the log, in order.
+    pub(crate) async fn leaves(&self) -> Vec<String> {
+        self.rows("SELECT kind FROM audit_events ORDER BY id", Vec::new())
+            .await
+    }
+
+    /// A subject with `record`.
+    pub(crate) async fn subject(&self, record: serde_json::Value) -> SubjectRef {
+        let stored = self.vault.create(&ann(), self::record(record)).await.unwrap();
+        SubjectRef::Token(stored.id)
+    }
+
+    /// The record of `who`, as `ann` reads it.
+    pub(crate) async fn read(&self, who: &SubjectRef) -> Result<serde_json::Value, Error> {
+        let read = self.vault.read(&ann(), who, Ground::Ordinary).await?;
+        Ok(read.value.record.into_value())
+    }
+}
+
+async fn open_keyring(_: privet_store::Location, _: Arc<RootKey>, _: Arc<TestClock>) -> Keyring {
+    Keyring::in_memory().unwrap()
+}
+
+pub(crate) fn record(value: serde_json::Value) -> Record {
+    Record::from_value(value).unwrap()
+}
+
+pub(crate) fn actor(tenant: &str, principal: &str) -> Actor {
+    Actor {
+        tenant: tenant.parse().unwrap(),
+        principal: Pseudonym(principal.to_owned()),
+    }
+}
+
+/// Of the tenant `acme`.
+pub(crate) fn ann() -> Actor {
+    actor("acme", "ann")
+}
+
+/// Of the tenant `acme`, too.
+pub(crate) fn bob() -> Actor {
+    actor("acme", "bob")
+}
+
+/// Of another tenant.
+pub(crate) fn eve() -> Actor {
+    actor("other", "eve")
+}
+
+pub(crate) fn by(mode: &str, value: &str) -> SubjectRef {
+    SubjectRef::parse(mode, value).unwrap()
+}
+
+pub(crate) fn is_absent<T>(result: &Result<T, Error>) -> bool {
+    matches!(result, Err(Error::Absent { .. }))
+}
+
+pub(crate) fn is_damaged<T>(result: &Result<T, Error>) -> bool {
+    matches!(result, Err(Error::Damaged { .. }))
+}
+
+/// Runs each of the functions on a house of its own, once on SQLite and once on PostgreSQL.
+macro_rules! on_both_databases {
+    ($($name:ident)*) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let house = crate::support::House::on_sqlite().await.unwrap();
+                super::$name(&house).await;
+                house.end().await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(house) = crate::support::House::on_postgres().await {
+                    super::$name(&house).await;
+                    house.end().await;
+                }
+            })*
+        }
+    };
+}
+
+pub(crate) use on_both_databases;

@@ -1,0 +1,190 @@
+//! Tokens stand for values.
+
+use std::time::Duration;
+
+use privet_store::values;
+use privet_types::Secret;
+use privet_vault::{Error, Ground, NewToken, SubjectRef, TokenForm};
+use serde_json::json;
+
+use crate::support::{House, ann, eve, is_absent, is_damaged, on_both_databases};
+
+on_both_databases! {
+    a_token_stands_for_its_value_until_it_ends
+    a_token_is_random_and_not_shared_unless_asked_for
+    equal_values_of_one_subject_share_a_token_if_asked
+    a_token_that_keeps_the_form_is_flagged
+    a_token_of_few_values_is_refused
+    a_deleted_token_is_absent
+    nobody_gives_a_token_another_kind_or_value
+}
+
+const ORDINARY: Ground = Ground::Ordinary;
+const CARD: &str = "4111 1111 1111 1111";
+
+fn token(value: &str) -> NewToken {
+    NewToken {
+        kind: "card".to_owned(),
+        value: Secret::new(value.to_owned()),
+        subject: None,
+        ttl: None,
+        is_shared: false,
+        form: TokenForm::Random,
+    }
+}
+
+async fn made(house: &House, new: &NewToken) -> String {
+    house
+        .vault
+        .create_token(&ann(), new, ORDINARY)
+        .await
+        .unwrap()
+        .token
+}
+
+async fn a_token_stands_for_its_value_until_it_ends(house: &House) {
+    let who = house.subject(json!({"login": "ann"})).await;
+    let mut new = token(CARD);
+    new.subject = Some(who);
+    new.ttl = Some(Duration::from_secs(60));
+    let text = made(house, &new).await;
+    let read = house.vault.resolve_token(&ann(), &text, ORDINARY).await.unwrap();
+    assert_eq!(
+        (read.value.value.expose().as_str(), read.value.kind.as_str()),
+        (CARD, "card")
+    );
+    assert!(read.access.subject.is_some() && !read.value.preserves_format);
+    assert!(is_absent(
+        &house.vault.resolve_token(&eve(), &text, ORDINARY).await
+    ));
+    house.pass(60);
+    assert!(is_absent(
+        &house.vault.resolve_token(&ann(), &text, ORDINARY).await
+    ));
+    assert_eq!(
+        house.vault.sweep_ended(&ann().tenant, 10).await.unwrap().tokens,
+        1
+    );
+}
+
+async fn a_token_is_random_and_not_shared_unless_asked_for(house: &House) {
+    assert_ne!(made(house, &token(CARD)).await, made(house, &token(CARD)).await);
+}
+
+async fn equal_values_of_one_subject_share_a_token_if_asked(house: &House) {
+    let (one, two) = (
+        house.subject(json!({"login": "ann"})).await,
+        house.subject(json!({"login": "bob"})).await,
+    );
+    let shared = |subject: Option<&SubjectRef>, value: &str| NewToken {
+        subject: subject.cloned(),
+        is_shared: true,
+        ..token(value)
+    };
+    let nobodys = made(house, &shared(None, CARD)).await;
+    let again = house
+        .vault
+        .create_token(&ann(), &shared(None, CARD), ORDINARY)
+        .await
+        .unwrap();
+    assert_eq!((again.token.as_str(), again.is_known), (nobodys.as_str(), true));
+    let anns = made(house, &shared(Some(&one), CARD)).await;
+    assert_eq!(made(house, &shared(Some(&one), CARD)).await, anns);
+    assert_ne!(made(house, &shared(Some(&two), CARD)).await, anns);
+    assert_ne!(made(house, &shared(None, "5111 1111 1111 1118")).await, nobodys);
+    let of_eve = house
+        .vault
+        .create_token(&eve(), &shared(None, CARD), ORDINARY)
+        .await
+        .unwrap();
+    assert_ne!(of_eve.token, nobodys);
+    // The key that the second call made for nothing is gone: what is there still opens.
+    let read = house
+        .vault
+        .resolve_token(&ann(), &nobodys, ORDINARY)
+        .await
+        .unwrap();
+    assert_eq!(read.value.value.expose(), CARD);
+}
+
+async fn a_token_that_keeps_the_form_is_flagged(house: &House) {
+    let (one, two) = (
+        house.subject(json!({"login": "ann"})).await,
+        house.subject(json!({"login": "bob"})).await,
+    );
+    let keeps = |subject: &SubjectRef| NewToken {
+        subject: Some(subject.clone()),
+        form: TokenForm::PreservingFormat,
+        ..token(CARD)
+    };
+    let text = made(house, &keeps(&one)).await;
+    let form = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "0");
+    assert_eq!(form(&text), form(CARD));
+    assert_ne!(text, CARD);
+    assert_eq!(made(house, &keeps(&one)).await, text, "of one value and subject");
+    let others = made(house, &keeps(&two)).await;
+    assert_ne!(others, text, "each subject has its own");
+    for text in [text, others] {
+        let read = house
+            .vault
+            .resolve_token(&ann(), &text, ORDINARY)
+            .await
+            .unwrap()
+            .value;
+        assert!(read.preserves_format && read.value.expose() == CARD);
+    }
+    let flags: Vec<i64> = house
+        .rows("SELECT preserves_format FROM vault_tokens", values![])
+        .await;
+    assert_eq!(flags, [1, 1]);
+    assert!(
+        house
+            .leaves()
+            .await
+            .contains(&"format_preserving_token_created".to_owned())
+    );
+}
+
+async fn a_token_of_few_values_is_refused(house: &House) {
+    let new = NewToken {
+        form: TokenForm::PreservingFormat,
+        ..token("12345")
+    };
+    let refused = house.vault.create_token(&ann(), &new, ORDINARY).await;
+    assert!(matches!(refused, Err(Error::Crypto(_))), "{refused:?}");
+    assert_eq!(
+        house
+            .rows::<i64>("SELECT COUNT(*) FROM vault_tokens", values![])
+            .await,
+        [0]
+    );
+}
+
+async fn a_deleted_token_is_absent(house: &House) {
+    let text = made(house, &token(CARD)).await;
+    assert!(is_absent(&house.vault.delete_token(&eve(), &text).await));
+    house.vault.delete_token(&ann(), &text).await.unwrap();
+    assert!(is_absent(
+        &house.vault.resolve_token(&ann(), &text, ORDINARY).await
+    ));
+    assert!(is_absent(&house.vault.delete_token(&ann(), &text).await));
+}
+
+async fn nobody_gives_a_token_another_kind_or_value(house: &House) {
+    let text = made(house, &token(CARD)).await;
+    made(house, &token("other")).await;
+    let forgeries = [
+        "UPDATE vault_tokens SET kind = 'iban' WHERE token = $1",
+        "UPDATE vault_tokens SET kind = 'card', expires_at = 9999999999999 WHERE token = $1",
+        "UPDATE vault_tokens SET expires_at = NULL, preserves_format = 1 WHERE token = $1",
+        "UPDATE vault_tokens SET preserves_format = 0, key_id = (SELECT t.key_id FROM vault_tokens t \
+         WHERE t.token <> $1), sealed = (SELECT t.sealed FROM vault_tokens t WHERE t.token <> $1) WHERE token = $1",
+    ];
+    for forgery in forgeries {
+        assert_eq!(house.sql(forgery, values![text.as_str()]).await, 1);
+        assert!(
+            is_damaged(&house.vault.resolve_token(&ann(), &text, ORDINARY).await),
+            "{forgery}"
+        );
+    }
+}
