@@ -19,6 +19,7 @@ mod entity;
 mod finding;
 mod ids;
 mod key_scope;
+mod measurement;
 mod secret;
 
 pub use audit::{Action, AuditEvent, Decision, Pseudonym};
@@ -29,4 +30,5 @@ pub use entity::{BadEntity, Entity};
 pub use finding::{Basis, Finding, RuleId, Span};
 pub use ids::{Channel, Principal, SurfaceKind, TenantId, UnknownName};
 pub use key_scope::{KeyScope, KeyScopes, UnknownScope};
+pub use measurement::{ClassShare, Interval, Measurement};
 pub use secret::Secret;

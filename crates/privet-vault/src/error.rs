@@ -87,4 +87,31 @@ pub enum Error {
     /// A task that computes ended early.
     #[error("an internal error stopped the work; nothing of it was stored")]
     Stopped,
+
+    // Consent and retention.
+    /// Nothing of this name is defined.
+    #[error("there is no {what} `{name}`")]
+    Undefined {
+        /// What was looked for.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// Something of this name is defined already.
+    #[error("there is a {what} `{name}` already")]
+    Defined {
+        /// What was to be made.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The store did not answer in time.
+    #[error("the store did not answer in time")]
+    Late,
+    /// One subject's history is full.
+    #[error("this subject's history is full: {most} events")]
+    HistoryFull {
+        /// How many there may be.
+        most: i64,
+    },
 }

@@ -22,6 +22,12 @@ mod vault;
 
 pub use audit::{Access, AccessResult, Audited, Operation, SubjectChange};
 pub use config::{IndexConfig, PrefixConfig, VaultConfig};
+pub use consent::{
+    Activity, Agreement, AgreementRef, AgreementStatus, Ask, Consent, ConsentConfig, ConsentEvent,
+    Controller, Definition, DefinitionKind, EVERY_PURPOSE, EventKind, GivenBy, KeyAnswer, LegalBasis,
+    Purpose, Reason, Recipient, RecipientRole, SpecialCondition, Statement, SubjectKeys, SubjectPseudonym,
+    Track, Transfer, Verdict, Versioned, dpv, evaluate, pseudonym, run_consent_watch,
+};
 pub use error::Error;
 pub use import::{ImportFormat, ImportOptions, ImportProgress, ImportReport, LineError};
 pub use keyring::Keyring;
