@@ -6,6 +6,7 @@
 
 mod clock;
 mod connection;
+mod credentials;
 mod error;
 mod gateway;
 mod headers;
@@ -19,8 +20,10 @@ mod prompt;
 mod query;
 mod reply;
 mod upstream;
+mod vault;
 
 pub use clock::SystemClock;
 pub use error::Error;
 pub use gateway::{Gateway, Parts};
 pub use listen::Server;
+pub use vault::{VaultParts, openapi};

@@ -40,7 +40,7 @@ mod sql;
 mod store;
 
 pub use api_keys::{ApiKeyRecord, ApiKeySnapshot};
-pub use audit::{AuditRecord, AuditRow};
+pub use audit::{AuditRecord, AuditRow, TenantEvent};
 pub use error::Error;
 pub use flusher::run_flusher;
 pub use keyring::{

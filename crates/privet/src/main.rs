@@ -11,6 +11,7 @@ mod node;
 mod pii;
 mod rim;
 mod serve;
+mod vault;
 
 use std::process::ExitCode;
 

@@ -219,7 +219,10 @@ fn addresses_that_libraries_read_differently_are_refused() {
 #[test]
 fn there_is_no_vault_unless_the_settings_say_so() {
     assert_eq!(settings(LEAST).unwrap().vault, None);
-    let vault = settings(&format!("{LEAST}\n[vault]\nenabled = true")).unwrap().vault.unwrap();
+    let vault = settings(&format!("{LEAST}\n[vault]\nenabled = true"))
+        .unwrap()
+        .vault
+        .unwrap();
     assert_eq!(vault.listen, None);
     assert!(vault.keyring.ends_with("privet-data/keyring.sqlite"));
 }
@@ -238,7 +241,10 @@ fn without_tls_the_vault_answers_on_this_machine_only() {
     for lines in ["listen = \"0.0.0.0:3300\"", "listen = \"[2001:db8::1]:3300\""] {
         let lines = format!("{LEAST}\n[vault]\nenabled = true\n{lines}");
         let error = settings(&lines).unwrap_err().to_string();
-        assert!(error.contains("vault.listen") && error.contains("allow_plain_http"), "{error}");
+        assert!(
+            error.contains("vault.listen") && error.contains("allow_plain_http"),
+            "{error}"
+        );
         assert!(settings(&format!("{lines}\nallow_plain_http = true")).is_ok());
     }
     let beyond = format!("listen = \"0.0.0.0:8787\"\n{LEAST}\n[vault]\nenabled = true");
@@ -248,7 +254,10 @@ fn without_tls_the_vault_answers_on_this_machine_only() {
 
 #[test]
 fn an_owners_url_alone_is_refused() {
-    for lines in ["[store]\nowner_url = { env = \"A\" }", "[vault]\nkeyring_owner_url = { env = \"A\" }"] {
+    for lines in [
+        "[store]\nowner_url = { env = \"A\" }",
+        "[vault]\nkeyring_owner_url = { env = \"A\" }",
+    ] {
         let error = settings(&format!("{LEAST}\n{lines}")).unwrap_err().to_string();
         assert!(error.contains("is only used with"), "{error}");
     }

@@ -14,6 +14,9 @@ mod headers;
 #[cfg(test)]
 mod masking;
 #[cfg(test)]
+#[path = "../../../privet-store/tests/it/postgres.rs"]
+mod postgres;
+#[cfg(test)]
 mod presidio;
 #[cfg(test)]
 mod providers;
@@ -27,3 +30,5 @@ mod streams;
 mod support;
 #[cfg(test)]
 mod upstream;
+#[cfg(test)]
+mod vault;

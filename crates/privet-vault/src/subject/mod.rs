@@ -5,6 +5,7 @@ mod bulk;
 mod change;
 mod container;
 mod create;
+mod data_key;
 mod find;
 mod ground;
 mod id;
