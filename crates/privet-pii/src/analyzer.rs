@@ -8,6 +8,7 @@ use privet_types::{Basis, Budget, Entity, Finding, Span};
 use crate::calibration::calibrated;
 use crate::config::{Config, EntityAction};
 use crate::disguise::uncover;
+use crate::doubt;
 use crate::error::Error;
 use crate::explain::{Explaining, Explanation};
 use crate::ner::{Model, Ner};
@@ -189,6 +190,7 @@ impl Analyzer {
             if let Some(model) = &self.model {
                 named = model.join(text, named, budget)?;
             }
+            doubt::settle(text.len(), &mut named, &found);
             found.extend(named);
         }
         found.retain(|f| f.basis != Basis::Network || self.network_kinds.contains(&f.entity));

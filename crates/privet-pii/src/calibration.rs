@@ -22,42 +22,45 @@ const fn turn(slope: f64, shift: f64) -> Turn {
     Turn { slope, shift }
 }
 
-/// Rules that the gold texts have at least 25 findings of, by name. Sorted.
+/// Rules that these texts have at least 25 findings of, by name. Sorted.
 ///
-/// Origin: `cargo run --release -p privet-pii --example calibrate`, 28 November 2026, gold texts of
-/// `tests/it/fixtures/gold` (396 texts, 2,888 findings).
+/// Origin: `cargo run --release -p privet-pii --example calibrate`, 28 November 2026, the texts of `tests/it/fixtures/gold` and
+/// those of `tests/it/fixtures/heldout` with odd numbers (575 texts, 4,231 findings).
 const RULES: &[(&str, Turn)] = &[
-    ("address/street", turn(1.24, 3.10)),
-    ("age/word", turn(1.02, 3.59)),
-    ("birth/date", turn(1.62, 0.88)),
-    ("card/luhn", turn(1.04, 0.79)),
-    ("date/clock", turn(1.07, 2.84)),
-    ("date/iso", turn(1.23, 0.86)),
-    ("date/month", turn(1.62, 1.30)),
-    ("date/named", turn(1.00, 2.30)),
-    ("date/numeric", turn(1.79, 0.00)),
-    ("date/unspaced", turn(1.32, 1.58)),
-    ("email/address", turn(1.09, 0.82)),
-    ("iban/mod97", turn(1.04, 0.79)),
-    ("ip/v4", turn(1.03, 0.78)),
-    ("mac/colons", turn(1.26, 0.68)),
-    ("ner/date_time", turn(0.72, -1.43)),
-    ("ner/location", turn(0.95, 0.28)),
-    ("ner/nrp", turn(1.07, -0.47)),
-    ("ner/organization", turn(0.91, -0.07)),
-    ("ner/person", turn(0.39, 0.59)),
-    ("ner/street_address", turn(1.13, -1.42)),
-    ("person/word", turn(1.23, 3.61)),
-    ("phone/international", turn(1.03, 0.79)),
-    ("phone/national", turn(1.53, 1.44)),
-    ("told/word", turn(1.25, 3.50)),
+    ("address/province", turn(1.14, 2.58)),
+    ("address/street", turn(1.33, 3.03)),
+    ("age/word", turn(1.03, 3.65)),
+    ("birth/date", turn(1.44, 1.59)),
+    ("card/luhn", turn(1.05, 0.80)),
+    ("date/clock", turn(1.09, 3.75)),
+    ("date/iso", turn(1.01, 1.54)),
+    ("date/month", turn(2.00, 0.85)),
+    ("date/named", turn(0.92, 2.83)),
+    ("date/numeric", turn(1.72, 0.49)),
+    ("date/unspaced", turn(1.24, 2.38)),
+    ("date/weekday", turn(1.08, -1.57)),
+    ("email/address", turn(1.11, 0.83)),
+    ("iban/mod97", turn(1.06, 0.80)),
+    ("ip/v4", turn(1.04, 0.79)),
+    ("mac/colons", turn(1.13, 1.70)),
+    ("ner/date_time", turn(0.80, -1.73)),
+    ("ner/location", turn(0.77, -0.25)),
+    ("ner/nrp", turn(0.98, -0.21)),
+    ("ner/organization", turn(0.94, -0.09)),
+    ("ner/person", turn(1.05, -0.08)),
+    ("ner/street_address", turn(1.37, -1.01)),
+    ("person/word", turn(1.21, 2.91)),
+    ("phone/international", turn(0.59, 0.53)),
+    ("phone/national", turn(1.40, 2.30)),
+    ("told/word", turn(1.30, 3.42)),
+    ("uuid/text", turn(1.17, 1.83)),
 ];
 
 /// All other rules, by what a finding rests on. Same origin.
 const BASES: &[(Basis, Turn)] = &[
-    (Basis::Pattern, turn(1.77, 0.34)),
-    (Basis::Context, turn(1.10, 2.46)),
-    (Basis::Checksum, turn(1.09, 0.77)),
+    (Basis::Pattern, turn(1.41, 1.52)),
+    (Basis::Context, turn(0.90, 2.19)),
+    (Basis::Checksum, turn(1.11, 0.77)),
 ];
 
 /// How likely `finding` is right, given what its rule says of it. Estimates below the usual threshold stay as they are, and

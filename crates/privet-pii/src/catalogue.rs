@@ -24,7 +24,10 @@ const RULES: &[(Entity, &[&str])] = &[
     (Entity::EMAIL_ADDRESS, &["email/address"]),
     (Entity::IBAN_CODE, &["iban/mod97"]),
     (Entity::IP_ADDRESS, &["ip/v4", "ip/v6"]),
-    (Entity::LOCATION, &["ner/location", "rampart/location"]),
+    (
+        Entity::LOCATION,
+        &["ner/location", "place/country", "rampart/location"],
+    ),
     (Entity::MAC_ADDRESS, &["mac/colons", "mac/dashes", "mac/dots"]),
     (Entity::MEDICAL_RECORD_NUMBER, &["told/word"]),
     (Entity::NRP, &["ner/nrp"]),

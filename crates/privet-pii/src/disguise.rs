@@ -6,9 +6,12 @@ use crate::error::Error;
 use crate::language::Language;
 use crate::normalize::views;
 use crate::recognizers::context::{BIRTH, CARD, PHONE, SSN, Topics, Words, spell};
+use crate::recognizers::ids;
 
 /// The least score of a finding in a rewritten text: its rule has a check digit, a strict form, or a word that names it.
 const LEAST_SCORE: f32 = 0.75;
+/// The least score if a word that names it stands beside it.
+const LEAST_NAMED_SCORE: f32 = 0.5;
 /// What the network is believed to have found in a rewritten text; a rule must find the rest.
 const NAMED: [Entity; 2] = [Entity::PERSON, Entity::STREET_ADDRESS];
 /// Bytes of context on either side that are asked for a word, and the units that costs.
@@ -41,15 +44,26 @@ pub(crate) fn uncover(
                 ..finding
             };
             let is_written_so = hidden.span.of(text) == finding.span.of(&view.text);
+            let is_weak = hidden.basis != Basis::Network && hidden.score < LEAST_SCORE;
             if hidden.basis == Basis::Network
                 && (view.is_guess || is_written_so || !NAMED.contains(&hidden.entity))
-                || hidden.basis != Basis::Network && hidden.score < LEAST_SCORE
+                || is_weak && (hidden.score < LEAST_NAMED_SCORE || is_written_so)
                 || is_known(&hidden, &plain)
             {
                 continue;
             }
             let is_evident = match topics(hidden.entity) {
                 _ if view.is_guess && hidden.basis == Basis::Checksum => true,
+                Some(topics) if is_weak => {
+                    budget.charge(CONTEXT_UNITS)?;
+                    !is_common(hidden.span.of(text).unwrap_or_default())
+                        && is_named(&view.text, finding.span, topics, words)
+                }
+                None if is_weak => false,
+                // A code that an authority's rule and a word beside it agree on.
+                None if view.is_guess && hidden.basis == Basis::Context => {
+                    ids::rules(hidden.entity).any(|rule| rule == hidden.rule.0)
+                }
                 Some(topics) if view.is_guess => {
                     budget.charge(CONTEXT_UNITS)?;
                     is_named(&view.text, finding.span, topics, words)
@@ -86,6 +100,7 @@ fn topics(entity: Entity) -> Option<Topics> {
     let known = [
         (Entity::CREDIT_CARD, CARD),
         (Entity::PHONE_NUMBER, PHONE),
+        (Entity::TR_PHONE_NUMBER, PHONE),
         (Entity::US_SSN, SSN),
         (Entity::DATE_OF_BIRTH, BIRTH),
     ];

@@ -9,6 +9,7 @@ pub mod catalogue;
 mod config;
 mod disguise;
 pub mod documents;
+mod doubt;
 mod error;
 pub mod eval;
 mod explain;

@@ -64,7 +64,7 @@ pub enum Error {
     },
     /// Row-level security would not bind the role that works.
     #[error(
-        "the role that works on `{store}` is a superuser, may bypass row-level security or owns the tables; let the role `privet_app` own nothing"
+        "the role that works on `{store}` is a superuser, may bypass row-level security, owns tables or may create some; let the role `privet_app` own and create nothing (REVOKE CREATE, TEMPORARY FROM PUBLIC)"
     )]
     TooPowerful {
         /// The store.
@@ -77,6 +77,26 @@ pub enum Error {
         #[source]
         source: Arc<sqlx::Error>,
     },
+    /// The transaction was not begun, or was undone as a whole; nothing of it was stored.
+    #[error(
+        "the store took nothing of the change; check that its disk has room and works, and that no other program holds it locked"
+    )]
+    Refused {
+        /// Why; shared by all changes of the same transaction.
+        #[source]
+        source: Arc<sqlx::Error>,
+    },
+    /// A statement of the transaction failed, and its work went on all the same; nothing of it was stored.
+    #[error("an earlier statement of the change failed, so nothing of it was stored")]
+    Spoilt,
+    /// A write within a write of the same database would wait for itself.
+    #[error("an internal error stopped the change: it was begun within another one")]
+    Nested,
+    /// The database cannot be reached, or does not answer.
+    #[error(
+        "the store cannot be reached; check that the database runs and that the network lets privet through"
+    )]
+    Unreachable(#[source] sqlx::Error),
     /// The work of a transaction panicked; nothing of it was stored.
     #[error("an internal error stopped the change; nothing of it was stored")]
     Panicked,
@@ -94,7 +114,7 @@ pub enum Error {
     NoRow,
     /// The database refused or did not answer in time.
     #[error("the store did not answer; check its disk, and that no other program holds it locked")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
     /// A row does not hold what Privet writes.
     #[error("row `{row}` of the store's table `{table}` cannot be read; restore the store from a backup")]
     BadRow {
@@ -215,12 +235,74 @@ pub enum Error {
         /// The key's name.
         id: String,
     },
+    /// A backup cannot be used.
+    #[error("the backup cannot be used: {what}")]
+    BadBackup {
+        /// Why.
+        what: String,
+    },
+    /// The rows of a backup did not all come; not seen outside.
+    #[error("the backup ended too early")]
+    NotWhole,
+    /// A backup's file cannot be read or written.
+    #[error("cannot read or write the backup's file; check the free disk space and the disk")]
+    BackupFile {
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A backup is to be restored into a database that is in use.
+    #[error("`{store}` is not empty; restore into a new database, then let it take the old one's place")]
+    NotEmpty {
+        /// The database.
+        store: String,
+    },
     /// The cryptographic library failed.
     #[error("the cryptographic library failed")]
     Crypto(#[from] privet_crypto::Error),
 }
 
+impl From<sqlx::Error> for Error {
+    fn from(source: sqlx::Error) -> Self {
+        match source {
+            sqlx::Error::PoolClosed => Self::Closed,
+            sqlx::Error::PoolTimedOut
+            | sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::WorkerCrashed => Self::Unreachable(source),
+            // Classes 08 (connection), 57P (the server ends sessions, or does not take them yet), 53300 (too many).
+            sqlx::Error::Database(ref error)
+                if error.code().is_some_and(|code| {
+                    code.starts_with("08") || code.starts_with("57P") || code == "53300"
+                }) =>
+            {
+                Self::Unreachable(source)
+            }
+            source => Self::Database(source),
+        }
+    }
+}
+
 impl Error {
+    /// Whether the same work may succeed if it is done again soon: another transaction was in its way. Nothing of it was
+    /// stored.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        let code = match self {
+            Self::Database(sqlx::Error::Database(error)) => error.code(),
+            Self::Refused { source } => match &**source {
+                sqlx::Error::Database(error) => error.code(),
+                _ => None,
+            },
+            _ => None,
+        };
+        // PostgreSQL: serialization failure, deadlock, lock timeout. SQLite: SQLITE_BUSY and its extended codes.
+        matches!(
+            code.as_deref(),
+            Some("40001" | "40P01" | "55P03" | "5" | "261" | "517")
+        )
+    }
+
     /// For `map_err` on what was done with the file at `path`.
     pub(crate) fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();

@@ -29,6 +29,7 @@
 
 mod api_keys;
 mod audit;
+mod backup;
 mod error;
 mod files;
 mod flusher;
@@ -41,6 +42,7 @@ mod store;
 
 pub use api_keys::{ApiKeyRecord, ApiKeySnapshot};
 pub use audit::{AuditRecord, AuditRow, TenantEvent};
+pub use backup::{BackupHeader, BackupSummary, BackupTable, back_up, open_backup, restore};
 pub use error::Error;
 pub use flusher::run_flusher;
 pub use keyring::{
@@ -53,4 +55,4 @@ pub use sql::{
     Backend, Database, FromRow, FromValue, Location, PostgresUrl, Row, Schema, Scope, Tx, Value, ValueKind,
     Work,
 };
-pub use store::Store;
+pub use store::{Store, open_store_database};

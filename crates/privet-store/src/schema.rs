@@ -23,4 +23,5 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0006_lineage.sql"),
         include_str!("schema/postgres/0007_scopes.sql"),
     ],
+    seeded: &["changes", "log_head"],
 };

@@ -98,3 +98,11 @@ pub(crate) async fn tie(database: &Database, name: &'static str, value: &str) ->
         })
         .await
 }
+
+/// The database of a store, without tying it to a root key: for a restore, which brings the tie with it.
+///
+/// # Errors
+/// Those of [`Database::open`].
+pub async fn open_store_database(location: &Location) -> Result<Database, Error> {
+    Database::open(location, &schema::STORE).await
+}

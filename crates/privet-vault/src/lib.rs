@@ -33,9 +33,9 @@ pub use import::{ImportFormat, ImportOptions, ImportProgress, ImportReport, Line
 pub use keyring::Keyring;
 pub use session::{NewSession, Session, Swept};
 pub use subject::{
-    AppData, BulkRead, BulkState, DeletedRows, Ground, Identifier, NewShare, Page, PermittedUse, Record,
-    Search, Share, Shared, Shown, Stored, Subject, SubjectId, SubjectInfo, SubjectRef, SubjectState, Unlock,
-    ValueForm, VersionInfo,
+    AppData, BulkRead, BulkState, DeletedRows, Ground, Identifier, NewShare, Page, PermittedUse, Rebuilt,
+    Record, Search, Share, Shared, Shown, Stored, Subject, SubjectId, SubjectInfo, SubjectRef, SubjectState,
+    Unlock, ValueForm, VersionInfo,
 };
 pub use token::{NewToken, Token, TokenForm, TokenValue};
 pub use vault::{Actor, ErasedList, Vault};

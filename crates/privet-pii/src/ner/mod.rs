@@ -14,6 +14,7 @@ mod model;
 mod rampart;
 mod rescore;
 mod sparse;
+mod widen;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -35,7 +36,7 @@ pub use rescore::TokenEvidence;
 ///
 /// The limits were chosen on held-out templates and development texts (`training/ner/README.md`).
 const KINDS: [(Entity, RuleId, f32); 6] = [
-    (Entity::PERSON, RuleId("ner/person"), 0.45),
+    (Entity::PERSON, RuleId("ner/person"), 0.4),
     (Entity::LOCATION, RuleId("ner/location"), 0.45),
     (Entity::ORGANIZATION, RuleId("ner/organization"), 0.45),
     (Entity::NRP, RuleId("ner/nrp"), 0.45),
@@ -131,6 +132,7 @@ impl Ner {
                 }
             }
         }
+        widen::widen(text, &mut found);
         Ok(found)
     }
 }
@@ -224,8 +226,12 @@ fn named(text: &str, tokens: &[Token], scores: &[[f32; LABELS]], is_whole: bool)
         let is_sure = *entity != Entity::DATE_TIME
             || marked.probability >= WORDY_DATE
             || span.of(text).is_some_and(|s| s.contains(char::is_numeric));
-        let can_be =
-            is_sure && marked.probability >= *limit && (is_whole || held.iter().any(sparse::can_name));
+        // `eth0`, `E11`: nobody's name.
+        let is_named = *entity != Entity::PERSON || span.of(text).is_some_and(has_letters_alone);
+        let can_be = is_named
+            && is_sure
+            && marked.probability >= *limit
+            && (is_whole || held.iter().any(sparse::can_name));
         can_be.then_some(Finding {
             entity: *entity,
             span,
@@ -235,6 +241,12 @@ fn named(text: &str, tokens: &[Token], scores: &[[f32; LABELS]], is_whole: bool)
         })
     };
     decode::spans(scores).into_iter().filter_map(finding).collect()
+}
+
+/// Whether a word of `name` has letters and no digit.
+fn has_letters_alone(name: &str) -> bool {
+    let mut words = name.split(|c: char| !c.is_alphanumeric());
+    words.any(|word| !word.is_empty() && !word.contains(|c: char| c.is_ascii_digit()))
 }
 
 /// Adds `finding`, as part of the one before if that is an address that it goes on with: a town right after a street.
@@ -311,6 +323,12 @@ mod tests {
             let found = ner.find(text, &Budget::unlimited()).unwrap();
             assert_eq!(found, everything.unwrap(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_word_with_a_digit_is_no_name() {
+        assert!(!has_letters_alone("eth0") && !has_letters_alone("E11"));
+        assert!(has_letters_alone("Anna 2") && has_letters_alone("田中"));
     }
 
     #[test]

@@ -133,7 +133,9 @@ fn joint(text: &str, tokens: &[Token<'_>], from: usize) -> Option<(Joint, usize)
         Some('@') if is_one && gap == "@" => return Some((Joint::Sign, from + 1)),
         Some('@') if is_one => return Some((Joint::At, from + 1)),
         Some('.' | '_' | '-' | '+') if gap == mark && is_one => {
-            let is_spelt = spelt(middle.text).is_some() && tokens.get(from + 2).is_some();
+            let is_spelt = spelt(middle.text)
+                .is_some_and(|s| matches!(s, Spelt::Mark(_) | Spelt::At | Spelt::WeakAt))
+                && tokens.get(from + 2).is_some();
             if !(is_spelt && is_fence(mark)) {
                 return Some((Joint::Plain, from + 1));
             }
@@ -147,23 +149,30 @@ fn joint(text: &str, tokens: &[Token<'_>], from: usize) -> Option<(Joint, usize)
         }
         _ => {}
     }
-    // A word for a mark between two parts.
-    let right = tokens.get(from + 2)?;
-    let after = text.get(between(middle, right))?;
+    // A word for a mark between two parts; `snabel-a` is two tokens.
+    let is_two = middle.text.eq_ignore_ascii_case("snabel")
+        && tokens
+            .get(from + 2)
+            .is_some_and(|t| t.text.eq_ignore_ascii_case("a"));
+    let last = from + 1 + usize::from(is_two);
+    let right = tokens.get(last + 1)?;
+    let after = text.get(between(tokens.get(last)?, right))?;
     let is_fenced =
         is_fence(gap.trim()) && is_fence(after.trim()) && !gap.trim().is_empty() && !after.trim().is_empty();
     let is_bare = is_blank(gap) && is_blank(after);
     if after.len() > LONGEST_GAP || !(is_fenced || is_bare) {
         return None;
     }
-    let joint = match spelt(middle.text)? {
+    let is_letter = is_fenced && !gap.contains(['_', '-']) && middle.text.eq_ignore_ascii_case("a");
+    let spelt = if is_letter { Spelt::At } else { spelt(middle.text)? };
+    let joint = match spelt {
         Spelt::Mark(c) => Joint::Spelt(c),
         Spelt::At => Joint::At,
         Spelt::WeakAt if is_fenced => Joint::At,
         Spelt::WeakAt => Joint::WeakAt,
         _ => return None,
     };
-    Some((joint, from + 2))
+    Some((joint, last + 1))
 }
 
 fn is_blank(gap: &str) -> bool {
@@ -229,6 +238,8 @@ mod tests {
             "john chiocciola example punto com",
             "john arroba example ponto com",
             "john małpa example kropka com",
+            "john snabel-a example punkt com",
+            "john(a)example.com",
         ] {
             assert_eq!(
                 written(&format!("is {text}, ok")),

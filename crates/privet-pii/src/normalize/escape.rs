@@ -1,5 +1,7 @@
 //! One escaped character: HTML entities, percent-encoding, backslash escapes, quoted-printable.
 
+use unicode_normalization::char::compose;
+
 /// An escape and what it stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Escape {
@@ -63,6 +65,36 @@ const NAMES: &[(&[u8], char)] = &[
     (b"zwnj", '\u{200c}'),
 ];
 
+/// Ends of the names of letters with a mark, and the mark as a combining character; the same source.
+const MARKS: &[(&[u8], char)] = &[
+    (b"acute", '\u{301}'),
+    (b"breve", '\u{306}'),
+    (b"caron", '\u{30c}'),
+    (b"cedil", '\u{327}'),
+    (b"circ", '\u{302}'),
+    (b"dot", '\u{307}'),
+    (b"grave", '\u{300}'),
+    (b"ogon", '\u{328}'),
+    (b"ring", '\u{30a}'),
+    (b"tilde", '\u{303}'),
+    (b"uml", '\u{308}'),
+];
+
+/// Letters that are no other letter with a mark; the same source.
+const LETTERS: &[(&[u8], char)] = &[
+    (b"AElig", 'Æ'),
+    (b"Lstrok", 'Ł'),
+    (b"OElig", 'Œ'),
+    (b"Oslash", 'Ø'),
+    (b"aelig", 'æ'),
+    (b"imath", 'ı'),
+    (b"inodot", 'ı'),
+    (b"lstrok", 'ł'),
+    (b"oelig", 'œ'),
+    (b"oslash", 'ø'),
+    (b"szlig", 'ß'),
+];
+
 /// The escape at the start of `bytes`, which begins with `&`, `%`, a backslash or `=`.
 pub(super) fn read(bytes: &[u8]) -> Option<Escape> {
     match bytes.first()? {
@@ -91,8 +123,19 @@ fn entity(bytes: &[u8]) -> Option<Escape> {
     let rest = bytes.get(1..)?;
     let len = rest.iter().take(LONGEST_NAME + 1).position(|b| *b == b';')?;
     let name = rest.get(..len)?;
-    let known = NAMES.iter().find(|(n, _)| n.eq_ignore_ascii_case(name))?;
-    escape(len + 2, u32::from(known.1))
+    let known = NAMES.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+    let c = known.map(|(_, c)| *c).or_else(|| letter(name))?;
+    escape(len + 2, u32::from(c))
+}
+
+/// A letter with a mark by its name: `uuml`, `Eacute`, `szlig`.
+fn letter(name: &[u8]) -> Option<char> {
+    if let Some((_, c)) = LETTERS.iter().find(|(n, _)| *n == name) {
+        return Some(*c);
+    }
+    let (base, mark) = name.split_first()?;
+    let (_, mark) = MARKS.iter().find(|(n, _)| *n == mark)?;
+    compose(char::from(*base), *mark).filter(|_| base.is_ascii_alphabetic())
 }
 
 /// Up to `most` digits: their value and how many they are.
@@ -216,7 +259,8 @@ pub(super) fn is_worth(bytes: &[u8], at: usize, found: Escape) -> bool {
         Some(c) if c.is_ascii() => {
             c.is_ascii_alphanumeric() || matches!(c, '@' | '.' | '-' | '_' | '+' | ':' | '%' | '\\' | '=')
         }
-        Some(c) => !c.is_alphanumeric(),
+        // Letters of names, but for those that every web address in such a script has.
+        Some(c) => !c.is_alphanumeric() || bytes.get(at) != Some(&b'%') && bytes.get(at) != Some(&b'='),
     }
 }
 
@@ -254,6 +298,15 @@ mod tests {
         }
         assert_eq!(read(r"\ud83d\ude00".as_bytes()).and_then(|e| e.c), Some('😀'));
         assert_eq!(read(b"%C3%A9").and_then(|e| e.c), Some('é'));
+    }
+
+    #[test]
+    fn letters_with_marks_are_read_by_their_names() {
+        let read = |text: &[u8]| read(text).and_then(|e| e.c);
+        assert_eq!(read(b"&uuml;"), Some('ü'));
+        assert_eq!(read(b"&Eacute;"), Some('É'));
+        assert_eq!(read(b"&szlig;"), Some('ß'));
+        assert_eq!(read(b"&sogon;"), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use privet_types::Span;
 
 use super::classes::{Class, class};
+use super::codes;
 use super::decode::{FEWEST_PAIRS, is_coded};
 use super::digitlike;
 use super::east;
@@ -81,6 +82,11 @@ struct Row {
     digits: usize,
     groups: usize,
     is_odd: bool,
+    /// Parts, characters, and the sorts of them, of a code cut into parts.
+    parts: usize,
+    part_bytes: usize,
+    part_letters: bool,
+    part_digits: bool,
     /// Where the last word for `@`, or `@` itself, stands; plus one, so that zero is none.
     at_sign: usize,
 }
@@ -143,7 +149,7 @@ impl Gate<'_> {
     fn word(&mut self, start: usize, len: usize) {
         let end = start + len;
         let first = self.bytes.get(start).copied().unwrap_or(0);
-        if len == 1 {
+        if len == 1 || self.is_one_character(first, len) {
             self.row.singles += 1;
             if self.row.singles >= SINGLES {
                 self.note(start);
@@ -156,6 +162,14 @@ impl Gate<'_> {
         } else {
             self.row.digits = 0;
             self.letters(start, len);
+        }
+        if first.is_ascii_uppercase() || first.is_ascii_digit() {
+            self.part(start, end);
+        } else {
+            self.row.parts = 0;
+        }
+        if len == 1 && first | 0x20 == b'a' {
+            self.letter_at(start);
         }
         if len == 2 || len == 4 {
             self.pair(start, len);
@@ -189,7 +203,14 @@ impl Gate<'_> {
         };
         match self.keys.get(key) {
             None => self.end_digit_words(start, len),
-            Some(Spelt::Digit(_)) => {
+            Some(
+                Spelt::Digit(_)
+                | Spelt::Whole(_)
+                | Spelt::Tens(_)
+                | Spelt::AndTens(_)
+                | Spelt::Hundreds(_)
+                | Spelt::Hundred,
+            ) => {
                 self.row.digit_words += 1;
                 if self.row.digit_words >= DIGIT_WORDS {
                     self.note(start);
@@ -198,6 +219,7 @@ impl Gate<'_> {
             Some(Spelt::Times(_)) => {
                 self.row.digit_words += 1;
             }
+            Some(Spelt::And) => {}
             Some(Spelt::At) => {
                 self.row.at_sign = start + 1;
                 self.note(start);
@@ -284,6 +306,62 @@ impl Gate<'_> {
     fn is_after_country(&self, start: usize) -> bool {
         let before = self.bytes.get(start.saturating_sub(3)..start).unwrap_or_default();
         matches!(before, [a, b, gap] if a.is_ascii_uppercase() && b.is_ascii_uppercase() && !gap.is_ascii_alphanumeric())
+    }
+
+    /// Whether a word of more than one byte is one letter of a script with spaces, up to U+07FF.
+    #[inline]
+    const fn is_one_character(&self, first: u8, len: usize) -> bool {
+        len == 2 && matches!(first, 0xc3..=0xdf)
+    }
+
+    /// `(a)` in place of `@`.
+    fn letter_at(&mut self, start: usize) {
+        let around = self
+            .bytes
+            .get(start.saturating_sub(1)..start + 2)
+            .unwrap_or_default();
+        if matches!(around, [b'(' | b'[' | b'{', _, b')' | b']' | b'}']) {
+            self.row.at_sign = start + 1;
+            self.note(start);
+        }
+    }
+
+    /// A word that begins with a capital or a digit: may be a part of a code.
+    #[inline]
+    fn part(&mut self, start: usize, end: usize) {
+        let word = self.bytes.get(start..end).unwrap_or_default();
+        let (mut has_letter, mut has_digit) = (false, false);
+        for byte in word {
+            match byte {
+                b'A'..=b'Z' => has_letter = true,
+                b'0'..=b'9' => has_digit = true,
+                // A full stop of another script.
+                0x80.. => break,
+                _ => {
+                    self.row.parts = 0;
+                    return;
+                }
+            }
+        }
+        let gap = self.bytes.get(self.row.end..start).unwrap_or_default();
+        let row = &mut self.row;
+        if row.parts == 0 || word.len() > codes::LONGEST_PART || !codes::is_separator(gap) {
+            row.parts = 0;
+            row.part_bytes = 0;
+            row.part_letters = false;
+            row.part_digits = false;
+        }
+        row.parts += 1;
+        row.part_bytes += word.len();
+        row.part_letters |= has_letter;
+        row.part_digits |= has_digit;
+        if row.parts >= codes::FEWEST
+            && row.part_letters
+            && row.part_digits
+            && row.part_bytes >= codes::LENGTH.start
+        {
+            self.note(start);
+        }
     }
 
     /// Counts pairs of hexadecimal digits, also `0x40`.

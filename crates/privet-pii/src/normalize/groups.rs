@@ -111,7 +111,11 @@ fn number(text: &str, tokens: &[Token<'_>], out: &mut Rewriter<'_>) -> usize {
     let is_regular = is_regular(&sizes);
     let is_quad = gaps.iter().any(|g| g.mark() == '.');
     let is_card = CARD.contains(&total);
-    if !gaps.iter().any(|g| g.is_odd()) {
+    // Nobody but a form writes a card number with strokes or full stops.
+    let is_stroked = |g: &Gap<'_>| !g.has_break() && matches!(g.mark(), '/' | '.');
+    if sizes == [4, 4, 4, 4] && gaps.iter().all(is_stroked) {
+        write(row, &gaps, |_| Some(' '), out);
+    } else if !gaps.iter().any(|g| g.is_odd()) {
         if is_regular || !is_card || is_quad || row.len() < 3 {
             return row.len();
         }
@@ -264,6 +268,8 @@ mod tests {
             ("411\n11 1111 11 11111", "4111111111111111"),
             ("4111 11 1111 111 111", "4111111111111111"),
             ("4111_1111_1111_1111", "4111 1111 1111 1111"),
+            ("4111 / 1111 / 1111 / 1111", "4111 1111 1111 1111"),
+            ("4111.1111.1111.1111", "4111 1111 1111 1111"),
             ("4111  1111  1111  1111", "4111 1111 1111 1111"),
             ("219-\n09-9999", "219-09-9999"),
             ("219-0\n9-9999", "219-09-9999"),

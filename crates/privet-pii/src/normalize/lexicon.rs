@@ -1,11 +1,12 @@
 //! Looks words up, a few nanoseconds each.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use super::words::{Spelt, all};
 
-/// Slots of the table, a power of two: some twenty a word, so that nearly all lookups end at an empty one.
-const BITS: u32 = 12;
+/// Slots of the table, a power of two: some eight a word, so that nearly all lookups end at an empty one.
+const BITS: u32 = 13;
 /// 2^64 over the golden ratio: Knuth, The Art of Computer Programming, volume 3, section 6.4, multiplicative hashing.
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -13,15 +14,15 @@ struct Lexicon {
     /// The first eight bytes of a word and its place in `words`, by hash; 0 where there is none. A word whose slot is taken
     /// stands in the next free one.
     slots: Vec<(u64, u16)>,
-    words: Vec<(&'static str, Spelt)>,
+    words: Vec<(Cow<'static, str>, Spelt)>,
     /// Whether a word begins with two bytes whose lowest five bits are these.
     begins: Box<[bool; 1024]>,
 }
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
     let mut words: Vec<_> = all().collect();
-    words.sort_by_key(|(word, _)| *word);
-    words.dedup_by_key(|(word, _)| *word);
+    words.sort_by(|(a, _), (b, _)| a.cmp(b));
+    words.dedup_by(|(a, _), (b, _)| a == b);
     let mut slots = vec![(0, 0); 1 << BITS];
     let mut begins = Box::new([false; 1024]);
     for (place, (word, _)) in (0_u16..).zip(&words) {
@@ -62,7 +63,7 @@ pub(super) fn key(word: &[u8]) -> u64 {
 #[derive(Clone, Copy)]
 pub(super) struct Keys {
     slots: &'static [(u64, u16)],
-    words: &'static [(&'static str, Spelt)],
+    words: &'static [(Cow<'static, str>, Spelt)],
     begins: &'static [bool; 1024],
 }
 
@@ -109,7 +110,7 @@ pub(super) fn spelt(word: &str) -> Option<Spelt> {
         }
     }
     let words = &LEXICON.words;
-    let find = |w: &str| words.binary_search_by_key(&w, |(known, _)| *known).ok();
+    let find = |w: &str| words.binary_search_by(|(known, _)| (**known).cmp(w)).ok();
     let at = if word.is_ascii() {
         find(&word.to_ascii_lowercase())
     } else {
@@ -126,7 +127,7 @@ mod tests {
     fn every_word_is_found_in_any_case_and_no_other_is() {
         let keys = Keys::new();
         for (word, spells) in all() {
-            assert_eq!(spelt(word), Some(spells), "{word}");
+            assert_eq!(spelt(&word), Some(spells), "{word}");
             assert_eq!(spelt(&word.to_ascii_uppercase()), Some(spells), "{word}");
             assert!(keys.get(key(word.as_bytes())).is_some(), "{word}");
         }

@@ -7,10 +7,11 @@
 //! Undone, also one inside the other, [`DEPTH`] deep: HTML entities, percent-encoding, backslash escapes, quoted-printable,
 //! base64 and base64url, hexadecimal digits; invisible characters, variants (NFKC), digits of other scripts, letters of
 //! other alphabets inside Latin words; numbers spread out, broken over lines or cut irregularly; digits as words; spelt e-mail
-//! addresses, also broken over lines; letters in place of digits. Not undone: ciphers, reversal and the like.
+//! addresses, also broken over lines; letters in place of digits; codes cut into parts. Not undone: ciphers, reversal and the like.
 
 mod address;
 mod classes;
+mod codes;
 mod confusable;
 mod decode;
 mod digitlike;
@@ -22,6 +23,7 @@ mod gate;
 mod groups;
 mod lexicon;
 mod map;
+mod numerals;
 mod rewrite;
 mod spaced;
 mod spoken;
@@ -53,7 +55,8 @@ pub struct View {
     pub map: OffsetMap,
     /// Layers of encoding that were undone, 0 ..= [`DEPTH`]; 0 if it was only characters, spacing or spelling.
     pub layers: usize,
-    /// Whether letters were taken for digits (`4OOO`), so that only a check digit or a word tells that it was right.
+    /// Whether letters were taken for digits (`4OOO`), or parts for one code, so that only a check digit or a word tells
+    /// that it was right.
     pub is_guess: bool,
 }
 
@@ -74,9 +77,10 @@ impl View {
 }
 
 /// Rewritten stretches of `text`, in order; for a stretch that is encoded and disguised besides, one view as it stands and
-/// one of the innermost layer; one more of each where letters may stand for digits. None for an ordinary text.
+/// one of the innermost layer; one more of each where letters may stand for digits, or parts for a code. None for an
+/// ordinary text.
 ///
-/// Together they are at most four times as long as the text, and a third more where characters such as ⑽ become several. O(n)
+/// Together they are at most six times as long as the text, and a third more where characters such as ⑽ become several. O(n)
 /// time and memory: a budget of 40 units per byte covers every text.
 ///
 /// # Errors
@@ -129,7 +133,11 @@ fn stretch(text: &str, span: Span, budget: &Budget, views: &mut Vec<View>) -> Re
         // What lies between the outermost and the innermost layer is itself encoded.
         if layer == 0 || next.is_none() {
             let is_respelt = respell(&mut piece);
-            if let Some(guess) = digitlike::undo(&piece.text) {
+            let guesses = [
+                digitlike::undo(&piece.text),
+                codes::join(&piece.text, &tokens(&piece.text)),
+            ];
+            for guess in guesses.into_iter().flatten() {
                 views.push(View {
                     map: piece.map.then(&guess.map),
                     text: guess.text,

@@ -18,7 +18,8 @@ pub(super) fn close_up(text: &str, tokens: &[Token<'_>]) -> Option<Piece> {
         let row = rest.get(..len).unwrap_or_default();
         let (usual, times) = usual_gap(text, row);
         // A row that is not cut by one separator for the most part is no spread value.
-        if len >= FEWEST && times * 2 > len - 1 {
+        let is_long = len >= FEWEST || is_abbreviation(text, rest, len);
+        if is_long && times * 2 > len - 1 {
             lead(
                 text,
                 tokens.get(..at).unwrap_or_default().last(),
@@ -31,6 +32,20 @@ pub(super) fn close_up(text: &str, tokens: &[Token<'_>]) -> Option<Piece> {
         at += len.max(1);
     }
     out.finish()
+}
+
+/// Whether a row is three capitals of an abbreviation with a number behind them: `M R N 0044719`.
+fn is_abbreviation(text: &str, tokens: &[Token<'_>], len: usize) -> bool {
+    let (row, number) = (tokens.get(..len).unwrap_or_default(), tokens.get(len));
+    let is_near = row
+        .last()
+        .zip(number)
+        .and_then(|(left, right)| text.get(between(left, right)))
+        .is_some_and(|gap| gap.len() <= 2);
+    len == FEWEST - 1
+        && is_near
+        && number.is_some_and(|n| n.text.starts_with(|c: char| c.is_ascii_digit()))
+        && row.iter().all(|t| t.text.bytes().all(|b| b.is_ascii_uppercase()))
 }
 
 /// How many single characters stand in a row.
@@ -113,6 +128,8 @@ mod tests {
             ("DE8 9 3 7 0 4", "DE893704"),
             ("j o h n @ e x a m p l e . c o m", "john@example.com"),
             ("j.o.h.n.@.e.x.a", "john@exa"),
+            ("И в а н о в", "Иванов"),
+            ("no. M R N 0044719", "no. MRN 0044719"),
         ] {
             assert_eq!(closed(text), value, "{text}");
         }

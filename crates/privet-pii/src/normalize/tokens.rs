@@ -26,9 +26,9 @@ impl Token<'_> {
             .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
     }
 
-    /// Whether it is one letter or digit of ASCII.
-    pub(super) const fn is_single(&self) -> bool {
-        self.text.len() == 1
+    /// Whether it is one letter or digit of a script whose words stand apart.
+    pub(super) fn is_single(&self) -> bool {
+        self.text.len() == 1 || self.text.len() == 2 && self.text.chars().count() == 1
     }
 }
 

@@ -1,10 +1,26 @@
 //! Words that spell a digit or a mark.
 
+use std::borrow::Cow;
+
+use super::numerals;
+
 /// What a word spells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spelt {
     /// A digit.
     Digit(u8),
+    /// A number from 10 to 99 as one word.
+    Whole(u16),
+    /// Tens that ones may follow.
+    Tens(u16),
+    /// Tens behind their ones, as in Arabic.
+    AndTens(u16),
+    /// Hundreds that a smaller number may follow.
+    Hundreds(u16),
+    /// A hundred, or as often as the digit before it says.
+    Hundred,
+    /// Between tens and ones.
+    And,
     /// The next digit this many times.
     Times(u8),
     /// A mark inside numbers and addresses.
@@ -214,6 +230,10 @@ const OTHERS: &[(&[&str], Spelt)] = &[
     ),
     (&["plus", "più", "más"], Spelt::Mark('+')),
     (
+        &["slash", "schrägstrich", "ukośnik", "snedstreck", "слэш", "дробь"],
+        Spelt::Mark('/'),
+    ),
+    (
         &["underscore", "unterstrich", "podkreślnik", "understreck"],
         Spelt::Mark('_'),
     ),
@@ -233,6 +253,7 @@ const OTHERS: &[(&[&str], Spelt)] = &[
             "zavináč",
             "zavinac",
             "snabela",
+            "snabel",
             "アットマーク",
             "あっと",
             "艾特",
@@ -247,14 +268,19 @@ const OTHERS: &[(&[&str], Spelt)] = &[
 ];
 
 /// Every word with what it spells; a word may be listed more than once with the same meaning.
-pub(super) fn all() -> impl Iterator<Item = (&'static str, Spelt)> {
+pub(super) fn all() -> impl Iterator<Item = (Cow<'static, str>, Spelt)> {
     let digits = DIGITS.iter().flat_map(|language| {
-        (0_u8..)
-            .zip(language)
-            .flat_map(|(value, words)| words.split('|').map(move |w| (w, Spelt::Digit(value))))
+        (0_u8..).zip(language).flat_map(|(value, words)| {
+            words
+                .split('|')
+                .map(move |w| (Cow::Borrowed(w), Spelt::Digit(value)))
+        })
     });
     let others = OTHERS
         .iter()
-        .flat_map(|(words, spelt)| words.iter().map(|w| (*w, *spelt)));
-    digits.chain(others)
+        .flat_map(|(words, spelt)| words.iter().map(|w| (Cow::Borrowed(*w), *spelt)));
+    let numerals = numerals::all()
+        .into_iter()
+        .map(|(w, spelt)| (Cow::Owned(w), spelt));
+    digits.chain(others).chain(numerals)
 }

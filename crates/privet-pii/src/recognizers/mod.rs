@@ -26,6 +26,7 @@ mod bic;
 mod birth;
 mod card;
 mod clock;
+mod country;
 mod crypto;
 mod date;
 mod email;
@@ -151,6 +152,7 @@ pub(crate) const TABLE: &[(Entity, Trigger)] = &[
         Entity::STREET_ADDRESS,
         Trigger::Word(address_east::SENSES, address_east::find),
     ),
+    (Entity::LOCATION, Trigger::Word(country::SENSES, country::find)),
     (Entity::URL, Trigger::Word(web::SENSES, web::find_host)),
     (Entity::URL, Trigger::Colon(web::find_scheme)),
     (Entity::EMAIL_ADDRESS, Trigger::At(email::find)),

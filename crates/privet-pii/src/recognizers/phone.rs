@@ -227,8 +227,20 @@ fn national(
             tries -= 1;
             scan.spend(TRY_UNITS)?;
             if matches!(ask(digits, Some(region)), Some(Answer::Valid)) {
+                let behind = groups.get(own.len()..).unwrap_or_default();
+                let is_tied = |g: &Group| g.before == DASH;
+                if !told && behind.first().is_some_and(is_tied) {
+                    // A part of a longer number that no plan knows.
+                    continue;
+                }
+                // The plan of another country may know the beginning alone.
+                let tied = behind.iter().take_while(|g| is_tied(g) && g.total <= MOST);
+                let end = tied
+                    .last()
+                    .filter(|g| is_ended(scan, g))
+                    .map_or(group.end, |g| g.end);
                 let score = if told { 0.95 } else { 0.85 };
-                return Ok(accept(scan, start, group.end, score, "phone/national"));
+                return Ok(accept(scan, start, end, score, "phone/national"));
             }
         }
     }

@@ -105,7 +105,8 @@ fn direct_identifiers_leak_no_more_than_the_floors_allow() {
     let english = leaked(plain().filter(|d| d.language == "en"));
     let all = leaked(plain());
     println!("leaked: English {english:.4}, all {all:.4}");
-    assert!(english <= 0.10 && all <= 0.18, "English {english}, all {all}");
+    // The goals are .10 and .18; measured in November 2026: .050 and .080.
+    assert!(english <= 0.06 && all <= 0.09, "English {english}, all {all}");
 }
 
 #[test]
@@ -116,11 +117,12 @@ fn texts_without_personal_data_are_left_alone() {
     let counted = |f: &&Finding| ![Entity::DATE_TIME, Entity::ORGANIZATION].contains(&f.entity);
     let found: usize = negative().map(|d| d.found.iter().filter(counted).count()).sum();
     println!("false findings: {found} in {words} words");
-    assert!(1000 * found <= 6 * words, "{found} in {words} words");
+    // The goal is six; measured in November 2026: 2.5.
+    assert!(1000 * found <= 3 * words, "{found} in {words} words");
 }
 
 #[test]
-fn seven_in_ten_values_in_disguise_are_found() {
+fn seventeen_in_twenty_values_in_disguise_are_found() {
     let documents = documents();
     let (mut found, mut all) = (0, 0);
     for d in documents.iter().filter(|d| d.kind == "disguised") {
@@ -133,6 +135,6 @@ fn seven_in_ten_values_in_disguise_are_found() {
         }
     }
     println!("disguised: {found} of {all}");
-    // The goal is eight in ten; measured in November 2026: three in four.
-    assert!(10 * found >= 7 * all, "{found} of {all}");
+    // The goal is eight in ten; measured in November 2026: .894.
+    assert!(20 * found >= 17 * all, "{found} of {all}");
 }

@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use privet_types::TenantId;
-use sqlx::postgres::PgPool;
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use super::location::Location;
 use super::migrate::{self, Schema};
+use super::postgres::Server;
 use super::tx::{Backend, Link, Pooled, Tx, Work};
 use super::writer::{Writer, unpanicked};
 use super::{postgres, sqlite};
@@ -31,6 +31,7 @@ pub enum Scope {
 #[derive(Clone)]
 pub struct Database {
     location: Arc<Location>,
+    schema: &'static Schema,
     link: DatabaseLink,
 }
 
@@ -41,7 +42,7 @@ enum DatabaseLink {
         task: Arc<Mutex<Option<JoinHandle<()>>>>,
         readers: SqlitePool,
     },
-    Postgres(PgPool),
+    Postgres(Arc<Server>),
 }
 
 impl Database {
@@ -66,11 +67,11 @@ impl Database {
         vfs: Option<&str>,
     ) -> Result<Self, Error> {
         let opening = |error| match error {
-            Error::Database(source) => Error::Open {
+            Error::Database(source) | Error::Unreachable(source) => Error::Open {
                 store: location.to_string(),
                 source: Arc::new(source),
             },
-            Error::Commit { source } => Error::Open {
+            Error::Commit { source } | Error::Refused { source } => Error::Open {
                 store: location.to_string(),
                 source,
             },
@@ -88,11 +89,13 @@ impl Database {
                 }
             }
             Location::Postgres(url) => {
-                DatabaseLink::Postgres(postgres::open(url, schema, location).await.map_err(opening)?)
+                let server = postgres::open(url, schema, location).await;
+                DatabaseLink::Postgres(Arc::new(server.map_err(opening)?))
             }
         };
         let database = Self {
             location: Arc::new(location.clone()),
+            schema,
             link,
         };
         match database.prepare(schema).await {
@@ -120,11 +123,17 @@ impl Database {
     /// nothing it did stays.
     ///
     /// On SQLite, works that wait together share a commit. A work that runs longer than a few milliseconds keeps others
-    /// waiting: do computations before.
+    /// waiting: do computations before, and await nothing but `tx`.
+    ///
+    /// Who stops waiting (drops the future) does not know whether it was stored: SQLite's writer runs it all the same,
+    /// PostgreSQL rolls back unless it was committing.
     ///
     /// # Errors
-    /// `work`'s own; [`Error::Database`] or [`Error::Commit`] if the database refuses, [`Error::Panicked`] if `work`
-    /// panics, [`Error::Closed`] after [`close`](Self::close).
+    /// `work`'s own; [`Error::Database`] if a statement fails, [`Error::Spoilt`] if `work` goes on after that,
+    /// [`Error::Refused`] if nothing was stored because the database is locked or its disk is full, [`Error::Commit`] if
+    /// the database did not confirm, [`Error::Unreachable`] if it does not answer, [`Error::Panicked`] if `work` panics,
+    /// [`Error::Nested`] if called within another one's work, [`Error::Closed`] after [`close`](Self::close).
+    /// [`Error::is_transient`] says which are worth another try.
     pub async fn write<T, E, F>(&self, scope: &Scope, work: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -133,7 +142,7 @@ impl Database {
     {
         match &self.link {
             DatabaseLink::Sqlite { writer, .. } => writer.write(work).await,
-            DatabaseLink::Postgres(pool) => in_postgres(pool, scope, "BEGIN", work).await,
+            DatabaseLink::Postgres(server) => in_postgres(server, scope, WRITE, work).await,
         }
     }
 
@@ -157,15 +166,7 @@ impl Database {
                 tx.end("ROLLBACK").await?;
                 outcome
             }
-            DatabaseLink::Postgres(pool) => {
-                in_postgres(
-                    pool,
-                    scope,
-                    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-                    work,
-                )
-                .await
-            }
+            DatabaseLink::Postgres(server) => in_postgres(server, scope, READ, work).await,
         }
     }
 
@@ -176,6 +177,12 @@ impl Database {
             DatabaseLink::Sqlite { .. } => Backend::Sqlite,
             DatabaseLink::Postgres(_) => Backend::Postgres,
         }
+    }
+
+    /// Its schema.
+    #[must_use]
+    pub const fn schema(&self) -> &'static Schema {
+        self.schema
     }
 
     /// Where it is.
@@ -202,21 +209,35 @@ impl Database {
                     tracing::warn!(error = %error, "the store's writer ended early");
                 }
             }
-            DatabaseLink::Postgres(pool) => pool.close().await,
+            DatabaseLink::Postgres(server) => server.close().await,
         }
     }
 }
 
-async fn in_postgres<T, E, F>(pool: &PgPool, scope: &Scope, begin: &'static str, work: F) -> Result<T, E>
+/// Said in full: a server can be told to begin otherwise.
+const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+async fn in_postgres<T, E, F>(server: &Server, scope: &Scope, begin: &'static str, work: F) -> Result<T, E>
 where
     E: From<Error>,
     F: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T, E> + Send,
 {
-    let mut tx = postgres::begin(pool, scope, begin).await?;
-    let outcome = unpanicked(work, &mut tx).await;
+    let mut tx = server.begin(scope, begin).await?;
+    let outcome = match unpanicked(work, &mut tx).await {
+        // `COMMIT` would roll back and call it a success.
+        Ok(_) if tx.is_spoilt() => Err(Error::Spoilt.into()),
+        outcome => outcome,
+    };
     match outcome {
         Ok(value) => {
-            tx.end("COMMIT").await?;
+            tx.end("COMMIT").await.map_err(|error| match error {
+                // Whether the server got so far is not known.
+                Error::Unreachable(source) => Error::Commit {
+                    source: Arc::new(source),
+                },
+                refused => refused,
+            })?;
             Ok(value)
         }
         Err(error) => {

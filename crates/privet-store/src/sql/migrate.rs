@@ -15,6 +15,8 @@ pub struct Schema {
     pub sqlite: &'static [&'static str],
     /// The steps on PostgreSQL.
     pub postgres: &'static [&'static str],
+    /// Tables that the steps put rows into; those of a backup take their place.
+    pub seeded: &'static [&'static str],
 }
 
 impl Schema {
@@ -26,7 +28,7 @@ impl Schema {
     }
 
     /// The newest version this program knows.
-    fn newest(&self, backend: Backend) -> i64 {
+    pub(crate) fn newest(&self, backend: Backend) -> i64 {
         i64::try_from(self.steps(backend).len()).unwrap_or(i64::MAX)
     }
 }

@@ -1,10 +1,12 @@
 //! Opening a PostgreSQL database: schema by its owner, work by a role that owns nothing.
 
+use std::io;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
 use super::database::Scope;
 use super::location::{Location, PostgresUrl};
@@ -26,31 +28,130 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// nobody else uses, "privet" in ASCII.
 const MIGRATION_LOCK: i64 = 0x0070_7269_7665_7400;
 
-/// A pool of connections to the database of `url`, its schema up to date.
-pub(super) async fn open(url: &PostgresUrl, schema: &Schema, location: &Location) -> Result<PgPool, Error> {
+/// Longest wait for the answer to a statement; the server's own bound (`statement_timeout`) is lower.
+const LONGEST_STATEMENT: Duration = Duration::from_secs(65);
+
+/// Longest wait for a server that was down a moment ago.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// Attempts to bring the schema up to date beside other databases of the same server that do the same: roles are shared.
+const ATTEMPTS: u32 = 8;
+
+/// A database on a server.
+pub(super) struct Server {
+    pool: PgPool,
+    options: PgConnectOptions,
+    /// Since the last connection that failed. Who needs a new one then asks first whether there is a server, instead of
+    /// waiting for one to come.
+    is_down: AtomicBool,
+}
+
+/// The database of `url`, its schema up to date.
+pub(super) async fn open(url: &PostgresUrl, schema: &Schema, location: &Location) -> Result<Server, Error> {
+    let options = options(url.url.expose())?;
     let owner = url.owner.as_ref().unwrap_or(&url.url);
-    let owner = options(owner.expose())?;
+    let owner = self::options(owner.expose())?;
+    // The pool would try again until its patience ends, and not tell why.
+    probe(&owner, PATIENCE).await?.close().await?;
     let migrating = single(owner);
-    update(&migrating, schema, location, &url.worker()?).await?;
+    let worker = options.get_username();
+    let mut attempt = 1;
+    while let Err(error) = update(&migrating, schema, location, worker).await {
+        if attempt == ATTEMPTS || !is_race(&error) {
+            migrating.close().await;
+            return Err(error);
+        }
+        tokio::time::sleep(Duration::from_millis(20) * attempt).await;
+        attempt += 1;
+    }
     migrating.close().await;
 
+    let mut first = probe(&options, PATIENCE).await?;
+    prepare(&mut first).await?;
+    first.close().await?;
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE)
         .test_before_acquire(false)
         .after_connect(move |connection, _| Box::pin(prepare(connection)))
-        .connect_lazy_with(options(url.url.expose())?);
-    let mut tx = connect(&pool).await?;
+        .connect_lazy_with(options.clone());
+    let server = Server {
+        pool,
+        options,
+        is_down: AtomicBool::new(false),
+    };
+    let mut tx = connect(&server.pool).await?;
     migrate::check(&mut tx, schema, location).await?;
     refuse_power(&mut tx, location).await?;
-    Ok(pool)
+    Ok(server)
 }
 
-impl PostgresUrl {
-    /// The user that works.
-    fn worker(&self) -> Result<String, Error> {
-        Ok(options(self.url.expose())?.get_username().to_owned())
+/// Two databases of one server changed the same role at once: duplicate role, unique violation, and "tuple concurrently
+/// updated", which has no code of its own.
+fn is_race(error: &Error) -> bool {
+    let Error::Database(sqlx::Error::Database(error)) = error else {
+        return false;
+    };
+    matches!(
+        error.code().as_deref(),
+        Some("42710" | "23505" | "40P01" | "XX000")
+    )
+}
+
+impl Server {
+    /// Opens a transaction that sees the rows of `scope` only. Connections that died in the pool, as all do when the server
+    /// restarts, are passed over: nothing was asked of them yet.
+    pub(super) async fn begin(&self, scope: &Scope, begin: &'static str) -> Result<Tx, Error> {
+        for _ in 0..CONNECTIONS {
+            let Some(connection) = self.pool.try_acquire() else {
+                break;
+            };
+            match begin_on(connection, scope, begin).await {
+                Err(Error::Unreachable(_)) => self.is_down.store(true, Ordering::Relaxed),
+                done => return done,
+            }
+        }
+        if self.is_down.load(Ordering::Relaxed) {
+            probe(&self.options, PROBE).await?.close().await?;
+            self.is_down.store(false, Ordering::Relaxed);
+        }
+        let began = match self.pool.acquire().await {
+            Ok(connection) => begin_on(connection, scope, begin).await,
+            Err(error) => Err(error.into()),
+        };
+        if matches!(began, Err(Error::Unreachable(_))) {
+            self.is_down.store(true, Ordering::Relaxed);
+        }
+        began
     }
+
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+async fn begin_on(
+    connection: sqlx::pool::PoolConnection<sqlx::Postgres>,
+    scope: &Scope,
+    begin: &'static str,
+) -> Result<Tx, Error> {
+    let mut tx = Tx::new(Link::Postgres(Pooled::new(connection))).within(LONGEST_STATEMENT);
+    tx.begin(begin).await?;
+    tx.rows::<Row>(
+        "SELECT set_config('privet.tenant', $1, true)",
+        values![scope.setting()],
+    )
+    .await?;
+    Ok(tx)
+}
+
+/// A connection of its own, to see whether there is a server.
+async fn probe(options: &PgConnectOptions, patience: Duration) -> Result<PgConnection, Error> {
+    Ok(
+        tokio::time::timeout(patience, PgConnection::connect_with(options))
+            .await
+            .unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())))?,
+    )
 }
 
 fn options(url: &str) -> Result<PgConnectOptions, Error> {
@@ -83,20 +184,36 @@ async fn update(pool: &PgPool, schema: &Schema, location: &Location, worker: &st
         .one("SELECT COUNT(*) FROM pg_roles WHERE rolname = $1", values![ROLE])
         .await?;
     if roles == 0 {
-        tx.script(format!("CREATE ROLE {ROLE} NOLOGIN NOSUPERUSER NOBYPASSRLS"))
-            .await?;
+        tx.script(format!(
+            "CREATE ROLE {ROLE} NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+        ))
+        .await?;
     }
     migrate::migrate(&mut tx, schema, location).await?;
-    // Rights of tables that a later step adds are given again, which is no error.
+    // Rights of tables that a later step adds are given again, which is no error. A temporary table could stand before a
+    // real one; databases made before PostgreSQL 15 let everybody make tables. Who may not revoke gets a warning, and
+    // `refuse_power` sees.
     tx.script(format!(
-        "GRANT USAGE ON SCHEMA public TO {ROLE}; \
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC, {ROLE}; \
+         DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY, CREATE ON DATABASE %I FROM PUBLIC, {ROLE}', current_database()); \
+         END $$; \
+         GRANT USAGE ON SCHEMA public TO {ROLE}; \
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {ROLE}; \
-         GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {ROLE}; \
+         GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA public TO {ROLE}; \
          REVOKE INSERT, UPDATE, DELETE ON schema_version FROM {ROLE}"
     ))
     .await?;
-    let worker = worker.replace('"', "\"\"");
-    tx.script(format!("GRANT {ROLE} TO \"{worker}\"")).await?;
+    // Roles belong to the whole server; not touching them where nothing is to do keeps nodes out of each other's way.
+    let members: i64 = tx
+        .one(
+            "SELECT COUNT(*) FROM pg_auth_members m WHERE m.roleid = $1::text::regrole AND m.member = quote_ident($2)::regrole",
+            values![ROLE, worker],
+        )
+        .await?;
+    if members == 0 {
+        let worker = worker.replace('"', "\"\"");
+        tx.script(format!("GRANT {ROLE} TO \"{worker}\"")).await?;
+    }
     tx.end("COMMIT").await
 }
 
@@ -127,24 +244,19 @@ async fn refuse_power(tx: &mut Tx, location: &Location) -> Result<(), Error> {
             values![],
         )
         .await?;
-    if power + owned > 0 {
+    let may_create: i64 = tx
+        .one(
+            "SELECT (has_schema_privilege('public', 'CREATE') OR has_database_privilege(current_database(), 'CREATE') \
+             OR has_database_privilege(current_database(), 'TEMPORARY'))::int",
+            values![],
+        )
+        .await?;
+    if power + owned + may_create > 0 {
         return Err(Error::TooPowerful {
             store: location.to_string(),
         });
     }
     Ok(())
-}
-
-/// Opens a transaction that sees the rows of `scope` only.
-pub(super) async fn begin(pool: &PgPool, scope: &Scope, begin: &'static str) -> Result<Tx, Error> {
-    let mut tx = connect(pool).await?;
-    tx.begin(begin).await?;
-    tx.rows::<Row>(
-        "SELECT set_config('privet.tenant', $1, true)",
-        values![scope.setting()],
-    )
-    .await?;
-    Ok(tx)
 }
 
 async fn connect(pool: &PgPool) -> Result<Tx, Error> {

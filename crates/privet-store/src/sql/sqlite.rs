@@ -43,7 +43,12 @@ pub(super) async fn open(path: &Path, vfs: Option<&str>) -> Result<(SqliteConnec
     if let Some(vfs) = vfs {
         options = options.vfs(vfs.to_owned());
     }
-    let writer = connect(options.clone().journal_mode(SqliteJournalMode::Wal)).await?;
+    let mut writer = connect(options.clone().journal_mode(SqliteJournalMode::Wal)).await?;
+    // What a killed process left in the WAL counts as committed though it may never have been synced (a sync that failed,
+    // or none): it must be durable before anything behind it is.
+    sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
+        .fetch_all(&mut writer)
+        .await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(PATIENCE)

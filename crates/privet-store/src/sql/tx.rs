@@ -1,7 +1,9 @@
 //! Statements on a connection, the same for both databases.
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
+use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
@@ -27,9 +29,16 @@ pub enum Backend {
 }
 
 /// A transaction on either database. Statements use `$1`, `$2`, … for values, which both understand.
+///
+/// A statement that fails spoils the transaction: those behind it are refused, and nothing is committed. PostgreSQL
+/// wants it so (and its `COMMIT` would roll back without a word); SQLite rolls back by itself when its disk is full, and
+/// would run what follows without a transaction.
 #[derive(Debug)]
 pub struct Tx {
     link: Link,
+    is_spoilt: bool,
+    /// Longest wait for a statement; the server gives up before, unless it is gone.
+    deadline: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -70,7 +79,17 @@ pub type Work<'c, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'c>
 
 impl Tx {
     pub(super) const fn new(link: Link) -> Self {
-        Self { link }
+        Self {
+            link,
+            is_spoilt: false,
+            deadline: None,
+        }
+    }
+
+    /// With a bound on how long a statement may take.
+    pub(super) const fn within(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
     }
 
     /// Which database this is.
@@ -85,53 +104,26 @@ impl Tx {
     /// Runs a statement. Returns how many rows it changed.
     ///
     /// # Errors
-    /// [`Error::Database`] if the database refuses.
+    /// [`Error::Database`] if the database refuses, [`Error::Spoilt`] if it refused an earlier statement.
     pub async fn execute(&mut self, sql: impl Into<String> + Send, values: Vec<Value>) -> Result<u64, Error> {
-        let sql = AssertSqlSafe(sql.into());
-        Ok(match &mut self.link {
-            Link::SqliteWriter(link) => {
-                let query = sqlx::query_with(sql, sqlite_arguments(values)?);
-                query.execute(link).await?.rows_affected()
-            }
-            Link::SqliteReader(link) => {
-                let query = sqlx::query_with(sql, sqlite_arguments(values)?);
-                query.execute(&mut *link.connection).await?.rows_affected()
-            }
-            Link::Postgres(link) => {
-                let query = sqlx::query_with(sql, postgres_arguments(values)?);
-                query.execute(&mut *link.connection).await?.rows_affected()
-            }
-        })
+        self.check()?;
+        let outcome = patiently(self.deadline, execute(&mut self.link, sql.into(), values)).await;
+        self.judge(outcome)
     }
 
     /// The rows of a query.
     ///
     /// # Errors
-    /// [`Error::Database`] if the database refuses, [`Error::UnexpectedValue`] if a row is not of `T`'s shape.
+    /// [`Error::Database`] if the database refuses, [`Error::Spoilt`] if it refused an earlier statement,
+    /// [`Error::UnexpectedValue`] if a row is not of `T`'s shape.
     pub async fn rows<T: FromRow>(
         &mut self,
         sql: impl Into<String> + Send,
         values: Vec<Value>,
     ) -> Result<Vec<T>, Error> {
-        let sql = AssertSqlSafe(sql.into());
-        match &mut self.link {
-            Link::SqliteWriter(link) => {
-                let rows = sqlx::query_with(sql, sqlite_arguments(values)?)
-                    .fetch_all(link)
-                    .await?;
-                rows.iter().map(|row| T::from_row(read_sqlite(row)?)).collect()
-            }
-            Link::SqliteReader(link) => {
-                let query = sqlx::query_with(sql, sqlite_arguments(values)?);
-                let rows = query.fetch_all(&mut *link.connection).await?;
-                rows.iter().map(|row| T::from_row(read_sqlite(row)?)).collect()
-            }
-            Link::Postgres(link) => {
-                let query = sqlx::query_with(sql, postgres_arguments(values)?);
-                let rows = query.fetch_all(&mut *link.connection).await?;
-                rows.iter().map(|row| T::from_row(read_postgres(row)?)).collect()
-            }
-        }
+        self.check()?;
+        let outcome = patiently(self.deadline, fetch(&mut self.link, sql.into(), values)).await;
+        self.judge(outcome)?.into_iter().map(T::from_row).collect()
     }
 
     /// The first row of a query, if there is one.
@@ -180,15 +172,28 @@ impl Tx {
     /// Runs several statements without values, as those of a migration.
     ///
     /// # Errors
-    /// [`Error::Database`] if the database refuses one.
+    /// [`Error::Database`] if the database refuses one, [`Error::Spoilt`] if it refused one before.
     pub async fn script(&mut self, sql: impl Into<String> + Send) -> Result<(), Error> {
-        let sql = sqlx::raw_sql(AssertSqlSafe(sql.into()));
-        match &mut self.link {
-            Link::SqliteWriter(link) => link.execute(sql).await.map(|_| ())?,
-            Link::SqliteReader(link) => link.connection.execute(sql).await.map(|_| ())?,
-            Link::Postgres(link) => link.connection.execute(sql).await.map(|_| ())?,
-        }
-        Ok(())
+        self.check()?;
+        let outcome = patiently(self.deadline, script(&mut self.link, sql.into())).await;
+        self.judge(outcome)
+    }
+
+    /// Whether a statement failed.
+    pub(super) const fn is_spoilt(&self) -> bool {
+        self.is_spoilt
+    }
+
+    /// After what failed was undone.
+    pub(super) const fn mend(&mut self) {
+        self.is_spoilt = false;
+    }
+
+    /// Runs one of the writer's own statements, which stay prepared, whatever failed before.
+    pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), Error> {
+        execute(&mut self.link, sql.to_owned(), Vec::new())
+            .await
+            .map(|_| ())
     }
 
     /// Begins a transaction.
@@ -199,9 +204,21 @@ impl Tx {
 
     /// Ends the transaction with `COMMIT` or `ROLLBACK`.
     pub(super) async fn end(&mut self, sql: &'static str) -> Result<(), Error> {
-        self.script(sql).await?;
+        patiently(self.deadline, script(&mut self.link, sql.to_owned())).await?;
         self.mark(false);
         Ok(())
+    }
+
+    const fn check(&self) -> Result<(), Error> {
+        if self.is_spoilt {
+            return Err(Error::Spoilt);
+        }
+        Ok(())
+    }
+
+    fn judge<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
+        self.is_spoilt = outcome.is_err();
+        outcome
     }
 
     const fn mark(&mut self, is_open: bool) {
@@ -219,6 +236,67 @@ impl Tx {
             Link::SqliteReader(_) | Link::Postgres(_) => Ok(()),
         }
     }
+}
+
+/// A server that is gone without a word does not hold its caller for ever.
+async fn patiently<T>(
+    deadline: Option<Duration>,
+    statement: impl Future<Output = Result<T, Error>> + Send,
+) -> Result<T, Error> {
+    let Some(deadline) = deadline else {
+        return statement.await;
+    };
+    tokio::time::timeout(deadline, statement)
+        .await
+        .unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()).into()))
+}
+
+async fn execute(link: &mut Link, sql: String, values: Vec<Value>) -> Result<u64, Error> {
+    let sql = AssertSqlSafe(sql);
+    Ok(match link {
+        Link::SqliteWriter(link) => {
+            let query = sqlx::query_with(sql, sqlite_arguments(values)?);
+            query.execute(link).await?.rows_affected()
+        }
+        Link::SqliteReader(link) => {
+            let query = sqlx::query_with(sql, sqlite_arguments(values)?);
+            query.execute(&mut *link.connection).await?.rows_affected()
+        }
+        Link::Postgres(link) => {
+            let query = sqlx::query_with(sql, postgres_arguments(values)?);
+            query.execute(&mut *link.connection).await?.rows_affected()
+        }
+    })
+}
+
+async fn fetch(link: &mut Link, sql: String, values: Vec<Value>) -> Result<Vec<Row>, Error> {
+    let sql = AssertSqlSafe(sql);
+    match link {
+        Link::SqliteWriter(link) => {
+            let query = sqlx::query_with(sql, sqlite_arguments(values)?);
+            query.fetch_all(link).await?.iter().map(read_sqlite).collect()
+        }
+        Link::SqliteReader(link) => {
+            let query = sqlx::query_with(sql, sqlite_arguments(values)?);
+            let rows = query.fetch_all(&mut *link.connection).await?;
+            rows.iter().map(read_sqlite).collect()
+        }
+        Link::Postgres(link) => {
+            let query = sqlx::query_with(sql, postgres_arguments(values)?);
+            let rows = query.fetch_all(&mut *link.connection).await?;
+            rows.iter().map(read_postgres).collect()
+        }
+    }
+}
+
+async fn script(link: &mut Link, sql: String) -> Result<(), Error> {
+    let sql = sqlx::raw_sql(AssertSqlSafe(sql));
+    match link {
+        Link::SqliteWriter(link) => link.execute(sql).await.map(|_| ())?,
+        Link::SqliteReader(link) => link.connection.execute(sql).await.map(|_| ())?,
+        Link::Postgres(link) => link.connection.execute(sql).await.map(|_| ())?,
+    }
+    Ok(())
 }
 
 /// `($1,$2),($3,$4)` for two rows of two.

@@ -2,11 +2,16 @@
 //!
 //! Commands that wait together share a transaction, and so its sync: each runs in a savepoint, and is acknowledged after
 //! the commit. One that fails is rolled back alone.
+//!
+//! A commit whose sync failed is rolled back in SQLite's memory, and the next one writes over its frames in the WAL. So
+//! this connection goes on after such an error; closing it and reading the WAL again would take the frames, which the
+//! kernel may have dropped, for durable. (The tests with a failing disk hold that.)
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -15,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::tx::{Link, Tx, Work};
-use crate::{Error, values};
+use crate::Error;
 
 /// Commands that may wait.
 const WAITING: usize = 1024;
@@ -26,10 +31,16 @@ const GROUP: usize = 256;
 /// A transaction takes no further command after so long, so that the first in it is not kept waiting.
 const GROUP_TIME: Duration = Duration::from_millis(20);
 
+tokio::task_local! {
+    /// The writer whose command this task runs.
+    static WRITING: u64;
+}
+
 /// The way to the writer. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     messages: mpsc::Sender<Message>,
+    id: u64,
 }
 
 enum Message {
@@ -44,7 +55,17 @@ trait Command: Send {
     fn run<'c>(&'c mut self, tx: &'c mut Tx) -> Pin<Box<dyn Future<Output = bool> + Send + 'c>>;
 
     /// Tells its caller, once it is known whether the changes are durable.
-    fn acknowledge(self: Box<Self>, committed: Result<(), Arc<sqlx::Error>>);
+    fn acknowledge(self: Box<Self>, fate: Fate);
+}
+
+/// What became of a transaction.
+#[derive(Clone)]
+enum Fate {
+    Committed,
+    /// Nothing of it was stored.
+    Refused(Arc<sqlx::Error>),
+    /// `COMMIT` failed: what it wrote may come to light when the database is opened again.
+    Unknown(Arc<sqlx::Error>),
 }
 
 struct Pending<T, E, F> {
@@ -64,18 +85,24 @@ where
             let Some(work) = self.work.take() else {
                 return false;
             };
-            let outcome = unpanicked(work, tx).await;
+            let outcome = match unpanicked(work, tx).await {
+                // It went on after a statement that failed.
+                Ok(_) if tx.is_spoilt() => Err(Error::Spoilt.into()),
+                outcome => outcome,
+            };
             let is_done = outcome.is_ok();
             self.outcome = Some(outcome);
             is_done
         })
     }
 
-    fn acknowledge(self: Box<Self>, committed: Result<(), Arc<sqlx::Error>>) {
-        let outcome = match (committed, self.outcome) {
-            (Ok(()), Some(outcome)) | (Err(_), Some(outcome @ Err(_))) => outcome,
-            (Err(source), Some(Ok(_)) | None) => Err(Error::Commit { source }.into()),
-            (Ok(()), None) => Err(Error::Panicked.into()),
+    fn acknowledge(self: Box<Self>, fate: Fate) {
+        let outcome = match (fate, self.outcome) {
+            (_, Some(Err(error))) => Err(error),
+            (Fate::Committed, Some(done)) => done,
+            (Fate::Committed, None) => Err(Error::Panicked.into()),
+            (Fate::Refused(source), _) => Err(Error::Refused { source }.into()),
+            (Fate::Unknown(source), _) => Err(Error::Commit { source }.into()),
         };
         // Who no longer waits does not want to know.
         drop(self.reply.send(outcome));
@@ -86,8 +113,11 @@ impl Writer {
     /// Starts the task. It ends, and closes the connection, after [`close`](Self::close) or when every writer is
     /// dropped.
     pub(super) fn start(connection: SqliteConnection) -> (Self, JoinHandle<()>) {
+        static STARTED: AtomicU64 = AtomicU64::new(0);
+        let id = STARTED.fetch_add(1, Ordering::Relaxed);
         let (messages, waiting) = mpsc::channel(WAITING);
-        (Self { messages }, tokio::spawn(run(connection, waiting)))
+        let task = tokio::spawn(WRITING.scope(id, run(connection, waiting)));
+        (Self { messages, id }, task)
     }
 
     /// Asks the task to end when it has run what came before.
@@ -102,6 +132,10 @@ impl Writer {
         E: From<Error> + Send + 'static,
         F: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T, E> + Send + 'static,
     {
+        // It would wait for itself.
+        if WRITING.try_with(|id| *id == self.id).unwrap_or(false) {
+            return Err(Error::Nested.into());
+        }
         let (reply, answer) = oneshot::channel();
         let command = Box::new(Pending {
             work: Some(work),
@@ -131,8 +165,10 @@ async fn run(connection: SqliteConnection, mut waiting: mpsc::Receiver<Message>)
 /// One transaction: `first`, and those that wait by the time it has run.
 async fn group(tx: &mut Tx, first: Box<dyn Command>, waiting: &mut mpsc::Receiver<Message>) {
     // The write lock from the start, so that no command can fail half-way for want of it.
-    if let Err(source) = control(tx, "BEGIN IMMEDIATE").await {
-        first.acknowledge(Err(Arc::new(source)));
+    if let Err(source) = control(tx, "BEGIN IMMEDIATE; SAVEPOINT command").await {
+        // Nothing may be open when the next one begins.
+        drop(control(tx, "ROLLBACK").await);
+        refuse(first, Arc::new(source), waiting);
         return;
     }
     let started = Instant::now();
@@ -140,13 +176,12 @@ async fn group(tx: &mut Tx, first: Box<dyn Command>, waiting: &mut mpsc::Receive
     let mut next = Some(first);
     let mut broken = None;
     while let Some(mut command) = next.take() {
-        match savepoint(tx, &mut *command).await {
-            Ok(()) => done.push(command),
-            Err(source) => {
-                done.push(command);
-                broken = Some(Arc::new(source));
-                break;
-            }
+        tx.mend();
+        let is_done = command.run(tx).await;
+        done.push(command);
+        if !is_done && let Err(source) = control(tx, "ROLLBACK TO command").await {
+            broken = Some(Arc::new(source));
+            break;
         }
         if done.len() < GROUP && started.elapsed() < GROUP_TIME {
             match waiting.try_recv() {
@@ -155,33 +190,48 @@ async fn group(tx: &mut Tx, first: Box<dyn Command>, waiting: &mut mpsc::Receive
                 Err(_) => {}
             }
         }
+        // After "ROLLBACK TO" the savepoint is there still.
+        if next.is_some()
+            && is_done
+            && let Err(source) = control(tx, "RELEASE command; SAVEPOINT command").await
+        {
+            done.extend(next.take());
+            broken = Some(Arc::new(source));
+        }
     }
-    let committed = match broken {
-        Some(source) => Err(source),
-        None => control(tx, "COMMIT").await.map_err(Arc::new),
+    tx.mend();
+    let fate = match broken {
+        Some(source) => Fate::Refused(source),
+        None => match control(tx, "COMMIT").await {
+            Ok(()) => Fate::Committed,
+            Err(source) => Fate::Unknown(Arc::new(source)),
+        },
     };
-    if committed.is_err() {
+    if !matches!(fate, Fate::Committed) {
         // Fails where SQLite has rolled back by itself.
         drop(control(tx, "ROLLBACK").await);
     }
     for command in done {
-        command.acknowledge(committed.clone());
+        command.acknowledge(fate.clone());
     }
 }
 
-/// Runs a command; what it changed is undone if it fails. An error is that of the transaction as a whole.
-async fn savepoint(tx: &mut Tx, command: &mut dyn Command) -> Result<(), sqlx::Error> {
-    control(tx, "SAVEPOINT command").await?;
-    if !command.run(tx).await {
-        control(tx, "ROLLBACK TO command").await?;
+/// Refuses `first` and all that wait behind it: each of them would wait for the lock as long again.
+fn refuse(first: Box<dyn Command>, source: Arc<sqlx::Error>, waiting: &mut mpsc::Receiver<Message>) {
+    first.acknowledge(Fate::Refused(Arc::clone(&source)));
+    for _ in 0..WAITING {
+        match waiting.try_recv() {
+            Ok(Message::Command(command)) => command.acknowledge(Fate::Refused(Arc::clone(&source))),
+            Ok(Message::Close) => waiting.close(),
+            Err(_) => return,
+        }
     }
-    control(tx, "RELEASE command").await
 }
 
 async fn control(tx: &mut Tx, sql: &'static str) -> Result<(), sqlx::Error> {
-    match tx.execute(sql, values![]).await {
-        Ok(_) => Ok(()),
-        Err(Error::Database(source)) => Err(source),
+    match tx.control(sql).await {
+        Ok(()) => Ok(()),
+        Err(Error::Database(source) | Error::Unreachable(source)) => Err(source),
         Err(_) => Err(sqlx::Error::WorkerCrashed),
     }
 }

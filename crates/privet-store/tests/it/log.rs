@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use privet_crypto::SigningKey;
 use privet_log::{Checkpoint, Edge, Hash, Leaf, NoteSigner};
-use privet_store::{AuditRecord, Error, Sequencer, Spool, Store, log_signer, run_flusher, run_sequencer};
-use privet_types::TenantId;
+use privet_store::{
+    AuditRecord, Backend, Error, Sequencer, Spool, Store, log_signer, run_flusher, run_sequencer,
+};
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::oneshot;
 
-use crate::support::{DURABLE, House, change, config, event, root_key};
+use crate::support::{DURABLE, House, api_key, change, config, event, root_key};
 
 pub(crate) fn signer() -> NoteSigner {
     log_signer(&root_key(), None).unwrap()
@@ -25,13 +26,6 @@ fn records(numbers: impl IntoIterator<Item = u64>) -> Vec<AuditRecord> {
         .into_iter()
         .map(|i| AuditRecord::new(i, &event(i)).unwrap())
         .collect()
-}
-
-async fn bare(house: &House) -> SqliteConnection {
-    let path = house.dir.path().join("privet.sqlite");
-    SqliteConnection::connect(&format!("sqlite:{}", path.display()))
-        .await
-        .unwrap()
 }
 
 /// All leaves, and the head, after holding every leaf and both stored trees against the signed root.
@@ -70,67 +64,58 @@ pub(crate) fn numbers(entries: &[Vec<u8>], node: &str) -> Vec<u64> {
 
 #[tokio::test]
 async fn every_event_and_change_gets_one_position_under_a_signed_head() {
-    let house = House::new().await;
-    let mut sequencer = sequencer(&house.store).await;
-    assert_eq!(sequencer.run_once().await.unwrap(), 0);
-    assert_eq!(checked(&house.store).await, (Vec::new(), None));
-    house.store.append_audit("n", &records(1..=300)).await.unwrap();
-    let key = privet_store::ApiKeyRecord {
-        id: "k".to_owned(),
-        hash: [1; 32],
-        principal: "ann".parse().unwrap(),
-        tenant: TenantId::default(),
-        created_at: jiff::Timestamp::UNIX_EPOCH,
-        expires_at: None,
-        revoked_at: None,
-        scopes: privet_types::KeyScopes::default(),
-    };
-    house.store.insert_api_key(&key, &change("k", 1)).await.unwrap();
-    assert_eq!(sequencer.run_once().await.unwrap(), 301);
-    // Handed over again, with more behind it.
-    house.store.append_audit("n", &records(200..=310)).await.unwrap();
-    house.store.revoke_api_key(&change("k", 2)).await.unwrap();
-    house.store.revoke_api_key(&change("k", 3)).await.unwrap();
-    assert_eq!(sequencer.run_once().await.unwrap(), 11);
-    let (entries, head) = checked(&house.store).await;
-    assert_eq!(head.unwrap().size, 312);
-    assert_eq!(numbers(&entries, "n"), (1..=310).collect::<Vec<_>>());
-    assert_eq!(numbers(&entries, "store"), [1, 2]);
-    let text = String::from_utf8(entries.concat()).unwrap();
-    assert!(text.contains("\"kind\":\"api_key_created\"") && text.contains("\"kind\":\"api_key_revoked\""));
-    assert!(!text.contains("ann"), "people are pseudonyms");
+    for house in House::each().await {
+        let mut sequencer = sequencer(&house.store).await;
+        assert_eq!(sequencer.run_once().await.unwrap(), 0);
+        assert_eq!(checked(&house.store).await, (Vec::new(), None));
+        house.store.append_audit("n", &records(1..=300)).await.unwrap();
+        let key = api_key("k");
+        house.store.insert_api_key(&key, &change("k", 1)).await.unwrap();
+        assert_eq!(sequencer.run_once().await.unwrap(), 301);
+        // Handed over again, with more behind it.
+        house.store.append_audit("n", &records(200..=310)).await.unwrap();
+        house.store.revoke_api_key(&change("k", 2)).await.unwrap();
+        house.store.revoke_api_key(&change("k", 3)).await.unwrap();
+        assert_eq!(sequencer.run_once().await.unwrap(), 11);
+        let (entries, head) = checked(&house.store).await;
+        assert_eq!(head.unwrap().size, 312);
+        assert_eq!(numbers(&entries, "n"), (1..=310).collect::<Vec<_>>());
+        assert_eq!(numbers(&entries, "store"), [1, 2]);
+        let text = String::from_utf8(entries.concat()).unwrap();
+        assert!(
+            text.contains("\"kind\":\"api_key_created\"") && text.contains("\"kind\":\"api_key_revoked\"")
+        );
+        assert!(!text.contains("ann"), "people are pseudonyms");
+        house.end().await;
+    }
 }
 
 #[tokio::test]
 async fn a_change_that_fails_leaves_no_leaf_and_a_leaf_that_fails_leaves_no_change() {
-    let house = House::new().await;
-    let mut bare = bare(&house).await;
-    sqlx::query(
-        "CREATE TRIGGER refuse BEFORE INSERT ON audit_events BEGIN SELECT RAISE(ABORT, 'no leaf today'); END",
-    )
-    .execute(&mut bare)
-    .await
-    .unwrap();
-    let key = privet_store::ApiKeyRecord {
-        id: "k".to_owned(),
-        hash: [1; 32],
-        principal: "ann".parse().unwrap(),
-        tenant: TenantId::default(),
-        created_at: jiff::Timestamp::UNIX_EPOCH,
-        expires_at: None,
-        revoked_at: None,
-        scopes: privet_types::KeyScopes::default(),
-    };
-    assert!(house.store.insert_api_key(&key, &change("k", 1)).await.is_err());
-    assert!(house.store.list_api_keys().await.unwrap().is_empty());
-    sqlx::query("DROP TRIGGER refuse")
-        .execute(&mut bare)
-        .await
-        .unwrap();
-    house.store.insert_api_key(&key, &change("k", 1)).await.unwrap();
-    assert!(house.store.insert_api_key(&key, &change("k", 1)).await.is_err());
-    sequencer(&house.store).await.run_once().await.unwrap();
-    assert_eq!(checked(&house.store).await.0.len(), 1);
+    for house in House::each().await {
+        let refuse = match house.store.backend() {
+            Backend::Sqlite => {
+                "CREATE TRIGGER refuse BEFORE INSERT ON audit_events BEGIN SELECT RAISE(ABORT, 'no leaf today'); END"
+            }
+            Backend::Postgres => {
+                "CREATE TRIGGER refuse BEFORE INSERT ON audit_events FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+            }
+        };
+        house.raw(refuse).await.unwrap();
+        let key = api_key("k");
+        assert!(house.store.insert_api_key(&key, &change("k", 1)).await.is_err());
+        assert!(house.store.list_api_keys().await.unwrap().is_empty());
+        let allow = match house.store.backend() {
+            Backend::Sqlite => "DROP TRIGGER refuse",
+            Backend::Postgres => "DROP TRIGGER refuse ON audit_events",
+        };
+        house.raw(allow).await.unwrap();
+        house.store.insert_api_key(&key, &change("k", 1)).await.unwrap();
+        assert!(house.store.insert_api_key(&key, &change("k", 1)).await.is_err());
+        sequencer(&house.store).await.run_once().await.unwrap();
+        assert_eq!(checked(&house.store).await.0.len(), 1);
+        house.end().await;
+    }
 }
 
 #[tokio::test]
@@ -170,65 +155,72 @@ async fn a_store_from_before_the_log_keeps_its_events_and_they_become_leaves() {
 
 #[tokio::test]
 async fn of_two_sequencers_one_loses_each_race_and_both_go_on() {
-    let house = House::new().await;
-    let (mut one, mut two) = (sequencer(&house.store).await, sequencer(&house.store).await);
-    let mut given = [0, 0];
-    for round in 0..20_u64 {
-        house
-            .store
-            .append_audit("n", &records(round * 30 + 1..=round * 30 + 30))
-            .await
-            .unwrap();
-        let (a, b) = tokio::join!(one.run_once(), two.run_once());
-        given[0] += a.unwrap();
-        given[1] += b.unwrap();
+    for house in House::each().await {
+        let (mut one, mut two) = (sequencer(&house.store).await, sequencer(&house.store).await);
+        let mut given = [0, 0];
+        for round in 0..20_u64 {
+            house
+                .store
+                .append_audit("n", &records(round * 30 + 1..=round * 30 + 30))
+                .await
+                .unwrap();
+            let (a, b) = tokio::join!(one.run_once(), two.run_once());
+            given[0] += a.unwrap();
+            given[1] += b.unwrap();
+        }
+        assert_eq!(given[0] + given[1], 600);
+        let (entries, _) = checked(&house.store).await;
+        assert_eq!(numbers(&entries, "n"), (1..=600).collect::<Vec<_>>());
+        house.end().await;
     }
-    assert_eq!(given[0] + given[1], 600);
-    let (entries, _) = checked(&house.store).await;
-    assert_eq!(numbers(&entries, "n"), (1..=600).collect::<Vec<_>>());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn writers_and_sequencers_of_several_handles_make_one_log() {
-    let house = House::new().await;
-    let path = house.dir.path().join("privet.sqlite");
-    let mut tasks = Vec::new();
-    for node in 0..4 {
-        let path = path.clone();
-        tasks.push(tokio::spawn(async move {
-            let store = Store::open(&path, &root_key()).await.unwrap();
-            let mut sequencer = sequencer(&store).await;
-            for batch in 0..25_u64 {
-                let numbers = batch * 10 + 1..=batch * 10 + 10;
-                store
-                    .append_audit(&format!("n{node}"), &records(numbers))
-                    .await
-                    .unwrap();
-                sequencer.run_once().await.unwrap();
-            }
-        }));
-    }
-    for task in tasks {
-        task.await.unwrap();
-    }
-    sequencer(&house.store).await.run_once().await.unwrap();
-    let (entries, head) = checked(&house.store).await;
-    assert_eq!(head.unwrap().size, 1000);
-    for node in 0..4 {
-        assert_eq!(
-            numbers(&entries, &format!("n{node}")),
-            (1..=250).collect::<Vec<_>>()
-        );
+    for house in House::each().await {
+        let location = house.location();
+        let mut tasks = Vec::new();
+        for node in 0..4 {
+            let location = location.clone();
+            tasks.push(tokio::spawn(async move {
+                let store = Store::open(location, &root_key()).await.unwrap();
+                let mut sequencer = sequencer(&store).await;
+                for batch in 0..25_u64 {
+                    let numbers = batch * 10 + 1..=batch * 10 + 10;
+                    store
+                        .append_audit(&format!("n{node}"), &records(numbers))
+                        .await
+                        .unwrap();
+                    sequencer.run_once().await.unwrap();
+                }
+                store.close().await;
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        sequencer(&house.store).await.run_once().await.unwrap();
+        let (entries, head) = checked(&house.store).await;
+        assert_eq!(head.unwrap().size, 1000);
+        for node in 0..4 {
+            assert_eq!(
+                numbers(&entries, &format!("n{node}")),
+                (1..=250).collect::<Vec<_>>()
+            );
+        }
+        house.end().await;
     }
 }
 
 #[tokio::test]
 async fn a_log_goes_on_with_its_own_key_only() {
-    let house = House::new().await;
-    sequencer(&house.store).await;
-    let other = log_signer(&root_key(), Some(SigningKey::generate().unwrap())).unwrap();
-    let refused = Sequencer::open(house.store.clone(), other).await.unwrap_err();
-    assert!(matches!(refused, Error::LogKeyChanged { .. }), "{refused:?}");
+    for house in House::each().await {
+        sequencer(&house.store).await;
+        let other = log_signer(&root_key(), Some(SigningKey::generate().unwrap())).unwrap();
+        let refused = Sequencer::open(house.store.clone(), other).await.unwrap_err();
+        assert!(matches!(refused, Error::LogKeyChanged { .. }), "{refused:?}");
+        house.end().await;
+    }
 }
 
 #[tokio::test]
@@ -236,75 +228,75 @@ async fn a_stored_tree_that_is_not_the_signed_one_is_refused() {
     for change in [
         "UPDATE log_head SET size = size - 1",
         "UPDATE log_head SET checkpoint = replace(checkpoint, '300', '299')",
-        "UPDATE log_tiles SET hashes = zeroblob(length(hashes)) WHERE tile = 1",
+        "UPDATE log_tiles SET hashes = (SELECT hashes FROM log_tiles WHERE level = 0 AND tile = 0) WHERE tile = 1",
         "DELETE FROM log_tiles WHERE level = 1",
     ] {
-        let house = House::new().await;
-        house.store.append_audit("n", &records(1..=300)).await.unwrap();
-        sequencer(&house.store).await.run_once().await.unwrap();
-        sqlx::query(change)
-            .execute(&mut bare(&house).await)
-            .await
-            .unwrap();
-        let refused = Sequencer::open(house.store.clone(), signer()).await.unwrap_err();
-        assert!(
-            matches!(refused, Error::LogDamaged { .. }),
-            "{change}: {refused:?}"
-        );
+        for house in House::each().await {
+            house.store.append_audit("n", &records(1..=300)).await.unwrap();
+            sequencer(&house.store).await.run_once().await.unwrap();
+            house.raw(change).await.unwrap();
+            let refused = Sequencer::open(house.store.clone(), signer()).await.unwrap_err();
+            assert!(
+                matches!(refused, Error::LogDamaged { .. }),
+                "{change}: {refused:?}"
+            );
+            house.end().await;
+        }
     }
 }
 
 #[tokio::test]
 async fn positions_cannot_be_changed_or_deleted_by_a_statement() {
-    let house = House::new().await;
-    house.store.append_audit("n", &records(1..=3)).await.unwrap();
-    sequencer(&house.store).await.run_once().await.unwrap();
-    for statement in ["UPDATE log_positions SET event = 1", "DELETE FROM log_positions"] {
-        let refused = sqlx::query(statement)
-            .execute(&mut bare(&house).await)
-            .await
-            .unwrap_err();
-        assert!(refused.to_string().contains("append-only"), "{refused}");
+    for house in House::each().await {
+        house.store.append_audit("n", &records(1..=3)).await.unwrap();
+        sequencer(&house.store).await.run_once().await.unwrap();
+        for statement in ["UPDATE log_positions SET event = 1", "DELETE FROM log_positions"] {
+            let refused = house.raw(statement).await.unwrap_err();
+            assert!(refused.to_string().contains("append-only"), "{refused}");
+        }
+        house.end().await;
     }
 }
 
 #[tokio::test]
 async fn an_event_is_under_a_signed_head_soon_after_it_was_appended() {
-    let house = House::new().await;
-    let spool = house.spool(DURABLE).await;
-    let (stop, stopped) = oneshot::channel::<()>();
-    let (stop_log, log_stopped) = oneshot::channel::<()>();
-    let flusher = tokio::spawn({
-        let (spool, store) = (spool.clone(), house.store.clone());
-        async move {
-            run_flusher(&spool, &store, Duration::from_millis(5), async move {
-                drop(stopped.await);
-            })
-            .await
-        }
-    });
-    let sequencer = sequencer(&house.store).await;
-    let sequencer = tokio::spawn(run_sequencer(sequencer, Duration::from_millis(5), async move {
-        drop(log_stopped.await);
-    }));
-    spool.append(&event(1)).await.unwrap();
-    let arrived = tokio::time::timeout(Duration::from_secs(5), async {
-        while house.store.log_head(signer().key()).await.unwrap().is_none() {
-            tokio::task::yield_now().await;
-        }
-    });
-    assert!(arrived.await.is_ok());
-    spool.append(&event(2)).await.unwrap();
-    drop(stop);
-    flusher.await.unwrap().unwrap();
-    drop(stop_log);
-    sequencer.await.unwrap().unwrap();
-    let (entries, _) = checked(&house.store).await;
-    assert_eq!(
-        numbers(&entries, spool.node()),
-        [1, 2],
-        "the last ones are sequenced at shutdown"
-    );
+    for house in House::each().await {
+        let spool = house.spool(DURABLE).await;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (stop_log, log_stopped) = oneshot::channel::<()>();
+        let flusher = tokio::spawn({
+            let (spool, store) = (spool.clone(), house.store.clone());
+            async move {
+                run_flusher(&spool, &store, Duration::from_millis(5), async move {
+                    drop(stopped.await);
+                })
+                .await
+            }
+        });
+        let sequencer = sequencer(&house.store).await;
+        let sequencer = tokio::spawn(run_sequencer(sequencer, Duration::from_millis(5), async move {
+            drop(log_stopped.await);
+        }));
+        spool.append(&event(1)).await.unwrap();
+        let arrived = tokio::time::timeout(Duration::from_secs(5), async {
+            while house.store.log_head(signer().key()).await.unwrap().is_none() {
+                tokio::task::yield_now().await;
+            }
+        });
+        assert!(arrived.await.is_ok());
+        spool.append(&event(2)).await.unwrap();
+        drop(stop);
+        flusher.await.unwrap().unwrap();
+        drop(stop_log);
+        sequencer.await.unwrap().unwrap();
+        let (entries, _) = checked(&house.store).await;
+        assert_eq!(
+            numbers(&entries, spool.node()),
+            [1, 2],
+            "the last ones are sequenced at shutdown"
+        );
+        house.end().await;
+    }
 }
 
 #[tokio::test]
@@ -325,7 +317,7 @@ async fn append_and_sequence_here_until_killed() {
 
 /// How often the test below kills: 25 times, or as often as `PRIVET_KILLS` says.
 #[expect(clippy::disallowed_methods, reason = "a test that can be run longer by hand")]
-fn kills() -> u64 {
+pub(crate) fn kills() -> u64 {
     std::env::var("PRIVET_KILLS").map_or(25, |kills| kills.parse().unwrap())
 }
 

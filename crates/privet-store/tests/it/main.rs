@@ -6,7 +6,10 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod backup;
 mod crash;
+#[cfg(unix)]
+mod faults;
 mod flusher;
 mod log;
 mod postgres;

@@ -6,10 +6,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use privet_store::{Spool, Store};
 
-use crate::support::{DURABLE, House, change, config, drain, event, root_key};
+use crate::support::{DURABLE, House, api_key, change, config, drain, event, root_key};
 
 fn other_process(test: &str, dir: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
@@ -51,16 +50,7 @@ async fn revoke_a_key_here() {
 #[tokio::test]
 async fn another_process_can_revoke_a_key_while_events_are_stored() {
     let house = House::new().await;
-    let key = privet_store::ApiKeyRecord {
-        id: "k".to_owned(),
-        hash: [1; 32],
-        principal: "ann".parse().unwrap(),
-        tenant: privet_types::TenantId::default(),
-        created_at: Timestamp::UNIX_EPOCH,
-        expires_at: None,
-        revoked_at: None,
-        scopes: privet_types::KeyScopes::default(),
-    };
+    let key = api_key("k");
     house.store.insert_api_key(&key, &change("k", 0)).await.unwrap();
     let before = house.store.api_keys_version().await.unwrap();
     let mut other = other_process("processes::revoke_a_key_here", house.dir.path());

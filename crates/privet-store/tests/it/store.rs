@@ -3,29 +3,15 @@
 use jiff::Timestamp;
 use privet_crypto::RootKey;
 use privet_store::{ApiKeyRecord, AuditRecord, Error, Store};
-use privet_types::TenantId;
 use sqlx::{Connection, SqliteConnection};
 
-use crate::support::{House, change, event, root_key};
+use crate::support::{House, api_key, change, event, root_key};
 
 fn records(numbers: impl IntoIterator<Item = u64>) -> Vec<AuditRecord> {
     numbers
         .into_iter()
         .map(|i| AuditRecord::new(i, &event(i)).unwrap())
         .collect()
-}
-
-fn key(id: &str) -> ApiKeyRecord {
-    ApiKeyRecord {
-        id: id.to_owned(),
-        hash: [id.len().try_into().unwrap(); 32],
-        principal: "ann".parse().unwrap(),
-        tenant: TenantId::default(),
-        created_at: Timestamp::from_millisecond(1_700_000_000_123).unwrap(),
-        expires_at: None,
-        revoked_at: None,
-        scopes: privet_types::KeyScopes::default(),
-    }
 }
 
 async fn bare(house: &House) -> SqliteConnection {
@@ -39,16 +25,18 @@ async fn bare(house: &House) -> SqliteConnection {
 
 #[tokio::test]
 async fn a_store_opens_again_with_its_root_key_only() {
-    let house = House::new().await;
-    house.store.append_audit("n", &records([1])).await.unwrap();
-    house.store.close().await;
-    let path = house.dir.path().join("privet.sqlite");
-    let other = Store::open(&path, &RootKey::generate().unwrap())
-        .await
-        .unwrap_err();
-    assert!(matches!(other, Error::WrongRootKey { .. }), "{other}");
-    let again = Store::open(&path, &root_key()).await.unwrap();
-    assert_eq!(again.audit_count().await.unwrap(), 1);
+    for house in House::each().await {
+        house.store.append_audit("n", &records([1])).await.unwrap();
+        house.store.close().await;
+        let other = Store::open(house.location(), &RootKey::generate().unwrap())
+            .await
+            .unwrap_err();
+        assert!(matches!(other, Error::WrongRootKey { .. }), "{other}");
+        let again = house.again().await;
+        assert_eq!(again.audit_count().await.unwrap(), 1);
+        again.close().await;
+        house.end().await;
+    }
 }
 
 #[tokio::test]
@@ -81,18 +69,18 @@ async fn a_database_of_another_program_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn a_store_of_a_newer_privet_is_refused() {
-    let house = House::new().await;
-    sqlx::query("INSERT INTO schema_version VALUES (999)")
-        .execute(&mut bare(&house).await)
-        .await
-        .unwrap();
-    let refused = Store::open(&house.dir.path().join("privet.sqlite"), &house.root)
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(refused, Error::NewerSchema { found: 999, .. }),
-        "{refused:?}"
-    );
+    for house in House::each().await {
+        house
+            .raw("INSERT INTO schema_version VALUES (999)")
+            .await
+            .unwrap();
+        let refused = Store::open(house.location(), &house.root).await.unwrap_err();
+        assert!(
+            matches!(refused, Error::NewerSchema { found: 999, .. }),
+            "{refused:?}"
+        );
+        house.end().await;
+    }
 }
 
 #[cfg(unix)]
@@ -148,196 +136,186 @@ async fn many_can_create_one_store_at_once() {
 
 #[tokio::test]
 async fn keys_are_listed_as_they_were_inserted_and_each_change_is_counted() {
-    let house = House::new().await;
-    let before = house.store.load_api_keys().await.unwrap();
-    let second = ApiKeyRecord {
-        expires_at: Some(Timestamp::from_millisecond(1_800_000_000_456).unwrap()),
-        ..key("bb")
-    };
-    house
-        .store
-        .insert_api_key(&key("a"), &change("a", 0))
-        .await
-        .unwrap();
-    house
-        .store
-        .insert_api_key(&second, &change("bb", 0))
-        .await
-        .unwrap();
-    let after = house.store.load_api_keys().await.unwrap();
-    assert_eq!(after.keys, [key("a"), second]);
-    assert_eq!(after.version, before.version + 2);
-    assert_eq!(house.store.api_keys_version().await.unwrap(), after.version);
-    assert_eq!(house.store.list_api_keys().await.unwrap(), after.keys);
+    for house in House::each().await {
+        let before = house.store.load_api_keys().await.unwrap();
+        let second = ApiKeyRecord {
+            expires_at: Some(Timestamp::from_millisecond(1_800_000_000_456).unwrap()),
+            ..api_key("bb")
+        };
+        house
+            .store
+            .insert_api_key(&api_key("a"), &change("a", 0))
+            .await
+            .unwrap();
+        house
+            .store
+            .insert_api_key(&second, &change("bb", 0))
+            .await
+            .unwrap();
+        let after = house.store.load_api_keys().await.unwrap();
+        assert_eq!(after.keys, [api_key("a"), second]);
+        assert_eq!(after.version, before.version + 2);
+        assert_eq!(house.store.api_keys_version().await.unwrap(), after.version);
+        assert_eq!(house.store.list_api_keys().await.unwrap(), after.keys);
+        house.end().await;
+    }
 }
 
 #[tokio::test]
 async fn two_keys_cannot_share_an_id_or_a_hash() {
-    let house = House::new().await;
-    house
-        .store
-        .insert_api_key(&key("a"), &change("a", 0))
-        .await
-        .unwrap();
-    assert!(
+    for house in House::each().await {
         house
             .store
-            .insert_api_key(
-                &ApiKeyRecord {
-                    hash: [9; 32],
-                    ..key("a")
-                },
-                &change("a", 1)
-            )
+            .insert_api_key(&api_key("a"), &change("a", 0))
             .await
-            .is_err()
-    );
-    assert!(
-        house
-            .store
-            .insert_api_key(
-                &ApiKeyRecord {
-                    hash: key("a").hash,
-                    ..key("b")
-                },
-                &change("b", 1)
-            )
-            .await
-            .is_err()
-    );
-    assert_eq!(house.store.list_api_keys().await.unwrap().len(), 1);
-    assert_eq!(
-        house.store.audit_count().await.unwrap(),
-        1,
-        "what was refused is not told"
-    );
+            .unwrap();
+        assert!(
+            house
+                .store
+                .insert_api_key(
+                    &ApiKeyRecord {
+                        hash: [9; 32],
+                        ..api_key("a")
+                    },
+                    &change("a", 1)
+                )
+                .await
+                .is_err()
+        );
+        assert!(
+            house
+                .store
+                .insert_api_key(
+                    &ApiKeyRecord {
+                        hash: api_key("a").hash,
+                        ..api_key("b")
+                    },
+                    &change("b", 1)
+                )
+                .await
+                .is_err()
+        );
+        assert_eq!(house.store.list_api_keys().await.unwrap().len(), 1);
+        assert_eq!(
+            house.store.audit_count().await.unwrap(),
+            1,
+            "what was refused is not told"
+        );
+        house.end().await;
+    }
 }
 
 #[tokio::test]
 async fn a_revocation_is_seen_through_another_handle_and_keeps_its_first_time() {
-    let house = House::new().await;
-    let other = Store::open(&house.dir.path().join("privet.sqlite"), &house.root)
-        .await
-        .unwrap();
-    house
-        .store
-        .insert_api_key(&key("a"), &change("a", 0))
-        .await
-        .unwrap();
-    let version = other.api_keys_version().await.unwrap();
-    let first = Timestamp::from_second(1_800_000_000).unwrap();
-    assert_eq!(
+    for house in House::each().await {
+        let other = house.again().await;
         house
             .store
-            .revoke_api_key(&change("a", 1_800_000_000))
+            .insert_api_key(&api_key("a"), &change("a", 0))
             .await
-            .unwrap(),
-        Some(first)
-    );
-    assert_eq!(
-        house
-            .store
-            .revoke_api_key(&change("a", 1_900_000_000))
-            .await
-            .unwrap(),
-        Some(first)
-    );
-    assert_eq!(
-        house
-            .store
-            .revoke_api_key(&change("b", 1_900_000_000))
-            .await
-            .unwrap(),
-        None
-    );
-    assert_ne!(other.api_keys_version().await.unwrap(), version);
-    assert_eq!(other.list_api_keys().await.unwrap()[0].revoked_at, Some(first));
+            .unwrap();
+        let version = other.api_keys_version().await.unwrap();
+        let first = Timestamp::from_second(1_800_000_000).unwrap();
+        assert_eq!(
+            house
+                .store
+                .revoke_api_key(&change("a", 1_800_000_000))
+                .await
+                .unwrap(),
+            Some(first)
+        );
+        assert_eq!(
+            house
+                .store
+                .revoke_api_key(&change("a", 1_900_000_000))
+                .await
+                .unwrap(),
+            Some(first)
+        );
+        assert_eq!(
+            house
+                .store
+                .revoke_api_key(&change("b", 1_900_000_000))
+                .await
+                .unwrap(),
+            None
+        );
+        assert_ne!(other.api_keys_version().await.unwrap(), version);
+        assert_eq!(other.list_api_keys().await.unwrap()[0].revoked_at, Some(first));
+        house.end().await;
+    }
 }
 
 #[tokio::test]
 async fn appending_a_batch_again_changes_nothing() {
-    let house = House::new().await;
-    house.store.append_audit("n", &records(1..=100)).await.unwrap();
-    house.store.append_audit("n", &records(50..=200)).await.unwrap();
-    house.store.append_audit("m", &records(1..=1)).await.unwrap();
-    assert_eq!(house.store.audit_count().await.unwrap(), 201);
-    assert_eq!(house.store.last_audit_seq("n").await.unwrap(), Some(200));
-    assert_eq!(house.store.last_audit_seq("m").await.unwrap(), Some(1));
-    assert_eq!(house.store.last_audit_seq("x").await.unwrap(), None);
+    for house in House::each().await {
+        house.store.append_audit("n", &records(1..=100)).await.unwrap();
+        house.store.append_audit("n", &records(50..=200)).await.unwrap();
+        house.store.append_audit("m", &records(1..=1)).await.unwrap();
+        assert_eq!(house.store.audit_count().await.unwrap(), 201);
+        assert_eq!(house.store.last_audit_seq("n").await.unwrap(), Some(200));
+        assert_eq!(house.store.last_audit_seq("m").await.unwrap(), Some(1));
+        assert_eq!(house.store.last_audit_seq("x").await.unwrap(), None);
+        house.end().await;
+    }
 }
 
 #[tokio::test]
 async fn another_event_under_a_taken_number_is_refused_with_its_batch() {
-    let house = House::new().await;
-    house.store.append_audit("n", &records(1..=3)).await.unwrap();
-    let batch = [
-        AuditRecord::new(3, &event(99)).unwrap(),
-        AuditRecord::new(4, &event(4)).unwrap(),
-    ];
-    let refused = house.store.append_audit("n", &batch).await.unwrap_err();
-    assert!(
-        matches!(refused, Error::AuditConflict { seq: 3, .. }),
-        "{refused:?}"
-    );
-    assert_eq!(house.store.audit_count().await.unwrap(), 3);
+    for house in House::each().await {
+        house.store.append_audit("n", &records(1..=3)).await.unwrap();
+        let batch = [
+            AuditRecord::new(3, &event(99)).unwrap(),
+            AuditRecord::new(4, &event(4)).unwrap(),
+        ];
+        let refused = house.store.append_audit("n", &batch).await.unwrap_err();
+        assert!(
+            matches!(refused, Error::AuditConflict { seq: 3, .. }),
+            "{refused:?}"
+        );
+        assert_eq!(house.store.audit_count().await.unwrap(), 3);
+        house.end().await;
+    }
 }
 
 #[tokio::test]
 async fn events_come_back_in_order_and_whole() {
-    let house = House::new().await;
-    house.store.append_audit("n", &records(1..=5)).await.unwrap();
-    let first = house.store.audit_events(0, 3).await.unwrap();
-    let rest = house.store.audit_events(first[2].id, 100).await.unwrap();
-    let all: Vec<_> = first.into_iter().chain(rest).collect();
-    assert_eq!(all.iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
-    assert!(
-        all.iter()
-            .all(|row| row.node == "n" && row.event == event(row.seq))
-    );
+    for house in House::each().await {
+        house.store.append_audit("n", &records(1..=5)).await.unwrap();
+        let first = house.store.audit_events(0, 3).await.unwrap();
+        let rest = house.store.audit_events(first[2].id, 100).await.unwrap();
+        let all: Vec<_> = first.into_iter().chain(rest).collect();
+        assert_eq!(all.iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+        assert!(
+            all.iter()
+                .all(|row| row.node == "n" && row.event == event(row.seq))
+        );
+        house.end().await;
+    }
 }
 
 #[tokio::test]
 async fn the_database_itself_refuses_to_change_or_delete_an_event() {
-    let house = House::new().await;
-    house.store.append_audit("n", &records([1])).await.unwrap();
-    let mut bare = bare(&house).await;
-    for statement in ["UPDATE audit_events SET payload = ''", "DELETE FROM audit_events"] {
-        let refused = sqlx::query(statement).execute(&mut bare).await.unwrap_err();
-        assert!(refused.to_string().contains("append-only"), "{refused}");
+    for house in House::each().await {
+        house.store.append_audit("n", &records([1])).await.unwrap();
+        for statement in ["UPDATE audit_events SET payload = ''", "DELETE FROM audit_events"] {
+            let refused = house.raw(statement).await.unwrap_err();
+            assert!(refused.to_string().contains("append-only"), "{refused}");
+        }
+        assert_eq!(house.store.audit_events(0, 9).await.unwrap()[0].event, event(1));
+        house.end().await;
     }
-    assert_eq!(house.store.audit_events(0, 9).await.unwrap()[0].event, event(1));
 }
 
 #[tokio::test]
 async fn a_closed_store_says_so_instead_of_hanging() {
-    let house = House::new().await;
-    house.store.close().await;
-    assert!(matches!(house.store.audit_count().await, Err(Error::Database(_))));
-    assert!(matches!(
-        house.store.append_audit("n", &records([1])).await,
-        Err(Error::Closed)
-    ));
-}
-
-#[tokio::test]
-async fn a_postgres_store_keeps_keys_events_and_a_signed_log() {
-    let Some(database) = crate::postgres::TestDatabase::new().await else {
-        return;
-    };
-    let store = Store::open(database.location(), &root_key()).await.unwrap();
-    store.append_audit("n", &records(1..=300)).await.unwrap();
-    store.append_audit("n", &records(1..=300)).await.unwrap();
-    store.insert_api_key(&key("a"), &change("a", 1)).await.unwrap();
-    assert_eq!(store.audit_count().await.unwrap(), 301);
-    let signer = privet_store::log_signer(&root_key(), None).unwrap();
-    let note = signer.key().clone();
-    let mut sequencer = privet_store::Sequencer::open(store.clone(), signer)
-        .await
-        .unwrap();
-    assert_eq!(sequencer.run_once().await.unwrap(), 301);
-    assert_eq!(store.log_head(&note).await.unwrap().unwrap().checkpoint.size, 301);
-    let leaves = store.log_leaves(0, 1000).await.unwrap();
-    assert_eq!(leaves.len(), 301);
-    store.close().await;
-    database.drop().await;
+    for house in House::each().await {
+        house.store.close().await;
+        assert!(matches!(house.store.audit_count().await, Err(Error::Closed)));
+        assert!(matches!(
+            house.store.append_audit("n", &records([1])).await,
+            Err(Error::Closed)
+        ));
+        house.end().await;
+    }
 }

@@ -6,15 +6,19 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use privet_crypto::RootKey;
-use privet_store::{Durability, Error, Spool, SpoolConfig, Store};
-use privet_types::{AuditEvent, Change, Entity, Pseudonym};
+use privet_store::{ApiKeyRecord, Durability, Error, Location, Spool, SpoolConfig, Store};
+use privet_types::{AuditEvent, Change, Entity, Pseudonym, TenantId};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
-/// A directory with a store, and the key of both store and spool.
+use crate::postgres::TestDatabase;
+
+/// A directory with a spool, a store in it or on PostgreSQL, and the key of both.
 pub(crate) struct House {
     pub(crate) dir: TempDir,
     pub(crate) root: Arc<RootKey>,
     pub(crate) store: Store,
+    pub(crate) postgres: Option<TestDatabase>,
 }
 
 pub(crate) fn root_key() -> Arc<RootKey> {
@@ -37,7 +41,62 @@ impl House {
         let store = Store::open(&dir.path().join("privet.sqlite"), &root)
             .await
             .unwrap();
-        Self { dir, root, store }
+        Self {
+            dir,
+            root,
+            store,
+            postgres: None,
+        }
+    }
+
+    /// One with its store on SQLite, and one with its store on PostgreSQL where there is a server.
+    pub(crate) async fn each() -> Vec<Self> {
+        let mut houses = vec![Self::new().await];
+        if let Some(database) = TestDatabase::new().await {
+            let root = root_key();
+            houses.push(Self {
+                dir: tempfile::tempdir().unwrap(),
+                store: Store::open(database.location(), &root).await.unwrap(),
+                root,
+                postgres: Some(database),
+            });
+        }
+        houses
+    }
+
+    /// Where its store is.
+    pub(crate) fn location(&self) -> Location {
+        let file = Location::Sqlite(self.dir.path().join("privet.sqlite"));
+        self.postgres.as_ref().map_or(file, TestDatabase::location)
+    }
+
+    /// Its store through connections of its own.
+    pub(crate) async fn again(&self) -> Store {
+        Store::open(self.location(), &self.root).await.unwrap()
+    }
+
+    /// Runs statements past the store, as the owner of its database.
+    pub(crate) async fn raw(&self, sql: &str) -> Result<(), sqlx::Error> {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        match &self.postgres {
+            Some(database) => {
+                let mut bare = PgConnection::connect(&database.url()).await?;
+                bare.execute(sql).await.map(|_| ())
+            }
+            None => {
+                let path = self.dir.path().join("privet.sqlite");
+                let mut bare = SqliteConnection::connect(&format!("sqlite:{}", path.display())).await?;
+                bare.execute(sql).await.map(|_| ())
+            }
+        }
+    }
+
+    /// Closes the store, and drops its database if that is on a server.
+    pub(crate) async fn end(self) {
+        self.store.close().await;
+        if let Some(database) = self.postgres {
+            database.drop().await;
+        }
     }
 
     pub(crate) fn spool_dir(&self) -> PathBuf {
@@ -97,6 +156,24 @@ pub(crate) fn change(id: &str, second: i64) -> Change {
         object: id.to_owned(),
         expires_at: None,
         scopes: None,
+    }
+}
+
+/// An API key of `default` whose hash is told by its id.
+pub(crate) fn api_key(id: &str) -> ApiKeyRecord {
+    let mut hash = [0; 32];
+    hash.iter_mut()
+        .zip(id.bytes())
+        .for_each(|(hash, byte)| *hash = byte);
+    ApiKeyRecord {
+        id: id.to_owned(),
+        hash,
+        principal: "ann".parse().unwrap(),
+        tenant: TenantId::default(),
+        created_at: Timestamp::from_millisecond(1_700_000_000_123).unwrap(),
+        expires_at: None,
+        revoked_at: None,
+        scopes: privet_types::KeyScopes::default(),
     }
 }
 

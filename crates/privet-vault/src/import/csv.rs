@@ -22,6 +22,9 @@ pub(super) struct Row {
     ends: Vec<usize>,
 }
 
+/// The line that a row begins on, and the row.
+type Numbered = (u64, Result<Row, Trouble>);
+
 /// Where in a row the reader is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
@@ -68,7 +71,7 @@ impl<R: BufRead> Rows<R> {
     ///
     /// # Errors
     /// [`Error::Read`]; [`Error::BadImport`] if a quoted cell does not end, for then nobody knows where the next row is.
-    pub(super) fn next(&mut self) -> Result<Option<(u64, Result<Row, Trouble>)>, Error> {
+    pub(super) fn next(&mut self) -> Result<Option<Numbered>, Error> {
         loop {
             let line = self.line;
             let Some(row) = self.row(line)? else {

@@ -52,9 +52,9 @@ impl<R: BufRead> Records<R> {
     pub(super) fn open(mut reader: R, format: ImportFormat) -> Result<Self, Error> {
         skip_mark(&mut reader)?;
         match format {
-            ImportFormat::Csv { delimiter } if matches!(delimiter, b'"' | b'\n' | b'\r') => {
-                Err(first("a quote or line end separates no cells"))
-            }
+            ImportFormat::Csv {
+                delimiter: b'"' | b'\n' | b'\r',
+            } => Err(first("a quote or line end separates no cells")),
             ImportFormat::Csv { delimiter } => {
                 let mut rows = Rows::new(reader, delimiter);
                 let names = match rows.next()? {
@@ -185,7 +185,9 @@ mod tests {
 
     const CSV: ImportFormat = ImportFormat::Csv { delimiter: b',' };
 
-    fn read(text: &[u8], format: ImportFormat) -> Result<Vec<(u64, Result<String, &'static str>)>, Error> {
+    type Lines = Vec<(u64, Result<String, &'static str>)>;
+
+    fn read(text: &[u8], format: ImportFormat) -> Result<Lines, Error> {
         // Small steps, so that cells and quotes fall on the bounds of what is read at once.
         let mut records = Records::open(std::io::BufReader::with_capacity(3, text), format)?;
         let mut lines = Vec::new();

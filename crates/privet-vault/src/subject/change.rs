@@ -111,7 +111,12 @@ impl Vault {
                 .store
                 .database()
                 .write(&scope, move |tx| Box::pin(async move { version.write(tx).await }))
-                .await?;
+                .await;
+            let is_written = match is_written {
+                // Somebody was quicker with a unique value: which one shows when it is looked at again.
+                Err(Error::Taken { field }) if field.is_empty() => false,
+                other => other?,
+            };
             if is_written {
                 return Ok(stored);
             }

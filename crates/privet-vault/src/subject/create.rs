@@ -21,6 +21,8 @@ use crate::{Actor, Error, Vault};
 
 /// From so many records on it pays to seal on another thread.
 const SEALED_ELSEWHERE: usize = 16;
+/// A unique value that is taken and given up again and again is given up here after so many looks.
+const ATTEMPTS: usize = 16;
 
 /// What is to be stored of new subjects: sealed, under keys that are durable already.
 #[derive(Debug, Default)]
@@ -146,54 +148,7 @@ impl Vault {
             mut outcomes,
         } = prepared;
         let all = Arc::new(subjects);
-        let mut open: Vec<usize> = (0..all.len()).collect();
-        let mut refused: Vec<Option<String>> = vec![None; all.len()];
-        while !open.is_empty() {
-            let (subjects, chosen) = (Arc::clone(&all), open.clone());
-            let stored = self
-                .store
-                .database()
-                .write(&Self::scope(actor), move |tx| {
-                    Box::pin(async move { insert(tx, &subjects, &chosen).await })
-                })
-                .await;
-            match stored {
-                Ok(()) => break,
-                Err(Error::Taken { .. }) => {}
-                Err(error) => {
-                    self.shred_unused(actor, &all, &open).await;
-                    return Err(error);
-                }
-            }
-            let wanted: Vec<(usize, BTreeSet<Entry>)> = open
-                .iter()
-                .filter_map(|number| Some((*number, all.get(*number)?.entries.exact.clone())))
-                .collect();
-            let tenant = actor.tenant.clone();
-            let taken = self
-                .store
-                .database()
-                .read(&Self::scope(actor), move |tx| {
-                    Box::pin(async move { find_taken(tx, tenant.as_str(), &wanted).await })
-                })
-                .await?;
-            for (number, field) in taken {
-                if let Some(slot) = refused.get_mut(number) {
-                    *slot = Some(field);
-                }
-            }
-            let is_free = |number: &usize| refused.get(*number).is_none_or(Option::is_none);
-            let before = open.len();
-            open.retain(is_free);
-            if open.len() == before {
-                // Whoever had it has let go meanwhile; once more.
-                tokio::task::yield_now().await;
-            }
-        }
-        let lost: Vec<usize> = (0..all.len())
-            .filter(|number| refused.get(*number).is_some_and(Option::is_some))
-            .collect();
-        self.shred_unused(actor, &all, &lost).await;
+        let refused = self.insert_free(actor, &all).await?;
         for outcome in &mut outcomes {
             if let Ok(number) = outcome
                 && let Some(Some(field)) = refused.get(*number)
@@ -216,6 +171,61 @@ impl Vault {
             .collect())
     }
 
+    /// Inserts all of `all` whose unique values are free. Says of each in which field it is not.
+    async fn insert_free(
+        &self,
+        actor: &Actor,
+        all: &Arc<Vec<NewSubject>>,
+    ) -> Result<Vec<Option<String>>, Error> {
+        let mut open: Vec<usize> = (0..all.len()).collect();
+        let mut refused: Vec<Option<String>> = vec![None; all.len()];
+        for _ in 0..ATTEMPTS {
+            let (subjects, chosen) = (Arc::clone(all), open.clone());
+            let stored = self
+                .store
+                .database()
+                .write(&Self::scope(actor), move |tx| {
+                    Box::pin(async move { insert(tx, &subjects, &chosen).await })
+                })
+                .await;
+            match stored {
+                Ok(()) => {
+                    let lost = refused
+                        .iter()
+                        .zip(all.iter())
+                        .filter(|(field, _)| field.is_some());
+                    let lost = lost.map(|(_, subject)| subject.row.key_id).collect();
+                    self.shred_unused(actor, lost).await;
+                    return Ok(refused);
+                }
+                Err(Error::Taken { .. }) => {}
+                // The keys stay: nobody knows whether rows that need them are durable.
+                Err(error) => return Err(error),
+            }
+            let wanted: Vec<(usize, BTreeSet<Entry>)> = open
+                .iter()
+                .filter_map(|number| Some((*number, all.get(*number)?.entries.exact.clone())))
+                .collect();
+            let tenant = actor.tenant.clone();
+            let taken = self
+                .store
+                .database()
+                .read(&Self::scope(actor), move |tx| {
+                    Box::pin(async move { find_taken(tx, tenant.as_str(), &wanted).await })
+                })
+                .await?;
+            for (number, field) in taken {
+                if let Some(slot) = refused.get_mut(number) {
+                    *slot = Some(field);
+                }
+            }
+            open.retain(|number| refused.get(*number).is_none_or(Option::is_none));
+        }
+        self.shred_unused(actor, all.iter().map(|subject| subject.row.key_id).collect())
+            .await;
+        Err(Error::Taken { field: String::new() })
+    }
+
     /// Counts the seals of a record that is about to be sealed: one a field, and one of the whole.
     pub(crate) async fn count_seals(
         &self,
@@ -224,16 +234,11 @@ impl Vault {
         record: &Record,
     ) -> Result<(), Error> {
         let seals = u32::try_from(record.fields().len() + 1).unwrap_or(u32::MAX);
-        Ok(self.keyring.count_seals(tenant, &key, seals).await?)
+        self.keyring.count_seals(tenant, &key, seals).await
     }
 
     /// Keys of subjects that did not come to be are of no use to anybody.
-    async fn shred_unused(&self, actor: &Actor, all: &[NewSubject], numbers: &[usize]) {
-        let ids: Vec<KeyId> = numbers
-            .iter()
-            .filter_map(|number| all.get(*number))
-            .map(|subject| subject.row.key_id)
-            .collect();
+    async fn shred_unused(&self, actor: &Actor, ids: Vec<KeyId>) {
         if ids.is_empty() {
             return;
         }
@@ -314,17 +319,17 @@ async fn insert(tx: &mut Tx, all: &[NewSubject], chosen: &[usize]) -> Result<(),
     let mut exact = Vec::new();
     let mut buckets = Vec::new();
     for subject in &subjects {
-        let (tenant, id) = (&subject.row.tenant, subject.row.id.as_str());
-        exact.extend(subject.entries.exact.iter().map(|entry| entry.row(tenant, id)));
-        buckets.extend(
-            subject
-                .entries
-                .buckets
-                .iter()
-                .map(|bucket| bucket.row(tenant, id)),
-        );
+        let id = subject.row.id.as_str();
+        exact.extend(subject.entries.exact.iter().map(|entry| (entry, id)));
+        buckets.extend(subject.entries.buckets.iter().map(|bucket| (bucket, id)));
     }
-    insert_entries(tx, exact, buckets).await?;
+    // In one order, so that two batches never wait for each other.
+    exact.sort_unstable();
+    buckets.sort_unstable();
+    let tenant = &first.row.tenant;
+    let exact = exact.into_iter().map(|(entry, id)| entry.row(tenant, id));
+    let buckets = buckets.into_iter().map(|(bucket, id)| bucket.row(tenant, id));
+    insert_entries(tx, exact.collect(), buckets.collect()).await?;
     let rows = subjects.iter().map(|subject| {
         let row = &subject.row;
         values![

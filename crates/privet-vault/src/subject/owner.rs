@@ -16,7 +16,7 @@ pub(crate) enum Owner {
     /// A subject.
     Subject(Box<Found>),
     /// Nobody.
-    Nobody(SubjectKeys),
+    Nobody(Box<SubjectKeys>),
 }
 
 impl Owner {
@@ -64,7 +64,7 @@ impl Vault {
             None => {
                 let keys = self.keyring.create_keys(&actor.tenant, 1).await?;
                 let (_, key) = keys.first().ok_or(Error::Stopped)?;
-                Ok(Owner::Nobody(SubjectKeys::new(key)))
+                Ok(Owner::Nobody(Box::new(SubjectKeys::new(key))))
             }
         }
     }
@@ -84,7 +84,7 @@ impl Vault {
         let key = self.keyring.keys(tenant, &[key_id]).await?.pop().flatten();
         let key = key.ok_or(Error::Absent { what })?;
         let Some(subject) = subject else {
-            return Ok(Owner::Nobody(SubjectKeys::new(&key)));
+            return Ok(Owner::Nobody(Box::new(SubjectKeys::new(&key))));
         };
         let (owner, id) = (tenant.clone(), subject.clone());
         let scope = privet_store::Scope::Tenant(tenant.clone());

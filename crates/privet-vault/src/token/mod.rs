@@ -10,6 +10,7 @@ use privet_crypto::{KeyId, random_uuid, sha256};
 use privet_store::{Leaf, Tx, append_leaf, values};
 use privet_types::{Secret, TenantId};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::audit::{Access, Audited, Operation, SubjectChange};
 use crate::subject::{Owner, Place, check_name, millis, sealed, timestamp};
@@ -24,6 +25,8 @@ const LONGEST_VALUE: usize = 64 << 10;
 const LONGEST_TOKEN: usize = 512;
 /// Most tokens that are made in one call.
 const MOST_TOKENS: usize = 1000;
+/// So many of them are made at once.
+const TOKENS_AT_ONCE: usize = 64;
 
 /// What a token looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -121,7 +124,9 @@ impl Vault {
                 Err(error) => Some((Err(error), false)),
             };
             if let Some((outcome, is_new)) = done {
-                if !is_new && let Owner::Nobody(keys) = &owner {
+                // After an error of the store nobody knows whether a row that needs the key is durable.
+                let is_unused = !is_new && !matches!(outcome, Err(Error::Store(_)));
+                if is_unused && let Owner::Nobody(keys) = &owner {
                     self.shred_own(&actor.tenant, &[keys.id]).await?;
                 }
                 return outcome;
@@ -151,11 +156,26 @@ impl Vault {
                 most: MOST_TOKENS as u64,
             });
         }
-        let mut tokens = Vec::with_capacity(new.len());
-        for one in new {
-            tokens.push(self.create_token(actor, one, ground).await);
+        let mut tokens: Vec<Result<Token, Error>> = new.iter().map(|_| Err(Error::Stopped)).collect();
+        let mut open = JoinSet::new();
+        let mut waiting = new.iter().cloned().enumerate();
+        loop {
+            // At once, so that they share commits.
+            while open.len() < TOKENS_AT_ONCE
+                && let Some((number, one)) = waiting.next()
+            {
+                let (vault, actor) = (self.clone(), actor.clone());
+                open.spawn(async move { (number, vault.create_token(&actor, &one, ground).await) });
+            }
+            let Some(done) = open.join_next().await else {
+                return Ok(tokens);
+            };
+            if let Ok((number, outcome)) = done
+                && let Some(slot) = tokens.get_mut(number)
+            {
+                *slot = outcome;
+            }
         }
-        Ok(tokens)
     }
 
     /// What `token` stands for.

@@ -163,7 +163,7 @@ async fn a_file_that_ends_in_a_quote_keeps_what_was_told_of(house: &House) {
     let ended = house
         .vault
         .import(&ann(), Cursor::new(text), options(CSV), |progress| {
-            told = progress.created
+            told = progress.created;
         })
         .await;
     assert!(

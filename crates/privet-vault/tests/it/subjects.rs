@@ -26,6 +26,8 @@ on_both_databases! {
     lists_go_page_by_page
     many_at_once_are_stored_but_those_that_cannot
     values_that_cannot_be_indexed_are_named
+    an_index_that_is_added_later_is_built
+    batches_at_once_that_want_the_same_values_all_end
 }
 
 const ORDINARY: Ground = Ground::Ordinary;
@@ -284,9 +286,10 @@ async fn an_erased_subject_is_absent(house: &House) {
 }
 
 async fn each_change_has_its_leaf_and_no_leaf_names_a_person(house: &House) {
-    let who = house
-        .subject(json!({"login": "ann", "email": "ann@example.org"}))
+    let id = house
+        .create(json!({"login": "ann", "email": "ann@example.org"}))
         .await;
+    let who = SubjectRef::Token(id.clone());
     house
         .vault
         .update(&ann(), &who, &json!({"city": "Rome"}), None, ORDINARY)
@@ -315,9 +318,6 @@ async fn each_change_has_its_leaf_and_no_leaf_names_a_person(house: &House) {
         ]
     );
     let payloads: Vec<String> = house.rows("SELECT payload FROM audit_events", values![]).await;
-    let SubjectRef::Token(id) = who else {
-        panic!("found by another")
-    };
     for secret in ["example.org", "Rome", "hat", "login", id.as_str()] {
         assert!(
             payloads.iter().all(|payload| !payload.contains(secret)),
@@ -394,10 +394,7 @@ async fn a_search_finds_whole_values_and_prefixes(house: &House) {
 async fn lists_go_page_by_page(house: &House) {
     let mut ids = BTreeSet::new();
     for number in 0..5 {
-        let SubjectRef::Token(id) = house.subject(json!({"age": number})).await else {
-            panic!()
-        };
-        ids.insert(id);
+        ids.insert(house.create(json!({"age": number})).await);
     }
     let mut seen = Vec::new();
     let mut page = Page {
@@ -437,4 +434,51 @@ async fn values_that_cannot_be_indexed_are_named(house: &House) {
         );
     }
     assert_eq!(house.vault.count(&ann()).await.unwrap(), 0);
+}
+
+async fn an_index_that_is_added_later_is_built(house: &House) {
+    for (login, badge) in [("a", "1"), ("b", "2"), ("c", "2"), ("d", "3")] {
+        house.subject(json!({"login": login, "badge": badge})).await;
+    }
+    let later = house.with_index("badge");
+    let who = by("badge", "1");
+    assert!(is_absent(&later.read(&ann(), &who, ORDINARY).await));
+    let mut page = Page {
+        after: None,
+        limit: 3,
+    };
+    let mut refused = Vec::new();
+    for expected in [3, 1, 0] {
+        let rebuilt = later.rebuild_indexes(&ann(), &page).await.unwrap();
+        assert_eq!(rebuilt.subjects, expected);
+        refused.extend(rebuilt.refused.into_iter().map(|(_, field)| field));
+        page.after = rebuilt.last;
+    }
+    assert_eq!(refused, ["badge"], "two have one badge");
+    let found = later.read(&ann(), &who, ORDINARY).await.unwrap().value;
+    assert_eq!(found.record.into_value(), json!({"login": "a", "badge": "1"}));
+    for login in ["a", "b", "c", "d"] {
+        assert!(
+            later.read(&ann(), &by("login", login), ORDINARY).await.is_ok(),
+            "{login}"
+        );
+    }
+}
+
+async fn batches_at_once_that_want_the_same_values_all_end(house: &House) {
+    let mut batches = tokio::task::JoinSet::new();
+    for batch in 0..4 {
+        let vault = house.vault.clone();
+        // Each in another order.
+        let logins = (0..50).map(move |number| (number * 7 + batch * 13) % 50);
+        let records = logins
+            .map(|number| record(json!({"login": format!("n{number}")})))
+            .collect();
+        batches.spawn(async move {
+            let outcomes = vault.create_many(&ann(), records).await.unwrap();
+            outcomes.iter().filter(|outcome| outcome.is_ok()).count()
+        });
+    }
+    assert_eq!(batches.join_all().await.into_iter().sum::<usize>(), 50);
+    assert_eq!(house.vault.count(&ann()).await.unwrap(), 50);
 }

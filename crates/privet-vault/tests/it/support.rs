@@ -8,8 +8,8 @@ use privet_crypto::RootKey;
 use privet_store::{Scope, Store, Value};
 use privet_types::{Clock, Pseudonym};
 use privet_vault::{
-    Actor, Error, Ground, IndexConfig, Keyring, PrefixConfig, Record, SubjectRef, ValueForm, Vault,
-    VaultConfig,
+    Actor, Error, Ground, IndexConfig, Keyring, PrefixConfig, Record, SubjectId, SubjectRef, ValueForm,
+    Vault, VaultConfig,
 };
 use tempfile::TempDir;
 
@@ -29,6 +29,7 @@ impl Clock for TestClock {
 pub(crate) struct House {
     pub(crate) vault: Vault,
     pub(crate) store: Store,
+    pub(crate) keyring: Arc<Keyring>,
     pub(crate) clock: Arc<TestClock>,
     dir: TempDir,
     databases: Vec<TestDatabase>,
@@ -79,10 +80,11 @@ impl House {
         let [place, keys] = places;
         let store = Store::open(place, &root).await.unwrap();
         let keyring = Arc::new(open_keyring(keys, root, clock.clone()).await);
-        let vault = Vault::open(store.clone(), keyring, clock.clone(), config()).unwrap();
+        let vault = Vault::open(store.clone(), keyring.clone(), clock.clone(), config()).unwrap();
         Self {
             vault,
             store,
+            keyring,
             clock,
             dir,
             databases,
@@ -134,10 +136,32 @@ impl House {
             .await
     }
 
+    /// The same vault with a further unique index.
+    pub(crate) fn with_index(&self, field: &str) -> Vault {
+        let mut config = config();
+        config.indexes.push(IndexConfig {
+            field: field.to_owned(),
+            form: ValueForm::Exact,
+            unique: true,
+            prefix: None,
+        });
+        Vault::open(
+            self.store.clone(),
+            self.keyring.clone(),
+            self.clock.clone(),
+            config,
+        )
+        .unwrap()
+    }
+
     /// A subject with `record`.
     pub(crate) async fn subject(&self, record: serde_json::Value) -> SubjectRef {
-        let stored = self.vault.create(&ann(), self::record(record)).await.unwrap();
-        SubjectRef::Token(stored.id)
+        SubjectRef::Token(self.create(record).await)
+    }
+
+    /// The id of a subject with `record`.
+    pub(crate) async fn create(&self, record: serde_json::Value) -> SubjectId {
+        self.vault.create(&ann(), self::record(record)).await.unwrap().id
     }
 
     /// The record of `who`, as `ann` reads it.

@@ -17,6 +17,7 @@ on_both_databases! {
     a_token_of_few_values_is_refused
     a_deleted_token_is_absent
     nobody_gives_a_token_another_kind_or_value
+    many_tokens_come_in_the_order_of_their_values
 }
 
 const ORDINARY: Ground = Ground::Ordinary;
@@ -186,5 +187,23 @@ async fn nobody_gives_a_token_another_kind_or_value(house: &House) {
             is_damaged(&house.vault.resolve_token(&ann(), &text, ORDINARY).await),
             "{forgery}"
         );
+    }
+}
+
+async fn many_tokens_come_in_the_order_of_their_values(house: &House) {
+    let mut new: Vec<NewToken> = (0..150).map(|number| token(&format!("value {number}"))).collect();
+    new[7].kind = "no name".to_owned();
+    let tokens = house.vault.create_tokens(&ann(), &new, ORDINARY).await.unwrap();
+    assert_eq!(tokens.len(), 150);
+    assert!(matches!(tokens[7], Err(Error::BadField { .. })));
+    for number in [0, 63, 64, 149] {
+        let text = &tokens[number].as_ref().unwrap().token;
+        let read = house
+            .vault
+            .resolve_token(&ann(), text, ORDINARY)
+            .await
+            .unwrap()
+            .value;
+        assert_eq!(*read.value.expose(), format!("value {number}"));
     }
 }

@@ -40,10 +40,11 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("privet-bench", &["types", "demo"]),
+    ("privet-faultfs", &[]),
 ];
 
-/// Only tests may import it.
-const TESTKIT: &str = "privet-testkit";
+/// Only tests may import them.
+const DEV_ONLY: &[&str] = &["privet-testkit", "privet-faultfs"];
 
 /// Outside crates that belong to a room, and who may import them.
 const OWNED: &[(&str, &[&str])] = &[
@@ -68,6 +69,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("serde_path_to_error", &["privet-server"]),
     ("toml", &["privet-policy"]),
     ("sqlx", &["privet-store"]),
+    ("libsqlite3-sys", &["privet-faultfs"]),
     ("axum", &["privet-server"]),
     ("hyper-rustls", &["privet-server", "privet"]),
     ("rcgen", &["privet-testkit"]),
@@ -85,6 +87,9 @@ const OWNED: &[(&str, &[&str])] = &[
     ("mimalloc", &["privet"]),
     ("tracing-subscriber", &["privet"]),
 ];
+
+/// The one crate with `unsafe`, for tests alone; its lints are the workspace's otherwise.
+const UNSAFE: &str = "privet-faultfs";
 
 /// Pure libraries: bytes in, typed results out.
 const ENGINES: &[&str] = &[
@@ -170,7 +175,7 @@ fn every_crate_imports_only_what_the_table_allows() {
             wrong.push(format!("{} imports {import}", package.name));
         }
         let tested = imports(package, |kind| !is_shipped(kind));
-        let is_refused = |import: &&&str| !allowed.contains(**import) && **import != TESTKIT;
+        let is_refused = |import: &&&str| !allowed.contains(**import) && !DEV_ONLY.contains(*import);
         for import in tested.iter().filter(is_ours).filter(is_refused) {
             wrong.push(format!("the tests of {} import {import}", package.name));
         }
@@ -262,11 +267,39 @@ fn every_crate_lies_in_a_folder_of_its_name_and_keeps_the_workspace_lints() {
             wrong.push(format!("{} lies in {folder}", package.name));
         }
         let manifest = std::fs::read_to_string(&package.manifest_path).expect("a manifest can be read");
-        if !manifest.contains("[lints]\nworkspace = true") {
+        if package.name.as_str() != UNSAFE && !manifest.contains("[lints]\nworkspace = true") {
             wrong.push(format!("{} has no `[lints] workspace = true`", package.name));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_crate_with_unsafe_keeps_every_other_lint_of_the_workspace() {
+    let root = root();
+    let read = |path: PathBuf| std::fs::read_to_string(path).expect("a manifest can be read");
+    let lints = |manifest: &str, table: &str| -> BTreeSet<String> {
+        let from = manifest
+            .split(&format!("[{table}]\n"))
+            .nth(1)
+            .expect("the table is there");
+        let lines = from.lines().take_while(|line| !line.starts_with('['));
+        lines
+            .filter(|line| line.contains(" = "))
+            .map(str::to_owned)
+            .collect()
+    };
+    let workspace = read(root.join("Cargo.toml"));
+    let faultfs = read(root.join("crates").join(UNSAFE).join("Cargo.toml"));
+    let missing: Vec<String> = ["rust", "clippy"]
+        .iter()
+        .flat_map(|tool| {
+            let kept = lints(&faultfs, &format!("lints.{tool}"));
+            let all = lints(&workspace, &format!("workspace.lints.{tool}"));
+            all.difference(&kept).cloned().collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(missing, ["unsafe_code = \"forbid\""]);
 }
 
 #[test]
