@@ -139,8 +139,8 @@ pub enum Error {
         /// The verifier key of the log.
         known: String,
     },
-    /// Another sequencer gave these positions first; not seen outside.
-    #[error("another sequencer was first")]
+    /// Another process did the same first; not seen outside.
+    #[error("another process was first")]
     NotFirst,
     /// What is stored of the log does not fit together.
     #[error("the stored log is damaged ({what}); restore the store from a backup")]
@@ -229,6 +229,9 @@ pub enum Error {
     /// There is no such key in the keyring (any more). What was sealed under it is lost for good.
     #[error("the key was shredded, or never made; what was sealed under it cannot be opened")]
     KeyShredded,
+    /// Somebody else put another root key in place at the same moment.
+    #[error("another root key was put in place at this moment; see `privet keyring status`, then try again")]
+    RootReplaced,
     /// A subject's key has sealed as much as it may.
     #[error("key `{id}` has sealed as many records as it may; give its subject a new key")]
     KeyWornOut {
@@ -301,6 +304,19 @@ impl Error {
             code.as_deref(),
             Some("40001" | "40P01" | "55P03" | "5" | "261" | "517")
         )
+    }
+
+    /// Whether another process changed the same at the same moment: look again, then try again.
+    pub(crate) fn is_conflict(&self) -> bool {
+        match self {
+            Self::NotFirst => true,
+            Self::Database(sqlx::Error::Database(error))
+                if error.is_unique_violation() || error.is_foreign_key_violation() =>
+            {
+                true
+            }
+            _ => self.is_transient(),
+        }
     }
 
     /// For `map_err` on what was done with the file at `path`.

@@ -46,8 +46,9 @@ pub use backup::{BackupHeader, BackupSummary, BackupTable, back_up, open_backup,
 pub use error::Error;
 pub use flusher::run_flusher;
 pub use keyring::{
-    EpochDestroyed, EpochStarted, Keyring, KeyringConfig, KeyringStatus, Progress, Remains, RootRotated,
-    Shredding, SubjectKeyShredded, Swept, TenantKeyRotated, TenantStatus,
+    EpochDestroyed, EpochStarted, Keyring, KeyringConfig, KeyringStatus, OnProgress, Progress, Remains,
+    RootRotated, Shredding, SubjectKeyShredded, SweepFailure, Swept, TenantKeyRotated, TenantStatus,
+    run_keyring,
 };
 pub use log::{Leaf, LogHead, LogLeaf, Sequencer, append_leaf, append_leaves, log_signer, run_sequencer};
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};

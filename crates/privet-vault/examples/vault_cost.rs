@@ -14,11 +14,9 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use privet_crypto::RootKey;
-use privet_store::{Location, Store};
+use privet_store::{Keyring, KeyringConfig, Location, Store};
 use privet_types::{Clock, Pseudonym};
-use privet_vault::{
-    Actor, Ground, ImportFormat, ImportOptions, Keyring, Record, SubjectRef, Vault, VaultConfig,
-};
+use privet_vault::{Actor, Ground, ImportFormat, ImportOptions, Record, SubjectRef, Vault, VaultConfig};
 use serde_json::json;
 
 /// Clients of the single writes and reads.
@@ -57,7 +55,9 @@ async fn measure(records: u64, store: Location, keyring: Location) {
     let clock = Arc::new(SystemClock);
     println!("store {store}, keyring {keyring}");
     let store = Store::open(store, &root).await.unwrap();
-    let keyring = Arc::new(Keyring::in_memory().unwrap());
+    let keyring = Keyring::open(keyring, root, KeyringConfig::default(), clock.clone())
+        .await
+        .unwrap();
     let vault = Vault::open(store.clone(), keyring, clock, VaultConfig::default()).unwrap();
     let actor = Actor {
         tenant: "acme".parse().unwrap(),

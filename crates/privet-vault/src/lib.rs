@@ -10,7 +10,6 @@ mod consent;
 mod erasure;
 mod error;
 mod import;
-mod keyring;
 mod lineage;
 mod measure;
 mod request;
@@ -30,7 +29,6 @@ pub use consent::{
 };
 pub use error::Error;
 pub use import::{ImportFormat, ImportOptions, ImportProgress, ImportReport, LineError};
-pub use keyring::Keyring;
 pub use session::{NewSession, Session, Swept};
 pub use subject::{
     AppData, BulkRead, BulkState, DeletedRows, Ground, Identifier, NewShare, Page, PermittedUse, Rebuilt,

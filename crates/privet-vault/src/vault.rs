@@ -6,12 +6,11 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
-use privet_store::{Scope, Store};
+use privet_store::{Keyring, Scope, Store};
 use privet_types::{Clock, Pseudonym, TenantId};
 
 use crate::Error;
 use crate::config::VaultConfig;
-use crate::keyring::Keyring;
 use crate::subject::{Identifier, TenantIndexes};
 
 /// Tenants whose index keys are kept at hand.
@@ -30,7 +29,7 @@ pub struct Actor {
 #[derive(Clone)]
 pub struct Vault {
     pub(crate) store: Store,
-    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) keyring: Keyring,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: Arc<VaultConfig>,
     erased: Option<Arc<dyn ErasedList>>,
@@ -54,7 +53,7 @@ impl Vault {
     /// [`Error::BadField`] if the configuration names an index twice or one that cannot be.
     pub fn open(
         store: Store,
-        keyring: Arc<Keyring>,
+        keyring: Keyring,
         clock: Arc<dyn Clock>,
         config: VaultConfig,
     ) -> Result<Self, Error> {

@@ -109,8 +109,19 @@ pub struct Swept {
     pub rewrapped: u64,
     /// Names of root keys that no longer open the keyring.
     pub roots_retired: Vec<String>,
-    /// What is left of deleted keys in the database's files; none if nothing was deleted.
+    /// Tenants at whose keys the sweep stopped; those of others are in order.
+    pub failures: Vec<SweepFailure>,
+    /// What is left of deleted keys in the database's files.
     pub remains: Option<Remains>,
+}
+
+/// What kept a sweep from a tenant's keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SweepFailure {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Why.
+    pub reason: String,
 }
 
 /// How far a rotation is.

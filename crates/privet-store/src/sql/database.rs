@@ -170,6 +170,24 @@ impl Database {
         }
     }
 
+    /// Rids the database's files of what was deleted, as far as the database can. On SQLite deleted rows are overwritten
+    /// when they are deleted, and this empties the write-ahead log, which still has them; returns whether it could. On
+    /// PostgreSQL the tables `small` are written anew (`VACUUM FULL`), the space of dead rows in `large` is freed for new
+    /// ones (`VACUUM`), where the URL's user owns them; nothing is overwritten, so it returns `false`.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the database refuses.
+    pub(crate) async fn wipe(&self, small: &[&str], large: &[&str]) -> Result<bool, Error> {
+        match (&self.link, &*self.location) {
+            (DatabaseLink::Sqlite { writer, .. }, _) => writer.checkpoint().await,
+            (DatabaseLink::Postgres(_), Location::Postgres(url)) => {
+                postgres::vacuum(url, small, large).await?;
+                Ok(false)
+            }
+            (DatabaseLink::Postgres(_), Location::Sqlite(_)) => Ok(false),
+        }
+    }
+
     /// Which database it is.
     #[must_use]
     pub const fn backend(&self) -> Backend {

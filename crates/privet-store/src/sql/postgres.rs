@@ -217,6 +217,28 @@ async fn update(pool: &PgPool, schema: &Schema, location: &Location, worker: &st
     tx.end("COMMIT").await
 }
 
+/// As the owner: frees what dead rows take. A table that is busy for long is left for the next time.
+pub(super) async fn vacuum(url: &PostgresUrl, small: &[&str], large: &[&str]) -> Result<(), Error> {
+    let owner = options(url.owner.as_ref().unwrap_or(&url.url).expose())?;
+    let mut connection = PgConnection::connect_with(&owner).await?;
+    connection
+        .execute(sqlx::raw_sql(
+            "SET client_min_messages TO error; SET lock_timeout TO '2s'; SET statement_timeout TO '10min'",
+        ))
+        .await?;
+    let statements = small
+        .iter()
+        .map(|table| format!("VACUUM (FULL) {table}"))
+        .chain(large.iter().map(|table| format!("VACUUM {table}")));
+    for statement in statements {
+        if let Err(error) = connection.execute(sqlx::raw_sql(AssertSqlSafe(statement))).await {
+            tracing::warn!(error = %error, "dead rows could not be freed; the next sweep tries again");
+        }
+    }
+    connection.close().await?;
+    Ok(())
+}
+
 /// Each connection works as the role that owns nothing.
 async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     connection

@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::tx::{Link, Tx, Work};
-use crate::Error;
+use crate::{Error, values};
 
 /// Commands that may wait.
 const WAITING: usize = 1024;
@@ -45,6 +45,8 @@ pub(super) struct Writer {
 
 enum Message {
     Command(Box<dyn Command>),
+    /// Empty the write-ahead log into the database.
+    Checkpoint(oneshot::Sender<Result<bool, Error>>),
     /// Run what came before, take nothing more.
     Close,
 }
@@ -126,6 +128,16 @@ impl Writer {
         drop(self.messages.send(Message::Close).await);
     }
 
+    /// Moves what the write-ahead log holds into the database and empties the log, so that it keeps no page as it was
+    /// before. `false` if a reader still needs the log.
+    pub(super) async fn checkpoint(&self) -> Result<bool, Error> {
+        let (reply, answer) = oneshot::channel();
+        if self.messages.send(Message::Checkpoint(reply)).await.is_err() {
+            return Err(Error::Closed);
+        }
+        answer.await.unwrap_or(Err(Error::Closed))
+    }
+
     pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -151,9 +163,12 @@ impl Writer {
 
 async fn run(connection: SqliteConnection, mut waiting: mpsc::Receiver<Message>) {
     let mut tx = Tx::new(Link::SqliteWriter(connection));
-    while let Some(message) = waiting.recv().await {
+    let mut left = None;
+    while let Some(message) = next(&mut left, &mut waiting).await {
         match message {
-            Message::Command(first) => group(&mut tx, first, &mut waiting).await,
+            Message::Command(first) => left = group(&mut tx, first, &mut waiting).await,
+            // Who no longer waits does not want to know.
+            Message::Checkpoint(reply) => drop(reply.send(checkpoint(&mut tx).await)),
             Message::Close => waiting.close(),
         }
     }
@@ -162,15 +177,34 @@ async fn run(connection: SqliteConnection, mut waiting: mpsc::Receiver<Message>)
     }
 }
 
-/// One transaction: `first`, and those that wait by the time it has run.
-async fn group(tx: &mut Tx, first: Box<dyn Command>, waiting: &mut mpsc::Receiver<Message>) {
+async fn next(left: &mut Option<Message>, waiting: &mut mpsc::Receiver<Message>) -> Option<Message> {
+    match left.take() {
+        Some(message) => Some(message),
+        None => waiting.recv().await,
+    }
+}
+
+/// Whether the log could be emptied.
+async fn checkpoint(tx: &mut Tx) -> Result<bool, Error> {
+    let (busy, _, _): (i64, i64, i64) = tx.one("PRAGMA wal_checkpoint(TRUNCATE)", values![]).await?;
+    Ok(busy == 0)
+}
+
+/// One transaction: `first`, and those that wait by the time it has run. Returns the message that is no command and ended
+/// it.
+async fn group(
+    tx: &mut Tx,
+    first: Box<dyn Command>,
+    waiting: &mut mpsc::Receiver<Message>,
+) -> Option<Message> {
     // The write lock from the start, so that no command can fail half-way for want of it.
     if let Err(source) = control(tx, "BEGIN IMMEDIATE; SAVEPOINT command").await {
         // Nothing may be open when the next one begins.
         drop(control(tx, "ROLLBACK").await);
         refuse(first, Arc::new(source), waiting);
-        return;
+        return None;
     }
+    let mut left = None;
     let started = Instant::now();
     let mut done = Vec::new();
     let mut next = Some(first);
@@ -187,6 +221,7 @@ async fn group(tx: &mut Tx, first: Box<dyn Command>, waiting: &mut mpsc::Receive
             match waiting.try_recv() {
                 Ok(Message::Command(command)) => next = Some(command),
                 Ok(Message::Close) => waiting.close(),
+                Ok(message @ Message::Checkpoint(_)) => left = Some(message),
                 Err(_) => {}
             }
         }
@@ -214,6 +249,7 @@ async fn group(tx: &mut Tx, first: Box<dyn Command>, waiting: &mut mpsc::Receive
     for command in done {
         command.acknowledge(fate.clone());
     }
+    left
 }
 
 /// Refuses `first` and all that wait behind it: each of them would wait for the lock as long again.
@@ -222,6 +258,10 @@ fn refuse(first: Box<dyn Command>, source: Arc<sqlx::Error>, waiting: &mut mpsc:
     for _ in 0..WAITING {
         match waiting.try_recv() {
             Ok(Message::Command(command)) => command.acknowledge(Fate::Refused(Arc::clone(&source))),
+            Ok(Message::Checkpoint(reply)) => {
+                let source = Arc::clone(&source);
+                drop(reply.send(Err(Error::Refused { source })));
+            }
             Ok(Message::Close) => waiting.close(),
             Err(_) => return,
         }

@@ -11,6 +11,7 @@ mod crash;
 #[cfg(unix)]
 mod faults;
 mod flusher;
+mod keyring;
 mod log;
 mod postgres;
 mod processes;

@@ -199,6 +199,8 @@ impl Vault {
                     return Ok(refused);
                 }
                 Err(Error::Taken { .. }) => {}
+                // Another transaction was in the way.
+                Err(Error::Store(error)) if error.is_transient() => {}
                 // The keys stay: nobody knows whether rows that need them are durable.
                 Err(error) => return Err(error),
             }
@@ -234,7 +236,7 @@ impl Vault {
         record: &Record,
     ) -> Result<(), Error> {
         let seals = u32::try_from(record.fields().len() + 1).unwrap_or(u32::MAX);
-        self.keyring.count_seals(tenant, &key, seals).await
+        Ok(self.keyring.count_seals(tenant, &key, seals).await?)
     }
 
     /// Keys of subjects that did not come to be are of no use to anybody.

@@ -3,17 +3,16 @@
 use std::collections::BTreeSet;
 
 use privet_crypto::IndexKey;
-use privet_store::{Value as Column, values};
+use privet_store::{Keyring, Value as Column, values};
 use privet_types::{Secret, TenantId};
 use serde_json::Value;
 
 use super::record::Record;
 use crate::Error;
 use crate::config::{IndexConfig, VaultConfig};
-use crate::keyring::Keyring;
 
 /// Version of the index keys: of the rules by which values are normalised. Rows of another version are rebuilt.
-pub(crate) const INDEX_VERSION: i64 = 1;
+pub(crate) const INDEX_VERSION: u32 = 1;
 
 /// Something that a person is known by, normalised. `Debug` shows no value.
 #[derive(Debug, Clone)]
@@ -62,7 +61,9 @@ impl TenantIndexes {
     ) -> Result<Self, Error> {
         let mut indexes = Vec::with_capacity(config.indexes.len());
         for index in &config.indexes {
-            let key = keyring.index_key(tenant, &index.field).await?;
+            let key = keyring
+                .index_key_version(tenant, &index.field, INDEX_VERSION)
+                .await?;
             indexes.push((index.clone(), key));
         }
         Ok(Self {

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use privet_crypto::RootKey;
-use privet_store::{Scope, Store, Value};
+use privet_store::{Keyring, KeyringConfig, Scope, Store, Value};
 use privet_types::{Clock, Pseudonym};
 use privet_vault::{
-    Actor, Error, Ground, IndexConfig, Keyring, PrefixConfig, Record, SubjectId, SubjectRef, ValueForm,
-    Vault, VaultConfig,
+    Actor, Error, Ground, IndexConfig, PrefixConfig, Record, SubjectId, SubjectRef, ValueForm, Vault,
+    VaultConfig,
 };
 use tempfile::TempDir;
 
@@ -29,7 +29,7 @@ impl Clock for TestClock {
 pub(crate) struct House {
     pub(crate) vault: Vault,
     pub(crate) store: Store,
-    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) keyring: Keyring,
     pub(crate) clock: Arc<TestClock>,
     dir: TempDir,
     databases: Vec<TestDatabase>,
@@ -79,7 +79,9 @@ impl House {
         let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000_000)));
         let [place, keys] = places;
         let store = Store::open(place, &root).await.unwrap();
-        let keyring = Arc::new(open_keyring(keys, root, clock.clone()).await);
+        let keyring = Keyring::open(keys, root, KeyringConfig::default(), clock.clone())
+            .await
+            .unwrap();
         let vault = Vault::open(store.clone(), keyring.clone(), clock.clone(), config()).unwrap();
         Self {
             vault,
@@ -93,6 +95,7 @@ impl House {
 
     pub(crate) async fn end(self) {
         self.store.close().await;
+        self.keyring.close().await;
         for database in self.databases {
             database.drop().await;
         }
@@ -169,10 +172,6 @@ impl House {
         let read = self.vault.read(&ann(), who, Ground::Ordinary).await?;
         Ok(read.value.record.into_value())
     }
-}
-
-async fn open_keyring(_: privet_store::Location, _: Arc<RootKey>, _: Arc<TestClock>) -> Keyring {
-    Keyring::in_memory().unwrap()
 }
 
 pub(crate) fn record(value: serde_json::Value) -> Record {
