@@ -120,8 +120,7 @@ impl Gateway {
         let scope = tenant.as_str().as_bytes().to_vec();
         let vault = vault
             .zip(settings.vault.as_ref())
-            .map(|(parts, vault)| VaultApi::new(parts, vault, &settings, &root, &keys, &spool, &clock))
-            .transpose()?;
+            .map(|(parts, vault)| VaultApi::new(parts, vault, &settings, &root, &keys, &spool, &clock));
         Ok(Arc::new(Self {
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,

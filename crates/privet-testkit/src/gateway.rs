@@ -357,8 +357,8 @@ impl TestGateway {
     /// A request to the vault with `key` and, if there is one, a JSON body.
     pub fn ask_vault(&self, key: &str, method: &str, path: &str, body: Option<&serde_json::Value>) -> Ask {
         let target = format!("/api/v1/vault{path}");
-        let ask = Ask::new(self.vault_address(), method, &target)
-            .header("authorization", &format!("Bearer {key}"));
+        let ask =
+            Ask::new(self.vault_address(), method, &target).header("authorization", &format!("Bearer {key}"));
         match body {
             Some(body) => ask
                 .header("content-type", "application/json")
@@ -375,7 +375,10 @@ impl TestGateway {
 
     /// A key of `principal` of `tenant` for `scopes`, as text.
     pub async fn key_for(&self, tenant: &str, principal: &str, scopes: KeyScopes) -> String {
-        let (tenant, principal) = (tenant.parse().expect("a name"), principal.parse().expect("a name"));
+        let (tenant, principal) = (
+            tenant.parse().expect("a name"),
+            principal.parse().expect("a name"),
+        );
         let made = create_key(
             &self.store,
             &self.root,
@@ -532,7 +535,7 @@ async fn open_vault(
         KeyringConfig::default(),
         Arc::clone(&clock),
     );
-    let keyring = Arc::new(keyring.await.expect("a keyring"));
+    let keyring = keyring.await.expect("a keyring");
     let vault = Vault::open(store.clone(), keyring, Arc::clone(&clock), VaultConfig::default());
     let vault = vault.expect("a vault");
     let consent = Consent::new(
@@ -562,7 +565,10 @@ async fn ended(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
 }
 
-fn settings(provider: SocketAddr, [keys, store, limits, presidio, vault, providers, models]: [&str; 7]) -> String {
+fn settings(
+    provider: SocketAddr,
+    [keys, store, limits, presidio, vault, providers, models]: [&str; 7],
+) -> String {
     format!(
         r#"
 listen = "127.0.0.1:0"

@@ -8,10 +8,10 @@ mod key;
 mod memory;
 mod model;
 mod node;
+mod open_vault;
 mod pii;
 mod rim;
 mod serve;
-mod vault;
 
 use std::process::ExitCode;
 

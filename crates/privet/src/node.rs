@@ -18,8 +18,8 @@ use privet_types::{Clock, Secret, TenantId};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::vault::Upkeep;
-use crate::{memory, rim, vault};
+use crate::open_vault::Upkeep;
+use crate::{memory, open_vault, rim};
 
 /// How often keys are looked at: a revocation reaches a gateway within a second.
 const KEY_REFRESH: Duration = Duration::from_millis(500);
@@ -59,7 +59,7 @@ impl Node {
             .await
             .with_context(|| format!("cannot open the store `{location}`"))?;
         let vault = match &settings.vault {
-            Some(vault) => Some(vault::open(vault, &store, &root, &clock).await?),
+            Some(vault) => Some(open_vault::open(vault, &store, &root, &clock).await?),
             None => None,
         };
         let sequencer = Sequencer::open(store.clone(), log_signer(&root, log_key)?)

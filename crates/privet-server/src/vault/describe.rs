@@ -89,10 +89,10 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         "description": "Why not; never with a value that was sent or stored.",
         "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
     });
-    operation.insert(
-        "responses".to_owned(),
-        json!({ route.status.to_string(): answer, "default": refused }),
-    );
+    let mut responses = Map::new();
+    responses.insert(route.status.to_string(), answer);
+    responses.insert("default".to_owned(), refused);
+    operation.insert("responses".to_owned(), Value::Object(responses));
     Value::Object(operation)
 }
 

@@ -39,7 +39,6 @@ use tokio::sync::Semaphore;
 pub use describe::openapi;
 pub(crate) use guard::{About, Guarded, NoConsent};
 
-use crate::Error;
 use problem::VaultProblem;
 
 /// Where the OpenAPI document is.
@@ -80,13 +79,13 @@ impl VaultApi {
         keys: &Arc<KeyRing>,
         spool: &Spool,
         clock: &Arc<dyn Clock>,
-    ) -> Result<Arc<Self>, Error> {
+    ) -> Arc<Self> {
         let VaultParts {
             vault: records,
             consent,
             store,
         } = parts;
-        Ok(Arc::new(Self {
+        Arc::new(Self {
             vault: records,
             consent,
             store,
@@ -99,7 +98,7 @@ impl VaultApi {
             pseudonyms: PseudonymKey::new(root),
             subjects: guard::Subjects::default(),
             openapi: describe::document(),
-        }))
+        })
     }
 
     /// On whose behalf the holder of `key` calls, if the key is good for `scope`.

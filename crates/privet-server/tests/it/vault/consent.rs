@@ -22,7 +22,10 @@ async fn consenting(gateway: &TestGateway) -> (String, String) {
     let purpose = json!({"name": "help", "basis": "consent", "recipients": ["openai", "anthropic"]});
     put("/purposes/help", purpose).await;
     let body = json!({"record": {"login": "ada"}});
-    let made = gateway.ask_vault(&key, "POST", "/subjects", Some(&body)).send().await;
+    let made = gateway
+        .ask_vault(&key, "POST", "/subjects", Some(&body))
+        .send()
+        .await;
     let token = made.json()["token"].as_str().unwrap().to_owned();
     say(gateway, &key, &token, "given").await;
     (token, key)
@@ -37,7 +40,9 @@ async fn say(gateway: &TestGateway, key: &str, token: &str, kind: &str) {
 
 async fn prompt(gateway: &TestGateway, token: &str) -> Reply {
     let ask = gateway.post(CHAT, chat("demo", "hello"));
-    let ask = ask.header("x-privet-subject", token).header("x-privet-purpose", "help");
+    let ask = ask
+        .header("x-privet-subject", token)
+        .header("x-privet-purpose", "help");
     ask.send().await
 }
 
@@ -53,7 +58,9 @@ async fn a_prompt_about_a_person_is_sent_only_while_consent_is_in_force() {
         say(gateway, &key, &token, "withdrawn").await;
         assert_refused(&prompt(gateway, &token).await, CHAT, 403, "consent_withdrawn");
         let ask = gateway.post(MESSAGES, messages("claude-demo", "hello"));
-        let ask = ask.header("x-privet-subject", &token).header("x-privet-purpose", "help");
+        let ask = ask
+            .header("x-privet-subject", &token)
+            .header("x-privet-purpose", "help");
         assert_refused(&ask.send().await, MESSAGES, 403, "permission_error");
         let nobody = "6f1c1e9e-3a53-4c39-9d2f-0b0a4d0c9a11";
         assert_refused(&prompt(gateway, nobody).await, CHAT, 403, "consent_missing");
@@ -69,10 +76,14 @@ async fn a_prompt_that_names_half_is_refused_and_so_is_one_that_names_none_where
     let without = gateway.post(CHAT, chat("demo", "hello")).send().await;
     assert_refused(&without, CHAT, 403, "subject_missing");
     let token = "6f1c1e9e-3a53-4c39-9d2f-0b0a4d0c9a11";
-    let half = gateway.post(CHAT, chat("demo", "hello")).header("x-privet-subject", token);
+    let half = gateway
+        .post(CHAT, chat("demo", "hello"))
+        .header("x-privet-subject", token);
     assert_refused(&half.send().await, CHAT, 403, "purpose_missing");
     let name = gateway.post(CHAT, chat("demo", "hello"));
-    let name = name.header("x-privet-subject", "ada").header("x-privet-purpose", "help");
+    let name = name
+        .header("x-privet-subject", "ada")
+        .header("x-privet-purpose", "help");
     assert_refused(&name.send().await, CHAT, 400, "bad_subject_header");
     assert!(gateway.seen().is_empty());
 }
@@ -111,7 +122,10 @@ async fn a_withdrawal_bites_on_every_node_within_a_second() {
         let (token, key) = consenting(gateway).await;
         let known = Instant::now();
         while prompt(&other, &token).await.status != 200 {
-            assert!(known.elapsed() < Duration::from_secs(10), "the other node knows consent");
+            assert!(
+                known.elapsed() < Duration::from_secs(10),
+                "the other node knows consent"
+            );
         }
         gateway.clock().advance(Duration::from_millis(5));
         other.clock().advance(Duration::from_millis(5));
@@ -124,7 +138,10 @@ async fn a_withdrawal_bites_on_every_node_within_a_second() {
                 assert_refused(&reply, CHAT, 403, "consent_withdrawn");
                 break;
             }
-            assert!(asked < Duration::from_secs(1), "sent {asked:?} after the withdrawal");
+            assert!(
+                asked < Duration::from_secs(1),
+                "sent {asked:?} after the withdrawal"
+            );
         }
         other.stop().await;
         house.end().await;

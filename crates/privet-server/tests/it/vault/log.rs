@@ -24,8 +24,15 @@ async fn every_read_and_every_change_is_an_event_that_names_nobody() {
     for house in houses().await {
         let token = house.subject(json!({"login": "ada", "email": ADA})).await;
         house.get(&format!("/subjects/{token}")).await;
-        house.post("/subjects/lookup", json!({"by": "email", "value": ADA})).await;
-        house.post("/subjects/lookup", json!({"by": "email", "value": "nobody@example.com"})).await;
+        house
+            .post("/subjects/lookup", json!({"by": "email", "value": ADA}))
+            .await;
+        house
+            .post(
+                "/subjects/lookup",
+                json!({"by": "email", "value": "nobody@example.com"}),
+            )
+            .await;
         let rows = events(&house, 3).await;
         let kinds: Vec<_> = rows.iter().map(|row| row["kind"].as_str().unwrap()).collect();
         assert!(kinds.contains(&"subject_created"), "{kinds:?}");
@@ -45,6 +52,7 @@ async fn every_read_and_every_change_is_an_event_that_names_nobody() {
 async fn what_cannot_be_recorded_is_not_shown() {
     let gateway = privet_testkit::TestGateway::builder()
         .vault("")
+        .policy("[audit]\ndurability = \"loss-window\"")
         .store("spool_max_bytes = \"1MiB\"")
         .without_flusher()
         .start()

@@ -29,7 +29,10 @@ pub(crate) async fn houses() -> Vec<House> {
     let mut houses = vec![House::of(gateway, Vec::new()).await];
     if let (Some(store), Some(keyring)) = (TestDatabase::new().await, TestDatabase::new().await) {
         let builder = TestGateway::builder().vault("");
-        let gateway = builder.databases(store.location(), keyring.location()).start().await;
+        let gateway = builder
+            .databases(store.location(), keyring.location())
+            .start()
+            .await;
         houses.push(House::of(gateway, vec![store, keyring]).await);
     }
     houses
@@ -51,9 +54,15 @@ pub(crate) async fn pairs() -> Vec<(House, TestGateway)> {
         let home = Home::default();
         let twin = home.twin();
         let first = TestGateway::builder().vault("").home(home);
-        let first = first.databases(store.location(), keyring.location()).start().await;
+        let first = first
+            .databases(store.location(), keyring.location())
+            .start()
+            .await;
         let second = TestGateway::builder().vault("").home(twin);
-        let second = second.databases(store.location(), keyring.location()).start().await;
+        let second = second
+            .databases(store.location(), keyring.location())
+            .start()
+            .await;
         pairs.push((House::of(first, vec![store, keyring]).await, second));
     }
     pairs

@@ -5,18 +5,28 @@ use super::{ADA, assert_problem, houses};
 #[tokio::test]
 async fn a_subject_is_read_by_its_token_and_by_every_identity() {
     for house in houses().await {
-        let record = json!({"login": "ada", "email": ADA, "phone": "+44 20 7946 0000", "custom": "c-1", "n": 0.5});
+        let record =
+            json!({"login": "ada", "email": ADA, "phone": "+44 20 7946 0000", "custom": "c-1", "n": 0.5});
         let token = house.subject(record.clone()).await;
         let read = house.get(&format!("/subjects/{token}")).await;
         assert_eq!(read.json()["record"], record, "{}", read.text());
         assert_eq!(read.header("etag"), Some("\"1\""));
         assert_eq!(read.header("cache-control"), Some("no-store"));
         let upper = ADA.to_uppercase();
-        for (by, value) in [("login", "ada"), ("email", &upper), ("custom", "c-1"), ("token", &token)] {
-            let found = house.post("/subjects/lookup", json!({"by": by, "value": value})).await;
+        for (by, value) in [
+            ("login", "ada"),
+            ("email", &upper),
+            ("custom", "c-1"),
+            ("token", &token),
+        ] {
+            let found = house
+                .post("/subjects/lookup", json!({"by": by, "value": value}))
+                .await;
             assert_eq!(found.json()["token"], token, "{by}: {}", found.text());
         }
-        let found = house.post("/subjects/search", json!({"field": "email", "value": ADA})).await;
+        let found = house
+            .post("/subjects/search", json!({"field": "email", "value": ADA}))
+            .await;
         assert_eq!(found.json()["rows"][0]["token"], token, "{}", found.text());
         let fields = house.get(&format!("/subjects/{token}?fields=login,n")).await;
         assert_eq!(fields.json()["record"], json!({"login": "ada", "n": 0.5}));
@@ -29,7 +39,9 @@ async fn a_subject_is_read_by_its_token_and_by_every_identity() {
 #[tokio::test]
 async fn a_record_is_changed_at_the_version_that_was_read_and_at_no_other() {
     for house in houses().await {
-        let token = house.subject(json!({"login": "ada", "a": {"b": 1, "c": 2}})).await;
+        let token = house
+            .subject(json!({"login": "ada", "a": {"b": 1, "c": 2}}))
+            .await;
         let path = format!("/subjects/{token}");
         let patch = |tag: &str| {
             let body = json!({"a": {"b": null, "d": 3}});
@@ -41,14 +53,22 @@ async fn a_record_is_changed_at_the_version_that_was_read_and_at_no_other() {
         assert_problem(&patch("\"1\"").send().await, 412, "version_conflict", &[]);
         assert_problem(&patch("soon").send().await, 400, "bad_field", &["soon"]);
         let read = house.get(&path).await;
-        assert_eq!(read.json()["record"], json!({"login": "ada", "a": {"c": 2, "d": 3}}));
+        assert_eq!(
+            read.json()["record"],
+            json!({"login": "ada", "a": {"c": 2, "d": 3}})
+        );
         let replaced = house.put(&path, json!({"record": {"login": "countess"}})).await;
         assert_eq!(replaced.json()["version"], 3, "{}", replaced.text());
         let versions = house.get(&format!("{path}/versions")).await;
         assert_eq!(versions.json()["rows"].as_array().unwrap().len(), 3);
         let first = house.get(&format!("{path}/versions/1")).await;
         assert_eq!(first.json()["record"]["a"]["b"], 1, "{}", first.text());
-        assert_problem(&house.get(&format!("{path}/versions/9")).await, 404, "not_found", &[]);
+        assert_problem(
+            &house.get(&format!("{path}/versions/9")).await,
+            404,
+            "not_found",
+            &[],
+        );
         house.end().await;
     }
 }
@@ -60,18 +80,30 @@ async fn what_is_wrong_is_told_with_its_field_and_without_its_value() {
         let taken = house.post("/subjects", json!({"record": {"email": ADA}})).await;
         assert_problem(&taken, 409, "taken", &[ADA, "lovelace"]);
         assert_eq!(taken.json()["field"], "email");
-        let unknown = house.post("/subjects", json!({"record": {}, "colour": "hush"})).await;
+        let unknown = house
+            .post("/subjects", json!({"record": {}, "colour": "hush"}))
+            .await;
         assert_problem(&unknown, 400, "bad_field", &["hush"]);
         assert_eq!(unknown.json()["field"], "colour");
         let missing = house.post("/subjects", json!({})).await;
         assert_eq!(missing.json()["field"], "record", "{}", missing.text());
-        let wrong = house.post("/subjects/lookup", json!({"by": "email", "value": ["hush"]})).await;
+        let wrong = house
+            .post("/subjects/lookup", json!({"by": "email", "value": ["hush"]}))
+            .await;
         assert_problem(&wrong, 400, "bad_field", &["hush"]);
         assert_eq!(wrong.json()["field"], "value");
         let broken = house.gateway.ask_vault(&house.key, "POST", "/subjects", None);
-        let broken = broken.header("content-type", "application/json").body("{\"hush\"").send().await;
+        let broken = broken
+            .header("content-type", "application/json")
+            .body("{\"hush\"")
+            .send()
+            .await;
         assert_problem(&broken, 400, "bad_json", &["hush"]);
-        let deep = format!("{{\"record\":{{\"a\":{}1{}}}}}", "[".repeat(100_000), "]".repeat(100_000));
+        let deep = format!(
+            "{{\"record\":{{\"a\":{}1{}}}}}",
+            "[".repeat(100_000),
+            "]".repeat(100_000)
+        );
         let deep = house
             .gateway
             .ask_vault(&house.key, "POST", "/subjects", None)
@@ -106,7 +138,11 @@ async fn head_does_not_do_what_get_does() {
         let token = house.subject(json!({"login": "ada"})).await;
         let path = format!("/subjects/{token}");
         for method in ["HEAD", "OPTIONS", "TRACE"] {
-            let reply = house.gateway.ask_vault(&house.key, method, &path, None).open().await;
+            let reply = house
+                .gateway
+                .ask_vault(&house.key, method, &path, None)
+                .open()
+                .await;
             assert_eq!(reply.status, 405, "{method}");
             assert_eq!(reply.header("allow"), Some("GET, PATCH, PUT"));
         }
@@ -132,13 +168,23 @@ async fn app_data_sessions_shares_and_tokens_belong_to_a_subject() {
         let read = house.get(&format!("/sessions/{name}")).await;
         assert_eq!(read.json()["subject"], token, "{}", read.text());
         house.gateway.clock().advance(std::time::Duration::from_secs(61));
-        assert_problem(&house.get(&format!("/sessions/{name}")).await, 404, "not_found", &[&name]);
+        assert_problem(
+            &house.get(&format!("/sessions/{name}")).await,
+            404,
+            "not_found",
+            &[&name],
+        );
 
         let share = json!({"fields": ["login"], "ttl_seconds": 60});
         let share = house.post(&format!("/subjects/{token}/shares"), share).await;
         let share = share.json()["share"].as_str().unwrap().to_owned();
         let body = json!({ "share": share });
-        let ask = || house.gateway.ask_vault("", "POST", "/shares/read", Some(&body)).without("authorization");
+        let ask = || {
+            house
+                .gateway
+                .ask_vault("", "POST", "/shares/read", Some(&body))
+                .without("authorization")
+        };
         assert_eq!(ask().send().await.json()["data"], json!({"login": "ada"}));
         assert_eq!(house.post("/shares/revoke", body.clone()).await.status, 204);
         assert_problem(&ask().send().await, 404, "not_found", &[&share]);
@@ -149,7 +195,13 @@ async fn app_data_sessions_shares_and_tokens_belong_to_a_subject() {
         let made = made.json()["token"].as_str().unwrap().to_owned();
         let resolved = house.post("/tokens/resolve", json!({ "token": made })).await;
         assert_eq!(resolved.json()["value"], "hush", "{}", resolved.text());
-        assert_eq!(house.post("/tokens/delete", json!({ "token": made })).await.status, 204);
+        assert_eq!(
+            house
+                .post("/tokens/delete", json!({ "token": made }))
+                .await
+                .status,
+            204
+        );
         let gone = house.post("/tokens/resolve", json!({ "token": made })).await;
         assert_problem(&gone, 404, "not_found", &[&made]);
         house.end().await;

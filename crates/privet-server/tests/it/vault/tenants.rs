@@ -16,7 +16,11 @@ async fn furnish(house: &House) -> Names {
     let session = json!({"subject": {"by": "token", "value": subject}, "data": {}});
     let session = house.post("/sessions", session).await.json()["name"].clone();
     let share = json!({"fields": ["login"], "ttl_seconds": 600});
-    let share = house.post(&format!("/subjects/{subject}/shares"), share).await.json()["share"].clone();
+    let share = house
+        .post(&format!("/subjects/{subject}/shares"), share)
+        .await
+        .json()["share"]
+        .clone();
     let token = json!({"kind": "text", "value": "hush"});
     let token = house.post("/tokens", token).await.json()["token"].clone();
     let read = house.post("/bulk-reads", json!({"reason": "test"})).await.json()["id"].clone();
@@ -68,7 +72,10 @@ fn definitions(name: &str) -> Vec<(String, Value)> {
             format!("/agreements/{name}"),
             json!({"name": name, "basis": "consent", "purposes": [name]}),
         ),
-        (format!("/activities/{name}"), json!({"name": name, "purposes": [name]})),
+        (
+            format!("/activities/{name}"),
+            json!({"name": name, "purposes": [name]}),
+        ),
         (
             format!("/controllers/{name}"),
             json!({"name": name, "title": "T", "contact": "C", "country": "DE"}),
@@ -81,7 +88,10 @@ fn body(method: &str, path: &str, names: &Names) -> Option<Value> {
     let own = |name: &str| names[name].clone();
     Some(match (method, path) {
         ("get" | "delete", _)
-        | ("post", "/bulk-reads/{read}/approve" | "/bulk-reads/{read}/refuse" | "/bulk-reads/{read}/unlock")
+        | (
+            "post",
+            "/bulk-reads/{read}/approve" | "/bulk-reads/{read}/refuse" | "/bulk-reads/{read}/unlock",
+        )
         | ("post", "/agreements/{name}/revoke") => return None,
         ("post", "/subjects") => json!({"record": {"email": own("email")}}),
         ("post", "/subjects/batch") => json!({"records": [{"login": "x"}]}),
@@ -110,7 +120,9 @@ fn body(method: &str, path: &str, names: &Names) -> Option<Value> {
         ("put", _) => {
             let path = path.replace("{name}", &own("name"));
             let known = definitions(&own("name")).into_iter().find(|(at, _)| *at == path);
-            known.unwrap_or_else(|| panic!("say what is sent to {method} {path}")).1
+            known
+                .unwrap_or_else(|| panic!("say what is sent to {method} {path}"))
+                .1
         }
         _ => panic!("say what is sent to {method} {path}"),
     })
@@ -132,7 +144,9 @@ async fn answers(house: &House, key: &str, names: &Names) -> BTreeMap<String, (u
                 target.push_str("?format=jsonl");
             }
             let body = body(method, path, names);
-            let ask = house.gateway.ask_vault(key, &method.to_uppercase(), &target, body.as_ref());
+            let ask = house
+                .gateway
+                .ask_vault(key, &method.to_uppercase(), &target, body.as_ref());
             let reply = ask.send().await;
             answers.insert(format!("{method} {path}"), (reply.status, reply.text()));
         }
@@ -151,7 +165,11 @@ fn blotted(text: &str, names: &Names) -> String {
     words
         .map(|word| {
             let bare = word.trim_end_matches(|c: char| !c.is_ascii_hexdigit());
-            if bare.len() >= 32 { word.replace(bare, "RANDOM") } else { word.to_owned() }
+            if bare.len() >= 32 {
+                word.replace(bare, "RANDOM")
+            } else {
+                word.to_owned()
+            }
         })
         .collect()
 }
@@ -175,17 +193,30 @@ async fn what_belongs_to_another_tenant_is_answered_byte_for_byte_as_if_it_were_
         }
         // And nothing of it was changed.
         let read = house.get(&format!("/subjects/{}", theirs["subject"])).await;
-        assert_eq!(read.json()["record"], json!({"login": "ada", "email": ADA}), "{}", read.text());
+        assert_eq!(
+            read.json()["record"],
+            json!({"login": "ada", "email": ADA}),
+            "{}",
+            read.text()
+        );
         assert_eq!(read.json()["state"], "active");
-        let app = house.get(&format!("/subjects/{}/apps/shop", theirs["subject"])).await;
+        let app = house
+            .get(&format!("/subjects/{}/apps/shop", theirs["subject"]))
+            .await;
         assert_eq!(app.json()["version"], 1, "{}", app.text());
-        let token = house.post("/tokens/resolve", json!({"token": theirs["token"]})).await;
+        let token = house
+            .post("/tokens/resolve", json!({"token": theirs["token"]}))
+            .await;
         assert_eq!(token.json()["value"], "hush", "{}", token.text());
         let session = house.get(&format!("/sessions/{}", theirs["session"])).await;
         assert_eq!(session.status, 200, "{}", session.text());
-        let spied = house.gateway.ask_vault(&globex, "GET", "/audit?limit=100", None).send().await;
-        for secret in [&theirs["subject"], &theirs["token"], "acme"] {
-            assert!(!spied.text().contains(secret.as_str() as &str), "{}", spied.text());
+        let spied = house
+            .gateway
+            .ask_vault(&globex, "GET", "/audit?limit=100", None)
+            .send()
+            .await;
+        for secret in [theirs["subject"].as_str(), theirs["token"].as_str(), "acme"] {
+            assert!(!spied.text().contains(secret), "{}", spied.text());
         }
         house.end().await;
     }

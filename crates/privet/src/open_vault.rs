@@ -30,12 +30,12 @@ const SWEPT: u32 = 1_000;
 pub(crate) struct OpenVault {
     vault: Vault,
     consent: Consent,
-    keyring: Arc<Keyring>,
+    keyring: Keyring,
 }
 
 /// What keeps a vault in order.
 pub(crate) struct Upkeep {
-    keyring: Arc<Keyring>,
+    keyring: Keyring,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -51,10 +51,9 @@ pub(crate) async fn open(
     let keyring = Keyring::open(&location, Arc::clone(root), config, Arc::clone(clock))
         .await
         .with_context(|| format!("cannot open the keyring `{location}`"))?;
-    let keyring = Arc::new(keyring);
     let vault = Vault::open(
         store.clone(),
-        Arc::clone(&keyring),
+        keyring.clone(),
         Arc::clone(clock),
         VaultConfig::default(),
     )?;
@@ -93,7 +92,7 @@ impl OpenVault {
             async move { run_consent_watch(consent, CONSENT_WATCH, stopped).await }
         });
         let keys = tokio::spawn({
-            let (keyring, stopped) = (Arc::clone(&keyring), ended(stopped.clone()));
+            let (keyring, stopped) = (keyring.clone(), ended(stopped.clone()));
             async move {
                 let tell = |swept| tracing::info!(?swept, "the keyring was swept");
                 run_keyring(&keyring, KEYRING_SWEEP, tell, stopped).await;
