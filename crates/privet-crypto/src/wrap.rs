@@ -188,7 +188,6 @@ impl material::Material for SigningKey {
     }
 }
 
-/// A root key below another one: what a keyring was made with, or a secret that other keys are derived from.
 impl material::Material for RootKey {
     const KIND: &'static str = "root";
 
@@ -201,11 +200,11 @@ impl material::Material for RootKey {
     }
 }
 
+impl Wrappable for RootKey {}
 impl Wrappable for WrappingKey {}
 impl Wrappable for DataKey {}
 impl Wrappable for IndexSecret {}
 impl Wrappable for SigningKey {}
-impl Wrappable for RootKey {}
 
 impl fmt::Debug for WrappingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

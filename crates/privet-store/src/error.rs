@@ -287,6 +287,20 @@ impl From<sqlx::Error> for Error {
 }
 
 impl Error {
+    /// Whether another process changed the same at the same moment: look again, then try again.
+    pub(crate) fn is_conflict(&self) -> bool {
+        match self {
+            Self::NotFirst => true,
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.is_unique_violation()
+                    || error.is_foreign_key_violation()
+                    // Serialization failure, deadlock.
+                    || matches!(error.code().as_deref(), Some("40001" | "40P01"))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the same work may succeed if it is done again soon: another transaction was in its way. Nothing of it was
     /// stored.
     #[must_use]
@@ -304,19 +318,6 @@ impl Error {
             code.as_deref(),
             Some("40001" | "40P01" | "55P03" | "5" | "261" | "517")
         )
-    }
-
-    /// Whether another process changed the same at the same moment: look again, then try again.
-    pub(crate) fn is_conflict(&self) -> bool {
-        match self {
-            Self::NotFirst => true,
-            Self::Database(sqlx::Error::Database(error))
-                if error.is_unique_violation() || error.is_foreign_key_violation() =>
-            {
-                true
-            }
-            _ => self.is_transient(),
-        }
     }
 
     /// For `map_err` on what was done with the file at `path`.

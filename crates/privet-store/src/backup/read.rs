@@ -121,6 +121,12 @@ async fn put_all(
     place: String,
     mut batches: mpsc::Receiver<Batch>,
 ) -> Result<(), Error> {
+    // Tables come by name: a row can be there before the one that it points to. Checked at the end.
+    let deferred = match tx.backend() {
+        Backend::Sqlite => "PRAGMA defer_foreign_keys = ON",
+        Backend::Postgres => "SET CONSTRAINTS ALL DEFERRED",
+    };
+    tx.script(deferred).await?;
     let present = tables(tx).await?;
     for table in &present {
         let name = quoted(&table.table.name);

@@ -99,6 +99,14 @@ impl Keyring {
         Ok(keyring)
     }
 
+    /// The database of a keyring at `location`, made if there is none, and tied to no root key: for restoring a backup into.
+    ///
+    /// # Errors
+    /// Those of [`Database::open`].
+    pub async fn open_database(location: impl Into<Location>) -> Result<Database, Error> {
+        Database::open(&location.into(), &schema::KEYRING).await
+    }
+
     /// The key of the blind index of `field`. It stays the same through all rotations.
     ///
     /// # Errors

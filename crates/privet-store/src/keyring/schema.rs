@@ -7,6 +7,7 @@ pub(super) const KEYRING: Schema = Schema {
     name: "keyring",
     sqlite: &[include_str!("schema/sqlite_0001.sql")],
     postgres: &[include_str!("schema/postgres_0001.sql")],
+    seeded: &["changes"],
 };
 
 /// Tables of few rows.

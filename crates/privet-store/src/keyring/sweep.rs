@@ -35,7 +35,10 @@ impl Keyring {
         }
         for tenant in self.tenant_names().await? {
             if let Err(error) = self.sweep_tenant(&tenant, &mut steps, &mut swept).await {
-                if matches!(error, Error::Database(_) | Error::Closed | Error::Commit { .. }) {
+                if !matches!(
+                    error,
+                    Error::BadRow { .. } | Error::Crypto(_) | Error::WrongRootKey { .. }
+                ) {
                     return Err(error);
                 }
                 swept.failures.push(SweepFailure {

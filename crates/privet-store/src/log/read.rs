@@ -35,6 +35,9 @@ pub(super) struct HeadRow {
     pub(super) note: String,
 }
 
+/// Position, kind, node, number, payload; what a position without a leaf lacks is `NULL`.
+type LeafRow = (i64, Option<String>, Option<String>, Option<i64>, Option<String>);
+
 impl Store {
     /// The newest signed head; `None` while nothing was sequenced. Its signature is checked with `key`.
     ///
@@ -51,7 +54,7 @@ impl Store {
     pub async fn log_leaves(&self, position: u64, limit: u32) -> Result<Vec<LogLeaf>, Error> {
         let first = to_sql(position);
         let last = first.saturating_add(i64::from(limit.min(MAX_LEAVES)));
-        let rows: Vec<(i64, Option<String>, Option<String>, Option<i64>, Option<String>)> = self
+        let rows: Vec<LeafRow> = self
             .read(move |tx| {
                 Box::pin(async move {
                     tx.rows(

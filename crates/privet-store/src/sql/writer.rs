@@ -201,7 +201,7 @@ async fn group(
     if let Err(source) = control(tx, "BEGIN IMMEDIATE; SAVEPOINT command").await {
         // Nothing may be open when the next one begins.
         drop(control(tx, "ROLLBACK").await);
-        refuse(first, Arc::new(source), waiting);
+        refuse(first, &Arc::new(source), waiting);
         return None;
     }
     let mut left = None;
@@ -253,15 +253,12 @@ async fn group(
 }
 
 /// Refuses `first` and all that wait behind it: each of them would wait for the lock as long again.
-fn refuse(first: Box<dyn Command>, source: Arc<sqlx::Error>, waiting: &mut mpsc::Receiver<Message>) {
-    first.acknowledge(Fate::Refused(Arc::clone(&source)));
+fn refuse(first: Box<dyn Command>, source: &Arc<sqlx::Error>, waiting: &mut mpsc::Receiver<Message>) {
+    first.acknowledge(Fate::Refused(Arc::clone(source)));
     for _ in 0..WAITING {
         match waiting.try_recv() {
-            Ok(Message::Command(command)) => command.acknowledge(Fate::Refused(Arc::clone(&source))),
-            Ok(Message::Checkpoint(reply)) => {
-                let source = Arc::clone(&source);
-                drop(reply.send(Err(Error::Refused { source })));
-            }
+            Ok(Message::Command(command)) => command.acknowledge(Fate::Refused(Arc::clone(source))),
+            Ok(Message::Checkpoint(reply)) => drop(reply.send(Ok(false))),
             Ok(Message::Close) => waiting.close(),
             Err(_) => return,
         }

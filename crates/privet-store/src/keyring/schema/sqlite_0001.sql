@@ -18,8 +18,8 @@ CREATE TABLE roots (
 
 -- After a change of the root key: each of the two wrapped under the other, until nodes have the new one.
 CREATE TABLE root_bridges (
-    under BLOB NOT NULL REFERENCES roots (id),
-    holds BLOB NOT NULL REFERENCES roots (id),
+    under BLOB NOT NULL REFERENCES roots (id) DEFERRABLE,
+    holds BLOB NOT NULL REFERENCES roots (id) DEFERRABLE,
     wrapped BLOB NOT NULL,
     PRIMARY KEY (under, holds)
 );
@@ -28,7 +28,7 @@ CREATE TABLE root_bridges (
 CREATE TABLE tenant_keys (
     tenant TEXT NOT NULL,
     version BIGINT NOT NULL,
-    root BLOB NOT NULL REFERENCES roots (id),
+    root BLOB NOT NULL REFERENCES roots (id) DEFERRABLE,
     wrapped BLOB NOT NULL,
     made_at BIGINT NOT NULL,
     PRIMARY KEY (tenant, version)
@@ -41,7 +41,7 @@ CREATE TABLE tenant_secrets (
     version BIGINT NOT NULL,
     wrapped BLOB NOT NULL,
     PRIMARY KEY (tenant, name),
-    FOREIGN KEY (tenant, version) REFERENCES tenant_keys (tenant, version)
+    FOREIGN KEY (tenant, version) REFERENCES tenant_keys (tenant, version) DEFERRABLE
 );
 
 CREATE TABLE epochs (
@@ -61,8 +61,8 @@ CREATE TABLE epoch_keys (
     wrapped BLOB NOT NULL,
     secret BLOB NOT NULL,
     PRIMARY KEY (tenant, epoch),
-    FOREIGN KEY (tenant, epoch) REFERENCES epochs (tenant, epoch),
-    FOREIGN KEY (tenant, version) REFERENCES tenant_keys (tenant, version)
+    FOREIGN KEY (tenant, epoch) REFERENCES epochs (tenant, epoch) DEFERRABLE,
+    FOREIGN KEY (tenant, version) REFERENCES tenant_keys (tenant, version) DEFERRABLE
 );
 CREATE INDEX epoch_keys_version ON epoch_keys (tenant, version);
 
@@ -75,7 +75,7 @@ CREATE TABLE subject_keys (
     seals BIGINT NOT NULL DEFAULT 0,
     opening BIGINT NOT NULL,
     PRIMARY KEY (tenant, id),
-    FOREIGN KEY (tenant, epoch) REFERENCES epoch_keys (tenant, epoch)
+    FOREIGN KEY (tenant, epoch) REFERENCES epoch_keys (tenant, epoch) DEFERRABLE
 ) WITHOUT ROWID;
 CREATE INDEX subject_keys_epoch ON subject_keys (tenant, epoch);
 

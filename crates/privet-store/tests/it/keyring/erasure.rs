@@ -238,3 +238,29 @@ async fn a_reader_that_needs_the_log_is_told_and_the_next_sweep_empties_it() {
     assert_eq!(swept.remains, Some(Remains::Overwritten));
     keyring.close().await;
 }
+
+#[tokio::test]
+async fn a_backup_of_the_keyring_is_restored_into_either_database() {
+    let sealing = DataKey::generate().unwrap();
+    for from in places().await {
+        for to in places().await {
+            let keyring = from.open().await;
+            let made = keyring.create_keys(&tenant(), 700).await.unwrap();
+            keyring.rotate_tenant(&tenant(), &mut |_| {}).await.unwrap();
+            let mut file = Vec::new();
+            let at = jiff::Timestamp::UNIX_EPOCH;
+            privet_store::back_up(keyring.database(), &sealing, b"test", at, &mut file, &mut |_| {})
+                .await
+                .unwrap();
+            let database = Keyring::open_database(&to.location).await.unwrap();
+            privet_store::restore(&database, &sealing, b"test", &mut file.as_slice(), &mut |_| {})
+                .await
+                .unwrap();
+            database.close().await;
+            to.reads_all(root_key(), &made).await;
+            keyring.close().await;
+            to.drop().await;
+        }
+        from.drop().await;
+    }
+}
