@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use privet_crypto::RootKey;
 use privet_policy::VaultSettings;
 use privet_server::VaultParts;
-use privet_store::{Keyring, KeyringConfig, Store, run_keyring};
+use privet_store::{Keyring, KeyringConfig, Store, Swept, run_keyring};
 use privet_types::{Clock, TenantId};
 use privet_vault::{Consent, ConsentConfig, Vault, VaultConfig, run_consent_watch};
 use tokio::sync::watch::Receiver;
@@ -94,7 +94,7 @@ impl OpenVault {
         let keys = tokio::spawn({
             let (keyring, stopped) = (keyring.clone(), ended(stopped.clone()));
             async move {
-                let tell = |swept| tracing::info!(?swept, "the keyring was swept");
+                let tell = |swept: Swept| tracing::info!(?swept, "the keyring was swept");
                 run_keyring(&keyring, KEYRING_SWEEP, tell, stopped).await;
             }
         });

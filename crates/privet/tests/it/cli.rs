@@ -572,9 +572,9 @@ fn the_check_covers_the_places_of_store_and_keyring() {
         "{}",
         err(&wrong)
     );
-    let fine = with(keyring)
+    let good = with(keyring)
         .env("KEYS", "postgres://u:hush@h/d")
         .output()
         .expect("privet starts");
-    assert_eq!(fine.status.code(), Some(0), "{}", err(&fine));
+    assert_eq!(good.status.code(), Some(0), "{}", err(&good));
 }
