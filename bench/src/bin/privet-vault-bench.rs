@@ -124,13 +124,21 @@ fn record(i: u64) -> String {
     text
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the same variable is read by the server"
+)]
+fn is_on_postgres() -> bool {
+    std::env::var_os("PRIVET_STORE_URL").is_some()
+}
+
 impl Server {
     fn start() -> Result<Self, Failure> {
         let privet = std::env::current_exe()?.with_file_name("privet");
         let folder = tempfile::tempdir()?;
         let address = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
         let config = folder.path().join("privet.toml");
-        let on_postgres = std::env::var_os("PRIVET_STORE_URL").is_some();
+        let on_postgres = is_on_postgres();
         let (store, keyring) = if on_postgres {
             (
                 "url = { env = \"PRIVET_STORE_URL\" }",

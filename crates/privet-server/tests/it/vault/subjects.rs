@@ -95,7 +95,7 @@ async fn what_is_wrong_is_told_with_its_field_and_without_its_value() {
         let broken = house.gateway.ask_vault(&house.key, "POST", "/subjects", None);
         let broken = broken
             .header("content-type", "application/json")
-            .body("{\"hush\"")
+            .body("{\"record\" hush")
             .send()
             .await;
         assert_problem(&broken, 400, "bad_json", &["hush"]);
