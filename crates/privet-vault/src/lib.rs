@@ -22,13 +22,20 @@ mod vault;
 pub use audit::{Access, AccessResult, Audited, Operation, SubjectChange};
 pub use config::{IndexConfig, PrefixConfig, VaultConfig};
 pub use consent::{
-    Activity, Agreement, AgreementRef, AgreementStatus, Ask, Consent, ConsentConfig, ConsentEvent,
-    Controller, Definition, DefinitionKind, EVERY_PURPOSE, EventKind, GivenBy, KeyAnswer, LegalBasis,
-    Purpose, Reason, Recipient, RecipientRole, SpecialCondition, Statement, SubjectKeys, SubjectPseudonym,
-    Track, Transfer, Verdict, Versioned, dpv, evaluate, pseudonym, run_consent_watch,
+    Activity, Agreement, AgreementRef, AgreementStatus, Ask, Consent, ConsentCompliance, ConsentConfig,
+    ConsentEvent, ConsentReceipt, Controller, Definition, DefinitionKind, EVERY_PURPOSE, EventKind, GivenBy,
+    KeyAnswer, LegalBasis, Processing, Purpose, RECEIPT_SCHEMA, Reason, ReceiptError, ReceiptEvent,
+    ReceiptNotice, ReceiptParty, ReceiptPurpose, ReceiptRecipient, ReceiptSignature, Recipient,
+    RecipientRole, SignedReceipt, SpecialCondition, Statement, SubjectKeys, SubjectPseudonym, Track,
+    Transfer, Verdict, Versioned, dpv, evaluate, pseudonym, run_consent_watch, verify_receipt,
 };
 pub use error::Error;
 pub use import::{ImportFormat, ImportOptions, ImportProgress, ImportReport, LineError};
+pub use measure::wilson;
+pub use retention::{
+    ActiveHold, ExpiryState, ExpiryStatus, Hold, Policies, Retention, RetentionPolicy, RetentionReport,
+    RetentionRow, RetentionTarget, STORE_TARGETS, SweepReport, SweptRows, TargetSurface, TargetTime,
+};
 pub use session::{NewSession, Session, Swept};
 pub use subject::{
     AppData, BulkRead, BulkState, DeletedRows, Ground, Identifier, NewShare, Page, PermittedUse, Rebuilt,

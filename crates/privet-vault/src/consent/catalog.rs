@@ -434,3 +434,47 @@ fn parse<D: Definition>((version, at, is_active, hash, body): Stored) -> Result<
         definition: serde_json::from_str(&body).map_err(|_| bad_row())?,
     })
 }
+
+/// The version `version` of `name`.
+pub(crate) async fn version<D: Definition>(
+    tx: &mut Tx,
+    tenant: &str,
+    name: &str,
+    version: i64,
+) -> Result<Option<Versioned<D>>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM definitions WHERE tenant = $1 AND kind = $2 AND name = $3 AND version = $4"
+    );
+    let row: Option<Stored> = tx
+        .optional(sql, values![tenant, D::KIND.name(), name, version])
+        .await?;
+    row.map(parse).transpose()
+}
+
+/// The version of `name` that was the last one at `at`, milliseconds since the epoch.
+pub(crate) async fn as_of<D: Definition>(
+    tx: &mut Tx,
+    tenant: &str,
+    name: &str,
+    at: i64,
+) -> Result<Option<Versioned<D>>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM definitions WHERE tenant = $1 AND kind = $2 AND name = $3 AND at <= $4 \
+         ORDER BY version DESC LIMIT 1"
+    );
+    let row: Option<Stored> = tx
+        .optional(sql, values![tenant, D::KIND.name(), name, at])
+        .await?;
+    row.map(parse).transpose()
+}
+
+/// All versions of all definitions of a kind; those of one name in order.
+pub(crate) async fn all_versions<D: Definition>(
+    tx: &mut Tx,
+    tenant: &str,
+) -> Result<Vec<Versioned<D>>, Error> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM definitions WHERE tenant = $1 AND kind = $2 ORDER BY name, version");
+    let rows: Vec<Stored> = tx.rows(sql, values![tenant, D::KIND.name()]).await?;
+    rows.into_iter().map(parse).collect()
+}

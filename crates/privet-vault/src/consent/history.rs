@@ -85,7 +85,7 @@ impl Consent {
         let (name, key) = self.expect_known(&actor.tenant, subject).await?;
         let id = random_uuid()?;
         let draft = Draft {
-            evidence: seal(&key, &actor.tenant, subject, &id, &statement.evidence)?,
+            evidence: seal(&key, &actor.tenant, &name, &id, &statement.evidence)?,
             statement: id,
             subject: name,
             said: statement.clone(),
@@ -145,9 +145,9 @@ impl Consent {
         subject: &str,
         statement: &str,
     ) -> Result<BTreeMap<String, String>, Error> {
-        let (_, key) = self.expect_known(tenant, subject).await?;
+        let (name, key) = self.expect_known(tenant, subject).await?;
         let event = self
-            .history(tenant, subject)
+            .history_of(tenant, name)
             .await?
             .into_iter()
             .find(|event| event.statement == statement)
@@ -158,9 +158,7 @@ impl Consent {
         let Some(sealed) = event.evidence else {
             return Ok(BTreeMap::new());
         };
-        let opened = key
-            .record_key()
-            .open(&place(tenant, subject, statement), &sealed)?;
+        let opened = key.record_key().open(&place(tenant, &name, statement), &sealed)?;
         serde_json::from_slice(&opened).map_err(|_| Error::Damaged {
             table: "consent_events",
         })
@@ -283,10 +281,10 @@ fn validate(said: &Statement, now: Timestamp) -> Result<(), Error> {
     Ok(())
 }
 
-fn place<'a>(tenant: &'a TenantId, subject: &'a str, statement: &'a str) -> Context<'a> {
+fn place<'a>(tenant: &'a TenantId, subject: &'a SubjectPseudonym, statement: &'a str) -> Context<'a> {
     Context {
         tenant: tenant.as_str().as_bytes(),
-        subject: subject.as_bytes(),
+        subject: &subject.0,
         record: statement.as_bytes(),
         field: b"consent-evidence",
         schema: 1,
@@ -297,7 +295,7 @@ fn place<'a>(tenant: &'a TenantId, subject: &'a str, statement: &'a str) -> Cont
 fn seal(
     key: &DataKey,
     tenant: &TenantId,
-    subject: &str,
+    subject: &SubjectPseudonym,
     statement: &str,
     evidence: &BTreeMap<String, String>,
 ) -> Result<Option<Vec<u8>>, Error> {

@@ -5,13 +5,16 @@
 
 mod basis;
 mod cache;
-mod catalog;
+pub(crate) mod catalog;
 mod check;
+mod compliance;
 mod definition;
 pub mod dpv;
 mod evaluate;
 mod event;
 mod history;
+mod receipt;
+mod subject_keys;
 
 use std::fmt;
 use std::future::Future;
@@ -24,6 +27,8 @@ use privet_types::{Clock, TenantId};
 
 pub use basis::{LegalBasis, SpecialCondition};
 pub use check::run_consent_watch;
+pub(crate) use compliance::log_position;
+pub use compliance::{ConsentCompliance, Processing};
 pub use definition::{
     Activity, Agreement, Controller, Definition, DefinitionKind, Purpose, Recipient, RecipientRole, Transfer,
     Versioned,
@@ -34,6 +39,10 @@ pub use event::{
     AgreementRef, ConsentEvent, EVERY_PURPOSE, EventKind, GivenBy, Statement, SubjectPseudonym, Track,
 };
 pub use history::AgreementStatus;
+pub use receipt::{
+    ConsentReceipt, RECEIPT_SCHEMA, ReceiptError, ReceiptEvent, ReceiptNotice, ReceiptParty, ReceiptPurpose,
+    ReceiptRecipient, ReceiptSignature, SignedReceipt, verify_receipt,
+};
 
 use crate::Error;
 use cache::Cache;
@@ -107,7 +116,7 @@ impl Consent {
         subject: &str,
     ) -> Result<Option<(SubjectPseudonym, Arc<DataKey>)>, Error> {
         let key = self.keys.data_key(tenant, subject).await?;
-        Ok(key.map(|key| (pseudonym(&key, tenant, subject), key)))
+        Ok(key.map(|key| (pseudonym(&key, tenant), key)))
     }
 
     /// As [`known`](Self::known), for who cannot go on without.
@@ -122,12 +131,13 @@ impl Consent {
     }
 }
 
-/// What stands for `subject` in histories that outlive it.
+/// What stands in histories that outlive it for the subject whose key this is. It depends on the key alone, so that it
+/// does not matter how the subject's id was written.
 #[must_use]
-pub fn pseudonym(key: &DataKey, tenant: &TenantId, subject: &str) -> SubjectPseudonym {
+pub fn pseudonym(key: &DataKey, tenant: &TenantId) -> SubjectPseudonym {
     let hash = key
         .pseudonym_key()
-        .hash(&[b"consent", tenant.as_str().as_bytes(), subject.as_bytes()]);
+        .hash(&[b"consent", tenant.as_str().as_bytes()]);
     SubjectPseudonym(hash)
 }
 
@@ -150,14 +160,11 @@ pub(crate) async fn next_seq(tx: &mut Tx, tenant: &str) -> Result<i64, Error> {
 
 /// Lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
     bytes
         .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a string does not fail.
-            drop(write!(text, "{byte:02x}"));
-            text
-        })
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 impl fmt::Debug for Consent {

@@ -1,1 +1,5 @@
 //! Measurements: consent, retention, encryption, minimisation, auditability.
+
+mod wilson;
+
+pub use wilson::wilson;

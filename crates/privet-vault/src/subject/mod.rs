@@ -6,7 +6,7 @@ mod change;
 mod container;
 mod create;
 mod data_key;
-mod find;
+pub(crate) mod find;
 mod ground;
 mod id;
 mod index;

@@ -8,11 +8,15 @@
 
 mod apps;
 mod bulk;
+mod consent;
 mod imports;
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
+mod retention;
+mod rules;
 mod sessions;
 mod shares;
+mod site;
 mod subjects;
 mod support;
 mod tampering;
