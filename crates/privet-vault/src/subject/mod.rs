@@ -5,7 +5,7 @@ mod bulk;
 mod change;
 mod container;
 mod create;
-mod data_key;
+
 pub(crate) mod find;
 mod ground;
 mod id;
@@ -15,6 +15,7 @@ mod list;
 mod normalise;
 mod owner;
 mod patch;
+mod pseudonym;
 mod read;
 mod rebuild;
 mod record;
