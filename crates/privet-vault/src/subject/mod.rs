@@ -5,7 +5,6 @@ mod bulk;
 mod change;
 mod container;
 mod create;
-
 pub(crate) mod find;
 mod ground;
 mod id;
