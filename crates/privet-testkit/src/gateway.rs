@@ -175,7 +175,7 @@ impl Builder {
 
     /// Starts it.
     pub async fn start(self) -> TestGateway {
-        let home = self.home.unwrap_or_else(Home::new);
+        let home = self.home.unwrap_or_default();
         let provider = match self.provider {
             Some(_) => None,
             None => Some(demo_provider(self.is_calm).await),
