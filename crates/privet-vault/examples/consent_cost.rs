@@ -74,7 +74,11 @@ async fn main() {
     let started = System.now();
     for subject in &subjects {
         for number in 0..events {
-            let kind = [EventKind::Given, EventKind::Withdrawn][(events - 1 - number) % 2];
+            let kind = if (events - 1 - number).is_multiple_of(2) {
+                EventKind::Given
+            } else {
+                EventKind::Withdrawn
+            };
             // No two at one instant: a withdrawal would hold.
             let ago = i64::try_from(events - number).unwrap();
             let at = started - jiff::SignedDuration::from_millis(ago);

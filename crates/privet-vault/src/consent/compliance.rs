@@ -1,5 +1,6 @@
 //! Consent compliance: was there a legal basis for what was done, at the time it was done?
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
@@ -159,11 +160,12 @@ async fn tally(tx: &mut Tx, tenant: &str, from: i64, to: i64, most: u64) -> Resu
         last.clone_from(id);
         let mut histories = HashMap::<[u8; 32], Vec<ConsentEvent>>::new();
         for event in &page {
-            if !histories.contains_key(&event.1) {
-                let events = history::select(tx, tenant, SubjectPseudonym(event.1)).await?;
-                histories.insert(event.1, events);
-            }
-            let events = histories.get(&event.1).map_or(&[][..], Vec::as_slice);
+            let events = match histories.entry(event.1) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(vacant) => {
+                    vacant.insert(history::select(tx, tenant, SubjectPseudonym(event.1)).await?)
+                }
+            };
             tally.look_at(event, &purposes, &recipients, events);
         }
     }

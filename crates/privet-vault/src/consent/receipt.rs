@@ -328,14 +328,14 @@ impl Consent {
                 })
             })
             .await?;
-        build(tenant, statement, parts, self.clock.now())
+        build(tenant, statement, &parts, self.clock.now())
     }
 }
 
 fn build(
     tenant: &TenantId,
     statement: &str,
-    parts: Parts,
+    parts: &Parts,
     now: jiff::Timestamp,
 ) -> Result<ConsentReceipt, Error> {
     let Some(first) = parts.events.first() else {

@@ -23,7 +23,7 @@ pub(crate) fn root(text: &str, passphrase: Option<&SecretRef>) -> Result<RootKey
     if text.starts_with("privet-share-1:") {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let shares = lines.map(Share::parse).collect::<Result<Vec<_>, _>>()?;
-        return Ok(RootKey::combine(&shares).context("the root key")?);
+        return RootKey::combine(&shares).context("the root key");
     }
     Ok(RootKey::parse(text)?)
 }

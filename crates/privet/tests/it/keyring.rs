@@ -1,11 +1,13 @@
 //! `privet keyring` from outside.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use serde_json::Value;
 
 use crate::cli::{fine, folder, refused, with_settings};
 
 fn json(text: &str) -> Value {
-    serde_json::from_str(text).expect("JSON")
+    serde_json::from_str(text).unwrap()
 }
 
 #[test]

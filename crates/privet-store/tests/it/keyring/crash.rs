@@ -34,7 +34,7 @@ async fn opened(dir: &Path) -> Keyring {
 
 fn hex(id: &str) -> KeyId {
     let bytes: Vec<u8> = (0..16)
-        .map(|n| u8::from_str_radix(&id[2 * n..2 * n + 2], 16).unwrap())
+        .map(|n| u8::from_str_radix(id.get(2 * n..2 * n + 2).unwrap(), 16).unwrap())
         .collect();
     KeyId::from_bytes(bytes.try_into().unwrap())
 }
