@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use privet_types::KeyScope;
 
 /// What can go wrong when API keys are made, listed or revoked. Never says a key.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,9 @@ pub enum Denied {
     /// Keys could not be read from the store for so long that a revocation may have been missed.
     #[error("API keys cannot be read; repair the store")]
     StoreUnavailable,
+    /// The key is good, but not for this.
+    #[error("this API key lacks the scope `{0}`; use one made by `privet key create --scope {0}`")]
+    OutOfScope(KeyScope),
 }
 
 impl Denied {
@@ -71,6 +75,7 @@ impl Denied {
             Self::Expired => "key_expired",
             Self::Revoked => "key_revoked",
             Self::StoreUnavailable => "key_store_unavailable",
+            Self::OutOfScope(_) => "key_out_of_scope",
         }
     }
 }

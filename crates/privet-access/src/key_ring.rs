@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use privet_crypto::{HashKey, RootKey};
 use privet_store::{ApiKeyRecord, ApiKeySnapshot, Store};
-use privet_types::{Principal, TenantId};
+use privet_types::{KeyScope, KeyScopes, Principal, TenantId};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
@@ -46,6 +46,22 @@ pub struct Authenticated {
     pub tenant: TenantId,
     /// By which key.
     pub key_id: String,
+    /// What that key may be used for.
+    pub scopes: KeyScopes,
+}
+
+impl Authenticated {
+    /// That the key may be used for `scope`.
+    ///
+    /// # Errors
+    /// [`Denied::OutOfScope`] if it may not.
+    pub fn check(&self, scope: KeyScope) -> Result<(), Denied> {
+        if self.scopes.allows(scope) {
+            Ok(())
+        } else {
+            Err(Denied::OutOfScope(scope))
+        }
+    }
 }
 
 /// All API keys of the store, in memory. Knows a key without asking the store; learns of new and revoked keys from
@@ -149,6 +165,7 @@ impl KeyRing {
                 principal: key.principal.clone(),
                 tenant: key.tenant.clone(),
                 key_id: key.id.clone(),
+                scopes: key.scopes,
             })
         })
     }

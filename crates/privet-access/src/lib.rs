@@ -7,7 +7,7 @@
 //! use privet_access::{Denied, KeyRing, KeyRingConfig, create_key};
 //! use privet_crypto::RootKey;
 //! use privet_store::Store;
-//! # use privet_types::{Clock, TenantId};
+//! # use privet_types::{Clock, KeyScopes, TenantId};
 //! # struct Noon;
 //! # impl Clock for Noon { fn now(&self) -> jiff::Timestamp { "2026-01-01T12:00:00Z".parse().unwrap() } }
 //! # let dir = tempfile::tempdir()?;
@@ -15,7 +15,7 @@
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! let root = RootKey::generate()?;
 //! let store = Store::open(&dir.path().join("privet.sqlite"), &root).await?;
-//! let new = create_key(&store, &root, &TenantId::default(), &"ann".parse()?, None, &clock).await?;
+//! let new = create_key(&store, &root, &TenantId::default(), &"ann".parse()?, KeyScopes::default(), None, &clock).await?;
 //! let ring = KeyRing::open(store, &root, KeyRingConfig::default()).await?;
 //! let caller = ring.authenticate(new.key.expose(), clock.now()).await?;
 //! assert_eq!(caller.principal.as_str(), "ann");

@@ -4,7 +4,7 @@ use data_encoding::BASE32_DNSSEC;
 use jiff::Timestamp;
 use privet_crypto::{RootKey, random};
 use privet_store::{ApiKeyRecord, Store};
-use privet_types::{Change, Clock, Principal, Secret, TenantId};
+use privet_types::{Change, Clock, KeyScopes, Principal, Secret, TenantId};
 
 use crate::Error;
 use crate::PseudonymKey;
@@ -22,7 +22,7 @@ pub struct NewKey {
     pub record: ApiKeyRecord,
 }
 
-/// Makes an API key for `principal` of `tenant`, good until `expires_at` or until it is revoked.
+/// Makes an API key for `principal` of `tenant`, good for `scopes` until `expires_at` or until it is revoked.
 ///
 /// # Errors
 /// [`Error::ExpiresInPast`], [`Error::Store`] or [`Error::Crypto`].
@@ -31,6 +31,7 @@ pub async fn create_key(
     root: &RootKey,
     tenant: &TenantId,
     principal: &Principal,
+    scopes: KeyScopes,
     expires_at: Option<Timestamp>,
     clock: &dyn Clock,
 ) -> Result<NewKey, Error> {
@@ -50,6 +51,7 @@ pub async fn create_key(
         created_at,
         expires_at,
         revoked_at: None,
+        scopes,
     };
     store
         .insert_api_key(&record, &told(root, &record, created_at))
@@ -92,6 +94,7 @@ fn told(root: &RootKey, record: &ApiKeyRecord, at: Timestamp) -> Change {
         principal: PseudonymKey::new(root).pseudonym(&record.tenant, &record.principal),
         object: record.id.clone(),
         expires_at: record.expires_at,
+        scopes: Some(record.scopes.to_string()),
     }
 }
 

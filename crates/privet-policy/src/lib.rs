@@ -46,11 +46,12 @@ pub use error::Error;
 pub use operators::operators;
 pub use period::{BadPeriod, Period};
 pub use policy::{
-    Audit, AuditConfig, Durability, Policy, PolicyFile, example as policy_example, schema as policy_schema,
+    Audit, AuditConfig, ConsentConfig, Durability, Policy, PolicyFile, example as policy_example,
+    schema as policy_schema,
 };
 pub use secret_ref::SecretRef;
 pub use settings::{
     Auth, Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile,
-    PresidioListener, Provider, ProviderFile, Route, Settings, SettingsFile, StoreSettings,
-    example as settings_example, schema as settings_schema,
+    PresidioListener, Provider, ProviderFile, Route, Settings, SettingsFile, StoreSettings, VaultFile,
+    VaultLimits, VaultSettings, example as settings_example, schema as settings_schema,
 };

@@ -27,6 +27,21 @@ pub struct PolicyFile {
     pub parts: PartsConfig,
     /// How decisions are recorded.
     pub audit: AuditConfig,
+    /// What prompts about a person in the vault need.
+    // Left out where it says nothing, so that a policy without it keeps its version.
+    #[serde(skip_serializing_if = "ConsentConfig::is_default")]
+    pub consent: ConsentConfig,
+}
+
+/// The `[consent]` table of the policy document. A prompt names the person it is about in `x-privet-subject`, and what it
+/// is for in `x-privet-purpose`; one that names both is only sent if the vault knows a legal basis.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConsentConfig {
+    /// Whether every prompt must name a person and a purpose.
+    pub required: bool,
+    /// The purpose of prompts that name a person and no purpose; without it they are refused.
+    pub purpose: Option<String>,
 }
 
 /// The `[audit]` table of the policy document.
@@ -67,6 +82,12 @@ pub struct Policy {
     version: String,
     restore: Arc<RestoreConfig>,
     urls: Arc<UrlAllow>,
+}
+
+impl ConsentConfig {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Default for AuditConfig {
@@ -118,6 +139,12 @@ impl Policy {
     #[must_use]
     pub const fn audit(&self) -> Audit {
         self.audit
+    }
+
+    /// What prompts about a person in the vault need.
+    #[must_use]
+    pub const fn consent(&self) -> &ConsentConfig {
+        &self.file.consent
     }
 
     /// Names what the policy says, in 16 hexadecimal digits: equal for documents that say the same, however written.
@@ -186,6 +213,16 @@ fn check(file: &PolicyFile) -> Result<(), Fault> {
             .key("")
             .fault("a tool's name is empty"));
     }
+    if file
+        .consent
+        .purpose
+        .as_deref()
+        .is_some_and(|purpose| !is_purpose(purpose))
+    {
+        return Err(KeyPath::of("consent")
+            .key("purpose")
+            .fault("use the id of a purpose: 1 to 64 of a-z, 0-9, `-`, `_`, `.`"));
+    }
     let (least, most) = (Period::from_millis(1), Period::from_secs(60));
     if !(least..=most).contains(&file.audit.loss_window) {
         return Err(KeyPath::of("audit")
@@ -235,6 +272,11 @@ fn check_pii(pii: &privet_pii::Config) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+fn is_purpose(name: &str) -> bool {
+    let is_part = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
+    (1..=64).contains(&name.len()) && name.bytes().all(is_part)
 }
 
 fn is_model_name(name: &str) -> bool {

@@ -14,14 +14,15 @@ use privet_pii::{Analyzer, Model};
 use privet_policy::{Policy, Settings};
 use privet_store::Spool;
 use privet_surface::DetectionMemory;
-use privet_types::{Clock, Secret, SurfaceKind, TenantId};
+use privet_types::{Clock, KeyScope, Secret, SurfaceKind, TenantId};
 use tokio::sync::Semaphore;
 
 use crate::pool::{INLINE_BYTES, Pool};
 use crate::presidio::Analyzers;
 use crate::problem::{self, Problem};
 use crate::upstream::Upstream;
-use crate::{Error, models, native, presidio, prompt};
+use crate::vault::{self, VaultApi, VaultParts};
+use crate::{Error, credentials, models, native, presidio, prompt};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -63,6 +64,8 @@ pub struct Parts {
     pub tenant: TenantId,
     /// Version of the surrogate keys: another number gives every value another surrogate.
     pub epoch: u64,
+    /// The vault, if there is one.
+    pub vault: Option<VaultParts>,
 }
 
 /// A gateway, ready to answer. Shared by all connections.
@@ -84,6 +87,7 @@ pub struct Gateway {
     pub(crate) hashes: HashKey,
     pub(crate) pseudonyms: PseudonymKey,
     pub(crate) root: Arc<RootKey>,
+    pub(crate) vault: Option<Arc<VaultApi>>,
     epoch: u64,
     surrogate_keys: RwLock<HashMap<String, Arc<HashKey>>>,
     keys: Arc<KeyRing>,
@@ -106,6 +110,7 @@ impl Gateway {
             clock,
             tenant,
             epoch,
+            vault,
         } = parts;
         let limits = &settings.limits;
         let threads = match limits.detect_threads {
@@ -113,6 +118,9 @@ impl Gateway {
             threads => threads as usize,
         };
         let scope = tenant.as_str().as_bytes().to_vec();
+        let vault = vault
+            .zip(settings.vault.as_ref())
+            .map(|(parts, vault)| VaultApi::new(parts, vault, &settings, &root, &keys, &spool, &clock));
         Ok(Arc::new(Self {
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
@@ -134,6 +142,7 @@ impl Gateway {
             clock,
             tenant,
             root,
+            vault,
             epoch,
             keys,
         }))
@@ -141,6 +150,13 @@ impl Gateway {
 
     /// The addresses this gateway answers.
     pub fn router(self: &Arc<Self>) -> Router {
+        // On an address of its own the vault answers nowhere else.
+        let has_vault = self
+            .settings
+            .vault
+            .as_ref()
+            .is_some_and(|vault| vault.listen.is_none());
+        let vault = self.vault.as_ref().filter(|_| has_vault).map(vault::routes);
         Router::new()
             .route(CHAT, post(chat))
             .route(MESSAGES, post(messages))
@@ -151,6 +167,7 @@ impl Gateway {
             .with_state(Arc::clone(self))
             .merge(presidio::routes(Arc::clone(self), true))
             .merge(native::routes(Arc::clone(self)))
+            .merge(vault.unwrap_or_default())
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
             .method_not_allowed_fallback(|request: Request<Body>| tell(request, Problem::WrongMethod))
     }
@@ -165,21 +182,14 @@ impl Gateway {
 
     /// Who sends a request with these headers, by its API key. The identity comes from the key alone, never from another header.
     pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, Denied> {
-        let header = |name| headers.get(name).and_then(|v| v.to_str().ok());
-        let bearer = header("authorization").and_then(|value| {
-            let (scheme, key) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-        });
-        let sent = [bearer, header("x-api-key"), header("api-key")];
-        // Some clients send a placeholder in one header and the key in another.
-        let ours = sent
-            .iter()
-            .flatten()
-            .find(|key| key.starts_with(privet_access::KEY_PREFIX));
-        let presented = ours
-            .or_else(|| sent.iter().flatten().next())
-            .ok_or(Denied::Missing)?;
-        self.keys.authenticate(presented, self.clock.now()).await
+        let presented = credentials::presented(headers).ok_or(Denied::Missing)?;
+        let caller = self.keys.authenticate(presented, self.clock.now()).await?;
+        caller.check(KeyScope::Gateway)?;
+        // The gateway's surrogates and records are one tenant's.
+        if caller.tenant != self.tenant {
+            return Err(Denied::Unknown);
+        }
+        Ok(caller)
     }
 
     /// The key of one caller's surrogates: nobody else's values can be matched with theirs.

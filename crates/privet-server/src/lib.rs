@@ -7,6 +7,7 @@
 mod caller;
 mod clock;
 mod connection;
+mod credentials;
 mod error;
 mod gateway;
 mod headers;
@@ -20,9 +21,11 @@ mod prompt;
 mod query;
 mod reply;
 mod upstream;
+mod vault;
 mod workers;
 
 pub use clock::SystemClock;
 pub use error::Error;
 pub use gateway::{Gateway, Parts};
 pub use listen::Server;
+pub use vault::{VaultParts, openapi};

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use crate::caller::Caller;
 use crate::gateway::Gateway;
 use crate::workers::Workers;
-use crate::{Error, gateway, presidio, prompt};
+use crate::{Error, gateway, presidio, prompt, vault};
 
 /// How long accepting pauses after the system refused a connection (too many open files, most likely).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -34,9 +34,11 @@ pub struct Server {
     workers: Workers,
     listener: TcpListener,
     presidio: Option<(TcpListener, Router)>,
+    vault: Option<(TcpListener, Router)>,
     gateway: Arc<Gateway>,
     address: SocketAddr,
     presidio_address: Option<SocketAddr>,
+    vault_address: Option<SocketAddr>,
 }
 
 /// What all connections share.
@@ -66,13 +68,24 @@ impl Server {
             }
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let listen = gateway.settings.vault.as_ref().and_then(|vault| vault.listen);
+        let (vault, vault_address) = match listen.zip(gateway.vault.as_ref()) {
+            None => (None, gateway.vault.as_ref().map(|_| address)),
+            Some((listen, api)) => {
+                let (listener, address) = take(listen).await?;
+                tracing::info!(%address, "the vault");
+                (Some((listener, vault::router(api))), Some(address))
+            }
+        };
         Ok(Self {
             workers: Workers::start(cores, gateway.pool.threads() + OTHER_THREADS)?,
             listener,
             presidio,
+            vault,
             gateway,
             address,
             presidio_address,
+            vault_address,
         })
     }
 
@@ -88,6 +101,12 @@ impl Server {
         self.presidio_address
     }
 
+    /// Where the vault answers, if there is one: an address of its own, or the gateway's.
+    #[must_use]
+    pub fn vault_address(&self) -> Option<SocketAddr> {
+        self.vault_address
+    }
+
     /// Answers until `shutdown` is done; then takes no new connection, and lets requests and streams under way end for
     /// as long as the settings grant. Returns whether all of them did.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> bool {
@@ -95,6 +114,7 @@ impl Server {
             workers,
             listener,
             presidio,
+            vault,
             gateway,
             ..
         } = self;
@@ -111,22 +131,15 @@ impl Server {
             places: Arc::new(Semaphore::new(limits.connections as usize)),
             graceful: GracefulShutdown::new(),
         };
-        let own = async {
-            match &presidio {
-                Some((listener, router)) => {
-                    connections
-                        .accept(listener, Front::new(router.clone(), None))
-                        .await;
-                }
-                None => std::future::pending().await,
-            }
-        };
+        let own = connections.accept_own(presidio.as_ref());
+        let of_vault = connections.accept_own(vault.as_ref());
         tokio::select! {
             () = shutdown => {}
             () = connections.accept(&listener, Front::new(gateway.router(), Some(Arc::clone(&gateway)))) => {}
             () = own => {}
+            () = of_vault => {}
         }
-        drop((listener, presidio));
+        drop((listener, presidio, vault));
         tracing::info!("shutting down; requests under way are finished");
         let Connections {
             workers, graceful, ..
@@ -138,6 +151,14 @@ impl Server {
 }
 
 impl Connections {
+    /// Serves an address of its own, if there is one; does not end by itself.
+    async fn accept_own(&self, own: Option<&(TcpListener, Router)>) {
+        match own {
+            Some((listener, router)) => self.accept(listener, Front::new(router.clone(), None)).await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Serves all that come to `listener`; does not end by itself.
     async fn accept(&self, listener: &TcpListener, service: Front) {
         loop {

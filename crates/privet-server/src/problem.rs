@@ -10,6 +10,8 @@ use privet_surface::json::JsonError;
 use privet_types::{BudgetError, SurfaceKind};
 use serde_json::json;
 
+use crate::vault::NoConsent;
+
 /// Why a request was not answered by a provider. `Display` is the text for the caller.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
@@ -39,6 +41,8 @@ pub(crate) enum Problem {
     PrivateQuery,
     #[error("the provider for this model speaks another dialect; use the address of that dialect")]
     WrongDialect,
+    #[error("{0}")]
+    NoConsent(#[from] NoConsent),
     #[error("Privet is busy; try again in a moment")]
     Busy,
     #[error("the check for private data took too long, so nothing was sent; try again, or send less at once")]
@@ -108,6 +112,12 @@ impl Problem {
                 "permission_error",
                 "key_not_valid_any_more",
             ),
+            Self::Denied(Denied::OutOfScope(_)) => kind(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "permission_error",
+                "key_out_of_scope",
+            ),
             Self::Denied(Denied::StoreUnavailable) => kind(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "server_error",
@@ -143,6 +153,7 @@ impl Problem {
             ),
             Self::NotCleared(not_cleared) => not_cleared_kind(not_cleared),
             Self::PrivateQuery => kind(StatusCode::BAD_REQUEST, INVALID, INVALID, "private_query"),
+            Self::NoConsent(why) => no_consent_kind(*why),
             Self::WrongDialect => kind(StatusCode::BAD_REQUEST, INVALID, INVALID, "wrong_dialect"),
             Self::Busy => kind(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -225,6 +236,31 @@ impl Problem {
         }
         response
     }
+}
+
+const fn no_consent_kind(why: NoConsent) -> Kind {
+    let code = match why {
+        NoConsent::BadHeader => return kind(StatusCode::BAD_REQUEST, INVALID, INVALID, "bad_subject_header"),
+        NoConsent::Unavailable => {
+            return kind(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "api_error",
+                "consent_unavailable",
+            );
+        }
+        NoConsent::NoSubject => "subject_missing",
+        NoConsent::NoPurpose => "purpose_missing",
+        NoConsent::NoVault => "no_vault",
+        NoConsent::Withdrawn => "consent_withdrawn",
+        NoConsent::Missing(_) => "consent_missing",
+    };
+    kind(
+        StatusCode::FORBIDDEN,
+        "permission_error",
+        "permission_error",
+        code,
+    )
 }
 
 fn not_cleared_kind(not_cleared: &NotCleared) -> Kind {

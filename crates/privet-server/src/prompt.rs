@@ -16,6 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::gateway::Gateway;
 use crate::problem::Problem;
 use crate::reply::{self, ReplyLimits};
+use crate::vault::{About, Guarded, NoConsent};
 use crate::{headers, query};
 
 /// Work units that every request gets, whatever its size.
@@ -77,12 +78,15 @@ async fn serve(
     let (parts, body) = request.into_parts();
     let caller = gateway.authenticate(&parts.headers).await?;
     let arrived = Instant::now();
-    let prepared = prepare(gateway, surface, &caller, &parts, body).await;
+    let mut guarded = Guarded::default();
+    let prepared = prepare(gateway, surface, &caller, &parts, body, &mut guarded).await;
     let mut event = AuditEvent {
         at: gateway.clock.now(),
         tenant: gateway.tenant.to_string(),
         principal: Some(gateway.pseudonyms.pseudonym(&gateway.tenant, &caller.principal)),
         request_id: request_id.to_owned(),
+        subject: guarded.subject,
+        purpose: guarded.purpose,
         surface,
         model: None,
         provider: None,
@@ -148,7 +152,12 @@ async fn prepare(
     caller: &Authenticated,
     parts: &http::request::Parts,
     body: Body,
+    guarded: &mut Guarded,
 ) -> Result<Prepared, Problem> {
+    let about = About::read(&parts.headers, gateway.policy.consent())?;
+    if about.is_some() && gateway.vault.is_none() {
+        return Err(NoConsent::NoVault.into());
+    }
     let permit = Arc::clone(&gateway.requests)
         .try_acquire_owned()
         .map_err(|_| Problem::Busy)?;
@@ -160,6 +169,12 @@ async fn prepare(
     let route = gateway.settings.route(model).ok_or(NotCleared::NoRoute)?;
     if route.provider.url(surface, model).is_none() {
         return Err(Problem::WrongDialect);
+    }
+    if let Some((about, vault)) = about.as_ref().zip(gateway.vault.as_ref()) {
+        let (recipient, now) = (route.provider.name(), gateway.clock.now());
+        vault
+            .guard(&gateway.tenant, about, recipient, now, guarded)
+            .await?;
     }
     Ok(Prepared {
         cleared,

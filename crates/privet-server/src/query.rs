@@ -26,6 +26,19 @@ pub(crate) fn check(query: Option<&str>, analyzer: &Analyzer, budget: &Budget) -
     Ok(())
 }
 
+/// The pairs of a query that stays here; `None` if it is not well formed.
+pub(crate) fn pairs(query: Option<&str>) -> Option<Vec<(String, String)>> {
+    query
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Some((decode(name).ok()?, decode(value).ok()?))
+        })
+        .collect()
+}
+
 /// Percent-encoded UTF-8 (RFC 3986 §2.1), with `+` for a space.
 fn decode(text: &str) -> Result<String, Problem> {
     let mut bytes = Vec::with_capacity(text.len());

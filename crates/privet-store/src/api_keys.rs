@@ -1,14 +1,14 @@
 //! API keys as the store holds them: keyed hashes, never keys.
 
 use jiff::Timestamp;
-use privet_types::{Change, ChangeKind, Principal, TenantId};
+use privet_types::{Change, ChangeKind, KeyScopes, Principal, TenantId};
 
 use crate::log::append_change;
 use crate::sql::{FromRow, Row, Tx};
 use crate::{Error, Store, values};
 
 /// The columns of a key, in the order in which they are read.
-const COLUMNS: &str = "id, hash, principal, tenant, created_at, expires_at, revoked_at";
+const COLUMNS: &str = "id, hash, principal, tenant, created_at, expires_at, revoked_at, scopes";
 
 /// An API key as stored. Times have millisecond precision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct ApiKeyRecord {
     pub expires_at: Option<Timestamp>,
     /// Since when it is refused for good.
     pub revoked_at: Option<Timestamp>,
+    /// What it may be used for.
+    pub scopes: KeyScopes,
 }
 
 /// All API keys at one moment.
@@ -52,6 +54,7 @@ impl Store {
             key.created_at.as_millisecond(),
             key.expires_at.map(Timestamp::as_millisecond),
             key.revoked_at.map(Timestamp::as_millisecond),
+            key.scopes.to_string(),
         ];
         let change = change.clone();
         self.write(move |tx| {
@@ -160,8 +163,17 @@ async fn select_api_keys(tx: &mut Tx) -> Result<Vec<ApiKeyRecord>, Error> {
 
 impl FromRow for ApiKeyRecord {
     fn from_row(row: Row) -> Result<Self, Error> {
-        let (id, hash, principal, tenant, created_at, expires_at, revoked_at) =
-            <(String, Vec<u8>, String, String, i64, Option<i64>, Option<i64>)>::from_row(row)?;
+        let (id, hash, principal, tenant, created_at, expires_at, revoked_at, scopes) =
+            <(
+                String,
+                Vec<u8>,
+                String,
+                String,
+                i64,
+                Option<i64>,
+                Option<i64>,
+                String,
+            )>::from_row(row)?;
         let optional = |ms: Option<i64>| ms.map(|ms| timestamp(ms).ok_or_else(|| bad_row(&id))).transpose();
         Ok(Self {
             hash: hash.try_into().map_err(|_| bad_row(&id))?,
@@ -170,6 +182,7 @@ impl FromRow for ApiKeyRecord {
             created_at: timestamp(created_at).ok_or_else(|| bad_row(&id))?,
             expires_at: optional(expires_at)?,
             revoked_at: optional(revoked_at)?,
+            scopes: scopes.parse().map_err(|_| bad_row(&id))?,
             id,
         })
     }

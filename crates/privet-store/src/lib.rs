@@ -41,7 +41,7 @@ mod sql;
 mod store;
 
 pub use api_keys::{ApiKeyRecord, ApiKeySnapshot};
-pub use audit::{AuditRecord, AuditRow};
+pub use audit::{AuditRecord, AuditRow, TenantEvent};
 pub use backup::{BackupHeader, BackupSummary, BackupTable, back_up, open_backup, restore};
 pub use error::Error;
 pub use flusher::run_flusher;

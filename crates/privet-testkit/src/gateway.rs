@@ -11,9 +11,12 @@ use privet_crypto::RootKey;
 use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
 use privet_policy::{Audit, Policy, Settings};
-use privet_server::{Gateway, Parts, Server};
-use privet_store::{AuditRow, Durability, Spool, SpoolConfig, Store, run_flusher};
-use privet_types::{Clock, Secret, TenantId};
+use privet_server::{Gateway, Parts, Server, VaultParts};
+use privet_store::{
+    AuditRow, Durability, Keyring, KeyringConfig, Location, Spool, SpoolConfig, Store, run_flusher,
+};
+use privet_types::{Clock, KeyScopes, Secret, TenantId};
+use privet_vault::{Consent, ConsentConfig, Vault, VaultConfig, run_consent_watch};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -26,6 +29,8 @@ use crate::wire::soon;
 const KEY_REFRESH: Duration = Duration::from_millis(500);
 /// As in `privet serve`.
 const FLUSH: Duration = Duration::from_millis(250);
+/// As in `privet serve`.
+const CONSENT_WATCH: Duration = Duration::from_millis(250);
 /// Where the demo provider cuts its chunks is chosen from this number.
 const CUTS: u64 = 11;
 
@@ -39,6 +44,8 @@ pub struct Builder {
     keys: String,
     models: String,
     presidio: String,
+    vault: String,
+    databases: Option<[Location; 2]>,
     providers: String,
     stale_after: Option<Duration>,
     provider: Option<SocketAddr>,
@@ -65,6 +72,7 @@ pub struct Stopped {
 pub struct TestGateway {
     address: SocketAddr,
     presidio: Option<SocketAddr>,
+    vault_address: Option<SocketAddr>,
     key: String,
     clock: Arc<FakeClock>,
     root: Arc<RootKey>,
@@ -76,6 +84,7 @@ pub struct TestGateway {
     server: JoinHandle<bool>,
     refresh: JoinHandle<()>,
     flusher: JoinHandle<Result<(), privet_store::Error>>,
+    watch: Option<JoinHandle<()>>,
     home: Home,
 }
 
@@ -113,6 +122,18 @@ impl Builder {
     /// With these lines in the settings' `[presidio]`.
     pub fn presidio(mut self, presidio: &str) -> Self {
         presidio.clone_into(&mut self.presidio);
+        self
+    }
+
+    /// With a vault, and these lines in the settings' `[vault]`.
+    pub fn vault(mut self, vault: &str) -> Self {
+        self.vault = format!("enabled = true\n{vault}");
+        self
+    }
+
+    /// On these databases: of the store, and of the keyring.
+    pub fn databases(mut self, store: Location, keyring: Location) -> Self {
+        self.databases = Some([store, keyring]);
         self
     }
 
@@ -154,7 +175,7 @@ impl Builder {
 
     /// Starts it.
     pub async fn start(self) -> TestGateway {
-        let home = self.home.unwrap_or_else(Home::new);
+        let home = self.home.unwrap_or_default();
         let provider = match self.provider {
             Some(_) => None,
             None => Some(demo_provider(self.is_calm).await),
@@ -170,6 +191,7 @@ impl Builder {
                 &self.store,
                 &self.limits,
                 &self.presidio,
+                &self.vault,
                 &self.providers,
                 &self.models,
             ]
@@ -178,7 +200,12 @@ impl Builder {
         let settings = Settings::parse(&text, &home.path().join("privet.toml")).expect("settings");
         let policy = Policy::parse(&self.policy, &home.path().join("policy.toml")).expect("a policy");
         let root = Arc::new(RootKey::parse(&home.root).expect("a root key"));
-        let store = Store::open(&settings.store.path, &root).await.expect("a store");
+        let keyring = settings.vault.as_ref().map(|_| (&settings.keyring.path).into());
+        let (place, keyring) = match self.databases {
+            Some([store, keys]) => (store, keyring.map(|_: Location| keys)),
+            None => ((&settings.store.path).into(), keyring),
+        };
+        let store = Store::open(&place, &root).await.expect("a store");
         let config = SpoolConfig {
             max_bytes: settings.store.spool_max_bytes.bytes(),
             durability: match policy.audit() {
@@ -196,6 +223,11 @@ impl Builder {
         let ring = KeyRing::open(store.clone(), &root, ring_config).await;
         let ring = Arc::new(ring.expect("keys"));
         let clock = Arc::new(FakeClock::default());
+        let vault = match keyring {
+            Some(keyring) => Some(open_vault(&store, keyring, &root, &clock).await),
+            None => None,
+        };
+        let watched = vault.as_ref().map(|parts| parts.consent.clone());
         let upstream_keys = settings
             .providers()
             .iter()
@@ -213,21 +245,30 @@ impl Builder {
             spool: spool.clone(),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             tenant: TenantId::default(),
+            vault,
         });
         let server = Server::bind(gateway.expect("a gateway")).await.expect("a port");
         let (address, presidio) = (server.address(), server.presidio_address());
+        let vault_address = server.vault_address();
         let (shutdown, is_shutdown) = watch::channel(false);
         let (stop, is_stopped) = watch::channel(false);
         let server = tokio::spawn(server.run(ended(is_shutdown)));
         let for_refresh = ended(is_stopped.clone());
         let refresh = tokio::spawn(async move { run_refresh(&ring, KEY_REFRESH, for_refresh).await });
+        let is_stopped_too = is_stopped.clone();
         let (to_flush, into) = (spool.clone(), store.clone());
         let flush = if self.is_hoarding { Duration::MAX } else { FLUSH };
         let flusher =
             tokio::spawn(async move { run_flusher(&to_flush, &into, flush, ended(is_stopped)).await });
+        let for_consent = ended(is_stopped_too);
+        let watch = watched.map(|consent| {
+            tokio::spawn(async move { run_consent_watch(consent, CONSENT_WATCH, for_consent).await })
+        });
         let mut gateway = TestGateway {
             address,
             presidio,
+            vault_address,
+            watch,
             key: String::new(),
             clock,
             root,
@@ -248,12 +289,27 @@ impl Builder {
     }
 }
 
+impl Default for Home {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Home {
     fn new() -> Self {
         let root = RootKey::generate().expect("random bytes");
         Self {
             dir: tempfile::tempdir().expect("a folder"),
             root: root.to_text().to_string(),
+        }
+    }
+
+    /// Another folder with the same root key: for a second gateway of one installation.
+    #[must_use]
+    pub fn twin(&self) -> Self {
+        Self {
+            dir: tempfile::tempdir().expect("a folder"),
+            root: self.root.clone(),
         }
     }
 
@@ -290,6 +346,49 @@ impl TestGateway {
     #[must_use]
     pub fn presidio_address(&self) -> SocketAddr {
         self.presidio.expect("the settings give them one")
+    }
+
+    /// Where the vault answers.
+    #[must_use]
+    pub fn vault_address(&self) -> SocketAddr {
+        self.vault_address.expect("there is a vault")
+    }
+
+    /// A request to the vault with `key` and, if there is one, a JSON body.
+    pub fn ask_vault(&self, key: &str, method: &str, path: &str, body: Option<&serde_json::Value>) -> Ask {
+        let target = format!("/api/v1/vault{path}");
+        let ask =
+            Ask::new(self.vault_address(), method, &target).header("authorization", &format!("Bearer {key}"));
+        match body {
+            Some(body) => ask
+                .header("content-type", "application/json")
+                .body(body.to_string()),
+            None => ask,
+        }
+    }
+
+    /// The store.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// A key of `principal` of `tenant` for `scopes`, as text.
+    pub async fn key_for(&self, tenant: &str, principal: &str, scopes: KeyScopes) -> String {
+        let (tenant, principal) = (
+            tenant.parse().expect("a name"),
+            principal.parse().expect("a name"),
+        );
+        let made = create_key(
+            &self.store,
+            &self.root,
+            &tenant,
+            &principal,
+            scopes,
+            None,
+            &*self.clock,
+        );
+        made.await.expect("a key").key.expose().clone()
     }
 
     /// The key of `ann`.
@@ -342,6 +441,7 @@ impl TestGateway {
             &self.root,
             &tenant,
             &principal,
+            KeyScopes::default(),
             expires_at,
             &*self.clock,
         )
@@ -392,6 +492,9 @@ impl TestGateway {
         self.server.abort();
         self.refresh.abort();
         self.flusher.abort();
+        if let Some(watch) = &self.watch {
+            watch.abort();
+        }
         // Errors say that they were aborted. A task that has ended holds nothing any more.
         let _ = (self.server.await, self.refresh.await, self.flusher.await);
         self.spool.close().await.expect("the spool closes");
@@ -419,6 +522,35 @@ impl TestGateway {
     }
 }
 
+async fn open_vault(
+    store: &Store,
+    keyring: Location,
+    root: &Arc<RootKey>,
+    clock: &Arc<FakeClock>,
+) -> VaultParts {
+    let clock = Arc::clone(clock) as Arc<dyn Clock>;
+    let keyring = Keyring::open(
+        keyring,
+        Arc::clone(root),
+        KeyringConfig::default(),
+        Arc::clone(&clock),
+    );
+    let keyring = keyring.await.expect("a keyring");
+    let vault = Vault::open(store.clone(), keyring, Arc::clone(&clock), VaultConfig::default());
+    let vault = vault.expect("a vault");
+    let consent = Consent::new(
+        store.database().clone(),
+        Arc::new(vault.clone()),
+        clock,
+        ConsentConfig::default(),
+    );
+    VaultParts {
+        vault,
+        consent,
+        store: store.clone(),
+    }
+}
+
 async fn demo_provider(is_calm: bool) -> Provider {
     let cuts = if is_calm { Cuts::Whole } else { Cuts::Awkward(CUTS) };
     let config = ProviderConfig {
@@ -433,7 +565,10 @@ async fn ended(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
 }
 
-fn settings(provider: SocketAddr, [keys, store, limits, presidio, providers, models]: [&str; 6]) -> String {
+fn settings(
+    provider: SocketAddr,
+    [keys, store, limits, presidio, vault, providers, models]: [&str; 7],
+) -> String {
     format!(
         r#"
 listen = "127.0.0.1:0"
@@ -445,6 +580,8 @@ listen = "127.0.0.1:0"
 {limits}
 [presidio]
 {presidio}
+[vault]
+{vault}
 [[providers]]
 name = "openai"
 dialect = "openai"

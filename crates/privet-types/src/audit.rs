@@ -50,6 +50,12 @@ pub struct AuditEvent {
     pub principal: Option<Pseudonym>,
     /// Random id of the request, 32 hexadecimal characters; also sent to the caller as `x-privet-request-id`.
     pub request_id: String,
+    /// The person the prompt is about, where it names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Pseudonym>,
+    /// What it is for, where it says so and the purpose is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
     /// The dialect.
     pub surface: SurfaceKind,
     /// The model asked for, as the settings name it; absent where it matched no route.

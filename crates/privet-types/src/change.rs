@@ -29,6 +29,9 @@ pub struct Change {
     /// Until when the object is good, where that is limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// What an API key may be used for, with commas between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<String>,
 }
 
 impl ChangeKind {

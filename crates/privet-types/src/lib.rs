@@ -18,6 +18,7 @@ mod clock;
 mod entity;
 mod finding;
 mod ids;
+mod key_scope;
 mod measurement;
 mod secret;
 
@@ -28,5 +29,6 @@ pub use clock::Clock;
 pub use entity::{BadEntity, Entity};
 pub use finding::{Basis, Finding, RuleId, Span};
 pub use ids::{Channel, Principal, SurfaceKind, TenantId, UnknownName};
+pub use key_scope::{KeyScope, KeyScopes, UnknownScope};
 pub use measurement::{ClassShare, Interval, Measurement};
 pub use secret::Secret;

@@ -121,7 +121,9 @@ pub(crate) enum KeyCommand {
     /// Make a key. It is printed once and kept nowhere.
     #[command(after_help = "Examples:
   privet key create --name ann                   a key for ann that does not expire
-  privet key create --name ci --expires 90d      a key that expires in 90 days")]
+  privet key create --name ci --expires 90d      a key that expires in 90 days
+  privet key create --name crm --scope vault.read --scope vault.write
+                                                 a key for the vault's records, not for prompts")]
     Create(KeyCreateArgs),
     /// List all keys, by their ids; the keys themselves are not stored.
     #[command(after_help = "Examples:
@@ -142,6 +144,13 @@ pub(crate) struct KeyCreateArgs {
     /// Who will use the key: a person or a service.
     #[arg(long)]
     pub(crate) name: String,
+    /// What the key is good for; may be given several times: gateway (the default), vault.read, vault.write, vault.bulk,
+    /// vault.approve, vault.erase, vault.audit, vault.admin, or vault for all of the vault.
+    #[arg(long = "scope")]
+    pub(crate) scopes: Vec<String>,
+    /// Whose installation space the key opens; `default` if left out.
+    #[arg(long)]
+    pub(crate) tenant: Option<String>,
     /// How long the key is good for, such as 12h or 90d; without it, until revoked.
     #[arg(long)]
     pub(crate) expires: Option<String>,

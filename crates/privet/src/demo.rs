@@ -11,7 +11,7 @@ use privet_demo::script::{self, Private, scripted_conversation};
 use privet_demo::{Cuts, Exchange, Front, Provider, ProviderConfig, Recording};
 use privet_policy::{Policy, Settings};
 use privet_server::SystemClock;
-use privet_types::{Entity, Secret, SurfaceKind, TenantId};
+use privet_types::{Entity, KeyScopes, Secret, SurfaceKind, TenantId};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::sync::oneshot;
@@ -110,6 +110,7 @@ impl Demo {
             &node.root,
             &TenantId::default(),
             &principal,
+            KeyScopes::default(),
             None,
             &SystemClock,
         )

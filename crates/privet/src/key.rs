@@ -9,7 +9,7 @@ use privet_crypto::RootKey;
 use privet_policy::{Period, Settings};
 use privet_server::SystemClock;
 use privet_store::{ApiKeyRecord, Store};
-use privet_types::{Clock, TenantId};
+use privet_types::{Clock, KeyScope, KeyScopes, TenantId};
 use serde_json::json;
 
 use crate::cli::{Format, KeyCommand, KeyCreateArgs};
@@ -23,7 +23,7 @@ pub(crate) fn run(command: KeyCommand) -> Result<ExitCode> {
     };
     let settings = rim::settings(config)?;
     // Only making a key makes a store.
-    if !settings.store.path.exists() {
+    if !rim::has_store(&settings) {
         match &command {
             KeyCommand::Create(_) => {}
             KeyCommand::List(args) => {
@@ -52,9 +52,10 @@ pub(crate) fn run(command: KeyCommand) -> Result<ExitCode> {
 }
 
 async fn open(settings: &Settings, root: &RootKey) -> Result<Store> {
-    Store::open(&settings.store.path, root)
+    let location = rim::store_location(settings)?;
+    Store::open(&location, root)
         .await
-        .with_context(|| format!("cannot open the store `{}`", settings.store.path.display()))
+        .with_context(|| format!("cannot open the store `{location}`"))
 }
 
 async fn create(store: &Store, root: &RootKey, args: &KeyCreateArgs) -> Result<()> {
@@ -65,17 +66,43 @@ async fn create(store: &Store, root: &RootKey, args: &KeyCreateArgs) -> Result<(
         .map(|text| expiry(text, clock.now()))
         .transpose()?;
     let principal = args.name.parse()?;
-    let new = create_key(store, root, &TenantId::default(), &principal, expires_at, &clock).await?;
+    let tenant = args
+        .tenant
+        .as_deref()
+        .map_or_else(|| Ok(TenantId::default()), str::parse)?;
+    let scopes = scopes(&args.scopes)?;
+    let new = create_key(store, root, &tenant, &principal, scopes, expires_at, &clock).await?;
     let until = new
         .record
         .expires_at
         .map_or("it is revoked".to_owned(), |at| at.to_string());
     eprintln!(
-        "key {} for {} is good until {until}; it is shown this once:",
+        "key {} for {} is good for {scopes} until {until}; it is shown this once:",
         new.record.id, new.record.principal
     );
     rim::say(format_args!("{}", new.key.expose()))?;
     Ok(())
+}
+
+/// `vault` stands for all scopes of the vault.
+fn scopes(names: &[String]) -> Result<KeyScopes> {
+    let mut scopes = Vec::new();
+    for name in names {
+        if name == "vault" {
+            scopes.extend(
+                KeyScope::ALL
+                    .into_iter()
+                    .filter(|scope| *scope != KeyScope::Gateway),
+            );
+        } else {
+            scopes.push(name.parse().with_context(|| format!("`--scope {name}`"))?);
+        }
+    }
+    Ok(if scopes.is_empty() {
+        KeyScopes::default()
+    } else {
+        KeyScopes::of(&scopes)
+    })
 }
 
 fn expiry(text: &str, now: Timestamp) -> Result<Timestamp> {
@@ -91,8 +118,8 @@ fn expiry(text: &str, now: Timestamp) -> Result<Timestamp> {
 fn print_head(format: Format) -> Result<()> {
     if format == Format::Table {
         rim::say(format_args!(
-            "{:<14}{:<24}{:<22}{:<22}state",
-            "id", "name", "created", "expires"
+            "{:<14}{:<24}{:<12}{:<22}{:<22}{:<10}scopes",
+            "id", "name", "tenant", "created", "expires", "state"
         ))?;
     }
     Ok(())
@@ -106,17 +133,20 @@ async fn list(store: &Store, format: Format) -> Result<()> {
         let day = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
         match format {
             Format::Table => rim::say(format_args!(
-                "{:<14}{:<24}{:<22}{:<22}{}",
+                "{:<14}{:<24}{:<12}{:<22}{:<22}{:<10}{}",
                 key.id,
                 key.principal.as_str(),
+                key.tenant.as_str(),
                 day(key.created_at),
                 key.expires_at.map_or("never".to_owned(), day),
-                state(&key, now)
+                state(&key, now),
+                key.scopes
             ))?,
             Format::Jsonl => rim::say(format_args!(
                 "{}",
                 json!({
-                    "id": key.id, "name": key.principal, "created_at": key.created_at, "expires_at": key.expires_at,
+                    "id": key.id, "name": key.principal, "tenant": key.tenant,
+                    "scopes": key.scopes.iter().map(KeyScope::name).collect::<Vec<_>>(), "created_at": key.created_at, "expires_at": key.expires_at,
                     "revoked_at": key.revoked_at, "state": state(&key, now),
                 })
             ))?,

@@ -9,6 +9,7 @@ mod keyring;
 mod memory;
 mod model;
 mod node;
+mod open_vault;
 mod pii;
 mod rim;
 mod serve;

@@ -14,11 +14,12 @@ use privet_server::{Gateway, Parts, Server, SystemClock};
 use privet_store::{
     Durability, Sequencer, Spool, SpoolConfig, Store, log_signer, run_flusher, run_sequencer,
 };
-use privet_types::{Secret, TenantId};
+use privet_types::{Clock, Secret, TenantId};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::memory;
+use crate::open_vault::Upkeep;
+use crate::{memory, open_vault, rim};
 
 /// How often keys are looked at: a revocation reaches a gateway within a second.
 const KEY_REFRESH: Duration = Duration::from_millis(500);
@@ -35,6 +36,7 @@ pub(crate) struct Node {
     spool: Spool,
     stop: watch::Sender<bool>,
     refresh: JoinHandle<()>,
+    upkeep: Option<Upkeep>,
     flusher: JoinHandle<Result<(), privet_store::Error>>,
     stop_log: watch::Sender<bool>,
     sequencer: JoinHandle<Result<(), privet_store::Error>>,
@@ -51,9 +53,15 @@ impl Node {
         upstream_keys: BTreeMap<String, Secret<String>>,
     ) -> Result<Self> {
         let root = Arc::new(root);
-        let store = Store::open(&settings.store.path, &root)
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let location = rim::store_location(&settings)?;
+        let store = Store::open(&location, &root)
             .await
-            .with_context(|| format!("cannot open the store `{}`", settings.store.path.display()))?;
+            .with_context(|| format!("cannot open the store `{location}`"))?;
+        let vault = match &settings.vault {
+            Some(_) => Some(open_vault::open(&settings, &store, &clock).await?),
+            None => None,
+        };
         let sequencer = Sequencer::open(store.clone(), log_signer(&root, log_key)?)
             .await
             .context("cannot go on with the audit log")?;
@@ -78,16 +86,18 @@ impl Node {
             upstream_keys,
             keys: Arc::clone(&keys),
             spool: spool.clone(),
-            clock: Arc::new(SystemClock),
+            clock,
             tenant: TenantId::default(),
             epoch,
+            vault: vault.as_ref().map(|vault| vault.parts(&store)),
         })?;
         let server = Server::bind(gateway).await?;
         let (stop, stopped) = watch::channel(false);
         let refresh = tokio::spawn({
-            let stopped = ended(stopped.clone());
+            let (stopped, keys) = (ended(stopped.clone()), Arc::clone(&keys));
             async move { run_refresh(&keys, KEY_REFRESH, stopped).await }
         });
+        let upkeep = vault.map(|vault| vault.keep_up(&store, &stopped));
         let flusher = tokio::spawn({
             let (spool, store) = (spool.clone(), store.clone());
             async move { run_flusher(&spool, &store, FLUSH, ended(stopped)).await }
@@ -101,6 +111,7 @@ impl Node {
             spool,
             stop,
             refresh,
+            upkeep,
             flusher,
             stop_log,
             sequencer,
@@ -120,6 +131,7 @@ impl Node {
             spool,
             stop,
             refresh,
+            upkeep,
             flusher,
             stop_log,
             sequencer,
@@ -134,6 +146,9 @@ impl Node {
         tidying.abort();
         stop.send_replace(true);
         refresh.await?;
+        if let Some(upkeep) = upkeep {
+            upkeep.end().await?;
+        }
         let flushed = flusher.await?;
         // Only now is everything stored that this node has to tell.
         stop_log.send_replace(true);
@@ -147,7 +162,7 @@ impl Node {
     }
 }
 
-async fn ended(mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn ended(mut stopped: watch::Receiver<bool>) {
     // An error means that the sender is gone, which is an end as well.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use privet_crypto::{RootKey, SigningKey};
 use privet_pii::Model;
-use privet_policy::{Policy, SecretRef, Settings};
+use privet_policy::{Policy, SecretRef, Settings, StoreSettings};
+use privet_store::Location;
 use privet_types::Secret;
 
 /// Reads and checks a settings file.
@@ -64,13 +65,16 @@ pub(crate) fn current_root(settings: &Settings) -> Result<RootKey> {
     if let SecretRef::File(path) = &settings.root_key
         && !path.exists()
     {
-        if settings.store.path.exists() || settings.keyring.path.exists() {
+        if (settings.store.url.is_none() && settings.store.path.exists())
+            || (settings.keyring.url.is_none() && settings.keyring.path.exists())
+        {
             bail!(
                 "the root key `{}` is missing, but the store `{}` exists and needs it; put the key file back",
                 path.display(),
                 settings.store.path.display()
             );
         }
+        // A store on PostgreSQL says itself, when it is opened, that it was made with another key.
         return make_key(path);
     }
     if let SecretRef::File(path) = &settings.root_key {
@@ -78,6 +82,36 @@ pub(crate) fn current_root(settings: &Settings) -> Result<RootKey> {
     }
     let text = secret(&settings.root_key, "the root key")?;
     crate::keyring::root(text.expose(), settings.passphrase.as_ref())
+}
+
+/// Where the store is.
+pub(crate) fn store_location(settings: &Settings) -> Result<Location> {
+    let StoreSettings {
+        path, url, owner_url, ..
+    } = &settings.store;
+    location(path, url.as_ref(), owner_url.as_ref(), "the URL of the store")
+}
+
+/// Whether there is a store to look into. One on PostgreSQL is taken to be there.
+pub(crate) fn has_store(settings: &Settings) -> bool {
+    settings.store.url.is_some() || settings.store.path.exists()
+}
+
+pub(crate) fn location(
+    path: &Path,
+    url: Option<&SecretRef>,
+    owner: Option<&SecretRef>,
+    what: &str,
+) -> Result<Location> {
+    let Some(url) = url else {
+        return Ok(Location::Sqlite(path.to_owned()));
+    };
+    let url = secret(url, what)?;
+    let owner = owner
+        .map(|owner| secret(owner, &format!("{what}'s owner")))
+        .transpose()?;
+    let owner = owner.as_ref().map(|owner| owner.expose().as_str());
+    Location::postgres(url.expose(), owner).with_context(|| what.to_owned())
 }
 
 /// Makes a root key and writes it to a new file at `path`.

@@ -26,6 +26,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     let upstream_keys = rim::upstream_keys(&settings)?;
     let model = rim::model(&settings, &policy)?;
     if args.check {
+        rim::store_location(&settings)?;
+        crate::keyring::location(&settings)?;
         rim::say(format_args!(
             "settings and policy are fine; policy version {}",
             policy.version()
@@ -60,7 +62,7 @@ pub(crate) fn runtime() -> Result<Runtime> {
 
 fn start_log(log: &Log) -> Result<()> {
     let filter = EnvFilter::try_new(format!(
-        "warn,privet={0},privet_server={0},privet_store={0},privet_access={0}",
+        "warn,privet={0},privet_server={0},privet_store={0},privet_access={0},privet_vault={0}",
         log.level.name()
     ))?;
     let log_to_stderr = tracing_subscriber::fmt()

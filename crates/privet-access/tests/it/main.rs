@@ -11,7 +11,7 @@ use privet_access::{
 };
 use privet_crypto::RootKey;
 use privet_store::Store;
-use privet_types::{Clock, TenantId};
+use privet_types::{Clock, KeyScopes, TenantId};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -66,6 +66,7 @@ impl House {
             &self.root,
             &tenant,
             &principal,
+            KeyScopes::default(),
             expires_at,
             &self.clock,
         )
@@ -165,6 +166,7 @@ async fn a_key_that_would_expire_at_once_is_not_made() {
         &house.root,
         &tenant,
         &principal,
+        KeyScopes::default(),
         Some(now),
         &house.clock,
     )

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::file::{KeyringSettings, Limits, ModelFile, PresidioFile, SettingsFile, StoreSettings};
 use super::provider::{self, Provider};
-use super::{ModelRoute, PresidioListener, Settings, wildcard};
+use super::{ModelRoute, PresidioListener, Settings, vault, wildcard};
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
 use crate::message::suggest;
-use crate::{ByteSize, Period};
+use crate::{ByteSize, Period, SecretRef};
 
 pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fault> {
     let SettingsFile {
@@ -22,13 +22,15 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         limits,
         log,
         presidio,
+        vault,
         providers,
         models,
     } = file;
-    let listen = listen.parse().map_err(|_| {
+    let listen: SocketAddr = listen.parse().map_err(|_| {
         KeyPath::of("listen").fault("use an IP address and a port, such as `127.0.0.1:8787` or `[::1]:8787`")
     })?;
     let presidio = check_presidio(presidio)?;
+    let vault = vault::check(vault, listen)?;
     let policy = policy
         .map(|path| full_path(&path, &KeyPath::of("policy"), document))
         .transpose()?;
@@ -36,8 +38,11 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         .map(|path| full_path(&path, &KeyPath::of("pii_models"), document))
         .transpose()?;
     let store_at = KeyPath::of("store");
+    let has_url = store.url.is_some();
     let store = StoreSettings {
         path: full_path(&store.path, &store_at.key("path"), document)?,
+        url: store.url.map(|url| url.beside(document)),
+        owner_url: check_owner(&store_at, store.owner_url, has_url)?.map(|url| url.beside(document)),
         spool: full_path(&store.spool, &store_at.key("spool"), document)?,
         spool_max_bytes: store.spool_max_bytes,
     };
@@ -67,6 +72,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         limits,
         log,
         presidio,
+        vault,
         providers,
         models,
     })
@@ -87,17 +93,27 @@ fn check_keyring(file: KeyringSettings, document: &Path) -> Result<KeyringSettin
         }
     }
     count_within(file.cached_keys, 1, 100_000_000, &at, "cached_keys")?;
-    if file.owner_url.is_some() && file.url.is_none() {
-        return Err(at
-            .key("owner_url")
-            .fault("is for a PostgreSQL keyring; give `url` too"));
-    }
+    let owner_url = check_owner(&at, file.owner_url, file.url.is_some())?;
     Ok(KeyringSettings {
         path: full_path(&file.path, &at.key("path"), document)?,
         url: file.url.map(|url| url.beside(document)),
-        owner_url: file.owner_url.map(|url| url.beside(document)),
+        owner_url: owner_url.map(|url| url.beside(document)),
         ..file
     })
+}
+
+/// An owner's URL is of no use without the one that works.
+pub(super) fn check_owner(
+    at: &KeyPath,
+    owner: Option<SecretRef>,
+    has_url: bool,
+) -> Result<Option<SecretRef>, Fault> {
+    if owner.is_some() && !has_url {
+        return Err(at
+            .key("owner_url")
+            .fault("is only used with `url`; set that one too"));
+    }
+    Ok(owner)
 }
 
 /// Without a key only this machine may ask.
@@ -121,7 +137,7 @@ fn check_presidio(file: PresidioFile) -> Result<Option<PresidioListener>, Fault>
     }))
 }
 
-fn full_path(path: &Path, at: &KeyPath, document: &Path) -> Result<PathBuf, Fault> {
+pub(super) fn full_path(path: &Path, at: &KeyPath, document: &Path) -> Result<PathBuf, Fault> {
     if path.as_os_str().is_empty() {
         return Err(at.fault("is empty; give a path, or leave the key out for its default"));
     }
@@ -174,7 +190,7 @@ fn check_limits(limits: &Limits) -> Result<(), Fault> {
     period_within(shutdown_grace, Period::from_millis(0), &at, "shutdown_grace")
 }
 
-fn bytes_within(
+pub(super) fn bytes_within(
     value: ByteSize,
     least: ByteSize,
     most: ByteSize,
@@ -188,7 +204,7 @@ fn bytes_within(
     }
 }
 
-fn count_within(value: u32, least: u32, most: u32, at: &KeyPath, key: &str) -> Result<(), Fault> {
+pub(super) fn count_within(value: u32, least: u32, most: u32, at: &KeyPath, key: &str) -> Result<(), Fault> {
     if (least..=most).contains(&value) {
         Ok(())
     } else {
@@ -196,7 +212,7 @@ fn count_within(value: u32, least: u32, most: u32, at: &KeyPath, key: &str) -> R
     }
 }
 
-fn period_within(value: Period, least: Period, at: &KeyPath, key: &str) -> Result<(), Fault> {
+pub(super) fn period_within(value: Period, least: Period, at: &KeyPath, key: &str) -> Result<(), Fault> {
     let most = Period::from_secs(86_400);
     if (least..=most).contains(&value) {
         Ok(())

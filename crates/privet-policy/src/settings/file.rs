@@ -31,6 +31,8 @@ pub struct SettingsFile {
     pub log: Log,
     /// Presidio's endpoints on an address of their own.
     pub presidio: PresidioFile,
+    /// The vault of personal records.
+    pub vault: VaultFile,
     /// Who answers prompts; at least one.
     pub providers: Vec<ProviderFile>,
     /// Which provider answers for which model names; the first match wins; at least one.
@@ -83,8 +85,14 @@ pub struct KeyringSettings {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct StoreSettings {
-    /// The SQLite database; made on the first start.
+    /// The SQLite database; made on the first start. Not used where `url` is set.
     pub path: PathBuf,
+    /// Where the URL of a PostgreSQL database is kept, which is used instead of `path`:
+    /// `postgres://user:password@host:5432/database`.
+    pub url: Option<SecretRef>,
+    /// Where the URL of the role that owns its tables is kept. Only used to bring the schema up to date; the role of `url`
+    /// then needs no right to change it.
+    pub owner_url: Option<SecretRef>,
     /// The folder of the encrypted audit spool.
     pub spool: PathBuf,
     /// When the spool holds this much that is not yet in the store, prompts are refused.
@@ -140,6 +148,29 @@ pub struct PresidioFile {
     /// Whether callers there need an API key. Must be true if the address is not a loopback address. Restoring needs a
     /// key in any case.
     pub require_key: bool,
+}
+
+/// The `[vault]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct VaultFile {
+    /// Whether there is a vault.
+    pub enabled: bool,
+    /// IP address and port on which the vault answers; the gateway's address if left out.
+    pub listen: Option<String>,
+    /// Allows an address beyond this machine without TLS, where anybody on the way can read along: for a network of its own,
+    /// or behind a proxy that speaks TLS.
+    pub allow_plain_http: bool,
+    /// Largest request body, but for imports.
+    pub request_body: ByteSize,
+    /// Largest body of an import; it is read as it comes.
+    pub import_body: ByteSize,
+    /// How long an import may take to arrive.
+    pub import_timeout: Period,
+    /// Most rows of a page.
+    pub page: u32,
+    /// Most requests at work at once; more are refused with 503.
+    pub concurrent_requests: u32,
 }
 
 /// The `[log]` table. The log goes to standard error.
@@ -271,6 +302,7 @@ impl Default for SettingsFile {
             limits: Limits::default(),
             log: Log::default(),
             presidio: PresidioFile::default(),
+            vault: VaultFile::default(),
             providers: Vec::new(),
             models: Vec::new(),
         }
@@ -309,8 +341,25 @@ impl Default for StoreSettings {
     fn default() -> Self {
         Self {
             path: "privet-data/privet.sqlite".into(),
+            url: None,
+            owner_url: None,
             spool: "privet-data/spool".into(),
             spool_max_bytes: ByteSize::from_mib(256),
+        }
+    }
+}
+
+impl Default for VaultFile {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            listen: None,
+            allow_plain_http: false,
+            request_body: ByteSize::from_mib(4),
+            import_body: ByteSize::from_mib(1024),
+            import_timeout: Period::from_secs(600),
+            page: 100,
+            concurrent_requests: 256,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod check;
 mod file;
 mod provider;
+mod vault;
 mod wildcard;
 
 use std::net::SocketAddr;
@@ -10,11 +11,11 @@ use std::path::{Path, PathBuf};
 
 pub use file::{
     Auth, Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile,
-    ProviderFile, SettingsFile, StoreSettings,
+    ProviderFile, SettingsFile, StoreSettings, VaultFile,
 };
 pub use provider::Provider;
 
-use crate::{Error, SecretRef, document};
+use crate::{ByteSize, Error, Period, SecretRef, document};
 
 /// `privet.toml` as checked. Paths are already relative to the current folder, not to the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Settings {
     pub log: Log,
     /// Where Presidio's endpoints answer besides the gateway's own address.
     pub presidio: Option<PresidioListener>,
+    /// The vault, if there is to be one.
+    pub vault: Option<VaultSettings>,
     providers: Vec<Provider>,
     models: Vec<ModelRoute>,
 }
@@ -56,6 +59,33 @@ pub struct PresidioListener {
     pub listen: SocketAddr,
     /// Whether callers need an API key.
     pub requires_key: bool,
+}
+
+/// The vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VaultSettings {
+    /// An address of its own; `None` for the gateway's. INVARIANT: whichever it is, it is a loopback address, or the settings
+    /// allow plain HTTP.
+    pub listen: Option<SocketAddr>,
+    /// How much and how many.
+    pub limits: VaultLimits,
+}
+
+/// How much and how many the vault takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VaultLimits {
+    /// Largest request body, but for imports.
+    pub request_body: ByteSize,
+    /// Largest body of an import.
+    pub import_body: ByteSize,
+    /// How long an import may take to arrive.
+    pub import_timeout: Period,
+    /// Most rows of a page.
+    pub page: u32,
+    /// Most requests at work at once.
+    pub concurrent_requests: u32,
 }
 
 /// Which provider answers for which model names.

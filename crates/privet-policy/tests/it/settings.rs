@@ -32,7 +32,9 @@ fn every_default_the_example_states_is_the_default() {
     assert_eq!(example.listen, least.listen);
     assert_eq!(example.root_key, least.root_key);
     assert_eq!(example.surrogate_epoch, least.surrogate_epoch);
-    assert_eq!(example.store, least.store);
+    assert_eq!(example.store.path, least.store.path);
+    assert_eq!(example.store.spool, least.store.spool);
+    assert_eq!(example.store.spool_max_bytes, least.store.spool_max_bytes);
     assert_eq!(example.limits, least.limits);
     assert_eq!(example.limits, Limits::default());
     assert_eq!(example.log, Log::default());
@@ -211,5 +213,50 @@ fn addresses_that_libraries_read_differently_are_refused() {
     ] {
         let text = with_provider(&format!("dialect = \"openai\"\nbase_url = \"{base}\""));
         assert!(refused(&text).contains("`providers[0].base_url`: "), "{base}");
+    }
+}
+
+#[test]
+fn there_is_no_vault_unless_the_settings_say_so() {
+    assert_eq!(settings(LEAST).unwrap().vault, None);
+    let vault = settings(&format!("{LEAST}\n[vault]\nenabled = true"))
+        .unwrap()
+        .vault
+        .unwrap();
+    assert_eq!(vault.listen, None);
+}
+
+#[test]
+fn the_example_states_the_defaults_of_the_vault() {
+    let stated = settings(&switched_on(settings_example()).replace("enabled = false", "enabled = true"));
+    let default = settings(&format!("{LEAST}\n[vault]\nenabled = true"));
+    let (stated, default) = (stated.unwrap().vault.unwrap(), default.unwrap().vault.unwrap());
+    assert_eq!(stated.limits, default.limits);
+}
+
+#[test]
+fn without_tls_the_vault_answers_on_this_machine_only() {
+    for lines in ["listen = \"0.0.0.0:3300\"", "listen = \"[2001:db8::1]:3300\""] {
+        let lines = format!("{LEAST}\n[vault]\nenabled = true\n{lines}");
+        let error = settings(&lines).unwrap_err().to_string();
+        assert!(
+            error.contains("vault.listen") && error.contains("allow_plain_http"),
+            "{error}"
+        );
+        assert!(settings(&format!("{lines}\nallow_plain_http = true")).is_ok());
+    }
+    let beyond = format!("listen = \"0.0.0.0:8787\"\n{LEAST}\n[vault]\nenabled = true");
+    let error = settings(&beyond).unwrap_err().to_string();
+    assert!(error.contains("vault.enabled"), "{error}");
+}
+
+#[test]
+fn an_owners_url_alone_is_refused() {
+    for lines in [
+        "[store]\nowner_url = { env = \"A\" }",
+        "[keyring]\nowner_url = { env = \"A\" }",
+    ] {
+        let error = settings(&format!("{LEAST}\n{lines}")).unwrap_err().to_string();
+        assert!(error.contains("is only used with"), "{error}");
     }
 }

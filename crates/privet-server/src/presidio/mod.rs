@@ -153,6 +153,8 @@ pub(crate) async fn note(
         tenant: gateway.tenant.to_string(),
         principal: caller.map(|c| gateway.pseudonyms.pseudonym(&gateway.tenant, &c.principal)),
         request_id: request_id.to_owned(),
+        subject: None,
+        purpose: None,
         surface: deed.surface,
         model: None,
         provider: None,

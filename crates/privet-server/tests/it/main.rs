@@ -14,6 +14,13 @@ mod headers;
 #[cfg(test)]
 mod masking;
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test is told its server by its environment"
+)]
+#[path = "../../../privet-store/tests/it/postgres.rs"]
+mod postgres;
+#[cfg(test)]
 mod presidio;
 #[cfg(test)]
 mod providers;
@@ -27,3 +34,5 @@ mod streams;
 mod support;
 #[cfg(test)]
 mod upstream;
+#[cfg(test)]
+mod vault;

@@ -12,8 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use privet_crypto::RootKey;
 use privet_types::AuditEvent;
+use serde::Serialize;
 use tokio::sync::oneshot;
 
 pub use self::batch::Batch;
@@ -22,7 +24,7 @@ use self::ledger::Ledger;
 use self::queue::{Failure, Queue, Queued, Refused};
 use self::segment::MAX_JSON;
 use self::writer::Writer;
-use crate::{Error, Store};
+use crate::{Error, Leaf, Store};
 
 /// A segment is an eighth of the spool, within these bounds: whole segments are deleted, so a full spool frees room in
 /// eighths, and a large one does not keep much that the store has.
@@ -80,6 +82,16 @@ struct Shared {
     segment_bytes: u64,
     queue: Queue,
     ledger: Mutex<Ledger>,
+}
+
+/// A leaf as it stands in the spool: what gets a column comes first, so that it is found without reading the rest.
+#[derive(Serialize)]
+struct SpooledLeaf<'a, T> {
+    at: Timestamp,
+    kind: &'static str,
+    tenant: &'a str,
+    #[serde(flatten)]
+    payload: &'a T,
 }
 
 struct WriterThread {
@@ -148,6 +160,24 @@ impl Spool {
     /// Nothing was promised on an error, and the prompt must be refused: [`Error::SpoolFull`], [`Error::SpoolBusy`],
     /// [`Error::SpoolWrite`], [`Error::SpoolClosed`], [`Error::EventTooLarge`] or [`Error::Json`].
     pub async fn append(&self, event: &AuditEvent) -> Result<u64, Error> {
+        self.append_json(event).await
+    }
+
+    /// As [`append`](Self::append), for what is told of something else than a prompt: a read of the vault.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append); what was read must not be given out then.
+    pub async fn append_leaf<T: Serialize + Sync>(&self, leaf: Leaf<'_, T>) -> Result<u64, Error> {
+        self.append_json(&SpooledLeaf {
+            at: leaf.at,
+            kind: leaf.kind,
+            tenant: leaf.tenant,
+            payload: leaf.payload,
+        })
+        .await
+    }
+
+    async fn append_json(&self, event: &(impl Serialize + Sync)) -> Result<u64, Error> {
         let mut json = Vec::with_capacity(JSON_BYTES);
         serde_json::to_writer(&mut json, event).map_err(Error::Json)?;
         if json.len() > MAX_JSON {

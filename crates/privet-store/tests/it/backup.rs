@@ -37,6 +37,7 @@ async fn filled(location: &Location) -> Store {
         created_at: at(),
         expires_at: None,
         revoked_at: Some(at()),
+        scopes: privet_types::KeyScopes::default(),
     };
     store.insert_api_key(&record, &change("a", 1)).await.unwrap();
     sequence(&store).await;

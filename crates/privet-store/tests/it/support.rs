@@ -155,6 +155,7 @@ pub(crate) fn change(id: &str, second: i64) -> Change {
         principal: Pseudonym("0123456789abcdef0123456789abcdef".to_owned()),
         object: id.to_owned(),
         expires_at: None,
+        scopes: None,
     }
 }
 
@@ -172,6 +173,7 @@ pub(crate) fn api_key(id: &str) -> ApiKeyRecord {
         created_at: Timestamp::from_millisecond(1_700_000_000_123).unwrap(),
         expires_at: None,
         revoked_at: None,
+        scopes: privet_types::KeyScopes::default(),
     }
 }
 

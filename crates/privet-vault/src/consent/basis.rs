@@ -1,9 +1,10 @@
 //! On what the law lets a purpose rest.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A legal basis: GDPR Art. 6(1) (a) to (f).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LegalBasis {
     /// (a) The subject has consented.
@@ -65,7 +66,7 @@ impl LegalBasis {
 }
 
 /// What lifts the ban on special categories of data: GDPR Art. 9(2) (a) to (j).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SpecialCondition {
     /// (a) Explicit consent.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -77,7 +78,7 @@ pub struct Versioned<D> {
 }
 
 /// Why personal data is processed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Purpose {
     /// A name: `support`, `fraud-check`.
@@ -120,7 +121,7 @@ pub struct Purpose {
 }
 
 /// Who gets personal data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Recipient {
     /// A name; a provider's is the one that the gateway's settings give it.
@@ -138,7 +139,7 @@ pub struct Recipient {
 }
 
 /// What a recipient is to the controller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecipientRole {
     /// Processes on the controller's behalf: Art. 28. Providers of models usually.
@@ -152,7 +153,7 @@ pub enum RecipientRole {
 }
 
 /// What allows a transfer to a third country: GDPR chapter V.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Transfer {
     /// An adequacy decision: Art. 45.
@@ -168,7 +169,7 @@ pub enum Transfer {
 }
 
 /// What subjects are asked to agree to. Its text is part of its version, so that what was agreed to stays known.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Agreement {
     /// A name; Databunker's `brief`.
@@ -205,7 +206,7 @@ pub struct Agreement {
 }
 
 /// A processing activity: an entry of the records of Art. 30(1).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Activity {
     /// A name.
@@ -246,7 +247,7 @@ pub struct Activity {
 }
 
 /// The controller: Art. 30(1)(a).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Controller {
     /// A name; `controller` is the one on receipts.

@@ -88,7 +88,9 @@ impl Vault {
         options: ImportOptions,
         mut tell: impl FnMut(&ImportProgress) + Send,
     ) -> Result<ImportReport, Error> {
-        let mut records = Some(Records::open(reader, options.format)?);
+        // Reading may wait, for a disk or for who sends: not on the runtime.
+        let opened = tokio::task::spawn_blocking(move || Records::open(reader, options.format));
+        let mut records = Some(opened.await.map_err(|_| Error::Stopped)??);
         let mut report = ImportReport {
             progress: ImportProgress {
                 next_line: options.first_line.max(1),

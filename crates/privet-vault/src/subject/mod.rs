@@ -14,6 +14,7 @@ mod list;
 mod normalise;
 mod owner;
 mod patch;
+mod pseudonym;
 mod read;
 mod rebuild;
 mod record;

@@ -31,10 +31,7 @@ fn erased(outcome: ForgetOutcome) -> ErasureReceipt {
 
 /// Whether the vault shows the canary to somebody who may read everything.
 async fn is_shown(house: &House, who: &SubjectRef) -> bool {
-    let read = house
-        .vault
-        .read(&actor("acme", "p"), who, Ground::Ordinary)
-        .await;
+    let read = house.vault.read(&actor("acme", "p"), who, Ground::Ordinary).await;
     read.is_ok_and(|subject| {
         serde_json::to_string(&subject.value.record)
             .unwrap()

@@ -181,16 +181,16 @@ struct Log {
 
 /// Opens the log that the settings name; sequences what waits. `None` if there is no store yet.
 async fn open(settings: &Settings) -> Result<Option<Log>> {
-    let path = &settings.store.path;
-    if !path.exists() {
+    if !rim::has_store(settings) {
         return Ok(None);
     }
+    let location = rim::store_location(settings)?;
     let root = rim::root_key(settings)?;
     let signer = log_signer(&root, rim::log_key(settings)?)?;
     let key = signer.key().clone();
-    let store = Store::open(path, &root)
+    let store = Store::open(&location, &root)
         .await
-        .with_context(|| format!("cannot open the store `{}`", path.display()))?;
+        .with_context(|| format!("cannot open the store `{location}`"))?;
     let mut sequencer = Sequencer::open(store.clone(), signer).await?;
     sequencer.run_once().await?;
     Ok(Some(Log {

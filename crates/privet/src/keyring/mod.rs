@@ -161,7 +161,7 @@ fn rotate(args: &RotateArgs) -> Result<ExitCode> {
 fn with(args: &CommonArgs, work: impl AsyncFnOnce(&Keyring, &ProgressBar) -> Result<()>) -> Result<ExitCode> {
     let settings = rim::settings(&args.config)?;
     let root = rim::current_root(&settings)?;
-    serve::runtime(&settings.limits)?.block_on(async {
+    serve::runtime()?.block_on(async {
         let keyring = open(&settings, Arc::new(root)).await?;
         let done = work(&keyring, &bar()).await;
         keyring.close().await;
@@ -179,18 +179,10 @@ pub(crate) async fn open(settings: &Settings, root: Arc<RootKey>) -> Result<Keyr
         .with_context(|| format!("cannot open the keyring `{shown}`"))
 }
 
-fn location(settings: &Settings) -> Result<Location> {
+pub(crate) fn location(settings: &Settings) -> Result<Location> {
     let keyring = &settings.keyring;
-    let Some(url) = &keyring.url else {
-        return Ok(Location::Sqlite(keyring.path.clone()));
-    };
-    let url = rim::secret(url, "the keyring's URL")?;
-    let owner = keyring.owner_url.as_ref();
-    let owner = owner
-        .map(|owner| rim::secret(owner, "the URL of the keyring's owner"))
-        .transpose()?;
-    let owner = owner.as_ref().map(|owner| owner.expose().as_str());
-    Ok(Location::postgres(url.expose(), owner)?)
+    let (url, owner) = (keyring.url.as_ref(), keyring.owner_url.as_ref());
+    rim::location(&keyring.path, url, owner, "the URL of the keyring")
 }
 
 fn config(settings: &Settings) -> KeyringConfig {

@@ -20,18 +20,23 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("privet-vault", &["types", "crypto", "store"]),
     (
         "privet-server",
-        &["types", "crypto", "store", "policy", "pii", "surface", "access"],
+        &[
+            "types", "crypto", "store", "policy", "pii", "surface", "access", "vault",
+        ],
     ),
     ("privet-demo", &["types"]),
     // Besides the server, what its `Parts` are made of.
     (
         "privet-testkit",
-        &["types", "crypto", "store", "policy", "access", "server", "demo"],
+        &[
+            "types", "crypto", "store", "policy", "access", "server", "demo", "vault",
+        ],
     ),
     (
         "privet",
         &[
             "types", "crypto", "pii", "surface", "policy", "log", "store", "access", "server", "demo",
+            "vault",
         ],
     ),
     ("privet-bench", &["types", "demo"]),
@@ -51,7 +56,17 @@ const OWNED: &[(&str, &[&str])] = &[
     ("regex", &["privet-pii"]),
     ("rlibphonenumber", &["privet-pii"]),
     ("serde-saphyr", &["privet-pii"]),
-    ("schemars", &["privet-policy", "privet-pii", "privet-surface"]),
+    (
+        "schemars",
+        &[
+            "privet-policy",
+            "privet-pii",
+            "privet-surface",
+            "privet-vault",
+            "privet-server",
+        ],
+    ),
+    ("serde_path_to_error", &["privet-server"]),
     ("toml", &["privet-policy"]),
     ("sqlx", &["privet-store"]),
     ("libsqlite3-sys", &["privet-faultfs"]),

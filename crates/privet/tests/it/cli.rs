@@ -494,3 +494,87 @@ fn an_address_that_is_taken_is_named() {
     assert_eq!(output.status.code(), Some(2));
     assert!(err(&output).contains(&address), "{}", err(&output));
 }
+
+#[test]
+fn a_key_says_what_it_is_good_for_and_whose_it_is() {
+    let folder = with_settings();
+    fine(&folder, &["key", "create", "--name", "app"]);
+    fine(
+        &folder,
+        &[
+            "key",
+            "create",
+            "--name",
+            "crm",
+            "--tenant",
+            "acme",
+            "--scope",
+            "vault.read",
+            "--scope",
+            "vault.write",
+        ],
+    );
+    fine(
+        &folder,
+        &["key", "create", "--name", "officer", "--scope", "vault"],
+    );
+    let lines = fine(&folder, &["key", "list", "--format", "jsonl"]);
+    let keys: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(keys[0]["scopes"], serde_json::json!(["gateway"]));
+    assert_eq!(keys[0]["tenant"], "default");
+    assert_eq!(
+        keys[1]["scopes"],
+        serde_json::json!(["vault.read", "vault.write"])
+    );
+    assert_eq!(keys[1]["tenant"], "acme");
+    let all = keys[2]["scopes"].as_array().expect("scopes");
+    assert!(all.len() > 5 && !all.contains(&"gateway".into()), "{all:?}");
+    let table = fine(&folder, &["key", "list"]);
+    assert!(
+        table.contains("vault.read,vault.write") && table.contains("acme"),
+        "{table}"
+    );
+    let said = refused(
+        &folder,
+        &["key", "create", "--name", "x", "--scope", "everything"],
+    );
+    assert!(
+        said.contains("everything") && said.contains("vault.read"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_check_covers_the_places_of_store_and_keyring() {
+    let folder = with_settings();
+    let path = folder.path().join("privet.toml");
+    let plain = std::fs::read_to_string(&path).expect("settings");
+    let with = |tables: &str| {
+        std::fs::write(&path, format!("{plain}{tables}")).expect("a file");
+        privet(&folder, &["serve", "--check"])
+    };
+    let missing = with("[store]\nurl = { env = \"STORE\" }\n")
+        .output()
+        .expect("privet starts");
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(err(&missing).contains("`STORE`"), "{}", err(&missing));
+    let keyring = "[vault]\nenabled = true\nkeyring_url = { env = \"KEYS\" }\n";
+    let wrong = with(keyring)
+        .env("KEYS", "mysql://u:hush@h/d")
+        .output()
+        .expect("privet starts");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(
+        err(&wrong).contains("keyring") && !err(&wrong).contains("hush"),
+        "{}",
+        err(&wrong)
+    );
+    let good = with(keyring)
+        .env("KEYS", "postgres://u:hush@h/d")
+        .output()
+        .expect("privet starts");
+    assert_eq!(good.status.code(), Some(0), "{}", err(&good));
+}

@@ -1,0 +1,223 @@
+//! Whether a prompt about a person may be sent: what its headers say, and what the vault says to that.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use http::HeaderMap;
+use jiff::Timestamp;
+use privet_policy::ConsentConfig;
+use privet_types::{Pseudonym, TenantId};
+use privet_vault::{Ask, Reason, SubjectId};
+
+use super::VaultApi;
+
+/// Whom a prompt is about: the token of a subject.
+const SUBJECT: &str = "x-privet-subject";
+/// What a prompt is for: the name of a purpose.
+const PURPOSE: &str = "x-privet-purpose";
+
+/// Subjects whose pseudonyms are kept at hand.
+const SUBJECTS: usize = 10_000;
+
+/// Why a prompt about a person is not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoConsent {
+    #[error("a prompt has to name the person it is about in `x-privet-subject`")]
+    NoSubject,
+    #[error("a prompt about a person has to name what it is for in `x-privet-purpose`")]
+    NoPurpose,
+    #[error("`x-privet-subject` takes one token of a subject, and `x-privet-purpose` one name of a purpose")]
+    BadHeader,
+    #[error("there is no vault here, so consent cannot be checked")]
+    NoVault,
+    #[error("the person has withdrawn consent for this purpose, so nothing was sent")]
+    Withdrawn,
+    #[error("nothing allows this purpose for this person and provider, so nothing was sent ({0})")]
+    Missing(&'static str),
+    #[error("consent cannot be checked at the moment, so nothing was sent; try again in a moment")]
+    Unavailable,
+}
+
+/// Whom a prompt is about and what for, as it says itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct About {
+    subject: SubjectId,
+    purpose: String,
+}
+
+/// What the record of a decision says of that.
+#[derive(Debug, Default)]
+pub(crate) struct Guarded {
+    pub(crate) subject: Option<Pseudonym>,
+    pub(crate) purpose: Option<String>,
+}
+
+/// Pseudonyms of subjects that prompts were about.
+#[derive(Default)]
+pub(crate) struct Subjects(RwLock<HashMap<TenantId, HashMap<SubjectId, Pseudonym>>>);
+
+impl About {
+    /// What `headers` say; `None` if they name nobody and nothing, and need not.
+    pub(crate) fn read(headers: &HeaderMap, policy: &ConsentConfig) -> Result<Option<Self>, NoConsent> {
+        let (subject, purpose) = (one(headers, SUBJECT)?, one(headers, PURPOSE)?);
+        if subject.is_none() && purpose.is_none() && !policy.required {
+            return Ok(None);
+        }
+        let subject = subject.ok_or(NoConsent::NoSubject)?;
+        let purpose = purpose
+            .or(policy.purpose.as_deref())
+            .ok_or(NoConsent::NoPurpose)?;
+        Ok(Some(Self {
+            subject: subject.parse().map_err(|_| NoConsent::BadHeader)?,
+            purpose: purpose.to_owned(),
+        }))
+    }
+}
+
+/// The value of the header `name`. Two of them leave open which one counts.
+fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, NoConsent> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    match (value.to_str(), values.next()) {
+        (Ok(text), None) if !text.trim().is_empty() => Ok(Some(text.trim())),
+        _ => Err(NoConsent::BadHeader),
+    }
+}
+
+impl VaultApi {
+    /// That what `about` says may be sent to `recipient`. What is to be recorded of it goes to `guarded`, also if it may not.
+    pub(crate) async fn guard(
+        &self,
+        tenant: &TenantId,
+        about: &About,
+        recipient: &str,
+        at: Timestamp,
+        guarded: &mut Guarded,
+    ) -> Result<(), NoConsent> {
+        let ask = Ask {
+            purpose: &about.purpose,
+            category: None,
+            recipient: Some(recipient),
+        };
+        let verdict = self
+            .consent
+            .check(tenant, Some(about.subject.as_str()), &ask, at)
+            .await;
+        // A name that is no purpose's may be anything, and is not written down.
+        if verdict.reason != Reason::UnknownPurpose {
+            guarded.purpose = Some(about.purpose.clone());
+        }
+        guarded.subject = self.pseudonym(tenant, &about.subject).await;
+        if verdict.allowed {
+            // Without a pseudonym the record would not say whom this was about.
+            return guarded.subject.as_ref().map(|_| ()).ok_or(NoConsent::Unavailable);
+        }
+        Err(match verdict.reason {
+            Reason::Withdrawn => NoConsent::Withdrawn,
+            Reason::Stale => NoConsent::Unavailable,
+            reason => NoConsent::Missing(word(reason)),
+        })
+    }
+
+    /// How the log calls the subject; `None` if there is none, or that cannot be said now.
+    async fn pseudonym(&self, tenant: &TenantId, id: &SubjectId) -> Option<Pseudonym> {
+        if let Some(known) = self.subjects.get(tenant, id) {
+            return Some(known);
+        }
+        match self.vault.subject_pseudonym(tenant, id).await {
+            Ok(Some(pseudonym)) => {
+                self.subjects.keep(tenant, id, &pseudonym);
+                Some(pseudonym)
+            }
+            Ok(None) => None,
+            Err(error) => {
+                tracing::warn!(%error, "the pseudonym of a subject cannot be looked up");
+                None
+            }
+        }
+    }
+}
+
+impl Subjects {
+    fn get(&self, tenant: &TenantId, id: &SubjectId) -> Option<Pseudonym> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(tenant)?.get(id).cloned()
+    }
+
+    fn keep(&self, tenant: &TenantId, id: &SubjectId, pseudonym: &Pseudonym) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.values().map(HashMap::len).sum::<usize>() >= SUBJECTS {
+            known.clear();
+        }
+        let of_tenant = known.entry(tenant.clone()).or_default();
+        of_tenant.insert(id.clone(), pseudonym.clone());
+    }
+}
+
+/// The reason, for the caller.
+const fn word(reason: Reason) -> &'static str {
+    match reason {
+        Reason::UnknownPurpose => "unknown purpose",
+        Reason::UnknownSubject => "unknown subject",
+        Reason::CategoryNotCovered => "category not covered",
+        Reason::RecipientNotCovered => "the provider is no recipient of this purpose",
+        Reason::Refused => "refused",
+        Reason::Revoked => "revoked",
+        Reason::Expired => "expired",
+        Reason::NotExplicit => "consent is not explicit",
+        Reason::MinorAlone => "a child consented alone",
+        Reason::SpecialCategory => "special category",
+        Reason::Objected => "objected",
+        Reason::Restricted => "restricted",
+        _ => "no consent",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "6f1c1e9e-3a53-4c39-9d2f-0b0a4d0c9a11";
+
+    fn read(headers: &[(&'static str, &'static str)], policy: &ConsentConfig) -> Result<bool, NoConsent> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, http::HeaderValue::from_static(value));
+        }
+        About::read(&map, policy).map(|about| about.is_some())
+    }
+
+    #[test]
+    fn a_prompt_names_both_or_neither() {
+        let policy = ConsentConfig::default();
+        assert_eq!(read(&[], &policy), Ok(false));
+        assert_eq!(read(&[(SUBJECT, TOKEN), (PURPOSE, "help")], &policy), Ok(true));
+        assert_eq!(read(&[(SUBJECT, TOKEN)], &policy), Err(NoConsent::NoPurpose));
+        assert_eq!(read(&[(PURPOSE, "help")], &policy), Err(NoConsent::NoSubject));
+    }
+
+    #[test]
+    fn a_header_that_stands_twice_or_is_no_token_is_refused() {
+        let policy = ConsentConfig::default();
+        let twice = [(SUBJECT, TOKEN), (SUBJECT, TOKEN), (PURPOSE, "help")];
+        assert_eq!(read(&twice, &policy), Err(NoConsent::BadHeader));
+        let name = [(SUBJECT, "ada"), (PURPOSE, "help")];
+        assert_eq!(read(&name, &policy), Err(NoConsent::BadHeader));
+        assert_eq!(
+            read(&[(SUBJECT, " "), (PURPOSE, "help")], &policy),
+            Err(NoConsent::BadHeader)
+        );
+    }
+
+    #[test]
+    fn the_policy_can_demand_a_subject_and_give_a_purpose() {
+        let policy = ConsentConfig {
+            required: true,
+            purpose: Some("help".to_owned()),
+        };
+        assert_eq!(read(&[], &policy), Err(NoConsent::NoSubject));
+        assert_eq!(read(&[(SUBJECT, TOKEN)], &policy), Ok(true));
+    }
+}

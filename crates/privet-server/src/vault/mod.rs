@@ -1,0 +1,142 @@
+//! The vault over HTTP: `/api/v1/vault/…`, and the OpenAPI document that describes it.
+//!
+//! One table ([`table`]) holds every route; router and document are both made from it.
+
+mod apps;
+mod audit;
+mod bodies;
+mod bulk;
+mod call;
+mod consent;
+mod definitions;
+mod describe;
+mod guard;
+mod problem;
+mod reader;
+mod route;
+mod sessions;
+mod shares;
+mod subjects;
+mod table;
+mod tokens;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Request, Response};
+use privet_access::{Denied, KeyRing, PseudonymKey};
+use privet_crypto::RootKey;
+use privet_policy::{Settings, VaultLimits, VaultSettings};
+use privet_store::{Spool, Store};
+use privet_types::{Clock, KeyScope, Pseudonym, TenantId};
+use privet_vault::{Actor, Consent, Vault};
+use tokio::sync::Semaphore;
+
+pub use describe::openapi;
+pub(crate) use guard::{About, Guarded, NoConsent};
+
+use problem::VaultProblem;
+
+/// Where the OpenAPI document is.
+const OPENAPI: &str = "/api/v1/openapi.json";
+
+/// What a vault is made of.
+pub struct VaultParts {
+    /// Records, sessions, tokens.
+    pub vault: Vault,
+    /// Consent, over the same store.
+    pub consent: Consent,
+    /// The store, for the audit log of a tenant.
+    pub store: Store,
+}
+
+/// The vault's interface. Shared by all connections.
+pub(crate) struct VaultApi {
+    pub(crate) vault: Vault,
+    pub(crate) consent: Consent,
+    pub(crate) store: Store,
+    pub(crate) spool: Spool,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: VaultLimits,
+    pub(crate) body_timeout: Duration,
+    places: Arc<Semaphore>,
+    keys: Arc<KeyRing>,
+    pseudonyms: PseudonymKey,
+    subjects: guard::Subjects,
+    openapi: &'static str,
+}
+
+impl VaultApi {
+    pub(crate) fn new(
+        parts: VaultParts,
+        vault: &VaultSettings,
+        settings: &Settings,
+        root: &RootKey,
+        keys: &Arc<KeyRing>,
+        spool: &Spool,
+        clock: &Arc<dyn Clock>,
+    ) -> Arc<Self> {
+        let VaultParts {
+            vault: records,
+            consent,
+            store,
+        } = parts;
+        Arc::new(Self {
+            vault: records,
+            consent,
+            store,
+            spool: spool.clone(),
+            clock: Arc::clone(clock),
+            limits: vault.limits,
+            body_timeout: settings.limits.body_timeout.duration(),
+            places: Arc::new(Semaphore::new(vault.limits.concurrent_requests as usize)),
+            keys: Arc::clone(keys),
+            pseudonyms: PseudonymKey::new(root),
+            subjects: guard::Subjects::default(),
+            openapi: describe::document(),
+        })
+    }
+
+    /// On whose behalf the holder of `key` calls, if the key is good for `scope`.
+    pub(crate) async fn authenticate(&self, key: Option<&str>, scope: KeyScope) -> Result<Actor, Denied> {
+        let key = key.ok_or(Denied::Missing)?;
+        let caller = self.keys.authenticate(key, self.clock.now()).await?;
+        caller.check(scope)?;
+        Ok(Actor {
+            principal: self.pseudonyms.pseudonym(&caller.tenant, &caller.principal),
+            tenant: caller.tenant,
+        })
+    }
+
+    /// Who calls without a key. The tenant is not looked at: what is read so belongs to whoever shared it.
+    fn nobody(&self) -> Actor {
+        Actor {
+            tenant: TenantId::default(),
+            principal: Pseudonym("anonymous".to_owned()),
+        }
+    }
+}
+
+/// The vault's addresses.
+pub(crate) fn routes(api: &Arc<VaultApi>) -> Router {
+    let document = api.openapi;
+    route::router(api, table::routes()).route(
+        OPENAPI,
+        get(move || async move {
+            let mut response = Response::new(Body::from(document));
+            response
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response
+        }),
+    )
+}
+
+/// The vault's addresses alone.
+pub(crate) fn router(api: &Arc<VaultApi>) -> Router {
+    routes(api).fallback(|_: Request<Body>| async { VaultProblem::no_route().respond() })
+}

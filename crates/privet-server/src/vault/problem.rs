@@ -1,0 +1,190 @@
+//! What goes wrong in the vault's interface, as RFC 9457 tells it.
+
+use axum::body::Body;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+use privet_access::Denied;
+use serde_json::json;
+
+/// Why a request to the vault was refused. Never holds a value that was sent or stored.
+#[derive(Debug)]
+pub(crate) struct VaultProblem {
+    pub(crate) status: StatusCode,
+    /// From a closed set.
+    pub(crate) code: &'static str,
+    /// For people.
+    pub(crate) detail: String,
+    /// The field at fault, as the caller wrote it.
+    pub(crate) field: Option<String>,
+    /// What the address allows instead.
+    allow: Option<HeaderValue>,
+}
+
+impl VaultProblem {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            field: None,
+            allow: None,
+        }
+    }
+
+    /// The field `field` cannot be used.
+    pub(crate) fn field(field: impl Into<String>, why: impl Into<String>) -> Self {
+        Self {
+            field: Some(field.into()),
+            ..Self::new(StatusCode::BAD_REQUEST, "bad_field", why)
+        }
+    }
+
+    /// There is no such thing, or it is another tenant's, or it was erased.
+    pub(crate) fn absent(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("no such {what}"))
+    }
+
+    pub(crate) fn no_route() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "unknown_url",
+            "the vault has no such address; see GET /api/v1/openapi.json",
+        )
+    }
+
+    pub(crate) fn wrong_method(allow: HeaderValue) -> Self {
+        Self {
+            allow: Some(allow),
+            ..Self::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "this address does not take that method",
+            )
+        }
+    }
+
+    pub(crate) fn busy() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "the vault is busy; try again in a moment",
+        )
+    }
+
+    pub(crate) fn not_recorded() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not_recorded",
+            "the read could not be recorded, so nothing is shown; the operator finds the reason in Privet's log",
+        )
+    }
+
+    pub(crate) fn too_large(limit: u64) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "request_too_large",
+            format!("the request body is larger than {limit} bytes"),
+        )
+    }
+
+    /// The answer.
+    pub(crate) fn respond(&self) -> Response<Body> {
+        let mut body = json!({
+            "type": format!("urn:privet:problem:{}", self.code),
+            "title": self.status.canonical_reason().unwrap_or("refused"),
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+        });
+        if let (Some(field), Some(body)) = (&self.field, body.as_object_mut()) {
+            body.insert("field".to_owned(), field.clone().into());
+        }
+        let mut response = Response::new(Body::from(body.to_string()));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(allow) = &self.allow {
+            headers.insert(ALLOW, allow.clone());
+        }
+        response
+    }
+}
+
+impl From<Denied> for VaultProblem {
+    fn from(denied: Denied) -> Self {
+        let (status, code) = match denied {
+            Denied::OutOfScope(_) => (StatusCode::FORBIDDEN, "out_of_scope"),
+            Denied::StoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable"),
+            _ => (StatusCode::UNAUTHORIZED, "invalid_api_key"),
+        };
+        Self::new(status, code, denied.to_string())
+    }
+}
+
+impl From<privet_vault::Error> for VaultProblem {
+    fn from(error: privet_vault::Error) -> Self {
+        use privet_vault::Error;
+        let text = error.to_string();
+        let bad = |code| Self::new(StatusCode::BAD_REQUEST, code, text.clone());
+        match error {
+            Error::Absent { what } => Self::absent(what),
+            // A name that leads nowhere is not repeated: whoever asks knows it.
+            Error::Undefined { what, .. } => Self::absent(what),
+            Error::BadField { field, why } => Self::field(field, why),
+            Error::BadRecord { .. } => bad("bad_record"),
+            Error::BadImport { .. } => bad("bad_import"),
+            Error::Read(_) => Self::new(
+                StatusCode::BAD_REQUEST,
+                "body_cut",
+                "the request body broke off; send it again",
+            ),
+            Error::Taken { field } => Self {
+                field: Some(field),
+                ..Self::new(
+                    StatusCode::CONFLICT,
+                    "taken",
+                    "another subject has this value already",
+                )
+            },
+            Error::Defined { .. } => Self::new(StatusCode::CONFLICT, "defined", text),
+            Error::VersionConflict { .. } => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "version_conflict", text)
+            }
+            Error::Restricted => Self::new(StatusCode::FORBIDDEN, "restricted", text),
+            Error::TooMany { .. } | Error::HistoryFull { .. } => {
+                Self::new(StatusCode::CONFLICT, "too_many", text)
+            }
+            Error::SamePrincipal => Self::new(StatusCode::FORBIDDEN, "same_principal", text),
+            Error::NotOpen { .. } => Self::new(StatusCode::FORBIDDEN, "not_open", text),
+            Error::Late => Self::unavailable(&error),
+            Error::Store(_) => Self::unavailable(&error),
+            _ => {
+                tracing::error!(%error, source = source(&error), "the vault failed");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "internal",
+                    "the vault failed; the operator finds the reason in Privet's log",
+                )
+            }
+        }
+    }
+}
+
+impl VaultProblem {
+    fn unavailable(error: &privet_vault::Error) -> Self {
+        tracing::error!(%error, source = source(error), "the store or the keyring failed");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "store_unavailable",
+            "the store does not answer; try again in a moment",
+        )
+    }
+}
+
+fn source(error: &privet_vault::Error) -> Option<String> {
+    std::error::Error::source(error).map(ToString::to_string)
+}

@@ -1,0 +1,100 @@
+use privet_types::{KeyScope, KeyScopes};
+use serde_json::json;
+
+use super::{assert_problem, houses};
+
+#[tokio::test]
+async fn many_subjects_are_made_at_once_and_a_bad_one_keeps_no_other_from_it() {
+    for house in houses().await {
+        let records = json!({"records": [{"login": "a"}, {"login": "a"}, {"login": "b"}]});
+        let made = house.post("/subjects/batch", records).await;
+        let made = made.json();
+        assert_eq!(made["rows"][0]["version"], 1, "{made}");
+        assert_eq!(made["rows"][1]["code"], "taken", "{made}");
+        assert_eq!(made["rows"][2]["version"], 1, "{made}");
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn lines_are_imported_as_they_come_and_bad_ones_are_told_by_number() {
+    for house in houses().await {
+        let mut lines = String::new();
+        for i in 0..1_200 {
+            lines.push_str(&format!("{{\"login\":\"user-{i}\",\"name\":\"N {i}\"}}\n"));
+        }
+        lines.push_str("{\"login\":\"user-7\"}\nnonsense-hush\n");
+        let ask = house.gateway.ask_vault(&house.key, "POST", "/imports", None);
+        let ask = ask
+            .header("content-type", "application/x-ndjson")
+            .body(lines)
+            .chunked();
+        let reply = ask.send().await;
+        let report = reply.json();
+        assert_eq!(reply.status, 200, "{report}");
+        assert_eq!(
+            (&report["created"], &report["refused"]),
+            (&json!(1_200), &json!(2)),
+            "{report}"
+        );
+        assert_eq!(report["errors"][0]["line"], 1_201);
+        assert_eq!(report["errors"][0]["field"], "login");
+        assert!(!reply.text().contains("hush") && !reply.text().contains("user-7"));
+        let csv = "login,email\nzoe,zoe@example.com\n";
+        let ask = house
+            .gateway
+            .ask_vault(&house.key, "POST", "/imports?format=csv", None);
+        let reply = ask.header("content-type", "text/csv").body(csv).send().await;
+        assert_eq!(reply.json()["created"], 1, "{}", reply.text());
+        let found = house
+            .post(
+                "/subjects/lookup",
+                json!({"by": "email", "value": "zoe@example.com"}),
+            )
+            .await;
+        assert_eq!(found.json()["record"]["login"], "zoe");
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_bulk_read_needs_a_second_person_and_a_short_unlock() {
+    for house in houses().await {
+        house.subject(json!({"login": "ada"})).await;
+        let asked = house.post("/bulk-reads", json!({"reason": "migration"})).await;
+        assert_eq!(asked.status, 201, "{}", asked.text());
+        let id = asked.json()["id"].as_str().unwrap().to_owned();
+        let approve = format!("/bulk-reads/{id}/approve");
+        assert_problem(&house.post(&approve, json!({})).await, 403, "same_principal", &[]);
+        let unlock = format!("/bulk-reads/{id}/unlock");
+        assert_problem(&house.post(&unlock, json!({})).await, 403, "not_open", &[]);
+        let second = KeyScopes::of(&[KeyScope::VaultApprove]);
+        let second = house.gateway.key_for("acme", "second", second).await;
+        let approved = house
+            .gateway
+            .ask_vault(&second, "POST", &approve, None)
+            .send()
+            .await;
+        assert_eq!(approved.json()["state"], "approved", "{}", approved.text());
+        let unlocked = house.post(&unlock, json!({})).await;
+        let unlocked = unlocked.json()["unlock"].as_str().unwrap().to_owned();
+        let page = house
+            .post("/bulk-reads/page", json!({ "unlock": unlocked }))
+            .await;
+        assert_eq!(
+            page.json()["rows"][0]["record"]["login"],
+            "ada",
+            "{}",
+            page.text()
+        );
+        house
+            .gateway
+            .clock()
+            .advance(std::time::Duration::from_secs(3_600));
+        let late = house
+            .post("/bulk-reads/page", json!({ "unlock": unlocked }))
+            .await;
+        assert_problem(&late, 403, "not_open", &[]);
+        house.end().await;
+    }
+}
