@@ -13,6 +13,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/sqlite/0005_consent.sql"),
         include_str!("schema/sqlite/0006_lineage.sql"),
         include_str!("schema/sqlite/0007_scopes.sql"),
+        include_str!("schema/sqlite/0008_requests.sql"),
     ],
     postgres: &[
         include_str!("schema/postgres/0001_keys_and_audit.sql"),
@@ -22,6 +23,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0005_consent.sql"),
         include_str!("schema/postgres/0006_lineage.sql"),
         include_str!("schema/postgres/0007_scopes.sql"),
+        include_str!("schema/postgres/0008_requests.sql"),
     ],
     seeded: &["changes", "log_head"],
 };

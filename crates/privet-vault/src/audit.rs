@@ -37,6 +37,12 @@ pub enum Operation {
     ResolveToken,
     /// A page of a bulk read.
     BulkPage,
+    /// An archived conversation.
+    ReadConversation,
+    /// A search in the archive, or a page of its export.
+    SearchArchive,
+    /// The map of a stateful call.
+    ReadReplyMap,
 }
 
 /// How a read ended.

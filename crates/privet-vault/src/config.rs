@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::archive::ArchiveConfig;
 use crate::subject::ValueForm;
 
 /// What can be set for the vault.
@@ -23,6 +24,8 @@ pub struct VaultConfig {
     pub calling_code: Option<String>,
     /// The blind indexes; `login`, `email`, `phone` and `custom` where nothing is said.
     pub indexes: Vec<IndexConfig>,
+    /// The archive of conversations, off where nothing is said, and the maps of stateful calls.
+    pub archive: ArchiveConfig,
 }
 
 /// A blind index over one field of records.
@@ -71,6 +74,7 @@ impl Default for VaultConfig {
                 index("phone", ValueForm::Phone),
                 index("custom", ValueForm::Exact),
             ],
+            archive: ArchiveConfig::default(),
         }
     }
 }
@@ -84,6 +88,7 @@ impl VaultConfig {
                 why,
             })
         };
+        self.archive.check()?;
         if self.versions_kept == 0 {
             return bad("versions_kept", "at least one version is kept");
         }

@@ -130,4 +130,26 @@ pub enum Error {
         /// What is wrong, from a closed set.
         why: &'static str,
     },
+
+    // Subject requests.
+    /// The request is not where this can be done.
+    #[error("the request cannot go on: {why}")]
+    NotReady {
+        /// What is in the way, from a closed set.
+        why: &'static str,
+    },
+    /// This is not the one-time code.
+    #[error("this is not the code; it can be typed {left} more times")]
+    WrongCode {
+        /// How often a code can still be typed.
+        left: u32,
+    },
+    /// Somebody else has to do this.
+    #[error(
+        "somebody else has to do this: who takes a request in, who approves it, and who carries it out after that"
+    )]
+    SecondPrincipal,
+    /// The one-time code is not on its way.
+    #[error("the code could not be sent; try again, or another way")]
+    NotDelivered,
 }

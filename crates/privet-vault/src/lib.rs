@@ -19,6 +19,10 @@ mod subject;
 mod token;
 mod vault;
 
+pub use archive::{
+    ARCHIVE_TARGETS, ArchiveConfig, ArchivePage, ArchiveQuery, Archived, NewConversation, NewReplyMap,
+    ReplyMap, SweptArchive,
+};
 pub use audit::{Access, AccessResult, Audited, Operation, SubjectChange};
 pub use config::{IndexConfig, PrefixConfig, VaultConfig};
 pub use consent::{
@@ -36,6 +40,12 @@ pub use error::Error;
 pub use import::{ImportFormat, ImportOptions, ImportProgress, ImportReport, LineError};
 pub use lineage::{Connected, Connector, Node, NodeKind, PgVector, PgVectorConfig, Reach, Registered};
 pub use measure::wilson;
+pub use request::{
+    Answer, Approval, Callback, CancelGround, CodeDelivery, CodeMessage, CodeSent, ConsentLine, Delivered,
+    Extension, ExtensionReason, Held, IdentityHash, IdentityMethod, IdentityProof, NewRequest,
+    OPEN_DSR_VERSION, Request, RequestConfig, RequestKind, RequestOutcome, RequestReceipt, RequestStatement,
+    RequestStatus, RequestStep, Requests, SubjectPackage,
+};
 pub use retention::{
     ActiveHold, ExpiryState, ExpiryStatus, Hold, Policies, Retention, RetentionPolicy, RetentionReport,
     RetentionRow, RetentionTarget, STORE_TARGETS, SweepReport, SweptRows, TargetSurface, TargetTime,

@@ -160,6 +160,10 @@ impl From<privet_vault::Error> for VaultProblem {
             }
             Error::SamePrincipal => Self::new(StatusCode::FORBIDDEN, "same_principal", text),
             Error::NotOpen { .. } => Self::new(StatusCode::FORBIDDEN, "not_open", text),
+            Error::NotReady { .. } => Self::new(StatusCode::CONFLICT, "not_ready", text),
+            Error::WrongCode { .. } => Self::new(StatusCode::FORBIDDEN, "wrong_code", text),
+            Error::SecondPrincipal => Self::new(StatusCode::FORBIDDEN, "second_principal", text),
+            Error::NotDelivered => Self::new(StatusCode::BAD_GATEWAY, "not_delivered", text),
             Error::Late => Self::unavailable(&error),
             Error::Store(_) => Self::unavailable(&error),
             _ => {

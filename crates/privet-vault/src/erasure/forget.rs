@@ -361,12 +361,15 @@ impl Vault {
                     Ok(DeletedRows {
                         versions: count("subject_versions", "").await?,
                         index_entries: count("subject_index", "").await?
-                            + count("subject_buckets", "").await?,
+                            + count("subject_buckets", "").await?
+                            + count("archive_words", "").await?,
                         apps: count("subject_apps", "").await?,
                         sessions: count("subject_sessions", "").await?,
                         shares: count("subject_shares", "").await?,
                         tokens: count("vault_tokens", "AND preserves_format = 0").await?,
                         format_preserving_tokens: count("vault_tokens", "AND preserves_format = 1").await?,
+                        conversations: count("archive_entries", "").await?,
+                        reply_maps: count("reply_maps", "").await?,
                     })
                 })
             })
@@ -559,6 +562,8 @@ fn own_nodes(rows: &DeletedRows, backend: Backend) -> Vec<NodeOutcome> {
         (NodeKind::Sessions, rows.sessions, shredded),
         (NodeKind::Shares, rows.shares, shredded),
         (NodeKind::Tokens, rows.tokens, shredded),
+        (NodeKind::Conversations, rows.conversations, shredded),
+        (NodeKind::SurrogateMaps, rows.reply_maps, shredded),
         (NodeKind::IndexEntries, rows.index_entries, deleted),
         (
             NodeKind::FormatPreservingTokens,
@@ -573,7 +578,7 @@ fn own_nodes(rows: &DeletedRows, backend: Backend) -> Vec<NodeOutcome> {
             0,
             (
                 Outcome::OutOfScope,
-                "no map is kept; derivable from a value itself under the caller's key until its epoch ends",
+                "of stateless calls no map is kept; derivable from a value itself under the caller's key until its epoch ends",
             ),
         ),
         (

@@ -45,6 +45,8 @@ pub enum NodeKind {
     FormatPreservingTokens,
     /// Stand-ins of prompts.
     Surrogates,
+    /// Maps of stand-ins, kept for stateful calls.
+    SurrogateMaps,
     /// Archived prompts and replies.
     Conversations,
     /// An export.

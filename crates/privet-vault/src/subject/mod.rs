@@ -42,6 +42,7 @@ pub(crate) use change::signed;
 pub(crate) use container::Place;
 pub(crate) use create::Prepared;
 pub(crate) use index::TenantIndexes;
+pub(crate) use keys::SubjectKeys as Keys;
 pub(crate) use owner::Owner;
 pub(crate) use read::timestamp;
 pub(crate) use record::MOST_BYTES;

@@ -84,6 +84,10 @@ pub struct DeletedRows {
     pub tokens: u64,
     /// Tokens that kept the format of their value: who holds the tenant's key can still compute them.
     pub format_preserving_tokens: u64,
+    /// Archived conversations.
+    pub conversations: u64,
+    /// Maps of stateful calls.
+    pub reply_maps: u64,
 }
 
 /// Deletes all rows that hang on the subject `id` and marks it as erased; its own row stays, so that the id is never
@@ -104,11 +108,15 @@ pub(crate) async fn erase_rows(tx: &mut Tx, tenant: &str, id: &SubjectId) -> Res
     };
     Ok(DeletedRows {
         versions: delete("subject_versions", "").await?,
-        index_entries: delete("subject_index", "").await? + delete("subject_buckets", "").await?,
+        index_entries: delete("subject_index", "").await?
+            + delete("subject_buckets", "").await?
+            + delete("archive_words", "").await?,
         apps: delete("subject_apps", "").await?,
         sessions: delete("subject_sessions", "").await?,
         shares: delete("subject_shares", "").await?,
         tokens: delete("vault_tokens", "AND preserves_format = 0").await?,
         format_preserving_tokens: delete("vault_tokens", "AND preserves_format = 1").await?,
+        conversations: delete("archive_entries", "").await?,
+        reply_maps: delete("reply_maps", "").await?,
     })
 }

@@ -9,12 +9,14 @@
 )]
 
 mod apps;
+mod archive;
 mod bulk;
 mod consent;
 mod erasure;
 mod imports;
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
+mod requests;
 mod retention;
 mod rules;
 mod sessions;

@@ -8,8 +8,8 @@ use privet_crypto::RootKey;
 use privet_store::{Keyring, KeyringConfig, Scope, Store, Value};
 use privet_types::{Clock, Pseudonym};
 use privet_vault::{
-    Actor, Error, Ground, IndexConfig, PrefixConfig, Record, SubjectId, SubjectRef, ValueForm, Vault,
-    VaultConfig,
+    Actor, ArchiveConfig, Error, Ground, IndexConfig, PrefixConfig, Record, SubjectId, SubjectRef, ValueForm,
+    Vault, VaultConfig,
 };
 use tempfile::TempDir;
 
@@ -41,6 +41,12 @@ pub(crate) fn config() -> VaultConfig {
     let mut config = VaultConfig {
         versions_kept: 3,
         sessions_per_subject: 2,
+        archive: ArchiveConfig {
+            is_on: true,
+            days: 2,
+            has_word_index: true,
+            ..ArchiveConfig::default()
+        },
         ..VaultConfig::default()
     };
     config.indexes.push(IndexConfig {
