@@ -14,10 +14,6 @@ mod headers;
 #[cfg(test)]
 mod masking;
 #[cfg(test)]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test is told its server by its environment"
-)]
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
 #[cfg(test)]
