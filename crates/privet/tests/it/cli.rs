@@ -561,7 +561,7 @@ fn the_check_covers_the_places_of_store_and_keyring() {
         .expect("privet starts");
     assert_eq!(missing.status.code(), Some(2));
     assert!(err(&missing).contains("`STORE`"), "{}", err(&missing));
-    let keyring = "[vault]\nenabled = true\nkeyring_url = { env = \"KEYS\" }\n";
+    let keyring = "[vault]\nenabled = true\n[keyring]\nurl = { env = \"KEYS\" }\n";
     let wrong = with(keyring)
         .env("KEYS", "mysql://u:hush@h/d")
         .output()
