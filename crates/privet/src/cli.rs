@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{audit, demo, key, keyring, pii, serve};
+use crate::{audit, demo, key, keyring, pii, serve, vault};
 
 /// Use generative AI without giving private data away.
 ///
@@ -68,6 +68,15 @@ pub(crate) enum Command {
   privet keyring lock --out privet-data/root.lock"
     )]
     Keyring(keyring::KeyringCommand),
+    /// Back the vault up, bring it back, and forget people.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet vault backup --out backups/
+  privet vault verify-backup backups/*.privet
+  privet vault forget --tenant acme --email - --reason request --dry-run"
+    )]
+    Vault(vault::VaultCommand),
 }
 
 #[derive(Args)]
@@ -192,6 +201,7 @@ impl Command {
             Self::Pii(command) => pii::run(*command),
             Self::Audit(command) => audit::run(&command),
             Self::Keyring(command) => keyring::run(command),
+            Self::Vault(command) => vault::run(&command),
         }
     }
 }

@@ -13,6 +13,7 @@ mod open_vault;
 mod pii;
 mod rim;
 mod serve;
+mod vault;
 
 use std::process::ExitCode;
 

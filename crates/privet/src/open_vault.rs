@@ -71,6 +71,16 @@ impl OpenVault {
         }
     }
 
+    /// The vault itself.
+    pub(crate) const fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// Its keyring.
+    pub(crate) const fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
     /// Keeps it in order until `stopped`.
     pub(crate) fn keep_up(self, store: &Store, stopped: &Receiver<bool>) -> Upkeep {
         let Self {

@@ -60,10 +60,10 @@ An interrupted rotation is brought to its end by calling it again.")]
 pub(crate) struct CommonArgs {
     /// The settings file.
     #[arg(long, default_value = "privet.toml")]
-    config: PathBuf,
+    pub(crate) config: PathBuf,
     /// Text for people, or one JSON object.
     #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    pub(crate) format: Format,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -244,7 +244,7 @@ fn show(bar: &ProgressBar) -> impl FnMut(Progress) + Send + use<> {
 }
 
 /// A report: JSON, or its fields a line each.
-fn print(args: &CommonArgs, report: &impl Serialize) -> Result<()> {
+pub(crate) fn print(args: &CommonArgs, report: &impl Serialize) -> Result<()> {
     let report = serde_json::to_value(report)?;
     if args.format == Format::Json {
         return rim::say(report);

@@ -16,3 +16,5 @@ mod keyring;
 mod model;
 #[cfg(test)]
 mod pii;
+#[cfg(test)]
+mod vault;

@@ -1,0 +1,115 @@
+//! `privet vault`: backups of the vault, and the erasure of people.
+
+mod backup;
+mod forget;
+mod receipt;
+mod restore;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::Subcommand;
+use privet_policy::{SecretRef, Settings};
+use privet_server::SystemClock;
+use privet_store::Store;
+use privet_types::{Clock, Pseudonym, TenantId};
+use privet_vault::Actor;
+
+use crate::keyring::CommonArgs;
+use crate::open_vault::OpenVault;
+use crate::{open_vault, rim, serve};
+
+#[derive(Subcommand)]
+pub(crate) enum VaultCommand {
+    /// Write sealed backups of store and keyring while gateways serve, and read them back.
+    #[command(after_help = "Examples:
+  privet vault backup --out backups/                     two files: store-TIME.privet, keyring-TIME.privet
+  privet vault backup --out /mnt/keys --only keyring     keep keyring and store apart, and the root key apart from both")]
+    Backup(backup::BackupArgs),
+    /// Read backups to their end: exit 1 if one is not whole and genuine.
+    #[command(after_help = "Examples:
+  privet vault verify-backup backups/*.privet
+  privet vault verify-backup store.privet --format json | jq '.backups[].rows'")]
+    VerifyBackup(backup::VerifyArgs),
+    /// Put backups into the empty databases that the settings name, and erase again who was erased since.
+    #[command(after_help = "Examples:
+  privet vault restore --store store-TIME.privet --keyring keyring-TIME.privet --config new.toml
+  privet vault restore --store store-TIME.privet     the keyring that is there is today's: only the store was lost")]
+    Restore(restore::RestoreArgs),
+    /// Erase a person: shred the key, delete the rows, write a signed receipt.
+    #[command(after_help = "Examples:
+  privet vault forget --tenant acme --email - --reason request --dry-run     reads the address from standard input
+  privet vault forget --tenant acme --token ID --reason request --out receipt.json")]
+    Forget(forget::ForgetArgs),
+    /// Go on with erasures that were begun and not finished.
+    #[command(after_help = "Examples:
+  privet vault resume")]
+    Resume(CommonArgs),
+    /// Check receipts, and show the key that checks them.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet vault receipt key --tenant acme
+  privet vault receipt verify receipt.json --key HEX"
+    )]
+    Receipt(receipt::ReceiptCommand),
+}
+
+pub(crate) fn run(command: &VaultCommand) -> Result<ExitCode> {
+    match command {
+        VaultCommand::Backup(args) => backup::run(args),
+        VaultCommand::VerifyBackup(args) => backup::verify(args),
+        VaultCommand::Restore(args) => restore::run(args),
+        VaultCommand::Forget(args) => forget::run(args),
+        VaultCommand::Resume(args) => forget::resume(args),
+        VaultCommand::Receipt(command) => receipt::run(command),
+    }
+}
+
+/// The settings, of an installation whose root key is there: none is made here.
+fn settings(args: &CommonArgs) -> Result<Settings> {
+    let settings = rim::settings(&args.config)?;
+    if let SecretRef::File(path) = &settings.root_key
+        && !path.exists()
+    {
+        bail!(
+            "the root key `{}` is missing; put the key file there",
+            path.display()
+        );
+    }
+    Ok(settings)
+}
+
+/// Opens the vault that the settings name, works with it and closes it.
+fn with<T>(settings: &Settings, work: impl AsyncFnOnce(&OpenVault) -> Result<T>) -> Result<T> {
+    if !rim::has_store(settings) {
+        bail!("there is no store `{}`", settings.store.path.display());
+    }
+    let root = rim::root_key(settings)?;
+    serve::runtime()?.block_on(async {
+        let location = rim::store_location(settings)?;
+        let store = Store::open(&location, &root)
+            .await
+            .with_context(|| format!("cannot open the store `{location}`"))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let done = match open_vault::open(settings, &store, &clock).await {
+            Ok(vault) => {
+                let done = work(&vault).await;
+                vault.keyring().close().await;
+                done
+            }
+            Err(error) => Err(error),
+        };
+        store.close().await;
+        done
+    })
+}
+
+/// Whoever works on the machine itself. No person: who that was, the machine's own records say.
+fn operator(tenant: &TenantId) -> Actor {
+    Actor {
+        tenant: tenant.clone(),
+        principal: Pseudonym("operator".to_owned()),
+    }
+}
