@@ -16,7 +16,7 @@ use privet_store::{
     AuditRow, Durability, Keyring, KeyringConfig, Location, Spool, SpoolConfig, Store, run_flusher,
 };
 use privet_types::{Clock, KeyScopes, Secret, TenantId};
-use privet_vault::{Consent, ConsentConfig, Vault, VaultConfig, run_consent_watch};
+use privet_vault::{Consent, ConsentConfig, Retention, STORE_TARGETS, Vault, VaultConfig, run_consent_watch};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -541,12 +541,19 @@ async fn open_vault(
     let consent = Consent::new(
         store.database().clone(),
         Arc::new(vault.clone()),
-        clock,
+        Arc::clone(&clock),
         ConsentConfig::default(),
+    );
+    let retention = Retention::new(
+        store.database().clone(),
+        Arc::new(vault.clone()),
+        clock,
+        STORE_TARGETS,
     );
     VaultParts {
         vault,
         consent,
+        retention,
         store: store.clone(),
     }
 }

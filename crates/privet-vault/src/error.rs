@@ -124,6 +124,14 @@ pub enum Error {
         /// What is wrong, from a closed set.
         why: &'static str,
     },
+    /// An erasure was begun, so that the subject is gone from outside; what is left to do failed, and can be taken up again.
+    #[error("the erasure {erasure} was begun and is not finished")]
+    Unfinished {
+        /// Its id.
+        erasure: String,
+        /// What failed.
+        source: Box<Error>,
+    },
     /// A receipt does not hold.
     #[error("the receipt does not hold: {why}")]
     BadReceipt {

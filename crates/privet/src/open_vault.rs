@@ -8,8 +8,10 @@ use anyhow::Result;
 use privet_policy::Settings;
 use privet_server::VaultParts;
 use privet_store::{Keyring, Store, Swept, run_keyring};
-use privet_types::{Clock, TenantId};
-use privet_vault::{Consent, ConsentConfig, Vault, VaultConfig, run_consent_watch};
+use privet_types::{Budget, Clock, Pseudonym, TenantId};
+use privet_vault::{
+    Actor, Consent, ConsentConfig, Retention, STORE_TARGETS, Vault, VaultConfig, run_consent_watch,
+};
 use tokio::sync::watch::Receiver;
 use tokio::task::JoinHandle;
 
@@ -24,12 +26,26 @@ const KEYRING_SWEEP: Duration = Duration::from_secs(3600);
 const SWEEP: Duration = Duration::from_secs(60);
 /// Most rows of a kind that one sweep of a tenant deletes.
 const SWEPT: u32 = 1_000;
+/// Most subjects whose time has come that one sweep of a tenant erases.
+const ERASED: u32 = 100;
+/// Most rows that one sweep by retention policies looks at or deletes; the next one goes on.
+const RETIRED: u64 = 100_000;
 
 /// An open vault.
 pub(crate) struct OpenVault {
     vault: Vault,
     consent: Consent,
+    retention: Retention,
     keyring: Keyring,
+    clock: Arc<dyn Clock>,
+}
+
+/// What ends what is over.
+struct Sweeper {
+    vault: Vault,
+    retention: Retention,
+    store: Store,
+    clock: Arc<dyn Clock>,
 }
 
 /// What keeps a vault in order.
@@ -54,10 +70,18 @@ pub(crate) async fn open(settings: &Settings, store: &Store, clock: &Arc<dyn Clo
         Arc::clone(clock),
         ConsentConfig::default(),
     );
+    let retention = Retention::new(
+        store.database().clone(),
+        Arc::new(vault.clone()),
+        Arc::clone(clock),
+        STORE_TARGETS,
+    );
     Ok(OpenVault {
         vault,
         consent,
+        retention,
         keyring,
+        clock: Arc::clone(clock),
     })
 }
 
@@ -67,6 +91,7 @@ impl OpenVault {
         VaultParts {
             vault: self.vault.clone(),
             consent: self.consent.clone(),
+            retention: self.retention.clone(),
             store: store.clone(),
         }
     }
@@ -86,7 +111,9 @@ impl OpenVault {
         let Self {
             vault,
             consent,
+            retention,
             keyring,
+            clock,
         } = self;
         let watch = tokio::spawn({
             let stopped = ended(stopped.clone());
@@ -100,8 +127,14 @@ impl OpenVault {
             }
         });
         let sweeper = tokio::spawn({
-            let (store, stopped) = (store.clone(), ended(stopped.clone()));
-            async move { sweep(&vault, &store, stopped).await }
+            let sweeper = Sweeper {
+                vault,
+                retention,
+                store: store.clone(),
+                clock,
+            };
+            let stopped = ended(stopped.clone());
+            async move { sweeper.run(stopped).await }
         });
         Upkeep {
             keyring,
@@ -121,28 +154,60 @@ impl Upkeep {
     }
 }
 
-/// Deletes what has ended, until `stopped`.
-async fn sweep(vault: &Vault, store: &Store, stopped: impl Future<Output = ()>) {
-    let mut stopped = std::pin::pin!(stopped);
-    let mut ticks = tokio::time::interval(SWEEP);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = &mut stopped => return,
-            _ = ticks.tick() => {}
+impl Sweeper {
+    /// Takes up erasures that are not finished and ends what is over, at once and then every minute, until `stopped`.
+    async fn run(&self, stopped: impl Future<Output = ()>) {
+        let mut stopped = std::pin::pin!(stopped);
+        let mut ticks = tokio::time::interval(SWEEP);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = &mut stopped => return,
+                _ = ticks.tick() => {}
+            }
+            self.sweep().await;
+        }
+    }
+
+    /// One round. What fails is told, and does not keep the rest.
+    async fn sweep(&self) {
+        match self.vault.resume_erasures().await {
+            Ok(0) => {}
+            Ok(finished) => tracing::info!(finished, "erasures were taken up again and finished"),
+            Err(error) => tracing::warn!(%error, "an erasure is not finished yet"),
+        }
+        let budget = Budget::new(RETIRED);
+        if let Err(error) = self.retention.sweep(self.clock.now(), &budget).await {
+            tracing::warn!(%error, "what policies end cannot be swept");
         }
         // Whoever has data has, or had, a key.
-        let tenants: BTreeSet<TenantId> = match store.list_api_keys().await {
+        let tenants: BTreeSet<TenantId> = match self.store.list_api_keys().await {
             Ok(keys) => keys.into_iter().map(|key| key.tenant).collect(),
             Err(error) => {
                 tracing::warn!(%error, "what has ended cannot be swept");
-                continue;
+                return;
             }
         };
         for tenant in tenants {
-            if let Err(error) = vault.sweep_ended(&tenant, SWEPT).await {
-                tracing::warn!(%tenant, %error, "what has ended cannot be swept");
-            }
+            self.sweep_tenant(&tenant).await;
+        }
+    }
+
+    async fn sweep_tenant(&self, tenant: &TenantId) {
+        if let Err(error) = self.vault.sweep_ended(tenant, SWEPT).await {
+            tracing::warn!(%tenant, %error, "what has ended cannot be swept");
+        }
+        let by = Actor {
+            tenant: tenant.clone(),
+            principal: Pseudonym("retention".to_owned()),
+        };
+        if let Err(error) = self.retention.end_due_holds(&by).await {
+            tracing::warn!(%tenant, %error, "holds whose time is over cannot be ended");
+        }
+        match self.vault.erase_due(&self.retention, tenant, ERASED).await {
+            Ok(0) => {}
+            Ok(erased) => tracing::info!(%tenant, erased, "subjects whose time had come were erased"),
+            Err(error) => tracing::warn!(%tenant, %error, "a subject whose time has come is not erased yet"),
         }
     }
 }

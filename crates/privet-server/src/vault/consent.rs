@@ -40,6 +40,22 @@ pub(crate) async fn history(call: Call) -> Result<Reply, VaultProblem> {
     Reply::ok(&shown_all(events))
 }
 
+/// The signed receipt of a statement; of the last one if none is named.
+pub(crate) async fn receipt(call: Call) -> Result<Reply, VaultProblem> {
+    let subject = subject(&call)?;
+    let (consent, tenant) = (&call.api.consent, &call.actor.tenant);
+    let statement = match call.asked("statement") {
+        Some(statement) => statement.to_owned(),
+        None => {
+            let events = consent.history(tenant, subject.as_str()).await?;
+            let last = events.into_iter().max_by_key(|event| event.recorded_at);
+            last.ok_or_else(|| VaultProblem::absent("statement"))?.statement
+        }
+    };
+    let receipt = consent.receipt(tenant, subject.as_str(), &statement).await?;
+    Reply::ok(&call.api.vault.sign_consent_receipt(tenant, receipt).await?)
+}
+
 pub(crate) async fn agreements(call: Call) -> Result<Reply, VaultProblem> {
     let subject = subject(&call)?;
     let consent = &call.api.consent;
@@ -91,7 +107,7 @@ fn subject(call: &Call) -> Result<SubjectId, VaultProblem> {
     Ok(call.param("subject").parse()?)
 }
 
-fn moment(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, VaultProblem> {
+pub(super) fn moment(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, VaultProblem> {
     text.map(|text| {
         text.parse()
             .map_err(|_| VaultProblem::field(field, "use RFC 3339, in UTC"))

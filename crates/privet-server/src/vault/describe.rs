@@ -148,6 +148,11 @@ fn problem() -> Value {
             "code": { "type": "string", "description": "From a closed set." },
             "detail": { "type": "string", "description": "For people." },
             "field": { "type": "string", "description": "The field at fault." },
+            "holds": {
+                "type": "array", "items": { "type": "string" },
+                "description": "Where legal holds are in the way: their cases.",
+            },
+            "erasure": { "type": "string", "description": "Where an erasure is not finished: its id." },
         },
     })
 }

@@ -10,9 +10,12 @@ mod call;
 mod consent;
 mod definitions;
 mod describe;
+mod erasures;
 mod guard;
+mod lineage;
 mod problem;
 mod reader;
+mod retained;
 mod route;
 mod sessions;
 mod shares;
@@ -33,7 +36,7 @@ use privet_crypto::RootKey;
 use privet_policy::{Settings, VaultLimits, VaultSettings};
 use privet_store::{Spool, Store};
 use privet_types::{Clock, KeyScope, Pseudonym, TenantId};
-use privet_vault::{Actor, Consent, Vault};
+use privet_vault::{Actor, Consent, Retention, Vault};
 use tokio::sync::Semaphore;
 
 pub use describe::openapi;
@@ -50,6 +53,8 @@ pub struct VaultParts {
     pub vault: Vault,
     /// Consent, over the same store.
     pub consent: Consent,
+    /// Retention, over the same store.
+    pub retention: Retention,
     /// The store, for the audit log of a tenant.
     pub store: Store,
 }
@@ -58,6 +63,7 @@ pub struct VaultParts {
 pub(crate) struct VaultApi {
     pub(crate) vault: Vault,
     pub(crate) consent: Consent,
+    pub(crate) retention: Retention,
     pub(crate) store: Store,
     pub(crate) spool: Spool,
     pub(crate) clock: Arc<dyn Clock>,
@@ -83,11 +89,13 @@ impl VaultApi {
         let VaultParts {
             vault: records,
             consent,
+            retention,
             store,
         } = parts;
         Arc::new(Self {
             vault: records,
             consent,
+            retention,
             store,
             spool: spool.clone(),
             clock: Arc::clone(clock),

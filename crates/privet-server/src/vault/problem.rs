@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use privet_access::Denied;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Why a request to the vault was refused. Never holds a value that was sent or stored.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct VaultProblem {
     pub(crate) detail: String,
     /// The field at fault, as the caller wrote it.
     pub(crate) field: Option<String>,
+    /// A further member, from a closed set: `erasure`, `holds`.
+    more: Option<Box<(&'static str, Value)>>,
     /// What the address allows instead.
     allow: Option<HeaderValue>,
 }
@@ -27,6 +29,7 @@ impl VaultProblem {
             code,
             detail: detail.into(),
             field: None,
+            more: None,
             allow: None,
         }
     }
@@ -59,6 +62,37 @@ impl VaultProblem {
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
                 "this address does not take that method",
+            )
+        }
+    }
+
+    /// Legal holds keep the subject's data; `cases` are the numbers of their cases, which say nothing of a person.
+    pub(crate) fn held(cases: Vec<String>) -> Self {
+        Self {
+            more: Some(Box::new(("holds", cases.into()))),
+            ..Self::new(
+                StatusCode::CONFLICT,
+                "held",
+                "a legal hold keeps the data, so nothing was erased; release the holds first",
+            )
+        }
+    }
+
+    /// An erasure was begun; what is left to do failed with `why`.
+    fn unfinished(erasure: String, why: &privet_vault::Error) -> Self {
+        let error = why;
+        tracing::warn!(erasure, %error, source = source(error), "an erasure is not finished");
+        let status = match why {
+            privet_vault::Error::Connector { .. } => StatusCode::BAD_GATEWAY,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self {
+            more: Some(Box::new(("erasure", erasure.into()))),
+            ..Self::new(
+                status,
+                "erasure_unfinished",
+                "the subject is shown to nobody any more, but not everything is erased yet; it is taken up again every \
+                 minute, and its receipt is at /erasures/{erasure} then",
             )
         }
     }
@@ -98,6 +132,10 @@ impl VaultProblem {
         });
         if let (Some(field), Some(body)) = (&self.field, body.as_object_mut()) {
             body.insert("field".to_owned(), field.clone().into());
+        }
+        if let (Some(more), Some(body)) = (&self.more, body.as_object_mut()) {
+            let (name, value) = &**more;
+            body.insert((*name).to_owned(), value.clone());
         }
         let mut response = Response::new(Body::from(body.to_string()));
         *response.status_mut() = self.status;
@@ -164,6 +202,16 @@ impl From<privet_vault::Error> for VaultProblem {
             Error::WrongCode { .. } => Self::new(StatusCode::FORBIDDEN, "wrong_code", text),
             Error::SecondPrincipal => Self::new(StatusCode::FORBIDDEN, "second_principal", text),
             Error::NotDelivered => Self::new(StatusCode::BAD_GATEWAY, "not_delivered", text),
+            Error::Unfinished { erasure, source } => Self::unfinished(erasure, &source),
+            Error::Connector { .. } => {
+                tracing::warn!(%error, "an outside store does not answer");
+                Self::new(
+                    StatusCode::BAD_GATEWAY,
+                    "connector_failed",
+                    "an outside store that holds something of the subject does not answer; the operator finds which in \
+                     Privet's log",
+                )
+            }
             Error::Late => Self::unavailable(&error),
             Error::Store(_) => Self::unavailable(&error),
             _ => {

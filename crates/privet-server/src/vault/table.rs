@@ -1,8 +1,12 @@
 //! Every route of the vault.
 
 use http::Method;
-use privet_types::KeyScope::{VaultAdmin, VaultApprove, VaultAudit, VaultBulk, VaultRead, VaultWrite};
-use privet_vault::{Activity, Agreement, Controller, Definition, Purpose, Recipient};
+use privet_types::KeyScope::{
+    VaultAdmin, VaultApprove, VaultAudit, VaultBulk, VaultErase, VaultRead, VaultWrite,
+};
+use privet_vault::{
+    Activity, Agreement, Controller, Definition, Node, Purpose, Recipient, RetentionPolicy, SignedReceipt,
+};
 use schemars::JsonSchema;
 
 use super::bodies::{
@@ -13,8 +17,15 @@ use super::bodies::{
     SessionsBody, ShareBody, ShareTokenBody, SharedBody, StandingsBody, StatementBody, StoredBody,
     SubjectBody, SubjectsBody, TokenBody, TokenNameBody, UnlockBody, ValueBody, VerdictBody, VersionsBody,
 };
+use super::erasures::{ErasureBody, NewErasureBody, ReceiptKeyBody};
+use super::lineage::{NodeBody, NodesBody};
+use super::retained::{
+    ExpiryBody, ExpiryTokenBody, HoldsBody, NewExpiryBody, NewHoldBody, PlacedBody, RetentionBody,
+};
 use super::route::{Route, Takes};
-use super::{apps, audit, bulk, consent, definitions, sessions, shares, subjects, tokens};
+use super::{
+    apps, audit, bulk, consent, definitions, erasures, lineage, retained, sessions, shares, subjects, tokens,
+};
 
 const LIMIT: (&str, &str) = ("limit", "Most rows; no more than `page` of the settings.");
 const AFTER: (&str, &str) = ("after", "Go on behind this subject.");
@@ -25,6 +36,12 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(belongings());
     routes.extend(many());
     routes.extend(statements());
+    routes.extend(endings());
+    routes.extend(defined::<RetentionPolicy>(
+        "/api/v1/vault/retention/policies",
+        "/api/v1/vault/retention/policies/{name}",
+        "/api/v1/vault/retention/policies/{name}/versions",
+    ));
     routes.extend(defined::<Purpose>(
         "/api/v1/vault/purposes",
         "/api/v1/vault/purposes/{name}",
@@ -194,6 +211,11 @@ fn statements() -> Vec<Route> {
             .gives::<ConsentEventsBody>(201),
         route!(GET "/subjects/{subject}/consents", VaultRead, "The history of a subject's consent.", consent::history)
             .gives::<ConsentEventsBody>(200),
+        route!(GET "/subjects/{subject}/consent/receipt", VaultRead, "The signed receipt of what a subject said.", consent::receipt)
+            .query(&[("statement", "Of this statement; of the last one if left out.")])
+            .gives::<SignedReceipt>(200),
+        route!(GET "/receipts/key", VaultRead, "The key that the tenant's receipts are verified with.", erasures::key)
+            .gives::<ReceiptKeyBody>(200),
         route!(GET "/subjects/{subject}/agreements", VaultRead, "How a subject stands to its agreements.", consent::agreements)
             .gives::<StandingsBody>(200),
         route!(POST "/consents/check", VaultRead, "Whether something may be done, and why.", consent::check)
@@ -203,6 +225,36 @@ fn statements() -> Vec<Route> {
             .gives::<CountBody>(200),
         route!(GET "/records-of-processing", VaultAdmin, "The records of processing activities (GDPR Article 30).", consent::records_of_processing)
             .gives::<ObjectsBody>(200),
+    ]
+}
+
+/// How data ends, and what holds it.
+fn endings() -> Vec<Route> {
+    vec![
+        route!(POST "/erasures", VaultErase, "Erases a subject, or tells what that would do.", erasures::create)
+            .takes::<NewErasureBody>()
+            .gives::<ErasureBody>(200),
+        route!(GET "/erasures/{erasure}", VaultErase, "Where an erasure stands, with its receipt.", erasures::read)
+            .gives::<ErasureBody>(200),
+        route!(GET "/subjects/{subject}/lineage", VaultRead, "Lists what was made of a subject outside the vault.", lineage::list)
+            .gives::<NodesBody>(200),
+        route!(POST "/subjects/{subject}/lineage", VaultWrite, "Registers something that was made of a subject.", lineage::register)
+            .takes::<Node>()
+            .gives::<NodeBody>(201),
+        route!(POST "/retention/holds", VaultAdmin, "Places a legal hold.", retained::hold)
+            .takes::<NewHoldBody>()
+            .gives::<PlacedBody>(201),
+        route!(GET "/retention/holds", VaultAdmin, "Lists the holds in force, the oldest first.", retained::holds)
+            .gives::<HoldsBody>(200),
+        route!(DELETE "/retention/holds/{hold}", VaultAdmin, "Releases a hold.", retained::release),
+        route!(GET "/retention/report", VaultAdmin, "What is kept, and what is kept too long.", retained::report)
+            .gives::<RetentionBody>(200),
+        route!(POST "/subjects/{subject}/expiry", VaultErase, "Schedules a subject for deletion.", retained::start_expiry)
+            .takes::<NewExpiryBody>()
+            .gives::<ExpiryTokenBody>(201),
+        route!(GET "/subjects/{subject}/expiry", VaultRead, "How a subject's scheduled deletion stands.", retained::expiry)
+            .gives::<ExpiryBody>(200),
+        route!(DELETE "/subjects/{subject}/expiry", VaultErase, "Cancels a subject's scheduled deletion.", retained::cancel_expiry),
     ]
 }
 

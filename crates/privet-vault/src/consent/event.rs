@@ -278,7 +278,7 @@ pub struct ConsentEvent {
 }
 
 /// A version of an agreement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AgreementRef {
     /// Its name.

@@ -6,6 +6,7 @@
 use privet_crypto::{SIGNATURE_SIZE, SigningKey, VerifyingKey, sha256};
 use privet_store::Scope;
 use privet_types::TenantId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::basis::LegalBasis;
@@ -25,7 +26,7 @@ const MAX_RECEIPT: usize = 1 << 20;
 const CONTROLLER: &str = "controller";
 
 /// A consent receipt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConsentReceipt {
     /// Its shape: [`RECEIPT_SCHEMA`].
@@ -54,7 +55,7 @@ pub struct ConsentReceipt {
 }
 
 /// A controller, as on a receipt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiptParty {
     /// Its legal name.
@@ -70,7 +71,7 @@ pub struct ReceiptParty {
 }
 
 /// What the subject was shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiptNotice {
     /// Which version of which agreement, with the hash of its text.
@@ -84,7 +85,7 @@ pub struct ReceiptNotice {
 }
 
 /// A purpose, as on a receipt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiptPurpose {
     /// Its name.
@@ -109,7 +110,7 @@ pub struct ReceiptPurpose {
 }
 
 /// A recipient, as on a receipt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiptRecipient {
     /// Its name.
@@ -119,7 +120,7 @@ pub struct ReceiptRecipient {
 }
 
 /// What happened, as on a receipt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiptEvent {
     /// What.
@@ -140,7 +141,7 @@ pub struct ReceiptEvent {
 }
 
 /// A receipt with its signature, as it is handed out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignedReceipt {
     /// The receipt.
@@ -150,7 +151,7 @@ pub struct SignedReceipt {
 }
 
 /// The signature of a receipt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiptSignature {
     /// `Ed25519`.

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::list::entry;
 use super::{ErasureReason, ErasureReceipt, NodeOutcome, Outcome};
+use crate::Retention;
 use crate::lineage::{NodeKind, Reach, Registered};
 use crate::subject::state::erase_rows;
 use crate::subject::{DeletedRows, Found, Page, SubjectId, timestamp};
@@ -90,8 +91,8 @@ impl Vault {
     /// on the list of erased ones. Returns the signed receipt, or the legal holds that keep the data.
     ///
     /// # Errors
-    /// [`Error::Absent`]; [`Error::Connector`] if an outside store failed or still holds something: the subject is gone from
-    /// the vault already, and [`resume_erasures`](Self::resume_erasures) goes on.
+    /// [`Error::Absent`]; [`Error::Unfinished`] if something failed once it was begun, such as an outside store that still
+    /// holds something: the subject is gone from outside already, and [`resume_erasures`](Self::resume_erasures) goes on.
     pub async fn forget(
         &self,
         actor: &Actor,
@@ -100,9 +101,13 @@ impl Vault {
     ) -> Result<ForgetOutcome, Error> {
         let found = self.find(actor, who).await?;
         match self.begin_erasure(actor, &found, reason).await? {
-            Ok(begun) => Ok(ForgetOutcome::Erased(Box::new(
-                self.finish_erasure(&begun).await?,
-            ))),
+            Ok(begun) => match self.finish_or_find(&begun).await {
+                Ok(receipt) => Ok(ForgetOutcome::Erased(Box::new(receipt))),
+                Err(error) => Err(Error::Unfinished {
+                    erasure: begun.id,
+                    source: Box::new(error),
+                }),
+            },
             Err(holds) => Ok(ForgetOutcome::Held(holds)),
         }
     }
@@ -119,7 +124,7 @@ impl Vault {
             .await?;
         let (mut finished, mut failed) = (0, None);
         for begun in begun {
-            match self.finish_erasure(&begun).await {
+            match self.finish_or_find(&begun).await {
                 Ok(_) => finished += 1,
                 Err(error) => failed = failed.or(Some(error)),
             }
@@ -132,6 +137,15 @@ impl Vault {
     /// # Errors
     /// [`Error::Absent`] if there is no such erasure, or it is not done.
     pub async fn erasure_receipt(&self, actor: &Actor, id: &str) -> Result<ErasureReceipt, Error> {
+        let receipt = self.erasure(actor, id).await?;
+        receipt.ok_or(Error::Absent { what: "erasure" })
+    }
+
+    /// The receipt of the erasure `id`; `None` while it is begun and not done.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] if there is no such erasure.
+    pub async fn erasure(&self, actor: &Actor, id: &str) -> Result<Option<ErasureReceipt>, Error> {
         let (tenant, id) = (actor.tenant.as_str().to_owned(), id.to_owned());
         let receipt: Option<Option<String>> = self
             .store
@@ -147,8 +161,10 @@ impl Vault {
                 })
             })
             .await?;
-        let receipt = receipt.flatten().ok_or(Error::Absent { what: "erasure" })?;
-        ErasureReceipt::parse(receipt.as_bytes())
+        let receipt = receipt.ok_or(Error::Absent { what: "erasure" })?;
+        receipt
+            .map(|json| ErasureReceipt::parse(json.as_bytes()))
+            .transpose()
     }
 
     /// Erases again whom a restored backup brought back: subjects whose key is shredded, and those who are known by
@@ -288,6 +304,21 @@ impl Vault {
             .await
     }
 
+    /// As [`finish_erasure`](Self::finish_erasure). Where somebody else took it up meanwhile and was first, theirs is the
+    /// receipt.
+    async fn finish_or_find(&self, begun: &Begun) -> Result<ErasureReceipt, Error> {
+        match self.finish_erasure(begun).await {
+            Err(Error::Absent { what: "erasure" }) => {
+                let actor = Actor {
+                    tenant: begun.tenant.clone(),
+                    principal: begun.principal.clone(),
+                };
+                self.erasure_receipt(&actor, &begun.id).await
+            }
+            finished => finished,
+        }
+    }
+
     /// All that follows. Each step may be repeated.
     async fn finish_erasure(&self, begun: &Begun) -> Result<ErasureReceipt, Error> {
         let actor = Actor {
@@ -311,8 +342,7 @@ impl Vault {
             outside.push(gone(kind, place, count));
         }
         let shredding = self.keyring.shred(&begun.tenant, &[begun.key_id]).await?;
-        let signer = self.keyring.tenant_secret(&begun.tenant).await?;
-        let signer = signer.signing_key("privet/vault/receipts", begun.tenant.as_str().as_bytes())?;
+        let signer = self.receipt_signer(&begun.tenant).await?;
         let (begun, backend) = (begun.clone(), self.store.backend());
         let times = (begun.at, self.now(), shredding.keyring_backup_deadline);
         let receipt = self
@@ -416,6 +446,8 @@ async fn begin(tx: &mut Tx, begun: &Begun, entries: Vec<[u8; 32]>) -> Result<(),
         values![tenant, begun.subject.as_str()],
     )
     .await?;
+    // Who is erased is not to be erased again when a scheduled time comes.
+    Retention::finish_expiry(tx, &begun.tenant, begun.subject.as_str()).await?;
     leaf(tx, "subject_erasure_begun", begun, begun.at, None).await
 }
 

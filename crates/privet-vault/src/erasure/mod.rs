@@ -4,17 +4,20 @@
 //! list of erased persons. What follows (connectors, the key, the rows) can be repeated, so that an erasure that a crash
 //! interrupted is taken up again: [`Vault::resume_erasures`].
 
+mod due;
 mod forget;
 mod list;
 mod receipt;
+mod signer;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use forget::{ErasurePlan, ForgetOutcome};
 pub use receipt::{ErasureReceipt, ErasureStatement, NodeOutcome, Outcome};
 
 /// Why a subject is erased.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErasureReason {
     /// The person asked for it (GDPR Article 17).

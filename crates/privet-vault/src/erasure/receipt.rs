@@ -4,6 +4,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use jiff::Timestamp;
 use privet_crypto::{SigningKey, VerifyingKey, sha256};
 use privet_types::Pseudonym;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -16,7 +17,7 @@ const FORMAT: &str = "privet-erasure-receipt-1";
 const LONGEST: usize = 1 << 20;
 
 /// What became of a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The key is gone: what is left cannot be read by anybody.
@@ -32,7 +33,7 @@ pub enum Outcome {
 }
 
 /// What became of the nodes of one kind in one place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NodeOutcome {
     /// What they are.
@@ -75,7 +76,7 @@ pub struct ErasureStatement {
 }
 
 /// A signed receipt. The leaf `subject_erased` of the audit log holds its [`hash`](Self::hash).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErasureReceipt {
     /// The statement, as the JSON text that was signed.

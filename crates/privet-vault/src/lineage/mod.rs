@@ -10,6 +10,7 @@ use std::pin::Pin;
 
 use jiff::Timestamp;
 use privet_store::{Leaf, append_leaf, values};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::SubjectChange;
@@ -25,7 +26,7 @@ const LONGEST: usize = 256;
 const MOST_NODES: i64 = 10_000;
 
 /// What kind of thing holds something of a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NodeKind {
@@ -64,7 +65,7 @@ pub enum NodeKind {
 }
 
 /// How far erasure reaches into a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reach {
     /// A connector of the place's name erases it.
@@ -78,7 +79,7 @@ pub enum Reach {
 }
 
 /// Something outside the vault that was made of a subject.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Node {
     /// What it is.

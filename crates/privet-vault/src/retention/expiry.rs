@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use privet_crypto::{random_uuid, sha256};
 use privet_store::{Leaf, Scope, Tx, append_leaf, values};
 use privet_types::TenantId;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Retention, canonical};
@@ -11,7 +12,7 @@ use crate::consent::bad;
 use crate::{Actor, Error};
 
 /// Where a scheduled deletion stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExpiryState {
     /// Waits for its time.

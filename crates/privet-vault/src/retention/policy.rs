@@ -1,5 +1,6 @@
 //! How long what is kept.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -10,7 +11,7 @@ const MAX_DAYS: u32 = 36_525;
 const DAY_MS: i64 = 86_400_000;
 
 /// How long data of a category is kept, perhaps only for one purpose or surface.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetentionPolicy {
     /// A name.

@@ -219,7 +219,7 @@ async fn an_outside_store_that_keeps_something_holds_the_receipt_back_until_it_d
             vault.register_node(&by, &who, &one).await.unwrap();
         }
         let stuck = vault.forget(&by, &who, ErasureReason::Request).await;
-        assert!(matches!(stuck, Err(Error::Connector { .. })), "{stuck:?}");
+        assert!(matches!(stuck, Err(Error::Unfinished { .. })), "{stuck:?}");
         assert!(!is_shown(house, &who).await, "gone from the vault already");
         assert!(vault.resume_erasures().await.is_err());
         *outside.is_stubborn.lock().unwrap() = false;

@@ -3,6 +3,7 @@
 mod bulk;
 mod consent;
 mod document;
+mod endings;
 mod log;
 mod scopes;
 mod subjects;
@@ -92,6 +93,13 @@ impl House {
     pub(crate) async fn put(&self, path: &str, body: Value) -> Reply {
         self.gateway
             .ask_vault(&self.key, "PUT", path, Some(&body))
+            .send()
+            .await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
+        self.gateway
+            .ask_vault(&self.key, "DELETE", path, None)
             .send()
             .await
     }

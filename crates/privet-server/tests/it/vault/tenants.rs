@@ -24,6 +24,15 @@ async fn furnish(house: &House) -> Names {
     let token = json!({"kind": "text", "value": "hush"});
     let token = house.post("/tokens", token).await.json()["token"].clone();
     let read = house.post("/bulk-reads", json!({"reason": "test"})).await.json()["id"].clone();
+    let hold = json!({"subject": subject, "reference": "case-1", "why": "a claim"});
+    let hold = house.post("/retention/holds", hold).await.json()["hold"].clone();
+    let expiry = json!({"expires_at": "2099-01-01T00:00:00Z"});
+    house.post(&format!("/subjects/{subject}/expiry"), expiry).await;
+    let node = json!({"kind": "export", "place": "disk", "node": "export-1", "reach": "hidden"});
+    house.post(&format!("/subjects/{subject}/lineage"), node).await;
+    house.subject(json!({"login": "gone"})).await;
+    let erasure = json!({"subject": {"by": "login", "value": "gone"}, "reason": "request"});
+    let erasure = house.post("/erasures", erasure).await.json()["erasure"].clone();
     let text = |value: Value| value.as_str().expect("a name").to_owned();
     for (path, body) in definitions("acme-only") {
         let defined = house.put(&path, body).await;
@@ -37,6 +46,8 @@ async fn furnish(house: &House) -> Names {
         ("share", text(share)),
         ("token", text(token)),
         ("read", text(read)),
+        ("hold", text(hold)),
+        ("erasure", text(erasure)),
         ("name", "acme-only".to_owned()),
         ("email", ADA.to_owned()),
     ])
@@ -52,7 +63,9 @@ fn nothing() -> Names {
         ("session", id.clone()),
         ("share", id.clone()),
         ("token", id.clone()),
-        ("read", id),
+        ("read", id.clone()),
+        ("hold", id.clone()),
+        ("erasure", id),
         ("name", "nobodys-x".to_owned()),
         ("email", "nobody@example.org".to_owned()),
     ])
@@ -79,6 +92,10 @@ fn definitions(name: &str) -> Vec<(String, Value)> {
         (
             format!("/controllers/{name}"),
             json!({"name": name, "title": "T", "contact": "C", "country": "DE"}),
+        ),
+        (
+            format!("/retention/policies/{name}"),
+            json!({"name": name, "keep_days": 30}),
         ),
     ]
 }
@@ -117,6 +134,16 @@ fn body(method: &str, path: &str, names: &Names) -> Option<Value> {
         ("post", "/imports") => json!({"login": "imported"}),
         ("post", "/subjects/{subject}/consents") => json!({"kind": "given", "purposes": [own("name")]}),
         ("post", "/consents/check") => json!({"subject": own("subject"), "purpose": own("name")}),
+        ("post", "/erasures") => {
+            json!({"subject": {"by": "token", "value": own("subject")}, "reason": "request"})
+        }
+        ("post", "/subjects/{subject}/lineage") => {
+            json!({"kind": "export", "place": "disk", "node": "spied", "reach": "hidden"})
+        }
+        ("post", "/subjects/{subject}/expiry") => json!({"expires_at": "2099-02-02T00:00:00Z"}),
+        ("post", "/retention/holds") => {
+            json!({"subject": own("subject"), "reference": "case-2", "why": "spied"})
+        }
         ("put", _) => {
             let path = path.replace("{name}", &own("name"));
             let known = definitions(&own("name")).into_iter().find(|(at, _)| *at == path);
@@ -210,6 +237,16 @@ async fn what_belongs_to_another_tenant_is_answered_byte_for_byte_as_if_it_were_
         assert_eq!(token.json()["value"], "hush", "{}", token.text());
         let session = house.get(&format!("/sessions/{}", theirs["session"])).await;
         assert_eq!(session.status, 200, "{}", session.text());
+        let holds = house.get("/retention/holds").await.json();
+        assert_eq!(holds["rows"][0]["hold"], *theirs["hold"], "{holds}");
+        assert_eq!(holds["rows"].as_array().unwrap().len(), 1, "{holds}");
+        let of_subject = async |what: &str| {
+            let path = format!("/subjects/{}/{what}", theirs["subject"]);
+            house.get(&path).await.json()
+        };
+        assert_eq!(of_subject("expiry").await["expires_at"], "2099-01-01T00:00:00Z");
+        assert_eq!(of_subject("lineage").await["rows"][0]["node"], "export-1");
+        assert_eq!(of_subject("lineage").await["rows"].as_array().unwrap().len(), 1);
         let spied = house
             .gateway
             .ask_vault(&globex, "GET", "/audit?limit=100", None)

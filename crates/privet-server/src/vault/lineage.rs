@@ -1,0 +1,66 @@
+//! What was made of a subject outside the vault.
+
+use http::StatusCode;
+use privet_vault::{Node, NodeKind, Reach, Registered};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::call::{Call, Reply};
+use super::problem::VaultProblem;
+
+/// What is registered of a subject.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct NodesBody {
+    rows: Vec<NodeBody>,
+}
+
+/// Something outside the vault that was made of a subject.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct NodeBody {
+    kind: NodeKind,
+    place: String,
+    /// Its id there.
+    node: String,
+    reach: Reach,
+    /// The legal basis of what is retained.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    basis: String,
+    /// RFC 3339.
+    registered_at: String,
+}
+
+impl From<Registered> for NodeBody {
+    fn from(registered: Registered) -> Self {
+        let node = registered.node;
+        Self {
+            kind: node.kind,
+            place: node.place,
+            node: node.node,
+            reach: node.reach,
+            basis: node.basis,
+            registered_at: registered.registered_at.to_string(),
+        }
+    }
+}
+
+pub(crate) async fn list(call: Call) -> Result<Reply, VaultProblem> {
+    let nodes = call.api.vault.lineage(&call.actor, &call.subject()?).await?;
+    Reply::ok(&NodesBody {
+        rows: nodes.into_iter().map(Into::into).collect(),
+    })
+}
+
+/// Registers a node, and shows it as it is registered.
+pub(crate) async fn register(mut call: Call) -> Result<Reply, VaultProblem> {
+    let node: Node = call.json().await?;
+    let (who, vault) = (call.subject()?, &call.api.vault);
+    vault.register_node(&call.actor, &who, &node).await?;
+    let nodes = vault.lineage(&call.actor, &who).await?;
+    let is_it = |registered: &Registered| {
+        let known = &registered.node;
+        known.kind == node.kind && known.place == node.place && known.node == node.node
+    };
+    let registered = nodes.into_iter().find(is_it);
+    let registered = registered.ok_or_else(|| VaultProblem::absent("subject"))?;
+    Reply::json(StatusCode::CREATED, &NodeBody::from(registered))
+}
