@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::list::entry;
 use super::{ErasureReason, ErasureReceipt, NodeOutcome, Outcome};
 use crate::Retention;
+use crate::audit::SubjectChange;
 use crate::lineage::{NodeKind, Reach, Registered};
 use crate::subject::state::erase_rows;
 use crate::subject::{DeletedRows, Found, Page, SubjectId, timestamp};
@@ -226,11 +227,22 @@ impl Vault {
                 .map_err(|_| Error::Damaged { table: "subjects" })?;
             let keys = self.keyring.keys(&actor.tenant, &ids).await?;
             for ((id, _), _) in chunk.iter().zip(keys).filter(|(_, key)| key.is_none()) {
-                let (tenant, id) = (actor.tenant.as_str().to_owned(), SubjectId::stored(id.clone()));
+                let id = SubjectId::stored(id.clone());
+                // Nobody can say any more how the log called them.
+                let change = SubjectChange::by(actor, self.now());
                 self.store
                     .database()
                     .write::<_, Error, _>(&Self::scope(actor), move |tx| {
-                        Box::pin(async move { erase_rows(tx, &tenant, &id).await })
+                        Box::pin(async move {
+                            erase_rows(tx, &change.tenant, &id).await?;
+                            let leaf = Leaf {
+                                kind: "subject_rows_erased",
+                                tenant: &change.tenant,
+                                at: change.at,
+                                payload: &change,
+                            };
+                            Ok(append_leaf(tx, leaf).await?)
+                        })
                     })
                     .await?;
                 erased += 1;
@@ -239,7 +251,7 @@ impl Vault {
         Ok(erased)
     }
 
-    /// What a subject is known by, in every version that is kept.
+    /// What a subject is known by, in the current version of its record.
     async fn identifiers(
         &self,
         tenant: &TenantId,

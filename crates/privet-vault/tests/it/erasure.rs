@@ -316,6 +316,7 @@ async fn an_old_backup_opens_with_the_keyring_of_its_day_and_not_with_todays() {
         "today's keyring does not open the old store"
     );
     assert_eq!(after.vault.reapply_erasures(&by).await.unwrap(), 1);
+    assert!(after.leaves().await.ends_with(&["subject_rows_erased".into()]));
     assert_eq!(
         after
             .rows::<i64>("SELECT COUNT(*) FROM subject_index", Vec::new())
