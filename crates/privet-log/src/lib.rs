@@ -21,7 +21,9 @@
 
 mod checkpoint;
 mod edge;
+mod evidence;
 mod hash;
+mod keys;
 mod layout;
 mod leaf;
 mod note;
@@ -33,7 +35,9 @@ mod verify;
 
 pub use checkpoint::{BadCheckpoint, Checkpoint};
 pub use edge::{BadEdge, Edge};
+pub use evidence::{BadEvidence, GrowthProof, LeafProof};
 pub use hash::{HASH_SIZE, Hash, root_of};
+pub use keys::{KeyChange, LOG_KEY_CHANGED, LogKeys};
 pub use layout::{CHECKPOINT, LogPath};
 pub use leaf::{LEAF_VERSION, Leaf, write_leaf};
 pub use note::{BadNote, Note, NoteKey, NoteSigner, Signature, Signer};

@@ -12,6 +12,7 @@ use privet_types::{Budget, BudgetError};
 use self::heads::Claims;
 use crate::edge::Edge;
 use crate::hash::Hash;
+use crate::keys::{KeyChange, LOG_KEY_CHANGED, LogKeys};
 use crate::layout::LogPath;
 use crate::note::NoteKey;
 use crate::report::{Fault, Report};
@@ -35,7 +36,7 @@ pub trait LogFiles {
 /// What the one who verifies knows and asks for.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
-    /// The log's key, from a source other than the folder.
+    /// A key of the log, from a source other than the folder. If the log has changed its key, one of them is enough.
     pub key: &'a NoteKey,
     /// Witnesses who must have signed.
     pub witnesses: &'a [NoteKey],
@@ -81,9 +82,11 @@ pub fn verify(
         files,
         expected,
         unseen: BTreeSet::new(),
+        keys: LogKeys::only(expected.key),
         report: Report::default(),
     };
     check.list()?;
+    check.find_keys(budget)?;
     let claims = check.claims()?;
     let Some(head) = check.report.head.clone() else {
         check.report.add(Fault::NoCheckpoint);
@@ -101,6 +104,7 @@ struct Check<'a> {
     expected: &'a Expected<'a>,
     /// Files that nothing accounted for yet.
     unseen: BTreeSet<LogPath>,
+    keys: LogKeys,
     report: Report,
 }
 
@@ -124,15 +128,57 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// Follows the log's changes of its key, if there is a checkpoint that the key given has not signed. What the leaves say
+    /// is held against the signed roots afterwards, as all leaves are.
+    fn find_keys(&mut self, budget: &Budget) -> Result<(), VerifyError> {
+        let is_checkpoint = |path: &&LogPath| matches!(path, LogPath::Checkpoint | LogPath::CheckpointOf(_));
+        let mut is_enough = true;
+        for path in self.unseen.iter().filter(is_checkpoint) {
+            let bytes = self.bytes(*path)?.unwrap_or_default();
+            is_enough &= self.keys.open(&bytes).is_ok();
+        }
+        let mut elsewhere = self.expected.checkpoints.iter();
+        if is_enough && elsewhere.all(|(_, bytes)| self.keys.open(bytes).is_ok()) {
+            return Ok(());
+        }
+        let mut bundles = BTreeMap::new();
+        for path in &self.unseen {
+            if let LogPath::Tile(TilePath::Entries { index, width }) = path {
+                bundles.insert(*index, *width);
+            }
+        }
+        let mut changes = Vec::new();
+        for (index, width) in bundles {
+            let bytes = self.bytes(LogPath::Tile(TilePath::Entries { index, width }))?;
+            let bytes = bytes.unwrap_or_default();
+            budget.charge(bytes.len() as u64)?;
+            let entries = read_entries(&bytes, width).unwrap_or_default();
+            let positions = entries.into_iter().zip(index * TILE_WIDTH..);
+            changes.extend(positions.filter_map(|(entry, position)| {
+                let marker = LOG_KEY_CHANGED.as_bytes();
+                let is_named = entry.windows(marker.len()).any(|window| window == marker);
+                is_named.then(|| KeyChange::read(position, entry)).flatten()
+            }));
+        }
+        let checkpoint = |size| self.bytes(LogPath::CheckpointOf(size)).ok().flatten();
+        self.keys = LogKeys::follow(self.expected.key, &changes, checkpoint);
+        Ok(())
+    }
+
+    /// The bytes of a file, if it is there.
+    fn bytes(&self, path: LogPath) -> Result<Option<Vec<u8>>, VerifyError> {
+        let path = path.to_string();
+        self.files
+            .read(&path)
+            .map_err(|source| VerifyError::Read { path, source })
+    }
+
     /// The bytes of a file that must be there; a fault if it is not.
     fn read(&mut self, path: LogPath) -> Result<Option<Vec<u8>>, VerifyError> {
         self.unseen.remove(&path);
-        let path = path.to_string();
-        let bytes = self.files.read(&path).map_err(|source| VerifyError::Read {
-            path: path.clone(),
-            source,
-        })?;
+        let bytes = self.bytes(path)?;
         if bytes.is_none() {
+            let path = path.to_string();
             self.report.add(Fault::Missing { path });
         }
         Ok(bytes)

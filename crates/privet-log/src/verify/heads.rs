@@ -97,7 +97,7 @@ impl Check<'_> {
         let Some(bytes) = self.read(path)? else {
             return Ok(None);
         };
-        match Checkpoint::open(&bytes, self.expected.key) {
+        match self.keys.open(&bytes) {
             Ok((checkpoint, note)) => {
                 self.check_witnesses(&path.to_string(), checkpoint.size, &note);
                 Ok(Some((checkpoint, note)))
@@ -170,7 +170,7 @@ impl Check<'_> {
                 }
             }
         }
-        let known = expected.witnesses.iter().chain([expected.key]);
+        let known = expected.witnesses.iter().chain(self.keys.all());
         let known: Vec<&NoteKey> = known.collect();
         let is_known = |name: &str, id: [u8; 4]| known.iter().any(|key| key.id() == id && key.name() == name);
         let unknown = note
@@ -184,7 +184,7 @@ impl Check<'_> {
         let held = self.report.head.as_ref().map_or(0, |head| head.size);
         for (name, bytes) in self.expected.checkpoints {
             let source_name = name.clone();
-            match Checkpoint::open(bytes, self.expected.key) {
+            match self.keys.open(bytes) {
                 Ok((checkpoint, _)) if checkpoint.size > held => self.report.add(Fault::Shorter {
                     source_name,
                     size: checkpoint.size,

@@ -6,6 +6,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod evidence;
+mod keys;
 mod mutations;
 mod notes;
 mod support;
