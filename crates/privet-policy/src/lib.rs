@@ -53,5 +53,5 @@ pub use secret_ref::SecretRef;
 pub use settings::{
     Auth, Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile,
     PresidioListener, Provider, ProviderFile, Route, Settings, SettingsFile, StoreSettings, VaultFile,
-    VaultLimits, VaultSettings, example as settings_example, schema as settings_schema,
+    VaultLimits, VaultSettings, WitnessSettings, example as settings_example, schema as settings_schema,
 };

@@ -232,8 +232,10 @@ pub enum Error {
     /// Somebody else put another root key in place at the same moment.
     #[error("another root key was put in place at this moment; see `privet keyring status`, then try again")]
     RootReplaced,
-    /// A subject's key has sealed as much as it may.
-    #[error("key `{id}` has sealed as many records as it may; give its subject a new key")]
+    /// A subject's key has sealed as much as it may, and no other one could be made beside it.
+    #[error(
+        "key `{id}` has sealed as many records as it may, and no other one could be made; check that the keyring's database takes changes"
+    )]
     KeyWornOut {
         /// The key's name.
         id: String,

@@ -37,7 +37,9 @@ pub use erasure::{
     ErasurePlan, ErasureReason, ErasureReceipt, ErasureStatement, ForgetOutcome, NodeOutcome, Outcome,
 };
 pub use error::Error;
-pub use import::{ImportFormat, ImportOptions, ImportProgress, ImportReport, LineError};
+pub use import::{
+    ImportFormat, ImportLine, ImportOptions, ImportProgress, ImportReader, ImportReport, LineError,
+};
 pub use lineage::{Connected, Connector, Node, NodeKind, PgVector, PgVectorConfig, Reach, Registered};
 pub use measure::wilson;
 pub use request::{
@@ -52,9 +54,9 @@ pub use retention::{
 };
 pub use session::{NewSession, Session, Swept};
 pub use subject::{
-    AppData, BulkRead, BulkState, DeletedRows, Ground, Identifier, NewShare, Page, PermittedUse, Rebuilt,
-    Record, Search, Share, Shared, Shown, Stored, Subject, SubjectId, SubjectInfo, SubjectRef, SubjectState,
-    Unlock, ValueForm, VersionInfo,
+    AppData, BulkRead, BulkState, DeletedRows, Ground, Identifier, IndexRotation, NewShare, Page,
+    PermittedUse, Rebuilt, Record, Search, Share, Shared, Shown, Stored, Subject, SubjectId, SubjectInfo,
+    SubjectRef, SubjectState, Unlock, ValueForm, VersionInfo,
 };
 pub use token::{NewToken, Token, TokenForm, TokenValue};
 pub use vault::{Actor, ErasedList, Vault};

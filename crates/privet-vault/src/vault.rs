@@ -108,7 +108,12 @@ impl Vault {
 
     /// The blind indexes of `tenant` with their keys.
     pub(crate) async fn indexes(&self, tenant: &TenantId) -> Result<Arc<TenantIndexes>, Error> {
-        if let Some(indexes) = self.known_indexes(tenant) {
+        // Another secret may have taken the place of the one that is known here.
+        let versions = self.keyring.index_versions(tenant).await?;
+        if let Some(indexes) = self
+            .known_indexes(tenant)
+            .filter(|known| *known.versions() == versions)
+        {
             return Ok(indexes);
         }
         let indexes = Arc::new(TenantIndexes::of(tenant, &self.keyring, &self.config).await?);

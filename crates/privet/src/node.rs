@@ -18,6 +18,7 @@ use privet_types::{Clock, Secret, TenantId};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::audit::{Witnesses, run_witnesses};
 use crate::open_vault::Upkeep;
 use crate::{memory, open_vault, rim};
 
@@ -37,6 +38,7 @@ pub(crate) struct Node {
     stop: watch::Sender<bool>,
     refresh: JoinHandle<()>,
     upkeep: Option<Upkeep>,
+    witnessing: JoinHandle<()>,
     flusher: JoinHandle<Result<(), privet_store::Error>>,
     stop_log: watch::Sender<bool>,
     sequencer: JoinHandle<Result<(), privet_store::Error>>,
@@ -62,7 +64,9 @@ impl Node {
             Some(_) => Some(open_vault::open(&settings, &store, &clock).await?),
             None => None,
         };
-        let sequencer = Sequencer::open(store.clone(), log_signer(&root, log_key)?)
+        let signer = log_signer(&root, log_key)?;
+        let (witnesses, public) = (Witnesses::of(&settings)?, signer.key().clone());
+        let sequencer = Sequencer::open(store.clone(), signer)
             .await
             .context("cannot go on with the audit log")?;
         let durability = match policy.audit() {
@@ -98,6 +102,10 @@ impl Node {
             async move { run_refresh(&keys, KEY_REFRESH, stopped).await }
         });
         let upkeep = vault.map(|vault| vault.keep_up(&store, &stopped));
+        let witnessing = tokio::spawn({
+            let (store, stopped) = (store.clone(), ended(stopped.clone()));
+            async move { run_witnesses(witnesses, store, public, stopped).await }
+        });
         let flusher = tokio::spawn({
             let (spool, store) = (spool.clone(), store.clone());
             async move { run_flusher(&spool, &store, FLUSH, ended(stopped)).await }
@@ -112,6 +120,7 @@ impl Node {
             stop,
             refresh,
             upkeep,
+            witnessing,
             flusher,
             stop_log,
             sequencer,
@@ -132,6 +141,7 @@ impl Node {
             stop,
             refresh,
             upkeep,
+            witnessing,
             flusher,
             stop_log,
             sequencer,
@@ -146,6 +156,7 @@ impl Node {
         tidying.abort();
         stop.send_replace(true);
         refresh.await?;
+        witnessing.await?;
         if let Some(upkeep) = upkeep {
             upkeep.end().await?;
         }

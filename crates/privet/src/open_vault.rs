@@ -120,10 +120,10 @@ impl OpenVault {
             async move { run_consent_watch(consent, CONSENT_WATCH, stopped).await }
         });
         let keys = tokio::spawn({
-            let (keyring, stopped) = (keyring.clone(), ended(stopped.clone()));
+            let (keyring, store, stopped) = (keyring.clone(), store.clone(), ended(stopped.clone()));
             async move {
                 let tell = |swept: Swept| tracing::info!(?swept, "the keyring was swept");
-                run_keyring(&keyring, KEYRING_SWEEP, tell, stopped).await;
+                run_keyring(&keyring, &store, KEYRING_SWEEP, tell, stopped).await;
             }
         });
         let sweeper = tokio::spawn({

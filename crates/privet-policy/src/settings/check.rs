@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::file::{KeyringSettings, Limits, ModelFile, PresidioFile, SettingsFile, StoreSettings};
+use super::file::{
+    KeyringSettings, Limits, ModelFile, PresidioFile, SettingsFile, StoreSettings, WitnessSettings,
+};
 use super::provider::{self, Provider};
 use super::{ModelRoute, PresidioListener, Settings, vault, wildcard};
 use crate::document::beside;
@@ -23,6 +25,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         log,
         presidio,
         vault,
+        witnesses,
         providers,
         models,
     } = file;
@@ -57,6 +60,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         return Err(KeyPath::of("keys").key("surrogate_epoch").fault("use 1 or more"));
     }
     check_limits(&limits)?;
+    check_witnesses(&witnesses)?;
     let providers = check_providers(providers, document)?;
     let models = check_models(models, &providers)?;
     Ok(Settings {
@@ -73,9 +77,30 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         log,
         presidio,
         vault,
+        witnesses,
         providers,
         models,
     })
+}
+
+fn check_witnesses(witnesses: &[WitnessSettings]) -> Result<(), Fault> {
+    for (number, witness) in witnesses.iter().enumerate() {
+        let at = KeyPath::of("witnesses").index(number);
+        let is_web = ["https://", "http://"]
+            .iter()
+            .any(|scheme| witness.url.starts_with(scheme));
+        if !is_web || witness.url.contains(char::is_whitespace) {
+            return Err(at
+                .key("url")
+                .fault("use an address of the web, such as `https://witness.example`"));
+        }
+        if witness.key.split('+').count() < 3 {
+            return Err(at
+                .key("key")
+                .fault("use a witness's public key: `<name>+<8 hexadecimal digits>+<base64>`"));
+        }
+    }
+    Ok(())
 }
 
 fn check_keyring(file: KeyringSettings, document: &Path) -> Result<KeyringSettings, Fault> {

@@ -33,6 +33,8 @@ pub struct SettingsFile {
     pub presidio: PresidioFile,
     /// The vault of personal records.
     pub vault: VaultFile,
+    /// Who signs the checkpoints of the audit log beside the log itself (C2SP tlog-witness).
+    pub witnesses: Vec<WitnessSettings>,
     /// Who answers prompts; at least one.
     pub providers: Vec<ProviderFile>,
     /// Which provider answers for which model names; the first match wins; at least one.
@@ -53,6 +55,16 @@ pub struct KeysFile {
     /// Number of the surrogate keys, 1 or more. With another number every value gets another surrogate, so that what a
     /// provider has kept cannot be matched with what it is sent from now on.
     pub surrogate_epoch: u64,
+}
+
+/// A `[[witnesses]]` entry.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessSettings {
+    /// Where it takes checkpoints, without the `/add-checkpoint` at the end.
+    pub url: String,
+    /// Its public key: `<name>+<8 hexadecimal digits>+<base64>`.
+    pub key: String,
 }
 
 /// The `[keyring]` table.
@@ -302,6 +314,7 @@ impl Default for SettingsFile {
             limits: Limits::default(),
             log: Log::default(),
             presidio: PresidioFile::default(),
+            witnesses: Vec::new(),
             vault: VaultFile::default(),
             providers: Vec::new(),
             models: Vec::new(),

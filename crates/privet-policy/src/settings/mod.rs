@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 pub use file::{
     Auth, Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile,
-    ProviderFile, SettingsFile, StoreSettings, VaultFile,
+    ProviderFile, SettingsFile, StoreSettings, VaultFile, WitnessSettings,
 };
 pub use provider::Provider;
 
@@ -47,6 +47,8 @@ pub struct Settings {
     pub presidio: Option<PresidioListener>,
     /// The vault, if there is to be one.
     pub vault: Option<VaultSettings>,
+    /// Who signs the checkpoints of the audit log beside the log itself.
+    pub witnesses: Vec<WitnessSettings>,
     providers: Vec<Provider>,
     models: Vec<ModelRoute>,
 }

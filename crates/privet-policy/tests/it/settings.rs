@@ -85,6 +85,26 @@ fn the_example_with_everything_switched_on_reaches_every_provider() {
 }
 
 #[test]
+fn a_witness_has_an_address_of_the_web_and_a_key() {
+    let with = |url: &str, key: &str| {
+        settings(&format!(
+            "{LEAST}\n[[witnesses]]\nurl = \"{url}\"\nkey = \"{key}\"\n"
+        ))
+    };
+    assert!(settings(LEAST).unwrap().witnesses.is_empty());
+    let read = with("https://w.example/p", "w.example+00112233+BAAA").unwrap();
+    assert_eq!(read.witnesses[0].url, "https://w.example/p");
+    for (url, key, field) in [
+        ("w.example", "w+00+AA", "witnesses[0].url"),
+        ("https://w example", "w+00+AA", "witnesses[0].url"),
+        ("https://w.example", "w", "witnesses[0].key"),
+    ] {
+        let error = with(url, key).unwrap_err().to_string();
+        assert!(error.contains(field), "{error}");
+    }
+}
+
+#[test]
 fn every_field_is_read() {
     let text = format!(
         "listen = \"[::1]:9000\"\npolicy = \"p.toml\"\n[keys]\nroot = {{ env = \"PRIVET_ROOT_KEY\" }}\n\

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use read::{open_backup, restore};
-pub use write::back_up;
+pub use read::{SealedFile, open_backup, restore, restore_keyring};
+pub use write::{back_up, back_up_some};
 
 /// Name of the format, with its version.
 const FORMAT: &str = "privet-backup-1";
@@ -44,6 +44,31 @@ pub struct BackupTable {
     pub name: String,
     /// Its columns, in the order of a row's values.
     pub columns: Vec<String>,
+}
+
+/// Which tables of a database a backup holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BackupTables {
+    /// All of them.
+    #[default]
+    All,
+    /// All but the keys of epochs: of no use without those. Of a keyring.
+    WithoutEpochKeys,
+    /// The keys of epochs alone. Of a keyring.
+    EpochKeys,
+}
+
+/// The table of a keyring that may have backups of its own.
+const EPOCH_KEYS: &str = "epoch_keys";
+
+impl BackupTables {
+    fn holds(self, table: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::WithoutEpochKeys => table != EPOCH_KEYS,
+            Self::EpochKeys => table == EPOCH_KEYS,
+        }
+    }
 }
 
 /// What was written or restored.

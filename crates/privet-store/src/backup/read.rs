@@ -1,6 +1,6 @@
 //! Opening and restoring a backup.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use privet_crypto::{CHUNK_SIZE, DataKey, StreamOpener};
@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::format::{BadFrame, Frame, FrameReader};
 use super::tables::{Table, list, quoted, tables};
-use super::{BackupHeader, BackupSummary, FORMAT};
+use super::{BackupHeader, BackupSummary, EPOCH_KEYS, FORMAT};
 use crate::sql::{Backend, Database, Scope, Tx, Value};
 use crate::{Error, values};
 
@@ -30,6 +30,16 @@ pub fn open_backup(key: &DataKey, context: &[u8], file: &mut impl Read) -> Resul
     Ok(BackupSummary::new(&header, &rows, bytes))
 }
 
+/// A sealed file that is to be read.
+pub struct SealedFile<'a, R> {
+    /// The key it is sealed with.
+    pub key: &'a DataKey,
+    /// What it is sealed for.
+    pub context: &'a [u8],
+    /// Its bytes.
+    pub file: R,
+}
+
 /// Puts the rows of a backup into `database`, which must be empty, in one transaction: all of them or none. `progress` is
 /// told the rows put in so far.
 ///
@@ -43,38 +53,103 @@ pub async fn restore(
     file: &mut impl Read,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<BackupSummary, Error> {
-    let mut opened = Opened::new(key, context, file);
-    let header = opened.header()?;
-    if header.database != database.schema().name {
-        return Err(bad(format!(
-            "it is of a {}, not of a {}",
-            header.database,
-            database.schema().name
-        )));
+    let mut opened = [Opened::new(key, context, file)];
+    let header = opened_header(database, &mut opened).await?;
+    let (mut done, _) = put(database, &mut opened, header, progress).await?;
+    done.pop().ok_or(Error::NotWhole)
+}
+
+/// As [`restore`], of a keyring whose epoch keys were backed up apart. Keys of subjects whose epoch key is not in `epochs`
+/// any more are left out, and counted: nothing opens them, and that is what the two backups are for. Returns what each file
+/// held, and that count.
+///
+/// # Errors
+/// As [`restore`]; [`Error::BadBackup`], too, if `epochs` was taken before `rest`, or is of another time of a tenant's key.
+pub async fn restore_keyring<R: Read>(
+    database: &Database,
+    rest: SealedFile<'_, R>,
+    epochs: SealedFile<'_, R>,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<([BackupSummary; 2], u64), Error> {
+    let mut opened = [rest, epochs].map(|sealed| Opened::new(sealed.key, sealed.context, sealed.file));
+    let headers = opened_header(database, &mut opened).await?;
+    if let [rest, epochs] = headers.as_slice() {
+        let holds = |header: &BackupHeader| header.tables.iter().any(|table| table.name == EPOCH_KEYS);
+        if holds(rest) || !holds(epochs) || epochs.tables.len() != 1 {
+            return Err(bad(
+                "the two are not a keyring without epoch keys, and those".to_owned()
+            ));
+        }
+        if epochs.at < rest.at {
+            return Err(bad(format!(
+                "the epoch keys ({}) are older than the rest ({}): keys of subjects would be lost",
+                epochs.at, rest.at
+            )));
+        }
     }
-    let known = database.schema().newest(database.backend());
-    if header.schema > known {
-        return Err(Error::NewerSchema {
-            store: "backup".to_owned(),
-            found: header.schema,
-            known,
-        });
+    let (done, left_out) = put(database, &mut opened, headers, progress).await?;
+    let done = <[BackupSummary; 2]>::try_from(done).map_err(|_| Error::NotWhole)?;
+    Ok((done, left_out))
+}
+
+/// The headers of all files, each fit for `database`.
+async fn opened_header<R: Read>(
+    database: &Database,
+    opened: &mut [Opened<'_, R>],
+) -> Result<Vec<BackupHeader>, Error> {
+    let mut headers = Vec::with_capacity(opened.len());
+    for opened in opened {
+        let header = opened.header()?;
+        if header.database != database.schema().name {
+            return Err(bad(format!(
+                "it is of a {}, not of a {}",
+                header.database,
+                database.schema().name
+            )));
+        }
+        let known = database.schema().newest(database.backend());
+        if header.schema > known {
+            return Err(Error::NewerSchema {
+                store: "backup".to_owned(),
+                found: header.schema,
+                known,
+            });
+        }
+        headers.push(header);
     }
+    Ok(headers)
+}
+
+/// Puts the rows of all files in, in one transaction. Returns what each held, and how many subject keys were left out.
+async fn put<R: Read>(
+    database: &Database,
+    opened: &mut [Opened<'_, R>],
+    headers: Vec<BackupHeader>,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<(Vec<BackupSummary>, u64), Error> {
     let (batches, waiting) = mpsc::channel(BATCHES);
     let seeded = database.schema().seeded;
-    let (place, told) = (database.location().to_string(), header.clone());
+    let (place, told) = (database.location().to_string(), headers.clone());
     let writing = database.write(&Scope::Installation, move |tx| {
         Box::pin(async move { put_all(tx, &told, seeded, place, waiting).await })
     });
-    let reading = send_all(&mut opened, &header, batches, progress);
-    let (written, read) = tokio::join!(writing, reading);
-    let (rows, bytes) = match (written, read) {
-        (Ok(()), read) => read?,
-        // Reading stops for want of a taker where the database refused, and the other way round.
-        (Err(Error::NotWhole), Err(error)) => return Err(error),
-        (Err(error), _) => return Err(error),
+    let reading = async {
+        let batches = batches;
+        let mut sent = 0;
+        let mut read = Vec::with_capacity(headers.len());
+        for (opened, header) in opened.iter_mut().zip(&headers) {
+            let (rows, bytes) = send_all(opened, header, &batches, &mut sent, progress).await?;
+            read.push(BackupSummary::new(header, &rows, bytes));
+        }
+        Ok(read)
     };
-    Ok(BackupSummary::new(&header, &rows, bytes))
+    let (written, read) = tokio::join!(writing, reading);
+    // Reading stops for want of a taker where the database refused, and the other way round.
+    match (written, read) {
+        (Ok(left_out), read) => Ok((read?, left_out)),
+        (Err(Error::NotWhole), Err(error)) => Err(error),
+        (Err(error), _) => Err(error),
+    }
 }
 
 /// Rows of one table, or the word that all of them were there.
@@ -86,11 +161,11 @@ enum Batch {
 async fn send_all<R: Read>(
     opened: &mut Opened<'_, R>,
     header: &BackupHeader,
-    batches: mpsc::Sender<Batch>,
+    batches: &mpsc::Sender<Batch>,
+    sent: &mut u64,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<(Vec<u64>, u64), Error> {
     let mut batch = (0, Vec::new());
-    let mut sent = 0;
     loop {
         let frame = opened.next()?;
         let table = match &frame {
@@ -98,11 +173,11 @@ async fn send_all<R: Read>(
             None => u16::MAX,
         };
         if !batch.1.is_empty() && (table != batch.0 || batch.1.len() >= BATCH) {
-            sent += batch.1.len() as u64;
+            *sent += batch.1.len() as u64;
             let rows = std::mem::take(&mut batch.1);
             let batch = Batch::Rows { table: batch.0, rows };
             batches.send(batch).await.map_err(|_| Error::Closed)?;
-            progress(sent);
+            progress(*sent);
         }
         let Some((table, values)) = frame else { break };
         batch.0 = table;
@@ -116,11 +191,11 @@ async fn send_all<R: Read>(
 
 async fn put_all(
     tx: &mut Tx,
-    header: &BackupHeader,
+    headers: &[BackupHeader],
     seeded: &[&str],
     place: String,
     mut batches: mpsc::Receiver<Batch>,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     // Tables come by name: a row can be there before the one that it points to. Checked at the end.
     let deferred = match tx.backend() {
         Backend::Sqlite => "PRAGMA defer_foreign_keys = ON",
@@ -137,12 +212,65 @@ async fn put_all(
             return Err(Error::NotEmpty { store: place });
         }
     }
-    let targets = header.tables.iter().map(|table| target(table, &present));
-    let targets: Vec<_> = targets.collect::<Result<_, _>>()?;
+    let mut left_out = 0;
+    for header in headers {
+        let targets = header.tables.iter().map(|table| target(table, &present));
+        let targets: Vec<_> = targets.collect::<Result<_, _>>()?;
+        put_one(tx, &targets, &mut batches).await?;
+        if tx.backend() == Backend::Postgres {
+            settle_postgres(tx, &targets).await?;
+        }
+    }
+    if headers.len() > 1 {
+        left_out = fit_epoch_keys(tx).await?;
+    }
+    Ok(left_out)
+}
+
+/// What has no key of its epoch goes; keys of epochs must be under keys that are there.
+async fn fit_epoch_keys(tx: &mut Tx) -> Result<u64, Error> {
+    let strange: i64 = tx
+        .one(
+            "SELECT COUNT(*) FROM epoch_keys e WHERE NOT EXISTS \
+             (SELECT 1 FROM tenant_keys k WHERE k.tenant = e.tenant AND k.version = e.version)",
+            values![],
+        )
+        .await?;
+    if strange > 0 {
+        return Err(bad(
+            "keys of epochs are under a tenant's key that the other file does not have: the tenant's key was rotated \
+             in between; take a backup of the rest that is newer than that"
+                .to_owned(),
+        ));
+    }
+    // An epoch that began in between: nothing of the other file is under its key.
+    tx.execute(
+        "DELETE FROM epoch_keys WHERE NOT EXISTS (SELECT 1 FROM epochs e \
+         WHERE e.tenant = epoch_keys.tenant AND e.epoch = epoch_keys.epoch)",
+        values![],
+    )
+    .await?;
+    tx.execute(
+        "DELETE FROM subject_keys WHERE NOT EXISTS (SELECT 1 FROM epoch_keys e \
+         WHERE e.tenant = subject_keys.tenant AND e.epoch = subject_keys.epoch)",
+        values![],
+    )
+    .await
+}
+
+/// Puts the rows of one file in.
+async fn put_one(tx: &mut Tx, targets: &[Table], batches: &mut mpsc::Receiver<Batch>) -> Result<(), Error> {
     loop {
         match batches.recv().await {
-            Some(Batch::Rows { table, rows }) => {
+            Some(Batch::Rows { table, mut rows }) => {
                 let target = targets.get(usize::from(table)).ok_or(Error::NotWhole)?;
+                for row in &mut rows {
+                    for (value, kind) in row.iter_mut().zip(&target.kinds) {
+                        if let Value::Null(_) = value {
+                            *value = Value::Null(*kind);
+                        }
+                    }
+                }
                 let overriding = match (tx.backend(), target.identity.is_some()) {
                     (Backend::Postgres, true) => "OVERRIDING SYSTEM VALUE",
                     _ => "",
@@ -154,14 +282,10 @@ async fn put_all(
                 );
                 tx.insert_many(&head, rows, "").await?;
             }
-            Some(Batch::Whole) => break,
+            Some(Batch::Whole) => return Ok(()),
             None => return Err(Error::NotWhole),
         }
     }
-    if tx.backend() == Backend::Postgres {
-        settle_postgres(tx, &targets).await?;
-    }
-    Ok(())
 }
 
 /// The table of the database that takes the rows of one of the backup; columns that are newer than the backup get their
@@ -169,16 +293,21 @@ async fn put_all(
 fn target(table: &super::BackupTable, present: &[Table]) -> Result<Table, Error> {
     let found = present.iter().find(|present| present.table.name == table.name);
     let found = found.ok_or_else(|| bad(format!("its table `{}` is not known", table.name)))?;
-    let known: BTreeSet<_> = found.table.columns.iter().collect();
-    if let Some(column) = table.columns.iter().find(|column| !known.contains(column)) {
-        return Err(bad(format!(
-            "column `{column}` of its table `{}` is not known",
-            table.name
-        )));
+    let known: BTreeMap<_, _> = found.table.columns.iter().zip(&found.kinds).collect();
+    let mut kinds = Vec::with_capacity(table.columns.len());
+    for column in &table.columns {
+        let kind = known.get(column).ok_or_else(|| {
+            bad(format!(
+                "column `{column}` of its table `{}` is not known",
+                table.name
+            ))
+        })?;
+        kinds.push(**kind);
     }
     Ok(Table {
         table: table.clone(),
         key: found.key.clone(),
+        kinds,
         identity: found.identity.clone(),
     })
 }

@@ -1,7 +1,7 @@
 //! The tables of a database, as a backup sees them.
 
 use super::BackupTable;
-use crate::sql::{Backend, Tx};
+use crate::sql::{Backend, Tx, ValueKind};
 use crate::{Error, values};
 
 /// Tables that are no data: the schema's version is in the header, and PostgreSQL's queue follows from the positions.
@@ -12,6 +12,8 @@ const LEFT_OUT: [&str; 2] = ["schema_version", "log_queue"];
 pub(super) struct Table {
     pub(super) table: BackupTable,
     pub(super) key: Vec<String>,
+    /// What each column holds, as far as the database cares: PostgreSQL takes a null of the column's own type only.
+    pub(super) kinds: Vec<ValueKind>,
     /// The column that the database numbers by itself, if there is one.
     pub(super) identity: Option<String>,
 }
@@ -42,31 +44,43 @@ pub(super) async fn tables(tx: &mut Tx) -> Result<Vec<Table>, Error> {
 
 async fn table(tx: &mut Tx, name: String) -> Result<Table, Error> {
     let columns = match tx.backend() {
-        Backend::Sqlite => "SELECT name, pk, 0 FROM pragma_table_info($1) ORDER BY cid",
+        Backend::Sqlite => "SELECT name, pk, 0, 0 FROM pragma_table_info($1) ORDER BY cid",
         Backend::Postgres => {
             "SELECT a.attname::text, COALESCE(array_position(i.indkey::int2[], a.attnum), -1)::bigint + 1, \
-             (a.attidentity <> '')::int::bigint FROM pg_attribute a \
+             (a.attidentity <> '')::int::bigint, a.atttypid::bigint FROM pg_attribute a \
              LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary \
              WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
         }
     };
-    let columns: Vec<(String, i64, i64)> = tx.rows(columns, values![&name]).await?;
-    let mut key: Vec<_> = columns.iter().filter(|(_, place, _)| *place > 0).collect();
-    key.sort_by_key(|(_, place, _)| *place);
+    let columns: Vec<(String, i64, i64, i64)> = tx.rows(columns, values![&name]).await?;
+    let mut key: Vec<_> = columns.iter().filter(|(_, place, ..)| *place > 0).collect();
+    key.sort_by_key(|(_, place, ..)| *place);
     let key: Vec<String> = key.into_iter().map(|(name, ..)| name.clone()).collect();
     if key.is_empty() {
         return Err(Error::BadBackup {
             what: format!("its table `{name}` has no primary key"),
         });
     }
-    let identity = columns.iter().find(|(.., is_identity)| *is_identity == 1);
+    let identity = columns.iter().find(|(_, _, is_identity, _)| *is_identity == 1);
     let identity = identity.map(|(name, ..)| name.clone());
+    let kinds = columns.iter().map(|(.., oid)| kind(*oid)).collect();
     let columns = columns.into_iter().map(|(name, ..)| name).collect();
     Ok(Table {
         table: BackupTable { name, columns },
         key,
+        kinds,
         identity,
     })
+}
+
+/// By PostgreSQL's number of the type, from its catalogue `pg_type`.
+const fn kind(oid: i64) -> ValueKind {
+    match oid {
+        17 => ValueKind::Bytes,
+        25 | 1043 => ValueKind::Text,
+        700 | 701 => ValueKind::Real,
+        _ => ValueKind::Int,
+    }
 }
 
 /// A name from the database's own catalogue, as part of a statement.

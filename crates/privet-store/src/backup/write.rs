@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::format::{write_end, write_header, write_row};
 use super::tables::{Table, list, quoted, tables};
-use super::{BackupHeader, BackupSummary, FORMAT};
+use super::{BackupHeader, BackupSummary, BackupTables, FORMAT};
 use crate::sql::{Database, FromRow, Row, Scope, Tx, Value};
 use crate::{Error, values};
 
@@ -33,10 +33,26 @@ pub async fn back_up(
     file: &mut (impl Write + Send),
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<BackupSummary, Error> {
+    back_up_some(database, BackupTables::All, (key, context), at, file, progress).await
+}
+
+/// As [`back_up`], of some tables only. `seal`: key and context.
+///
+/// # Errors
+/// As [`back_up`].
+pub async fn back_up_some(
+    database: &Database,
+    which: BackupTables,
+    seal: (&DataKey, &[u8]),
+    at: Timestamp,
+    file: &mut (impl Write + Send),
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<BackupSummary, Error> {
+    let (key, context) = seal;
     let (pieces, waiting) = mpsc::channel(PIECES);
     let name = database.schema().name;
     let reading = database.read(&Scope::Installation, move |tx| {
-        Box::pin(async move { read_all(tx, name, at, pieces).await })
+        Box::pin(async move { read_all(tx, (name, which), at, pieces).await })
     });
     let writing = seal_all(key, context, waiting, file, progress);
     let (read, written) = tokio::join!(reading, writing);
@@ -74,14 +90,15 @@ async fn seal_all(
 
 async fn read_all(
     tx: &mut Tx,
-    database: &'static str,
+    (database, which): (&'static str, BackupTables),
     at: Timestamp,
     pieces: mpsc::Sender<(Vec<u8>, u64)>,
 ) -> Result<(BackupHeader, Vec<u64>), Error> {
     let schema = tx
         .one("SELECT MAX(version) FROM schema_version", values![])
         .await?;
-    let tables = tables(tx).await?;
+    let mut tables = tables(tx).await?;
+    tables.retain(|table| which.holds(&table.table.name));
     let header = BackupHeader {
         format: FORMAT.to_owned(),
         database: database.to_owned(),

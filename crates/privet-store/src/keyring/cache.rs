@@ -15,8 +15,15 @@ const GENERATION: Duration = Duration::from_secs(600);
 pub(super) struct CachedKey {
     pub(super) tenant: TenantId,
     pub(super) key: Arc<DataKey>,
-    /// May seal no more.
-    pub(super) is_worn: bool,
+    /// Those that came beside it when it had sealed enough, oldest first.
+    pub(super) later: Vec<Arc<DataKey>>,
+}
+
+impl CachedKey {
+    /// The one that seals.
+    pub(super) fn newest(&self) -> &Arc<DataKey> {
+        self.later.last().unwrap_or(&self.key)
+    }
 }
 
 /// Two generations: what is asked for is in the young one; when that is full or aged, the old one goes and the young one
@@ -88,6 +95,12 @@ impl KeyCache {
         }
     }
 
+    /// Reads `id` anew when it is asked for next.
+    pub(super) fn drop_one(&mut self, id: &KeyId) {
+        self.young.remove(id);
+        self.old.remove(id);
+    }
+
     /// Forgets everything up to the shredding `number`.
     pub(super) fn clear(&mut self, number: i64) {
         self.floor = self.floor.max(number);
@@ -110,7 +123,7 @@ mod tests {
         let key = DataKey::generate().unwrap();
         let cached = CachedKey {
             tenant: TenantId::default(),
-            is_worn: false,
+            later: Vec::new(),
             key: Arc::new(key),
         };
         (cached.key.id(), cached)

@@ -6,6 +6,8 @@
 
 mod cache;
 mod config;
+mod events;
+mod index;
 mod place;
 mod refresh;
 mod report;
@@ -14,6 +16,7 @@ mod roots;
 mod rotate;
 mod schema;
 mod seals;
+mod shred;
 mod subject;
 mod sweep;
 mod tenant;
@@ -27,10 +30,12 @@ use privet_types::{Clock, TenantId};
 pub use config::KeyringConfig;
 pub use refresh::run_keyring;
 pub use report::{
-    EpochDestroyed, EpochStarted, KeyringStatus, Progress, Remains, RootRotated, Shredding,
-    SubjectKeyShredded, SweepFailure, Swept, TenantKeyRotated, TenantStatus,
+    EpochDestroyed, EpochStarted, KeyringStatus, Progress, Remains, RootRotated, Shredding, SweepFailure,
+    Swept, TenantKeyRotated, TenantStatus,
 };
 pub use rotate::OnProgress;
+pub use subject::SubjectKey;
+pub use tenant::IndexVersions;
 
 use crate::Error;
 use crate::sql::{Database, Location, Scope, Tx, Work};
@@ -40,8 +45,8 @@ use roots::Roots;
 use seals::SealCounts;
 use tenant::Tenants;
 
-/// The version of how values are normalised for an index, where a caller names none.
-const INDEX_VERSION: u32 = 1;
+/// The secret of what cannot be made anew, because its values are not kept: names of sessions, ids of replies.
+const FIRST_INDEX: u32 = 1;
 
 /// The keys of an installation. Cheap to clone; clones share the connections and the cache. Many processes may have one
 /// keyring open.
@@ -107,18 +112,19 @@ impl Keyring {
         Database::open(&location.into(), &schema::KEYRING).await
     }
 
-    /// The key of the blind index of `field`. It stays the same through all rotations.
+    /// The key of the blind index of `field` that never changes. For what cannot be made anew.
     ///
     /// # Errors
     /// [`Error::Database`] if the database refuses.
     pub async fn index_key(&self, tenant: &TenantId, field: &str) -> Result<IndexKey, Error> {
-        self.index_key_version(tenant, field, INDEX_VERSION).await
+        self.index_key_version(tenant, field, FIRST_INDEX).await
     }
 
-    /// The key of the blind index of `field` for another `version` of how its values are normalised.
+    /// The key of the blind index of `field` under the tenant's secret number `version`, one of
+    /// [`index_versions`](Self::index_versions).
     ///
     /// # Errors
-    /// As [`index_key`](Self::index_key).
+    /// [`Error::KeyShredded`] if that secret was destroyed, or never was.
     pub async fn index_key_version(
         &self,
         tenant: &TenantId,
@@ -126,9 +132,8 @@ impl Keyring {
         version: u32,
     ) -> Result<IndexKey, Error> {
         let keys = self.ensure_tenant(tenant).await?;
-        Ok(keys
-            .index
-            .index_key(tenant.as_str().as_bytes(), field.as_bytes(), version))
+        let secret = keys.indexes.get(&version).ok_or(Error::KeyShredded)?;
+        Ok(secret.index_key(tenant.as_str().as_bytes(), field.as_bytes(), version))
     }
 
     /// The secret that the tenant's other keys are derived from (`hash_key`, `signing_key`, …, with a purpose each): list of

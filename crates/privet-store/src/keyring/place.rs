@@ -38,7 +38,7 @@ pub(super) const fn tenant_key<'a>(tenant: &'a str, version: &'a [u8; 8]) -> Key
 }
 
 /// A secret of a tenant.
-pub(super) const fn tenant_secret<'a>(tenant: &'a str, name: &'static str) -> KeyPlace<'a> {
+pub(super) const fn tenant_secret<'a>(tenant: &'a str, name: &'a str) -> KeyPlace<'a> {
     KeyPlace {
         tenant: tenant.as_bytes(),
         level: KeyLevel::Index,

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::roots::{Roots, wrapping_key};
 use super::{Keyring, Swept};
-use crate::{Error, values};
+use crate::{Error, Store, values};
 
 /// What is known of other processes' changes is at most this old when a key is given out.
 const FRESH: Duration = Duration::from_millis(400);
@@ -120,11 +120,13 @@ impl Keyring {
 }
 
 /// Keeps a keyring in order until `shutdown`: hears of other processes' shreddings twice a second, so that an idle node
-/// forgets too, and sweeps every `interval`. `tell` gets what each sweep did, for the audit log.
+/// forgets too, makes leaves of `store`'s log of what happens to keys, and sweeps every `interval`. `tell` gets what each
+/// sweep did.
 ///
 /// Several nodes may run it at once.
 pub async fn run_keyring(
     keyring: &Keyring,
+    store: &Store,
     interval: Duration,
     mut tell: impl FnMut(Swept) + Send,
     shutdown: impl Future<Output = ()> + Send,
@@ -146,6 +148,9 @@ pub async fn run_keyring(
                 Err(error) => tracing::warn!(error = %error, "the keyring could not be swept"),
             }
             last = Some(Instant::now());
+        }
+        if let Err(error) = keyring.relay_events(store).await {
+            tracing::warn!(error = %error, "what happened to keys is not in the log yet");
         }
     }
 }

@@ -32,19 +32,6 @@ pub enum Remains {
     InDeadRows,
 }
 
-/// A subject's key was shredded; one for each key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SubjectKeyShredded {
-    /// Whose installation space.
-    pub tenant: TenantId,
-    /// The key's name, which says nothing of whom it was for.
-    pub key: String,
-    /// When.
-    pub at: Timestamp,
-    /// See [`Shredding::keyring_backup_deadline`].
-    pub keyring_backup_deadline: Timestamp,
-}
-
 /// A tenant has another key, and what its former one wrapped is under the new one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TenantKeyRotated {

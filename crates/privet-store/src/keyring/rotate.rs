@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use privet_crypto::{KeyId, RootKey, WrappingKey};
 use privet_types::TenantId;
 
+use super::events::KeyEvent;
 use super::place::{bad_row, bridge, epoch_key, first_root, number, stored, tenant_key};
 use super::roots::wrapping_key;
 use super::tenant::{Epoch, TenantKeys, insert_epoch, rewrap_secret};
@@ -100,6 +101,10 @@ impl Keyring {
         let first = new.wrap(&first_root(), roots.first().as_ref())?;
         let forth = roots.key().wrap(&bridge(&id), &new)?;
         let back = new.wrap(&bridge(&former), roots.key())?;
+        let mut event = KeyEvent::new("root_key_rotated", "*", now);
+        event.keys = vec![roots.current().to_string()];
+        event.replaced_by = Some(new.id().to_string());
+        event.until = later(now, self.inner.config.root_grace);
         self.write_all(move |tx| {
                 Box::pin(async move {
                     let retired = tx
@@ -124,7 +129,8 @@ impl Keyring {
                         "ON CONFLICT DO NOTHING",
                     )
                     .await?;
-                    count_change(tx).await
+                    count_change(tx).await?;
+                    event.record(tx).await
                 })
             })
             .await
@@ -257,7 +263,7 @@ impl Keyring {
         let wrapped = roots
             .key()
             .wrap(&tenant_key(&name, &version.to_le_bytes()), &key)?;
-        let row = values![name, stored(version), *roots.current().as_bytes(), wrapped, now];
+        let row = values![&name, stored(version), *roots.current().as_bytes(), wrapped, now];
         self.write(tenant, move |tx| {
             Box::pin(async move {
                 tx.insert_many(
@@ -266,7 +272,10 @@ impl Keyring {
                     "",
                 )
                 .await?;
-                count_change(tx).await
+                count_change(tx).await?;
+                let mut event = KeyEvent::new("tenant_key_rotated", &name, now);
+                event.version = Some(version);
+                event.record(tx).await
             })
         })
         .await
@@ -285,7 +294,7 @@ impl Keyring {
                 break;
             }
         }
-        let name = tenant.as_str().to_owned();
+        let (name, now) = (tenant.as_str().to_owned(), self.now());
         let dropped = self
             .write(tenant, move |tx| {
                 Box::pin(async move {
@@ -297,11 +306,14 @@ impl Keyring {
                                  WHERE e.tenant = $1 AND e.version = tenant_keys.version) \
                              AND NOT EXISTS (SELECT 1 FROM tenant_secrets s \
                                  WHERE s.tenant = $1 AND s.version = tenant_keys.version)",
-                            values![name],
+                            values![&name],
                         )
                         .await?;
                     if dropped > 0 {
                         count_change(tx).await?;
+                        KeyEvent::new("tenant_key_destroyed", &name, now)
+                            .record(tx)
+                            .await?;
                     }
                     Ok(dropped)
                 })
@@ -434,7 +446,10 @@ impl Keyring {
                 )
                 .await?;
                 insert_epoch(tx, &name, epoch, version, (wrapped, secret), now).await?;
-                count_change(tx).await
+                count_change(tx).await?;
+                let mut event = KeyEvent::new("epoch_started", &name, now);
+                event.epoch = Some(epoch);
+                event.record(tx).await
             })
         })
         .await
@@ -481,6 +496,11 @@ async fn under_former(
         )
         .await?;
     Ok((epochs, secrets, former, all))
+}
+
+/// The moment `by` after `ms`.
+fn later(ms: i64, by: std::time::Duration) -> Option<Timestamp> {
+    Timestamp::from_millisecond(ms).ok()?.checked_add(by).ok()
 }
 
 /// Other nodes are to look at root keys, tenants' keys and epochs again.

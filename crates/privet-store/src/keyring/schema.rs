@@ -5,8 +5,14 @@ use crate::sql::Schema;
 /// The keyring, in a database of its own.
 pub(super) const KEYRING: Schema = Schema {
     name: "keyring",
-    sqlite: &[include_str!("schema/sqlite_0001.sql")],
-    postgres: &[include_str!("schema/postgres_0001.sql")],
+    sqlite: &[
+        include_str!("schema/sqlite_0001.sql"),
+        include_str!("schema/sqlite_0002.sql"),
+    ],
+    postgres: &[
+        include_str!("schema/postgres_0001.sql"),
+        include_str!("schema/postgres_0002.sql"),
+    ],
     seeded: &["changes"],
 };
 

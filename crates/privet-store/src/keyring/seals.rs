@@ -22,6 +22,9 @@ const COUNTED_KEYS: usize = 1 << 18;
 /// The bound, less what openings of other processes may add between two looks at their number.
 const MOST: u64 = MAX_SEALS - (1 << 20);
 
+/// A key that has so many seals left, or fewer, gets another one beside it: more than what is under way can need.
+const HEADROOM: u64 = 1 << 24;
+
 /// Seals left to each key without writing.
 #[derive(Default)]
 pub(super) struct SealCounts {
@@ -32,30 +35,47 @@ pub(super) struct SealCounts {
 }
 
 /// Whether a key that was made at opening `made` may seal no more.
-pub(super) fn is_worn(counted: i64, made: i64, openings: i64) -> bool {
+fn is_worn(counted: i64, made: i64, openings: i64) -> bool {
+    bound(counted, made, openings) > MOST
+}
+
+/// Whether a key that was made at opening `made` is near its end.
+pub(super) fn is_wearing(counted: i64, made: i64, openings: i64) -> bool {
+    bound(counted, made, openings) > MOST - HEADROOM
+}
+
+/// How often it has sealed at most.
+fn bound(counted: i64, made: i64, openings: i64) -> u64 {
     let counted = u64::try_from(counted).unwrap_or(u64::MAX);
     let openings = u64::try_from(openings.saturating_sub(made)).unwrap_or(0) + 2;
-    counted.saturating_add(openings.saturating_mul(UNCOUNTED.into())) > MOST
+    counted.saturating_add(openings.saturating_mul(UNCOUNTED.into()))
 }
 
 impl Keyring {
-    /// Counts `seals` that are about to be made under the key `id`: call it before sealing. Nearly always without a look at
-    /// the database.
+    /// Counts `seals` that are about to be made under the newest of the keys of `id`: call it before sealing. Nearly always
+    /// without a look at the database. A key that nears its end gets another one beside it, which
+    /// [`subject_keys`](Self::subject_keys) gives out from then on.
     ///
     /// # Errors
-    /// [`Error::KeyWornOut`] if the key may seal no more: give its subject a new key. [`Error::KeyShredded`] if there is no
-    /// such key (any more).
+    /// [`Error::KeyWornOut`] if the key may seal no more, which is so only where no other could be made;
+    /// [`Error::KeyShredded`] if there is no such key (any more).
     pub async fn count_seals(&self, tenant: &TenantId, id: &KeyId, seals: u32) -> Result<(), Error> {
-        if self.cached(tenant, id, |key| key.is_worn).await? {
-            return Err(Error::KeyWornOut { id: id.to_string() });
-        }
+        let newest = self.cached(tenant, id, |key| key.newest().id()).await?;
         self.open_count().await?;
-        if self.seals().take(id, seals) {
+        if self.seals().take(&newest, seals) {
             return Ok(());
         }
         let more = seals.max(UNCOUNTED);
-        self.reserve(tenant, id, more).await?;
-        self.seals().give(id, more - seals);
+        match self.reserve(tenant, &newest, more).await? {
+            Wear::Fresh => {}
+            // The next one who asks for it finds that it needs another one.
+            Wear::Wearing => self.cache().drop_one(id),
+            Wear::Worn => {
+                self.cache().drop_one(id);
+                return Err(Error::KeyWornOut { id: id.to_string() });
+            }
+        }
+        self.seals().give(&newest, more - seals);
         Ok(())
     }
 
@@ -81,7 +101,7 @@ impl Keyring {
         Ok(())
     }
 
-    async fn reserve(&self, tenant: &TenantId, id: &KeyId, seals: u32) -> Result<(), Error> {
+    async fn reserve(&self, tenant: &TenantId, id: &KeyId, seals: u32) -> Result<Wear, Error> {
         let (name, key) = (tenant.as_str().to_owned(), *id.as_bytes());
         let count: Option<(i64, i64, i64)> = self
             .write(tenant, move |tx| {
@@ -96,12 +116,22 @@ impl Keyring {
             })
             .await?;
         let (counted, made, openings) = count.ok_or(Error::KeyShredded)?;
-        if is_worn(counted, made, openings) {
-            self.cache().clear(0);
-            return Err(Error::KeyWornOut { id: id.to_string() });
-        }
-        Ok(())
+        Ok(if is_worn(counted, made, openings) {
+            Wear::Worn
+        } else if is_wearing(counted, made, openings) {
+            Wear::Wearing
+        } else {
+            Wear::Fresh
+        })
     }
+}
+
+/// How much a key has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wear {
+    Fresh,
+    Wearing,
+    Worn,
 }
 
 impl SealCounts {
@@ -138,7 +168,7 @@ mod tests {
         let half = i64::try_from(MOST / 2).unwrap();
         let openings = half / i64::from(UNCOUNTED);
         assert!(!is_worn(half, 0, openings - 3));
-        assert!(is_worn(half, 0, openings));
+        assert!(is_worn(half, 0, openings) && is_wearing(half, 0, openings - 3));
         assert!(!is_worn(half, openings, openings));
     }
 

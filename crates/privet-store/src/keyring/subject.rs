@@ -1,26 +1,25 @@
-//! Keys of subjects: made, given out, shredded.
+//! Keys of subjects: made, given out, renewed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use privet_crypto::{DataKey, KeyId};
 use privet_types::TenantId;
 
+use super::Keyring;
 use super::cache::CachedKey;
+use super::events::KeyEvent;
 use super::place::{bad_row, number, stored, subject_key};
-use super::schema::{LARGE, SMALL};
-use super::seals::is_worn;
+use super::seals::is_wearing;
 use super::tenant::TenantKeys;
-use super::{Keyring, Remains, Shredding, SubjectKeyShredded};
-use crate::sql::{Backend, Value};
+use crate::sql::Value;
 use crate::{Error, values};
 
 /// Keys made or shredded in one transaction.
-const BATCH: usize = 4096;
+pub(super) const BATCH: usize = 4096;
 
 /// Keys asked for in one statement.
-const ASKED: usize = 256;
+pub(super) const ASKED: usize = 256;
 
 /// Keys wrapped without a pause for other tasks.
 const UNPAUSED: usize = 64;
@@ -28,8 +27,39 @@ const UNPAUSED: usize = 64;
 /// Attempts where other processes change keys at the same moment.
 const ATTEMPTS: u32 = 4;
 
-/// A row: id, epoch, wrapped, seals, opening.
-type KeyRow = ([u8; 16], i64, Vec<u8>, i64, i64);
+/// A row: id, epoch, wrapped, seals, opening, family, generation.
+type KeyRow = ([u8; 16], i64, Vec<u8>, i64, i64, Option<[u8; 16]>, i64);
+
+/// The keys of a subject: the first, which names it and is never replaced, and those that came beside it because a key may
+/// seal 2^32 times only. All of them open what they sealed; the newest seals.
+#[derive(Debug, Clone)]
+pub struct SubjectKey {
+    first: Arc<DataKey>,
+    later: Vec<Arc<DataKey>>,
+}
+
+impl SubjectKey {
+    /// The first.
+    #[must_use]
+    pub const fn first(&self) -> &Arc<DataKey> {
+        &self.first
+    }
+
+    /// Those after it, oldest first; the last one seals. Empty for nearly every subject.
+    #[must_use]
+    pub fn later(&self) -> &[Arc<DataKey>] {
+        &self.later
+    }
+}
+
+impl From<CachedKey> for SubjectKey {
+    fn from(cached: CachedKey) -> Self {
+        Self {
+            first: cached.key,
+            later: cached.later,
+        }
+    }
+}
 
 impl Keyring {
     /// Makes `count` subject keys. They are durable on return, 4,096 in a transaction.
@@ -99,7 +129,7 @@ impl Keyring {
             let cached = CachedKey {
                 tenant: tenant.clone(),
                 key: Arc::clone(key),
-                is_worn: false,
+                later: Vec::new(),
             };
             cache.insert(*id, cached, read_at);
         }
@@ -136,15 +166,28 @@ impl Keyring {
     /// # Errors
     /// [`Error::BadRow`] if one of them is not what was stored, [`Error::Database`] if the database refuses.
     pub async fn keys(&self, tenant: &TenantId, ids: &[KeyId]) -> Result<Vec<Option<Arc<DataKey>>>, Error> {
+        let found = self.subject_keys(tenant, ids).await?;
+        Ok(found.into_iter().map(|key| key.map(|key| key.first)).collect())
+    }
+
+    /// As [`keys`](Self::keys), each with those that came beside it. One that nears its end gets another one first.
+    ///
+    /// # Errors
+    /// As [`keys`](Self::keys).
+    pub async fn subject_keys(
+        &self,
+        tenant: &TenantId,
+        ids: &[KeyId],
+    ) -> Result<Vec<Option<SubjectKey>>, Error> {
         self.refresh().await?;
-        let mut found: BTreeMap<KeyId, Arc<DataKey>> = BTreeMap::new();
+        let mut found: BTreeMap<KeyId, SubjectKey> = BTreeMap::new();
         let mut missing = Vec::new();
         {
             let mut cache = self.cache();
             for id in ids {
                 match cache.get(tenant, id) {
                     Some(cached) => {
-                        found.insert(*id, Arc::clone(&cached.key));
+                        found.insert(*id, cached.clone().into());
                     }
                     None => missing.push(*id),
                 }
@@ -152,15 +195,36 @@ impl Keyring {
         }
         for some in missing.chunks(ASKED) {
             let fetched = self.fetch(tenant, some).await?;
-            found.extend(fetched.into_iter().map(|(id, cached)| (id, cached.key)));
+            found.extend(fetched.into_iter().map(|(id, cached)| (id, cached.into())));
         }
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
     }
 
-    /// Reads keys from the database.
+    /// Reads keys from the database. One that nears its end gets another one beside it.
     async fn fetch(&self, tenant: &TenantId, ids: &[KeyId]) -> Result<BTreeMap<KeyId, CachedKey>, Error> {
+        let (mut found, wearing) = self.fetch_rows(tenant, ids).await?;
+        if wearing.is_empty() {
+            return Ok(found);
+        }
+        for (family, generation) in &wearing {
+            // Where none can be made, the old one goes on for as long as it may.
+            if let Err(error) = self.renew(tenant, family, *generation).await {
+                tracing::warn!(%error, "a key that nears its end cannot be given another one");
+            }
+        }
+        let again: Vec<KeyId> = wearing.into_iter().map(|(family, _)| family).collect();
+        found.extend(self.fetch_rows(tenant, &again).await?.0);
+        Ok(found)
+    }
+
+    /// Reads keys from the database, and says which of them near their end, with the number of their newest generation.
+    async fn fetch_rows(
+        &self,
+        tenant: &TenantId,
+        ids: &[KeyId],
+    ) -> Result<(BTreeMap<KeyId, CachedKey>, Vec<(KeyId, i64)>), Error> {
         let Some(mut keys) = self.tenant(tenant).await? else {
-            return Ok(BTreeMap::new());
+            return Ok((BTreeMap::new(), Vec::new()));
         };
         let asked = ids.to_vec();
         let name = tenant.as_str().to_owned();
@@ -171,11 +235,13 @@ impl Keyring {
                     .await?;
                 let (list, mut values) = id_list(&asked, 2);
                 values.insert(0, Value::from(name));
+                let columns = "id, epoch, wrapped, seals, opening, family, generation";
                 let rows: Vec<KeyRow> = tx
                     .rows(
                         format!(
-                            "SELECT id, epoch, wrapped, seals, opening FROM subject_keys \
-                                 WHERE tenant = $1 AND id IN ({list})"
+                            "SELECT {columns} FROM subject_keys WHERE tenant = $1 AND id IN ({list}) \
+                             UNION ALL SELECT {columns} FROM subject_keys \
+                             WHERE tenant = $1 AND family IS NOT NULL AND family IN ({list}) ORDER BY generation"
                         ),
                         values,
                     )
@@ -189,156 +255,101 @@ impl Keyring {
             keys = self.load_tenant(tenant).await?.ok_or(Error::NoRow)?;
         }
         let openings = self.seals().openings;
-        let mut found = BTreeMap::new();
-        for (id, epoch, wrapped, counted, made) in rows {
+        let mut found: BTreeMap<KeyId, CachedKey> = BTreeMap::new();
+        let mut newest = BTreeMap::new();
+        for (id, epoch, wrapped, counted, made, family, generation) in rows {
             let id = KeyId::from_bytes(id);
-            let key = unwrap_subject(&keys, tenant.as_str(), &id, number(epoch), &wrapped)?;
-            let cached = CachedKey {
-                tenant: tenant.clone(),
-                key: Arc::new(key),
-                is_worn: is_worn(counted, made, openings),
-            };
-            self.cache().insert(id, cached.clone(), read_at);
-            found.insert(id, cached);
+            let key = Arc::new(unwrap_subject(
+                &keys,
+                tenant.as_str(),
+                &id,
+                number(epoch),
+                &wrapped,
+            )?);
+            let family = family
+                .map(KeyId::from_bytes)
+                .filter(|family| ids.contains(family));
+            match family.and_then(|family| found.get_mut(&family)) {
+                Some(cached) => cached.later.push(key),
+                None => {
+                    let cached = CachedKey {
+                        tenant: tenant.clone(),
+                        key,
+                        later: Vec::new(),
+                    };
+                    found.insert(id, cached);
+                }
+            }
+            let wear = is_wearing(counted, made, openings);
+            newest.insert(family.unwrap_or(id), (generation, wear));
         }
-        Ok(found)
+        let mut cache = self.cache();
+        for (id, cached) in &found {
+            // What nears its end is looked at anew each time.
+            if newest.get(id).is_none_or(|(_, is_wearing)| !is_wearing) {
+                cache.insert(*id, cached.clone(), read_at);
+            }
+        }
+        drop(cache);
+        let wearing = newest.into_iter().filter(|(_, (_, is_wearing))| *is_wearing);
+        let wearing = wearing.map(|(id, (generation, _))| (id, generation)).collect();
+        Ok((found, wearing))
     }
 
-    /// Shreds subject keys, for good: durable on return, and on SQLite overwritten. Names of keys that are not there are
-    /// passed over.
-    ///
-    /// # Errors
-    /// [`Error::Database`] if the database refuses; keys of earlier transactions (4,096 each) are shredded then.
-    pub async fn shred(&self, tenant: &TenantId, ids: &[KeyId]) -> Result<Shredding, Error> {
-        let at = self.inner.clock.now();
-        let mut shredded = 0;
-        let mut last = None;
-        for some in ids.chunks(BATCH) {
-            let epochs = self.shred_batch(tenant, some, at.as_millisecond()).await?;
-            shredded += u64::try_from(epochs.len()).unwrap_or(u64::MAX);
-            last = last.max(epochs.into_iter().max());
-        }
-        let remains = if shredded == 0 {
-            self.untouched()
-        } else {
-            self.wipe().await?
-        };
-        Ok(Shredding {
-            at,
-            shredded,
-            keyring_backup_deadline: self.deadline(tenant, at, last).await?,
-            remains,
-        })
-    }
-
-    /// Returns the epochs of the keys that were there.
-    async fn shred_batch(&self, tenant: &TenantId, ids: &[KeyId], at: i64) -> Result<Vec<u64>, Error> {
-        let (asked, name) = (ids.to_vec(), tenant.as_str().to_owned());
-        let (number_of, epochs) = self
+    /// Puts another key beside those of `family`, whose newest has the number `generation`.
+    async fn renew(&self, tenant: &TenantId, family: &KeyId, generation: i64) -> Result<(), Error> {
+        let keys = self.ensure_tenant(tenant).await?;
+        let (epoch, under) = keys.current()?;
+        let (name, now) = (tenant.as_str().to_owned(), self.now());
+        let key = DataKey::generate()?;
+        let id = key.id();
+        let wrapped = under.key.wrap(&subject_key(&name, &id, epoch), &key)?;
+        let (opening, first) = (self.seals().openings, *family.as_bytes());
+        let row = values![
+            &name,
+            *id.as_bytes(),
+            stored(epoch),
+            wrapped,
+            opening,
+            first,
+            generation.saturating_add(1)
+        ];
+        let mut event = KeyEvent::new("subject_key_renewed", &name, now);
+        event.keys = vec![family.to_string()];
+        event.replaced_by = Some(id.to_string());
+        let renewed = self
             .write(tenant, move |tx| {
                 Box::pin(async move {
-                    // First, and so held to the end: shreddings are numbered in the order in which they show.
-                    let version: i64 = tx
-                        .one(
-                            "UPDATE changes SET version = version + 1 WHERE name = 'shred' RETURNING version",
-                            values![],
+                    // As a shredding does, first: it sees this key, or this sees that the first one is gone.
+                    tx.execute(
+                        "UPDATE changes SET version = version WHERE name = 'shred'",
+                        values![],
+                    )
+                    .await?;
+                    let first: Option<i64> = tx
+                        .optional(
+                            "SELECT epoch FROM subject_keys WHERE tenant = $1 AND id = $2",
+                            values![&name, first],
                         )
                         .await?;
-                    let mut gone: Vec<([u8; 16], i64)> = Vec::new();
-                    for some in asked.chunks(ASKED) {
-                        let (list, mut values) = id_list(some, 2);
-                        values.insert(0, Value::from(&name));
-                        let sql = format!(
-                            "DELETE FROM subject_keys WHERE tenant = $1 AND id IN ({list}) RETURNING id, epoch"
-                        );
-                        gone.extend(tx.rows::<([u8; 16], i64)>(sql, values).await?);
+                    if first.is_none() {
+                        return Err(Error::KeyShredded);
                     }
-                    let rows = gone.iter().map(|(id, _)| values![version, &name, *id, at]);
                     tx.insert_many(
-                        "INSERT INTO shredded_keys (version, tenant, id, at)",
-                        rows.collect(),
+                        "INSERT INTO subject_keys (tenant, id, epoch, wrapped, opening, family, generation)",
+                        vec![row],
                         "",
                     )
                     .await?;
-                    Ok((version, gone.into_iter().map(|(_, epoch)| number(epoch)).collect()))
+                    event.record(tx).await
                 })
             })
-            .await?;
-        self.cache().forget(ids, number_of);
-        Ok(epochs)
-    }
-
-    /// Until when older backups could open what was in `epoch` at `at`.
-    async fn deadline(
-        &self,
-        tenant: &TenantId,
-        at: Timestamp,
-        epoch: Option<u64>,
-    ) -> Result<Timestamp, Error> {
-        let config = &self.inner.config;
-        let rows_gone = later(at, config.backup_retention);
-        let (Some(kept), Some(epoch)) = (config.epoch_backup_retention, epoch) else {
-            return Ok(rows_gone);
-        };
-        let name = tenant.as_str().to_owned();
-        let times: (i64, Option<i64>) = self
-            .read(tenant, move |tx| {
-                Box::pin(async move {
-                    tx.one::<(i64, Option<i64>)>(
-                        "SELECT started_at, ended_at FROM epochs WHERE tenant = $1 AND epoch = $2",
-                        values![name, stored(epoch)],
-                    )
-                    .await
-                })
-            })
-            .await?;
-        let moment = |ms: i64| Timestamp::from_millisecond(ms).map_err(|_| bad_row("epochs", epoch));
-        let ends = match times {
-            (_, Some(ended)) => moment(ended)?,
-            (started, None) => later(moment(started)?, config.epoch).max(at),
-        };
-        let key_gone = later(later(ends, config.destroy_after).max(at), kept);
-        // To open one, both the row and the key of its epoch are needed.
-        Ok(rows_gone.min(key_gone))
-    }
-
-    /// Rids the database's files of what was deleted.
-    pub(super) async fn wipe(&self) -> Result<Remains, Error> {
-        Ok(match self.inner.database.backend() {
-            Backend::Sqlite if self.inner.database.wipe(&[], &[]).await? => Remains::Overwritten,
-            Backend::Sqlite => Remains::InWriteAheadLog,
-            // Dead rows of the large tables are the sweep's: a scan of them for one key would be too much.
-            Backend::Postgres => Remains::InDeadRows,
-        })
-    }
-
-    /// As [`wipe`](Self::wipe), and frees what dead rows take.
-    pub(super) async fn wipe_all(&self) -> Result<Remains, Error> {
-        if self.inner.database.backend() == Backend::Postgres {
-            self.inner.database.wipe(&SMALL, &LARGE).await?;
+            .await;
+        match renewed {
+            // Another process was first.
+            Err(error) if error.is_conflict() => Ok(()),
+            done => done,
         }
-        self.wipe().await
-    }
-
-    fn untouched(&self) -> Remains {
-        match self.inner.database.backend() {
-            Backend::Sqlite => Remains::Overwritten,
-            Backend::Postgres => Remains::InDeadRows,
-        }
-    }
-}
-
-impl Shredding {
-    /// A report for each key, for the audit log.
-    #[must_use]
-    pub fn of_keys(&self, tenant: &TenantId, ids: &[KeyId]) -> Vec<SubjectKeyShredded> {
-        let of = |id: &KeyId| SubjectKeyShredded {
-            tenant: tenant.clone(),
-            key: id.to_string(),
-            at: self.at,
-            keyring_backup_deadline: self.keyring_backup_deadline,
-        };
-        ids.iter().map(of).collect()
     }
 }
 
@@ -358,13 +369,9 @@ pub(super) fn unwrap_subject(
     if key.id() == *id { Ok(key) } else { Err(bad()) }
 }
 
-fn later(at: Timestamp, by: std::time::Duration) -> Timestamp {
-    at.checked_add(by).unwrap_or(Timestamp::MAX)
-}
-
 /// Placeholders from `$first` and values for `ids`. The last id is repeated up to a power of two, so that few different
 /// statements are prepared.
-fn id_list(ids: &[KeyId], first: usize) -> (String, Vec<Value>) {
+pub(super) fn id_list(ids: &[KeyId], first: usize) -> (String, Vec<Value>) {
     let width = ids.len().next_power_of_two();
     let padded = ids
         .iter()

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use privet_types::TenantId;
 
+use super::events::KeyEvent;
 use super::place::{bad_row, number, stored};
 use super::rewrap::pending;
 use super::rotate::{OnProgress, Steps, count_change};
@@ -112,6 +113,11 @@ impl Keyring {
                     if !gone.is_empty() {
                         count_change(tx).await?;
                     }
+                    for epoch in &gone {
+                        let mut event = KeyEvent::new("epoch_destroyed", &name, now);
+                        event.epoch = Some(number(*epoch));
+                        event.record(tx).await?;
+                    }
                     Ok(gone)
                 })
             })
@@ -141,8 +147,10 @@ impl Keyring {
                 continue;
             }
             let root = *id.as_bytes();
+            let mut event = KeyEvent::new("root_key_retired", "*", self.now());
+            event.keys = vec![id.to_string()];
             let gone = self
-                .write_all(move |tx| Box::pin(async move { retire(tx, root).await }))
+                .write_all(move |tx| Box::pin(async move { retire(tx, root, event).await }))
                 .await;
             match gone {
                 Ok(true) => retired.push(id.to_string()),
@@ -208,7 +216,7 @@ impl Keyring {
     }
 }
 
-async fn retire(tx: &mut Tx, root: [u8; 16]) -> Result<bool, Error> {
+async fn retire(tx: &mut Tx, root: [u8; 16], event: KeyEvent) -> Result<bool, Error> {
     let used: i64 = tx
         .one("SELECT COUNT(*) FROM tenant_keys WHERE root = $1", values![root])
         .await?;
@@ -227,6 +235,9 @@ async fn retire(tx: &mut Tx, root: [u8; 16]) -> Result<bool, Error> {
         )
         .await?;
     count_change(tx).await?;
+    if gone > 0 {
+        event.record(tx).await?;
+    }
     Ok(gone > 0)
 }
 

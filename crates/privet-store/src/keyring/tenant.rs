@@ -7,13 +7,14 @@ use privet_crypto::{IndexSecret, KeyId, RootKey, WrappingKey};
 use privet_types::TenantId;
 
 use super::Keyring;
+use super::events::KeyEvent;
 use super::place::{bad_row, epoch_key, number, stored, tenant_key, tenant_secret};
 use super::roots::Roots;
 use crate::sql::{Tx, Value};
 use crate::{Error, values};
 
 /// Name of the secret of blind indexes.
-const INDEX: &str = "index";
+pub(super) const INDEX: &str = "index";
 /// Name of the secret that other keys are derived from.
 const ROOT: &str = "root";
 
@@ -27,8 +28,19 @@ pub(super) struct TenantKeys {
     pub(super) key: WrappingKey,
     /// INVARIANT: at least one.
     pub(super) epochs: BTreeMap<u64, Epoch>,
-    pub(super) index: IndexSecret,
+    /// Secrets of blind indexes, by number. INVARIANT: the first, and those that `index_use` names.
+    pub(super) indexes: BTreeMap<u32, IndexSecret>,
+    pub(super) index_use: IndexVersions,
     pub(super) secret: Arc<RootKey>,
+}
+
+/// Which secrets the entries of a tenant's blind indexes are made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexVersions {
+    /// The one that is looked up with.
+    pub searched: u32,
+    /// Those that entries are written with, in rising order: two while another secret takes the place of one.
+    pub written: Vec<u32>,
 }
 
 /// Keys of an epoch.
@@ -52,6 +64,8 @@ pub(super) struct Stored {
     keys: Vec<(i64, [u8; 16], Vec<u8>)>,
     /// Name, version, wrapped.
     secrets: Vec<(String, i64, Vec<u8>)>,
+    /// The newest rotation of the indexes' secret: number, when it became current, when it ended.
+    rotation: Option<(i64, Option<i64>, Option<i64>)>,
     /// Epoch, version, wrapped, secret.
     epochs: Vec<(i64, i64, Vec<u8>, Vec<u8>)>,
 }
@@ -162,7 +176,10 @@ impl Keyring {
                     "",
                 )
                 .await?;
-                insert_epoch(tx, &name, 1, 1, (epoch, epoch_secret), now).await
+                insert_epoch(tx, &name, 1, 1, (epoch, epoch_secret), now).await?;
+                let mut event = KeyEvent::new("tenant_keys_made", &name, now);
+                (event.version, event.epoch) = (Some(1), Some(1));
+                event.record(tx).await
             })
         })
         .await
@@ -216,6 +233,13 @@ async fn select(tx: &mut Tx, tenant: &str) -> Result<Stored, Error> {
                 values![tenant],
             )
             .await?,
+        rotation: tx
+            .optional(
+                "SELECT number, current_at, ended_at FROM index_rotations WHERE tenant = $1 \
+                 ORDER BY number DESC LIMIT 1",
+                values![tenant],
+            )
+            .await?,
         epochs: tx
             .rows(
                 "SELECT epoch, version, wrapped, secret FROM epoch_keys WHERE tenant = $1 ORDER BY epoch",
@@ -237,22 +261,32 @@ fn unwrap(tenant: &TenantId, stored: Stored, roots: &Roots) -> Result<TenantKeys
             .map_err(|_| bad())?;
         keys.insert(version, key);
     }
-    let mut index = None;
+    let mut indexes = BTreeMap::new();
     let mut secret = None;
     for (which, version, wrapped) in stored.secrets {
         let bad = || bad_row("tenant_secrets", format!("{name} {which}"));
         let under = keys.get(&number(version)).ok_or_else(bad)?;
         match which.as_str() {
-            INDEX => {
-                let opened = under.unwrap(&tenant_secret(name, INDEX), &wrapped);
-                index = Some(opened.map_err(|_| bad())?);
-            }
             ROOT => {
                 let opened = under.unwrap(&tenant_secret(name, ROOT), &wrapped);
                 secret = Some(opened.map_err(|_| bad())?);
             }
-            _ => {}
+            which => {
+                let Some(number) = index_number(which) else {
+                    continue;
+                };
+                let opened = under.unwrap(&tenant_secret(name, which), &wrapped);
+                indexes.insert(number, opened.map_err(|_| bad())?);
+            }
         }
+    }
+    let index_use = IndexVersions::of(stored.rotation);
+    if index_use
+        .written
+        .iter()
+        .any(|number| !indexes.contains_key(number))
+    {
+        return Err(bad_row("tenant_secrets", name));
     }
     let mut epochs = BTreeMap::new();
     for (epoch, version, wrapped, secret) in stored.epochs {
@@ -269,9 +303,53 @@ fn unwrap(tenant: &TenantId, stored: Stored, roots: &Roots) -> Result<TenantKeys
         version,
         key,
         epochs,
-        index: index.ok_or_else(|| bad_row("tenant_secrets", name))?,
+        indexes,
+        index_use,
         secret: Arc::new(secret.ok_or_else(|| bad_row("tenant_secrets", name))?),
     })
+}
+
+/// The name of the indexes' secret `number`.
+pub(super) fn index_name(number: u32) -> String {
+    match number {
+        0 | 1 => INDEX.to_owned(),
+        later => format!("{INDEX}/{later}"),
+    }
+}
+
+/// The number of the indexes' secret called `which`.
+fn index_number(which: &str) -> Option<u32> {
+    if which == INDEX {
+        return Some(1);
+    }
+    which.strip_prefix(INDEX)?.strip_prefix('/')?.parse().ok()
+}
+
+impl IndexVersions {
+    fn of(rotation: Option<(i64, Option<i64>, Option<i64>)>) -> Self {
+        let Some((newest, current_at, ended_at)) = rotation else {
+            return Self {
+                searched: 1,
+                written: vec![1],
+            };
+        };
+        let newest = u32::try_from(newest).unwrap_or(1);
+        let before = newest.saturating_sub(1);
+        match (current_at, ended_at) {
+            (Some(_), Some(_)) => Self {
+                searched: newest,
+                written: vec![newest],
+            },
+            (Some(_), None) => Self {
+                searched: newest,
+                written: vec![before, newest],
+            },
+            (None, _) => Self {
+                searched: before,
+                written: vec![before, newest],
+            },
+        }
+    }
 }
 
 /// Wraps under `to` what `from` wrapped for the tenant's secret `which`.
@@ -281,8 +359,8 @@ pub(super) fn rewrap_secret(
     (from, to): (&WrappingKey, &WrappingKey),
     wrapped: &[u8],
 ) -> Result<Vec<u8>, privet_crypto::Error> {
-    if which == INDEX {
-        let place = tenant_secret(tenant, INDEX);
+    if index_number(which).is_some() {
+        let place = tenant_secret(tenant, which);
         to.wrap(&place, &from.unwrap::<IndexSecret>(&place, wrapped)?)
     } else {
         let place = tenant_secret(tenant, ROOT);

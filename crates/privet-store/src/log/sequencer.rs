@@ -4,8 +4,11 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use privet_log::{Checkpoint, Edge, Hash, NoteSigner, TileId, write_leaf, write_tile};
+use jiff::Timestamp;
+use privet_log::{Checkpoint, Edge, Hash, LOG_KEY_CHANGED, NoteSigner, TileId, write_leaf, write_tile};
+use serde::Serialize;
 
+use super::STORE_NODE;
 use super::read::{damaged, read_edge, read_head, to_sql};
 use crate::sql::{Backend, Tx};
 use crate::store::tie;
@@ -16,6 +19,9 @@ const ROUND: i64 = 4096;
 
 /// Leaves hashed before others may run on this thread; some 1 ms.
 const LEAVES_AT_ONCE: usize = 512;
+
+/// One checkpoint in so many milliseconds of events is kept.
+const KEPT_EVERY: i64 = 3_600_000;
 
 /// Longest pause between attempts while the store refuses.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -43,6 +49,11 @@ struct Round {
     last_seq: i64,
     tiles: Vec<(TileId, Vec<u8>)>,
     note: String,
+    /// When its newest leaf was written, milliseconds since 1970.
+    at: i64,
+    /// The key that the log must still have.
+    key: String,
+    is_key_change: bool,
 }
 
 impl Sequencer {
@@ -129,12 +140,17 @@ impl Sequencer {
         if rows.is_empty() {
             return Ok(None);
         }
+        self.build(&rows, None).await.map(Some)
+    }
+
+    /// The round that puts `rows` behind the log; signed by `successor`, too, where the key changes with it.
+    async fn build(&self, rows: &[UnsequencedLeaf], successor: Option<&NoteSigner>) -> Result<Round, Error> {
         let mut edge = self.edge.clone();
         let mut last_seq = self.last_seq;
         let mut tiles = Vec::new();
         let mut events = Vec::with_capacity(rows.len());
         for chunk in rows.chunks(LEAVES_AT_ONCE) {
-            for (id, kind, node, seq, payload) in chunk {
+            for (id, kind, node, seq, payload, _) in chunk {
                 let given = seq.is_none().then(|| {
                     last_seq += 1;
                     last_seq
@@ -159,14 +175,21 @@ impl Sequencer {
             size: edge.size(),
             root: edge.root(),
         };
-        Ok(Some(Round {
+        let mut note = head.sign(&self.signer);
+        if let Some(successor) = successor {
+            note.push_str(&successor.sign(&head.to_text(), 0));
+        }
+        Ok(Round {
             first_position: self.edge.size(),
             events,
             last_seq,
             tiles,
-            note: head.sign(&self.signer),
+            note,
+            at: rows.iter().map(|row| row.5).max().unwrap_or(0),
+            key: self.signer.key().to_string(),
+            is_key_change: successor.is_some(),
             edge,
-        }))
+        })
     }
 
     /// Commits a round unless the log has another size by now. Returns whether it did.
@@ -194,8 +217,8 @@ impl Sequencer {
     }
 }
 
-/// Id, kind, node, number, payload.
-type UnsequencedLeaf = (i64, String, String, Option<i64>, String);
+/// Id, kind, node, number, payload, time.
+type UnsequencedLeaf = (i64, String, String, Option<i64>, String, i64);
 
 /// The next leaves without a position.
 async fn unsequenced(tx: &mut Tx, last_event: i64) -> Result<Vec<UnsequencedLeaf>, Error> {
@@ -203,14 +226,14 @@ async fn unsequenced(tx: &mut Tx, last_event: i64) -> Result<Vec<UnsequencedLeaf
         // Ids are given under SQLite's write lock, so none below the last one seen can appear later.
         Backend::Sqlite => {
             tx.rows(
-                "SELECT id, kind, node, seq, payload FROM audit_events WHERE id > $1 ORDER BY id LIMIT $2",
+                "SELECT id, kind, node, seq, payload, at FROM audit_events WHERE id > $1 ORDER BY id LIMIT $2",
                 values![last_event, ROUND],
             )
             .await
         }
         Backend::Postgres => {
             tx.rows(
-                "SELECT e.id, e.kind, e.node, e.seq, e.payload FROM log_queue q \
+                "SELECT e.id, e.kind, e.node, e.seq, e.payload, e.at FROM log_queue q \
                  JOIN audit_events e ON e.id = q.event ORDER BY q.event LIMIT $1",
                 values![ROUND],
             )
@@ -224,20 +247,41 @@ async fn replace(tx: &mut Tx, round: Round, last_event: i64, before: (u64, i64))
     let replaced = tx
         .execute(
             "UPDATE log_head SET size = $1, last_event = $2, last_seq = $3, checkpoint = $4 \
-             WHERE size = $5 AND last_event = $6",
+             WHERE size = $5 AND last_event = $6 \
+             AND EXISTS (SELECT 1 FROM settings WHERE name = 'log_key' AND value = $7)",
             values![
                 to_sql(round.edge.size()),
                 last_event,
                 round.last_seq,
-                round.note,
+                &round.note,
                 to_sql(before.0),
-                before.1
+                before.1,
+                &round.key
             ],
         )
         .await?;
     if replaced != 1 {
-        return Err(Error::NotFirst);
+        let known: String = tx
+            .one("SELECT value FROM settings WHERE name = 'log_key'", values![])
+            .await?;
+        return Err(if known == round.key {
+            Error::NotFirst
+        } else {
+            Error::LogKeyChanged { known }
+        });
     }
+    tx.execute(
+        "INSERT INTO log_checkpoints (size, at, is_key_change, checkpoint) SELECT $1, $2, $3, $4 \
+         WHERE $3 = 1 OR NOT EXISTS (SELECT 1 FROM log_checkpoints WHERE at > $5)",
+        values![
+            to_sql(round.edge.size()),
+            round.at,
+            i64::from(round.is_key_change),
+            &round.note,
+            round.at.saturating_sub(KEPT_EVERY)
+        ],
+    )
+    .await?;
     let positions = round.events.iter().zip(to_sql(round.first_position)..);
     let positions = positions.map(|((event, seq), position)| values![position, *event, *seq]);
     tx.insert_many(
@@ -264,6 +308,114 @@ async fn replace(tx: &mut Tx, round: Round, last_event: i64, before: (u64, i64))
         .await?;
     }
     Ok(())
+}
+
+/// The leaf that tells of another key.
+#[derive(Serialize)]
+struct KeyChanged {
+    at: Timestamp,
+    tenant: &'static str,
+    from: String,
+    to: String,
+}
+
+impl Sequencer {
+    /// Gives the log another key, from a leaf on that names both; the checkpoint that ends with it is signed by both, and
+    /// is kept. Sequencers with the former key stop: what is stored meanwhile waits for one with the new key.
+    ///
+    /// # Errors
+    /// [`Error::LogKeyChanged`] if somebody else changed it first, [`Error::LogKey`] if `successor` is of another log, and
+    /// those of [`run_once`](Self::run_once).
+    pub async fn change_key(mut self, successor: NoteSigner, at: Timestamp) -> Result<Self, Error> {
+        if successor.key().name() != self.signer.key().name() {
+            return Err(privet_log::BadNote::NotSigned {
+                name: self.signer.key().name().to_owned(),
+            }
+            .into());
+        }
+        let (from, to) = (self.signer.key().to_string(), successor.key().to_string());
+        if from == to {
+            return Ok(self);
+        }
+        loop {
+            self.run_once().await?;
+            let told = KeyChanged {
+                at,
+                tenant: "*",
+                from: from.clone(),
+                to: to.clone(),
+            };
+            let payload = serde_json::to_string(&told).map_err(Error::Json)?;
+            let kind = LOG_KEY_CHANGED.to_owned();
+            let leaf = (0, kind, STORE_NODE.to_owned(), None, payload, at.as_millisecond());
+            let round = self.build(std::slice::from_ref(&leaf), Some(&successor)).await?;
+            let (edge, last_seq) = (round.edge.clone(), round.last_seq);
+            let before = (self.edge.size(), self.last_event);
+            let to = to.clone();
+            let changed = self
+                .store
+                .write(move |tx| Box::pin(async move { change(tx, leaf, round, before, to).await }))
+                .await;
+            match changed {
+                Ok(last_event) => {
+                    return Ok(Self {
+                        store: self.store,
+                        signer: successor,
+                        edge,
+                        last_event,
+                        last_seq,
+                    });
+                }
+                Err(Error::NotFirst) => self.reload().await?,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Writes the leaf, its round and the new key, in one transaction. Returns the leaf's id.
+async fn change(
+    tx: &mut Tx,
+    leaf: UnsequencedLeaf,
+    mut round: Round,
+    before: (u64, i64),
+    to: String,
+) -> Result<i64, Error> {
+    if tx.backend() == Backend::Sqlite {
+        // There the last id is what tells new leaves from old ones: none may be passed over.
+        let waiting: i64 = tx
+            .one(
+                "SELECT COUNT(*) FROM audit_events WHERE id > $1",
+                values![before.1],
+            )
+            .await?;
+        if waiting > 0 {
+            return Err(Error::NotFirst);
+        }
+    }
+    let (_, kind, node, _, payload, at) = leaf;
+    let id: i64 = tx
+        .one(
+            "INSERT INTO audit_events (node, at, kind, tenant, payload) VALUES ($1, $2, $3, '*', $4) RETURNING id",
+            values![node, at, kind, payload],
+        )
+        .await?;
+    for event in &mut round.events {
+        event.0 = id;
+    }
+    let (from, size) = (round.key.clone(), to_sql(round.edge.size()));
+    replace(tx, round, id, before).await?;
+    tx.execute(
+        "INSERT INTO log_former_keys (last_size, key) VALUES ($1, $2)",
+        values![size, &from],
+    )
+    .await?;
+    tx.execute(
+        "UPDATE settings SET value = $1 WHERE name = 'log_key'",
+        values![to],
+    )
+    .await?;
+    Ok(id)
 }
 
 /// Sequences what is stored every `interval` until `shutdown`, then once more. While the store refuses, pauses grow from

@@ -463,3 +463,162 @@ async fn every_event_that_was_answered_for_is_in_the_log_after_any_kill() {
     );
     assert_eq!(logged, (1..=logged.len() as u64).collect::<Vec<_>>());
 }
+
+/// What `keys` sign now, and the sequencer that works with the second.
+async fn changed_key(store: &Store) -> (NoteSigner, Sequencer) {
+    let next = || {
+        let key = SigningKey::parse(&format!("privet-signing-1:{}", "a".repeat(64))).unwrap();
+        log_signer(&root_key(), Some(key)).unwrap()
+    };
+    let at = jiff::Timestamp::from_second(5).unwrap();
+    let changed = sequencer(store).await.change_key(next(), at).await.unwrap();
+    (next(), changed)
+}
+
+#[tokio::test]
+async fn a_log_changes_its_key_and_both_sign_where_it_does() {
+    for house in House::each().await {
+        let store = &house.store;
+        let mut former = sequencer(store).await;
+        store.append_audit("n", &records(1..=300)).await.unwrap();
+        former.run_once().await.unwrap();
+        // Waits, and is not passed over.
+        store.append_audit("n", &records(301..=310)).await.unwrap();
+        let (next, mut sequencer) = changed_key(store).await;
+        assert_eq!(sequencer.size(), 311);
+        store.append_audit("n", &records(311..=320)).await.unwrap();
+        // Who has the former key does nothing more, and others go on.
+        let refused = former.run_once().await.unwrap_err();
+        assert!(matches!(refused, Error::LogKeyChanged { .. }), "{refused:?}");
+        let refused = Sequencer::open(store.clone(), signer()).await.unwrap_err();
+        assert!(matches!(refused, Error::LogKeyChanged { .. }), "{refused:?}");
+        assert_eq!(sequencer.run_once().await.unwrap(), 10);
+        let head = store.log_head(next.key()).await.unwrap().unwrap();
+        assert_eq!(head.checkpoint.size, 321);
+
+        let keys = store.log_keys(next.key()).await.unwrap();
+        assert_eq!(keys.all().count(), 2);
+        let kept = store.kept_checkpoints().await.unwrap();
+        let both = kept.iter().find(|kept| kept.is_key_change).unwrap();
+        assert_eq!(both.size, 311);
+        for key in [signer().key(), next.key()] {
+            assert_eq!(Checkpoint::open(both.note.as_bytes(), key).unwrap().0.size, 311);
+        }
+        let leaf = store.log_leaves(310, 1).await.unwrap().remove(0);
+        let change = privet_log::KeyChange::read(310, &leaf.entry).unwrap();
+        assert_eq!((&change.from, &change.to), (signer().key(), next.key()));
+        assert_eq!(Leaf::parse(&leaf.entry).unwrap().node, "store");
+        // A key of another log is refused.
+        let stranger = NoteSigner::new("x", privet_log::Signer::Log, SigningKey::generate().unwrap());
+        let refused = sequencer
+            .change_key(stranger.unwrap(), jiff::Timestamp::UNIX_EPOCH)
+            .await;
+        assert!(matches!(refused, Err(Error::LogKey(_))));
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn two_who_change_the_key_at_once_do_not_both_do_it() {
+    for house in House::each().await {
+        house.store.append_audit("n", &records(1..=3)).await.unwrap();
+        let (one, two) = (sequencer(&house.store).await, sequencer(&house.store).await);
+        let key = || log_signer(&root_key(), Some(SigningKey::generate().unwrap())).unwrap();
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let done = tokio::join!(one.change_key(key(), at), two.change_key(key(), at));
+        let changed = [done.0, done.1].into_iter().filter(Result::is_ok).count();
+        assert_eq!(changed, 1);
+        assert_eq!(
+            house
+                .store
+                .kept_checkpoints()
+                .await
+                .unwrap()
+                .iter()
+                .filter(|kept| kept.is_key_change)
+                .count(),
+            1
+        );
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn leaves_and_growth_are_proved_from_the_stored_tiles() {
+    for house in House::each().await {
+        let store = &house.store;
+        let mut sequencer = sequencer(store).await;
+        let mut held = Vec::new();
+        for upto in [1, 255, 256, 257, 700] {
+            let known = store.last_audit_seq("n").await.unwrap().unwrap_or(0);
+            store.append_audit("n", &records(known + 1..=upto)).await.unwrap();
+            sequencer.run_once().await.unwrap();
+            held.push(store.log_head(signer().key()).await.unwrap().unwrap().checkpoint);
+        }
+        let head = store.log_head(signer().key()).await.unwrap().unwrap();
+        for index in (0..700).step_by(37).chain([254, 255, 256, 699]) {
+            let proof = store.leaf_proof(index, &head).await.unwrap();
+            assert_eq!(proof.check(signer().key()).unwrap().size, 700);
+        }
+        assert!(store.leaf_proof(700, &head).await.is_err());
+        for old in &held {
+            let proof = store.growth_proof(old.size, &head).await.unwrap();
+            assert_eq!(proof.check(old, signer().key()).unwrap().size, 700);
+        }
+        let proof = store.growth_proof(300, &head).await.unwrap();
+        assert!(proof.check(&held[3], signer().key()).is_err());
+        let mut special = event(701);
+        special.request_id = "r_1".to_owned();
+        let special = AuditRecord::new(701, &special).unwrap();
+        store.append_audit("n", &[special]).await.unwrap();
+        sequencer.run_once().await.unwrap();
+        assert_eq!(store.positions_of_request("r_1").await.unwrap(), [700]);
+        for pattern in ["%", "r%", "rx1", "r_"] {
+            assert!(
+                store.positions_of_request(pattern).await.unwrap().is_empty(),
+                "{pattern}"
+            );
+        }
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn checkpoints_are_kept_now_and_then_and_with_what_witnesses_sign() {
+    use privet_log::{Note, Signer};
+    for house in House::each().await {
+        let store = &house.store;
+        let mut sequencer = sequencer(store).await;
+        for number in 1..=5 {
+            store.append_audit("n", &records(number..=number)).await.unwrap();
+            sequencer.run_once().await.unwrap();
+        }
+        // Within an hour one is enough.
+        let sizes = |kept: Vec<privet_store::KeptCheckpoint>| {
+            kept.into_iter().map(|kept| kept.size).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(store.kept_checkpoints().await.unwrap()), [1]);
+        let witness = NoteSigner::new("w.example", Signer::Witness, SigningKey::generate().unwrap()).unwrap();
+        let head = store.log_head(signer().key()).await.unwrap().unwrap();
+        let text = Note::parse(head.note.as_bytes()).unwrap().text().to_owned();
+        let line = witness.sign(&text, 1_700_000_000);
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        assert_eq!(store.last_cosigned(witness.key()).await.unwrap(), 0);
+        for _ in 0..2 {
+            store
+                .keep_cosignature(&head, at, witness.key(), &line)
+                .await
+                .unwrap();
+        }
+        assert_eq!(store.last_cosigned(witness.key()).await.unwrap(), 5);
+        assert_eq!(
+            store.cosignatures().await.unwrap(),
+            [(5, witness.key().clone(), line)]
+        );
+        let kept = store.kept_checkpoints().await.unwrap();
+        let keys = store.log_keys(signer().key()).await.unwrap();
+        assert_eq!(kept[1].open(&keys).unwrap(), head.checkpoint);
+        assert_eq!(sizes(kept), [1, 5]);
+        house.end().await;
+    }
+}

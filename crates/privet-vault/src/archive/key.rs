@@ -51,11 +51,12 @@ impl Vault {
                 kept
             }
         };
-        let key = self.keyring.keys(&actor.tenant, &[known]).await?.pop().flatten();
+        let key = self.keyring.subject_keys(&actor.tenant, &[known]).await?;
+        let key = key.into_iter().next().flatten();
         let key = key.ok_or(Error::Absent {
             what: "key of the day",
         })?;
-        Ok(Owner::Nobody(Box::new(Keys::new(&key))))
+        Ok(Owner::Nobody(Box::new(Keys::of(&key))))
     }
 
     /// The name of the day's key, after `new` was put there if there was none.

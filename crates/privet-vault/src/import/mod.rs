@@ -61,6 +61,33 @@ pub struct ImportReport {
     pub errors: Vec<LineError>,
 }
 
+/// The number of a line, from 1, and its record, or why it has none.
+pub type ImportLine = (u64, Result<Record, LineError>);
+
+/// Reads a file as [`Vault::import`] does, record by record, and stores nothing.
+#[derive(Debug)]
+pub struct ImportReader<R>(Records<R>);
+
+impl<R: BufRead> ImportReader<R> {
+    /// # Errors
+    /// [`Error::BadImport`] if the first row of a CSV does not name its fields, [`Error::Read`] if `reader` fails.
+    pub fn open(reader: R, format: ImportFormat) -> Result<Self, Error> {
+        Records::open(reader, format).map(Self)
+    }
+
+    /// The next line that is not blank.
+    ///
+    /// # Errors
+    /// [`Error::BadImport`] if nobody knows where the next line is, [`Error::Read`] if the reader fails.
+    pub fn next_record(&mut self) -> Result<Option<ImportLine>, Error> {
+        let line = self.0.next()?;
+        Ok(line.map(|line| {
+            let record = line.record.map_err(|trouble| LineError::of(line.number, trouble));
+            (line.number, record)
+        }))
+    }
+}
+
 /// Lines read, prepared, and not stored yet.
 struct Batch {
     /// The number of each record's line.

@@ -1,7 +1,7 @@
 //! Records of a file, one at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, Read};
+use std::io::{BufRead, Chain, Cursor, Read};
 
 use serde_json::Value;
 
@@ -39,18 +39,27 @@ pub(super) struct Line {
     pub(super) bytes: usize,
 }
 
+/// What was read to look for a byte order mark, and the rest.
+type Unmarked<R> = Chain<Cursor<Vec<u8>>, R>;
+
 /// Reads a file record by record, in bounded memory.
 #[derive(Debug)]
 pub(super) enum Records<R> {
-    Csv { rows: Rows<R>, names: Vec<String> },
-    JsonLines { reader: R, line: u64 },
+    Csv {
+        rows: Rows<Unmarked<R>>,
+        names: Vec<String>,
+    },
+    JsonLines {
+        reader: Unmarked<R>,
+        line: u64,
+    },
 }
 
 impl<R: BufRead> Records<R> {
     /// # Errors
     /// [`Error::BadImport`] if the first row of a CSV names no fields, one twice, or the delimiter is none.
-    pub(super) fn open(mut reader: R, format: ImportFormat) -> Result<Self, Error> {
-        skip_mark(&mut reader)?;
+    pub(super) fn open(reader: R, format: ImportFormat) -> Result<Self, Error> {
+        let reader = without_mark(reader)?;
         match format {
             ImportFormat::Csv {
                 delimiter: b'"' | b'\n' | b'\r',
@@ -84,14 +93,18 @@ impl<R: BufRead> Records<R> {
     }
 }
 
-/// Passes over a byte order mark.
-fn skip_mark(reader: &mut impl BufRead) -> Result<(), Error> {
-    let begins = reader
-        .fill_buf()
-        .map_err(Error::Read)?
-        .starts_with(b"\xef\xbb\xbf");
-    reader.consume(if begins { 3 } else { 0 });
-    Ok(())
+/// Passes over a byte order mark, in however small pieces it comes.
+fn without_mark<R: BufRead>(mut reader: R) -> Result<Unmarked<R>, Error> {
+    let mut first = Vec::with_capacity(3);
+    reader
+        .by_ref()
+        .take(3)
+        .read_to_end(&mut first)
+        .map_err(Error::Read)?;
+    if first == b"\xef\xbb\xbf" {
+        first.clear();
+    }
+    Ok(Cursor::new(first).chain(reader))
 }
 
 fn names(row: &Row) -> Result<Vec<String>, Error> {
@@ -247,6 +260,17 @@ mod tests {
             .map(|(line, record)| (*line, record.is_ok()))
             .collect();
         assert_eq!(whys, [(1, true), (3, false), (4, false), (5, true)]);
+    }
+
+    #[test]
+    fn a_byte_order_mark_that_comes_byte_by_byte_is_passed_over() {
+        let text: &[u8] = b"\xef\xbb\xbfa,b\n1,2\n";
+        let mut records = Records::open(std::io::BufReader::with_capacity(1, text), CSV).unwrap();
+        let record = records.next().unwrap().unwrap().record.unwrap();
+        assert_eq!(record.into_value().to_string(), r#"{"a":"1","b":"2"}"#);
+        // What only begins like one belongs to the first name.
+        let text: &[u8] = b"\xef\xbb\xbc,b\n1,2\n";
+        assert!(Records::open(std::io::BufReader::with_capacity(1, text), CSV).is_ok());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::container::{open, seal};
 use super::create::{insert_entries, taken_field};
 use super::id::{SubjectId, SubjectRef};
-use super::index::{Bucket, Entry, INDEX_VERSION};
+use super::index::{Bucket, Entry};
 use super::record::Record;
 use super::row::{Found, SubjectRow, record_name};
 use crate::audit::SubjectChange;
@@ -199,7 +199,7 @@ impl NewVersion {
             tx.execute(
                 "DELETE FROM subject_index WHERE tenant = $1 AND field = $2 AND key_version = $3 AND entry = $4 \
                  AND subject = $5",
-                values![tenant, &entry.field, INDEX_VERSION, entry.hash, id],
+                values![tenant, &entry.field, entry.version, entry.hash, id],
             )
             .await?;
         }
@@ -207,7 +207,7 @@ impl NewVersion {
             tx.execute(
                 "DELETE FROM subject_buckets WHERE tenant = $1 AND field = $2 AND key_version = $3 AND bucket = $4 \
                  AND subject = $5",
-                values![tenant, &bucket.field, INDEX_VERSION, bucket.bucket, id],
+                values![tenant, &bucket.field, bucket.version, bucket.bucket, id],
             )
             .await?;
         }

@@ -86,7 +86,7 @@ pub(crate) fn seal(keys: &SubjectKeys, place: &Place<'_>, record: &Record) -> Re
         plain.extend_from_slice(name.as_bytes());
         serde_json::to_writer(&mut plain, value).map_err(Error::Json)?;
         let locator = place.locator(keys, name);
-        let sealed = keys.record.seal(&keys.count, &place.context(&locator), &plain)?;
+        let sealed = keys.seal(&place.context(&locator), &plain)?;
         fields.insert(locator, sealed);
     }
     let count = u16::try_from(fields.len()).map_err(|_| Error::BadRecord {
@@ -106,9 +106,7 @@ pub(crate) fn seal(keys: &SubjectKeys, place: &Place<'_>, record: &Record) -> Re
     for sealed in fields.values() {
         container.extend_from_slice(sealed);
     }
-    let whole = keys
-        .record
-        .seal(&keys.count, &place.context(WHOLE), &sha256(&container))?;
+    let whole = keys.seal(&place.context(WHOLE), &sha256(&container))?;
     container.extend_from_slice(&whole);
     Ok(container)
 }
@@ -152,7 +150,6 @@ fn open_field(
     sealed: &[u8],
 ) -> Result<(String, serde_json::Value), Error> {
     let plain = keys
-        .record
         .open(&place.context(locator), sealed)
         .map_err(|_| place.damaged())?;
     let read = || {
@@ -176,7 +173,6 @@ fn directory<'c>(
         .ok_or_else(|| place.damaged())?;
     let (fields, whole) = container.split_at_checked(split).ok_or_else(|| place.damaged())?;
     let hash = keys
-        .record
         .open(&place.context(WHOLE), whole)
         .map_err(|_| place.damaged())?;
     if hash.as_slice() != sha256(fields) {

@@ -12,7 +12,7 @@ use privet_types::TenantId;
 use super::change::Stored;
 use super::container::seal;
 use super::id::SubjectId;
-use super::index::{Entries, Entry, INDEX_VERSION};
+use super::index::{Entries, Entry};
 use super::keys::SubjectKeys;
 use super::record::Record;
 use super::row::{SubjectRow, SubjectState, record_name};
@@ -433,7 +433,7 @@ pub(super) async fn taken_field(
             .optional(
                 "SELECT subject FROM subject_index \
                  WHERE tenant = $1 AND field = $2 AND key_version = $3 AND entry = $4 AND slot = ''",
-                values![tenant, &entry.field, INDEX_VERSION, entry.hash],
+                values![tenant, &entry.field, entry.version, entry.hash],
             )
             .await?;
         if found.is_some() {

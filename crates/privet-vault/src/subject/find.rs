@@ -6,7 +6,7 @@ use privet_types::TenantId;
 
 use super::container::open_fields;
 use super::id::SubjectRef;
-use super::index::{Entry, INDEX_VERSION};
+use super::index::Entry;
 use super::row::{COLUMNS, Found, RowValues, SubjectRow, SubjectState, record_name};
 use crate::{Actor, Error, Ground, SubjectId, Vault};
 
@@ -70,7 +70,7 @@ impl Vault {
         loaded: Vec<Loaded>,
     ) -> Result<Vec<Found>, Error> {
         let ids: Vec<KeyId> = loaded.iter().map(|(row, _)| row.key_id).collect();
-        let keys = self.keyring.keys(tenant, &ids).await?;
+        let keys = self.keyring.subject_keys(tenant, &ids).await?;
         let mut found = Vec::with_capacity(loaded.len());
         for ((row, sealed), key) in loaded.into_iter().zip(keys) {
             if let Some(key) = key {
@@ -108,7 +108,7 @@ async fn load(
         (_, Some(entry)) => (
             "s.id IN (SELECT i.subject FROM subject_index i WHERE i.tenant = $1 AND i.field = $2 \
              AND i.key_version = $3 AND i.entry = $4 LIMIT 2)",
-            values![tenant, &entry.field, INDEX_VERSION, entry.hash],
+            values![tenant, &entry.field, entry.version, entry.hash],
         ),
         (_, None) => return Ok(None),
     };

@@ -3,16 +3,13 @@
 use std::collections::BTreeSet;
 
 use privet_crypto::IndexKey;
-use privet_store::{Keyring, Value as Column, values};
+use privet_store::{IndexVersions, Keyring, Value as Column, values};
 use privet_types::{Secret, TenantId};
 use serde_json::Value;
 
 use super::record::Record;
 use crate::Error;
 use crate::config::{IndexConfig, VaultConfig};
-
-/// Version of the index keys: of the rules by which values are normalised. Rows of another version are rebuilt.
-pub(crate) const INDEX_VERSION: u32 = 1;
 
 /// Something that a person is known by, normalised. `Debug` shows no value.
 #[derive(Debug, Clone)]
@@ -26,14 +23,20 @@ pub struct Identifier {
 /// The indexes of a tenant with their keys.
 #[derive(Debug)]
 pub(crate) struct TenantIndexes {
-    indexes: Vec<(IndexConfig, IndexKey)>,
+    indexes: Vec<(IndexConfig, Keys)>,
+    versions: IndexVersions,
     calling_code: Option<String>,
 }
+
+/// The keys of one index: one for each version that is written, in rising order.
+type Keys = Vec<(u32, IndexKey)>;
 
 /// What stands in an index for one record.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
     pub(crate) field: String,
+    /// Number of the tenant's secret that it was made with.
+    pub(crate) version: u32,
     pub(crate) hash: [u8; 32],
     pub(crate) is_unique: bool,
 }
@@ -42,6 +45,8 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Bucket {
     pub(crate) field: String,
+    /// Number of the tenant's secret that it was made with.
+    pub(crate) version: u32,
     pub(crate) bucket: u32,
 }
 
@@ -59,17 +64,26 @@ impl TenantIndexes {
         keyring: &Keyring,
         config: &VaultConfig,
     ) -> Result<Self, Error> {
+        let versions = keyring.index_versions(tenant).await?;
         let mut indexes = Vec::with_capacity(config.indexes.len());
         for index in &config.indexes {
-            let key = keyring
-                .index_key_version(tenant, &index.field, INDEX_VERSION)
-                .await?;
-            indexes.push((index.clone(), key));
+            let mut keys = Keys::with_capacity(versions.written.len());
+            for version in &versions.written {
+                let key = keyring.index_key_version(tenant, &index.field, *version).await?;
+                keys.push((*version, key));
+            }
+            indexes.push((index.clone(), keys));
         }
         Ok(Self {
             indexes,
+            versions,
             calling_code: config.calling_code.clone(),
         })
+    }
+
+    /// Which of the tenant's secrets they are made with.
+    pub(crate) const fn versions(&self) -> &IndexVersions {
+        &self.versions
     }
 
     /// What stands in the indexes for `record`.
@@ -78,7 +92,7 @@ impl TenantIndexes {
     /// [`Error::BadField`] if a field with an index holds neither text nor a number, or no value of its form.
     pub(crate) fn entries(&self, record: &Record) -> Result<Entries, Error> {
         let mut entries = Entries::default();
-        for (index, key) in &self.indexes {
+        for (index, keys) in &self.indexes {
             let text = match record.fields().get(&index.field) {
                 None | Some(Value::Null) => continue,
                 Some(Value::String(text)) if text.trim().is_empty() => continue,
@@ -92,18 +106,22 @@ impl TenantIndexes {
                 }
             };
             let normal = self.normal(index, &text)?;
-            entries.exact.insert(Entry {
-                field: index.field.clone(),
-                hash: key.exact(normal.as_bytes()),
-                is_unique: index.unique,
-            });
-            if let Some(prefix) = index.prefix
-                && let Some(head) = head(&normal, prefix.chars)
-            {
-                entries.buckets.insert(Bucket {
+            for (version, key) in keys {
+                entries.exact.insert(Entry {
                     field: index.field.clone(),
-                    bucket: key.bucket(head.as_bytes(), prefix.bits)?,
+                    version: *version,
+                    hash: key.exact(normal.as_bytes()),
+                    is_unique: index.unique,
                 });
+                if let Some(prefix) = index.prefix
+                    && let Some(head) = head(&normal, prefix.chars)
+                {
+                    entries.buckets.insert(Bucket {
+                        field: index.field.clone(),
+                        version: *version,
+                        bucket: key.bucket(head.as_bytes(), prefix.bits)?,
+                    });
+                }
             }
             entries.identifiers.push(Identifier {
                 field: index.field.clone(),
@@ -118,9 +136,10 @@ impl TenantIndexes {
     /// # Errors
     /// [`Error::BadField`] if `field` has no index, or `value` not its form.
     pub(crate) fn entry(&self, field: &str, value: &str) -> Result<Entry, Error> {
-        let (index, key) = self.index(field)?;
+        let (index, key) = self.searched(field)?;
         Ok(Entry {
             field: index.field.clone(),
+            version: self.versions.searched,
             hash: key.exact(self.normal(index, value)?.as_bytes()),
             is_unique: index.unique,
         })
@@ -131,7 +150,7 @@ impl TenantIndexes {
     /// # Errors
     /// [`Error::BadField`] if `field` has no prefix index, or the prefix is too short for it.
     pub(crate) fn prefix(&self, field: &str, value: &str) -> Result<(Bucket, String), Error> {
-        let (index, key) = self.index(field)?;
+        let (index, key) = self.searched(field)?;
         let bad = |why| Error::BadField {
             field: field.to_owned(),
             why,
@@ -147,6 +166,7 @@ impl TenantIndexes {
         let head = head(&normal, prefix.chars).ok_or_else(|| bad("the prefix is too short"))?;
         let bucket = Bucket {
             field: index.field.clone(),
+            version: self.versions.searched,
             bucket: key.bucket(head.as_bytes(), prefix.bits)?,
         };
         Ok((bucket, normal))
@@ -163,7 +183,17 @@ impl TenantIndexes {
         self.normal(index, &text).ok()
     }
 
-    fn index(&self, field: &str) -> Result<&(IndexConfig, IndexKey), Error> {
+    /// The index of `field` with the key that values are looked up with.
+    fn searched(&self, field: &str) -> Result<(&IndexConfig, &IndexKey), Error> {
+        let (index, keys) = self.index(field)?;
+        let key = keys
+            .iter()
+            .find(|(version, _)| *version == self.versions.searched);
+        let (_, key) = key.ok_or(Error::Stopped)?;
+        Ok((index, key))
+    }
+
+    fn index(&self, field: &str) -> Result<&(IndexConfig, Keys), Error> {
         let found = self.indexes.iter().find(|(index, _)| index.field == field);
         found.ok_or_else(|| Error::BadField {
             field: field.to_owned(),
@@ -186,14 +216,14 @@ impl Entry {
     /// Its row in `subject_index`.
     pub(crate) fn row(&self, tenant: &str, subject: &str) -> Vec<Column> {
         let slot = if self.is_unique { "" } else { subject };
-        values![tenant, &self.field, INDEX_VERSION, self.hash, slot, subject]
+        values![tenant, &self.field, self.version, self.hash, slot, subject]
     }
 }
 
 impl Bucket {
     /// Its row in `subject_buckets`.
     pub(crate) fn row(&self, tenant: &str, subject: &str) -> Vec<Column> {
-        values![tenant, &self.field, INDEX_VERSION, self.bucket, subject]
+        values![tenant, &self.field, self.version, self.bucket, subject]
     }
 }
 

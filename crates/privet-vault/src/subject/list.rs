@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::find::{Loaded, loaded};
 use super::id::SubjectId;
-use super::index::{Bucket, Entry, INDEX_VERSION, TenantIndexes};
+use super::index::{Bucket, Entry, TenantIndexes};
 use super::read::{Subject, timestamp};
 use super::row::{COLUMNS, Found, RowValues, SubjectRow, SubjectState};
 use crate::audit::{Access, Audited, Operation};
@@ -174,17 +174,19 @@ impl Vault {
 
     async fn candidates(&self, actor: &Actor, wanted: &Wanted, after: String) -> Result<Vec<Loaded>, Error> {
         let tenant = actor.tenant.clone();
-        let (table, column, field, value) = match wanted {
+        let (table, column, field, version, value) = match wanted {
             Wanted::Exact(entry) => (
                 "subject_index",
                 "entry",
                 entry.field.clone(),
+                entry.version,
                 privet_store::Value::from(entry.hash),
             ),
             Wanted::Prefix(bucket, _) => (
                 "subject_buckets",
                 "bucket",
                 bucket.field.clone(),
+                bucket.version,
                 bucket.bucket.into(),
             ),
         };
@@ -196,7 +198,7 @@ impl Vault {
             .database()
             .read(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
-                    let mut values = values![tenant.as_str(), field, INDEX_VERSION];
+                    let mut values = values![tenant.as_str(), field, version];
                     values.extend([value, after.into(), CANDIDATES.into()]);
                     loaded(tx, tenant.as_str(), &condition, values).await
                 })

@@ -31,7 +31,7 @@ pub use index::Identifier;
 pub use list::{Page, Search, SubjectInfo};
 pub use normalise::ValueForm;
 pub use read::{Subject, VersionInfo};
-pub use rebuild::Rebuilt;
+pub use rebuild::{IndexRotation, Rebuilt};
 pub use record::Record;
 pub use row::SubjectState;
 pub use share::{NewShare, Share, Shared, Shown};

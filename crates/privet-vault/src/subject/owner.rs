@@ -81,10 +81,11 @@ impl Vault {
         ground: Ground,
         what: &'static str,
     ) -> Result<Owner, Error> {
-        let key = self.keyring.keys(tenant, &[key_id]).await?.pop().flatten();
+        let key = self.keyring.subject_keys(tenant, &[key_id]).await?;
+        let key = key.into_iter().next().flatten();
         let key = key.ok_or(Error::Absent { what })?;
         let Some(subject) = subject else {
-            return Ok(Owner::Nobody(Box::new(SubjectKeys::new(&key))));
+            return Ok(Owner::Nobody(Box::new(SubjectKeys::of(&key))));
         };
         let (owner, id) = (tenant.clone(), subject.clone());
         let scope = privet_store::Scope::Tenant(tenant.clone());

@@ -1,18 +1,24 @@
-//! Building the indexes anew: after an index was added, or the rules of a form changed.
+//! Building the indexes anew: after an index was added, or the rules of a form changed; or under another secret.
 
 use privet_store::{Leaf, Tx, append_leaf, values};
 
 use super::create::{insert_entries, taken_field};
 use super::find::loaded;
 use super::id::SubjectId;
-use super::index::Entries;
+use super::index::{Entries, TenantIndexes};
 use super::list::Page;
-use super::row::SubjectRow;
+use super::row::{Found, SubjectRow};
 use crate::audit::SubjectChange;
 use crate::{Actor, Error, Vault};
 
 /// Most subjects of one call.
 const MOST: u32 = 500;
+
+/// Entries deleted in one transaction.
+const DELETED: u64 = 2_000;
+
+/// How often a subject that others change at the same moment is looked at again.
+const ATTEMPTS: u32 = 100;
 
 /// What was built anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,24 +59,9 @@ impl Vault {
             refused: Vec::new(),
         };
         for found in self.unlock_many(&actor.tenant, rows).await? {
-            let outcome = match indexes.entries(&found.subject()?.record) {
-                Ok(entries) => {
-                    let row = found.row.clone();
-                    self.store
-                        .database()
-                        .write(&Self::scope(actor), move |tx| {
-                            Box::pin(async move { replace_entries(tx, &row, &entries).await })
-                        })
-                        .await
-                }
-                Err(error) => Err(error),
-            };
-            match outcome {
-                Ok(()) => {}
-                Err(Error::Taken { field } | Error::BadField { field, .. }) => {
-                    rebuilt.refused.push((found.row.id, field));
-                }
-                Err(error) => return Err(error),
+            let id = found.row.id.clone();
+            if let Some(field) = self.rebuild_one(actor, &indexes, found).await? {
+                rebuilt.refused.push((id, field));
             }
         }
         if rebuilt.subjects > 0 {
@@ -98,9 +89,159 @@ impl Vault {
     }
 }
 
-/// Puts `entries` in the place of those that are there, unless the record has changed meanwhile: who changed it has put
-/// its entries there.
-async fn replace_entries(tx: &mut Tx, row: &SubjectRow, entries: &Entries) -> Result<(), Error> {
+impl Vault {
+    /// Builds the entries of one subject. Returns the field for which that cannot be.
+    async fn rebuild_one(
+        &self,
+        actor: &Actor,
+        indexes: &TenantIndexes,
+        mut found: Found,
+    ) -> Result<Option<String>, Error> {
+        for _ in 0..ATTEMPTS {
+            let outcome = match indexes.entries(&found.subject()?.record) {
+                Ok(entries) => {
+                    let row = found.row.clone();
+                    self.store
+                        .database()
+                        .write(&Self::scope(actor), move |tx| {
+                            Box::pin(async move { replace_entries(tx, &row, &entries).await })
+                        })
+                        .await
+                }
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(true) => return Ok(None),
+                Err(Error::Taken { field } | Error::BadField { field, .. }) => return Ok(Some(field)),
+                Err(error) => return Err(error),
+                // Who changed the record meanwhile has written only those entries that changed with it.
+                Ok(false) => {}
+            }
+            let (tenant, id) = (actor.tenant.clone(), found.row.id.clone());
+            let again = self
+                .store
+                .database()
+                .read(&Self::scope(actor), move |tx| {
+                    Box::pin(async move {
+                        let values = values![tenant.as_str(), id.as_str()];
+                        loaded(tx, tenant.as_str(), "s.id = $2", values).await
+                    })
+                })
+                .await?;
+            // Erased meanwhile, where there is none.
+            match self.unlock_many(&actor.tenant, again).await?.pop() {
+                Some(again) => found = again,
+                None => return Ok(None),
+            }
+        }
+        Err(Error::Stopped)
+    }
+}
+
+/// How far a rotation of the indexes' secret is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct IndexRotation {
+    /// Number of the secret that is looked up with now.
+    pub version: u32,
+    /// Subjects whose entries were built.
+    pub subjects: u64,
+    /// Subjects that keep their old entries, which are gone now: another one has the value, or it has not the form that the
+    /// index asks for.
+    pub refused: u64,
+}
+
+impl Vault {
+    /// Gives the tenant another secret of its blind indexes and builds all entries anew, while every process goes on
+    /// serving: entries are written under both secrets, looked up under the former one until all are there, and then those
+    /// of the former one are deleted. Where it is stopped, the next call goes on. `tell` hears of each page.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if a record does not open, and those of the store; the indexes work then as before.
+    pub async fn rotate_indexes(
+        &self,
+        actor: &Actor,
+        tell: &mut (dyn FnMut(&IndexRotation) + Send),
+    ) -> Result<IndexRotation, Error> {
+        let tenant = &actor.tenant;
+        let mut rotation = IndexRotation::default();
+        let mut versions = self.keyring.begin_index(tenant).await?;
+        let (former, next) = match versions.written.as_slice() {
+            [former, next] => (*former, *next),
+            _ => return Err(Error::Stopped),
+        };
+        // From here on every process writes both.
+        self.keyring.heard_everywhere().await;
+        if versions.searched == former {
+            self.rebuild_all(actor, &mut rotation, tell).await?;
+            versions = self.keyring.switch_index(tenant).await?;
+            self.keyring.heard_everywhere().await;
+        }
+        // Once more: whoever began to write before it heard of the secret is done by now, and has left out, or left behind,
+        // entries of the new one.
+        self.rebuild_all(actor, &mut rotation, tell).await?;
+        self.delete_entries(actor, former).await?;
+        self.keyring.end_index(tenant).await?;
+        rotation.version = next;
+        debug_assert_eq!(versions.searched, next);
+        Ok(rotation)
+    }
+
+    async fn rebuild_all(
+        &self,
+        actor: &Actor,
+        rotation: &mut IndexRotation,
+        tell: &mut (dyn FnMut(&IndexRotation) + Send),
+    ) -> Result<(), Error> {
+        let mut page = Page {
+            after: None,
+            limit: MOST,
+        };
+        rotation.refused = 0;
+        loop {
+            let rebuilt = self.rebuild_indexes(actor, &page).await?;
+            rotation.subjects += rebuilt.subjects;
+            rotation.refused += rebuilt.refused.len() as u64;
+            tell(rotation);
+            if rebuilt.last.is_none() {
+                return Ok(());
+            }
+            page.after = rebuilt.last;
+        }
+    }
+
+    /// Deletes what was written under the secret `version`.
+    async fn delete_entries(&self, actor: &Actor, version: u32) -> Result<(), Error> {
+        for (table, column) in [("subject_index", "entry"), ("subject_buckets", "bucket")] {
+            loop {
+                let tenant = actor.tenant.clone();
+                let rest = if table == "subject_index" {
+                    ", slot"
+                } else {
+                    ", subject"
+                };
+                let sql = format!(
+                    "DELETE FROM {table} WHERE (tenant, field, key_version, {column}{rest}) IN \
+                     (SELECT tenant, field, key_version, {column}{rest} FROM {table} \
+                     WHERE tenant = $1 AND key_version = $2 LIMIT {DELETED})"
+                );
+                let gone = self
+                    .store
+                    .database()
+                    .write::<_, Error, _>(&Self::scope(actor), move |tx| {
+                        Box::pin(async move { Ok(tx.execute(sql, values![tenant.as_str(), version]).await?) })
+                    })
+                    .await?;
+                if gone < DELETED {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts `entries` in the place of those that are there, unless the record has changed meanwhile. Says whether.
+async fn replace_entries(tx: &mut Tx, row: &SubjectRow, entries: &Entries) -> Result<bool, Error> {
     let (tenant, id) = (row.tenant.as_str(), row.id.as_str());
     let held = tx
         .execute(
@@ -109,7 +250,7 @@ async fn replace_entries(tx: &mut Tx, row: &SubjectRow, entries: &Entries) -> Re
         )
         .await?;
     if held == 0 {
-        return Ok(());
+        return Ok(false);
     }
     for table in ["subject_index", "subject_buckets"] {
         let sql = format!("DELETE FROM {table} WHERE tenant = $1 AND subject = $2");
@@ -120,5 +261,6 @@ async fn replace_entries(tx: &mut Tx, row: &SubjectRow, entries: &Entries) -> Re
     }
     let exact = entries.exact.iter().map(|entry| entry.row(tenant, id)).collect();
     let buckets = entries.buckets.iter().map(|b| b.row(tenant, id)).collect();
-    insert_entries(tx, exact, buckets).await
+    insert_entries(tx, exact, buckets).await?;
+    Ok(true)
 }

@@ -1,7 +1,7 @@
 //! The row of a subject.
 
-use privet_crypto::{DataKey, KeyId};
-use privet_store::{Tx, values};
+use privet_crypto::KeyId;
+use privet_store::{SubjectKey, Tx, values};
 use privet_types::Pseudonym;
 use serde::{Deserialize, Serialize};
 
@@ -108,8 +108,8 @@ impl SubjectRow {
     }
 
     /// The keys of the subject, once the row is known to be what was written.
-    pub(crate) fn keys(&self, key: &DataKey) -> Result<SubjectKeys, Error> {
-        let keys = SubjectKeys::new(key);
+    pub(crate) fn keys(&self, key: &SubjectKey) -> Result<SubjectKeys, Error> {
+        let keys = SubjectKeys::of(key);
         if keys.id == self.key_id && self.expected_mark(&keys) == self.mark {
             Ok(keys)
         } else {

@@ -14,6 +14,7 @@ mod bulk;
 mod consent;
 mod erasure;
 mod imports;
+mod keys;
 mod pgvector;
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use privet_log::{Checkpoint, Hash, LogPath, Packer, TILE_WIDTH, TileId, TilePath};
+use privet_log::{Checkpoint, Hash, LogFiles, LogPath, Packer, TILE_WIDTH, TileId, TilePath};
+use privet_server::SystemClock;
 use privet_store::{LogHead, LogLeaf, Store};
+use privet_types::Clock;
 
 use super::folder::Writer;
 use super::progress::bar;
@@ -48,8 +50,20 @@ async fn export(log: &Log, args: &ExportArgs) -> Result<Option<()>> {
         return Ok(None);
     };
     let mut writer = Writer::open(&args.dir)?;
-    let from = writer.folder().head(&log.key)?.map_or(0, |whole| whole.size);
-    let earlier = writer.folder().checkpoints(&log.key)?;
+    let keys = log.store.log_keys(&log.key).await?;
+    let from = writer.folder().head(&keys)?.map_or(0, |whole| whole.size);
+    let earlier = writer.folder().checkpoints(&keys)?;
+    log.store.keep_checkpoint(&head, SystemClock.now()).await?;
+    let signed = log.store.cosignatures().await?;
+    let mut kept = log.store.kept_checkpoints().await?;
+    // Those that others rest on: where the key changed, and what witnesses have signed.
+    kept.retain(|kept| {
+        let is_needed = kept.is_key_change || signed.iter().any(|(size, ..)| *size == kept.size);
+        is_needed && kept.size > from && kept.size < head.checkpoint.size && !earlier.contains_key(&kept.size)
+    });
+    for kept in &kept {
+        check_continues(&log.store, &kept.open(&keys)?, &head).await?;
+    }
     for checkpoint in earlier.values() {
         check_continues(&log.store, checkpoint, &head).await?;
     }
@@ -62,11 +76,25 @@ async fn export(log: &Log, args: &ExportArgs) -> Result<Option<()>> {
     let ends: Vec<u64> = earlier
         .into_keys()
         .filter(|size| *size > from)
+        .chain(kept.iter().map(|kept| kept.size))
         .chain([size])
         .collect();
+    for kept in &kept {
+        writer.put(LogPath::CheckpointOf(kept.size), kept.note.as_bytes())?;
+    }
     writer.put(LogPath::CheckpointOf(size), note)?;
     writer.sync()?;
     write_leaves(&log.store, start, &ends, &mut writer).await?;
+    for (size, witness, line) in &signed {
+        let has_checkpoint = writer
+            .folder()
+            .read(&LogPath::CheckpointOf(*size).to_string())?
+            .is_some();
+        if has_checkpoint {
+            let (size, key) = (*size, witness.id());
+            writer.put(LogPath::Cosignature { size, key }, line.as_bytes())?;
+        }
+    }
     writer.finish(note)?;
     eprintln!(
         "privet: `{}` holds {size} leaves, {} of them new, in {} new files; give the public key to who checks it: privet audit key",

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use privet_log::{Checkpoint, LogFiles, LogPath, MAX_ENTRY, NoteKey};
+use privet_log::{Checkpoint, LogFiles, LogKeys, LogPath, MAX_ENTRY};
 
 use super::Contradiction;
 
@@ -37,12 +37,12 @@ impl Folder {
     }
 
     /// The checkpoint up to which the folder is whole; none if it holds nothing yet.
-    pub(super) fn head(&self, key: &NoteKey) -> Result<Option<Checkpoint>> {
+    pub(super) fn head(&self, keys: &LogKeys) -> Result<Option<Checkpoint>> {
         let path = LogPath::Checkpoint.to_string();
         let bytes = self
             .read(&path)
             .with_context(|| format!("cannot read `{path}`"))?;
-        let opened = bytes.map(|bytes| Checkpoint::open(&bytes, key));
+        let opened = bytes.map(|bytes| keys.open(&bytes));
         let opened = opened
             .transpose()
             .with_context(|| format!("checkpoint `{path}`"))?;
@@ -50,7 +50,7 @@ impl Folder {
     }
 
     /// All checkpoints of the folder, by size. One that is newer than the head is of an export that was cut off.
-    pub(super) fn checkpoints(&self, key: &NoteKey) -> Result<BTreeMap<u64, Checkpoint>> {
+    pub(super) fn checkpoints(&self, keys: &LogKeys) -> Result<BTreeMap<u64, Checkpoint>> {
         let dir = self.dir.join("checkpoints");
         let names = match fs::read_dir(&dir) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
@@ -60,8 +60,8 @@ impl Folder {
         for entry in names {
             let path = entry?.path();
             let bytes = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-            let (checkpoint, _) =
-                Checkpoint::open(&bytes, key).with_context(|| format!("checkpoint `{}`", path.display()))?;
+            let opened = keys.open(&bytes);
+            let (checkpoint, _) = opened.with_context(|| format!("checkpoint `{}`", path.display()))?;
             checkpoints.insert(checkpoint.size, checkpoint);
         }
         Ok(checkpoints)

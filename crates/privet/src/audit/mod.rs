@@ -1,14 +1,17 @@
 //! `privet audit`: the signed log, and its check.
 
+mod consistency;
 mod cosign;
 mod export;
 mod filter;
 mod folder;
 mod key;
 mod progress;
+mod prove;
 mod show;
 mod tail;
 mod verify;
+mod witness;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -21,6 +24,8 @@ use privet_policy::Settings;
 use privet_store::{Sequencer, Store, log_signer};
 
 use crate::{rim, serve};
+
+pub(crate) use witness::{Witnesses, run_witnesses};
 
 /// Something contradicts the log.
 pub(crate) const CONTRADICTED: u8 = 1;
@@ -54,10 +59,33 @@ Exit status: 0 exported, 1 the store or the folder contradicts the signed log, 2
   privet audit verify log/ --key \"privet.internal/1f2e+0a1b2c3d+AbCd...\"
   privet audit verify log/ --key log.pub --checkpoint kept-last-year
   privet audit verify log/ --key log.pub --witness witness.pub --format jsonl
+  privet audit verify --key log.pub --proof leaf.tlog-proof
+  privet audit verify --key log.pub --growth since-last-year --checkpoint kept-last-year
 
 Exit status: 0 verified, 1 something contradicts the signed log, 2 it cannot be read, 3 something is missing.
 docs/audit.md says what is proven, and what is not.")]
     Verify(VerifyArgs),
+    /// Write a proof that a leaf is in the log; with the log's public key it is checked offline.
+    #[command(after_help = "Examples:
+  privet audit prove 1234 > leaf.tlog-proof
+  privet audit prove --request 5f0c2f6e > leaf.tlog-proof
+  privet audit verify --key log.pub --proof leaf.tlog-proof
+
+The proof holds the leaf (metadata and pseudonyms, as docs/audit.md says) and a signed checkpoint (C2SP tlog-proof).")]
+    Prove(ProveArgs),
+    /// Write a proof that the log continues a checkpoint that somebody holds.
+    #[command(after_help = "Examples:
+  privet audit consistency kept-last-year > since-last-year
+  privet audit verify --key log.pub --growth since-last-year --checkpoint kept-last-year
+
+Exit status: 0 written, 1 the log does not continue that checkpoint, 2 it cannot be done.")]
+    Consistency(ConsistencyArgs),
+    /// Let the witnesses of the settings sign the newest checkpoint (C2SP tlog-witness).
+    #[command(after_help = "Examples:
+  privet audit witness                           gateways do it each minute by themselves
+
+Exit status: 0 all have signed, 1 a witness has seen another history, 2 one could not be asked, 3 the log is empty.")]
+    Witness(WitnessArgs),
     /// Show the newest leaves of the log.
     #[command(after_help = "Examples:
   privet audit tail
@@ -67,6 +95,7 @@ docs/audit.md says what is proven, and what is not.")]
     /// Print the public key that checks the log, or make a signing key of its own.
     #[command(after_help = "Examples:
   privet audit key > log.pub                     give this to whoever is to check the log
+  privet audit key --rotate privet-data/log-2.key    another key from now on; then name it, and restart the gateways
   privet audit key --new privet-data/log.key     then name it in the settings: [keys] log = { file = ... }")]
     Key(KeyArgs),
     /// Put a witness's signature into an exported log.
@@ -90,7 +119,14 @@ pub(crate) struct ExportArgs {
 #[derive(Args)]
 pub(crate) struct VerifyArgs {
     /// The folder that `privet audit export` wrote.
-    dir: PathBuf,
+    #[arg(required_unless_present_any = ["proof", "growth"])]
+    dir: Option<PathBuf>,
+    /// Check a proof that `privet audit prove` wrote, instead of a folder.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "growth", "witness", "known_gap", "checkpoint"])]
+    proof: Option<PathBuf>,
+    /// Check a proof that `privet audit consistency` wrote against the `--checkpoint` that is held, instead of a folder.
+    #[arg(long, value_name = "FILE", requires = "checkpoint", conflicts_with_all = ["dir", "witness", "known_gap"])]
+    growth: Option<PathBuf>,
     /// The log's public key as `privet audit key` prints it, or a file that holds it. Get it from elsewhere than the folder.
     #[arg(long)]
     key: String,
@@ -135,6 +171,38 @@ pub(crate) struct KeyArgs {
     /// Make a new signing key in this file, and print its public key.
     #[arg(long, value_name = "FILE")]
     new: Option<PathBuf>,
+    /// Change the log's key to that in this file, which is made if it is not there, and print its public key.
+    #[arg(long, value_name = "FILE", conflicts_with = "new")]
+    rotate: Option<PathBuf>,
+    /// The settings file.
+    #[arg(long, default_value = "privet.toml")]
+    config: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct ProveArgs {
+    /// The leaf's position, as `privet audit tail` shows it.
+    #[arg(required_unless_present = "request")]
+    index: Option<u64>,
+    /// The decision about this request, instead of a position.
+    #[arg(long, value_name = "ID", conflicts_with = "index")]
+    request: Option<String>,
+    /// The settings file.
+    #[arg(long, default_value = "privet.toml")]
+    config: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct ConsistencyArgs {
+    /// The checkpoint that is held: a file.
+    old: PathBuf,
+    /// The settings file.
+    #[arg(long, default_value = "privet.toml")]
+    config: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct WitnessArgs {
     /// The settings file.
     #[arg(long, default_value = "privet.toml")]
     config: PathBuf,
@@ -166,6 +234,9 @@ pub(crate) fn run(command: &AuditCommand) -> Result<ExitCode> {
     match command {
         AuditCommand::Export(args) => export::run(args),
         AuditCommand::Verify(args) => verify::run(args),
+        AuditCommand::Prove(args) => prove::run(args),
+        AuditCommand::Consistency(args) => consistency::run(args),
+        AuditCommand::Witness(args) => witness::run(args),
         AuditCommand::Tail(args) => tail::run(args),
         AuditCommand::Key(args) => key::run(args),
         AuditCommand::Cosign(args) => cosign::run(args),
@@ -198,6 +269,13 @@ async fn open(settings: &Settings) -> Result<Option<Log>> {
         sequencer,
         key,
     }))
+}
+
+/// The log of the settings; an error if there is none.
+async fn open_log(settings: &Settings) -> Result<Log> {
+    open(settings)
+        .await?
+        .context("there is no store yet, and so no log")
 }
 
 /// Runs `work` to its end.

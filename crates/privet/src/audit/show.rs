@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 use jiff::Timestamp;
-use privet_log::{Fault, NoteKey, Outcome, Report};
+use privet_log::{Checkpoint, Fault, LeafProof, NoteKey, Outcome, Report};
 use serde_json::json;
 
+use super::Output;
 use crate::rim;
 
 /// Nodes that are listed one by one; more are counted.
@@ -68,6 +69,53 @@ pub(super) fn report(report: &Report, key: &NoteKey) -> Result<()> {
             Outcome::Contradicted => "NOT verified: something contradicts the signed log",
         },
     )
+}
+
+/// A leaf that is proved to be in the log.
+pub(super) fn leaf(proof: &LeafProof, head: &Checkpoint, format: Output) -> Result<()> {
+    let entry = String::from_utf8_lossy(&proof.entry);
+    let (size, root) = (head.size, &head.root);
+    match format {
+        Output::Text => {
+            rim::say(format_args!("log          {}", head.origin))?;
+            rim::say(format_args!("head         {size} leaves, root {root}"))?;
+            rim::say(format_args!("leaf         {}: {}", proof.index, plain(&entry)))?;
+            rim::say("result       verified: the log that the key signed has this leaf there")
+        }
+        Output::Jsonl => rim::say(json!({
+            "log": head.origin,
+            "outcome": "verified",
+            "size": size,
+            "root": root.to_string(),
+            "index": proof.index,
+            "leaf": serde_json::from_str::<serde_json::Value>(&entry).unwrap_or_default(),
+        })),
+    }
+}
+
+/// A checkpoint that is proved to be continued.
+pub(super) fn growth(old: &Checkpoint, head: &Checkpoint, format: Output) -> Result<()> {
+    match format {
+        Output::Text => {
+            rim::say(format_args!("log          {}", head.origin))?;
+            rim::say(format_args!(
+                "held         {} leaves, root {}",
+                old.size, old.root
+            ))?;
+            rim::say(format_args!(
+                "head         {} leaves, root {}",
+                head.size, head.root
+            ))?;
+            rim::say("result       verified: the log continues the checkpoint that is held")
+        }
+        Output::Jsonl => rim::say(json!({
+            "log": head.origin,
+            "outcome": "verified",
+            "held": old.size,
+            "size": head.size,
+            "root": head.root.to_string(),
+        })),
+    }
 }
 
 pub(super) fn report_json(report: &Report, key: &NoteKey) -> Result<()> {

@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use privet_crypto::RootKey;
 use privet_policy::{SecretRef, Settings};
 use privet_server::SystemClock;
-use privet_store::{Keyring, KeyringConfig, Location, Progress};
+use privet_store::{Keyring, KeyringConfig, Location, Progress, Store};
 use privet_types::TenantId;
 use serde::Serialize;
 
@@ -164,10 +164,28 @@ fn with(args: &CommonArgs, work: impl AsyncFnOnce(&Keyring, &ProgressBar) -> Res
     serve::runtime()?.block_on(async {
         let keyring = open(&settings, Arc::new(root)).await?;
         let done = work(&keyring, &bar()).await;
+        let told = tell_log(&settings, &keyring).await;
         keyring.close().await;
-        done
+        done.and(told)
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes leaves of the log of what happened to keys, if there is a store yet; else that waits in the keyring.
+async fn tell_log(settings: &Settings, keyring: &Keyring) -> Result<()> {
+    if !rim::has_store(settings) {
+        return Ok(());
+    }
+    let location = rim::store_location(settings)?;
+    let store = Store::open(&location, &keyring.installation_root())
+        .await
+        .with_context(|| {
+            format!("what happened to keys is not in the log yet: cannot open the store `{location}`")
+        })?;
+    let told = keyring.relay_events(&store).await;
+    store.close().await;
+    told.context("what happened to keys is not in the log yet")?;
+    Ok(())
 }
 
 /// The keyring of the settings.

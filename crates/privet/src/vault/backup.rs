@@ -14,7 +14,8 @@ use privet_crypto::{DataKey, RootKey};
 use privet_policy::Settings;
 use privet_server::SystemClock;
 use privet_store::{
-    BackupSummary, Database, Store, back_up, open_backup, open_keyring_database, open_store_database,
+    BackupSummary, BackupTables, Database, Store, back_up_some, open_backup, open_keyring_database,
+    open_store_database,
 };
 use privet_types::Clock;
 use serde::Serialize;
@@ -27,7 +28,7 @@ pub(crate) struct BackupArgs {
     /// The folder for the files; made if it is not there.
     #[arg(long)]
     out: PathBuf,
-    /// Only one of the two.
+    /// Only one of them.
     #[arg(long, value_enum)]
     only: Option<Part>,
     #[command(flatten)]
@@ -48,18 +49,31 @@ pub(crate) struct VerifyArgs {
 pub(crate) enum Part {
     /// Records, audit log, API keys.
     Store,
-    /// The keys of tenants and subjects.
+    /// The keys of tenants and subjects; without those of epochs if the settings have `epoch_backup_retention`.
     Keyring,
+    /// The keys of epochs, where they are backed up apart.
+    Epochs,
 }
 
 impl Part {
-    // A key is in the keyring before what it seals is in the store: backed up in this order, no row lacks its key.
-    const ALL: [Self; 2] = [Self::Store, Self::Keyring];
+    // A key is in the keyring before what it seals is in the store, and a key of an epoch before what is under it: backed up
+    // in this order, no row lacks its key.
+    const ALL: [Self; 3] = [Self::Store, Self::Keyring, Self::Epochs];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Store => "store",
             Self::Keyring => "keyring",
+            Self::Epochs => "epochs",
+        }
+    }
+
+    /// Which tables it holds; `apart`: whether epoch keys are backed up apart.
+    const fn tables(self, apart: bool) -> BackupTables {
+        match self {
+            Self::Epochs => BackupTables::EpochKeys,
+            Self::Keyring if apart => BackupTables::WithoutEpochKeys,
+            Self::Store | Self::Keyring => BackupTables::All,
         }
     }
 
@@ -73,6 +87,7 @@ impl Part {
         match self {
             Self::Store => b"privet/store",
             Self::Keyring => b"privet/keyring",
+            Self::Epochs => b"privet/keyring-epochs",
         }
     }
 
@@ -84,7 +99,7 @@ impl Part {
                 let opened = open_store_database(&location).await;
                 (location, opened)
             }
-            Self::Keyring => {
+            Self::Keyring | Self::Epochs => {
                 let location = keyring::location(settings)?;
                 let opened = open_keyring_database(&location).await;
                 (location, opened)
@@ -151,8 +166,13 @@ pub(super) fn run(args: &BackupArgs) -> Result<ExitCode> {
             .with_context(|| format!("cannot open the store `{location}`"))?;
         store.close().await;
         let mut backups = Vec::new();
+        let apart = settings.keyring.epoch_backup_retention.is_some();
         for part in Part::ALL {
-            if args.only.is_none_or(|only| only == part) {
+            let is_asked = match args.only {
+                Some(only) => only == part,
+                None => part != Part::Epochs || apart,
+            };
+            if is_asked {
                 backups.push(take(part, &settings, &current, &args.out).await?);
             }
         }
@@ -181,10 +201,11 @@ async fn take(part: Part, settings: &Settings, root: &RootKey, folder: &Path) ->
     let database = part.open(settings).await?;
     let bar = bar(part);
     let mut out = BufWriter::new(file.as_file_mut());
-    let taken = back_up(
+    let apart = settings.keyring.epoch_backup_retention.is_some();
+    let taken = back_up_some(
         &database,
-        &part.key(root),
-        part.context(),
+        part.tables(apart),
+        (&part.key(root), part.context()),
         at,
         &mut out,
         &mut |rows| bar.set_position(rows),
@@ -228,7 +249,7 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(bad)))
 }
 
-/// The seal says which of the two it is: another key opens nothing.
+/// The seal says which of them it is: another key opens nothing.
 fn of_either(path: &Path, root: &RootKey) -> Result<BackupSummary> {
     let mut errors = Vec::new();
     for part in Part::ALL {

@@ -2,6 +2,7 @@
 
 mod backup;
 mod forget;
+mod index;
 mod receipt;
 mod restore;
 
@@ -35,6 +36,7 @@ pub(crate) enum VaultCommand {
     /// Put backups into the empty databases that the settings name, and erase again who was erased since.
     #[command(after_help = "Examples:
   privet vault restore --store store-TIME.privet --keyring keyring-TIME.privet --config new.toml
+  privet vault restore --store store-TIME.privet --keyring keyring-TIME.privet --epochs epochs-TIME.privet
   privet vault restore --store store-TIME.privet     the keyring that is there is today's: only the store was lost")]
     Restore(restore::RestoreArgs),
     /// Erase a person: shred the key, delete the rows, write a signed receipt.
@@ -42,6 +44,13 @@ pub(crate) enum VaultCommand {
   privet vault forget --tenant acme --email - --reason request --dry-run     reads the address from standard input
   privet vault forget --tenant acme --token ID --reason request --out receipt.json")]
     Forget(forget::ForgetArgs),
+    /// Give a tenant's blind indexes another secret and build them anew, while gateways serve.
+    #[command(after_help = "Examples:
+  privet vault rotate-index --tenant acme
+  privet vault rotate-index --tenant acme --format json | jq .refused
+
+An interrupted rotation is brought to its end by calling it again.")]
+    RotateIndex(index::RotateIndexArgs),
     /// Go on with erasures that were begun and not finished.
     #[command(after_help = "Examples:
   privet vault resume")]
@@ -62,6 +71,7 @@ pub(crate) fn run(command: &VaultCommand) -> Result<ExitCode> {
         VaultCommand::VerifyBackup(args) => backup::verify(args),
         VaultCommand::Restore(args) => restore::run(args),
         VaultCommand::Forget(args) => forget::run(args),
+        VaultCommand::RotateIndex(args) => index::run(args),
         VaultCommand::Resume(args) => forget::resume(args),
         VaultCommand::Receipt(command) => receipt::run(command),
     }
@@ -96,8 +106,11 @@ fn with<T>(settings: &Settings, work: impl AsyncFnOnce(&OpenVault) -> Result<T>)
         let done = match open_vault::open(settings, &store, &clock).await {
             Ok(vault) => {
                 let done = work(&vault).await;
+                let told = vault.keyring().relay_events(&store).await;
                 vault.keyring().close().await;
-                done
+                let done = done?;
+                told.context("what happened to keys is not in the log yet")?;
+                Ok(done)
             }
             Err(error) => Err(error),
         };

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use privet_crypto::RootKey;
 use privet_policy::Settings;
+use privet_store::SealedFile;
 use privet_types::TenantId;
 use privet_vault::{Ground, Page, PermittedUse, SubjectRef, Vault};
 use serde::Serialize;
@@ -29,6 +30,9 @@ pub(crate) struct RestoreArgs {
     /// the settings name is there already.
     #[arg(long)]
     keyring: Option<PathBuf>,
+    /// The newest backup of the epoch keys, where they are backed up apart.
+    #[arg(long, requires = "keyring")]
+    epochs: Option<PathBuf>,
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -38,6 +42,7 @@ pub(crate) struct RestoreArgs {
 struct Report {
     store_rows: u64,
     keyring_rows: u64,
+    keys_without_epoch: u64,
     tenants: u64,
     erased_again: u64,
     subjects_opened: u64,
@@ -59,6 +64,14 @@ pub(super) fn run(args: &RestoreArgs) -> Result<ExitCode> {
                 of_store.at
             );
         }
+        if !of_keyring.rows.contains_key("epoch_keys") && args.epochs.is_none() {
+            bail!(
+                "the backup of the keyring has no keys of epochs; name the newest backup of those: --epochs FILE"
+            );
+        }
+        if let Some(path) = &args.epochs {
+            Part::Epochs.read(path, &root)?;
+        }
     } else if settings.keyring.url.is_none() && !settings.keyring.path.exists() {
         bail!(
             "there is no keyring `{}`; name its backup: --keyring FILE",
@@ -68,7 +81,8 @@ pub(super) fn run(args: &RestoreArgs) -> Result<ExitCode> {
     let mut report = Report::default();
     serve::runtime()?.block_on(async {
         if let Some(path) = &args.keyring {
-            report.keyring_rows = put_back(Part::Keyring, path, &settings, &root).await?;
+            (report.keyring_rows, report.keys_without_epoch) =
+                put_back_keyring(path, args.epochs.as_deref(), &settings, &root).await?;
         }
         let put = put_back(Part::Store, &args.store, &settings, &root).await;
         report.store_rows = if args.keyring.is_some() {
@@ -90,6 +104,51 @@ pub(super) fn run(args: &RestoreArgs) -> Result<ExitCode> {
     .context("the backups are restored, but serve nobody before this is done")?;
     print(&args.common, &report)?;
     Ok(ExitCode::from(u8::from(report.subjects_damaged > 0)))
+}
+
+/// Returns rows put back, and keys that were left out because the key of their epoch is gone.
+async fn put_back_keyring(
+    path: &Path,
+    epochs: Option<&Path>,
+    settings: &Settings,
+    root: &RootKey,
+) -> Result<(u64, u64)> {
+    let Some(epochs) = epochs else {
+        return Ok((put_back(Part::Keyring, path, settings, root).await?, 0));
+    };
+    let keys = [Part::Keyring.key(root), Part::Epochs.key(root)];
+    let open = |part: Part, path: &Path| -> Result<(BufReader<File>, &'static [u8])> {
+        let file = File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        Ok((BufReader::new(file), part.context()))
+    };
+    let (rest, rest_context) = open(Part::Keyring, path)?;
+    let (epochs, epochs_context) = open(Part::Epochs, epochs)?;
+    let [rest_key, epochs_key] = &keys;
+    let database = Part::Keyring.open(settings).await?;
+    let bar = bar(Part::Keyring);
+    let restored = privet_store::restore_keyring(
+        &database,
+        SealedFile {
+            key: rest_key,
+            context: rest_context,
+            file: rest,
+        },
+        SealedFile {
+            key: epochs_key,
+            context: epochs_context,
+            file: epochs,
+        },
+        &mut |rows| bar.set_position(rows),
+    )
+    .await;
+    bar.finish_and_clear();
+    database.close().await;
+    let (summaries, left_out) = restored?;
+    let rows = summaries
+        .iter()
+        .flat_map(|summary| summary.rows.values())
+        .sum::<u64>();
+    Ok((rows - left_out, left_out))
 }
 
 async fn put_back(part: Part, path: &Path, settings: &Settings, root: &RootKey) -> Result<u64> {

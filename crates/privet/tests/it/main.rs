@@ -10,6 +10,8 @@ mod cli;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod explain;
 mod keyring;
 #[cfg(test)]

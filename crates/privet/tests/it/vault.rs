@@ -102,6 +102,7 @@ fn every_vault_command_explains_itself() {
         "restore",
         "forget",
         "resume",
+        "rotate-index",
         "receipt verify",
         "receipt key",
     ];
@@ -216,4 +217,61 @@ fn a_person_who_was_forgotten_does_not_come_back_with_an_older_backup() {
     assert_eq!(again.status.code(), Some(2), "{}", err(&again));
     let said = refused(&folder, &restore);
     assert!(said.contains("is not empty"), "{said}");
+}
+
+#[test]
+fn epoch_keys_are_backed_up_apart_where_the_settings_say_so() {
+    let folder = with_people();
+    let path = folder.path().join("privet.toml");
+    let settings = std::fs::read_to_string(&path).expect("settings");
+    std::fs::write(
+        &path,
+        format!("{settings}[keyring]\nepoch_backup_retention = \"7d\"\n"),
+    )
+    .expect("settings");
+    fine(&folder, &["vault", "backup", "--out", "b"]);
+    let [store, keyring, epochs] =
+        ["store-", "keyring-", "epochs-"].map(|part| backup_of(&folder, "b", part));
+    let told = fine(
+        &folder,
+        &[
+            "vault",
+            "verify-backup",
+            &store,
+            &keyring,
+            &epochs,
+            "--format",
+            "json",
+        ],
+    );
+    let told = json(&told);
+    assert!(told["backups"][1]["rows"]["epoch_keys"].is_null());
+    assert_eq!(told["backups"][1]["rows"]["subject_keys"], 2);
+    // One tenant, and nothing else.
+    assert_eq!(told["backups"][2]["rows"], serde_json::json!({"epoch_keys": 1}));
+    new_place(&folder);
+    let restore = ["vault", "restore", "--store", &store, "--keyring", &keyring];
+    let config = ["--config", "new/privet.toml", "--format", "json"];
+    let said = refused(&folder, &[&restore[..], &config].concat());
+    assert!(said.contains("--epochs"), "{said}");
+    let told = json(&fine(
+        &folder,
+        &[&restore[..], &["--epochs", &epochs], &config].concat(),
+    ));
+    assert_eq!(
+        (&told["subjects_opened"], &told["keys_without_epoch"]),
+        (&2.into(), &0.into())
+    );
+}
+
+#[test]
+fn the_secret_of_the_indexes_is_replaced_and_people_are_found_again() {
+    let folder = with_people();
+    let rotate = ["vault", "rotate-index", "--tenant", "acme", "--format", "json"];
+    let told = json(&fine(&folder, &rotate));
+    assert_eq!((&told["version"], &told["refused"]), (&2.into(), &0.into()));
+    let plan = forget(&folder, &["--dry-run"]);
+    assert_eq!(plan.status.code(), Some(0), "{}", err(&plan));
+    let tail = ["audit", "tail", "--filter", "kind=index_secret_rotated"];
+    assert_eq!(fine(&folder, &tail).lines().count(), 1);
 }

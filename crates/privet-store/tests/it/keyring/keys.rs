@@ -224,7 +224,7 @@ async fn two_processes_that_meet_a_tenant_first_agree_on_its_keys() {
 }
 
 #[tokio::test]
-async fn seals_are_counted_over_restarts_and_a_worn_key_refuses() {
+async fn seals_are_counted_over_restarts() {
     for place in places().await {
         let keyring = place.open().await;
         let id = keyring.create_keys(&tenant(), 1).await.unwrap()[0].0;
@@ -235,28 +235,118 @@ async fn seals_are_counted_over_restarts_and_a_worn_key_refuses() {
         let openings = "SELECT version FROM changes WHERE name = 'openings'";
         assert_eq!(number(keyring.database(), openings).await, 1);
         assert!((1976..=3072).contains(&counted), "{counted}");
+        keyring.shred(&tenant(), &[id]).await.unwrap();
+        let gone = keyring.count_seals(&tenant(), &id, 1).await;
+        assert!(matches!(gone, Err(Error::KeyShredded)));
+        keyring.close().await;
+        place.drop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_wears_out_gets_another_one_beside_it_and_both_go_together() {
+    for place in places().await {
+        let keyring = place.open().await;
+        let made = keyring.create_keys(&tenant(), 1).await.unwrap();
+        let (id, first) = (made[0].0, made[0].1.id());
+        let context = Context {
+            tenant: b"t",
+            subject: b"s",
+            record: b"r",
+            field: b"f",
+            schema: 1,
+            version: 1,
+        };
+        let sealed = made[0]
+            .1
+            .record_key()
+            .seal(&SealCount::default(), &context, b"old")
+            .unwrap();
+        // One seal before the place where it is to be replaced.
         by_hand(
             keyring.database(),
             "UPDATE subject_keys SET seals = $1",
-            values![(1_i64 << 32) - (1 << 20) - 3000],
+            values![(1_i64 << 32) - (1 << 20) - (1 << 24) - 3000],
         )
         .await;
         keyring.close().await;
         let keyring = place.open().await;
-        let mut taken = 0;
-        let refused = loop {
-            match keyring.count_seals(&tenant(), &id, 100).await {
-                Ok(()) => taken += 100,
-                Err(error) => break error,
-            }
+        let newest = async |keyring: &privet_store::Keyring| {
+            let found = keyring
+                .subject_keys(&tenant(), &[id])
+                .await
+                .unwrap()
+                .remove(0)
+                .unwrap();
+            assert_eq!(found.first().id(), first);
+            found.later().last().map(|key| key.id())
         };
-        assert!(matches!(refused, Error::KeyWornOut { .. }), "{refused}");
-        assert!(taken <= 3000, "{taken}");
-        // What it sealed can be opened still.
-        assert!(keyring.key(&tenant(), &id).await.is_ok());
-        keyring.shred(&tenant(), &[id]).await.unwrap();
-        let gone = keyring.count_seals(&tenant(), &id, 1).await;
-        assert!(matches!(gone, Err(Error::KeyShredded)));
+        assert_eq!(newest(&keyring).await, None);
+        let mut counted = 0;
+        // Nothing is refused on the way.
+        while newest(&keyring).await.is_none() {
+            keyring.count_seals(&tenant(), &id, 100).await.unwrap();
+            counted += 100;
+            assert!(counted < 10_000);
+        }
+        let second = newest(&keyring).await.unwrap();
+        keyring.count_seals(&tenant(), &id, 5000).await.unwrap();
+        let of_second = "SELECT seals FROM subject_keys WHERE generation = 1";
+        assert!(number(keyring.database(), of_second).await >= 3976);
+        // Another process has both, and what the first one sealed opens, also after rotations.
+        keyring.rotate_epoch(&tenant(), &mut |_| {}).await.unwrap();
+        let other = place.open().await;
+        assert_eq!(newest(&other).await, Some(second));
+        let opened = other.key(&tenant(), &id).await.unwrap();
+        assert_eq!(
+            opened.record_key().open(&context, &sealed).unwrap().as_slice(),
+            b"old"
+        );
+        assert!(other.key(&tenant(), &second).await.is_ok());
+        let shredding = keyring.shred(&tenant(), &[id]).await.unwrap();
+        assert_eq!(shredding.shredded, 1);
+        assert_eq!(
+            number(keyring.database(), "SELECT COUNT(*) FROM subject_keys").await,
+            0
+        );
+        let since = Instant::now();
+        for id in [id, second] {
+            assert!(matches!(
+                keyring.key(&tenant(), &id).await,
+                Err(Error::KeyShredded)
+            ));
+            while other.key(&tenant(), &id).await.is_ok() {
+                assert!(since.elapsed() < Duration::from_secs(2));
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        keyring.close().await;
+        other.close().await;
+        place.drop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_at_its_very_end_is_replaced_before_it_is_given_out() {
+    for place in places().await {
+        let keyring = place.open().await;
+        let id = keyring.create_keys(&tenant(), 1).await.unwrap()[0].0;
+        by_hand(
+            keyring.database(),
+            "UPDATE subject_keys SET seals = $1",
+            values![1_i64 << 32],
+        )
+        .await;
+        keyring.close().await;
+        let keyring = place.open().await;
+        keyring.count_seals(&tenant(), &id, 100).await.unwrap();
+        let found = keyring
+            .subject_keys(&tenant(), &[id])
+            .await
+            .unwrap()
+            .remove(0)
+            .unwrap();
+        assert_eq!(found.later().len(), 1);
         keyring.close().await;
         place.drop().await;
     }

@@ -2,6 +2,8 @@
 
 mod crash;
 mod erasure;
+mod events;
+mod index;
 mod keys;
 mod rotation;
 
@@ -45,15 +47,20 @@ pub(crate) struct Place {
     database: Option<TestDatabase>,
 }
 
+/// A place on SQLite.
+pub(crate) fn sqlite_place() -> Place {
+    let dir = tempfile::tempdir().unwrap();
+    Place {
+        location: Location::Sqlite(dir.path().join("keyring.sqlite")),
+        clock: Arc::default(),
+        dir,
+        database: None,
+    }
+}
+
 /// One place on SQLite, and one on PostgreSQL if there is a server.
 pub(crate) async fn places() -> Vec<Place> {
-    let sqlite = tempfile::tempdir().unwrap();
-    let mut places = vec![Place {
-        location: Location::Sqlite(sqlite.path().join("keyring.sqlite")),
-        clock: Arc::default(),
-        dir: sqlite,
-        database: None,
-    }];
+    let mut places = vec![sqlite_place()];
     if let Some(database) = TestDatabase::new().await {
         places.push(Place {
             location: database.location(),

@@ -1,0 +1,244 @@
+//! Keys that wear out, and secrets of indexes that are replaced, under a vault that serves.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use privet_crypto::SealedHeader;
+use privet_store::{Keyring, KeyringConfig, Scope, Store, values};
+use privet_vault::{ErasureReason, Ground, Vault};
+use serde_json::json;
+
+use crate::support::{House, ann, by, config, is_absent, on_both_databases, record};
+
+const ORDINARY: Ground = Ground::Ordinary;
+
+on_both_databases! {
+    a_worn_key_is_replaced_unseen_and_what_it_sealed_stays_readable
+    indexes_get_another_secret_while_two_processes_serve
+    a_rotation_that_was_stopped_goes_on
+    entries_that_a_late_writer_left_behind_are_put_right
+}
+
+/// Another process on the same databases.
+async fn other_process(house: &House) -> (Store, Keyring, Vault) {
+    let place = house.store.database().location().clone();
+    let store = Store::open(place, &house.root).await.unwrap();
+    let place = house.keyring.database().location().clone();
+    let clock = house.clock.clone();
+    let keyring = Keyring::open(place, house.root.clone(), KeyringConfig::default(), clock)
+        .await
+        .unwrap();
+    let vault = Vault::open(store.clone(), keyring.clone(), house.clock.clone(), config()).unwrap();
+    (store, keyring, vault)
+}
+
+async fn wear_out(keyring: &Keyring) {
+    keyring
+        .database()
+        .write::<_, privet_store::Error, _>(&Scope::Installation, |tx| {
+            Box::pin(async {
+                tx.execute("UPDATE subject_keys SET seals = $1", values![1_i64 << 32])
+                    .await
+                    .map(|_| ())
+            })
+        })
+        .await
+        .unwrap();
+}
+
+async fn a_worn_key_is_replaced_unseen_and_what_it_sealed_stays_readable(house: &House) {
+    let who = house.subject(json!({"login": "ada", "n": 1})).await;
+    house
+        .vault
+        .put_app(&ann(), &who, "shop", &record(json!({"cart": 1})), None, ORDINARY)
+        .await
+        .unwrap();
+    let id = house.vault.read(&ann(), &who, ORDINARY).await.unwrap().value.id;
+    let pseudonym = house.vault.subject_pseudonym(&ann().tenant, &id).await.unwrap();
+    wear_out(&house.keyring).await;
+    let (store, keyring, vault) = other_process(house).await;
+
+    for n in 2..4 {
+        vault
+            .update(&ann(), &who, &json!({"n": n}), None, ORDINARY)
+            .await
+            .unwrap();
+    }
+    // Each version opens with the key that sealed it.
+    let sealed: Vec<Vec<u8>> = house
+        .rows("SELECT sealed FROM subject_versions ORDER BY version", Vec::new())
+        .await;
+    // The seal of the whole stands at the end of a container.
+    let keys: Vec<_> = sealed
+        .iter()
+        .map(|container| {
+            let whole = container.len() - privet_crypto::SEALED_OVERHEAD - 32;
+            SealedHeader::parse(&container[whole..]).unwrap().key_id()
+        })
+        .collect();
+    assert_eq!(keys.len(), 3);
+    assert!(keys[0] != keys[1] && keys[1] == keys[2], "{keys:?}");
+    for version in 1..4 {
+        let read = vault.read_version(&ann(), &who, version, ORDINARY).await.unwrap();
+        assert_eq!(
+            read.value.record.into_value(),
+            json!({"login": "ada", "n": version})
+        );
+    }
+    let app = vault
+        .read_app(&ann(), &who, "shop", ORDINARY)
+        .await
+        .unwrap()
+        .value;
+    assert_eq!(app.data.into_value(), json!({"cart": 1}));
+    assert_eq!(
+        vault.subject_pseudonym(&ann().tenant, &id).await.unwrap(),
+        pseudonym
+    );
+    assert!(vault.read(&ann(), &by("login", "ada"), ORDINARY).await.is_ok());
+    vault.forget(&ann(), &who, ErasureReason::Request).await.unwrap();
+    assert!(is_absent(&vault.read(&ann(), &who, ORDINARY).await));
+    for id in [keys[0], keys[2]] {
+        assert!(keyring.keys(&ann().tenant, &[id]).await.unwrap()[0].is_none());
+    }
+    keyring.close().await;
+    store.close().await;
+}
+
+async fn versions_in_use(house: &House) -> Vec<i64> {
+    let sql = "SELECT DISTINCT key_version FROM subject_index UNION SELECT DISTINCT key_version FROM subject_buckets \
+               ORDER BY 1";
+    house.rows(sql, Vec::new()).await
+}
+
+async fn indexes_get_another_secret_while_two_processes_serve(house: &House) {
+    for n in 0..20 {
+        let city = if n % 2 == 0 { "Paris" } else { "Pavia" };
+        house
+            .subject(json!({"login": format!("s{n}"), "city": city}))
+            .await;
+    }
+    let (store, keyring, vault) = other_process(house).await;
+    // Known there before.
+    assert!(vault.read(&ann(), &by("login", "s3"), ORDINARY).await.is_ok());
+    let is_over = AtomicBool::new(false);
+    let serving = async {
+        let mut made = 0;
+        while !is_over.load(Ordering::SeqCst) {
+            vault
+                .create(
+                    &ann(),
+                    record(json!({"login": format!("late{made}"), "city": "Parma"})),
+                )
+                .await
+                .unwrap();
+            let who = by("login", &format!("s{}", made % 20));
+            // Found at every moment, under whichever secret.
+            vault
+                .update(&ann(), &who, &json!({"n": made}), None, ORDINARY)
+                .await
+                .unwrap();
+            let again = vault.create(&ann(), record(json!({"login": "s1"}))).await;
+            assert!(
+                matches!(again, Err(privet_vault::Error::Taken { .. })),
+                "{again:?}"
+            );
+            made += 1;
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        made
+    };
+    let rotating = async {
+        let done = house.vault.rotate_indexes(&ann(), &mut |_| {}).await.unwrap();
+        is_over.store(true, Ordering::SeqCst);
+        done
+    };
+    let (made, done) = tokio::join!(serving, rotating);
+    assert!(made > 5, "{made}");
+    assert_eq!((done.version, done.refused), (2, 0));
+    house.keyring.heard_everywhere().await;
+    assert_eq!(versions_in_use(house).await, [2]);
+    for vault in [&house.vault, &vault] {
+        for login in (0..20)
+            .map(|n| format!("s{n}"))
+            .chain((0..made).map(|n| format!("late{n}")))
+        {
+            assert!(
+                vault.read(&ann(), &by("login", &login), ORDINARY).await.is_ok(),
+                "{login}"
+            );
+        }
+        let again = vault.create(&ann(), record(json!({"login": "late0"}))).await;
+        assert!(matches!(again, Err(privet_vault::Error::Taken { .. })));
+    }
+    // An entry a subject and field, as before.
+    let entries: Vec<i64> = house
+        .rows(
+            "SELECT COUNT(*) FROM subject_index WHERE field = 'login'",
+            Vec::new(),
+        )
+        .await;
+    assert_eq!(entries, [20 + made]);
+    keyring.close().await;
+    store.close().await;
+}
+
+async fn a_rotation_that_was_stopped_goes_on(house: &House) {
+    for n in 0..3 {
+        house.subject(json!({"login": format!("s{n}")})).await;
+    }
+    let tenant = ann().tenant;
+    // Stopped after the first step, and after the second.
+    house.keyring.begin_index(&tenant).await.unwrap();
+    house.subject(json!({"login": "s3"})).await;
+    assert_eq!(versions_in_use(house).await, [1, 2]);
+    let done = house.vault.rotate_indexes(&ann(), &mut |_| {}).await.unwrap();
+    assert_eq!(done.version, 2);
+    house.keyring.begin_index(&tenant).await.unwrap();
+    let page = privet_vault::Page {
+        after: None,
+        limit: 100,
+    };
+    house.vault.rebuild_indexes(&ann(), &page).await.unwrap();
+    house.keyring.switch_index(&tenant).await.unwrap();
+    assert_eq!(versions_in_use(house).await, [2, 3]);
+    let done = house.vault.rotate_indexes(&ann(), &mut |_| {}).await.unwrap();
+    assert_eq!(done.version, 3);
+    assert_eq!(versions_in_use(house).await, [3]);
+    for n in 0..4 {
+        let found = house
+            .vault
+            .read(&ann(), &by("login", &format!("s{n}")), ORDINARY)
+            .await;
+        assert!(found.is_ok(), "{n}");
+    }
+}
+
+async fn entries_that_a_late_writer_left_behind_are_put_right(house: &House) {
+    let who = house.subject(json!({"login": "before"})).await;
+    let tenant = ann().tenant;
+    house.keyring.begin_index(&tenant).await.unwrap();
+    let page = privet_vault::Page {
+        after: None,
+        limit: 100,
+    };
+    house.vault.rebuild_indexes(&ann(), &page).await.unwrap();
+    // Who had not heard of the second secret changes the entry of the first one only.
+    house
+        .vault
+        .update(&ann(), &who, &json!({"login": "after"}), None, ORDINARY)
+        .await
+        .unwrap();
+    let gone = "DELETE FROM subject_index WHERE key_version = 2 AND field = 'login'";
+    assert_eq!(house.sql(gone, Vec::new()).await, 1);
+    house.vault.rotate_indexes(&ann(), &mut |_| {}).await.unwrap();
+    assert!(
+        house
+            .vault
+            .read(&ann(), &by("login", "after"), ORDINARY)
+            .await
+            .is_ok()
+    );
+    assert!(is_absent(
+        &house.vault.read(&ann(), &by("login", "before"), ORDINARY).await
+    ));
+}
