@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 
 use privet_log::{
-    Checkpoint, Expected, Leaf, LogFiles, LogPath, Note, NoteKey, NoteSigner, Outcome, Signer, TilePath,
-    read_entries, read_tile, verify, write_entry, write_tile,
+    Checkpoint, Expected, GrowthProof, Hash, Leaf, LeafProof, LogFiles, LogPath, Node, Note, NoteKey,
+    NoteSigner, Outcome, Signer, TilePath, prove_consistency, prove_inclusion, read_entries, read_tile,
+    root_of, verify, write_entry, write_tile,
 };
 use privet_types::Budget;
 
@@ -112,6 +113,79 @@ pub fn fuzz_log_folder(data: &[u8]) {
         "{:?}",
         report.faults
     );
+}
+
+/// Any bytes are refused, or are a proof that is written as the same bytes again; and what holds is true of the one log that
+/// was signed.
+pub fn fuzz_evidence(data: &[u8]) {
+    let signer = signer();
+    let leaves = corpus_leaves();
+    if let Ok(proof) = LeafProof::parse(data) {
+        assert_eq!(proof.to_string().as_bytes(), data, "a proof has one spelling");
+        if proof.check(signer.key()).is_ok() {
+            let leaf = leaves.get(usize::try_from(proof.index).expect("a short log"));
+            assert_eq!(leaf, Some(&proof.entry));
+        }
+    }
+    if let Ok(proof) = GrowthProof::parse(data) {
+        assert_eq!(proof.to_string().as_bytes(), data, "a proof has one spelling");
+        for size in 0..=leaves.len() {
+            let held = corpus_head(&leaves[..size]);
+            if proof.check(&held, signer.key()).is_ok() {
+                assert_eq!(proof.old, held.size);
+            }
+            let other = Checkpoint {
+                root: Hash::of_leaf(b"other"),
+                ..held
+            };
+            assert!(proof.check(&other, signer.key()).is_err(), "nobody signed that");
+        }
+    }
+}
+
+/// The proofs of the corpus: of a leaf, and of growth.
+#[must_use]
+pub fn corpus_evidence() -> (String, String) {
+    let leaves = corpus_leaves();
+    let size = leaves.len() as u64;
+    let mut node = |node: Node| {
+        let first = usize::try_from(node.index << node.height).expect("a short log");
+        let hashes = leaves[first..first + (1 << node.height)].iter();
+        Ok::<_, std::convert::Infallible>(root_of(
+            &hashes.map(|leaf| Hash::of_leaf(leaf)).collect::<Vec<_>>(),
+        ))
+    };
+    let signed = corpus_head(&leaves).sign(&signer());
+    let note = || Note::parse(signed.as_bytes()).expect("a note");
+    let Ok(path) = prove_inclusion(4, size, &mut node);
+    let leaf = LeafProof {
+        index: 4,
+        entry: leaves[4].clone(),
+        path,
+        note: note(),
+    };
+    let Ok(path) = prove_consistency(5, size, &mut node);
+    let growth = GrowthProof {
+        old: 5,
+        path,
+        note: note(),
+    };
+    (leaf.to_string(), growth.to_string())
+}
+
+fn corpus_leaves() -> Vec<Vec<u8>> {
+    (1..=9)
+        .map(|seq| privet_log::write_leaf("decision", "n", seq, "{}").expect("JSON"))
+        .collect()
+}
+
+fn corpus_head(leaves: &[Vec<u8>]) -> Checkpoint {
+    let hashes: Vec<Hash> = leaves.iter().map(|leaf| Hash::of_leaf(leaf)).collect();
+    Checkpoint {
+        origin: "log.example/fuzz".to_owned(),
+        size: leaves.len() as u64,
+        root: root_of(&hashes),
+    }
 }
 
 struct Files(BTreeMap<String, Vec<u8>>);

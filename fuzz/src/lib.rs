@@ -16,17 +16,19 @@ mod recognizers;
 mod replies;
 mod requests;
 mod texts;
+mod vault;
 
 pub use documents::fuzz_settings;
 pub use encoders::fuzz_encoder;
 pub use files::{fuzz_csv_file, fuzz_json_file, fuzz_manifest, fuzz_operators, fuzz_records, fuzz_windows};
 pub use gold::fuzz_gold;
 pub use keys::{fuzz_passphrase, fuzz_sealed, fuzz_sealed_stream, fuzz_share};
-pub use ledger::{fuzz_checkpoint, fuzz_entries, fuzz_log_folder, fuzz_tile};
+pub use ledger::{corpus_evidence, fuzz_checkpoint, fuzz_entries, fuzz_evidence, fuzz_log_folder, fuzz_tile};
 pub use recognizers::{fuzz_presidio, fuzz_recognizers};
 pub use replies::fuzz_sse;
 pub use requests::fuzz_json_body;
 pub use texts::{fuzz_detect, fuzz_normalize, fuzz_restore};
+pub use vault::{fuzz_backup, fuzz_import, fuzz_keyring, fuzz_receipt};
 
 /// A fuzz target: its name, which is also its corpus folder, and its law.
 pub type Target = (&'static str, fn(&[u8]));
@@ -53,10 +55,15 @@ pub const TARGETS: &[Target] = &[
     ("tile", fuzz_tile),
     ("entries", fuzz_entries),
     ("log_folder", fuzz_log_folder),
+    ("evidence", fuzz_evidence),
     ("share", fuzz_share),
     ("sealed", fuzz_sealed),
     ("sealed_stream", fuzz_sealed_stream),
     ("passphrase", fuzz_passphrase),
+    ("import", fuzz_import),
+    ("receipt", fuzz_receipt),
+    ("backup", fuzz_backup),
+    ("keyring", fuzz_keyring),
 ];
 
 /// The first byte of an input chooses among variants; the rest is the input proper.
