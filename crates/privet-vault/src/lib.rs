@@ -12,6 +12,8 @@ mod error;
 mod import;
 mod lineage;
 mod measure;
+mod own_token;
+mod proposal;
 mod request;
 mod retention;
 mod session;
@@ -40,6 +42,10 @@ pub use error::Error;
 pub use import::{ImportFormat, ImportOptions, ImportProgress, ImportReport, LineError};
 pub use lineage::{Connected, Connector, Node, NodeKind, PgVector, PgVectorConfig, Reach, Registered};
 pub use measure::wilson;
+pub use own_token::{NewOwnToken, OwnCaller, OwnToken};
+pub use proposal::{
+    Approved, Opened, Proposal, ProposalKind, ProposalPage, ProposalStatus, Proposals, Proposed,
+};
 pub use request::{
     Answer, Approval, Callback, CancelGround, CodeDelivery, CodeMessage, CodeSent, ConsentLine, Delivered,
     Extension, ExtensionReason, Held, IdentityHash, IdentityMethod, IdentityProof, NewRequest,
@@ -53,8 +59,8 @@ pub use retention::{
 pub use session::{NewSession, Session, Swept};
 pub use subject::{
     AppData, BulkRead, BulkState, DeletedRows, Ground, Identifier, NewShare, Page, PermittedUse, Rebuilt,
-    Record, Search, Share, Shared, Shown, Stored, Subject, SubjectId, SubjectInfo, SubjectRef, SubjectState,
-    Unlock, ValueForm, VersionInfo,
+    Record, RecordChange, Search, Share, Shared, Shown, Stored, Subject, SubjectId, SubjectInfo, SubjectRef,
+    SubjectState, Unlock, ValueForm, VersionInfo,
 };
 pub use token::{NewToken, Token, TokenForm, TokenValue};
 pub use vault::{Actor, ErasedList, Vault};

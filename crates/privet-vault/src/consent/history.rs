@@ -15,6 +15,7 @@ use super::event::{
     AgreementRef, ConsentEvent, EVERY_PURPOSE, EventKind, GivenBy, Statement, SubjectPseudonym, Track,
 };
 use super::{Consent, hex, next_seq};
+use crate::proposal::Closing;
 use crate::{Actor, Error};
 
 /// Most events of one subject. Far below the 2^32 seals that one key allows, so that no count of them is kept.
@@ -80,6 +81,17 @@ impl Consent {
         subject: &str,
         statement: &Statement,
     ) -> Result<Vec<ConsentEvent>, Error> {
+        self.record_closing(actor, subject, statement, None).await
+    }
+
+    /// As [`record`](Self::record); what was asked for is closed in the same transaction.
+    pub(crate) async fn record_closing(
+        &self,
+        actor: &Actor,
+        subject: &str,
+        statement: &Statement,
+        closing: Option<Closing>,
+    ) -> Result<Vec<ConsentEvent>, Error> {
         let now = self.clock.now();
         validate(statement, now)?;
         let (name, key) = self.expect_known(&actor.tenant, subject).await?;
@@ -95,8 +107,14 @@ impl Consent {
         let tenant = actor.tenant.clone();
         let events = self
             .database
-            .write(&Scope::Tenant(tenant.clone()), move |tx| {
-                Box::pin(async move { add(tx, &tenant, draft).await })
+            .write::<_, Error, _>(&Scope::Tenant(tenant.clone()), move |tx| {
+                Box::pin(async move {
+                    let events = add(tx, &tenant, draft).await?;
+                    if let Some(closing) = closing {
+                        closing.write(tx).await?;
+                    }
+                    Ok(events)
+                })
             })
             .await?;
         if let Some(event) = events.first() {

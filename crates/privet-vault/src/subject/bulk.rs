@@ -264,7 +264,8 @@ impl Vault {
                         let limit = page.limit.min(MOST_RECORDS);
                         let condition = "s.state = $2 AND s.id > $3 ORDER BY s.id LIMIT $4";
                         let active = SubjectState::Active.name();
-                        loaded(tx, tenant, condition, values![tenant, active, after, limit]).await
+                        let values = values![tenant, active, after, limit];
+                        loaded(tx, tenant, Some(at), condition, values).await
                     })
                 })
                 .await?

@@ -173,7 +173,7 @@ impl Vault {
     }
 
     async fn candidates(&self, actor: &Actor, wanted: &Wanted, after: String) -> Result<Vec<Loaded>, Error> {
-        let tenant = actor.tenant.clone();
+        let (tenant, now) = (actor.tenant.clone(), Some(self.now()));
         let (table, column, field, value) = match wanted {
             Wanted::Exact(entry) => (
                 "subject_index",
@@ -198,7 +198,7 @@ impl Vault {
                 Box::pin(async move {
                     let mut values = values![tenant.as_str(), field, INDEX_VERSION];
                     values.extend([value, after.into(), CANDIDATES.into()]);
-                    loaded(tx, tenant.as_str(), &condition, values).await
+                    loaded(tx, tenant.as_str(), now, &condition, values).await
                 })
             })
             .await

@@ -43,7 +43,14 @@ impl Vault {
                     let after = page.after.as_ref().map_or("", SubjectId::as_str);
                     let limit = page.limit.min(MOST);
                     let values = values![tenant.as_str(), after, limit];
-                    loaded(tx, tenant.as_str(), "s.id > $2 ORDER BY s.id LIMIT $3", values).await
+                    loaded(
+                        tx,
+                        tenant.as_str(),
+                        None,
+                        "s.id > $2 ORDER BY s.id LIMIT $3",
+                        values,
+                    )
+                    .await
                 })
             })
             .await?;

@@ -88,6 +88,10 @@ pub struct DeletedRows {
     pub conversations: u64,
     /// Maps of stateful calls.
     pub reply_maps: u64,
+    /// Changes that were asked for; of closed ones it stays that there was one.
+    pub proposals: u64,
+    /// Tokens with which the person called for themselves.
+    pub own_tokens: u64,
 }
 
 /// Deletes all rows that hang on the subject `id` and marks it as erased; its own row stays, so that the id is never
@@ -102,6 +106,13 @@ pub(crate) async fn erase_rows(tx: &mut Tx, tenant: &str, id: &SubjectId) -> Res
         key(),
     )
     .await?;
+    let closed = tx
+        .execute(
+            "UPDATE proposals SET subject = NULL, sealed = NULL, asked_by = '' \
+             WHERE tenant = $1 AND subject = $2 AND status <> 'open'",
+            key(),
+        )
+        .await?;
     let mut delete = async |table: &str, more: &str| -> Result<u64, Error> {
         let sql = format!("DELETE FROM {table} WHERE tenant = $1 AND subject = $2 {more}");
         Ok(tx.execute(sql, key()).await?)
@@ -118,5 +129,7 @@ pub(crate) async fn erase_rows(tx: &mut Tx, tenant: &str, id: &SubjectId) -> Res
         format_preserving_tokens: delete("vault_tokens", "AND preserves_format = 1").await?,
         conversations: delete("archive_entries", "").await?,
         reply_maps: delete("reply_maps", "").await?,
+        proposals: closed + delete("proposals", "").await?,
+        own_tokens: delete("own_tokens", "").await?,
     })
 }

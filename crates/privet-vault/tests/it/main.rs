@@ -14,9 +14,11 @@ mod bulk;
 mod consent;
 mod erasure;
 mod imports;
+mod own_tokens;
 mod pgvector;
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
+mod proposals;
 mod requests;
 mod retention;
 mod rules;
