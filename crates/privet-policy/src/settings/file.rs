@@ -190,6 +190,8 @@ pub struct DatabunkerFile {
     pub links: bool,
     /// Whether somebody else has to approve an unlock before many records can be read.
     pub bulk_second_approver: bool,
+    /// Whether who asked for a change of a user cannot approve it.
+    pub request_second_approver: bool,
 }
 
 /// The `[log]` table. The log goes to standard error.
@@ -392,6 +394,7 @@ impl Default for DatabunkerFile {
             bulk_body: ByteSize::from_mib(64),
             links: true,
             bulk_second_approver: true,
+            request_second_approver: true,
         }
     }
 }

@@ -86,6 +86,8 @@ pub struct DatabunkerSettings {
     pub has_links: bool,
     /// Whether somebody else has to approve an unlock.
     pub needs_second_approver: bool,
+    /// Whether somebody else has to approve what was asked for.
+    pub needs_second_for_requests: bool,
 }
 
 /// How much and how many the vault takes.

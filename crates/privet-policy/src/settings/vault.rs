@@ -77,6 +77,7 @@ fn check_databunker(
         bulk_body,
         links,
         bulk_second_approver,
+        request_second_approver,
     } = file;
     for (size, key) in [(request_body, "request_body"), (bulk_body, "bulk_body")] {
         bytes_within(size, ByteSize::from_kib(16), ByteSize::from_mib(256), &at, key)?;
@@ -91,5 +92,6 @@ fn check_databunker(
         bulk_body,
         has_links: links,
         needs_second_approver: bulk_second_approver,
+        needs_second_for_requests: request_second_approver,
     }))
 }

@@ -17,13 +17,15 @@ use super::body::{self, Sent};
 use super::page::Page;
 use super::refusal::{JSON, Refusal, absent};
 use super::table::{Entry, Interface, Needs, Params};
-use super::{Databunker, audit, identity, page, time};
+use super::{Databunker, audit, identity, own_tokens, page, time};
 use crate::prompt::{new_request_id, with_request_id};
 use crate::query::pairs;
 use crate::vault::call::collect;
 
 /// The header of the key. It is read from nowhere else.
 const KEY: HeaderName = HeaderName::from_static("x-bunker-token");
+/// How the log names the key of who calls for themselves.
+const OWN: &str = "own";
 /// The header of the tenant.
 const TENANT: HeaderName = HeaderName::from_static("x-bunker-tenant");
 
@@ -183,6 +185,19 @@ async fn who(bunker: &Databunker, entry: &Entry, headers: &HeaderMap) -> Result<
         Needs::Scope(scope) => Some(scope),
     };
     let key = single(headers, &KEY)?;
+    if let Some(own) = own_tokens::caller(bunker, key).await? {
+        if named.is_some_and(|named| named != own.actor.tenant.as_str()) {
+            return Err(Refusal::NoAccess);
+        }
+        if !entry.is_for_own_tokens {
+            return Err(Refusal::NotAllowed("API access denied".into()));
+        }
+        return Ok(Caller {
+            actor: own.actor,
+            name: OWN.to_owned(),
+            own: Some(own.subject),
+        });
+    }
     let (caller, actor) = bunker.api.caller(key).await?;
     if named.is_some_and(|named| named != actor.tenant.as_str()) {
         return Err(Refusal::NoAccess);

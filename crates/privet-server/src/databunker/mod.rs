@@ -7,9 +7,12 @@
 mod audit;
 mod body;
 mod call;
+mod expiry;
 mod identity;
+mod own_tokens;
 mod page;
 mod refusal;
+mod requests;
 mod table;
 mod time;
 mod unspoken;
@@ -36,6 +39,9 @@ pub(crate) struct Databunker {
 /// Their addresses.
 pub(crate) fn routes(api: &Arc<VaultApi>, settings: DatabunkerSettings) -> Router {
     let mut table = Table::default();
+    expiry::register(&mut table, settings.has_links);
+    own_tokens::register(&mut table);
+    requests::register(&mut table);
     users::register(&mut table);
     unspoken::register(&mut table);
     let databunker = Arc::new(Databunker {

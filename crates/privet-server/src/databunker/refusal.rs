@@ -20,6 +20,8 @@ pub(crate) mod absent {
     pub(crate) const USER: &str = "The user record was not found";
     pub(crate) const BASIS: &str = "The legal basis record was not found";
     pub(crate) const TOKEN: &str = "Token not found";
+    pub(crate) const REQUEST: &str = "the user request was not found";
+    pub(crate) const LINK: &str = "the link was not found, or was used";
 }
 
 /// Why a call is refused.
@@ -177,7 +179,7 @@ impl From<Error> for Refusal {
                 "version" => "the version was not found",
                 "application" => "the application data were not found",
                 "shared record" => "the shared record was not found",
-                "request" => "the user request was not found",
+                "request" | "proposal" => absent::REQUEST,
                 _ => "it was not found",
             }),
             Error::BadField { field, why } => Self::field(field, why),
