@@ -7,6 +7,7 @@ use privet_types::TenantId;
 use super::container::open_fields;
 use super::id::SubjectRef;
 use super::index::{Entry, INDEX_VERSION};
+use super::normalise::ValueForm;
 use super::row::{COLUMNS, Found, RowValues, SubjectRow, SubjectState, record_name};
 use crate::{Actor, Error, Ground, SubjectId, Vault};
 
@@ -56,6 +57,28 @@ impl Vault {
             return Err(Error::Restricted);
         }
         Ok(found)
+    }
+
+    /// The id of `who`, restricted or not. A login that is written in another case than the record has it leads nowhere,
+    /// though no two subjects can have it.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] if there is none, another tenant's or an erased one; [`Error::BadField`] if nothing can be found by
+    /// such a value; [`Error::Damaged`].
+    pub async fn locate(&self, actor: &Actor, who: &SubjectRef) -> Result<SubjectId, Error> {
+        let found = self.find(actor, who).await?;
+        if let SubjectRef::Login(login) = who {
+            let record = found.subject_with(&["login"])?.record;
+            let written = match record.fields().get("login") {
+                Some(serde_json::Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
+                None => return Err(ABSENT),
+            };
+            if ValueForm::Exact.apply(&written, None) != ValueForm::Exact.apply(login.expose(), None) {
+                return Err(ABSENT);
+            }
+        }
+        Ok(found.row.id)
     }
 
     /// The keys to what was loaded.
