@@ -51,7 +51,9 @@ pub use keyring::{
     RootRotated, Shredding, SubjectKeyShredded, SweepFailure, Swept, TenantKeyRotated, TenantStatus,
     run_keyring,
 };
-pub use log::{Leaf, LogHead, LogLeaf, Sequencer, append_leaf, append_leaves, log_signer, run_sequencer};
+pub use log::{
+    Leaf, LogHead, LogLeaf, Sequencer, append_leaf, append_leaf_id, append_leaves, log_signer, run_sequencer,
+};
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};
 pub use sql::{
     Backend, Database, FromRow, FromValue, Location, PostgresUrl, Row, Schema, Scope, Tx, Value, ValueKind,

@@ -14,6 +14,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/sqlite/0006_lineage.sql"),
         include_str!("schema/sqlite/0007_scopes.sql"),
         include_str!("schema/sqlite/0008_requests.sql"),
+        include_str!("schema/sqlite/0010_values_and_calls.sql"),
         include_str!("schema/sqlite/0011_proposals.sql"),
     ],
     postgres: &[
@@ -25,6 +26,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0006_lineage.sql"),
         include_str!("schema/postgres/0007_scopes.sql"),
         include_str!("schema/postgres/0008_requests.sql"),
+        include_str!("schema/postgres/0010_values_and_calls.sql"),
         include_str!("schema/postgres/0011_proposals.sql"),
     ],
     seeded: &["changes", "log_head"],

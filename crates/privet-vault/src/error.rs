@@ -105,6 +105,9 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// Subjects answered to the agreement under this name.
+    #[error("subjects answered to this agreement, so it keeps its name")]
+    Answered,
     /// The store did not answer in time.
     #[error("the store did not answer in time")]
     Late,

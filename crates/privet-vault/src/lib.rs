@@ -4,6 +4,7 @@
 mod archive;
 mod audit;
 mod backup;
+mod calls;
 mod check;
 mod config;
 mod consent;
@@ -26,12 +27,13 @@ pub use archive::{
     ReplyMap, SweptArchive,
 };
 pub use audit::{Access, AccessResult, Audited, Operation, SubjectChange};
+pub use calls::{CallEntry, CallPage, NewCall};
 pub use config::{IndexConfig, PrefixConfig, VaultConfig};
 pub use consent::{
     Activity, Agreement, AgreementRef, AgreementStatus, Ask, Consent, ConsentCompliance, ConsentConfig,
     ConsentEvent, ConsentReceipt, Controller, Definition, DefinitionKind, EVERY_PURPOSE, EventKind, GivenBy,
-    KeyAnswer, LegalBasis, Processing, Purpose, RECEIPT_SCHEMA, Reason, ReceiptError, ReceiptEvent,
-    ReceiptNotice, ReceiptParty, ReceiptPurpose, ReceiptRecipient, ReceiptSignature, Recipient,
+    KeyAnswer, KnownAgreement, LegalBasis, Processing, Purpose, RECEIPT_SCHEMA, Reason, ReceiptError,
+    ReceiptEvent, ReceiptNotice, ReceiptParty, ReceiptPurpose, ReceiptRecipient, ReceiptSignature, Recipient,
     RecipientRole, SignedReceipt, SpecialCondition, Statement, SubjectKeys, SubjectPseudonym, Track,
     Transfer, Verdict, Versioned, dpv, evaluate, pseudonym, run_consent_watch, verify_receipt,
 };
@@ -62,5 +64,5 @@ pub use subject::{
     Record, RecordChange, Search, Share, Shared, Shown, Stored, Subject, SubjectId, SubjectInfo, SubjectRef,
     SubjectState, Unlock, ValueForm, VersionInfo,
 };
-pub use token::{NewToken, Token, TokenForm, TokenValue};
+pub use token::{NewToken, Substitute, Token, TokenForm, TokenValue};
 pub use vault::{Actor, ErasedList, Vault};

@@ -11,7 +11,7 @@ use privet_crypto::{RootKey, SigningKey};
 use privet_log::{NoteSigner, Signer};
 
 pub(crate) use append::append_change;
-pub use append::{Leaf, append_leaf, append_leaves};
+pub use append::{Leaf, append_leaf, append_leaf_id, append_leaves};
 pub use read::{LogHead, LogLeaf};
 pub use sequencer::{Sequencer, run_sequencer};
 

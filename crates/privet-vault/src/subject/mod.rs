@@ -2,6 +2,7 @@
 
 mod app;
 mod bulk;
+mod bulk_subjects;
 mod change;
 mod container;
 mod create;

@@ -113,6 +113,12 @@ pub(crate) async fn erase_rows(tx: &mut Tx, tenant: &str, id: &SubjectId) -> Res
             key(),
         )
         .await?;
+    // Calls stay in the log; whom they were about does not.
+    tx.execute(
+        "UPDATE vault_calls SET subject = NULL, app = NULL, note = NULL WHERE tenant = $1 AND subject = $2",
+        key(),
+    )
+    .await?;
     let mut delete = async |table: &str, more: &str| -> Result<u64, Error> {
         let sql = format!("DELETE FROM {table} WHERE tenant = $1 AND subject = $2 {more}");
         Ok(tx.execute(sql, key()).await?)

@@ -11,7 +11,9 @@
 mod apps;
 mod archive;
 mod bulk;
+mod calls;
 mod consent;
+mod consent_changes;
 mod erasure;
 mod imports;
 mod own_tokens;

@@ -134,7 +134,10 @@ async fn a_code_that_was_sent_opens_a_copy_of_everything(house: &House) {
         value: Secret::new("token-canary".to_owned()),
         subject: Some(who.clone()),
         ttl: None,
+        sliding: None,
         is_shared: false,
+        renews: false,
+        substitute: None,
         form: TokenForm::Random,
     };
     vault.create_token(&ann(), &token, ordinary).await.unwrap();
