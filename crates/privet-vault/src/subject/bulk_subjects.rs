@@ -58,7 +58,7 @@ impl Vault {
         limit: u32,
     ) -> Result<Audited<(u64, Vec<Subject>)>, Error> {
         self.check_unlock(actor, unlock).await?;
-        let tenant = actor.tenant.clone();
+        let (tenant, now) = (actor.tenant.clone(), self.now());
         let offset = i64::try_from(offset).unwrap_or(i64::MAX);
         let limit = limit.min(MOST_SHOWN);
         let (total, rows) = self
@@ -74,7 +74,8 @@ impl Vault {
                         )
                         .await?;
                     let condition = "s.state = $2 ORDER BY s.created_at, s.id LIMIT $3 OFFSET $4";
-                    let rows = loaded(tx, tenant, condition, values![tenant, active, limit, offset]).await?;
+                    let values = values![tenant, active, limit, offset];
+                    let rows = loaded(tx, tenant, Some(now), condition, values).await?;
                     Ok((total.unsigned_abs(), rows))
                 })
             })
