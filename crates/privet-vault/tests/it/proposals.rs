@@ -337,9 +337,10 @@ async fn of_two_who_approve_at_once_one_does(house: &House) {
     let asked = office
         .open(&who, &Proposed::ChangeRecord(RecordChange::from_value(add)))
         .await;
+    let bob = bob();
     let (one, two) = tokio::join!(
-        office.proposals.approve(&bob(), &asked, None),
-        office.proposals.approve(&bob(), &asked, None),
+        office.proposals.approve(&bob, &asked, None),
+        office.proposals.approve(&bob, &asked, None),
     );
     assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
     assert!(is_closed(&one) || is_closed(&two), "{one:?} {two:?}");
