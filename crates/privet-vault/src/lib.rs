@@ -60,9 +60,9 @@ pub use retention::{
 };
 pub use session::{NewSession, Session, Swept};
 pub use subject::{
-    AppData, BulkRead, BulkState, DeletedRows, Ground, Identifier, NewShare, Page, PermittedUse, Rebuilt,
-    Record, RecordChange, Search, Share, Shared, Shown, Stored, Subject, SubjectId, SubjectInfo, SubjectRef,
-    SubjectState, Unlock, ValueForm, VersionInfo,
+    AppData, BulkRead, BulkState, Counts, DeletedRows, Ground, Identifier, Lifetime, NewShare, NewView, Page,
+    PermittedUse, Rebuilt, Record, RecordChange, Search, Share, Shared, Shown, Source, Stored, Subject,
+    SubjectId, SubjectInfo, SubjectRef, SubjectState, Unlock, ValueForm, VersionInfo, Viewed,
 };
 pub use token::{NewToken, Substitute, Token, TokenForm, TokenValue};
 pub use vault::{Actor, ErasedList, Vault};

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
-use privet_access::Denied;
 use privet_types::{Pseudonym, TenantId};
 use privet_vault::{Access, Actor, Audited, SubjectId, SubjectRef, Vault};
 use serde_json::{Map, Value};
@@ -66,8 +65,8 @@ pub(crate) struct Event {
 pub(crate) enum Answer {
     /// An object, to which `status` is added.
     Fields(Map<String, Value>),
-    /// Text of a content type.
-    Text(HeaderValue, String),
+    /// Text of a content type, with this status.
+    Text(StatusCode, HeaderValue, String),
 }
 
 /// Who calls.
@@ -101,6 +100,7 @@ pub(crate) async fn answer(bunker: Arc<Databunker>, request: Request<Body>) -> R
             refusal.respond(interface)
         }
     };
+    bunker.counters.count(interface, response.status());
     with_request_id(response, &request_id)
 }
 
@@ -113,7 +113,8 @@ async fn handle(
 ) -> Result<Answer, Refusal> {
     let mut call = admit(bunker, interface, entry, params, request).await?;
     let outcome = (entry.handler)(&mut call).await;
-    if entry.is_logged {
+    // Who has no key and found nobody cannot fill the log.
+    if entry.is_logged && (entry.needs != Needs::NoKey || call.event.subject.is_some()) {
         // Nothing is answered of which the log was not told.
         audit::record(&call, outcome.as_ref().err()).await?;
     }
@@ -432,14 +433,15 @@ impl Answer {
     }
 
     fn respond(self) -> Response<Body> {
-        let (kind, body) = match self {
+        let (status, kind, body) = match self {
             Self::Fields(mut fields) => {
                 fields.insert("status".to_owned(), "ok".into());
-                (JSON, Value::Object(fields).to_string())
+                (StatusCode::OK, JSON, Value::Object(fields).to_string())
             }
-            Self::Text(kind, text) => (kind, text),
+            Self::Text(status, kind, text) => (status, kind, text),
         };
         let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, kind);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

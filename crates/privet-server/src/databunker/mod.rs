@@ -4,6 +4,7 @@
 //! `/v2`; each file beside it has the handlers of both interfaces for one subject matter. Everything goes through the
 //! vault's library: there is no second store.
 
+mod apps;
 mod audit;
 mod body;
 mod call;
@@ -13,6 +14,9 @@ mod own_tokens;
 mod page;
 mod refusal;
 mod requests;
+mod sessions;
+mod shares;
+mod stats;
 mod table;
 mod time;
 mod unspoken;
@@ -29,11 +33,24 @@ use privet_policy::DatabunkerSettings;
 use crate::vault::VaultApi;
 use table::Table;
 
+/// Where they answer; the table tells the rest.
+const PATHS: [&str; 8] = [
+    "/v1",
+    "/v1/",
+    "/v1/{*rest}",
+    "/v2",
+    "/v2/",
+    "/v2/{*rest}",
+    "/status",
+    "/metrics",
+];
+
 /// Both interfaces. Shared by all connections.
 pub(crate) struct Databunker {
     pub(crate) api: Arc<VaultApi>,
     pub(crate) settings: DatabunkerSettings,
     table: Table,
+    counters: stats::Counters,
 }
 
 /// Their addresses.
@@ -42,15 +59,20 @@ pub(crate) fn routes(api: &Arc<VaultApi>, settings: DatabunkerSettings) -> Route
     expiry::register(&mut table, settings.has_links);
     own_tokens::register(&mut table);
     requests::register(&mut table);
+    apps::register(&mut table);
+    sessions::register(&mut table);
+    shares::register(&mut table);
+    stats::register(&mut table);
     users::register(&mut table);
     unspoken::register(&mut table);
     let databunker = Arc::new(Databunker {
         api: Arc::clone(api),
         settings,
         table,
+        counters: stats::Counters::default(),
     });
     let mut router = Router::new();
-    for path in ["/v1", "/v1/", "/v1/{*rest}", "/v2", "/v2/", "/v2/{*rest}"] {
+    for path in PATHS {
         let databunker = Arc::clone(&databunker);
         router = router.route(path, any(move |request| answer(Arc::clone(&databunker), request)));
     }

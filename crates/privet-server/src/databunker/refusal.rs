@@ -185,6 +185,7 @@ impl From<Error> for Refusal {
             Error::BadField { field, why } => Self::field(field, why),
             Error::BadRecord { why } => Self::field("profile", why),
             Error::Taken { field } => Self::Taken(field),
+            Error::WasErased => Self::Conflict("erased".into()),
             Error::Defined { .. } => Self::Conflict("the name is taken".into()),
             Error::VersionConflict { .. } => {
                 Self::Conflict("the record was changed meanwhile; try again".into())

@@ -8,6 +8,7 @@ use privet_vault::{
 };
 use serde_json::{Map, Value, json};
 
+use super::apps::app_name;
 use super::call::{Answer, Call};
 use super::refusal::{Refusal, absent};
 use super::table::{Entry, Interface, Table};
@@ -134,15 +135,7 @@ async fn ask_to_patch(call: &mut Call) -> Result<Answer, Refusal> {
 }
 
 async fn ask_to_update_app(call: &mut Call) -> Result<Answer, Refusal> {
-    let app = call.text("appname")?.to_ascii_lowercase();
-    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
-    let begins = app.starts_with(|first: char| first.is_ascii_lowercase());
-    if !begins || app.len() > LONGEST || !app.bytes().all(fits) {
-        return Err(Refusal::field(
-            "appname",
-            "use a letter, then up to 63 of a-z, 0-9, _ and -",
-        ));
-    }
+    let app = app_name("appname", call.text("appname")?)?;
     let change = RecordChange::Merge(Value::Object(call.object("appdata")?));
     call.event.app = Some(app.clone());
     ask(call, Proposed::ChangeApp { app, change }).await

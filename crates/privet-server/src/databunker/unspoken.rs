@@ -1,9 +1,10 @@
 //! What the peer knows and is not spoken here: the answer says so, instead of that there is no such call.
 
+use std::future::ready;
+
 use http::Method;
 use privet_types::KeyScope::VaultAdmin;
 
-use super::call::{Answer, Call};
 use super::refusal::Refusal;
 use super::table::{Entry, Table};
 
@@ -49,16 +50,14 @@ const CALLS: [&str; 36] = [
 
 pub(super) fn register(table: &mut Table) {
     let entry = |name| {
-        Entry::new(name, VaultAdmin, |call| Box::pin(refuse(call)))
-            .with_any_key()
-            .unlogged()
+        Entry::new(name, VaultAdmin, |call| {
+            Box::pin(ready(Err(Refusal::NotSpoken(call.name))))
+        })
+        .with_any_key()
+        .unlogged()
     };
     for name in CALLS {
         table.v2(entry(name));
     }
     table.v1(Method::GET, "sys/backup", entry("SystemBackup"));
-}
-
-async fn refuse(call: &mut Call) -> Result<Answer, Refusal> {
-    Err(Refusal::NotSpoken(call.name))
 }

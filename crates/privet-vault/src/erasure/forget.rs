@@ -421,7 +421,8 @@ impl Vault {
                         Ok(rows.unsigned_abs())
                     };
                     Ok(DeletedRows {
-                        versions: count("subject_versions", "").await?,
+                        versions: count("subject_versions", "").await?
+                            + count("subject_app_versions", "").await?,
                         index_entries: count("subject_index", "").await?
                             + count("subject_buckets", "").await?
                             + count("archive_words", "").await?,

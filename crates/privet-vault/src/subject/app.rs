@@ -194,12 +194,17 @@ impl Vault {
                     let deleted = tx
                         .execute(
                             "DELETE FROM subject_apps WHERE tenant = $1 AND subject = $2 AND app = $3",
-                            values![tenant.as_str(), id.as_str(), app],
+                            values![tenant.as_str(), id.as_str(), &app],
                         )
                         .await?;
                     if deleted == 0 {
                         return Err(ABSENT);
                     }
+                    tx.execute(
+                        "DELETE FROM subject_app_versions WHERE tenant = $1 AND subject = $2 AND app = $3",
+                        values![tenant.as_str(), id.as_str(), app],
+                    )
+                    .await?;
                     let leaf = Leaf {
                         kind: "app_deleted",
                         tenant: tenant.as_str(),
@@ -249,13 +254,14 @@ impl Vault {
                 version: version + 1,
                 at,
             };
-            let (app, before, closing) = (app.to_owned(), version, closing.cloned());
+            let (app, closing) = (app.to_owned(), closing.cloned());
+            let versions = (version, self.config.versions_kept);
             let is_written = self
                 .store
                 .database()
                 .write::<_, Error, _>(&Self::scope(actor), move |tx| {
                     Box::pin(async move {
-                        let is_written = write_app(tx, &found, &app, before, sealed, &change).await?;
+                        let is_written = write_app(tx, &found, &app, versions, sealed, &change).await?;
                         if let Some(closing) = closing.filter(|_| is_written) {
                             closing.write(tx).await?;
                         }
@@ -293,7 +299,7 @@ async fn write_app(
     tx: &mut Tx,
     found: &Found,
     app: &str,
-    before: u64,
+    (before, kept): (u64, u32),
     sealed: Vec<u8>,
     change: &SubjectChange,
 ) -> Result<bool, Error> {
@@ -315,6 +321,19 @@ async fn write_app(
             });
         }
     }
+    // Only if it is still the current one; then nothing keeps the next one from taking its place below.
+    tx.execute(
+        "INSERT INTO subject_app_versions (tenant, subject, app, version, at, sealed) \
+         SELECT tenant, subject, app, version, updated_at, sealed FROM subject_apps \
+         WHERE tenant = $1 AND subject = $2 AND app = $3 AND version = $4",
+        values![tenant, id, app, signed(before)],
+    )
+    .await?;
+    tx.execute(
+        "DELETE FROM subject_app_versions WHERE tenant = $1 AND subject = $2 AND app = $3 AND version <= $4",
+        values![tenant, id, app, signed((before + 1).saturating_sub(kept.into()))],
+    )
+    .await?;
     let written = tx
         .execute(
             "INSERT INTO subject_apps (tenant, subject, app, version, updated_at, sealed) \
@@ -346,7 +365,7 @@ async fn write_app(
 }
 
 impl Found {
-    fn app(&self, app: &str, (version, updated_at, sealed): &AppRow) -> Result<AppData, Error> {
+    pub(super) fn app(&self, app: &str, (version, updated_at, sealed): &AppRow) -> Result<AppData, Error> {
         let version = u64::try_from(*version).map_err(|_| Error::Damaged {
             table: "subject_apps",
         })?;

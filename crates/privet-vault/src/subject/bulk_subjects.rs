@@ -2,7 +2,7 @@
 
 use privet_store::values;
 
-use super::find::loaded;
+use super::find::{has_not_ended, loaded};
 use super::list::Search;
 use super::read::Subject;
 use super::row::SubjectState;
@@ -58,24 +58,31 @@ impl Vault {
         limit: u32,
     ) -> Result<Audited<(u64, Vec<Subject>)>, Error> {
         self.check_unlock(actor, unlock).await?;
-        let (tenant, now) = (actor.tenant.clone(), self.now());
+        let tenant = actor.tenant.clone();
         let offset = i64::try_from(offset).unwrap_or(i64::MAX);
-        let limit = limit.min(MOST_SHOWN);
+        let (limit, now) = (limit.min(MOST_SHOWN), self.now());
         let (total, rows) = self
             .store
             .database()
             .read::<_, Error, _>(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
                     let (tenant, active) = (tenant.as_str(), SubjectState::Active.name());
+                    let count = format!(
+                        "SELECT COUNT(*) FROM subjects s WHERE s.tenant = $1 AND s.state = $2 AND {}",
+                        has_not_ended(3)
+                    );
                     let total: i64 = tx
-                        .one(
-                            "SELECT COUNT(*) FROM subjects WHERE tenant = $1 AND state = $2",
-                            values![tenant, active],
-                        )
+                        .one(count, values![tenant, active, now.as_millisecond()])
                         .await?;
                     let condition = "s.state = $2 ORDER BY s.created_at, s.id LIMIT $3 OFFSET $4";
-                    let values = values![tenant, active, limit, offset];
-                    let rows = loaded(tx, tenant, Some(now), condition, values).await?;
+                    let rows = loaded(
+                        tx,
+                        tenant,
+                        Some(now),
+                        condition,
+                        values![tenant, active, limit, offset],
+                    )
+                    .await?;
                     Ok((total.unsigned_abs(), rows))
                 })
             })

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use privet_crypto::KeyId;
-use privet_store::{Error as StoreError, Tx, Value, values};
+use privet_store::{Error as StoreError, FromRow, Tx, Value, values};
 use privet_types::TenantId;
 
 use super::container::open_fields;
@@ -72,7 +72,7 @@ impl Vault {
         Ok(found)
     }
 
-    /// The id of `who`, restricted or not. A login that is written in another case than the record has it leads nowhere,
+    /// The id of `who`, restricted or not; a sliding end starts anew. A login that is written in another case than the record has it leads nowhere,
     /// though no two subjects can have it.
     ///
     /// # Errors
@@ -91,6 +91,7 @@ impl Vault {
                 return Err(ABSENT);
             }
         }
+        self.touch(actor, &found).await?;
         Ok(found.row.id)
     }
 
@@ -161,9 +162,10 @@ async fn load(
 
 /// That the time of the subject `s` has not come, as of `$now`: a subject that is to be deleted is absent from then on, not
 /// only when it is erased. A legal hold keeps it.
-fn has_not_ended(now: usize) -> String {
+pub(super) fn has_not_ended(now: usize) -> String {
     format!(
-        "NOT EXISTS (SELECT 1 FROM subject_expiries x WHERE x.tenant = s.tenant AND x.subject = s.id \
+        "(s.ends_at IS NULL OR s.ends_at > ${now}) AND NOT EXISTS (SELECT 1 FROM subject_expiries x \
+         WHERE x.tenant = s.tenant AND x.subject = s.id \
          AND x.state IN ('wait', 'due') AND x.expires_at <= ${now} AND NOT EXISTS (SELECT 1 FROM active_holds h \
          WHERE h.tenant = x.tenant AND (h.until IS NULL OR h.until > ${now}) \
          AND (h.subject IS NULL OR h.subject = x.subject)))"
@@ -197,11 +199,13 @@ pub(crate) async fn loaded(
 
 struct LoadedValues(RowValues, Vec<u8>);
 
-impl privet_store::FromRow for LoadedValues {
+impl FromRow for LoadedValues {
     fn from_row(row: privet_store::Row) -> Result<Self, StoreError> {
-        let (id, key_id, state, version, oldest, created_at, updated_at, mark, sealed) =
-            <(String, [u8; 16], String, i64, i64, i64, i64, [u8; 32], Vec<u8>)>::from_row(row)?;
-        let row = (id, key_id, state, version, oldest, created_at, updated_at, mark);
+        let (id, key_id, state, version, oldest, created_at, updated_at, mark, until, sliding, ends, sealed) =
+            FromRow::from_row(row)?;
+        let row = (
+            id, key_id, state, version, oldest, created_at, updated_at, mark, until, sliding, ends,
+        );
         Ok(Self(row, sealed))
     }
 }

@@ -70,7 +70,7 @@ impl Vault {
 /// How many rows of each kind went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DeletedRows {
-    /// Versions of the record.
+    /// Versions of the record, and of what applications keep.
     pub versions: u64,
     /// Entries of blind indexes and buckets.
     pub index_entries: u64,
@@ -124,7 +124,7 @@ pub(crate) async fn erase_rows(tx: &mut Tx, tenant: &str, id: &SubjectId) -> Res
         Ok(tx.execute(sql, key()).await?)
     };
     Ok(DeletedRows {
-        versions: delete("subject_versions", "").await?,
+        versions: delete("subject_versions", "").await? + delete("subject_app_versions", "").await?,
         index_entries: delete("subject_index", "").await?
             + delete("subject_buckets", "").await?
             + delete("archive_words", "").await?,

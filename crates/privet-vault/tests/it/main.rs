@@ -16,6 +16,7 @@ mod consent;
 mod consent_changes;
 mod erasure;
 mod imports;
+mod lifetimes;
 mod own_tokens;
 mod pgvector;
 #[path = "../../../privet-store/tests/it/postgres.rs"]

@@ -5,18 +5,18 @@ use std::time::Duration;
 use privet_testkit::{Ask, Reply};
 use serde_json::{Value, json};
 
-use super::{Bunker, NOWHERE, bunkers, ok, refused};
+use super::{Bunker, NOWHERE, assert_ok as ok, assert_refused as refused, bunkers, bunkers_with};
 
 async fn start(bunker: &Bunker, who: &str, body: Option<Value>) -> String {
     let started = bunker
-        .v1(&bunker.key, "POST", &format!("exp/start/{who}"), body)
+        .v1_by(&bunker.key, "POST", &format!("exp/start/{who}"), body)
         .await;
     ok(&started)["exptoken"].as_str().unwrap().to_owned()
 }
 
 async fn status(bunker: &Bunker, token: &str) -> Reply {
     bunker
-        .v1(&bunker.key, "GET", &format!("exp/status/{token}"), None)
+        .v1_by(&bunker.key, "GET", &format!("exp/status/{token}"), None)
         .await
 }
 
@@ -29,7 +29,7 @@ async fn follow(bunker: &Bunker, method: &str, what: &str, link: &str, tenant: &
 
 #[tokio::test]
 async fn an_expiration_is_started_seen_and_cancelled() {
-    for bunker in bunkers("").await {
+    for bunker in bunkers().await {
         let token = bunker.user(json!({"email": "ada@example.com"})).await;
         for (who, method) in [(token.as_str(), "POST"), ("email/ada@example.com", "DELETE")] {
             assert_eq!(ok(&status(&bunker, who).await)["expstatus"], "");
@@ -42,7 +42,7 @@ async fn an_expiration_is_started_seen_and_cancelled() {
             );
             assert!(body["expiration_date"].is_string());
             ok(&bunker
-                .v1(&bunker.key, method, &format!("exp/cancel/{who}"), None)
+                .v1_by(&bunker.key, method, &format!("exp/cancel/{who}"), None)
                 .await);
             let body = ok(&status(&bunker, who).await);
             assert_eq!(
@@ -56,7 +56,7 @@ async fn an_expiration_is_started_seen_and_cancelled() {
 
 #[tokio::test]
 async fn a_person_keeps_their_data_by_a_link_once() {
-    for bunker in bunkers("").await {
+    for bunker in bunkers().await {
         let token = bunker.user(json!({"login": "ada"})).await;
         let link = start(&bunker, &token, None).await;
         refused(&follow(&bunker, "GET", "retain", &link, "other").await, 404);
@@ -75,7 +75,7 @@ async fn a_person_keeps_their_data_by_a_link_once() {
 
 #[tokio::test]
 async fn a_person_deletes_their_data_by_a_link_and_looking_at_it_does_not() {
-    for bunker in bunkers("").await {
+    for bunker in bunkers().await {
         let token = bunker.user(json!({"login": "ada"})).await;
         let link = start(&bunker, &token, None).await;
         for method in ["HEAD", "OPTIONS", "POST", "DELETE"] {
@@ -93,7 +93,7 @@ async fn a_person_deletes_their_data_by_a_link_and_looking_at_it_does_not() {
 
 #[tokio::test]
 async fn links_that_are_off_lead_nowhere() {
-    for bunker in bunkers("links = false\n").await {
+    for bunker in bunkers_with("links = false\n").await {
         let token = bunker.user(json!({"login": "ada"})).await;
         let link = start(&bunker, &token, None).await;
         for what in ["retain", "delete"] {
@@ -107,13 +107,16 @@ async fn links_that_are_off_lead_nowhere() {
 
 #[tokio::test]
 async fn a_user_is_absent_at_once_when_their_time_has_come() {
-    for bunker in bunkers("").await {
+    for bunker in bunkers().await {
         let token = bunker.user(json!({"login": "ada"})).await;
         start(&bunker, &token, Some(json!({"expiration": "2s"}))).await;
         bunker.gateway.clock().advance(Duration::from_secs(2));
         refused(&bunker.profile(&token).await, 404);
         refused(&status(&bunker, &token).await, 404);
-        refused(&bunker.v1(&bunker.key, "GET", "user/login/ada", None).await, 404);
+        refused(
+            &bunker.v1_by(&bunker.key, "GET", "user/login/ada", None).await,
+            404,
+        );
         // The longest is 31 days, whatever is asked for.
         let bo = bunker.user(json!({"login": "bo"})).await;
         start(&bunker, &bo, Some(json!({"expiration": "1y"}))).await;
@@ -125,25 +128,25 @@ async fn a_user_is_absent_at_once_when_their_time_has_come() {
 
 #[tokio::test]
 async fn what_cannot_be_is_refused_and_nothing_is_written() {
-    for bunker in bunkers("").await {
+    for bunker in bunkers().await {
         let token = bunker.user(json!({"login": "ada"})).await;
         let soon = Some(json!({"expiration": "soon"}));
         let bad = bunker
-            .v1(&bunker.key, "POST", &format!("exp/start/{token}"), soon)
+            .v1_by(&bunker.key, "POST", &format!("exp/start/{token}"), soon)
             .await;
         assert!(refused(&bad, 400).contains("expiration"));
         assert_eq!(ok(&status(&bunker, &token).await)["expstatus"], "");
-        refused(&bunker.v1(&bunker.key, "POST", "exp/start/x", None).await, 400);
+        refused(&bunker.v1_by(&bunker.key, "POST", "exp/start/x", None).await, 400);
         refused(
-            &bunker.v1(&bunker.key, "POST", "exp/start/token", None).await,
+            &bunker.v1_by(&bunker.key, "POST", "exp/start/token", None).await,
             400,
         );
         for (method, what) in [("POST", "start"), ("GET", "status"), ("POST", "cancel")] {
             let path = format!("exp/{what}/{NOWHERE}");
-            refused(&bunker.v1(&bunker.key, method, &path, None).await, 404);
+            refused(&bunker.v1_by(&bunker.key, method, &path, None).await, 404);
             refused(
                 &bunker
-                    .v1(&bunker.stranger, method, &format!("exp/{what}/{token}"), None)
+                    .v1_by(&bunker.stranger, method, &format!("exp/{what}/{token}"), None)
                     .await,
                 404,
             );

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Bunker, NOWHERE, bunkers, ok, refused};
+use super::{Bunker, NOWHERE, assert_ok as ok, assert_refused as refused, bunkers, bunkers_with};
 
 fn ada() -> Value {
     json!({"login": "ada", "email": "ada@example.com", "first": "Ada"})
@@ -13,13 +13,13 @@ async fn ask(bunker: &Bunker, key: &str, name: &str, more: Value) -> String {
     body.as_object_mut()
         .unwrap()
         .extend(more.as_object().unwrap().clone());
-    let opened = ok(&bunker.v2(key, name, body).await);
+    let opened = ok(&bunker.v2_by(key, name, body).await);
     opened["requestuuid"].as_str().unwrap().to_owned()
 }
 
 async fn approve(bunker: &Bunker, key: &str, id: &str) -> privet_testkit::Reply {
     bunker
-        .v2(
+        .v2_by(
             key,
             "UserRequestApprove",
             json!({"requestuuid": id, "reason": "checked"}),
@@ -29,7 +29,7 @@ async fn approve(bunker: &Bunker, key: &str, id: &str) -> privet_testkit::Reply 
 
 #[tokio::test]
 async fn an_update_that_is_asked_for_waits_until_somebody_else_approves_it() {
-    for bunker in bunkers("").await {
+    for bunker in bunkers().await {
         let token = bunker.user(ada()).await;
         let id = ask(
             &bunker,
@@ -40,7 +40,7 @@ async fn an_update_that_is_asked_for_waits_until_somebody_else_approves_it() {
         .await;
         assert_eq!(ok(&bunker.profile(&token).await)["profile"], ada());
         let got = ok(&bunker
-            .v2(&bunker.key, "UserRequestGet", json!({"requestuuid": id}))
+            .v2_by(&bunker.key, "UserRequestGet", json!({"requestuuid": id}))
             .await);
         let request = &got["request"];
         assert_eq!(
@@ -73,7 +73,7 @@ async fn an_update_that_is_asked_for_waits_until_somebody_else_approves_it() {
         );
         assert_eq!(ok(&bunker.profile(&token).await)["profile"]["first"], "Augusta");
         let got = ok(&bunker
-            .v2(&bunker.key, "UserRequestGet", json!({"requestuuid": id}))
+            .v2_by(&bunker.key, "UserRequestGet", json!({"requestuuid": id}))
             .await);
         assert_eq!(
             (&got["request"]["status"], &got["request"]["reason"]),
@@ -83,7 +83,7 @@ async fn an_update_that_is_asked_for_waits_until_somebody_else_approves_it() {
             refused(&approve(&bunker, &bunker.approver, &id).await, 409),
             "This user request is closed"
         );
-        let cancelled = bunker.v2(&bunker.approver, "UserRequestCancel", json!({"requestuuid": id}));
+        let cancelled = bunker.v2_by(&bunker.approver, "UserRequestCancel", json!({"requestuuid": id}));
         assert_eq!(refused(&cancelled.await, 409), "This user request is closed");
         bunker.end().await;
     }
@@ -91,7 +91,7 @@ async fn an_update_that_is_asked_for_waits_until_somebody_else_approves_it() {
 
 #[tokio::test]
 async fn who_asked_may_approve_where_the_settings_say_so() {
-    for bunker in bunkers("request_second_approver = false\n").await {
+    for bunker in bunkers_with("request_second_approver = false\n").await {
         let token = bunker.user(ada()).await;
         let patch = json!({"patch": [{"op": "remove", "path": "/first"}]});
         let id = ask(&bunker, &bunker.key, "UserPatchRequest", patch).await;
@@ -103,12 +103,12 @@ async fn who_asked_may_approve_where_the_settings_say_so() {
 
 #[tokio::test]
 async fn an_erasure_that_is_approved_erases_and_the_list_names_nobody() {
-    for bunker in bunkers("").await {
+    for bunker in bunkers().await {
         let token = bunker.user(ada()).await;
         let canary = json!({"profile": {"note": "canary-change"}});
         let other = ask(&bunker, &bunker.key, "UserUpdateRequest", canary).await;
         ok(&bunker
-            .v1(
+            .v1_by(
                 &bunker.approver,
                 "DELETE",
                 &format!("request/{other}"),
@@ -130,13 +130,13 @@ async fn an_erasure_that_is_approved_erases_and_the_list_names_nobody() {
         ok(&approve(&bunker, &bunker.approver, &id).await);
         refused(&bunker.profile(&token).await, 404);
         for id in [&other, &open, &id] {
-            let get = bunker.v2(&bunker.key, "UserRequestGet", json!({"requestuuid": id}));
+            let get = bunker.v2_by(&bunker.key, "UserRequestGet", json!({"requestuuid": id}));
             refused(&get.await, 404);
             refused(&approve(&bunker, &bunker.approver, id).await, 404);
         }
         let mut rows = Vec::new();
         for status in ["open", "approved", "canceled"] {
-            let list = bunker.v1(
+            let list = bunker.v1_by(
                 &bunker.key,
                 "GET",
                 &format!("requests?status={status}&limit=100"),
@@ -156,24 +156,26 @@ async fn an_erasure_that_is_approved_erases_and_the_list_names_nobody() {
 
 #[tokio::test]
 async fn a_change_of_app_data_is_asked_for_and_shown_beside_what_is() {
-    for bunker in bunkers("").await {
+    for bunker in bunkers().await {
         bunker.user(ada()).await;
         let change = json!({"mode": "login", "identity": "ada", "appname": "Billing", "appdata": {"a": 2}});
         refused(
             &bunker
-                .v2(&bunker.key, "AppdataUpdateRequest", change.clone())
+                .v2_by(&bunker.key, "AppdataUpdateRequest", change.clone())
                 .await,
             404,
         );
         let bad = json!({"mode": "login", "identity": "ada", "appname": "a b", "appdata": {"a": 2}});
-        assert!(refused(&bunker.v2(&bunker.key, "AppdataUpdateRequest", bad).await, 400).contains("appname"));
+        assert!(
+            refused(&bunker.v2_by(&bunker.key, "AppdataUpdateRequest", bad).await, 400).contains("appname")
+        );
         bunker.end().await;
     }
 }
 
 #[tokio::test]
 async fn requests_are_listed_newest_first_and_a_page_at_a_time() {
-    for bunker in bunkers("").await {
+    for bunker in bunkers().await {
         let token = bunker.user(ada()).await;
         let mut made = Vec::new();
         for n in 0..3 {
@@ -182,7 +184,9 @@ async fn requests_are_listed_newest_first_and_a_page_at_a_time() {
         }
         let list = async |offset: u32| {
             let body = json!({"mode": "token", "identity": token, "offset": offset, "limit": 2});
-            ok(&bunker.v2(&bunker.key, "UserRequestListUserRequests", body).await)
+            ok(&bunker
+                .v2_by(&bunker.key, "UserRequestListUserRequests", body)
+                .await)
         };
         let ids = |list: &Value, name: &str| -> Vec<Value> {
             let rows = list["rows"].as_array().unwrap();
@@ -194,19 +198,19 @@ async fn requests_are_listed_newest_first_and_a_page_at_a_time() {
             json!([ids(&first, "requestuuid"), ids(&rest, "requestuuid")].concat()),
             json!(made)
         );
-        let all = ok(&bunker.v1(&bunker.key, "GET", "requests", None).await);
+        let all = ok(&bunker.v1_by(&bunker.key, "GET", "requests", None).await);
         assert_eq!(json!(ids(&all, "rtoken")), json!(made));
         assert_eq!(all["rows"][0]["action"], "change-profile");
         let own = ok(&bunker
-            .v1(&bunker.key, "GET", &format!("requests/token/{token}"), None)
+            .v1_by(&bunker.key, "GET", &format!("requests/token/{token}"), None)
             .await);
         assert_eq!(own["total"], 3);
         for bad in ["requests?status=perhaps", "requests?limit=many"] {
-            refused(&bunker.v1(&bunker.key, "GET", bad, None).await, 400);
+            refused(&bunker.v1_by(&bunker.key, "GET", bad, None).await, 400);
         }
         let locked = json!({"unlockuuid": NOWHERE});
         refused(
-            &bunker.v2(&bunker.key, "BulkListAllUserRequests", locked).await,
+            &bunker.v2_by(&bunker.key, "BulkListAllUserRequests", locked).await,
             403,
         );
         bunker.end().await;
@@ -215,28 +219,28 @@ async fn requests_are_listed_newest_first_and_a_page_at_a_time() {
 
 #[tokio::test]
 async fn a_request_of_another_tenant_is_as_absent_as_one_that_never_was() {
-    for bunker in bunkers("").await {
+    for bunker in bunkers().await {
         bunker.user(ada()).await;
         let id = ask(&bunker, &bunker.key, "UserDeleteRequest", json!({})).await;
         for name in ["UserRequestGet", "UserRequestApprove", "UserRequestCancel"] {
             let foreign = bunker
-                .v2(&bunker.stranger, name, json!({"requestuuid": id}))
+                .v2_by(&bunker.stranger, name, json!({"requestuuid": id}))
                 .await;
             let never = bunker
-                .v2(&bunker.stranger, name, json!({"requestuuid": NOWHERE}))
+                .v2_by(&bunker.stranger, name, json!({"requestuuid": NOWHERE}))
                 .await;
             refused(&foreign, 404);
             assert_eq!(foreign.text(), never.text());
         }
         for method in ["GET", "POST", "DELETE"] {
             let foreign = bunker
-                .v1(&bunker.stranger, method, &format!("request/{id}"), None)
+                .v1_by(&bunker.stranger, method, &format!("request/{id}"), None)
                 .await;
             refused(&foreign, 404);
-            let bad = bunker.v1(&bunker.key, method, "request/x", None).await;
+            let bad = bunker.v1_by(&bunker.key, method, "request/x", None).await;
             refused(&bad, 400);
         }
-        let list = bunker.v1(&bunker.stranger, "GET", "requests", None).await;
+        let list = bunker.v1_by(&bunker.stranger, "GET", "requests", None).await;
         assert_eq!(ok(&list)["total"], 0);
         bunker.end().await;
     }
