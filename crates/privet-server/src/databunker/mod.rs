@@ -4,8 +4,12 @@
 //! `/v2`; each file beside it has the handlers of both interfaces for one subject matter. Everything goes through the
 //! vault's library: there is no second store.
 
+mod activities;
+mod agreements;
 mod audit;
+mod bases;
 mod body;
+mod bulk;
 mod call;
 mod identity;
 mod page;
@@ -14,6 +18,7 @@ mod table;
 mod time;
 mod unspoken;
 mod users;
+mod values;
 
 use std::sync::Arc;
 
@@ -36,7 +41,13 @@ pub(crate) struct Databunker {
 /// Their addresses.
 pub(crate) fn routes(api: &Arc<VaultApi>, settings: DatabunkerSettings) -> Router {
     let mut table = Table::default();
+    activities::register(&mut table);
+    agreements::register(&mut table);
+    audit::register(&mut table);
+    bases::register(&mut table);
+    bulk::register(&mut table);
     users::register(&mut table);
+    values::register(&mut table);
     unspoken::register(&mut table);
     let databunker = Arc::new(Databunker {
         api: Arc::clone(api),
