@@ -63,7 +63,7 @@ async fn users(call: &mut Call) -> Result<Answer, Refusal> {
         })
         .collect::<Result<Vec<_>, _>>()?;
     let read = call.vault().bulk_subjects(&call.actor, &unlock, &who).await?;
-    let rows: Vec<Value> = call.shown(read).into_iter().map(row).collect();
+    let rows: Vec<Value> = call.shown(read).iter().map(row).collect();
     Ok(Answer::of(json!({ "total": rows.len(), "rows": rows })))
 }
 
@@ -75,12 +75,12 @@ async fn all_users(call: &mut Call) -> Result<Answer, Refusal> {
         .bulk_slice(&call.actor, &unlock, page.offset, page.limit)
         .await?;
     let (total, subjects) = call.shown(read);
-    let rows: Vec<Value> = subjects.into_iter().map(row).collect();
+    let rows: Vec<Value> = subjects.iter().map(row).collect();
     Ok(Answer::of(json!({ "total": total, "rows": rows })))
 }
 
 /// A subject as it is answered.
-fn row(subject: Subject) -> Value {
+fn row(subject: &Subject) -> Value {
     json!({
         "token": subject.id,
         "profile": subject.record,
@@ -142,6 +142,6 @@ async fn search(call: &mut Call) -> Result<Answer, Refusal> {
         .vault()
         .bulk_search(&call.actor, &unlock, &searches, MOST_FOUND)
         .await?;
-    let rows: Vec<Value> = call.shown(read).into_iter().map(row).collect();
+    let rows: Vec<Value> = call.shown(read).iter().map(row).collect();
     Ok(Answer::of(json!({ "total": rows.len(), "rows": rows })))
 }
