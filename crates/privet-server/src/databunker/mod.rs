@@ -4,9 +4,13 @@
 //! `/v2`; each file beside it has the handlers of both interfaces for one subject matter. Everything goes through the
 //! vault's library: there is no second store.
 
+mod activities;
+mod agreements;
 mod apps;
 mod audit;
+mod bases;
 mod body;
+mod bulk;
 mod call;
 mod expiry;
 mod identity;
@@ -21,6 +25,7 @@ mod table;
 mod time;
 mod unspoken;
 mod users;
+mod values;
 
 use std::sync::Arc;
 
@@ -63,7 +68,13 @@ pub(crate) fn routes(api: &Arc<VaultApi>, settings: DatabunkerSettings) -> Route
     sessions::register(&mut table);
     shares::register(&mut table);
     stats::register(&mut table);
+    activities::register(&mut table);
+    agreements::register(&mut table);
+    audit::register(&mut table);
+    bases::register(&mut table);
+    bulk::register(&mut table);
     users::register(&mut table);
+    values::register(&mut table);
     unspoken::register(&mut table);
     let databunker = Arc::new(Databunker {
         api: Arc::clone(api),

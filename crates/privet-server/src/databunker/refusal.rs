@@ -22,6 +22,7 @@ pub(crate) mod absent {
     pub(crate) const TOKEN: &str = "Token not found";
     pub(crate) const REQUEST: &str = "the user request was not found";
     pub(crate) const LINK: &str = "the link was not found, or was used";
+    pub(crate) const ACTIVITY: &str = "the processing activity was not found";
 }
 
 /// Why a call is refused.
@@ -170,11 +171,13 @@ impl From<VaultProblem> for Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {
+            Error::Absent { what: "bulk read" } => Self::Locked,
             // A name that leads nowhere is not repeated.
             Error::Absent { what } | Error::Undefined { what, .. } => Self::Absent(match what {
                 "subject" => absent::USER,
                 "token" => absent::TOKEN,
-                "legal basis" => absent::BASIS,
+                "agreement" => absent::BASIS,
+                "activity" => absent::ACTIVITY,
                 "session" => "the session was not found",
                 "version" => "the version was not found",
                 "application" => "the application data were not found",
@@ -196,6 +199,9 @@ impl From<Error> for Refusal {
                 Self::NotAllowed("somebody else has to do this".into())
             }
             Error::NotOpen { .. } => Self::Locked,
+            Error::Answered => {
+                Self::Conflict("users answered to this legal basis, so it keeps its name".into())
+            }
             Error::NotReady { .. } => Self::Closed,
             Error::Unfinished { erasure, source } => {
                 let error = source;

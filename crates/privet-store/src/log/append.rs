@@ -26,7 +26,7 @@ pub struct Leaf<'a, T> {
 /// # Errors
 /// [`Error::Json`] if the payload cannot be written as JSON, [`Error::Database`] if the database refuses.
 pub async fn append_leaf<T: Serialize + Sync>(tx: &mut Tx, leaf: Leaf<'_, T>) -> Result<(), Error> {
-    let values = values_of(leaf)?;
+    let values = values_of(&leaf)?;
     let head = "INSERT INTO audit_events (node, at, kind, tenant, payload) VALUES ($1, $2, $3, $4, $5)";
     tx.execute(head, values).await?;
     Ok(())
@@ -37,7 +37,7 @@ pub async fn append_leaf<T: Serialize + Sync>(tx: &mut Tx, leaf: Leaf<'_, T>) ->
 /// # Errors
 /// As [`append_leaf`].
 pub async fn append_leaf_id<T: Serialize + Sync>(tx: &mut Tx, leaf: Leaf<'_, T>) -> Result<i64, Error> {
-    let values = values_of(leaf)?;
+    let values = values_of(&leaf)?;
     tx.one(
         "INSERT INTO audit_events (node, at, kind, tenant, payload) VALUES ($1, $2, $3, $4, $5) RETURNING id",
         values,
@@ -65,7 +65,7 @@ pub async fn append_leaves<T: Serialize + Sync>(
     Ok(())
 }
 
-fn values_of<T: Serialize>(leaf: Leaf<'_, T>) -> Result<Vec<Value>, Error> {
+fn values_of<T: Serialize>(leaf: &Leaf<'_, T>) -> Result<Vec<Value>, Error> {
     let payload = serde_json::to_string(leaf.payload).map_err(Error::Json)?;
     Ok(values![
         STORE_NODE,

@@ -302,7 +302,8 @@ fn deleted(versions: &[Versioned<Agreement>]) -> BTreeSet<String> {
         .map(|version| (version.definition.name(), version.is_active))
         .collect();
     last.into_iter()
-        .filter_map(|(name, is_active)| (!is_active).then(|| name.to_owned()))
+        .filter(|(_, is_active)| !is_active)
+        .map(|(name, _)| name.to_owned())
         .collect()
 }
 

@@ -1,6 +1,8 @@
 //! Databunker's interfaces over real HTTP, on SQLite and on PostgreSQL.
 
+mod agreements;
 mod apps;
+mod bulk_audit;
 mod calls;
 mod expiry;
 mod own_tokens;
@@ -8,6 +10,7 @@ mod requests;
 mod sessions;
 mod shares;
 mod users;
+mod values;
 
 use privet_testkit::{Ask, Reply, TestGateway};
 use privet_types::KeyScopes;
@@ -131,6 +134,16 @@ impl Bunker {
     pub(crate) async fn user(&self, profile: Value) -> String {
         let made = self.good("UserCreate", json!({ "profile": profile })).await;
         made["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Erases the user `token`, by the native interface.
+    pub(crate) async fn erase(&self, token: &str) {
+        let body = json!({ "subject": { "by": "token", "value": token }, "reason": "request" });
+        let ask = self
+            .gateway
+            .ask_vault(&self.key, "POST", "/erasures", Some(&body));
+        let reply = ask.send().await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
     }
 
     pub(crate) async fn end(self) {
