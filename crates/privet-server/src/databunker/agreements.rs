@@ -7,13 +7,14 @@ use http::Method;
 use jiff::Timestamp;
 use privet_types::KeyScope::{VaultAdmin, VaultRead, VaultWrite};
 use privet_vault::{
-    Agreement, AgreementStatus, Error, EventKind, KnownAgreement, LegalBasis, Statement, SubjectId,
+    Agreement, AgreementStatus, Error, EventKind, KnownAgreement, LegalBasis, Proposed, Statement, SubjectId,
 };
 use serde_json::{Value, json};
 
 use super::bases::{brief, kind, kind_name, plain};
 use super::call::{Answer, Call};
 use super::refusal::{Refusal, absent};
+use super::requests::instead;
 use super::table::{Entry, Interface, Table};
 use super::time;
 
@@ -35,7 +36,11 @@ pub(super) fn register(table: &mut Table) {
     table.v1(Method::GET, "agreement/{brief}/{mode}/{identity}", get().own());
     let cancel = || Entry::new("AgreementCancel", VaultWrite, |call| Box::pin(cancel(call)));
     table.v2(cancel().fields(WHAT));
-    table.v1(Method::DELETE, "agreement/{brief}/{mode}/{identity}", cancel());
+    table.v1(
+        Method::DELETE,
+        "agreement/{brief}/{mode}/{identity}",
+        cancel().own(),
+    );
     let list = || {
         Entry::new("AgreementListUserAgreements", VaultRead, |call| {
             Box::pin(list(call))
@@ -56,7 +61,7 @@ pub(super) fn register(table: &mut Table) {
     table.v1(Method::POST, path, entry.own());
     let entry = Entry::new("AgreementGet", VaultRead, |call| Box::pin(consent(call)));
     table.v1(Method::GET, path, entry.own());
-    table.v1(Method::DELETE, path, cancel());
+    table.v1(Method::DELETE, path, cancel().own());
     let entry = Entry::new("AgreementListUserAgreements", VaultRead, |call| {
         Box::pin(consents(call))
     });
@@ -223,6 +228,13 @@ fn check_open(known: Option<&Agreement>, word: Word) -> Result<(), Refusal> {
 async fn cancel(call: &mut Call) -> Result<Answer, Refusal> {
     let name = brief("brief", call.text("brief")?)?;
     let evidence = Said::by(call)?;
+    if call.own.is_some() {
+        // What is not theirs to decide is asked for.
+        let known = basis(call, &name).await?;
+        if !known.is_some_and(|known| known.is_user_controlled) {
+            return instead(call, Proposed::WithdrawAgreement(name)).await;
+        }
+    }
     let subject = call.person().await?;
     if standing(call, &subject, &name).await?.is_none() {
         return Err(ABSENT);
