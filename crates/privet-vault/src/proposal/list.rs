@@ -1,6 +1,6 @@
 //! Reading proposals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use privet_store::values;
 
@@ -79,24 +79,23 @@ impl Proposals {
         page: ProposalPage,
     ) -> Result<Audited<(u64, Vec<Proposal>)>, Error> {
         let (total, rows) = self.page(actor, None, page).await?;
-        let mut subjects: BTreeMap<SubjectId, Option<Found>> = BTreeMap::new();
-        let mut proposals = Vec::with_capacity(rows.len());
-        for row in rows {
-            let found = match &row.subject {
-                None => None,
-                Some(id) => {
-                    if !subjects.contains_key(id) {
-                        let found = match self.vault.find(actor, &SubjectRef::Token(id.clone())).await {
-                            Err(Error::Absent { .. }) => None,
-                            other => Some(other?),
-                        };
-                        subjects.insert(id.clone(), found);
-                    }
-                    subjects.get(id).and_then(Option::as_ref)
-                }
+        let ids: BTreeSet<SubjectId> = rows.iter().filter_map(|row| row.subject.clone()).collect();
+        let mut subjects: BTreeMap<SubjectId, Found> = BTreeMap::new();
+        for id in ids {
+            match self.vault.find(actor, &SubjectRef::Token(id.clone())).await {
+                Ok(found) => subjects.insert(id, found),
+                // Their time has come, or their erasure is not finished.
+                Err(Error::Absent { .. }) => None,
+                Err(error) => return Err(error),
             };
-            proposals.push(row.proposal(found)?);
         }
+        let proposals = rows
+            .into_iter()
+            .map(|row| {
+                let found = row.subject.as_ref().and_then(|id| subjects.get(id));
+                row.proposal(found)
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
         Ok(Audited {
             access: self.listed(actor).many(subjects.len(), proposals.len()),
             value: (total, proposals),
