@@ -136,13 +136,8 @@ async fn an_erasure_that_is_approved_erases_and_the_list_names_nobody() {
         }
         let mut rows = Vec::new();
         for status in ["open", "approved", "canceled"] {
-            let list = bunker.v1_by(
-                &bunker.key,
-                "GET",
-                &format!("requests?status={status}&limit=100"),
-                None,
-            );
-            rows.push(ok(&list.await));
+            let path = format!("requests?status={status}&limit=100");
+            rows.push(ok(&bunker.get(&path).await));
         }
         assert_eq!(
             rows.iter().map(|list| list["total"].clone()).collect::<Vec<_>>(),
