@@ -228,6 +228,7 @@ async fn subjects_are_read_by_name_by_slice_and_by_search(house: &House) {
         by("login", "bert"),
         by("login", "nobody"),
         by("email", "no address"),
+        by("login", "ALICE"),
         by("login", "carol"),
     ];
     let search = |value: &str, is_prefix| Search {
