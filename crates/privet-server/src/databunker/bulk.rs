@@ -40,7 +40,7 @@ pub(super) fn register(table: &mut Table) {
 
 /// The unlock that the call names. What is no UUID is no unlock either.
 pub(super) fn named_unlock(call: &Call) -> Result<String, Refusal> {
-    call.uuid("unlockuuid").map_err(|_| Refusal::Locked)
+    identity::uuid(call.text("unlockuuid")?).map_err(|_| Refusal::Locked)
 }
 
 async fn unlock(call: &mut Call) -> Result<Answer, Refusal> {

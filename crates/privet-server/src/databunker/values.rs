@@ -111,8 +111,11 @@ async fn create(call: &mut Call) -> Result<Answer, Refusal> {
 async fn create_many(call: &mut Call) -> Result<Answer, Refusal> {
     let terms = Terms::read(call)?;
     let records = call.list("records")?;
-    if records.is_empty() {
-        return Err(Refusal::field("records", "use a list with at least one record"));
+    if records.is_empty() || !records.iter().all(Value::is_object) {
+        return Err(Refusal::field(
+            "records",
+            "use a list of records, with at least one",
+        ));
     }
     let total = records.len();
     let mut good = Vec::new();
@@ -183,10 +186,10 @@ fn row(token: String, substitute: Option<String>, record: &str, kind: &str) -> V
 }
 
 async fn get(call: &mut Call) -> Result<Answer, Refusal> {
-    let name = text("token", call.field("token"))?;
+    let name = call.text("token")?;
     let found = call
         .vault()
-        .resolve_token(&call.actor, &name, Ground::Ordinary)
+        .resolve_token(&call.actor, name, Ground::Ordinary)
         .await?;
     let value = call.shown(found);
     call.event.subject.clone_from(&value.subject);
@@ -194,7 +197,8 @@ async fn get(call: &mut Call) -> Result<Answer, Refusal> {
 }
 
 async fn delete(call: &mut Call) -> Result<Answer, Refusal> {
-    let name = text("token", call.field("token"))?;
-    call.vault().delete_token(&call.actor, &name).await?;
+    call.vault()
+        .delete_token(&call.actor, call.text("token")?)
+        .await?;
     Ok(Answer::done())
 }
