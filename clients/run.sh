@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the official clients, unmodified, through `privet serve` in front of a recording provider.
+# Runs the official clients, unmodified, through `privet serve` in front of a recording provider; then Databunker's, against a
+# vault.
 #
 #   clients/run.sh                 through the gateway
 #   PRIVET_DIRECT=1 clients/run.sh straight to the provider, to see that it is true to the wire
@@ -64,12 +65,16 @@ install_once() {
     echo "$dir"
 }
 
-install_python() {
+install_wheels() {
     timeout 120 python3 -m venv "$1"
     timeout 600 "$1/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
-        --ignore-requires-python -r "$here/python/requirements.txt"
+        --ignore-requires-python -r "$2"
     timeout 60 "$1/bin/pip" check
 }
+
+install_python() { install_wheels "$1" "$here/python/requirements.txt"; }
+
+install_vault() { install_wheels "$1" "$here/vault/requirements.txt"; }
 
 install_node() {
     cp "$here/node/package.json" "$here/node/package-lock.json" "$1/"
@@ -92,6 +97,7 @@ free_port() {
 }
 
 python=$(install_once python install_python "$here/python/requirements.txt")
+vault=$(install_once vault install_vault "$here/vault/requirements.txt")
 node=$(install_once node install_node "$here/node/package.json" "$here/node/package-lock.json")
 
 provider=${PRIVET_PROVIDER:-$target/debug/examples/provider}
@@ -174,3 +180,9 @@ ln -s "$node/node_modules" "$work/node/node_modules"
 (cd "$work/node" && timeout 300 node --test clients.test.mjs) || status=$?
 [ -s "$PRIVET_RECORDING" ] || fail "nothing was recorded"
 [ "$status" -eq 0 ] || fail "a client failed (seed $seed)"
+
+# The vault's suite starts a `privet serve` of its own.
+if [ "$direct" != 1 ]; then
+    (cd "$here/vault" && PYTHONDONTWRITEBYTECODE=1 PRIVET_BIN=$PRIVET_BIN timeout 600 "$vault/bin/python" -m pytest \
+        --quiet --no-header -p no:cacheprovider) || fail "Databunker's client or an interface of its failed"
+fi

@@ -8,6 +8,7 @@ mod caller;
 mod clock;
 mod connection;
 mod credentials;
+mod databunker;
 mod error;
 mod gateway;
 mod headers;

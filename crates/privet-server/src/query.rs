@@ -13,7 +13,7 @@ pub(crate) fn check(query: Option<&str>, analyzer: &Analyzer, budget: &Budget) -
         .filter(|pair| !pair.is_empty())
     {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = (decode(name)?, decode(value)?);
+        let (name, value) = (private(name)?, private(value)?);
         for (text, context) in [(&name, None), (&value, Some(name.as_str()))] {
             let found = analyzer
                 .analyze_code(text, context, budget)
@@ -34,27 +34,31 @@ pub(crate) fn pairs(query: Option<&str>) -> Option<Vec<(String, String)>> {
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Some((decode(name).ok()?, decode(value).ok()?))
+            Some((decode(name, b' ')?, decode(value, b' ')?))
         })
         .collect()
 }
 
-/// Percent-encoded UTF-8 (RFC 3986 §2.1), with `+` for a space.
-fn decode(text: &str) -> Result<String, Problem> {
+fn private(text: &str) -> Result<String, Problem> {
+    decode(text, b' ').ok_or(Problem::PrivateQuery)
+}
+
+/// Percent-encoded UTF-8 (RFC 3986 §2.1), in which a plus stands for `plus`: a space in a query or form.
+pub(crate) fn decode(text: &str, plus: u8) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
-            b'+' => b' ',
+            b'+' => plus,
             b'%' => {
                 let mut digit = || char::from(rest.next()?).to_digit(16);
-                let code = digit().zip(digit()).ok_or(Problem::PrivateQuery)?;
-                u8::try_from(code.0 * 16 + code.1).map_err(|_| Problem::PrivateQuery)?
+                let (high, low) = digit().zip(digit())?;
+                u8::try_from(high * 16 + low).ok()?
             }
             byte => byte,
         });
     }
-    String::from_utf8(bytes).map_err(|_| Problem::PrivateQuery)
+    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
@@ -69,5 +73,13 @@ mod tests {
         assert!(!check("user=ada@example.com"));
         assert!(!check("user=ada%40example.com"));
         assert!(!check("user=%zz"));
+    }
+
+    #[test]
+    fn text_is_decoded_once_and_a_plus_is_what_it_stands_for() {
+        assert_eq!(decode("a%2Fb%252F+c", b'+').as_deref(), Some("a/b%2F+c"));
+        assert_eq!(decode("a+c", b' ').as_deref(), Some("a c"));
+        assert_eq!(decode("%zz", b'+'), None);
+        assert_eq!(decode("%ff", b'+'), None);
     }
 }

@@ -55,7 +55,8 @@ pub use keyring::{
     run_keyring,
 };
 pub use log::{
-    KeptCheckpoint, Leaf, LogHead, LogLeaf, Sequencer, append_leaf, append_leaves, log_signer, run_sequencer,
+    KeptCheckpoint, Leaf, LogHead, LogLeaf, Sequencer, append_leaf, append_leaf_id, append_leaves,
+    log_signer, run_sequencer,
 };
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};
 pub use sql::{

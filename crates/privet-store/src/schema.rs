@@ -14,7 +14,10 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/sqlite/0006_lineage.sql"),
         include_str!("schema/sqlite/0007_scopes.sql"),
         include_str!("schema/sqlite/0008_requests.sql"),
-        include_str!("schema/sqlite/0015_log_keys.sql"),
+        include_str!("schema/sqlite/0009_lifetimes.sql"),
+        include_str!("schema/sqlite/0010_values_and_calls.sql"),
+        include_str!("schema/sqlite/0011_proposals.sql"),
+        include_str!("schema/sqlite/0012_log_keys.sql"),
     ],
     postgres: &[
         include_str!("schema/postgres/0001_keys_and_audit.sql"),
@@ -25,7 +28,10 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0006_lineage.sql"),
         include_str!("schema/postgres/0007_scopes.sql"),
         include_str!("schema/postgres/0008_requests.sql"),
-        include_str!("schema/postgres/0015_log_keys.sql"),
+        include_str!("schema/postgres/0009_lifetimes.sql"),
+        include_str!("schema/postgres/0010_values_and_calls.sql"),
+        include_str!("schema/postgres/0011_proposals.sql"),
+        include_str!("schema/postgres/0012_log_keys.sql"),
     ],
     seeded: &["changes", "log_head"],
 };

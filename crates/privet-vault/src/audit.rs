@@ -43,6 +43,10 @@ pub enum Operation {
     SearchArchive,
     /// The map of a stateful call.
     ReadReplyMap,
+    /// A change that is asked for.
+    ReadProposal,
+    /// A list of changes that are asked for.
+    ListProposals,
 }
 
 /// How a read ended.

@@ -65,7 +65,7 @@ impl Default for VaultConfig {
         Self {
             versions_kept: 32,
             sessions_per_subject: 100,
-            session_seconds: 30 * 24 * 3600,
+            session_seconds: 31 * 24 * 3600,
             bulk_window_seconds: 300,
             calling_code: None,
             indexes: vec![

@@ -32,6 +32,9 @@ pub enum Error {
         /// What is wrong, from a closed set.
         why: &'static str,
     },
+    /// An erased person is not to come back by an import.
+    #[error("this subject was erased and is not to come back")]
+    WasErased,
     /// Another subject has this value in a field where each value may stand once.
     #[error("field `{field}`: another subject has this value already")]
     Taken {
@@ -105,6 +108,9 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// Subjects answered to the agreement under this name.
+    #[error("subjects answered to this agreement, so it keeps its name")]
+    Answered,
     /// The store did not answer in time.
     #[error("the store did not answer in time")]
     Late,

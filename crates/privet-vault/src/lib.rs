@@ -4,6 +4,7 @@
 mod archive;
 mod audit;
 mod backup;
+mod calls;
 mod check;
 mod config;
 mod consent;
@@ -12,6 +13,8 @@ mod error;
 mod import;
 mod lineage;
 mod measure;
+mod own_token;
+mod proposal;
 mod request;
 mod retention;
 mod session;
@@ -24,12 +27,13 @@ pub use archive::{
     ReplyMap, SweptArchive,
 };
 pub use audit::{Access, AccessResult, Audited, Operation, SubjectChange};
+pub use calls::{CallEntry, CallPage, NewCall};
 pub use config::{IndexConfig, PrefixConfig, VaultConfig};
 pub use consent::{
     Activity, Agreement, AgreementRef, AgreementStatus, Ask, Consent, ConsentCompliance, ConsentConfig,
     ConsentEvent, ConsentReceipt, Controller, Definition, DefinitionKind, EVERY_PURPOSE, EventKind, GivenBy,
-    KeyAnswer, LegalBasis, Processing, Purpose, RECEIPT_SCHEMA, Reason, ReceiptError, ReceiptEvent,
-    ReceiptNotice, ReceiptParty, ReceiptPurpose, ReceiptRecipient, ReceiptSignature, Recipient,
+    KeyAnswer, KnownAgreement, LegalBasis, Processing, Purpose, RECEIPT_SCHEMA, Reason, ReceiptError,
+    ReceiptEvent, ReceiptNotice, ReceiptParty, ReceiptPurpose, ReceiptRecipient, ReceiptSignature, Recipient,
     RecipientRole, SignedReceipt, SpecialCondition, Statement, SubjectKeys, SubjectPseudonym, Track,
     Transfer, Verdict, Versioned, dpv, evaluate, pseudonym, run_consent_watch, verify_receipt,
 };
@@ -42,6 +46,10 @@ pub use import::{
 };
 pub use lineage::{Connected, Connector, Node, NodeKind, PgVector, PgVectorConfig, Reach, Registered};
 pub use measure::wilson;
+pub use own_token::{NewOwnToken, OwnCaller, OwnToken};
+pub use proposal::{
+    Approved, Opened, Proposal, ProposalKind, ProposalPage, ProposalStatus, Proposals, Proposed,
+};
 pub use request::{
     Answer, Approval, Callback, CancelGround, CodeDelivery, CodeMessage, CodeSent, ConsentLine, Delivered,
     Extension, ExtensionReason, Held, IdentityHash, IdentityMethod, IdentityProof, NewRequest,
@@ -54,9 +62,9 @@ pub use retention::{
 };
 pub use session::{NewSession, Session, Swept};
 pub use subject::{
-    AppData, BulkRead, BulkState, DeletedRows, Ground, Identifier, IndexRotation, NewShare, Page,
-    PermittedUse, Rebuilt, Record, Search, Share, Shared, Shown, Stored, Subject, SubjectId, SubjectInfo,
-    SubjectRef, SubjectState, Unlock, ValueForm, VersionInfo,
+    AppData, BulkRead, BulkState, Counts, DeletedRows, Ground, Identifier, IndexRotation, Lifetime, NewShare,
+    NewView, Page, PermittedUse, Rebuilt, Record, RecordChange, Search, Share, Shared, Shown, Source, Stored,
+    Subject, SubjectId, SubjectInfo, SubjectRef, SubjectState, Unlock, ValueForm, VersionInfo, Viewed,
 };
-pub use token::{NewToken, Token, TokenForm, TokenValue};
+pub use token::{NewToken, Substitute, Token, TokenForm, TokenValue};
 pub use vault::{Actor, ErasedList, Vault};

@@ -10,7 +10,8 @@ use privet_server::VaultParts;
 use privet_store::{Keyring, Store, Swept, run_keyring};
 use privet_types::{Budget, Clock, Pseudonym, TenantId};
 use privet_vault::{
-    Actor, Consent, ConsentConfig, Retention, STORE_TARGETS, Vault, VaultConfig, run_consent_watch,
+    Actor, Consent, ConsentConfig, IndexConfig, PrefixConfig, Retention, STORE_TARGETS, Vault, VaultConfig,
+    run_consent_watch,
 };
 use tokio::sync::watch::Receiver;
 use tokio::task::JoinHandle;
@@ -30,6 +31,12 @@ const SWEPT: u32 = 1_000;
 const ERASED: u32 = 100;
 /// Most rows that one sweep by retention policies looks at or deletes; the next one goes on.
 const RETIRED: u64 = 100_000;
+
+/// Fields that Databunker's search looks at by their beginning.
+const SEARCHED: [&str; 2] = ["login", "email"];
+/// Four characters, as that search needs, in 4,096 buckets: of a million subjects some 240 share one, and are opened and
+/// compared.
+const PREFIX: PrefixConfig = PrefixConfig { chars: 4, bits: 12 };
 
 /// An open vault.
 pub(crate) struct OpenVault {
@@ -62,7 +69,7 @@ pub(crate) async fn open(settings: &Settings, store: &Store, clock: &Arc<dyn Clo
         store.clone(),
         keyring.clone(),
         Arc::clone(clock),
-        VaultConfig::default(),
+        config(settings),
     )?;
     let consent = Consent::new(
         store.database().clone(),
@@ -83,6 +90,20 @@ pub(crate) async fn open(settings: &Settings, store: &Store, clock: &Arc<dyn Clo
         keyring,
         clock: Arc::clone(clock),
     })
+}
+
+/// How the vault is to be kept. Databunker's search also finds how a login or an address begins; without its interface no
+/// bucket tells who reads the database which subjects may share one.
+fn config(settings: &Settings) -> VaultConfig {
+    let mut config = VaultConfig::default();
+    let vault = settings.vault.as_ref();
+    if vault.is_some_and(|vault| vault.databunker.is_some()) {
+        let searched = |index: &&mut IndexConfig| SEARCHED.contains(&index.field.as_str());
+        for index in config.indexes.iter_mut().filter(searched) {
+            index.prefix = Some(PREFIX);
+        }
+    }
+    config
 }
 
 impl OpenVault {

@@ -183,6 +183,27 @@ pub struct VaultFile {
     pub page: u32,
     /// Most requests at work at once; more are refused with 503.
     pub concurrent_requests: u32,
+    /// Databunker's interfaces over the same records.
+    pub databunker: DatabunkerFile,
+}
+
+/// The `[vault.databunker]` table: Databunker's `/v1` and Databunker Pro's `/v2`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabunkerFile {
+    /// Whether they answer. The vault needs an address of its own for them: their paths are not the gateway's.
+    pub enabled: bool,
+    /// Largest request body, but for those that hold many records.
+    pub request_body: ByteSize,
+    /// Largest body of `UserCreateBulk` and `TokenCreateBulk`.
+    pub bulk_body: ByteSize,
+    /// Whether `GET /v1/exp/retain/…` and `GET /v1/exp/delete/…` answer. Who has such a link needs no key, and a program that
+    /// opens the links of a message follows it, too.
+    pub links: bool,
+    /// Whether somebody else has to approve an unlock before many records can be read.
+    pub bulk_second_approver: bool,
+    /// Whether who asked for a change of a user cannot approve it.
+    pub request_second_approver: bool,
 }
 
 /// The `[log]` table. The log goes to standard error.
@@ -373,6 +394,20 @@ impl Default for VaultFile {
             import_timeout: Period::from_secs(600),
             page: 100,
             concurrent_requests: 256,
+            databunker: DatabunkerFile::default(),
+        }
+    }
+}
+
+impl Default for DatabunkerFile {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            request_body: ByteSize::from_mib(16),
+            bulk_body: ByteSize::from_mib(64),
+            links: true,
+            bulk_second_approver: true,
+            request_second_approver: true,
         }
     }
 }

@@ -10,8 +10,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use file::{
-    Auth, Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile,
-    ProviderFile, SettingsFile, StoreSettings, VaultFile, WitnessSettings,
+    Auth, DatabunkerFile, Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile,
+    PresidioFile, ProviderFile, SettingsFile, StoreSettings, VaultFile, WitnessSettings,
 };
 pub use provider::Provider;
 
@@ -72,6 +72,24 @@ pub struct VaultSettings {
     pub listen: Option<SocketAddr>,
     /// How much and how many.
     pub limits: VaultLimits,
+    /// Databunker's interfaces, if they answer. INVARIANT: `listen` is an address of its own then.
+    pub databunker: Option<DatabunkerSettings>,
+}
+
+/// Databunker's interfaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DatabunkerSettings {
+    /// Largest request body, but for those that hold many records.
+    pub request_body: ByteSize,
+    /// Largest body of those.
+    pub bulk_body: ByteSize,
+    /// Whether the two links of a scheduled deletion answer.
+    pub has_links: bool,
+    /// Whether somebody else has to approve an unlock.
+    pub needs_second_approver: bool,
+    /// Whether somebody else has to approve what was asked for.
+    pub needs_second_for_requests: bool,
 }
 
 /// How much and how many the vault takes.

@@ -252,6 +252,22 @@ fn the_example_states_the_defaults_of_the_vault() {
     let default = settings(&format!("{LEAST}\n[vault]\nenabled = true"));
     let (stated, default) = (stated.unwrap().vault.unwrap(), default.unwrap().vault.unwrap());
     assert_eq!(stated.limits, default.limits);
+    let databunker = format!(
+        "{LEAST}\n[vault]\nenabled = true\nlisten = \"127.0.0.1:3300\"\n[vault.databunker]\nenabled = true"
+    );
+    let databunker = settings(&databunker).unwrap().vault.unwrap().databunker;
+    assert!(databunker.is_some() && stated.databunker == databunker);
+    assert_eq!(default.databunker, None);
+}
+
+#[test]
+fn databunkers_paths_need_an_address_of_their_own() {
+    let lines = format!("{LEAST}\n[vault]\nenabled = true\n[vault.databunker]\nenabled = true");
+    let error = settings(&lines).unwrap_err().to_string();
+    assert!(
+        error.contains("vault.databunker.enabled") && error.contains("vault.listen"),
+        "{error}"
+    );
 }
 
 #[test]

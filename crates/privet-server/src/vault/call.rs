@@ -228,26 +228,9 @@ impl Call {
     }
 
     async fn whole(&mut self) -> Result<Bytes, VaultProblem> {
-        let limit = self.api.limits.request_body.bytes();
-        check_length(&self.headers, limit)?;
         let body = std::mem::take(self.body.get_mut().unwrap_or_else(PoisonError::into_inner));
-        let body = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
-        match tokio::time::timeout(self.api.body_timeout, body.collect()).await {
-            Err(_) => Err(VaultProblem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "body_timeout",
-                "the request body did not arrive in time; send it again",
-            )),
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-                Err(VaultProblem::too_large(limit))
-            }
-            Ok(Err(_)) => Err(VaultProblem::new(
-                StatusCode::BAD_REQUEST,
-                "body_cut",
-                "the request body broke off; send it again",
-            )),
-        }
+        let limit = self.api.limits.request_body.bytes();
+        collect(body, &self.headers, limit, self.api.body_timeout).await
     }
 
     /// The body as it comes, for who reads without waiting on the runtime.
@@ -319,6 +302,33 @@ impl Call {
     /// The current instant.
     pub(crate) fn now(&self) -> Timestamp {
         self.api.clock.now()
+    }
+}
+
+/// All of `body`, if it is no longer than `limit` bytes and arrives within `patience`.
+pub(crate) async fn collect(
+    body: Body,
+    headers: &HeaderMap,
+    limit: u64,
+    patience: Duration,
+) -> Result<Bytes, VaultProblem> {
+    check_length(headers, limit)?;
+    let body = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
+    match tokio::time::timeout(patience, body.collect()).await {
+        Err(_) => Err(VaultProblem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body_timeout",
+            "the request body did not arrive in time; send it again",
+        )),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(VaultProblem::too_large(limit))
+        }
+        Ok(Err(_)) => Err(VaultProblem::new(
+            StatusCode::BAD_REQUEST,
+            "body_cut",
+            "the request body broke off; send it again",
+        )),
     }
 }
 

@@ -6,14 +6,14 @@ mod apps;
 mod audit;
 mod bodies;
 mod bulk;
-mod call;
+pub(crate) mod call;
 mod consent;
 mod definitions;
 mod describe;
 mod erasures;
 mod guard;
 mod lineage;
-mod problem;
+pub(crate) mod problem;
 mod reader;
 mod retained;
 mod route;
@@ -31,9 +31,9 @@ use axum::body::Body;
 use axum::routing::get;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response};
-use privet_access::{Denied, KeyRing, PseudonymKey};
+use privet_access::{Authenticated, Denied, KeyRing, PseudonymKey};
 use privet_crypto::RootKey;
-use privet_policy::{Settings, VaultLimits, VaultSettings};
+use privet_policy::{DatabunkerSettings, Settings, VaultLimits, VaultSettings};
 use privet_store::{Spool, Store};
 use privet_types::{Clock, KeyScope, Pseudonym, TenantId};
 use privet_vault::{Actor, Consent, Retention, Vault};
@@ -42,6 +42,7 @@ use tokio::sync::Semaphore;
 pub use describe::openapi;
 pub(crate) use guard::{About, Guarded, NoConsent};
 
+use crate::databunker;
 use problem::VaultProblem;
 
 /// Where the OpenAPI document is.
@@ -69,7 +70,8 @@ pub(crate) struct VaultApi {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: VaultLimits,
     pub(crate) body_timeout: Duration,
-    places: Arc<Semaphore>,
+    pub(crate) databunker: Option<DatabunkerSettings>,
+    pub(crate) places: Arc<Semaphore>,
     keys: Arc<KeyRing>,
     pseudonyms: PseudonymKey,
     subjects: guard::Subjects,
@@ -101,6 +103,7 @@ impl VaultApi {
             clock: Arc::clone(clock),
             limits: vault.limits,
             body_timeout: settings.limits.body_timeout.duration(),
+            databunker: vault.databunker,
             places: Arc::new(Semaphore::new(vault.limits.concurrent_requests as usize)),
             keys: Arc::clone(keys),
             pseudonyms: PseudonymKey::new(root),
@@ -111,13 +114,20 @@ impl VaultApi {
 
     /// On whose behalf the holder of `key` calls, if the key is good for `scope`.
     pub(crate) async fn authenticate(&self, key: Option<&str>, scope: KeyScope) -> Result<Actor, Denied> {
+        let (caller, actor) = self.caller(key).await?;
+        caller.check(scope)?;
+        Ok(actor)
+    }
+
+    /// Who holds `key`, and on whose behalf they call.
+    pub(crate) async fn caller(&self, key: Option<&str>) -> Result<(Authenticated, Actor), Denied> {
         let key = key.ok_or(Denied::Missing)?;
         let caller = self.keys.authenticate(key, self.clock.now()).await?;
-        caller.check(scope)?;
-        Ok(Actor {
+        let actor = Actor {
             principal: self.pseudonyms.pseudonym(&caller.tenant, &caller.principal),
-            tenant: caller.tenant,
-        })
+            tenant: caller.tenant.clone(),
+        };
+        Ok((caller, actor))
     }
 
     /// Who calls without a key. The tenant is not looked at: what is read so belongs to whoever shared it.
@@ -144,7 +154,10 @@ pub(crate) fn routes(api: &Arc<VaultApi>) -> Router {
     )
 }
 
-/// The vault's addresses alone.
+/// The vault's addresses alone, and Databunker's if they answer.
 pub(crate) fn router(api: &Arc<VaultApi>) -> Router {
-    routes(api).fallback(|_: Request<Body>| async { VaultProblem::no_route().respond() })
+    let databunker = api.databunker.map(|settings| databunker::routes(api, settings));
+    routes(api)
+        .merge(databunker.unwrap_or_default())
+        .fallback(|_: Request<Body>| async { VaultProblem::no_route().respond() })
 }

@@ -189,6 +189,7 @@ impl From<privet_vault::Error> for VaultProblem {
                 )
             },
             Error::Defined { .. } => Self::new(StatusCode::CONFLICT, "defined", text),
+            Error::Answered => Self::new(StatusCode::CONFLICT, "answered", text),
             Error::VersionConflict { .. } => {
                 Self::new(StatusCode::PRECONDITION_FAILED, "version_conflict", text)
             }

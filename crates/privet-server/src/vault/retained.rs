@@ -2,7 +2,9 @@
 
 use http::StatusCode;
 use jiff::Timestamp;
-use privet_vault::{ActiveHold, ExpiryState, Hold, RetentionRow, SubjectId};
+use privet_vault::{
+    ActiveHold, Actor, ErasureReason, ExpiryState, ForgetOutcome, Hold, RetentionRow, SubjectId, SubjectRef,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -122,7 +124,8 @@ pub(crate) struct NewExpiryBody {
 }
 
 /// What the subject decides with, by a link: told once, and good until a new one is made.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ExpiryTokenBody {
     token: String,
 }
@@ -212,6 +215,35 @@ pub(crate) async fn cancel_expiry(call: Call) -> Result<Reply, VaultProblem> {
     } else {
         Err(VaultProblem::absent("expiry"))
     }
+}
+
+/// Without a key: who has the link's token keeps their data. A page of the operator's asks this when a button is pressed;
+/// it is no GET, which programs that look at links send.
+pub(crate) async fn keep(mut call: Call) -> Result<Reply, VaultProblem> {
+    let body: ExpiryTokenBody = call.json().await?;
+    let by = holder(&call, &body.token).await?;
+    call.api.retention.retain_by_token(&by, &body.token).await?;
+    Ok(Reply::done())
+}
+
+/// Without a key: who has the link's token is erased now.
+pub(crate) async fn delete(mut call: Call) -> Result<Reply, VaultProblem> {
+    let body: ExpiryTokenBody = call.json().await?;
+    let by = holder(&call, &body.token).await?;
+    let subject = call.api.retention.delete_by_token(&by, &body.token).await?;
+    let who = SubjectRef::Token(subject.parse()?);
+    match call.api.vault.forget(&by, &who, ErasureReason::Request).await? {
+        ForgetOutcome::Erased(_) => Ok(Reply::done()),
+        // The cases are not for who holds a link.
+        ForgetOutcome::Held(_) => Err(VaultProblem::held(Vec::new())),
+    }
+}
+
+/// On whose behalf the holder of a link's token calls.
+async fn holder(call: &Call, token: &str) -> Result<Actor, VaultProblem> {
+    let tenant = call.api.retention.tenant_of_link(token).await?;
+    let principal = call.actor.principal.clone();
+    Ok(Actor { tenant, principal })
 }
 
 /// What is no token is no subject either.

@@ -18,6 +18,7 @@ pub(crate) async fn put(mut call: Call) -> Result<Reply, VaultProblem> {
             .ttl_seconds
             .map(|asked| seconds("ttl_seconds", asked))
             .transpose()?,
+        ..NewSession::default()
     };
     let session = call.api.vault.put_session(&call.actor, new, ground).await?;
     Reply::json(StatusCode::CREATED, &shown(session))

@@ -255,6 +255,12 @@ fn endings() -> Vec<Route> {
         route!(GET "/subjects/{subject}/expiry", VaultRead, "How a subject's scheduled deletion stands.", retained::expiry)
             .gives::<ExpiryBody>(200),
         route!(DELETE "/subjects/{subject}/expiry", VaultErase, "Cancels a subject's scheduled deletion.", retained::cancel_expiry),
+        route!(POST "/expiries/keep", VaultErase, "The person keeps their data; their link's token is all it takes.", retained::keep)
+            .takes::<ExpiryTokenBody>()
+            .without_key(),
+        route!(POST "/expiries/delete", VaultErase, "The person is erased now; their link's token is all it takes.", retained::delete)
+            .takes::<ExpiryTokenBody>()
+            .without_key(),
     ]
 }
 

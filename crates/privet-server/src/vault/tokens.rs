@@ -68,7 +68,10 @@ fn order(body: NewTokenBody) -> Result<NewToken, VaultProblem> {
             .ttl_seconds
             .map(|asked| seconds("ttl_seconds", asked))
             .transpose()?,
+        sliding: None,
         is_shared: body.is_shared,
+        renews: false,
+        substitute: None,
         form: if body.preserves_format {
             TokenForm::PreservingFormat
         } else {

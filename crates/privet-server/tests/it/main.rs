@@ -8,6 +8,8 @@ mod auth;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod databunker;
+#[cfg(test)]
 mod fail_closed;
 #[cfg(test)]
 mod headers;

@@ -5,7 +5,7 @@ use privet_types::{Change, ChangeKind};
 use serde::Serialize;
 
 use super::STORE_NODE;
-use crate::sql::Tx;
+use crate::sql::{Tx, Value};
 use crate::{Error, values};
 
 /// What the log is to tell of a change.
@@ -26,19 +26,23 @@ pub struct Leaf<'a, T> {
 /// # Errors
 /// [`Error::Json`] if the payload cannot be written as JSON, [`Error::Database`] if the database refuses.
 pub async fn append_leaf<T: Serialize + Sync>(tx: &mut Tx, leaf: Leaf<'_, T>) -> Result<(), Error> {
-    let payload = serde_json::to_string(leaf.payload).map_err(Error::Json)?;
-    tx.execute(
-        "INSERT INTO audit_events (node, at, kind, tenant, payload) VALUES ($1, $2, $3, $4, $5)",
-        values![
-            STORE_NODE,
-            leaf.at.as_millisecond(),
-            leaf.kind,
-            leaf.tenant,
-            payload
-        ],
-    )
-    .await?;
+    let values = values_of(&leaf)?;
+    let head = "INSERT INTO audit_events (node, at, kind, tenant, payload) VALUES ($1, $2, $3, $4, $5)";
+    tx.execute(head, values).await?;
     Ok(())
+}
+
+/// As [`append_leaf`]. Returns the event's place in the order of arrival, for a row that goes with it.
+///
+/// # Errors
+/// As [`append_leaf`].
+pub async fn append_leaf_id<T: Serialize + Sync>(tx: &mut Tx, leaf: Leaf<'_, T>) -> Result<i64, Error> {
+    let values = values_of(&leaf)?;
+    tx.one(
+        "INSERT INTO audit_events (node, at, kind, tenant, payload) VALUES ($1, $2, $3, $4, $5) RETURNING id",
+        values,
+    )
+    .await
 }
 
 /// As [`append_leaf`] for many changes of one kind at one time, with few statements.
@@ -59,6 +63,17 @@ pub async fn append_leaves<T: Serialize + Sync>(
     let head = "INSERT INTO audit_events (node, at, kind, tenant, payload)";
     tx.insert_many(head, rows, "").await?;
     Ok(())
+}
+
+fn values_of<T: Serialize>(leaf: &Leaf<'_, T>) -> Result<Vec<Value>, Error> {
+    let payload = serde_json::to_string(leaf.payload).map_err(Error::Json)?;
+    Ok(values![
+        STORE_NODE,
+        leaf.at.as_millisecond(),
+        leaf.kind,
+        leaf.tenant,
+        payload
+    ])
 }
 
 /// Appends a leaf that tells of `change`.

@@ -13,7 +13,7 @@ use privet_crypto::{RootKey, SigningKey};
 use privet_log::{NoteSigner, Signer};
 
 pub(crate) use append::append_change;
-pub use append::{Leaf, append_leaf, append_leaves};
+pub use append::{Leaf, append_leaf, append_leaf_id, append_leaves};
 pub use kept::KeptCheckpoint;
 pub use read::{LogHead, LogLeaf};
 pub use sequencer::{Sequencer, run_sequencer};

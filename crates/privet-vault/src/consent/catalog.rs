@@ -154,15 +154,7 @@ impl Consent {
                     let Some(known) = current::<D>(tx, tenant.as_str(), &name).await? else {
                         return Ok::<_, Error>(None);
                     };
-                    let body = serde_json::to_string(&known.definition).map_err(Error::Json)?;
-                    let ended = Versioned {
-                        version: known.version + 1,
-                        at: now.as_millisecond(),
-                        is_active: false,
-                        ..known
-                    };
-                    insert(tx, &tenant, &ended, body, &principal, seq).await?;
-                    tell(tx, &tenant, &ended, "definition_deleted", principal, now).await?;
+                    end(tx, &tenant, known, &principal, now, seq).await?;
                     Ok(Some(seq))
                 })
             })
@@ -225,7 +217,7 @@ fn by_name<D: Definition>(all: Vec<Versioned<D>>) -> BTreeMap<String, D> {
         .collect()
 }
 
-async fn write<D: Definition>(
+pub(super) async fn write<D: Definition>(
     tx: &mut Tx,
     tenant: &TenantId,
     definition: &D,
@@ -273,6 +265,27 @@ async fn write<D: Definition>(
     )
     .await?;
     Ok(versioned)
+}
+
+/// A last version of `known`, which is not in force.
+pub(super) async fn end<D: Definition>(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    known: Versioned<D>,
+    principal: &str,
+    now: Timestamp,
+    seq: i64,
+) -> Result<(), Error> {
+    let body = serde_json::to_string(&known.definition).map_err(Error::Json)?;
+    let ended = Versioned {
+        version: known.version + 1,
+        at: now.as_millisecond(),
+        is_active: false,
+        ..known
+    };
+    insert(tx, tenant, &ended, body, principal, seq).await?;
+    let principal = principal.to_owned();
+    tell(tx, tenant, &ended, "definition_deleted", principal, now).await
 }
 
 async fn insert<D: Definition>(
@@ -400,24 +413,29 @@ pub(crate) async fn purposes_of(
         return Ok(agreement.purposes.iter().cloned().collect());
     }
     if !is_defined(tx, tenant.as_str(), DefinitionKind::Purpose, &agreement.name).await? {
-        let purpose = Purpose {
-            name: agreement.name.clone(),
-            title: agreement.title.clone(),
-            description: String::new(),
-            iri: None,
-            basis: agreement.basis,
-            special: None,
-            categories: std::collections::BTreeSet::new(),
-            special_categories: std::collections::BTreeSet::new(),
-            recipients: std::collections::BTreeSet::new(),
-            valid_days: None,
-            is_direct_marketing: false,
-            compelling_grounds: None,
-            serves_legal_claims: false,
-        };
+        let purpose = own_purpose(agreement);
         write(tx, tenant, &purpose, principal, now, seq, None).await?;
     }
     Ok(vec![agreement.name.clone()])
+}
+
+/// The purpose of an agreement that names none: it allows nothing.
+pub(super) fn own_purpose(agreement: &Agreement) -> Purpose {
+    Purpose {
+        name: agreement.name.clone(),
+        title: agreement.title.clone(),
+        description: String::new(),
+        iri: None,
+        basis: agreement.basis,
+        special: None,
+        categories: std::collections::BTreeSet::new(),
+        special_categories: std::collections::BTreeSet::new(),
+        recipients: std::collections::BTreeSet::new(),
+        valid_days: None,
+        is_direct_marketing: false,
+        compelling_grounds: None,
+        serves_legal_claims: false,
+    }
 }
 
 fn parse<D: Definition>((version, at, is_active, hash, body): Stored) -> Result<Versioned<D>, Error> {

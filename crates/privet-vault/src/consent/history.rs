@@ -15,6 +15,7 @@ use super::event::{
     AgreementRef, ConsentEvent, EVERY_PURPOSE, EventKind, GivenBy, Statement, SubjectPseudonym, Track,
 };
 use super::{Consent, hex, next_seq};
+use crate::proposal::Closing;
 use crate::{Actor, Error};
 
 /// Most events of one subject. Far below the 2^32 seals that one key allows, so that no count of them is kept.
@@ -80,6 +81,17 @@ impl Consent {
         subject: &str,
         statement: &Statement,
     ) -> Result<Vec<ConsentEvent>, Error> {
+        self.record_closing(actor, subject, statement, None).await
+    }
+
+    /// As [`record`](Self::record); what was asked for is closed in the same transaction.
+    pub(crate) async fn record_closing(
+        &self,
+        actor: &Actor,
+        subject: &str,
+        statement: &Statement,
+        closing: Option<Closing>,
+    ) -> Result<Vec<ConsentEvent>, Error> {
         let now = self.clock.now();
         validate(statement, now)?;
         let (name, key) = self.expect_known(&actor.tenant, subject).await?;
@@ -95,8 +107,14 @@ impl Consent {
         let tenant = actor.tenant.clone();
         let events = self
             .database
-            .write(&Scope::Tenant(tenant.clone()), move |tx| {
-                Box::pin(async move { add(tx, &tenant, draft).await })
+            .write::<_, Error, _>(&Scope::Tenant(tenant.clone()), move |tx| {
+                Box::pin(async move {
+                    let events = add(tx, &tenant, draft).await?;
+                    if let Some(closing) = closing {
+                        closing.write(tx).await?;
+                    }
+                    Ok(events)
+                })
             })
             .await?;
         if let Some(event) = events.first() {
@@ -155,13 +173,27 @@ impl Consent {
                 what: "statement",
                 name: statement.to_owned(),
             })?;
-        let Some(sealed) = event.evidence else {
-            return Ok(BTreeMap::new());
-        };
-        let opened = key.record_key().open(&place(tenant, &name, statement), &sealed)?;
-        serde_json::from_slice(&opened).map_err(|_| Error::Damaged {
-            table: "consent_events",
-        })
+        open(&key, tenant, &event)
+    }
+
+    /// As [`agreements_of`](Self::agreements_of), each with the evidence of its newest event.
+    ///
+    /// # Errors
+    /// As [`history`](Self::history); [`Error::Crypto`] if evidence does not open.
+    pub async fn agreements_with_evidence(
+        &self,
+        tenant: &TenantId,
+        subject: &str,
+    ) -> Result<Vec<(AgreementStatus, BTreeMap<String, String>)>, Error> {
+        let (_, key) = self.expect_known(tenant, subject).await?;
+        let standings = self.agreements_of(tenant, subject).await?;
+        standings
+            .into_iter()
+            .map(|standing| {
+                let evidence = open(&key, tenant, &standing.event)?;
+                Ok((standing, evidence))
+            })
+            .collect()
     }
 
     /// How `subject` stands to each agreement it ever answered, by name.
@@ -201,7 +233,12 @@ impl Consent {
     /// # Errors
     /// [`Error::Store`] if the store does not answer; what was ended before stays ended.
     pub async fn revoke_all(&self, actor: &Actor, agreement: &str) -> Result<u64, Error> {
-        let condition = ("agreement = $2", Value::from(agreement));
+        // What has run out is over already.
+        let condition = format!(
+            "agreement = $2 AND (expires_at IS NULL OR expires_at > {})",
+            self.now_ms()
+        );
+        let condition = (condition, Value::from(agreement));
         self.end_all(&actor.tenant, &actor.principal.0, EventKind::Revoked, condition)
             .await
     }
@@ -212,7 +249,7 @@ impl Consent {
     /// # Errors
     /// As [`revoke_all`](Self::revoke_all).
     pub async fn expire_due(&self, actor: &Actor) -> Result<u64, Error> {
-        let condition = ("expires_at <= $2", Value::from(self.now_ms()));
+        let condition = ("expires_at <= $2".to_owned(), Value::from(self.now_ms()));
         self.end_all(&actor.tenant, &actor.principal.0, EventKind::Expired, condition)
             .await
     }
@@ -222,16 +259,17 @@ impl Consent {
         tenant: &TenantId,
         actor: &str,
         kind: EventKind,
-        (condition, value): (&'static str, Value),
+        (condition, value): (String, Value),
     ) -> Result<u64, Error> {
         let mut ended = 0;
         loop {
             let (owner, actor, value) = (tenant.clone(), actor.to_owned(), value.clone());
+            let condition = condition.clone();
             let now = self.clock.now();
             let events = self
                 .database
                 .write(&Scope::Tenant(tenant.clone()), move |tx| {
-                    Box::pin(async move { end_some(tx, &owner, actor, kind, now, condition, value).await })
+                    Box::pin(async move { end_some(tx, &owner, actor, kind, now, &condition, value).await })
                 })
                 .await?;
             for event in &events {
@@ -307,6 +345,18 @@ fn seal(
         .record_key()
         .seal(&SealCount::default(), &place(tenant, subject, statement), &plain)?;
     Ok(Some(sealed))
+}
+
+/// The evidence of `event`; empty if it has none.
+fn open(key: &DataKey, tenant: &TenantId, event: &ConsentEvent) -> Result<BTreeMap<String, String>, Error> {
+    let Some(sealed) = &event.evidence else {
+        return Ok(BTreeMap::new());
+    };
+    let place = place(tenant, &event.subject, &event.statement);
+    let opened = key.record_key().open(&place, sealed)?;
+    serde_json::from_slice(&opened).map_err(|_| Error::Damaged {
+        table: "consent_events",
+    })
 }
 
 async fn add(tx: &mut Tx, tenant: &TenantId, draft: Draft) -> Result<Vec<ConsentEvent>, Error> {
@@ -426,7 +476,7 @@ async fn end_some(
     actor: String,
     kind: EventKind,
     now: Timestamp,
-    condition: &'static str,
+    condition: &str,
     value: Value,
 ) -> Result<Vec<ConsentEvent>, Error> {
     // The newest events only, so that what was ended already is not ended again.

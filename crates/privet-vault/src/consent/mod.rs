@@ -6,6 +6,7 @@
 mod basis;
 mod cache;
 pub(crate) mod catalog;
+mod change;
 mod check;
 mod compliance;
 mod definition;
@@ -26,6 +27,7 @@ use privet_store::{Database, Tx, values};
 use privet_types::{Clock, TenantId};
 
 pub use basis::{LegalBasis, SpecialCondition};
+pub use change::KnownAgreement;
 pub use check::run_consent_watch;
 pub(crate) use compliance::log_position;
 pub use compliance::{ConsentCompliance, Processing};

@@ -14,12 +14,12 @@ impl SubjectKeys for Vault {
             let Ok(id) = subject.parse::<SubjectId>() else {
                 return Ok(None);
             };
-            let owner = tenant.clone();
+            let (owner, now) = (tenant.clone(), self.now());
             let row = self
                 .store
                 .database()
                 .read::<_, Error, _>(&Scope::Tenant(tenant.clone()), move |tx| {
-                    Box::pin(async move { find::row(tx, owner.as_str(), &id).await })
+                    Box::pin(async move { find::row(tx, owner.as_str(), now, &id).await })
                 })
                 .await?;
             let Some(row) = row.filter(|row| row.state != SubjectState::Erased) else {

@@ -13,6 +13,7 @@ use super::{ErasureReason, ErasureReceipt, NodeOutcome, Outcome};
 use crate::Retention;
 use crate::audit::SubjectChange;
 use crate::lineage::{NodeKind, Reach, Registered};
+use crate::proposal::Closing;
 use crate::subject::state::erase_rows;
 use crate::subject::{DeletedRows, Found, Page, SubjectId, timestamp};
 use crate::{Actor, Error, SubjectRef, Vault};
@@ -100,8 +101,20 @@ impl Vault {
         who: &SubjectRef,
         reason: ErasureReason,
     ) -> Result<ForgetOutcome, Error> {
-        let found = self.find(actor, who).await?;
-        match self.begin_erasure(actor, &found, reason).await? {
+        self.forget_closing(actor, who, reason, None).await
+    }
+
+    /// As [`forget`](Self::forget); what was asked for is closed in the transaction that begins the erasure.
+    pub(crate) async fn forget_closing(
+        &self,
+        actor: &Actor,
+        who: &SubjectRef,
+        reason: ErasureReason,
+        closing: Option<Closing>,
+    ) -> Result<ForgetOutcome, Error> {
+        // Whose time has come is absent for everybody else, and has to be erased all the same.
+        let found = self.find_even_ended(actor, who).await?;
+        match self.begin_erasure(actor, &found, reason, closing).await? {
             Ok(begun) => match self.finish_or_find(&begun).await {
                 Ok(receipt) => Ok(ForgetOutcome::Erased(Box::new(receipt))),
                 Err(error) => Err(Error::Unfinished {
@@ -186,13 +199,16 @@ impl Vault {
             };
             page.after = Some(last.id.clone());
             for info in &listed {
-                let found = self.find(actor, &SubjectRef::Token(info.id.clone())).await?;
+                let who = SubjectRef::Token(info.id.clone());
+                let found = self.find_even_ended(actor, &who).await?;
                 let people = [self.identifiers(&actor.tenant, &found).await?];
                 if self
                     .are_on_erased_list(&actor.tenant, &people)
                     .await?
                     .contains(&true)
-                    && let Ok(begun) = self.begin_erasure(actor, &found, ErasureReason::Restored).await?
+                    && let Ok(begun) = self
+                        .begin_erasure(actor, &found, ErasureReason::Restored, None)
+                        .await?
                 {
                     self.finish_erasure(&begun).await?;
                     erased += 1;
@@ -282,6 +298,7 @@ impl Vault {
         actor: &Actor,
         found: &Found,
         reason: ErasureReason,
+        closing: Option<Closing>,
     ) -> Result<Result<Begun, Vec<String>>, Error> {
         let key = self.erased_key(&actor.tenant).await?;
         let identifiers = self.identifiers(&actor.tenant, found).await?;
@@ -308,6 +325,9 @@ impl Vault {
                     let holds = select_holds(tx, &row.tenant, row.id.as_str(), at).await?;
                     if !holds.is_empty() {
                         return Ok(Err(holds));
+                    }
+                    if let Some(closing) = closing {
+                        closing.write(tx).await?;
                     }
                     begin(tx, &begun, entries).await?;
                     Ok(Ok(begun))
@@ -401,7 +421,8 @@ impl Vault {
                         Ok(rows.unsigned_abs())
                     };
                     Ok(DeletedRows {
-                        versions: count("subject_versions", "").await?,
+                        versions: count("subject_versions", "").await?
+                            + count("subject_app_versions", "").await?,
                         index_entries: count("subject_index", "").await?
                             + count("subject_buckets", "").await?
                             + count("archive_words", "").await?,
@@ -412,6 +433,8 @@ impl Vault {
                         format_preserving_tokens: count("vault_tokens", "AND preserves_format = 1").await?,
                         conversations: count("archive_entries", "").await?,
                         reply_maps: count("reply_maps", "").await?,
+                        proposals: count("proposals", "").await?,
+                        own_tokens: count("own_tokens", "").await?,
                     })
                 })
             })
@@ -608,6 +631,8 @@ fn own_nodes(rows: &DeletedRows, backend: Backend) -> Vec<NodeOutcome> {
         (NodeKind::Tokens, rows.tokens, shredded),
         (NodeKind::Conversations, rows.conversations, shredded),
         (NodeKind::SurrogateMaps, rows.reply_maps, shredded),
+        (NodeKind::Proposals, rows.proposals, shredded),
+        (NodeKind::OwnTokens, rows.own_tokens, deleted),
         (NodeKind::IndexEntries, rows.index_entries, deleted),
         (
             NodeKind::FormatPreservingTokens,

@@ -10,7 +10,7 @@ use read::{Line, Records, Trouble};
 pub use read::ImportFormat;
 
 use crate::subject::Prepared;
-use crate::{Actor, Error, Record, Vault};
+use crate::{Actor, Error, Lifetime, Record, Vault};
 
 /// Records of a batch: one transaction.
 const BATCH: usize = 500;
@@ -183,7 +183,7 @@ impl Vault {
         let prepared = if options.is_dry_run {
             self.check(actor, &good).await?
         } else {
-            self.prepare(actor, good).await?
+            self.prepare(actor, good, Lifetime::default()).await?
         };
         let batch = Batch {
             lines: numbers,

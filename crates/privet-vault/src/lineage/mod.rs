@@ -50,6 +50,10 @@ pub enum NodeKind {
     SurrogateMaps,
     /// Archived prompts and replies.
     Conversations,
+    /// Changes that were asked for.
+    Proposals,
+    /// Tokens with which the person called for themselves.
+    OwnTokens,
     /// An export.
     Export,
     /// Chunks and vectors.

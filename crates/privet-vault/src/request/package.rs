@@ -11,8 +11,8 @@ use super::html;
 use super::model::{Request, RequestKind};
 use crate::subject::{Found, timestamp};
 use crate::{
-    Actor, AppData, Archived, ConsentEvent, Error, Purpose, Recipient, Record, Registered, RetentionPolicy,
-    Session, SubjectRef, SubjectState, Vault,
+    Actor, AppData, Archived, ConsentEvent, Error, Proposal, ProposalPage, Proposals, Purpose, Recipient,
+    Record, Registered, RetentionPolicy, Session, SubjectRef, SubjectState, Vault,
 };
 
 /// Name of the format, with its version.
@@ -91,6 +91,9 @@ pub struct Held {
     /// Requests of the subject.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<Value>,
+    /// Changes that were asked for, newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub proposals: Vec<Proposal>,
 }
 
 /// Something that the subject said about a purpose.
@@ -199,6 +202,13 @@ impl Requests {
         for request in self.requests_of(actor, &who).await? {
             held.requests.push(request.open_dsr(tenant.as_str()));
         }
+        let asked = Proposals::new(self.vault.clone(), self.consent.clone());
+        let page = ProposalPage {
+            status: None,
+            offset: 0,
+            limit: u32::MAX,
+        };
+        held.proposals = asked.of_subject(actor, &who, page).await?.value.1;
         Ok(self.package_of(actor, request, held))
     }
 
@@ -235,6 +245,7 @@ impl Requests {
             retention: Vec::new(),
             elsewhere: Vec::new(),
             requests: Vec::new(),
+            proposals: Vec::new(),
         })
     }
 

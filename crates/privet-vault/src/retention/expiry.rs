@@ -168,6 +168,31 @@ impl Retention {
         Ok(subject)
     }
 
+    /// Whose link has this token: who holds one need not know the tenant.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] if there is no such token, or it was used.
+    pub async fn tenant_of_link(&self, token: &str) -> Result<TenantId, Error> {
+        let hash = sha256(token.as_bytes());
+        let found: Option<String> = self
+            .database
+            .read::<_, Error, _>(&Scope::Installation, move |tx| {
+                Box::pin(async move {
+                    Ok(tx
+                        .optional(
+                            "SELECT tenant FROM subject_expiries WHERE token_hash = $1 AND state = 'wait'",
+                            values![hash],
+                        )
+                        .await?)
+                })
+            })
+            .await?;
+        let tenant = found.ok_or(Error::Absent { what: "token" })?;
+        tenant.parse().map_err(|_| Error::Damaged {
+            table: "subject_expiries",
+        })
+    }
+
     /// Up to `limit` subjects of `tenant` whose time has come and whom no hold keeps, the longest due first.
     ///
     /// # Errors

@@ -73,12 +73,13 @@ impl TargetTime {
     }
 }
 
-/// The store's own tables: sessions, shared records and tokens, which end by themselves, and processing events, which a
+/// The store's own tables: sessions, shared records and tokens of both kinds, which end by themselves, and processing events, which a
 /// policy for the category `processing` ends.
 pub const STORE_TARGETS: &[RetentionTarget] = &[
     ending("sessions", "subject_sessions", &["id"], "session"),
     ending("shares", "subject_shares", &["id"], "share"),
     ending("tokens", "vault_tokens", &["token"], "token"),
+    ending("own_tokens", "own_tokens", &["id"], "own_token"),
     RetentionTarget {
         name: "processing",
         table: "processing_events",

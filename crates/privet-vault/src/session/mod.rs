@@ -10,9 +10,10 @@ use privet_crypto::{KeyId, sha256};
 use privet_store::{Leaf, Tx, append_leaf, values};
 use privet_types::TenantId;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::audit::{Access, Audited, Operation, SubjectChange};
-use crate::subject::{Owner, Place, millis, sealed, signed, timestamp};
+use crate::subject::{Owner, Place, millis, sealed, slid, timestamp};
 use crate::{Actor, Error, Ground, Record, SubjectId, SubjectRef, Vault};
 
 pub use sweep::Swept;
@@ -24,7 +25,7 @@ const TABLE: &str = "subject_sessions";
 const LONGEST_NAME: usize = 256;
 
 /// What a session is to be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct NewSession {
     /// Its name; a random one if absent. One that is there already is replaced.
     pub name: Option<String>,
@@ -34,26 +35,56 @@ pub struct NewSession {
     pub data: Record,
     /// How long it lives; as long as a session may if absent.
     pub ttl: Option<Duration>,
+    /// How long it lives after it was last read or written, if that is shorter.
+    pub sliding: Option<Duration>,
+    /// Whether lists show its name. It is kept then, sealed; else only a keyed hash of it is.
+    pub keeps_name: bool,
 }
 
 /// A session. `Debug` shows neither name nor data.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Session {
-    /// Its name, as the caller gave it; absent in lists, as only a keyed hash of it is kept.
+    /// Its name, as the caller gave it; absent in lists, where only a keyed hash of it is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Whose it is.
     pub subject: Option<SubjectId>,
     /// When it began.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// When it ends if it is not used any more.
     pub expires_at: Timestamp,
+    /// When it ends however it is used, where uses make it live longer.
+    pub until: Option<Timestamp>,
+    /// How long it lives after it was last used.
+    pub sliding: Option<Duration>,
     /// What it holds.
     pub data: Record,
 }
 
-/// `subject, key_id, version, created_at, expires_at, sealed`.
-type SessionRow = (Option<String>, [u8; 16], i64, i64, i64, Vec<u8>);
+/// `subject, key_id, version, created_at, expires_at, until_at, sliding_ms, sealed`. The version says what is sealed: the
+/// data, or [`NAMED`] name and data.
+type SessionRow = (
+    Option<String>,
+    [u8; 16],
+    i64,
+    i64,
+    i64,
+    Option<i64>,
+    Option<i64>,
+    Vec<u8>,
+);
+
+/// The version of containers that have name and data.
+const NAMED: i64 = 2;
+
+/// When a session ends.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    created_at: i64,
+    expires_at: i64,
+    until_at: Option<i64>,
+    sliding_ms: Option<i64>,
+}
 
 impl Vault {
     /// Begins a session, or replaces the one of that name. The oldest session of a subject ends when it has too many.
@@ -76,29 +107,49 @@ impl Vault {
         let id = self.session_id(&actor.tenant, &name).await?;
         let longest = Duration::from_secs(self.config.session_seconds.into());
         let ttl = new.ttl.unwrap_or(longest);
-        if ttl.is_zero() || ttl > longest {
+        if ttl.is_zero() || ttl > longest || new.sliding.is_some_and(|span| span.is_zero()) {
             return Err(bad(
                 "expiration",
                 "a session may not live that long, or not at all",
             ));
         }
+        // One that ends no sooner is as good as none.
+        let sliding = new.sliding.filter(|span| *span < ttl);
         for _ in 0..ATTEMPTS {
             let owner = self.new_owner(actor, new.subject.as_ref(), ground).await?;
             let at = self.now();
-            let expires_at = Timestamp::from_millisecond(at.as_millisecond() + millis(ttl))
-                .map_err(|_| bad("expiration", "out of range"))?;
+            let end = slid(at, millis(ttl))?;
+            let times = Times {
+                created_at: at.as_millisecond(),
+                expires_at: sliding.map_or(Ok(end), |span| slid(at, millis(span)))?,
+                until_at: sliding.map(|_| end),
+                sliding_ms: sliding.map(millis),
+            };
+            let expires_at = timestamp(times.expires_at)?;
             let session = Session {
                 name: Some(name.clone()),
                 subject: owner.subject().cloned(),
                 created_at: at,
                 expires_at,
+                until: times.until_at.map(timestamp).transpose()?,
+                sliding,
                 data: new.data.clone(),
             };
-            let record = record_name(&id, at.as_millisecond(), expires_at.as_millisecond());
-            let place = place(actor.tenant.as_str(), session.subject.as_ref(), &record);
-            self.count_seals(&actor.tenant, owner.keys().id, &session.data)
+            let record = times.record_name(&id);
+            let (version, container) = if new.keeps_name {
+                (NAMED, named(&name, &session.data)?)
+            } else {
+                (1, session.data.clone())
+            };
+            let place = place(
+                actor.tenant.as_str(),
+                session.subject.as_ref(),
+                &record,
+                version.unsigned_abs(),
+            );
+            self.count_seals(&actor.tenant, owner.keys().id, &container)
                 .await?;
-            let container = sealed::seal(owner.keys(), &place, &session.data)?;
+            let container = sealed::seal(owner.keys(), &place, &container)?;
             let most = self.config.sessions_per_subject;
             let write = WriteSession {
                 tenant: actor.tenant.clone(),
@@ -113,7 +164,8 @@ impl Vault {
                     ..SubjectChange::by(actor, at)
                 },
                 container,
-                expires_at: expires_at.as_millisecond(),
+                version,
+                times,
                 owner,
             };
             let ended = self
@@ -129,6 +181,12 @@ impl Vault {
             }
         }
         Err(Error::VersionConflict { found: 0 })
+    }
+
+    /// How long a session may live.
+    #[must_use]
+    pub fn longest_session(&self) -> Duration {
+        Duration::from_secs(self.config.session_seconds.into())
     }
 
     /// The session of that name.
@@ -150,7 +208,8 @@ impl Vault {
                 Box::pin(async move {
                     Ok(tx
                         .optional(
-                            "SELECT subject, key_id, version, created_at, expires_at, sealed FROM subject_sessions \
+                            "SELECT subject, key_id, version, created_at, expires_at, until_at, sliding_ms, sealed \
+                             FROM subject_sessions \
                              WHERE tenant = $1 AND id = $2 AND expires_at > $3",
                             values![tenant.as_str(), id, now],
                         )
@@ -159,14 +218,17 @@ impl Vault {
             })
             .await?;
         let row = row.ok_or(ABSENT)?;
+        let times = Times::of(&row);
         let (session, owner) = self.open_session(actor, &id, row, ground).await?;
         let mut access = Access::shown(actor, self.now(), Operation::ReadSession, ground);
         if let Some(pseudonym) = owner.pseudonym() {
             access = access.of(pseudonym, session.data.fields().len());
         }
+        let expires_at = self.touch_session(&actor.tenant, id, times).await?;
         Ok(Audited {
             value: Session {
                 name: Some(name.to_owned()),
+                expires_at: timestamp(expires_at)?,
                 ..session
             },
             access,
@@ -186,14 +248,15 @@ impl Vault {
         let found = self.find_for(actor, who, ground).await?;
         let (tenant, subject) = (actor.tenant.clone(), found.row.id.clone());
         let now = self.now().as_millisecond();
-        let rows: Vec<([u8; 32], i64, i64, Vec<u8>)> = self
+        let rows: Vec<ListedRow> = self
             .store
             .database()
             .read::<_, Error, _>(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
                     Ok(tx
                         .rows(
-                            "SELECT id, created_at, expires_at, sealed FROM subject_sessions \
+                            "SELECT id, version, created_at, expires_at, until_at, sliding_ms, sealed \
+                             FROM subject_sessions \
                              WHERE tenant = $1 AND subject = $2 AND expires_at > $3 ORDER BY created_at DESC, id",
                             values![tenant.as_str(), subject.as_str(), now],
                         )
@@ -202,16 +265,23 @@ impl Vault {
             })
             .await?;
         let mut sessions = Vec::with_capacity(rows.len());
-        for (id, created_at, expires_at, container) in rows {
-            let record = record_name(&id, created_at, expires_at);
-            let place = place(actor.tenant.as_str(), Some(&found.row.id), &record);
-            sessions.push(Session {
-                name: None,
-                subject: Some(found.row.id.clone()),
-                created_at: timestamp(created_at)?,
-                expires_at: timestamp(expires_at)?,
-                data: sealed::open(&found.keys, &place, &container)?,
-            });
+        for (id, version, created_at, expires_at, until_at, sliding_ms, container) in rows {
+            let times = Times {
+                created_at,
+                expires_at,
+                until_at,
+                sliding_ms,
+            };
+            let record = times.record_name(&id);
+            let subject = Some(found.row.id.clone());
+            let place = place(
+                actor.tenant.as_str(),
+                subject.as_ref(),
+                &record,
+                version.unsigned_abs(),
+            );
+            let container = sealed::open(&found.keys, &place, &container)?;
+            sessions.push(times.session(subject, version, container)?);
         }
         let fields = sessions.iter().map(|s| s.data.fields().len()).sum();
         let access = Access::shown(actor, self.now(), Operation::ListSessions, ground);
@@ -270,23 +340,47 @@ impl Vault {
         row: SessionRow,
         ground: Ground,
     ) -> Result<(Session, Owner), Error> {
-        let (subject, key_id, _, created_at, expires_at, container) = row;
+        let times = Times::of(&row);
+        let (subject, key_id, version, .., container) = row;
         let subject = subject.map(SubjectId::stored);
         let key_id = KeyId::from_bytes(key_id);
         let owner = self
             .owner(&actor.tenant, subject.as_ref(), key_id, ground, "session")
             .await?;
-        let record = record_name(id, created_at, expires_at);
-        let place = place(actor.tenant.as_str(), subject.as_ref(), &record);
-        let data = sealed::open(owner.keys(), &place, &container)?;
-        let session = Session {
-            name: None,
-            created_at: timestamp(created_at)?,
-            expires_at: timestamp(expires_at)?,
-            subject,
-            data,
+        let record = times.record_name(id);
+        let place = place(
+            actor.tenant.as_str(),
+            subject.as_ref(),
+            &record,
+            version.unsigned_abs(),
+        );
+        let container = sealed::open(owner.keys(), &place, &container)?;
+        Ok((times.session(subject, version, container)?, owner))
+    }
+
+    /// Starts a sliding end anew. Says when the session ends now.
+    async fn touch_session(&self, tenant: &TenantId, id: [u8; 32], times: Times) -> Result<i64, Error> {
+        let Some(span) = times.sliding_ms else {
+            return Ok(times.expires_at);
         };
-        Ok((session, owner))
+        let slid = slid(self.now(), span)?;
+        let end = times.until_at.map_or(slid, |until| until.min(slid));
+        let owner = tenant.clone();
+        self.store
+            .database()
+            .write::<_, Error, _>(&privet_store::Scope::Tenant(tenant.clone()), move |tx| {
+                Box::pin(async move {
+                    tx.execute(
+                        "UPDATE subject_sessions SET expires_at = $1 \
+                         WHERE tenant = $2 AND id = $3 AND created_at = $4 AND expires_at < $1",
+                        values![end, owner.as_str(), id, times.created_at],
+                    )
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await?;
+        Ok(end.max(times.expires_at))
     }
 }
 
@@ -295,7 +389,8 @@ struct WriteSession {
     id: [u8; 32],
     owner: Owner,
     container: Vec<u8>,
-    expires_at: i64,
+    version: i64,
+    times: Times,
     most: u32,
     change: SubjectChange,
 }
@@ -315,16 +410,18 @@ impl WriteSession {
             .await?;
         let subject = self.owner.subject().map(SubjectId::as_str);
         tx.execute(
-            "INSERT INTO subject_sessions (tenant, id, subject, key_id, version, created_at, expires_at, sealed) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO subject_sessions (tenant, id, subject, key_id, version, created_at, expires_at, until_at, \
+             sliding_ms, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             values![
                 tenant,
                 self.id,
                 subject,
                 *self.owner.keys().id.as_bytes(),
-                signed(1),
-                self.change.at.as_millisecond(),
-                self.expires_at,
+                self.version,
+                self.times.created_at,
+                self.times.expires_at,
+                self.times.until_at,
+                self.times.sliding_ms,
                 self.container
             ],
         )
@@ -349,17 +446,67 @@ impl WriteSession {
     }
 }
 
-/// The times are bound, so that nobody makes a session live longer.
-fn record_name(id: &[u8; 32], created_at: i64, expires_at: i64) -> String {
-    format!("session/{}/{created_at}/{expires_at}", HEXLOWER.encode(id))
+/// `id, version, created_at, expires_at, until_at, sliding_ms, sealed`.
+type ListedRow = ([u8; 32], i64, i64, i64, Option<i64>, Option<i64>, Vec<u8>);
+
+impl Times {
+    const fn of(row: &SessionRow) -> Self {
+        Self {
+            created_at: row.3,
+            expires_at: row.4,
+            until_at: row.5,
+            sliding_ms: row.6,
+        }
+    }
+
+    /// The times are bound, so that nobody makes a session live longer. Of one that slides, its last end and its span are.
+    fn record_name(&self, id: &[u8; 32]) -> String {
+        let (id, created_at) = (HEXLOWER.encode(id), self.created_at);
+        match (self.until_at, self.sliding_ms) {
+            (Some(until), Some(span)) => format!("session/{id}/{created_at}/{until}/{span}"),
+            _ => format!("session/{id}/{created_at}/{}", self.expires_at),
+        }
+    }
+
+    /// The session whose container, of `version`, holds `container`.
+    fn session(self, subject: Option<SubjectId>, version: i64, container: Record) -> Result<Session, Error> {
+        let damaged = Error::Damaged { table: TABLE };
+        let (name, data) = if version == NAMED {
+            let Value::Object(mut fields) = container.into_value() else {
+                return Err(damaged);
+            };
+            match (fields.remove("name"), fields.remove("data")) {
+                (Some(Value::String(name)), Some(data)) => (Some(name), Record::from_value(data)?),
+                _ => return Err(damaged),
+            }
+        } else {
+            (None, container)
+        };
+        Ok(Session {
+            name,
+            subject,
+            created_at: timestamp(self.created_at)?,
+            expires_at: timestamp(self.expires_at)?,
+            until: self.until_at.map(timestamp).transpose()?,
+            sliding: self
+                .sliding_ms
+                .map(|span| Duration::from_millis(span.unsigned_abs())),
+            data,
+        })
+    }
 }
 
-fn place<'a>(tenant: &'a str, subject: Option<&'a SubjectId>, record: &'a str) -> Place<'a> {
+/// What is sealed of a session whose name is kept.
+fn named(name: &str, data: &Record) -> Result<Record, Error> {
+    Record::from_value(json!({"name": name, "data": data}))
+}
+
+fn place<'a>(tenant: &'a str, subject: Option<&'a SubjectId>, record: &'a str, version: u64) -> Place<'a> {
     Place {
         tenant,
         subject: subject.map_or("", SubjectId::as_str),
         record,
-        version: 1,
+        version,
         table: TABLE,
     }
 }

@@ -17,6 +17,8 @@ pub struct Swept {
     pub shares: u64,
     /// Tokens.
     pub tokens: u64,
+    /// Tokens with which people called for themselves.
+    pub own_tokens: u64,
 }
 
 /// Rows that had a key of their own.
@@ -45,15 +47,18 @@ impl Vault {
                     let shares = ended(tx, "subject_shares", "id", "id, subject", tenant, now, most).await?;
                     let tokens =
                         ended(tx, "vault_tokens", "token", "key_id, subject", tenant, now, most).await?;
+                    let own = ended(tx, "own_tokens", "id", "id, subject", tenant, now, most).await?;
                     let swept = Swept {
                         sessions: sessions.rows,
                         shares: shares.rows,
                         tokens: tokens.rows,
+                        own_tokens: own.rows,
                     };
                     for (kind, rows) in [
                         ("sessions_ended", swept.sessions),
                         ("shares_ended", swept.shares),
                         ("tokens_ended", swept.tokens),
+                        ("own_tokens_ended", swept.own_tokens),
                     ] {
                         if rows > 0 {
                             let payload = SubjectChange {

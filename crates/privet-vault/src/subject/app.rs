@@ -10,13 +10,16 @@ use serde_json::Value;
 use super::change::{Stored, signed};
 use super::container::{Place, open, seal};
 use super::id::SubjectRef;
+use super::operations::RecordChange;
 use super::read::timestamp;
 use super::record::Record;
 use super::row::Found;
 use crate::audit::{Access, Audited, Operation, SubjectChange};
+use crate::proposal::Closing;
 use crate::{Actor, Error, Ground, Vault};
 
 const ATTEMPTS: usize = 16;
+const ABSENT: Error = Error::Absent { what: "application" };
 /// Most applications that keep something of one person.
 const MOST_APPS: i64 = 1000;
 
@@ -51,7 +54,7 @@ impl Vault {
         expected: Option<u64>,
         ground: Ground,
     ) -> Result<Stored, Error> {
-        self.change_app(actor, who, app, expected, ground, |_| Ok(data.clone()))
+        self.change_app(actor, who, app, expected, (ground, None), |_| Ok(data.clone()))
             .await
     }
 
@@ -68,8 +71,44 @@ impl Vault {
         expected: Option<u64>,
         ground: Ground,
     ) -> Result<Stored, Error> {
-        self.change_app(actor, who, app, expected, ground, |data| {
+        self.change_app(actor, who, app, expected, (ground, None), |data| {
             data.unwrap_or_default().patched(patch.clone())
+        })
+        .await
+    }
+
+    /// Changes what `app` keeps of `who` as `change` says.
+    ///
+    /// # Errors
+    /// As [`put_app`](Self::put_app); [`Error::Absent`] if it keeps nothing; [`Error::BadField`] naming the operation, from
+    /// 0, that cannot be done.
+    pub async fn amend_app(
+        &self,
+        actor: &Actor,
+        who: &SubjectRef,
+        app: &str,
+        change: &RecordChange,
+        expected: Option<u64>,
+        ground: Ground,
+    ) -> Result<Stored, Error> {
+        self.change_app(actor, who, app, expected, (ground, None), |data| {
+            change.apply(data.ok_or(ABSENT)?)
+        })
+        .await
+    }
+
+    /// As [`amend_app`](Self::amend_app), whatever the version; what was asked for is closed in the same transaction.
+    pub(crate) async fn amend_app_closing(
+        &self,
+        actor: &Actor,
+        who: &SubjectRef,
+        app: &str,
+        change: &RecordChange,
+        ground: Ground,
+        closing: &Closing,
+    ) -> Result<Stored, Error> {
+        self.change_app(actor, who, app, None, (ground, Some(closing)), |data| {
+            change.apply(data.ok_or(ABSENT)?)
         })
         .await
     }
@@ -88,7 +127,7 @@ impl Vault {
         let found = self.find_for(actor, who, ground).await?;
         let row = self.load_app(actor, &found, app).await?;
         let data = row.map(|row| found.app(app, &row)).transpose()?;
-        let data = data.ok_or(Error::Absent { what: "application" })?;
+        let data = data.ok_or(ABSENT)?;
         let access = Access::shown(actor, self.now(), Operation::ReadApp, ground);
         Ok(Audited {
             access: access.of(found.pseudonym(), data.data.fields().len()),
@@ -155,12 +194,17 @@ impl Vault {
                     let deleted = tx
                         .execute(
                             "DELETE FROM subject_apps WHERE tenant = $1 AND subject = $2 AND app = $3",
-                            values![tenant.as_str(), id.as_str(), app],
+                            values![tenant.as_str(), id.as_str(), &app],
                         )
                         .await?;
                     if deleted == 0 {
-                        return Err(Error::Absent { what: "application" });
+                        return Err(ABSENT);
                     }
+                    tx.execute(
+                        "DELETE FROM subject_app_versions WHERE tenant = $1 AND subject = $2 AND app = $3",
+                        values![tenant.as_str(), id.as_str(), app],
+                    )
+                    .await?;
                     let leaf = Leaf {
                         kind: "app_deleted",
                         tenant: tenant.as_str(),
@@ -179,7 +223,7 @@ impl Vault {
         who: &SubjectRef,
         app: &str,
         expected: Option<u64>,
-        ground: Ground,
+        (ground, closing): (Ground, Option<&Closing>),
         make: impl Fn(Option<Record>) -> Result<Record, Error>,
     ) -> Result<Stored, Error> {
         check_name("app", app)?;
@@ -210,12 +254,19 @@ impl Vault {
                 version: version + 1,
                 at,
             };
-            let (app, before) = (app.to_owned(), version);
+            let (app, closing) = (app.to_owned(), closing.cloned());
+            let versions = (version, self.config.versions_kept);
             let is_written = self
                 .store
                 .database()
-                .write(&Self::scope(actor), move |tx| {
-                    Box::pin(async move { write_app(tx, &found, &app, before, sealed, &change).await })
+                .write::<_, Error, _>(&Self::scope(actor), move |tx| {
+                    Box::pin(async move {
+                        let is_written = write_app(tx, &found, &app, versions, sealed, &change).await?;
+                        if let Some(closing) = closing.filter(|_| is_written) {
+                            closing.write(tx).await?;
+                        }
+                        Ok(is_written)
+                    })
                 })
                 .await?;
             if is_written {
@@ -248,7 +299,7 @@ async fn write_app(
     tx: &mut Tx,
     found: &Found,
     app: &str,
-    before: u64,
+    (before, kept): (u64, u32),
     sealed: Vec<u8>,
     change: &SubjectChange,
 ) -> Result<bool, Error> {
@@ -270,6 +321,19 @@ async fn write_app(
             });
         }
     }
+    // Only if it is still the current one; then nothing keeps the next one from taking its place below.
+    tx.execute(
+        "INSERT INTO subject_app_versions (tenant, subject, app, version, at, sealed) \
+         SELECT tenant, subject, app, version, updated_at, sealed FROM subject_apps \
+         WHERE tenant = $1 AND subject = $2 AND app = $3 AND version = $4",
+        values![tenant, id, app, signed(before)],
+    )
+    .await?;
+    tx.execute(
+        "DELETE FROM subject_app_versions WHERE tenant = $1 AND subject = $2 AND app = $3 AND version <= $4",
+        values![tenant, id, app, signed((before + 1).saturating_sub(kept.into()))],
+    )
+    .await?;
     let written = tx
         .execute(
             "INSERT INTO subject_apps (tenant, subject, app, version, updated_at, sealed) \
@@ -301,7 +365,7 @@ async fn write_app(
 }
 
 impl Found {
-    fn app(&self, app: &str, (version, updated_at, sealed): &AppRow) -> Result<AppData, Error> {
+    pub(super) fn app(&self, app: &str, (version, updated_at, sealed): &AppRow) -> Result<AppData, Error> {
         let version = u64::try_from(*version).map_err(|_| Error::Damaged {
             table: "subject_apps",
         })?;

@@ -25,6 +25,8 @@ const MOST_RECORDS: u32 = 500;
 const LONGEST_REASON: usize = 500;
 /// A request that nobody decides ends after so long.
 const WAITS: Duration = Duration::from_secs(7 * 24 * 3600);
+/// One that its approval opens ends sooner: who asked is waiting, and does not open it again.
+const WAITS_TO_OPEN: Duration = Duration::from_secs(10 * 60);
 
 /// Where a bulk read stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -82,6 +84,8 @@ struct Row {
     is_approved: Option<bool>,
     unlock_until: Option<i64>,
     records: i64,
+    /// How long its approval opens it.
+    opens_ms: Option<i64>,
 }
 
 type RowValues = (
@@ -93,9 +97,11 @@ type RowValues = (
     Option<bool>,
     Option<i64>,
     i64,
+    Option<i64>,
 );
 
-const COLUMNS: &str = "id, reason, asked_by, asked_at, decided_by, is_approved, unlock_until, records";
+const COLUMNS: &str =
+    "id, reason, asked_by, asked_at, decided_by, is_approved, unlock_until, records, opens_ms";
 
 impl Vault {
     /// Asks for a bulk read. `reason` is shown to who decides, and must name no person.
@@ -109,16 +115,45 @@ impl Vault {
                 why: "a reason has 1 to 500 bytes",
             });
         }
+        self.ask(actor, reason.trim(), None, true).await
+    }
+
+    /// Asks for a bulk read that its approval opens for `window`, under its own id and for who asked. It waits ten minutes for
+    /// that. Without `needs_second` it is open at once, by nobody's approval.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn ask_unlock(
+        &self,
+        actor: &Actor,
+        window: Duration,
+        needs_second: bool,
+    ) -> Result<BulkRead, Error> {
+        self.ask(actor, "unlock", Some(window), needs_second).await
+    }
+
+    async fn ask(
+        &self,
+        actor: &Actor,
+        reason: &str,
+        opens: Option<Duration>,
+        needs_second: bool,
+    ) -> Result<BulkRead, Error> {
         let at = self.now();
+        let opens_ms = opens.map(millis);
         let row = Row {
             id: random_uuid()?,
-            reason: reason.trim().to_owned(),
+            reason: reason.to_owned(),
             asked_by: actor.principal.0.clone(),
             asked_at: at.as_millisecond(),
             decided_by: None,
             is_approved: None,
-            unlock_until: None,
+            unlock_until: match opens_ms {
+                Some(window) if !needs_second => Some(at.as_millisecond().saturating_add(window)),
+                _ => None,
+            },
             records: 0,
+            opens_ms,
         };
         let (tenant, new) = (actor.tenant.clone(), row.clone());
         let change = Self::bulk_change(actor, at, &row.id);
@@ -126,20 +161,28 @@ impl Vault {
             .database()
             .write::<_, Error, _>(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
+                    let is_open = new.unlock_until.is_some();
                     tx.execute(
-                        "INSERT INTO bulk_reads (tenant, id, reason, asked_by, asked_at, records) \
-                         VALUES ($1, $2, $3, $4, $5, $6)",
+                        "INSERT INTO bulk_reads (tenant, id, reason, asked_by, asked_at, records, opens_ms, unlock_id, \
+                         unlock_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                         values![
                             tenant.as_str(),
-                            new.id,
+                            &new.id,
                             new.reason,
                             new.asked_by,
                             new.asked_at,
-                            0_i64
+                            0_i64,
+                            new.opens_ms,
+                            is_open.then_some(new.id.as_str()),
+                            new.unlock_until
                         ],
                     )
                     .await?;
-                    leaf(tx, "bulk_read_asked", &change).await
+                    leaf(tx, "bulk_read_asked", &change).await?;
+                    if is_open {
+                        leaf(tx, "bulk_read_opened_unapproved", &change).await?;
+                    }
+                    Ok(())
                 })
             })
             .await?;
@@ -171,11 +214,21 @@ impl Vault {
                         return Err(Error::SamePrincipal);
                     }
                     row.expect(BulkState::Waiting, at)?;
+                    let opened = row.opens_ms.filter(|_| is_approved);
+                    let until = opened.map(|window| at.as_millisecond().saturating_add(window));
                     let decided = tx
                         .execute(
-                            "UPDATE bulk_reads SET decided_by = $1, decided_at = $2, is_approved = $3 \
-                             WHERE tenant = $4 AND id = $5 AND decided_at IS NULL",
-                            values![&owner.principal.0, at.as_millisecond(), is_approved, tenant, &id],
+                            "UPDATE bulk_reads SET decided_by = $1, decided_at = $2, is_approved = $3, unlock_id = $6, \
+                             unlock_until = $7 WHERE tenant = $4 AND id = $5 AND decided_at IS NULL",
+                            values![
+                                &owner.principal.0,
+                                at.as_millisecond(),
+                                is_approved,
+                                tenant,
+                                &id,
+                                until.map(|_| id.as_str()),
+                                until
+                            ],
                         )
                         .await?;
                     if decided == 0 {
@@ -183,12 +236,16 @@ impl Vault {
                     }
                     row.decided_by = Some(owner.principal.0.clone());
                     row.is_approved = Some(is_approved);
+                    row.unlock_until = until;
                     let kind = if is_approved {
                         "bulk_read_approved"
                     } else {
                         "bulk_read_refused"
                     };
                     leaf(tx, kind, &change).await?;
+                    if until.is_some() {
+                        leaf(tx, "bulk_read_opened", &change).await?;
+                    }
                     Ok(row)
                 })
             })
@@ -264,7 +321,8 @@ impl Vault {
                         let limit = page.limit.min(MOST_RECORDS);
                         let condition = "s.state = $2 AND s.id > $3 ORDER BY s.id LIMIT $4";
                         let active = SubjectState::Active.name();
-                        loaded(tx, tenant, condition, values![tenant, active, after, limit]).await
+                        let values = values![tenant, active, after, limit];
+                        loaded(tx, tenant, Some(at), condition, values).await
                     })
                 })
                 .await?
@@ -275,9 +333,36 @@ impl Vault {
             .map(super::row::Found::subject)
             .collect::<Result<Vec<_>, _>>()?;
         let fields = subjects.iter().map(|s| s.record.fields().len()).sum();
-        let shown = subjects.len() as u64;
+        self.use_unlock(actor, &unlock, subjects.len() as u64).await?;
+        let access = Access::shown(actor, at, Operation::BulkPage, Ground::Ordinary);
+        Ok(Audited {
+            access: access.many(subjects.len(), fields),
+            value: subjects,
+        })
+    }
+
+    /// That the bulk read of `unlock` is `actor`'s and open.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] if there is no such unlock of `actor`; [`Error::NotOpen`] when its time is over.
+    pub async fn check_unlock(&self, actor: &Actor, unlock: &str) -> Result<(), Error> {
+        let (at, owner, unlock) = (self.now(), actor.clone(), unlock.to_owned());
+        self.store
+            .database()
+            .read(&Self::scope(actor), move |tx| {
+                Box::pin(async move { open_row(tx, &owner, &unlock, at).await.map(|_| ()) })
+            })
+            .await
+    }
+
+    /// Writes down that `records` records are read under the open bulk read of `unlock`; before they are shown.
+    ///
+    /// # Errors
+    /// As [`check_unlock`](Self::check_unlock).
+    pub async fn use_unlock(&self, actor: &Actor, unlock: &str, records: u64) -> Result<(), Error> {
+        let (at, owner, unlock) = (self.now(), actor.clone(), unlock.to_owned());
         let mut change = SubjectChange {
-            count: Some(shown),
+            count: Some(records),
             ..SubjectChange::by(actor, at)
         };
         self.store
@@ -287,19 +372,14 @@ impl Vault {
                     let row = open_row(tx, &owner, &unlock, at).await?;
                     tx.execute(
                         "UPDATE bulk_reads SET records = records + $1 WHERE tenant = $2 AND id = $3",
-                        values![signed(shown), owner.tenant.as_str(), &row.id],
+                        values![signed(records), owner.tenant.as_str(), &row.id],
                     )
                     .await?;
                     change.object = Some(row.id);
                     leaf(tx, "bulk_read_page", &change).await
                 })
             })
-            .await?;
-        let access = Access::shown(actor, at, Operation::BulkPage, Ground::Ordinary);
-        Ok(Audited {
-            access: access.many(subjects.len(), fields),
-            value: subjects,
-        })
+            .await
     }
 
     /// The bulk reads of the tenant, newest first, 1,000 at most.
@@ -362,7 +442,8 @@ async fn open_row(tx: &mut Tx, actor: &Actor, unlock: &str, at: Timestamp) -> Re
 
 impl From<RowValues> for Row {
     fn from(values: RowValues) -> Self {
-        let (id, reason, asked_by, asked_at, decided_by, is_approved, unlock_until, records) = values;
+        let (id, reason, asked_by, asked_at, decided_by, is_approved, unlock_until, records, opens_ms) =
+            values;
         Self {
             id,
             reason,
@@ -372,6 +453,7 @@ impl From<RowValues> for Row {
             is_approved,
             unlock_until,
             records,
+            opens_ms,
         }
     }
 }
@@ -379,7 +461,8 @@ impl From<RowValues> for Row {
 impl Row {
     fn state(&self, now: Timestamp) -> BulkState {
         let now = now.as_millisecond();
-        let is_old = now >= self.asked_at + millis(WAITS);
+        let waits = self.opens_ms.map_or(WAITS, |_| WAITS_TO_OPEN);
+        let is_old = now >= self.asked_at + millis(waits);
         match (self.is_approved, self.unlock_until) {
             (_, Some(until)) if now < until => BulkState::Open,
             (_, Some(_)) => BulkState::Closed,

@@ -12,9 +12,11 @@ use super::container::{open, seal};
 use super::create::{insert_entries, taken_field};
 use super::id::{SubjectId, SubjectRef};
 use super::index::{Bucket, Entry};
+use super::operations::RecordChange;
 use super::record::Record;
 use super::row::{Found, SubjectRow, record_name};
 use crate::audit::SubjectChange;
+use crate::proposal::Closing;
 use crate::{Actor, Error, Ground, Vault};
 
 /// Changes without an expected version start again so often when others change the record meanwhile.
@@ -41,6 +43,7 @@ struct NewVersion {
     buckets_added: BTreeSet<Bucket>,
     buckets_dropped: BTreeSet<Bucket>,
     change: SubjectChange,
+    closing: Option<Closing>,
 }
 
 impl Vault {
@@ -57,8 +60,40 @@ impl Vault {
         expected: Option<u64>,
         ground: Ground,
     ) -> Result<Stored, Error> {
-        self.change(actor, who, expected, ground, |record| {
+        self.change(actor, who, expected, ground, None, |record| {
             record.patched(patch.clone())
+        })
+        .await
+    }
+
+    /// Changes the record of `who` as `change` says. With `expected`, only if that is its version.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update); [`Error::BadField`] naming the operation, from 0, that cannot be done.
+    pub async fn amend(
+        &self,
+        actor: &Actor,
+        who: &SubjectRef,
+        change: &RecordChange,
+        expected: Option<u64>,
+        ground: Ground,
+    ) -> Result<Stored, Error> {
+        self.amend_closing(actor, who, change, expected, ground, None)
+            .await
+    }
+
+    /// As [`amend`](Self::amend); what was asked for is closed in the same transaction.
+    pub(crate) async fn amend_closing(
+        &self,
+        actor: &Actor,
+        who: &SubjectRef,
+        change: &RecordChange,
+        expected: Option<u64>,
+        ground: Ground,
+        closing: Option<&Closing>,
+    ) -> Result<Stored, Error> {
+        self.change(actor, who, expected, ground, closing, |record| {
+            change.apply(record)
         })
         .await
     }
@@ -75,7 +110,7 @@ impl Vault {
         expected: Option<u64>,
         ground: Ground,
     ) -> Result<Stored, Error> {
-        self.change(actor, who, expected, ground, |_| Ok(record.clone()))
+        self.change(actor, who, expected, ground, None, |_| Ok(record.clone()))
             .await
     }
 
@@ -85,6 +120,7 @@ impl Vault {
         who: &SubjectRef,
         expected: Option<u64>,
         ground: Ground,
+        closing: Option<&Closing>,
         make: impl Fn(Record) -> Result<Record, Error>,
     ) -> Result<Stored, Error> {
         let mut who = who.clone();
@@ -100,7 +136,8 @@ impl Vault {
                 &found.sealed,
             )?;
             let new = make(old.clone())?;
-            let version = self.new_version(actor, &found, &old, &new, ground).await?;
+            let mut version = self.new_version(actor, &found, &old, &new, ground).await?;
+            version.closing = closing.cloned();
             let stored = Stored {
                 id: found.row.id.clone(),
                 version: version.after.version,
@@ -167,6 +204,7 @@ impl Vault {
             buckets_added: &after.buckets - &before.buckets,
             buckets_dropped: &before.buckets - &after.buckets,
             change,
+            closing: None,
             after: row,
         })
     }
@@ -224,6 +262,9 @@ impl NewVersion {
             payload: &self.change,
         };
         append_leaf(tx, leaf).await?;
+        if let Some(closing) = &self.closing {
+            closing.write(tx).await?;
+        }
         Ok(true)
     }
 }

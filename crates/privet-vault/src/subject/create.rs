@@ -14,8 +14,10 @@ use super::container::seal;
 use super::id::SubjectId;
 use super::index::{Entries, Entry};
 use super::keys::SubjectKeys;
+use super::lifetime::Lifetime;
 use super::record::Record;
 use super::row::{SubjectRow, SubjectState, record_name};
+use super::share::millis as span_millis;
 use crate::audit::SubjectChange;
 use crate::{Actor, Error, Vault};
 
@@ -61,12 +63,66 @@ impl Vault {
         actor: &Actor,
         records: Vec<Record>,
     ) -> Result<Vec<Result<Stored, Error>>, Error> {
-        let prepared = self.prepare(actor, records).await?;
+        self.create_many_for(actor, records, Lifetime::default()).await
+    }
+
+    /// As [`create_many`](Self::create_many), of subjects whose data ends.
+    ///
+    /// # Errors
+    /// Those of [`create_many`](Self::create_many).
+    pub async fn create_many_for(
+        &self,
+        actor: &Actor,
+        records: Vec<Record>,
+        lifetime: Lifetime,
+    ) -> Result<Vec<Result<Stored, Error>>, Error> {
+        let prepared = self.prepare(actor, records, lifetime).await?;
         self.store_prepared(actor, prepared).await
     }
 
+    /// As [`create_many_for`](Self::create_many_for), of records that come from elsewhere: whom the list of erased
+    /// subjects knows is refused with [`Error::WasErased`].
+    ///
+    /// # Errors
+    /// Those of [`create_many`](Self::create_many).
+    pub async fn take_over(
+        &self,
+        actor: &Actor,
+        records: Vec<Record>,
+        lifetime: Lifetime,
+    ) -> Result<Vec<Result<Stored, Error>>, Error> {
+        let indexes = self.indexes(&actor.tenant).await?;
+        // A record that cannot be indexed is refused when it is prepared.
+        let identifiers = |record| indexes.entries(record).map(|entries| entries.identifiers);
+        let people: Vec<_> = records
+            .iter()
+            .map(|record| identifiers(record).unwrap_or_default())
+            .collect();
+        let are_erased = self.are_erased(&actor.tenant, &people).await?;
+        if are_erased.len() != records.len() {
+            return Err(Error::Stopped);
+        }
+        let kept = records.into_iter().zip(&are_erased);
+        let kept = kept.filter_map(|(record, is_erased)| (!is_erased).then_some(record));
+        let stored = self.create_many_for(actor, kept.collect(), lifetime).await?;
+        let mut stored = stored.into_iter();
+        let outcome = |is_erased: bool| {
+            if is_erased {
+                Err(Error::WasErased)
+            } else {
+                stored.next().unwrap_or(Err(Error::Stopped))
+            }
+        };
+        Ok(are_erased.into_iter().map(outcome).collect())
+    }
+
     /// Indexes, keys and seals `records`.
-    pub(crate) async fn prepare(&self, actor: &Actor, records: Vec<Record>) -> Result<Prepared, Error> {
+    pub(crate) async fn prepare(
+        &self,
+        actor: &Actor,
+        records: Vec<Record>,
+        lifetime: Lifetime,
+    ) -> Result<Prepared, Error> {
         let indexes = self.indexes(&actor.tenant).await?;
         let mut outcomes = Vec::with_capacity(records.len());
         let mut taken: BTreeSet<Entry> = BTreeSet::new();
@@ -89,7 +145,9 @@ impl Vault {
         let work = move || -> Result<Vec<NewSubject>, Error> {
             good.into_iter()
                 .zip(keys)
-                .map(|((record, entries), key)| NewSubject::seal(&owner, at, &key, &record, entries))
+                .map(|((record, entries), key)| {
+                    NewSubject::seal(&owner, at, &key, &record, entries, lifetime)
+                })
                 .collect()
         };
         let subjects = if outcomes.len() < SEALED_ELSEWHERE {
@@ -279,6 +337,7 @@ impl NewSubject {
         key: &DataKey,
         record: &Record,
         entries: Entries,
+        lifetime: Lifetime,
     ) -> Result<Self, Error> {
         let keys = SubjectKeys::new(key);
         let millis = at.as_millisecond();
@@ -292,6 +351,9 @@ impl NewSubject {
             created_at: millis,
             updated_at: millis,
             mark: [0; 32],
+            until_at: lifetime.until.map(Timestamp::as_millisecond),
+            sliding_ms: lifetime.sliding.map(span_millis),
+            ends_at: lifetime.end(at)?,
         };
         row.mark = row.expected_mark(&keys);
         let name = record_name(millis);
@@ -343,11 +405,15 @@ async fn insert(tx: &mut Tx, all: &[NewSubject], chosen: &[usize]) -> Result<(),
             1_i64,
             row.created_at,
             row.updated_at,
-            row.mark
+            row.mark,
+            row.until_at,
+            row.sliding_ms,
+            row.ends_at
         ]
     });
     tx.insert_many(
-        "INSERT INTO subjects (tenant, id, key_id, state, version, oldest_version, created_at, updated_at, mark)",
+        "INSERT INTO subjects (tenant, id, key_id, state, version, oldest_version, created_at, updated_at, mark, until_at, \
+         sliding_ms, ends_at)",
         rows.collect(),
         "",
     )

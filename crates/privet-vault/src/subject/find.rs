@@ -1,12 +1,14 @@
 //! Finding a subject, and what opens its data.
 
+use jiff::Timestamp;
 use privet_crypto::KeyId;
-use privet_store::{Error as StoreError, Tx, Value, values};
+use privet_store::{Error as StoreError, FromRow, Tx, Value, values};
 use privet_types::TenantId;
 
 use super::container::open_fields;
 use super::id::SubjectRef;
 use super::index::Entry;
+use super::normalise::ValueForm;
 use super::row::{COLUMNS, Found, RowValues, SubjectRow, SubjectState, record_name};
 use crate::{Actor, Error, Ground, SubjectId, Vault};
 
@@ -22,6 +24,18 @@ impl Vault {
     /// [`Error::Absent`] if there is none, another tenant's or an erased one; [`Error::Damaged`] if its row, or the index
     /// that led to it, was changed.
     pub(crate) async fn find(&self, actor: &Actor, who: &SubjectRef) -> Result<Found, Error> {
+        self.find_at(actor, who, Some(self.now())).await
+    }
+
+    /// As [`find`](Self::find), also if the subject's time has come: for who erases.
+    ///
+    /// # Errors
+    /// Those of [`find`](Self::find).
+    pub(crate) async fn find_even_ended(&self, actor: &Actor, who: &SubjectRef) -> Result<Found, Error> {
+        self.find_at(actor, who, None).await
+    }
+
+    async fn find_at(&self, actor: &Actor, who: &SubjectRef, now: Option<Timestamp>) -> Result<Found, Error> {
         let entry = match who.field() {
             Some((field, value)) => Some(self.indexes(&actor.tenant).await?.entry(field, value)?),
             None => None,
@@ -31,7 +45,7 @@ impl Vault {
             .store
             .database()
             .read(&Self::scope(actor), move |tx| {
-                Box::pin(async move { load(tx, tenant.as_str(), &who_owned, by.as_ref()).await })
+                Box::pin(async move { load(tx, tenant.as_str(), &who_owned, by.as_ref(), now).await })
             })
             .await?;
         let found = self.unlock(&actor.tenant, loaded.ok_or(ABSENT)?).await?;
@@ -56,6 +70,29 @@ impl Vault {
             return Err(Error::Restricted);
         }
         Ok(found)
+    }
+
+    /// The id of `who`, restricted or not; a sliding end starts anew. A login that is written in another case than the record has it leads nowhere,
+    /// though no two subjects can have it.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] if there is none, another tenant's or an erased one; [`Error::BadField`] if nothing can be found by
+    /// such a value; [`Error::Damaged`].
+    pub async fn locate(&self, actor: &Actor, who: &SubjectRef) -> Result<SubjectId, Error> {
+        let found = self.find(actor, who).await?;
+        if let SubjectRef::Login(login) = who {
+            let record = found.subject_with(&["login"])?.record;
+            let written = match record.fields().get("login") {
+                Some(serde_json::Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
+                None => return Err(ABSENT),
+            };
+            if ValueForm::Exact.apply(&written, None) != ValueForm::Exact.apply(login.expose(), None) {
+                return Err(ABSENT);
+            }
+        }
+        self.touch(actor, &found).await?;
+        Ok(found.row.id)
     }
 
     /// The keys to what was loaded.
@@ -102,6 +139,7 @@ async fn load(
     tenant: &str,
     who: &SubjectRef,
     entry: Option<&Entry>,
+    now: Option<Timestamp>,
 ) -> Result<Option<Loaded>, Error> {
     let (condition, values) = match (who, entry) {
         (SubjectRef::Token(id), _) => ("s.id = $2", values![tenant, id.as_str()]),
@@ -112,7 +150,7 @@ async fn load(
         ),
         (_, None) => return Ok(None),
     };
-    let mut rows = loaded(tx, tenant, condition, values).await?;
+    let mut rows = loaded(tx, tenant, now, condition, values).await?;
     if rows.len() > 1 {
         return Err(Error::BadField {
             field: entry.map(|entry| entry.field.clone()).unwrap_or_default(),
@@ -122,18 +160,35 @@ async fn load(
     Ok(rows.pop())
 }
 
+/// That the time of the subject `s` has not come, as of `$now`: a subject that is to be deleted is absent from then on, not
+/// only when it is erased. A legal hold keeps it.
+pub(super) fn has_not_ended(now: usize) -> String {
+    format!(
+        "(s.ends_at IS NULL OR s.ends_at > ${now}) AND NOT EXISTS (SELECT 1 FROM subject_expiries x \
+         WHERE x.tenant = s.tenant AND x.subject = s.id \
+         AND x.state IN ('wait', 'due') AND x.expires_at <= ${now} AND NOT EXISTS (SELECT 1 FROM active_holds h \
+         WHERE h.tenant = x.tenant AND (h.until IS NULL OR h.until > ${now}) \
+         AND (h.subject IS NULL OR h.subject = x.subject)))"
+    )
+}
+
 /// The subjects of `tenant` (`$1` of `values`) that fit `condition` over the table `s`, in the order of their ids; erased
-/// ones are left out.
+/// ones are left out, and those whose time had come by `now`.
 pub(crate) async fn loaded(
     tx: &mut Tx,
     tenant: &str,
+    now: Option<Timestamp>,
     condition: &str,
-    values: Vec<Value>,
+    mut values: Vec<Value>,
 ) -> Result<Vec<Loaded>, Error> {
+    let ended = now.map_or_else(String::new, |now| {
+        values.push(now.as_millisecond().into());
+        format!("{} AND ", has_not_ended(values.len()))
+    });
     let sql = format!(
         "SELECT {COLUMNS}, v.sealed FROM subjects s JOIN subject_versions v \
          ON v.tenant = s.tenant AND v.subject = s.id AND v.version = s.version \
-         WHERE s.tenant = $1 AND s.state <> 'erased' AND {condition}"
+         WHERE s.tenant = $1 AND s.state <> 'erased' AND {ended}{condition}"
     );
     tx.rows::<LoadedValues>(sql, values)
         .await?
@@ -144,11 +199,13 @@ pub(crate) async fn loaded(
 
 struct LoadedValues(RowValues, Vec<u8>);
 
-impl privet_store::FromRow for LoadedValues {
+impl FromRow for LoadedValues {
     fn from_row(row: privet_store::Row) -> Result<Self, StoreError> {
-        let (id, key_id, state, version, oldest, created_at, updated_at, mark, sealed) =
-            <(String, [u8; 16], String, i64, i64, i64, i64, [u8; 32], Vec<u8>)>::from_row(row)?;
-        let row = (id, key_id, state, version, oldest, created_at, updated_at, mark);
+        let (id, key_id, state, version, oldest, created_at, updated_at, mark, until, sliding, ends, sealed) =
+            FromRow::from_row(row)?;
+        let row = (
+            id, key_id, state, version, oldest, created_at, updated_at, mark, until, sliding, ends,
+        );
         Ok(Self(row, sealed))
     }
 }
@@ -159,10 +216,16 @@ impl LoadedValues {
     }
 }
 
-/// The row of the subject `id`, erased or not. For work that is about the row alone.
-pub(crate) async fn row(tx: &mut Tx, tenant: &str, id: &SubjectId) -> Result<Option<SubjectRow>, Error> {
-    let sql = format!("SELECT {COLUMNS} FROM subjects s WHERE s.tenant = $1 AND s.id = $2");
-    tx.optional::<RowValues>(sql, values![tenant, id.as_str()])
+/// The row of the subject `id`, erased or not, unless its time had come by `now`. For work that is about the row alone.
+pub(crate) async fn row(
+    tx: &mut Tx,
+    tenant: &str,
+    now: Timestamp,
+    id: &SubjectId,
+) -> Result<Option<SubjectRow>, Error> {
+    let ended = has_not_ended(3);
+    let sql = format!("SELECT {COLUMNS} FROM subjects s WHERE s.tenant = $1 AND s.id = $2 AND {ended}");
+    tx.optional::<RowValues>(sql, values![tenant, id.as_str(), now.as_millisecond()])
         .await?
         .map(|values| SubjectRow::read(tenant, values))
         .transpose()

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use privet_store::values;
 use serde::Serialize;
 
-use super::find::{Loaded, loaded};
+use super::find::{Loaded, has_not_ended, loaded};
 use super::id::SubjectId;
 use super::index::{Bucket, Entry, TenantIndexes};
 use super::read::{Subject, timestamp};
@@ -65,7 +65,7 @@ impl Vault {
     /// # Errors
     /// Those of the store.
     pub async fn list(&self, actor: &Actor, page: &Page) -> Result<Audited<Vec<SubjectInfo>>, Error> {
-        let (tenant, page) = (actor.tenant.clone(), page.clone());
+        let (tenant, page, now) = (actor.tenant.clone(), page.clone(), self.now().as_millisecond());
         let rows: Vec<RowValues> = self
             .store
             .database()
@@ -74,10 +74,11 @@ impl Vault {
                     let after = page.after.as_ref().map_or("", SubjectId::as_str);
                     let sql = format!(
                         "SELECT {COLUMNS} FROM subjects s WHERE s.tenant = $1 AND s.id > $2 \
-                         AND s.state <> 'erased' ORDER BY s.id LIMIT $3"
+                         AND s.state <> 'erased' AND {} ORDER BY s.id LIMIT $3",
+                        has_not_ended(4)
                     );
                     let limit = page.limit.min(MOST_LISTED);
-                    Ok(tx.rows(sql, values![tenant.as_str(), after, limit]).await?)
+                    Ok(tx.rows(sql, values![tenant.as_str(), after, limit, now]).await?)
                 })
             })
             .await?;
@@ -104,19 +105,16 @@ impl Vault {
     /// # Errors
     /// Those of the store.
     pub async fn count(&self, actor: &Actor) -> Result<u64, Error> {
-        let tenant = actor.tenant.clone();
+        let (tenant, now) = (actor.tenant.clone(), self.now().as_millisecond());
+        let count = format!(
+            "SELECT COUNT(*) FROM subjects s WHERE s.tenant = $1 AND s.state <> 'erased' AND {}",
+            has_not_ended(2)
+        );
         let count: i64 = self
             .store
             .database()
             .read::<_, Error, _>(&Self::scope(actor), move |tx| {
-                Box::pin(async move {
-                    Ok(tx
-                        .one(
-                            "SELECT COUNT(*) FROM subjects WHERE tenant = $1 AND state <> 'erased'",
-                            values![tenant.as_str()],
-                        )
-                        .await?)
-                })
+                Box::pin(async move { Ok(tx.one(count, values![tenant.as_str(), now]).await?) })
             })
             .await?;
         Ok(u64::try_from(count).unwrap_or_default())
@@ -173,7 +171,7 @@ impl Vault {
     }
 
     async fn candidates(&self, actor: &Actor, wanted: &Wanted, after: String) -> Result<Vec<Loaded>, Error> {
-        let tenant = actor.tenant.clone();
+        let (tenant, now) = (actor.tenant.clone(), Some(self.now()));
         let (table, column, field, version, value) = match wanted {
             Wanted::Exact(entry) => (
                 "subject_index",
@@ -200,7 +198,7 @@ impl Vault {
                 Box::pin(async move {
                     let mut values = values![tenant.as_str(), field, version];
                     values.extend([value, after.into(), CANDIDATES.into()]);
-                    loaded(tx, tenant.as_str(), &condition, values).await
+                    loaded(tx, tenant.as_str(), now, &condition, values).await
                 })
             })
             .await

@@ -1,7 +1,9 @@
 //! Personal records: one a person, under a key of its own, each field sealed by itself.
 
 mod app;
+mod app_version;
 mod bulk;
+mod bulk_subjects;
 mod change;
 mod container;
 mod create;
@@ -10,8 +12,10 @@ mod ground;
 mod id;
 mod index;
 mod keys;
+mod lifetime;
 mod list;
 mod normalise;
+mod operations;
 mod owner;
 mod patch;
 mod pseudonym;
@@ -20,7 +24,9 @@ mod rebuild;
 mod record;
 mod row;
 mod share;
+mod share_view;
 pub(crate) mod state;
+mod stats;
 
 pub use app::AppData;
 pub use bulk::{BulkRead, BulkState, Unlock};
@@ -28,14 +34,18 @@ pub use change::Stored;
 pub use ground::{Ground, PermittedUse};
 pub use id::{SubjectId, SubjectRef};
 pub use index::Identifier;
+pub use lifetime::Lifetime;
 pub use list::{Page, Search, SubjectInfo};
 pub use normalise::ValueForm;
+pub use operations::RecordChange;
 pub use read::{Subject, VersionInfo};
 pub use rebuild::{IndexRotation, Rebuilt};
 pub use record::Record;
 pub use row::SubjectState;
 pub use share::{NewShare, Share, Shared, Shown};
+pub use share_view::{NewView, Source, Viewed};
 pub use state::DeletedRows;
+pub use stats::Counts;
 
 pub(crate) use app::check_name;
 pub(crate) use change::signed;
@@ -43,6 +53,7 @@ pub(crate) use container::Place;
 pub(crate) use create::Prepared;
 pub(crate) use index::TenantIndexes;
 pub(crate) use keys::SubjectKeys as Keys;
+pub(crate) use lifetime::slid;
 pub(crate) use owner::Owner;
 pub(crate) use read::timestamp;
 pub(crate) use record::MOST_BYTES;

@@ -87,13 +87,13 @@ impl Vault {
         let Some(subject) = subject else {
             return Ok(Owner::Nobody(Box::new(SubjectKeys::of(&key))));
         };
-        let (owner, id) = (tenant.clone(), subject.clone());
+        let (owner, id, now) = (tenant.clone(), subject.clone(), self.now());
         let scope = privet_store::Scope::Tenant(tenant.clone());
         let row = self
             .store
             .database()
             .read(&scope, move |tx| {
-                Box::pin(async move { row(tx, owner.as_str(), &id).await })
+                Box::pin(async move { row(tx, owner.as_str(), now, &id).await })
             })
             .await?
             .filter(|row| row.state != SubjectState::Erased)

@@ -1,5 +1,7 @@
 //! Reading records.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use privet_store::values;
 use serde::Serialize;
@@ -7,6 +9,7 @@ use serde::Serialize;
 use super::change::signed;
 use super::container::{open, open_fields};
 use super::id::{SubjectId, SubjectRef};
+use super::lifetime::Lifetime;
 use super::record::Record;
 use super::row::{Found, SubjectState, record_name};
 use crate::audit::{Access, Audited, Operation};
@@ -25,6 +28,10 @@ pub struct Subject {
     pub created_at: Timestamp,
     /// When this version was written.
     pub updated_at: Timestamp,
+    /// When its data ends.
+    pub lifetime: Lifetime,
+    /// When that is if it is not used any more.
+    pub ends_at: Option<Timestamp>,
     /// The record, or those fields that were asked for.
     pub record: Record,
 }
@@ -36,7 +43,12 @@ pub struct VersionInfo {
     pub version: u64,
     /// When it was written.
     pub at: Timestamp,
+    /// A keyed hash of its ciphertext: two equal records have two.
+    pub hash: [u8; 16],
 }
+
+/// `version, at, sealed`.
+pub(super) type VersionRow = (i64, i64, Vec<u8>);
 
 impl Vault {
     /// The record of `who`.
@@ -120,14 +132,14 @@ impl Vault {
     ) -> Result<Audited<Vec<VersionInfo>>, Error> {
         let found = self.find_for(actor, who, ground).await?;
         let (tenant, id) = (actor.tenant.clone(), found.row.id.clone());
-        let rows: Vec<(i64, i64)> = self
+        let rows: Vec<VersionRow> = self
             .store
             .database()
             .read::<_, Error, _>(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
                     Ok(tx
                         .rows(
-                            "SELECT version, at FROM subject_versions WHERE tenant = $1 AND subject = $2 \
+                            "SELECT version, at, sealed FROM subject_versions WHERE tenant = $1 AND subject = $2 \
                              ORDER BY version DESC",
                             values![tenant.as_str(), id.as_str()],
                         )
@@ -135,15 +147,10 @@ impl Vault {
                 })
             })
             .await?;
-        let version = |(version, at)| {
-            Ok(VersionInfo {
-                version: u64::try_from(version).map_err(|_| Error::Damaged {
-                    table: "subject_versions",
-                })?,
-                at: timestamp(at)?,
-            })
-        };
-        let versions = rows.into_iter().map(version).collect::<Result<_, Error>>()?;
+        let versions = rows
+            .iter()
+            .map(|row| found.version(row))
+            .collect::<Result<_, Error>>()?;
         let access =
             Access::shown(actor, self.now(), Operation::ListVersions, ground).of(found.pseudonym(), 0);
         Ok(Audited {
@@ -198,7 +205,27 @@ impl Found {
             version: self.row.version,
             created_at: timestamp(self.row.created_at)?,
             updated_at: timestamp(self.row.updated_at)?,
+            lifetime: Lifetime {
+                until: self.row.until_at.map(timestamp).transpose()?,
+                sliding: self
+                    .row
+                    .sliding_ms
+                    .map(|span| Duration::from_millis(span.unsigned_abs())),
+            },
+            ends_at: self.row.ends_at.map(timestamp).transpose()?,
             record,
+        })
+    }
+
+    /// What is told of a version.
+    pub(super) fn version(&self, (version, at, sealed): &VersionRow) -> Result<VersionInfo, Error> {
+        let hash = self.keys.mark("privet/vault/version", &[sealed]);
+        Ok(VersionInfo {
+            version: u64::try_from(*version).map_err(|_| Error::Damaged {
+                table: "subject_versions",
+            })?,
+            at: timestamp(*at)?,
+            hash: hash.first_chunk().copied().unwrap_or_default(),
         })
     }
 }

@@ -49,7 +49,14 @@ impl Vault {
                     let after = page.after.as_ref().map_or("", SubjectId::as_str);
                     let limit = page.limit.min(MOST);
                     let values = values![tenant.as_str(), after, limit];
-                    loaded(tx, tenant.as_str(), "s.id > $2 ORDER BY s.id LIMIT $3", values).await
+                    loaded(
+                        tx,
+                        tenant.as_str(),
+                        None,
+                        "s.id > $2 ORDER BY s.id LIMIT $3",
+                        values,
+                    )
+                    .await
                 })
             })
             .await?;
@@ -124,7 +131,7 @@ impl Vault {
                 .read(&Self::scope(actor), move |tx| {
                     Box::pin(async move {
                         let values = values![tenant.as_str(), id.as_str()];
-                        loaded(tx, tenant.as_str(), "s.id = $2", values).await
+                        loaded(tx, tenant.as_str(), None, "s.id = $2", values).await
                     })
                 })
                 .await?;

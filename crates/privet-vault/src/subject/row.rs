@@ -44,11 +44,23 @@ impl SubjectState {
 }
 
 /// The columns of [`RowValues`], of a table named `s`.
-pub(crate) const COLUMNS: &str =
-    "s.id, s.key_id, s.state, s.version, s.oldest_version, s.created_at, s.updated_at, s.mark";
+pub(crate) const COLUMNS: &str = "s.id, s.key_id, s.state, s.version, s.oldest_version, s.created_at, s.updated_at, s.mark, s.until_at, s.sliding_ms, \
+     s.ends_at";
 
 /// A row as it comes from the store.
-pub(crate) type RowValues = (String, [u8; 16], String, i64, i64, i64, i64, [u8; 32]);
+pub(crate) type RowValues = (
+    String,
+    [u8; 16],
+    String,
+    i64,
+    i64,
+    i64,
+    i64,
+    [u8; 32],
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+);
 
 /// The row of a subject.
 #[derive(Debug, Clone)]
@@ -62,6 +74,12 @@ pub(crate) struct SubjectRow {
     pub(crate) created_at: i64,
     pub(crate) updated_at: i64,
     pub(crate) mark: [u8; 32],
+    /// When it ends however it is used.
+    pub(crate) until_at: Option<i64>,
+    /// How long it lives after it was last used.
+    pub(crate) sliding_ms: Option<i64>,
+    /// When it ends if it is not used any more. Not in the mark: uses move it.
+    pub(crate) ends_at: Option<i64>,
 }
 
 /// A subject with what opens its data.
@@ -75,7 +93,19 @@ pub(crate) struct Found {
 
 impl SubjectRow {
     pub(crate) fn read(tenant: &str, values: RowValues) -> Result<Self, Error> {
-        let (id, key_id, state, version, oldest_version, created_at, updated_at, mark) = values;
+        let (
+            id,
+            key_id,
+            state,
+            version,
+            oldest_version,
+            created_at,
+            updated_at,
+            mark,
+            until_at,
+            sliding_ms,
+            ends_at,
+        ) = values;
         let unsigned = |value| u64::try_from(value).map_err(|_| Error::Damaged { table: "subjects" });
         Ok(Self {
             tenant: tenant.to_owned(),
@@ -87,24 +117,32 @@ impl SubjectRow {
             created_at,
             updated_at,
             mark,
+            until_at,
+            sliding_ms,
+            ends_at,
         })
     }
 
     /// The keyed hash that the row must have.
     pub(crate) fn expected_mark(&self, keys: &SubjectKeys) -> [u8; 32] {
-        keys.mark(
-            "privet/vault/subject-row/1",
-            &[
-                self.tenant.as_bytes(),
-                self.id.as_str().as_bytes(),
-                self.key_id.as_bytes(),
-                self.state.name().as_bytes(),
-                &self.version.to_le_bytes(),
-                &self.oldest_version.to_le_bytes(),
-                &self.created_at.to_le_bytes(),
-                &self.updated_at.to_le_bytes(),
-            ],
-        )
+        let (version, oldest) = (self.version.to_le_bytes(), self.oldest_version.to_le_bytes());
+        let (created, updated) = (self.created_at.to_le_bytes(), self.updated_at.to_le_bytes());
+        let lifetime = format!("{:?}/{:?}", self.until_at, self.sliding_ms);
+        let mut parts: Vec<&[u8]> = vec![
+            self.tenant.as_bytes(),
+            self.id.as_str().as_bytes(),
+            self.key_id.as_bytes(),
+            self.state.name().as_bytes(),
+            &version,
+            &oldest,
+            &created,
+            &updated,
+        ];
+        // Rows without a lifetime have the mark that they had before there were any.
+        if self.until_at.is_some() || self.sliding_ms.is_some() {
+            parts.push(lifetime.as_bytes());
+        }
+        keys.mark("privet/vault/subject-row/1", &parts)
     }
 
     /// The keys of the subject, once the row is known to be what was written.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
-use privet_crypto::{random_token, sha256};
+use privet_crypto::{random_token, random_uuid, sha256};
 use privet_store::{Leaf, Scope, Tx, append_leaf, values};
 use privet_types::{Secret, TenantId};
 use serde::Serialize;
@@ -28,7 +28,7 @@ const TABLE: &str = "subject_shares";
 /// Most shared records of one subject that have not ended.
 const MOST_SHARES: i64 = 1000;
 /// Longest life.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+pub(super) const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// What a shared record is to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +72,37 @@ pub struct Shared {
     pub expires_at: Timestamp,
 }
 
+/// A shared record that is to be made.
+pub(super) struct Order {
+    /// What it shows, as it is sealed.
+    pub(super) what: Record,
+    pub(super) ttl: Duration,
+    pub(super) most_reads: Option<u32>,
+    pub(super) form: TokenForm,
+}
+
+/// How the token of a shared record looks.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum TokenForm {
+    /// 256 random bits.
+    Long,
+    /// A random UUID: 122 bits.
+    Uuid,
+}
+
+/// A shared record that was opened.
+pub(super) struct Opened {
+    /// Who reads, in the tenant it is of.
+    pub(super) actor: Actor,
+    /// Whom it is about.
+    pub(super) found: Found,
+    /// What it shows, as it was sealed.
+    pub(super) what: Record,
+    id: [u8; 32],
+    now: Timestamp,
+    expires_at: Timestamp,
+}
+
 /// `tenant, subject, created_at, expires_at, most_reads, reads, sealed`.
 type ShareRow = (String, String, i64, i64, Option<i64>, i64, Vec<u8>);
 
@@ -101,15 +132,34 @@ impl Vault {
         if new.ttl < Duration::from_secs(1) || new.ttl > LONGEST {
             return Err(bad("expiration", "a shared record lives 1 second to 366 days"));
         }
-        let what = Record::from_value(what)?;
+        let order = Order {
+            what: Record::from_value(what)?,
+            ttl: new.ttl,
+            most_reads: new.most_reads,
+            form: TokenForm::Long,
+        };
+        self.share_order(actor, who, order, ground).await
+    }
+
+    pub(super) async fn share_order(
+        &self,
+        actor: &Actor,
+        who: &SubjectRef,
+        order: Order,
+        ground: Ground,
+    ) -> Result<Share, Error> {
+        let Order { what, ttl, .. } = order;
         for _ in 0..ATTEMPTS {
             let found = self.find_for(actor, who, ground).await?;
             let at = self.now();
-            let expires_at = Timestamp::from_millisecond(at.as_millisecond() + millis(new.ttl))
+            let expires_at = Timestamp::from_millisecond(at.as_millisecond() + millis(ttl))
                 .map_err(|_| bad("expiration", "out of range"))?;
-            let token = Secret::new(random_token()?);
+            let token = Secret::new(match order.form {
+                TokenForm::Long => random_token()?,
+                TokenForm::Uuid => random_uuid()?,
+            });
             let id = sha256(token.expose().as_bytes());
-            let most_reads = new.most_reads.map(i64::from);
+            let most_reads = order.most_reads.map(i64::from);
             let name = record_name(&id, at.as_millisecond(), expires_at.as_millisecond(), most_reads);
             self.count_seals(&actor.tenant, found.keys.id, &what).await?;
             let container = seal(&found.keys, &place(&found, &name), &what)?;
@@ -145,6 +195,30 @@ impl Vault {
         token: &str,
         principal: &privet_types::Pseudonym,
     ) -> Result<Audited<Shared>, Error> {
+        let opened = self.open_shared(token, principal, None).await?;
+        let data = self
+            .shown(&opened.actor, &opened.found, opened.what.clone())
+            .await?;
+        let (reads, access) = self.read_shared(&opened, data.fields().len()).await?;
+        Ok(Audited {
+            value: Shared {
+                tenant: opened.actor.tenant.as_str().to_owned(),
+                data,
+                reads,
+                expires_at: opened.expires_at,
+            },
+            access,
+        })
+    }
+
+    /// Opens the shared record of `token`, if it is one of `within`. Before anything of it is shown,
+    /// [`read_shared`](Self::read_shared) counts the read.
+    pub(super) async fn open_shared(
+        &self,
+        token: &str,
+        principal: &privet_types::Pseudonym,
+        within: Option<&TenantId>,
+    ) -> Result<Opened, Error> {
         let id = sha256(token.as_bytes());
         let now = self.now();
         // Who holds a token need not know whose it is, so the tenant comes from the row.
@@ -163,6 +237,7 @@ impl Vault {
                 })
             })
             .await?;
+        let row = row.filter(|row| within.is_none_or(|tenant| tenant.as_str() == row.0));
         let (tenant, subject, created_at, expires_at, most_reads, _, container) = row.ok_or(ABSENT)?;
         let actor = Actor {
             tenant: tenant.parse().map_err(|_| Error::Damaged { table: TABLE })?,
@@ -175,18 +250,28 @@ impl Vault {
         };
         let name = record_name(&id, created_at, expires_at, most_reads);
         let what = open(&found.keys, &place(&found, &name), &container)?;
-        let data = self.shown(&actor, &found, what).await?;
-        let reads = self.count_read(&actor.tenant, id, now).await?;
-        let access = Access::shown(&actor, now, Operation::ReadShare, Ground::Ordinary);
-        Ok(Audited {
-            access: access.of(found.pseudonym(), data.fields().len()),
-            value: Shared {
-                tenant,
-                data,
-                reads,
-                expires_at: timestamp(expires_at)?,
-            },
+        Ok(Opened {
+            actor,
+            found,
+            what,
+            id,
+            now,
+            expires_at: timestamp(expires_at)?,
         })
+    }
+
+    /// Counts a read that shows `fields` fields. How many there were, and what the log is to be told.
+    pub(super) async fn read_shared(&self, opened: &Opened, fields: usize) -> Result<(u64, Access), Error> {
+        let Opened {
+            actor,
+            found,
+            id,
+            now,
+            ..
+        } = opened;
+        let reads = self.count_read(&actor.tenant, *id, *now).await?;
+        let access = Access::shown(actor, *now, Operation::ReadShare, Ground::Ordinary);
+        Ok((reads, access.of(found.pseudonym(), fields)))
     }
 
     /// Ends the shared record of `token`.
@@ -236,6 +321,8 @@ impl Vault {
                     Err(error) => Err(error),
                 }
             }
+            // Views are read in another way.
+            Some((kind, _)) if kind == "view" => Err(ABSENT),
             _ => Err(Error::Damaged { table: TABLE }),
         }
     }
@@ -337,7 +424,7 @@ pub(crate) fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
-fn bad(field: &str, why: &'static str) -> Error {
+pub(super) fn bad(field: &str, why: &'static str) -> Error {
     Error::BadField {
         field: field.to_owned(),
         why,

@@ -70,7 +70,7 @@ impl Vault {
 /// How many rows of each kind went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DeletedRows {
-    /// Versions of the record.
+    /// Versions of the record, and of what applications keep.
     pub versions: u64,
     /// Entries of blind indexes and buckets.
     pub index_entries: u64,
@@ -88,6 +88,10 @@ pub struct DeletedRows {
     pub conversations: u64,
     /// Maps of stateful calls.
     pub reply_maps: u64,
+    /// Changes that were asked for; of closed ones it stays that there was one.
+    pub proposals: u64,
+    /// Tokens with which the person called for themselves.
+    pub own_tokens: u64,
 }
 
 /// Deletes all rows that hang on the subject `id` and marks it as erased; its own row stays, so that the id is never
@@ -102,12 +106,25 @@ pub(crate) async fn erase_rows(tx: &mut Tx, tenant: &str, id: &SubjectId) -> Res
         key(),
     )
     .await?;
+    let closed = tx
+        .execute(
+            "UPDATE proposals SET subject = NULL, sealed = NULL, asked_by = '' \
+             WHERE tenant = $1 AND subject = $2 AND status <> 'open'",
+            key(),
+        )
+        .await?;
+    // Calls stay in the log; whom they were about does not.
+    tx.execute(
+        "UPDATE vault_calls SET subject = NULL, app = NULL, note = NULL WHERE tenant = $1 AND subject = $2",
+        key(),
+    )
+    .await?;
     let mut delete = async |table: &str, more: &str| -> Result<u64, Error> {
         let sql = format!("DELETE FROM {table} WHERE tenant = $1 AND subject = $2 {more}");
         Ok(tx.execute(sql, key()).await?)
     };
     Ok(DeletedRows {
-        versions: delete("subject_versions", "").await?,
+        versions: delete("subject_versions", "").await? + delete("subject_app_versions", "").await?,
         index_entries: delete("subject_index", "").await?
             + delete("subject_buckets", "").await?
             + delete("archive_words", "").await?,
@@ -118,5 +135,7 @@ pub(crate) async fn erase_rows(tx: &mut Tx, tenant: &str, id: &SubjectId) -> Res
         format_preserving_tokens: delete("vault_tokens", "AND preserves_format = 1").await?,
         conversations: delete("archive_entries", "").await?,
         reply_maps: delete("reply_maps", "").await?,
+        proposals: closed + delete("proposals", "").await?,
+        own_tokens: delete("own_tokens", "").await?,
     })
 }

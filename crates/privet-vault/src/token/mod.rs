@@ -1,20 +1,27 @@
 //! Tokens: stand-ins for single values that are sealed here.
 
 mod format;
+mod life;
+mod many;
+mod row;
+mod substitute;
 
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use privet_crypto::{KeyId, random_uuid, sha256};
-use privet_store::{Leaf, Tx, append_leaf, values};
+use privet_store::{Leaf, append_leaf, values};
 use privet_types::{Secret, TenantId};
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
+
+pub use substitute::Substitute;
 
 use crate::audit::{Access, Audited, Operation, SubjectChange};
-use crate::subject::{Owner, Place, check_name, millis, sealed, timestamp};
+use crate::subject::{Owner, check_name, sealed, timestamp};
 use crate::{Actor, Error, Ground, Record, SubjectId, SubjectRef, Vault};
+use life::Life;
+use row::{TokenRow, Tried, WriteToken, place, record_name};
 
 const ABSENT: Error = Error::Absent { what: "token" };
 const TABLE: &str = "vault_tokens";
@@ -23,10 +30,6 @@ const ATTEMPTS: u8 = 16;
 const LONGEST_VALUE: usize = 64 << 10;
 /// Longest text that can be a token.
 const LONGEST_TOKEN: usize = 512;
-/// Most tokens that are made in one call.
-const MOST_TOKENS: usize = 1000;
-/// So many of them are made at once.
-const TOKENS_AT_ONCE: usize = 64;
 
 /// What a token looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,10 +52,17 @@ pub struct NewToken {
     pub value: Secret<String>,
     /// Whose value it is. It goes with the subject's erasure.
     pub subject: Option<SubjectRef>,
-    /// How long it lives; for ever if absent.
+    /// How long it lives however it is used; for ever if absent.
     pub ttl: Option<Duration>,
+    /// How long it lives without being read; for ever if absent.
+    pub sliding: Option<Duration>,
     /// Whether an equal value of this kind and subject gets the token that is there already.
     pub is_shared: bool,
+    /// Whether the times of a token that is there already start anew, with `ttl` and `sliding` of this order.
+    pub renews: bool,
+    /// Of which kind a substitute is to be that stands for the value too; none if absent. Not with
+    /// [`TokenForm::PreservingFormat`].
+    pub substitute: Option<Substitute>,
     /// What it looks like.
     pub form: TokenForm,
 }
@@ -62,6 +72,8 @@ pub struct NewToken {
 pub struct Token {
     /// What stands for the value.
     pub token: String,
+    /// What stands for it too, and is of the same kind.
+    pub substitute: Option<String>,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
     /// Whether it was there already.
@@ -71,6 +83,10 @@ pub struct Token {
 /// What a token stands for.
 #[derive(Debug, Clone)]
 pub struct TokenValue {
+    /// The token itself, also if it was found by its substitute.
+    pub token: String,
+    /// Its substitute, if it has one.
+    pub substitute: Option<String>,
     /// What kind of value.
     pub kind: String,
     /// The value.
@@ -79,22 +95,10 @@ pub struct TokenValue {
     pub subject: Option<SubjectId>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// When it ends; of one with a sliding life, if it is not read before.
     pub expires_at: Option<Timestamp>,
     /// Whether it survives the shredding of its key.
     pub preserves_format: bool,
-}
-
-/// `kind, subject, key_id, preserves_format, created_at, expires_at, sealed`.
-type TokenRow = (String, Option<String>, [u8; 16], bool, i64, Option<i64>, Vec<u8>);
-
-/// How a try to store a token went.
-enum Tried {
-    Stored,
-    /// An equal value has this token.
-    Known(String, Option<i64>),
-    /// Another value has it, or the subject has changed.
-    Again,
 }
 
 impl Vault {
@@ -109,8 +113,14 @@ impl Vault {
         if !(1..=LONGEST_VALUE).contains(&value.len()) {
             return Err(bad("record", "a token's value has 1 byte to 64 KiB"));
         }
-        if new.ttl.is_some_and(|ttl| ttl.is_zero()) {
+        if [new.ttl, new.sliding].contains(&Some(Duration::ZERO)) {
             return Err(bad("expiration", "a token lives one millisecond or longer"));
+        }
+        if let Some(substitute) = new.substitute {
+            if new.form == TokenForm::PreservingFormat {
+                return Err(bad("substitute", "a token that keeps the form has no substitute"));
+            }
+            substitute.check(value)?;
         }
         if new.form == TokenForm::PreservingFormat && value.len() > LONGEST_TOKEN {
             return Err(bad("record", "a token that keeps the form has 512 bytes at most"));
@@ -140,45 +150,7 @@ impl Vault {
         })
     }
 
-    /// Tokens for several values, 1,000 at most; each by itself, in the order of the values.
-    ///
-    /// # Errors
-    /// [`Error::TooMany`].
-    pub async fn create_tokens(
-        &self,
-        actor: &Actor,
-        new: &[NewToken],
-        ground: Ground,
-    ) -> Result<Vec<Result<Token, Error>>, Error> {
-        if new.len() > MOST_TOKENS {
-            return Err(Error::TooMany {
-                what: "tokens at a time",
-                most: MOST_TOKENS as u64,
-            });
-        }
-        let mut tokens: Vec<Result<Token, Error>> = new.iter().map(|_| Err(Error::Stopped)).collect();
-        let mut open = JoinSet::new();
-        let mut waiting = new.iter().cloned().enumerate();
-        loop {
-            // At once, so that they share commits.
-            while open.len() < TOKENS_AT_ONCE
-                && let Some((number, one)) = waiting.next()
-            {
-                let (vault, actor) = (self.clone(), actor.clone());
-                open.spawn(async move { (number, vault.create_token(&actor, &one, ground).await) });
-            }
-            let Some(done) = open.join_next().await else {
-                return Ok(tokens);
-            };
-            if let Ok((number, outcome)) = done
-                && let Some(slot) = tokens.get_mut(number)
-            {
-                *slot = outcome;
-            }
-        }
-    }
-
-    /// What `token` stands for.
+    /// What `token`, or the token whose substitute that is, stands for. A sliding life starts anew.
     ///
     /// # Errors
     /// [`Error::Absent`] if there is none, it has ended, or its key is shredded; [`Error::Restricted`];
@@ -189,60 +161,18 @@ impl Vault {
         token: &str,
         ground: Ground,
     ) -> Result<Audited<TokenValue>, Error> {
-        let (tenant, name, now) = (
-            actor.tenant.clone(),
-            token.to_owned(),
-            self.now().as_millisecond(),
-        );
-        let row: Option<TokenRow> = self
-            .store
-            .database()
-            .read::<_, Error, _>(&Self::scope(actor), move |tx| {
-                Box::pin(async move {
-                    Ok(tx
-                        .optional(
-                            "SELECT kind, subject, key_id, preserves_format, created_at, expires_at, sealed \
-                             FROM vault_tokens WHERE tenant = $1 AND token = $2 \
-                             AND (expires_at IS NULL OR expires_at > $3)",
-                            values![tenant.as_str(), name, now],
-                        )
-                        .await?)
-                })
-            })
-            .await?;
-        let (kind, subject, key_id, preserves_format, created_at, expires_at, container) =
-            row.ok_or(ABSENT)?;
-        let subject = subject.map(SubjectId::stored);
-        let key_id = KeyId::from_bytes(key_id);
-        let owner = self
-            .owner(&actor.tenant, subject.as_ref(), key_id, ground, "token")
-            .await?;
-        let record = record_name(token, &kind, preserves_format, created_at, expires_at);
-        let place = place(&actor.tenant, subject.as_ref(), &record);
-        let record = sealed::open(owner.keys(), &place, &container)?;
-        let value = match record.fields().get("value") {
-            Some(Value::String(value)) => Secret::new(value.clone()),
-            _ => return Err(Error::Damaged { table: TABLE }),
-        };
+        let row = self.token_row(actor, token).await?;
+        let owner = self.token_owner(actor, &row, ground).await?;
+        let value = self.token_value(actor, &row, &owner).await?;
         let mut access = Access::shown(actor, self.now(), Operation::ResolveToken, ground);
         if let Some(pseudonym) = owner.pseudonym() {
             access = access.of(pseudonym, 1);
         }
         access.fields = 1;
-        Ok(Audited {
-            value: TokenValue {
-                kind,
-                value,
-                subject,
-                created_at: timestamp(created_at)?,
-                expires_at: expires_at.map(timestamp).transpose()?,
-                preserves_format,
-            },
-            access,
-        })
+        Ok(Audited { value, access })
     }
 
-    /// Deletes `token`, and shreds its key if that was its alone.
+    /// Deletes `token`, or the token whose substitute that is, and shreds its key if that was its alone.
     ///
     /// # Errors
     /// [`Error::Absent`].
@@ -257,7 +187,7 @@ impl Vault {
                 Box::pin(async move {
                     let deleted: Option<(Option<String>, [u8; 16])> = tx
                         .optional(
-                            "DELETE FROM vault_tokens WHERE tenant = $1 AND token = $2 \
+                            "DELETE FROM vault_tokens WHERE tenant = $1 AND (token = $2 OR substitute = $2) \
                              AND (expires_at IS NULL OR expires_at > $3) RETURNING subject, key_id",
                             values![tenant.as_str(), name, at.as_millisecond()],
                         )
@@ -278,6 +208,139 @@ impl Vault {
             .await
     }
 
+    /// The row of `token`, if it has not ended.
+    async fn token_row(&self, actor: &Actor, token: &str) -> Result<TokenRow, Error> {
+        let (tenant, name, now) = (actor.tenant.clone(), token.to_owned(), self.now());
+        let row = self
+            .store
+            .database()
+            .read::<_, Error, _>(&Self::scope(actor), move |tx| {
+                Box::pin(async move { row::live(tx, tenant.as_str(), &name, now.as_millisecond()).await })
+            })
+            .await?;
+        row.ok_or(ABSENT)
+    }
+
+    async fn token_owner(&self, actor: &Actor, row: &TokenRow, ground: Ground) -> Result<Owner, Error> {
+        let owner = self
+            .owner(&actor.tenant, row.subject.as_ref(), row.key_id, ground, "token")
+            .await?;
+        row.check(actor.tenant.as_str(), owner.keys())?;
+        Ok(owner)
+    }
+
+    /// What the token of `row` stands for. A sliding life starts anew.
+    async fn token_value(&self, actor: &Actor, row: &TokenRow, owner: &Owner) -> Result<TokenValue, Error> {
+        let name = row.record_name();
+        let place = place(&actor.tenant, row.subject.as_ref(), &name);
+        let record = sealed::open(owner.keys(), &place, &row.sealed)?;
+        let value = match record.fields().get("value") {
+            Some(Value::String(value)) => Secret::new(value.clone()),
+            _ => return Err(Error::Damaged { table: TABLE }),
+        };
+        let mut life = row.life;
+        if life.sliding.is_some() {
+            life = life.slid(self.now().as_millisecond());
+            // Who changed its times meanwhile has the last word.
+            self.set_life(actor, row, owner, life, None).await?;
+        }
+        Ok(TokenValue {
+            token: row.token.clone(),
+            substitute: row.substitute.clone(),
+            kind: row.kind.clone(),
+            value,
+            subject: row.subject.clone(),
+            created_at: timestamp(row.created_at)?,
+            expires_at: life.expires_at.map(timestamp).transpose()?,
+            preserves_format: row.keeps_form,
+        })
+    }
+
+    /// Gives the token of `row` other times, unless somebody else did meanwhile. Says whether it did.
+    async fn set_life(
+        &self,
+        actor: &Actor,
+        row: &TokenRow,
+        owner: &Owner,
+        life: Life,
+        change: Option<SubjectChange>,
+    ) -> Result<bool, Error> {
+        let tenant = actor.tenant.clone();
+        let mark = life.mark(owner.keys(), tenant.as_str(), &row.token);
+        let (token, before) = (row.token.clone(), row.mark);
+        self.store
+            .database()
+            .write::<_, Error, _>(&Self::scope(actor), move |tx| {
+                Box::pin(async move {
+                    let written = tx
+                        .execute(
+                            "UPDATE vault_tokens SET final_at = $1, sliding_ms = $2, expires_at = $3, mark = $4 \
+                             WHERE tenant = $5 AND token = $6 AND mark = $7",
+                            values![
+                                life.final_at,
+                                life.sliding,
+                                life.expires_at,
+                                mark,
+                                tenant.as_str(),
+                                token,
+                                before.map(|mark| mark.to_vec())
+                            ],
+                        )
+                        .await?;
+                    if let (1, Some(change)) = (written, &change) {
+                        let leaf = Leaf {
+                            kind: "token_renewed",
+                            tenant: tenant.as_str(),
+                            at: change.at,
+                            payload: change,
+                        };
+                        append_leaf(tx, leaf).await?;
+                    }
+                    Ok(written == 1)
+                })
+            })
+            .await
+    }
+
+    /// The token `token`, which an equal value has, its times started anew if `new` says so; `None` to try again.
+    async fn known_token(
+        &self,
+        actor: &Actor,
+        new: &NewToken,
+        token: &str,
+        ground: Ground,
+    ) -> Result<Option<Token>, Error> {
+        let row = match self.token_row(actor, token).await {
+            Err(Error::Absent { .. }) => return Ok(None),
+            row => row?,
+        };
+        let owner = match self.token_owner(actor, &row, ground).await {
+            Err(Error::Absent { .. }) => return Ok(None),
+            owner => owner?,
+        };
+        let mut life = row.life;
+        // The times of a row from before are bound by its seal, and stay.
+        if new.renews && row.mark.is_some() {
+            let at = self.now();
+            life = Life::new(at.as_millisecond(), new)?;
+            let change = SubjectChange {
+                subject: owner.pseudonym(),
+                expires_at: life.expires_at.map(timestamp).transpose()?,
+                ground,
+                ..SubjectChange::by(actor, at)
+            };
+            if !self.set_life(actor, &row, &owner, life, Some(change)).await? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Token {
+            token: row.token,
+            substitute: row.substitute,
+            expires_at: life.expires_at.map(timestamp).transpose()?,
+            is_known: true,
+        }))
+    }
+
     /// One try: the token and whether it is new; `None` to try again.
     async fn try_token(
         &self,
@@ -289,14 +352,14 @@ impl Vault {
     ) -> Result<Option<(Token, bool)>, Error> {
         let at = self.now();
         let created_at = at.as_millisecond();
-        let expires_at = new.ttl.map(|ttl| created_at.saturating_add(millis(ttl)));
-        let expiry = expires_at
-            .map(|end| {
-                Timestamp::from_millisecond(end).map_err(|_| bad("expiration", "a token lives too long"))
-            })
-            .transpose()?;
+        let life = Life::new(created_at, new)?;
+        let expiry = life.expires_at.map(timestamp).transpose()?;
         let keeps_form = new.form == TokenForm::PreservingFormat;
         let token = self.token_text(&actor.tenant, new, attempt).await?;
+        let substitute = new
+            .substitute
+            .map(|kind| kind.draw(new.value.expose()))
+            .transpose()?;
         let subject = owner.subject();
         // Equal values have one token of a kind that keeps the form: the cipher gives no other.
         let dedup = match new.is_shared || keeps_form {
@@ -304,7 +367,7 @@ impl Vault {
             false => None,
         };
         let value = Record::from_value(json!({"value": new.value.expose()}))?;
-        let record = record_name(&token, &new.kind, keeps_form, created_at, expires_at);
+        let record = record_name(&token, substitute.as_deref(), &new.kind, keeps_form, created_at);
         self.count_seals(&actor.tenant, owner.keys().id, &value).await?;
         let container = sealed::seal(owner.keys(), &place(&actor.tenant, subject, &record), &value)?;
         let write = WriteToken {
@@ -318,12 +381,14 @@ impl Vault {
             },
             tenant: actor.tenant.clone(),
             token: token.clone(),
+            substitute: substitute.clone(),
             kind: new.kind.clone(),
             subject: subject.cloned(),
             key_id: owner.keys().id,
             keeps_form,
             dedup,
-            expires_at,
+            mark: life.mark(owner.keys(), actor.tenant.as_str(), &token),
+            life,
             container,
         };
         let hold = match owner {
@@ -344,25 +409,22 @@ impl Vault {
                 })
             })
             .await?;
-        Ok(match tried {
-            Tried::Stored => Some((
+        match tried {
+            Tried::Stored => Ok(Some((
                 Token {
                     token,
+                    substitute,
                     expires_at: expiry,
                     is_known: false,
                 },
                 true,
-            )),
-            Tried::Known(token, expires_at) => Some((
-                Token {
-                    token,
-                    expires_at: expires_at.map(timestamp).transpose()?,
-                    is_known: true,
-                },
-                false,
-            )),
-            Tried::Again => None,
-        })
+            ))),
+            Tried::Known(token) => {
+                let known = self.known_token(actor, new, &token, ground).await?;
+                Ok(known.map(|token| (token, false)))
+            }
+            Tried::Again => Ok(None),
+        }
     }
 
     async fn token_text(&self, tenant: &TenantId, new: &NewToken, attempt: u8) -> Result<String, Error> {
@@ -393,9 +455,10 @@ impl Vault {
         new: &NewToken,
         subject: Option<&SubjectId>,
     ) -> Result<[u8; 32], Error> {
-        let form = match new.form {
-            TokenForm::Random => "random",
-            TokenForm::PreservingFormat => "format",
+        let form = match (new.form, new.substitute) {
+            (TokenForm::Random, None) => "random",
+            (TokenForm::Random, Some(_)) => "substitute",
+            (TokenForm::PreservingFormat, _) => "format",
         };
         let field = format!("privet/token/{form}/{}", new.kind);
         let key = self.keyring.index_key(tenant, &field).await?;
@@ -405,99 +468,6 @@ impl Vault {
         value.push(b'/');
         value.extend_from_slice(new.value.expose().as_bytes());
         Ok(key.exact(&value))
-    }
-}
-
-struct WriteToken {
-    tenant: TenantId,
-    token: String,
-    kind: String,
-    subject: Option<SubjectId>,
-    key_id: KeyId,
-    keeps_form: bool,
-    dedup: Option<[u8; 32]>,
-    expires_at: Option<i64>,
-    container: Vec<u8>,
-    change: SubjectChange,
-}
-
-impl WriteToken {
-    async fn run(self, tx: &mut Tx) -> Result<Tried, Error> {
-        let tenant = self.tenant.as_str();
-        let at = self.change.at.as_millisecond();
-        let dedup = self.dedup.map(|dedup| dedup.to_vec());
-        if let Some(dedup) = &dedup {
-            // What has ended is no token any more.
-            tx.execute(
-                "DELETE FROM vault_tokens WHERE tenant = $1 AND kind = $2 AND dedup = $3 AND expires_at <= $4",
-                values![tenant, &self.kind, dedup.as_slice(), at],
-            )
-            .await?;
-        }
-        let stored = tx
-            .execute(
-                "INSERT INTO vault_tokens (tenant, token, kind, subject, key_id, preserves_format, dedup, created_at, \
-                 expires_at, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
-                values![
-                    tenant,
-                    &self.token,
-                    &self.kind,
-                    self.subject.as_ref().map(SubjectId::as_str),
-                    *self.key_id.as_bytes(),
-                    self.keeps_form,
-                    dedup.clone(),
-                    at,
-                    self.expires_at,
-                    self.container
-                ],
-            )
-            .await?;
-        if stored == 0 {
-            let Some(dedup) = dedup else {
-                return Ok(Tried::Again);
-            };
-            let known: Option<(String, Option<i64>)> = tx
-                .optional(
-                    "SELECT token, expires_at FROM vault_tokens WHERE tenant = $1 AND kind = $2 AND dedup = $3",
-                    values![tenant, &self.kind, dedup],
-                )
-                .await?;
-            return Ok(known.map_or(Tried::Again, |(token, end)| Tried::Known(token, end)));
-        }
-        let leaf = Leaf {
-            kind: if self.keeps_form {
-                "format_preserving_token_created"
-            } else {
-                "token_created"
-            },
-            tenant,
-            at: self.change.at,
-            payload: &self.change,
-        };
-        append_leaf(tx, leaf).await?;
-        Ok(Tried::Stored)
-    }
-}
-
-/// What is clear in the row is bound, so that nobody gives a token another kind or life.
-fn record_name(
-    token: &str,
-    kind: &str,
-    keeps_form: bool,
-    created_at: i64,
-    expires_at: Option<i64>,
-) -> String {
-    let end = expires_at.unwrap_or(-1);
-    format!("token/{kind}/{keeps_form}/{created_at}/{end}/{token}")
-}
-
-fn place<'a>(tenant: &'a TenantId, subject: Option<&'a SubjectId>, record: &'a str) -> Place<'a> {
-    Place {
-        tenant: tenant.as_str(),
-        subject: subject.map_or("", SubjectId::as_str),
-        record,
-        version: 1,
-        table: TABLE,
     }
 }
 

@@ -11,13 +11,18 @@
 mod apps;
 mod archive;
 mod bulk;
+mod calls;
 mod consent;
+mod consent_changes;
 mod erasure;
 mod imports;
 mod keys;
+mod lifetimes;
+mod own_tokens;
 mod pgvector;
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
+mod proposals;
 mod requests;
 mod retention;
 mod rules;

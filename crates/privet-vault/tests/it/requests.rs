@@ -126,7 +126,7 @@ async fn a_code_that_was_sent_opens_a_copy_of_everything(house: &House) {
         name: None,
         subject: Some(who.clone()),
         data: record(json!({"page": "session-canary"})),
-        ttl: None,
+        ..NewSession::default()
     };
     vault.put_session(&ann(), session, ordinary).await.unwrap();
     let token = NewToken {
@@ -134,7 +134,10 @@ async fn a_code_that_was_sent_opens_a_copy_of_everything(house: &House) {
         value: Secret::new("token-canary".to_owned()),
         subject: Some(who.clone()),
         ttl: None,
+        sliding: None,
         is_shared: false,
+        renews: false,
+        substitute: None,
         form: TokenForm::Random,
     };
     vault.create_token(&ann(), &token, ordinary).await.unwrap();

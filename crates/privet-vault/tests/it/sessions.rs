@@ -24,6 +24,7 @@ fn session(name: &str, subject: Option<&SubjectRef>, seconds: u64) -> NewSession
         subject: subject.cloned(),
         data: record(json!({"page": name})),
         ttl: Some(Duration::from_secs(seconds)),
+        ..NewSession::default()
     }
 }
 

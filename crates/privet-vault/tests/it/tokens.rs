@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use privet_store::values;
 use privet_types::Secret;
-use privet_vault::{Error, Ground, NewToken, SubjectRef, TokenForm};
+use privet_vault::{Error, Ground, NewToken, SubjectRef, Substitute, TokenForm};
 use serde_json::json;
 
-use crate::support::{House, ann, eve, is_absent, is_damaged, on_both_databases};
+use crate::support::{House, ann, bob, eve, is_absent, is_damaged, on_both_databases};
 
 on_both_databases! {
     a_token_stands_for_its_value_until_it_ends
@@ -18,6 +18,12 @@ on_both_databases! {
     a_deleted_token_is_absent
     nobody_gives_a_token_another_kind_or_value
     many_tokens_come_in_the_order_of_their_values
+    a_substitute_leads_to_the_value_as_the_token_does
+    equal_values_have_different_substitutes_unless_they_share_a_token
+    a_sliding_token_lives_while_it_is_read_and_no_longer_than_its_end
+    the_times_of_a_shared_token_start_anew_if_asked
+    nobody_prolongs_a_token_or_gives_it_another_substitute
+    tokens_are_read_and_deleted_in_bulk_under_an_unlock_only
 }
 
 const ORDINARY: Ground = Ground::Ordinary;
@@ -29,7 +35,10 @@ fn token(value: &str) -> NewToken {
         value: Secret::new(value.to_owned()),
         subject: None,
         ttl: None,
+        sliding: None,
         is_shared: false,
+        renews: false,
+        substitute: None,
         form: TokenForm::Random,
     }
 }
@@ -206,4 +215,183 @@ async fn many_tokens_come_in_the_order_of_their_values(house: &House) {
             .value;
         assert_eq!(*read.value.expose(), format!("value {number}"));
     }
+}
+
+fn substitute(value: &str, kind: Substitute) -> NewToken {
+    NewToken {
+        substitute: Some(kind),
+        ..token(value)
+    }
+}
+
+const NUMBER: &str = "4111111111111111";
+
+async fn a_substitute_leads_to_the_value_as_the_token_does(house: &House) {
+    let vault = &house.vault;
+    let kinds = [
+        (NUMBER, Substitute::CardNumber),
+        ("4294967295", Substitute::Unsigned32),
+        ("18446744073709551615", Substitute::Unsigned64),
+    ];
+    for (value, kind) in kinds {
+        let made = vault
+            .create_token(&ann(), &substitute(value, kind), ORDINARY)
+            .await
+            .unwrap();
+        let other = made.substitute.clone().unwrap();
+        assert_ne!(other, value);
+        for name in [&made.token, &other] {
+            let read = vault.resolve_token(&ann(), name, ORDINARY).await.unwrap().value;
+            assert_eq!((read.value.expose().as_str(), &read.token), (value, &made.token));
+            assert_eq!(read.substitute.as_ref(), Some(&other));
+        }
+        assert!(is_absent(&vault.resolve_token(&eve(), &other, ORDINARY).await));
+        vault.delete_token(&ann(), &other).await.unwrap();
+        assert!(is_absent(
+            &vault.resolve_token(&ann(), &made.token, ORDINARY).await
+        ));
+    }
+    let none = vault
+        .create_token(&ann(), &substitute("4111", Substitute::CardNumber), ORDINARY)
+        .await;
+    assert!(
+        matches!(none, Err(Error::BadField { ref field, .. }) if field == "record"),
+        "{none:?}"
+    );
+}
+
+async fn equal_values_have_different_substitutes_unless_they_share_a_token(house: &House) {
+    let vault = &house.vault;
+    let new = substitute(NUMBER, Substitute::CardNumber);
+    let (one, two) = (
+        vault.create_token(&ann(), &new, ORDINARY).await.unwrap(),
+        vault.create_token(&ann(), &new, ORDINARY).await.unwrap(),
+    );
+    assert_ne!(one.substitute, two.substitute);
+    let shared = NewToken {
+        is_shared: true,
+        ..new
+    };
+    let first = vault.create_token(&ann(), &shared, ORDINARY).await.unwrap();
+    let again = vault.create_token(&ann(), &shared, ORDINARY).await.unwrap();
+    assert_eq!((first.token, first.substitute), (again.token, again.substitute));
+    assert!(again.is_known && !first.is_known);
+}
+
+async fn a_sliding_token_lives_while_it_is_read_and_no_longer_than_its_end(house: &House) {
+    let vault = &house.vault;
+    let new = NewToken {
+        ttl: Some(Duration::from_secs(10)),
+        sliding: Some(Duration::from_secs(4)),
+        ..token(CARD)
+    };
+    let text = made(house, &new).await;
+    for _ in 0..3 {
+        house.pass(3);
+        vault.resolve_token(&ann(), &text, ORDINARY).await.unwrap();
+    }
+    house.pass(1);
+    assert!(
+        is_absent(&vault.resolve_token(&ann(), &text, ORDINARY).await),
+        "its end"
+    );
+    let text = made(house, &new).await;
+    house.pass(4);
+    assert!(
+        is_absent(&vault.resolve_token(&ann(), &text, ORDINARY).await),
+        "not read"
+    );
+    assert_eq!(vault.sweep_ended(&ann().tenant, 10).await.unwrap().tokens, 2);
+}
+
+async fn the_times_of_a_shared_token_start_anew_if_asked(house: &House) {
+    let vault = &house.vault;
+    let new = NewToken {
+        ttl: Some(Duration::from_secs(10)),
+        is_shared: true,
+        renews: true,
+        ..token(CARD)
+    };
+    let text = made(house, &new).await;
+    house.pass(8);
+    let kept = NewToken {
+        renews: false,
+        ..new.clone()
+    };
+    assert_eq!(made(house, &kept).await, text);
+    house.pass(1);
+    assert_eq!(made(house, &new).await, text);
+    house.pass(9);
+    vault.resolve_token(&ann(), &text, ORDINARY).await.unwrap();
+    house.pass(1);
+    assert!(is_absent(&vault.resolve_token(&ann(), &text, ORDINARY).await));
+    assert_ne!(made(house, &new).await, text, "an ended token is not given again");
+    assert!(house.leaves().await.contains(&"token_renewed".to_owned()));
+}
+
+async fn nobody_prolongs_a_token_or_gives_it_another_substitute(house: &House) {
+    let new = NewToken {
+        ttl: Some(Duration::from_secs(10)),
+        sliding: Some(Duration::from_secs(5)),
+        ..substitute(NUMBER, Substitute::CardNumber)
+    };
+    for forgery in [
+        "UPDATE vault_tokens SET expires_at = 9999999999999 WHERE token = $1",
+        "UPDATE vault_tokens SET final_at = NULL WHERE token = $1",
+        "UPDATE vault_tokens SET sliding_ms = 999999999 WHERE token = $1",
+        "UPDATE vault_tokens SET substitute = '4012888888881881' WHERE token = $1",
+        "UPDATE vault_tokens SET mark = NULL, expires_at = 9999999999999 WHERE token = $1",
+        "UPDATE vault_tokens SET mark = (SELECT t.mark FROM vault_tokens t WHERE t.token <> $1) WHERE token = $1",
+    ] {
+        made(house, &token("other")).await;
+        let text = made(house, &new).await;
+        assert_eq!(house.sql(forgery, values![text.as_str()]).await, 1);
+        let read = house.vault.resolve_token(&ann(), &text, ORDINARY).await;
+        assert!(is_damaged(&read), "{forgery}: {read:?}");
+        house.sql("DELETE FROM vault_tokens", values![]).await;
+    }
+}
+
+async fn tokens_are_read_and_deleted_in_bulk_under_an_unlock_only(house: &House) {
+    let vault = &house.vault;
+    let mut names = Vec::new();
+    for number in 0..3 {
+        names.push(made(house, &token(&format!("value {number}"))).await);
+    }
+    let card = vault
+        .create_token(&ann(), &substitute(NUMBER, Substitute::CardNumber), ORDINARY)
+        .await
+        .unwrap();
+    names.extend([card.substitute.unwrap(), card.token, "nothing".to_owned()]);
+    let asked = vault
+        .ask_unlock(&ann(), Duration::from_secs(60), true)
+        .await
+        .unwrap();
+    assert!(is_absent(&vault.bulk_tokens(&ann(), &asked.id, &names).await));
+    assert!(is_absent(
+        &vault.bulk_delete_tokens(&ann(), &asked.id, &names).await
+    ));
+    vault.decide_bulk_read(&bob(), &asked.id, true).await.unwrap();
+    assert!(is_absent(&vault.bulk_tokens(&bob(), &asked.id, &names).await));
+    let read = vault.bulk_tokens(&ann(), &asked.id, &names).await.unwrap().value;
+    let values: Vec<&str> = read.iter().map(|one| one.value.expose().as_str()).collect();
+    assert_eq!(values, ["value 0", "value 1", "value 2", NUMBER]);
+    assert_eq!(
+        vault.bulk_delete_tokens(&ann(), &asked.id, &names).await.unwrap(),
+        4
+    );
+    assert!(
+        vault
+            .bulk_tokens(&ann(), &asked.id, &names)
+            .await
+            .unwrap()
+            .value
+            .is_empty()
+    );
+    house.pass(60);
+    let late = vault.bulk_tokens(&ann(), &asked.id, &names).await;
+    assert!(
+        matches!(late, Err(Error::NotOpen { state: "closed" })),
+        "{late:?}"
+    );
 }

@@ -134,6 +134,52 @@ async fn a_deletion_is_scheduled_shown_and_cancelled_and_one_in_the_past_is_refu
 }
 
 #[tokio::test]
+async fn a_person_decides_by_the_token_of_a_link_without_a_key_and_once() {
+    for house in houses().await {
+        let start = async |subject: &str| {
+            let (path, body) = (
+                format!("/subjects/{subject}/expiry"),
+                json!({"expires_at": "2099-01-01T00:00:00Z"}),
+            );
+            house.post(&path, body).await.json()["token"].clone()
+        };
+        let decide = async |what: &str, token: &Value| {
+            let body = json!({ "token": token });
+            let ask = house
+                .gateway
+                .ask_vault("", "POST", &format!("/expiries/{what}"), Some(&body));
+            ask.without("authorization").send().await
+        };
+        let subject = house.subject(json!({"email": ADA})).await;
+        let kept = start(&subject).await;
+        assert_eq!(decide("keep", &kept).await.status, 204);
+        let shown = house.get(&format!("/subjects/{subject}/expiry")).await;
+        assert_eq!(shown.json()["state"], "retain");
+        assert_problem(&decide("delete", &kept).await, 404, "not_found", &[]);
+
+        let token = start(&subject).await;
+        let looked = house.gateway.ask_vault("", "GET", "/expiries/delete", None);
+        assert_eq!(looked.without("authorization").send().await.status, 405);
+        assert_eq!(decide("delete", &token).await.status, 204);
+        let gone = house.get(&format!("/subjects/{subject}")).await;
+        assert_problem(&gone, 404, "not_found", &[]);
+        assert_problem(&decide("keep", &token).await, 404, "not_found", &[]);
+
+        let other = house.subject(json!({"login": "bo"})).await;
+        let held = start(&other).await;
+        let hold = json!({"subject": other, "reference": "case-7", "why": "a claim"});
+        let hold = house.post("/retention/holds", hold).await.json()["hold"].clone();
+        assert_problem(&decide("delete", &held).await, 409, "held", &["case-7"]);
+        assert_eq!(house.get(&format!("/subjects/{other}")).await.status, 200);
+        let hold = format!("/retention/holds/{}", hold.as_str().unwrap());
+        assert_eq!(house.delete(&hold).await.status, 204);
+        let gone = house.get(&format!("/subjects/{other}")).await;
+        assert_problem(&gone, 404, "not_found", &[]);
+        house.end().await;
+    }
+}
+
+#[tokio::test]
 async fn policies_are_defined_and_the_report_counts_by_them() {
     for house in houses().await {
         let policy = json!({"name": "a-month", "category": "processing", "keep_days": 30});

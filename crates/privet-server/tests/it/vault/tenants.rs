@@ -141,6 +141,7 @@ fn body(method: &str, path: &str, names: &Names) -> Option<Value> {
             json!({"kind": "export", "place": "disk", "node": "spied", "reach": "hidden"})
         }
         ("post", "/subjects/{subject}/expiry") => json!({"expires_at": "2099-02-02T00:00:00Z"}),
+        ("post", "/expiries/keep" | "/expiries/delete") => json!({"token": own("share")}),
         ("post", "/retention/holds") => {
             json!({"subject": own("subject"), "reference": "case-2", "why": "spied"})
         }

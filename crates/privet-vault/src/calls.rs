@@ -1,0 +1,265 @@
+//! Calls of Databunker's interfaces as their own lists show them: one row a call beside its leaf.
+
+use jiff::Timestamp;
+use privet_crypto::random_uuid;
+use privet_store::{Leaf, Tx, append_leaf_id, values};
+use privet_types::Pseudonym;
+use serde::{Deserialize, Serialize};
+
+use crate::subject::{signed, timestamp};
+use crate::{Actor, Error, SubjectId, Vault};
+
+/// The kind of the leaves.
+const KIND: &str = "vault_call";
+/// Most calls of a page.
+const MOST_LISTED: u32 = 1000;
+/// Longest note, in bytes; what is longer is cut.
+const LONGEST_NOTE: usize = 256;
+
+/// A call that was answered, or is about to be.
+#[derive(Debug, Clone)]
+pub struct NewCall {
+    /// What was done: a name from a closed set.
+    pub call: &'static str,
+    /// Why it was refused, a word from a closed set; absent if it was not.
+    pub why: Option<&'static str>,
+    /// Whom it was about. One who is erased is left out.
+    pub subject: Option<SubjectId>,
+    /// By which index the caller named the subject.
+    pub mode: Option<&'static str>,
+    /// Which application's data it was about.
+    pub app: Option<String>,
+    /// With whom something is shared. Kept as long as the subject.
+    pub note: Option<String>,
+    /// How many fields were opened.
+    pub fields: u32,
+    /// Of about how many subjects.
+    pub subjects: u32,
+}
+
+/// A call that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallEntry {
+    /// A random UUID.
+    pub id: String,
+    /// When, UTC.
+    pub at: Timestamp,
+    /// What was done.
+    pub call: String,
+    /// Why it was refused, if it was.
+    pub why: Option<String>,
+    /// Who called.
+    pub principal: Pseudonym,
+    /// By which index the caller named the subject.
+    pub mode: Option<String>,
+    /// Whom it was about, unless that person was erased.
+    pub subject: Option<SubjectId>,
+    /// Which application's data it was about.
+    pub app: Option<String>,
+    /// With whom something is shared.
+    pub note: Option<String>,
+    /// How many fields were opened.
+    pub fields: u32,
+    /// Of about how many subjects.
+    pub subjects: u32,
+}
+
+/// A page of calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallPage {
+    /// How many there are.
+    pub total: u64,
+    /// Those of the page, newest first.
+    pub rows: Vec<CallEntry>,
+}
+
+/// What the log is told of a call. The subject's pseudonym cannot be led back once the subject's key is shredded.
+#[derive(Serialize, Deserialize)]
+struct CallLeaf {
+    id: String,
+    call: String,
+    principal: Pseudonym,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subject: Option<Pseudonym>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mode: Option<String>,
+    fields: u32,
+    subjects: u32,
+}
+
+/// `id, subject, app, note, at, payload`.
+type CallRow = (
+    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    i64,
+    String,
+);
+
+const SELECT: &str = "SELECT c.id, c.subject, c.app, c.note, e.at, e.payload FROM vault_calls c \
+                      JOIN audit_events e ON e.id = c.event WHERE c.tenant = $1";
+
+impl Vault {
+    /// Writes `call` down, with its leaf in the log. Durable on return.
+    ///
+    /// # Errors
+    /// Those of the store and the keyring.
+    pub async fn tell_call(&self, actor: &Actor, call: NewCall) -> Result<(), Error> {
+        let pseudonym = match &call.subject {
+            Some(id) => self.subject_pseudonym(&actor.tenant, id).await?,
+            None => None,
+        };
+        let at = self.now();
+        let (owner, id) = (actor.clone(), random_uuid()?);
+        self.store
+            .database()
+            .write::<_, Error, _>(&Self::scope(actor), move |tx| {
+                Box::pin(async move {
+                    let tenant = owner.tenant.as_str();
+                    let subject = match (call.subject, pseudonym) {
+                        (Some(subject), Some(pseudonym)) if holds(tx, tenant, &subject).await? => {
+                            Some((subject, pseudonym))
+                        }
+                        _ => None,
+                    };
+                    let (subject, pseudonym) = subject.unzip();
+                    let is_kept = subject.is_some();
+                    let payload = CallLeaf {
+                        id,
+                        call: call.call.to_owned(),
+                        principal: owner.principal,
+                        why: call.why.map(str::to_owned),
+                        subject: pseudonym,
+                        mode: call.mode.map(str::to_owned),
+                        fields: call.fields,
+                        subjects: call.subjects,
+                    };
+                    let leaf = Leaf {
+                        kind: KIND,
+                        tenant,
+                        at,
+                        payload: &payload,
+                    };
+                    let event = append_leaf_id(tx, leaf).await?;
+                    tx.execute(
+                        "INSERT INTO vault_calls (tenant, id, event, subject, app, note) VALUES ($1, $2, $3, $4, $5, $6)",
+                        values![
+                            tenant,
+                            payload.id,
+                            event,
+                            subject.as_ref().map(SubjectId::as_str),
+                            call.app.filter(|_| is_kept),
+                            call.note.filter(|_| is_kept).map(cut)
+                        ],
+                    )
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Calls of the tenant, or those about one subject, newest first: `limit`, 1,000 at most, behind the first `offset`.
+    /// O(`offset`).
+    ///
+    /// # Errors
+    /// Those of the store; [`Error::Damaged`] if a leaf cannot be read.
+    pub async fn calls(
+        &self,
+        actor: &Actor,
+        of: Option<&SubjectId>,
+        offset: u64,
+        limit: u32,
+    ) -> Result<CallPage, Error> {
+        let (tenant, of) = (actor.tenant.clone(), of.cloned());
+        let (offset, limit) = (signed(offset), limit.min(MOST_LISTED));
+        let (total, rows): (i64, Vec<CallRow>) = self
+            .store
+            .database()
+            .read::<_, Error, _>(&Self::scope(actor), move |tx| {
+                Box::pin(async move {
+                    let tail = "ORDER BY c.event DESC LIMIT $2 OFFSET $3";
+                    let mut count = values![tenant.as_str()];
+                    let mut page = values![tenant.as_str(), limit, offset];
+                    let (counted, shown) = match &of {
+                        Some(subject) => {
+                            count.push(subject.as_str().into());
+                            page.push(subject.as_str().into());
+                            ("AND c.subject = $2", "AND c.subject = $4")
+                        }
+                        None => ("", ""),
+                    };
+                    let total = format!("SELECT COUNT(*) FROM vault_calls c WHERE c.tenant = $1 {counted}");
+                    let total = tx.one(total, count).await?;
+                    let rows = tx.rows(format!("{SELECT} {shown} {tail}"), page).await?;
+                    Ok((total, rows))
+                })
+            })
+            .await?;
+        Ok(CallPage {
+            total: total.unsigned_abs(),
+            rows: rows.into_iter().map(read).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The call `id`.
+    ///
+    /// # Errors
+    /// [`Error::Absent`]; those of [`calls`](Self::calls).
+    pub async fn call(&self, actor: &Actor, id: &str) -> Result<CallEntry, Error> {
+        let (tenant, id) = (actor.tenant.clone(), id.to_owned());
+        let row: Option<CallRow> = self
+            .store
+            .database()
+            .read::<_, Error, _>(&Self::scope(actor), move |tx| {
+                Box::pin(async move {
+                    Ok(tx
+                        .optional(format!("{SELECT} AND c.id = $2"), values![tenant.as_str(), id])
+                        .await?)
+                })
+            })
+            .await?;
+        read(row.ok_or(Error::Absent { what: "call" })?)
+    }
+}
+
+/// Holds the subject for the transaction, so that no erasure comes between. Says whether it is there.
+async fn holds(tx: &mut Tx, tenant: &str, subject: &SubjectId) -> Result<bool, Error> {
+    let held = tx
+        .execute(
+            "UPDATE subjects SET state = state WHERE tenant = $1 AND id = $2 AND state <> 'erased'",
+            values![tenant, subject.as_str()],
+        )
+        .await?;
+    Ok(held == 1)
+}
+
+fn read((id, subject, app, note, at, payload): CallRow) -> Result<CallEntry, Error> {
+    let damaged = || Error::Damaged { table: "vault_calls" };
+    let leaf: CallLeaf = serde_json::from_str(&payload).map_err(|_| damaged())?;
+    // Nobody lets a row point to another call.
+    if leaf.id != id || subject.is_some() && leaf.subject.is_none() {
+        return Err(damaged());
+    }
+    Ok(CallEntry {
+        id,
+        at: timestamp(at)?,
+        call: leaf.call,
+        why: leaf.why,
+        principal: leaf.principal,
+        mode: leaf.mode,
+        subject: subject.map(SubjectId::stored),
+        app,
+        note,
+        fields: leaf.fields,
+        subjects: leaf.subjects,
+    })
+}
+
+fn cut(mut note: String) -> String {
+    note.truncate(note.floor_char_boundary(LONGEST_NOTE));
+    note
+}

@@ -1,0 +1,129 @@
+//! Calls of Databunker's interfaces are listed for their subject, until that is erased.
+
+use privet_store::values;
+use privet_vault::{ErasureReason, NewCall, SubjectId, SubjectRef};
+use serde_json::json;
+
+use crate::support::{House, ann, eve, is_absent, is_damaged, on_both_databases};
+
+on_both_databases! {
+    calls_are_listed_newest_first_and_a_page_at_a_time
+    an_erased_subject_is_named_by_no_call
+    nobody_lets_a_call_be_about_somebody_else
+}
+
+fn about(call: &'static str, subject: Option<&SubjectId>) -> NewCall {
+    NewCall {
+        call,
+        why: None,
+        subject: subject.cloned(),
+        mode: Some("email"),
+        app: Some("shop".to_owned()),
+        note: Some("Partner GmbH".to_owned()),
+        fields: 2,
+        subjects: 1,
+    }
+}
+
+async fn tell(house: &House, call: NewCall) {
+    house.vault.tell_call(&ann(), call).await.unwrap();
+}
+
+async fn calls_are_listed_newest_first_and_a_page_at_a_time(house: &House) {
+    let vault = &house.vault;
+    let (one, two) = (
+        house.create(json!({"age": 1})).await,
+        house.create(json!({"age": 2})).await,
+    );
+    for call in ["UserCreate", "UserGet", "UserUpdate"] {
+        tell(house, about(call, Some(&one))).await;
+    }
+    let refused = NewCall {
+        why: Some("bad_field"),
+        ..about("UserPatch", Some(&one))
+    };
+    tell(house, refused).await;
+    tell(house, about("UserGet", Some(&two))).await;
+    tell(house, about("UserGet", None)).await;
+    let page = vault.calls(&ann(), Some(&one), 0, 10).await.unwrap();
+    let done: Vec<(&str, bool)> = page
+        .rows
+        .iter()
+        .map(|row| (row.call.as_str(), row.why.is_some()))
+        .collect();
+    assert_eq!(
+        done,
+        [
+            ("UserPatch", true),
+            ("UserUpdate", false),
+            ("UserGet", false),
+            ("UserCreate", false)
+        ]
+    );
+    assert_eq!(page.total, 4);
+    let part = vault.calls(&ann(), Some(&one), 1, 2).await.unwrap();
+    assert_eq!((part.total, part.rows.as_slice()), (4, &page.rows[1..3]));
+    let all = vault.calls(&ann(), None, 0, 10).await.unwrap();
+    assert_eq!((all.total, all.rows.len()), (6, 6));
+    assert_eq!(
+        (all.rows[0].subject.as_ref(), all.rows[1].subject.as_ref()),
+        (None, Some(&two))
+    );
+    // What is not about a subject is not kept beside one.
+    assert_eq!(
+        (all.rows[0].app.as_ref(), all.rows[0].note.as_ref()),
+        (None, None)
+    );
+    let first = &page.rows[3];
+    assert_eq!(vault.call(&ann(), &first.id).await.unwrap(), *first);
+    assert_eq!(
+        (first.mode.as_deref(), first.app.as_deref()),
+        (Some("email"), Some("shop"))
+    );
+    assert!(is_absent(&vault.call(&eve(), &first.id).await));
+    assert_eq!(vault.calls(&eve(), None, 0, 10).await.unwrap().total, 0);
+    let leaves = house.leaves().await;
+    assert_eq!(leaves.iter().filter(|kind| *kind == "vault_call").count(), 6);
+    let told: Vec<String> = house.rows("SELECT payload FROM audit_events", values![]).await;
+    let text = told.concat();
+    assert!(!text.contains(one.as_str()) && !text.contains("Partner") && !text.contains("shop"));
+}
+
+async fn an_erased_subject_is_named_by_no_call(house: &House) {
+    let vault = &house.vault;
+    let id = house.create(json!({"login": "ann"})).await;
+    tell(house, about("UserCreate", Some(&id))).await;
+    let known = vault.calls(&ann(), Some(&id), 0, 10).await.unwrap().rows[0]
+        .id
+        .clone();
+    let who = SubjectRef::Token(id.clone());
+    vault.forget(&ann(), &who, ErasureReason::Request).await.unwrap();
+    // As the call that erased, if it named the subject.
+    tell(house, about("UserDelete", Some(&id))).await;
+    assert_eq!(vault.calls(&ann(), Some(&id), 0, 10).await.unwrap().total, 0);
+    let all = vault.calls(&ann(), None, 0, 10).await.unwrap();
+    assert_eq!(
+        all.rows.iter().map(|row| row.call.as_str()).collect::<Vec<_>>(),
+        ["UserDelete", "UserCreate"]
+    );
+    for row in &all.rows {
+        assert_eq!((&row.subject, &row.app, &row.note), (&None, &None, &None));
+    }
+    assert_eq!(vault.call(&ann(), &known).await.unwrap().subject, None);
+    let rows: Vec<i64> = house
+        .rows(
+            "SELECT COUNT(*) FROM vault_calls WHERE subject IS NOT NULL",
+            values![],
+        )
+        .await;
+    assert_eq!(rows, [0]);
+}
+
+async fn nobody_lets_a_call_be_about_somebody_else(house: &House) {
+    let id = house.create(json!({"age": 1})).await;
+    tell(house, about("UserGet", None)).await;
+    house
+        .sql("UPDATE vault_calls SET subject = $1", values![id.as_str()])
+        .await;
+    assert!(is_damaged(&house.vault.calls(&ann(), None, 0, 10).await));
+}
