@@ -188,8 +188,12 @@ pub struct VaultFile {
 }
 
 /// The `[vault.databunker]` table: Databunker's `/v1` and Databunker Pro's `/v2`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a table of settings, of which each is a claim of its own"
+)]
 pub struct DatabunkerFile {
     /// Whether they answer. The vault needs an address of its own for them: their paths are not the gateway's.
     pub enabled: bool,

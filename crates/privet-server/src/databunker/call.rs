@@ -23,8 +23,6 @@ use crate::vault::call::collect;
 
 /// The header of the key. It is read from nowhere else.
 const KEY: HeaderName = HeaderName::from_static("x-bunker-token");
-/// How the log names the key of who calls for themselves.
-const OWN: &str = "own";
 /// The header of the tenant.
 const TENANT: HeaderName = HeaderName::from_static("x-bunker-tenant");
 
@@ -36,8 +34,6 @@ pub(crate) struct Call {
     pub(crate) name: &'static str,
     /// On whose behalf.
     pub(crate) actor: Actor,
-    /// The name of the caller's key; empty without one.
-    pub(crate) caller: String,
     /// Whose own token the caller has, if it is no key of an operator.
     pub(crate) own: Option<SubjectId>,
     /// What the log will be told beside what was done and how it ended.
@@ -72,7 +68,6 @@ pub(crate) enum Answer {
 /// Who calls.
 struct Caller {
     actor: Actor,
-    name: String,
     own: Option<SubjectId>,
 }
 
@@ -143,7 +138,6 @@ async fn admit(
         interface,
         name: entry.name,
         actor: caller.actor,
-        caller: caller.name,
         own: caller.own,
         event: Event::default(),
         params,
@@ -178,7 +172,6 @@ async fn who(bunker: &Databunker, entry: &Entry, headers: &HeaderMap) -> Result<
                     tenant,
                     principal: Pseudonym("anonymous".to_owned()),
                 },
-                name: String::new(),
                 own: None,
             });
         }
@@ -195,7 +188,6 @@ async fn who(bunker: &Databunker, entry: &Entry, headers: &HeaderMap) -> Result<
         }
         return Ok(Caller {
             actor: own.actor,
-            name: OWN.to_owned(),
             own: Some(own.subject),
         });
     }
@@ -206,11 +198,7 @@ async fn who(bunker: &Databunker, entry: &Entry, headers: &HeaderMap) -> Result<
     if let Some(scope) = scope {
         caller.check(scope)?;
     }
-    Ok(Caller {
-        actor,
-        name: caller.principal.as_str().to_owned(),
-        own: None,
-    })
+    Ok(Caller { actor, own: None })
 }
 
 /// The value of a header that stands once at most; an empty one is none.

@@ -7,9 +7,6 @@ use serde_json::Value;
 
 use super::refusal::Refusal;
 
-/// The fields of a profile by which a subject is found.
-pub(crate) const INDEXED: [&str; 4] = ["login", "email", "phone", "custom"];
-
 /// The subject whom `identity` names in `mode`.
 pub(crate) fn subject(mode: &str, identity: &str) -> Result<SubjectRef, Refusal> {
     let secret = || Secret::new(identity.to_owned());
