@@ -36,6 +36,7 @@ mod jwt;
 mod mac;
 mod person;
 mod phone;
+mod phone_plan;
 mod phone_tr;
 mod private_key;
 mod secret;
@@ -48,7 +49,6 @@ mod web;
 
 use privet_types::{BudgetError, Entity};
 
-pub(crate) use phone::metadata as phone_metadata;
 pub(crate) use walk::walk;
 pub(crate) use words::{known, neutral};
 
