@@ -2,7 +2,7 @@
 //!
 //! A date beside a word of birth is a date of birth.
 
-use privet_types::{Basis, BudgetError, Entity};
+use privet_types::{Basis, BudgetError, Entity, Span};
 
 use super::Outcome;
 use super::clock::{clock_at, word_left};
@@ -126,14 +126,13 @@ pub(super) fn find_word(scan: &mut Scan<'_>, word: &Word) -> Outcome {
 fn report(scan: &mut Scan<'_>, start: usize, found: Date) -> Result<(), BudgetError> {
     let mut end = found.end;
     if found.rule != "date/clock" {
-        if found.is_full
-            && scan.wants_birth
-            && has_living_year(scan, start, end)
-            && let Some(score) = super::birth::score(scan, start, end, false)?
-        {
-            scan.report(Entity::DATE_OF_BIRTH, start, end, score, "birth/date");
-            scan.done.date = end;
-            return Ok(());
+        if found.is_full && scan.wants_birth && has_living_year(scan, start, end) {
+            if let Some(score) = super::birth::score(scan, start, end, false)? {
+                scan.report(Entity::DATE_OF_BIRTH, start, end, score, "birth/date");
+                scan.done.date = end;
+                return Ok(());
+            }
+            scan.no_births.push(Span::new(start, end));
         }
         end = with_time(scan, end);
     }

@@ -12,6 +12,7 @@ pub(crate) mod ids;
 mod meter;
 mod number;
 pub(crate) mod scan;
+mod spelling;
 mod walk;
 mod words;
 
