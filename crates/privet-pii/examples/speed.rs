@@ -2,6 +2,8 @@
 //! `text` or `full_text` and perhaps a `context`. Prints megabytes of text per second of CPU time, text by text and
 //! joined into one, with disguises undone and without; first the best of five rounds, then the median one.
 //! `--findings` writes the findings of each line as a JSON array instead, to compare before and after a change.
+//! `--passes N` reads all texts N times, one by one, with disguises undone, or with `--plain` left, and prints nothing: for
+//! counting instructions.
 
 use std::io::{BufRead, Write};
 
@@ -23,7 +25,13 @@ fn main() -> Result<(), Failure> {
     }
     let joined: Vec<&str> = texts.iter().map(|(text, _)| text.as_str()).collect();
     let joined = vec![(joined.join("\n"), None)];
-    let is_shown = std::env::args().any(|a| a == "--findings");
+    let arguments: Vec<String> = std::env::args().collect();
+    let has = |name: &str| arguments.iter().any(|a| a == name);
+    if let Some(at) = arguments.iter().position(|a| a == "--passes") {
+        let passes = arguments.get(at + 1).map_or(Ok(1), |n| n.parse())?;
+        return pass(&texts, passes, !has("--plain"));
+    }
+    let is_shown = has("--findings");
     for undo_disguise in [true, false] {
         let analyzer = Analyzer::new(&Config {
             network: false,
@@ -39,6 +47,18 @@ fn main() -> Result<(), Failure> {
                 println!("{name:12} disguises {disguises:6} {best:6.1} MB/s, median {median:6.1}");
             }
         }
+    }
+    Ok(())
+}
+
+fn pass(texts: &[(String, Option<String>)], passes: usize, undo_disguise: bool) -> Result<(), Failure> {
+    let analyzer = Analyzer::new(&Config {
+        network: false,
+        undo_disguise,
+        ..Config::everything()
+    })?;
+    for (text, context) in std::iter::repeat_n(texts, passes).flatten() {
+        std::hint::black_box(analyzer.analyze(text, context.as_deref(), &Budget::unlimited())?);
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::recognizers::context::Words;
 use crate::recognizers::custom::CustomSet;
 use crate::recognizers::scan::Scan;
 use crate::recognizers::terms::TermSet;
-use crate::recognizers::{Plan, phone_metadata, walk};
+use crate::recognizers::{Plan, walk};
 use crate::resolve::resolve;
 
 /// Finds personal data in text. Made once from a [`Config`], then shared between threads.
@@ -38,8 +38,6 @@ pub struct Analyzer {
 
 impl Analyzer {
     /// An analyser for the kinds that `config` masks or blocks; it does not look for the others.
-    ///
-    /// The first one takes some 10 ms to read the telephone metadata, which all share.
     ///
     /// # Errors
     /// [`Error::Terms`] if a listed term cannot be looked for, [`Error::Recognizers`] if a library refuses its data,
@@ -82,9 +80,6 @@ impl Analyzer {
             .collect();
         network_kinds.sort_unstable();
         network_kinds.dedup();
-        if wants(Entity::PHONE_NUMBER) {
-            phone_metadata().map_err(|reason| Error::Recognizers { reason })?;
-        }
         Ok(Self {
             plan: Plan::new(wants, threshold.min(Config::THRESHOLD as f32))
                 .map_err(|reason| Error::Recognizers { reason })?,

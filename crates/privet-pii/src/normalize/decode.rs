@@ -6,7 +6,7 @@ use super::rewrite::{Piece, Rewriter};
 
 /// Shortest runs of base64 and of hexadecimal digits that are looked at.
 pub(super) const SHORTEST_BASE64: usize = 8;
-const SHORTEST_HEX: usize = 12;
+pub(super) const SHORTEST_HEX: usize = 12;
 /// Fewest pairs of hexadecimal digits with separators.
 pub(super) const FEWEST_PAIRS: usize = 6;
 /// Most lines of base64 that are decoded as one run.

@@ -9,7 +9,7 @@ use super::tokens::{Token, between};
 const FEWEST: usize = 9;
 const MOST: usize = 34;
 /// Most bytes between two groups.
-const LONGEST_GAP: usize = 3;
+pub(super) const LONGEST_GAP: usize = 3;
 
 /// The digit that a letter is taken for.
 pub(super) const fn digit(byte: u8) -> Option<char> {
@@ -22,6 +22,11 @@ pub(super) const fn digit(byte: u8) -> Option<char> {
         b'B' => '8',
         _ => return None,
     })
+}
+
+/// Whether a mark may stand between two groups.
+pub(super) const fn is_separator(byte: u8) -> bool {
+    matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'+')
 }
 
 /// Writes digits for the letters in rows that are mostly digits; none if there is no such row.
@@ -85,10 +90,7 @@ fn row<'a, 't>(text: &str, tokens: &'a [Token<'t>]) -> &'a [Token<'t>] {
         let is_near = i == 0
             || tokens.get(i - 1).is_some_and(|left| {
                 let gap = text.get(between(left, token)).unwrap_or_default();
-                gap.len() <= LONGEST_GAP
-                    && gap
-                        .bytes()
-                        .all(|b| matches!(b, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'+'))
+                gap.len() <= LONGEST_GAP && gap.bytes().all(is_separator)
             });
         size += token.text.len();
         // A word such as `is` or `so` behind a number is no group of it.

@@ -8,7 +8,7 @@ use privet_types::Span;
 
 use super::classes::{Class, class};
 use super::codes;
-use super::decode::{FEWEST_PAIRS, is_coded};
+use super::decode::{FEWEST_PAIRS, SHORTEST_HEX, is_coded};
 use super::digitlike;
 use super::east;
 use super::encoded::{is_text_byte, sextet};
@@ -18,8 +18,12 @@ use super::words::Spelt;
 
 /// Bytes looked at together.
 const BLOCK: usize = 64;
-/// Blocks taken along before and after one of interest, for context and for what began or goes on there.
-const MARGIN: usize = 2;
+/// Places of interest are noted to this many bytes.
+const STEP: usize = 16;
+/// Bytes taken along before and after a place of interest, for context and for what began or goes on there.
+const MARGIN: usize = 112;
+/// Bytes of an encoded run that are looked for behind its first word.
+const LONGEST_RUN: usize = 4096;
 /// Digit words in a row that make a stretch interesting; the pass behind asks for one more.
 const DIGIT_WORDS: usize = 3;
 /// Single characters in a row.
@@ -36,15 +40,43 @@ const CODE: usize = 8;
 /// How far a word for `@` stands from one for `.`.
 const REACH: usize = 128;
 
+/// What may be disguised in a stretch, as a set.
+pub(super) type Reasons = u8;
+
+/// Reasons to look at a stretch; each is noted wherever the passes named may change it.
+pub(super) mod reason {
+    use super::Reasons;
+
+    /// Spacing and grouping, which are looked at in every stretch.
+    pub(in crate::normalize) const REST: Reasons = 0;
+    /// Numbers said in words.
+    pub(in crate::normalize) const SPOKEN: Reasons = 1;
+    /// Spelt and broken e-mail addresses.
+    pub(in crate::normalize) const ADDRESS: Reasons = 2;
+    /// Encodings.
+    pub(in crate::normalize) const CODED: Reasons = 4;
+    /// Letters in place of digits, and codes in parts.
+    pub(in crate::normalize) const GUESS: Reasons = 8;
+    /// Any of them, such as characters that stand for others.
+    pub(in crate::normalize) const ALL: Reasons = u8::MAX;
+}
+
+/// A stretch worth rewriting.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stretch {
+    pub(super) span: Span,
+    pub(super) reasons: Reasons,
+}
+
 /// The stretches of `text` worth rewriting, sorted and disjoint, on character bounds, each with at least 64 bytes of what
 /// stands before and after it where there is that much.
-pub(super) fn stretches(text: &str) -> Vec<Span> {
+pub(super) fn stretches(text: &str) -> Vec<Stretch> {
     let mut gate = Gate {
         text,
         bytes: text.as_bytes(),
         keys: Keys::new(),
         row: Row::default(),
-        blocks: Vec::new(),
+        places: Vec::new(),
     };
     let (blocks, tail) = gate.bytes.as_chunks::<BLOCK>();
     let mut carry = false;
@@ -58,7 +90,7 @@ pub(super) fn stretches(text: &str) -> Vec<Span> {
     if !tail.is_empty() {
         gate.block(blocks.len() * BLOCK, &last, carry);
     }
-    gate.spans()
+    gate.stretches()
 }
 
 struct Gate<'t> {
@@ -66,8 +98,8 @@ struct Gate<'t> {
     bytes: &'t [u8],
     keys: Keys,
     row: Row,
-    /// Numbers of the blocks of interest, in order, perhaps more than once.
-    blocks: Vec<usize>,
+    /// Places of interest, in steps of [`STEP`], perhaps more than once.
+    places: Vec<(usize, Reasons)>,
 }
 
 /// What the words before have in common.
@@ -80,6 +112,8 @@ struct Row {
     pairs: usize,
     /// Digits, groups, and whether a separator was odd, of the row of numbers.
     digits: usize,
+    /// Digits of its end in which letters may stand for some.
+    alike: usize,
     groups: usize,
     is_odd: bool,
     /// Parts, characters, and the sorts of them, of a code cut into parts.
@@ -152,7 +186,7 @@ impl Gate<'_> {
         if len == 1 || self.is_one_character(first, len) {
             self.row.singles += 1;
             if self.row.singles >= SINGLES {
-                self.note(start);
+                self.note(start, reason::REST);
             }
         } else {
             self.row.singles = 0;
@@ -213,7 +247,7 @@ impl Gate<'_> {
             ) => {
                 self.row.digit_words += 1;
                 if self.row.digit_words >= DIGIT_WORDS {
-                    self.note(start);
+                    self.note(start, reason::SPOKEN);
                 }
             }
             Some(Spelt::Times(_)) => {
@@ -222,7 +256,7 @@ impl Gate<'_> {
             Some(Spelt::And) => {}
             Some(Spelt::At) => {
                 self.row.at_sign = start + 1;
-                self.note(start);
+                self.note(start, reason::ADDRESS);
             }
             Some(Spelt::WeakAt) => {
                 self.row.at_sign = start + 1;
@@ -231,13 +265,13 @@ impl Gate<'_> {
                 if before.is_some_and(|b| {
                     matches!(b, b'(' | b'[' | b'{' | b'<' | b'_' | b'-' | b'*' | b'|' | b'/')
                 }) {
-                    self.note(start);
+                    self.note(start, reason::ADDRESS);
                 }
             }
             Some(Spelt::Mark(_)) => {
                 if self.row.at_sign > 0 && (start + 1).abs_diff(self.row.at_sign) < REACH {
-                    self.note(self.row.at_sign - 1);
-                    self.note(start);
+                    self.note(self.row.at_sign - 1, reason::ADDRESS);
+                    self.note(start, reason::ADDRESS);
                 }
             }
         }
@@ -283,6 +317,7 @@ impl Gate<'_> {
                 .is_some_and(|b| matches!(b, b'_' | b'*' | b'|' | b',' | b'\t'));
         if self.row.digits == 0 || gap.len() > 6 {
             self.row.digits = 0;
+            self.row.alike = 0;
             self.row.groups = 0;
             self.row.is_odd = has_break && gap.len() <= 6 || end - start >= 2 && self.is_after_country(start);
         } else {
@@ -290,15 +325,19 @@ impl Gate<'_> {
         }
         self.row.digits += end - start;
         self.row.groups += 1;
-        if self.row.digits >= DIGITS && self.has_letters(start, end) {
-            self.note(start);
+        if gap.len() > digitlike::LONGEST_GAP || !gap.iter().all(|b| digitlike::is_separator(*b)) {
+            self.row.alike = 0;
+        }
+        self.row.alike += end - start;
+        if self.row.alike >= DIGITS && self.has_letters(start, end) {
+            self.note(start, reason::GUESS);
         }
         let is_broken = self.row.is_odd && self.row.digits >= DIGITS;
         if is_broken && self.row.groups >= 2
             || self.row.digits >= CARD_DIGITS && self.row.groups >= 3
             || is_broken && has_break
         {
-            self.note(start);
+            self.note(start, reason::REST);
         }
     }
 
@@ -322,7 +361,7 @@ impl Gate<'_> {
             .unwrap_or_default();
         if matches!(around, [b'(' | b'[' | b'{', _, b')' | b']' | b'}']) {
             self.row.at_sign = start + 1;
-            self.note(start);
+            self.note(start, reason::ADDRESS);
         }
     }
 
@@ -360,7 +399,7 @@ impl Gate<'_> {
             && row.part_digits
             && row.part_bytes >= codes::LENGTH.start
         {
-            self.note(start);
+            self.note(start, reason::GUESS);
         }
     }
 
@@ -375,7 +414,7 @@ impl Gate<'_> {
         if !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit) {
             self.row.pairs += 1;
             if self.row.pairs >= FEWEST_PAIRS {
-                self.note(start);
+                self.note(start, reason::CODED);
             }
         } else {
             self.row.pairs = 0;
@@ -388,29 +427,34 @@ impl Gate<'_> {
         if !word.is_ascii() || !is_coded(word) {
             return;
         }
-        let mut value = 0_u32;
-        for byte in word.iter().take(8) {
-            value = value << 6 | u32::from(sextet(*byte).unwrap_or(0));
-            // Of four characters three bytes come out; what is no text shows soon.
+        let is_hex = word.iter().skip(2).take(6).all(u8::is_ascii_hexdigit)
+            && word.len() >= SHORTEST_HEX
+            && is_hex_text(
+                word.strip_prefix(b"0x")
+                    .or(word.strip_prefix(b"0X"))
+                    .unwrap_or(word),
+            );
+        if begins_base64(word) || is_hex || self.is_inside_base64(start) {
+            let rest = self.bytes.get(end..).unwrap_or_default();
+            let more = rest
+                .iter()
+                .take(LONGEST_RUN)
+                .take_while(|b| sextet(**b).is_some());
+            self.note_all(start, end + more.count(), reason::CODED);
         }
-        let group = |from: usize| {
-            let mut value = 0_u32;
-            for byte in word.iter().skip(from).take(4) {
-                value = value << 6 | u32::from(sextet(*byte).unwrap_or(0));
-            }
-            value.to_be_bytes().iter().skip(1).all(|b| is_text_byte(*b))
-        };
-        let is_hex = word.iter().skip(2).take(6).all(u8::is_ascii_hexdigit);
-        if group(0) && group(4)
-            || is_hex
-            || start
-                .checked_sub(1)
-                .and_then(|i| self.bytes.get(i))
-                .is_some_and(|b| sextet(*b).is_some())
-        {
-            self.note(start);
-            self.note(end.saturating_sub(1));
-        }
+    }
+
+    /// Whether the word at `start` goes on from a run of base64 characters that may encode text.
+    fn is_inside_base64(&self, start: usize) -> bool {
+        let before = self.bytes.get(..start).unwrap_or_default();
+        let run = before
+            .iter()
+            .rev()
+            .take(BLOCK)
+            .take_while(|b| sextet(**b).is_some());
+        let from = start - run.count();
+        // Where it begins is not looked for any farther.
+        from < start && (start - from == BLOCK || self.bytes.get(from..).is_some_and(begins_base64))
     }
 
     /// Looks at the marks that begin an escape.
@@ -422,7 +466,7 @@ impl Gate<'_> {
                     let found = self.bytes.get(at..).and_then(escape::read);
                     let is_worth = found.is_some_and(|f| escape::is_worth(self.bytes, at, f));
                     if is_worth {
-                        self.note(at);
+                        self.note(at, reason::CODED);
                     }
                 }
                 b'@' => {
@@ -432,10 +476,10 @@ impl Gate<'_> {
                     if is_apart(at.checked_sub(1).and_then(|i| self.bytes.get(i)))
                         && is_apart(self.bytes.get(at + 1))
                     {
-                        self.note(at);
+                        self.note(at, reason::ADDRESS);
                     }
                     if self.is_broken_address(at) {
-                        self.note(at);
+                        self.note(at, reason::ADDRESS);
                     }
                 }
                 _ => {}
@@ -526,31 +570,46 @@ impl Gate<'_> {
         }
         // Rows of digits and letters may lie in two blocks.
         if is_worth || digits >= 3 || variants >= 3 {
-            self.note(base);
+            self.note_all(base, (base + BLOCK).min(self.bytes.len()), reason::ALL);
         }
     }
 
     #[inline]
-    fn note(&mut self, at: usize) {
-        let block = at / BLOCK;
-        if self.blocks.last() != Some(&block) {
-            self.blocks.push(block);
+    fn note(&mut self, at: usize, reason: Reasons) {
+        let place = at / STEP;
+        match self.places.last_mut() {
+            Some((last, reasons)) if *last == place => *reasons |= reason,
+            _ => self.places.push((place, reason)),
         }
     }
 
-    fn spans(mut self) -> Vec<Span> {
+    /// Notes all of `start..end`.
+    fn note_all(&mut self, start: usize, end: usize, reason: Reasons) {
+        for at in (start..end).step_by(BLOCK) {
+            self.note(at, reason);
+        }
+        self.note(end.saturating_sub(1), reason);
+    }
+
+    fn stretches(mut self) -> Vec<Stretch> {
         // A word for `@` is noted behind what follows it.
-        self.blocks.sort_unstable();
-        let mut spans: Vec<Span> = Vec::new();
-        for block in std::mem::take(&mut self.blocks) {
-            let start = self.floor(block.saturating_sub(MARGIN) * BLOCK);
-            let end = self.ceil((block + 1 + MARGIN) * BLOCK);
-            match spans.last_mut() {
-                Some(last) if start <= last.end => *last = Span::new(last.start, end.max(last.end)),
-                _ => spans.push(Span::new(start, end)),
+        self.places.sort_unstable();
+        let mut stretches: Vec<Stretch> = Vec::new();
+        for (place, reasons) in std::mem::take(&mut self.places) {
+            let start = self.floor((place * STEP).saturating_sub(MARGIN));
+            let end = self.ceil((place + 1) * STEP + MARGIN);
+            match stretches.last_mut() {
+                Some(last) if start <= last.span.end => {
+                    last.span.end = end.max(last.span.end);
+                    last.reasons |= reasons;
+                }
+                _ => stretches.push(Stretch {
+                    span: Span::new(start, end),
+                    reasons,
+                }),
             }
         }
-        spans
+        stretches
     }
 
     /// The start of the word at `at`, within bounds; a cut word would read as another.
@@ -569,6 +628,33 @@ impl Gate<'_> {
         }
         to
     }
+}
+
+/// Whether the first bytes that a run of base64 encodes are text.
+fn begins_base64(run: &[u8]) -> bool {
+    let group = |from: usize| {
+        let mut value = 0_u32;
+        for byte in run.iter().skip(from).take(4) {
+            value = value << 6 | u32::from(sextet(*byte).unwrap_or(0));
+        }
+        value.to_be_bytes().iter().skip(1).all(|b| is_text_byte(*b))
+    };
+    group(0) && group(4)
+}
+
+/// Whether the first bytes that hexadecimal digits encode are text, and valid UTF-8 as far as they say so.
+fn is_hex_text(digits: &[u8]) -> bool {
+    let value = |digit: &u8| {
+        char::from(*digit)
+            .to_digit(16)
+            .and_then(|d| u8::try_from(d).ok())
+            .unwrap_or(0)
+    };
+    let mut bytes = digits
+        .chunks_exact(2)
+        .take(FEWEST_PAIRS)
+        .map(|pair| pair.iter().fold(0, |all, digit| all << 4 | value(digit)));
+    bytes.all(is_text_byte)
 }
 
 /// Whether a character is a letter of a common script that stands for itself unless ASCII touches it.
@@ -607,8 +693,12 @@ mod tests {
         let text = format!("{prose}john (at) example (dot) com {prose}{prose}&#64; {prose}");
         let found = stretches(&text);
         assert_eq!(found.len(), 2, "{found:?}");
-        assert!(found.iter().all(|s| s.of(&text).is_some() && s.len() < 500));
+        assert!(
+            found
+                .iter()
+                .all(|s| s.span.of(&text).is_some() && s.span.len() < 500)
+        );
         let at = text.find("john").unwrap();
-        assert!(found[0].start + 64 <= at && at + 100 <= found[0].end);
+        assert!(found[0].span.start + 64 <= at && at + 100 <= found[0].span.end);
     }
 }

@@ -34,6 +34,7 @@ use std::ops::Range;
 
 use privet_types::{Budget, BudgetError, Span};
 
+use gate::{Reasons, Stretch, reason};
 pub use map::OffsetMap;
 use rewrite::Piece;
 use tokens::{Token, tokens};
@@ -99,8 +100,8 @@ impl View {
 pub fn views(text: &str, budget: &Budget) -> Result<Vec<View>, BudgetError> {
     budget.charge(GATE_UNITS * units(text.len()))?;
     let mut views = Vec::new();
-    for span in gate::stretches(text) {
-        stretch(text, span, budget, &mut views)?;
+    for found in gate::stretches(text) {
+        stretch(text, found, budget, &mut views)?;
     }
     Ok(views)
 }
@@ -110,7 +111,10 @@ fn units(bytes: usize) -> u64 {
 }
 
 /// Undoes layer by layer; a view where characters, spacing or spelling hid something, and one of the innermost layer.
-fn stretch(text: &str, span: Span, budget: &Budget, views: &mut Vec<View>) -> Result<(), BudgetError> {
+///
+/// As long as nothing was changed, only the passes run that the quick pass has named.
+fn stretch(text: &str, found: Stretch, budget: &Budget, views: &mut Vec<View>) -> Result<(), BudgetError> {
+    let Stretch { span, mut reasons } = found;
     let mut piece = Piece {
         text: span.of(text).unwrap_or_default().to_owned(),
         map: OffsetMap::copy(span),
@@ -121,7 +125,10 @@ fn stretch(text: &str, span: Span, budget: &Budget, views: &mut Vec<View>) -> Re
             let folded = fold::fold(&piece.text);
             apply(&mut piece, folded)
         };
-        let next = if layer < DEPTH {
+        if is_folded {
+            reasons = reason::ALL;
+        }
+        let next = if layer < DEPTH && reasons & reason::CODED != 0 {
             decode::decode(&piece.text)
         } else {
             None
@@ -132,13 +139,15 @@ fn stretch(text: &str, span: Span, budget: &Budget, views: &mut Vec<View>) -> Re
         });
         // What lies between the outermost and the innermost layer is itself encoded.
         if layer == 0 || next.is_none() {
-            let is_respelt = respell(&mut piece);
-            let guesses = {
+            let is_respelt = respell(&mut piece, reasons);
+            let guesses = if is_respelt || reasons & reason::GUESS != 0 {
                 let tokens = tokens(&piece.text);
                 [
                     digitlike::undo(&piece.text, &tokens),
                     codes::join(&piece.text, &tokens),
                 ]
+            } else {
+                [None, None]
             };
             for guess in guesses.into_iter().flatten() {
                 views.push(View {
@@ -159,6 +168,7 @@ fn stretch(text: &str, span: Span, budget: &Budget, views: &mut Vec<View>) -> Re
         }
         let Some(next) = next else { break };
         piece = next;
+        reasons = reason::ALL;
     }
     Ok(())
 }
@@ -166,21 +176,25 @@ fn stretch(text: &str, span: Span, budget: &Budget, views: &mut Vec<View>) -> Re
 /// One way to undo a spelling, over a text and its tokens.
 type Pass = fn(&str, &[Token<'_>]) -> Option<Piece>;
 
-/// Undoes spacing and spelling; whether that changed anything. The passes share the tokens till one changes the text.
-fn respell(piece: &mut Piece) -> bool {
-    let passes: [Pass; 5] = [
-        spoken::unspeak,
-        |text, _| east::undo(text),
-        spaced::close_up,
-        groups::join,
-        address::unspell,
+/// Undoes spacing and spelling; whether that changed anything. The passes share the tokens till one changes the text; from
+/// then on all of them run.
+fn respell(piece: &mut Piece, reasons: Reasons) -> bool {
+    let passes: [(Reasons, Pass); 5] = [
+        (reason::SPOKEN, spoken::unspeak),
+        (reason::ALL, |text, _| east::undo(text)),
+        (reason::ALL, spaced::close_up),
+        (reason::ALL, groups::join),
+        (reason::ADDRESS, address::unspell),
     ];
     let mut passes = passes.into_iter();
     let mut is_changed = false;
     loop {
         let changed = {
             let tokens = tokens(&piece.text);
-            passes.find_map(|pass| pass(&piece.text, &tokens))
+            passes.find_map(|(why, pass)| {
+                let runs = why == reason::ALL || is_changed || reasons & why != 0;
+                if runs { pass(&piece.text, &tokens) } else { None }
+            })
         };
         if !apply(piece, changed) {
             return is_changed;

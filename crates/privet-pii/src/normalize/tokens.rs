@@ -36,40 +36,31 @@ impl Token<'_> {
 pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     // A word of English and the space behind it have some six bytes.
     let mut all = Vec::with_capacity(text.len() / 6 + 1);
+    let bytes = text.as_bytes();
+    let mut start = None;
     let mut at = 0;
-    while at < text.len() {
-        let start = at;
-        at = run(text, at, true);
-        if at > start {
-            all.extend(text.get(start..at).map(|text| Token { start, text }));
-        }
-        at = run(text, at, false);
-    }
-    all
-}
-
-/// Where the characters from `at` on end that all are letters and digits, or all are not.
-#[inline]
-fn run(text: &str, at: usize, is_token: bool) -> usize {
-    let mut end = at;
-    while let Some(byte) = text.as_bytes().get(end) {
+    while let Some(byte) = bytes.get(at) {
         let (is_part, len) = if byte.is_ascii() {
             (byte.is_ascii_alphanumeric(), 1)
         } else {
-            let c = text
-                .get(end..)
-                .and_then(|rest| rest.chars().next())
-                .unwrap_or(' ');
+            let c = text.get(at..).and_then(|rest| rest.chars().next()).unwrap_or(' ');
             // The virama of Devanagari is no letter, but stands inside words.
-            let is_inside = c == '\u{94d}' && is_token && end > at;
-            (is_alphanumeric(c) || is_inside, c.len_utf8())
+            (
+                is_alphanumeric(c) || c == '\u{94d}' && start.is_some(),
+                c.len_utf8(),
+            )
         };
-        if is_part != is_token {
-            break;
+        if is_part {
+            start.get_or_insert(at);
+        } else if let Some(from) = start.take() {
+            all.extend(text.get(from..at).map(|text| Token { start: from, text }));
         }
-        end += len;
+        at += len;
     }
-    end
+    if let Some(from) = start {
+        all.extend(text.get(from..).map(|text| Token { start: from, text }));
+    }
+    all
 }
 
 /// The bytes between two neighbours.

@@ -60,6 +60,13 @@ const COMPOUNDS: &[&str] = &[
     "polku",
 ];
 
+/// Words that stand before such a name and belong to it: `Västra Hamngatan`, `Alte Gasse`, `Nieuwe Gracht`.
+const QUALIFIERS: &[&str] = &[
+    "Västra", "Östra", "Norra", "Södra", "Stora", "Lilla", "Gamla", "Nya", "Övre", "Nedre", "Alte", "Alter",
+    "Neue", "Neuer", "Große", "Grosse", "Kleine", "Kleiner", "Obere", "Untere", "Lange", "Hohe", "Oude",
+    "Nieuwe", "Korte", "Grote", "Store", "Lille", "Gamle", "Nye",
+];
+
 /// The street and number of an address.
 #[derive(Debug, Clone, Copy)]
 struct Street {
@@ -338,6 +345,13 @@ fn number_last(scan: &Scan<'_>, number: Digits) -> Option<Street> {
             return None;
         }
         begin = first_of_word(scan, more.start);
+    }
+    if scan.back(begin, 1) == b' '
+        && let Some(before) = scan.word_before(begin - 1)
+        && QUALIFIERS.contains(&scan.str(before.start, before.end))
+        && !scan.is_word_inside(before.start)
+    {
+        begin = before.start;
     }
     let is_short = ["str", "tie", "weg", "platz"].contains(&lower.as_str());
     Some(Street {
@@ -694,16 +708,24 @@ fn with_unit_before(scan: &Scan<'_>, start: usize) -> usize {
     };
     let segment = body.rfind([',', '\n', ';', ':', '(', '"']).map_or(0, |i| i + 1);
     let segment = body.len() - body.get(segment..).unwrap_or_default().trim_start().len();
-    let at = from + segment;
-    let Some(first) = scan
-        .word_at(at)
-        .filter(|_| scan.is_capital(at) && !scan.is_word_inside(at))
-    else {
-        return start;
-    };
-    let is_numbered = first.is(sense::UNIT) && unit_value(scan, &first) == Some(start - 2);
-    let is_floor = scan.str(first.end, start - 2) == " Floor";
-    if is_numbered || is_floor { at } else { start }
+    let mut at = from + segment;
+    loop {
+        let Some(first) = scan
+            .word_at(at)
+            .filter(|_| !scan.is_word_inside(at) && scan.is_capital(at))
+        else {
+            // Words of the sentence may stand before it.
+            let rest = scan.str(at, start - 2);
+            let Some(next) = rest.find(' ').filter(|_| !scan.is_capital(at)) else {
+                return start;
+            };
+            at += next + 1;
+            continue;
+        };
+        let is_numbered = first.is(sense::UNIT) && unit_value(scan, &first) == Some(start - 2);
+        let is_floor = scan.str(first.end, start - 2) == " Floor";
+        return if is_numbered || is_floor { at } else { start };
+    }
 }
 
 /// Where a postcode with a comma right before the street begins.
@@ -784,6 +806,102 @@ mod tests {
             (
                 "Flat 9, 5 Main Road Suite 12 Northtown Canada today",
                 "Flat 9, 5 Main Road Suite 12 Northtown Canada",
+            ),
+        ] {
+            finds_broad(Entity::STREET_ADDRESS, text, value);
+        }
+    }
+
+    #[test]
+    fn the_forms_of_ten_countries_are_addresses() {
+        for (text, value) in [
+            (
+                "an Lindenweg 4, 60311 Frankfurt am Main.",
+                "Lindenweg 4, 60311 Frankfurt am Main",
+            ),
+            (
+                "an: Am Alten Markt 12\n50667 Köln\nTel",
+                "Am Alten Markt 12\n50667 Köln",
+            ),
+            (
+                "in der Alten Gasse, nein: Alte Gasse 9, 60313 Frankfurt.",
+                "Alte Gasse 9, 60313 Frankfurt",
+            ),
+            (
+                "habite 14 bis avenue Victor Hugo, 69003 Lyon.",
+                "14 bis avenue Victor Hugo, 69003 Lyon",
+            ),
+            (
+                "au 8, impasse des Lilas, 31000 Toulouse.",
+                "8, impasse des Lilas, 31000 Toulouse",
+            ),
+            (
+                "vive en Avda. de la Constitución, 22, 2º A, 41001 Sevilla.",
+                "Avda. de la Constitución, 22, 2º A, 41001 Sevilla",
+            ),
+            (
+                "vive en C/ Gran Vía 18, 28013 Madrid.",
+                "C/ Gran Vía 18, 28013 Madrid",
+            ),
+            (
+                "vive en Paseo de Gracia 43, 08007 Barcelona.",
+                "Paseo de Gracia 43, 08007 Barcelona",
+            ),
+            (
+                "in Corso Vittorio Emanuele II 21, 10128 Torino (TO).",
+                "Corso Vittorio Emanuele II 21, 10128 Torino (TO)",
+            ),
+            (
+                "in Piazza Garibaldi 3, 80142 Napoli.",
+                "Piazza Garibaldi 3, 80142 Napoli",
+            ),
+            (
+                "woont op Keizersgracht 241-2, 1016 EA Amsterdam.",
+                "Keizersgracht 241-2, 1016 EA Amsterdam",
+            ),
+            (
+                "woont op Laan van Meerdervoort 70, 2517 AN Den Haag.",
+                "Laan van Meerdervoort 70, 2517 AN Den Haag",
+            ),
+            (
+                "na Av. da Liberdade 110, 3.º Dto., 1269-046 Lisboa.",
+                "Av. da Liberdade 110, 3.º Dto., 1269-046 Lisboa",
+            ),
+            (
+                "na Travessa do Carmo, 9, 4000-012 Porto.",
+                "Travessa do Carmo, 9, 4000-012 Porto",
+            ),
+            (
+                "przy al. Jana Pawła II 27/5, 00-867 Warszawa.",
+                "al. Jana Pawła II 27/5, 00-867 Warszawa",
+            ),
+            (
+                "na os. Złotego Wieku 14/3, 31-618 Kraków.",
+                "os. Złotego Wieku 14/3, 31-618 Kraków",
+            ),
+            (
+                "bor på Storgatan 8 B, 111 51 Stockholm.",
+                "Storgatan 8 B, 111 51 Stockholm",
+            ),
+            (
+                "bor på Västra Hamngatan 14, 411 17 Göteborg.",
+                "Västra Hamngatan 14, 411 17 Göteborg",
+            ),
+            (
+                "at Flat 2, 18 Albert Square, Manchester M2 5PE.",
+                "Flat 2, 18 Albert Square, Manchester M2 5PE",
+            ),
+            (
+                "at 221B Baker Street, London NW1 6XE.",
+                "221B Baker Street, London NW1 6XE",
+            ),
+            (
+                "to 1600 N Highland Ave Apt 4B, Los Angeles, CA 90028.",
+                "1600 N Highland Ave Apt 4B, Los Angeles, CA 90028",
+            ),
+            (
+                "to 350 Fifth Avenue, Suite 3300, New York, NY 10118-3299.",
+                "350 Fifth Avenue, Suite 3300, New York, NY 10118-3299",
             ),
         ] {
             finds_broad(Entity::STREET_ADDRESS, text, value);

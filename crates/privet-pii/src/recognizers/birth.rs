@@ -1,6 +1,6 @@
 //! Dates of birth: a calendar date with a word beside it, or a JSON key, that speaks of birth.
 
-use privet_types::{BudgetError, Entity};
+use privet_types::{BudgetError, Entity, Span};
 
 use super::context::BIRTH;
 use super::number::{DASH, DOT, Group, Number, SLASH, SPACE};
@@ -113,6 +113,11 @@ pub(super) fn find(scan: &mut Scan<'_>, number: &Number) -> Result<bool, BudgetE
     else {
         return Ok(false);
     };
+    let span = Span::new(start, end);
+    let judged = scan.no_births.binary_search_by_key(&start, |s| s.start);
+    if !needs_near && judged.is_ok_and(|i| scan.no_births.get(i) == Some(&span)) {
+        return Ok(false);
+    }
     scan.spend(end - start)?;
     let Some(score) = score(scan, start, end, needs_near)? else {
         return Ok(false);

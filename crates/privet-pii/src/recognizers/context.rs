@@ -6,9 +6,9 @@
 use aho_corasick::{AhoCorasick, BuildError};
 
 use super::false_friends::elsewhere;
+pub(crate) use super::spelling::{is_spaced_script, spell, spell_with};
 use super::words::Lexicon;
 use crate::language::{Language, Languages};
-use crate::letters::{is_alphabetic, is_alphanumeric};
 
 /// A set of subjects that words can speak of.
 pub(crate) type Topics = u32;
@@ -716,99 +716,9 @@ impl Words {
     }
 }
 
-/// Whether words of the script of `c` stand between spaces. Chinese, Japanese and Thai ones do not.
-pub(crate) const fn is_spaced_script(c: char) -> bool {
-    !matches!(c, '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..)
-}
-
-/// Letters, and the marks inside words of Devanagari and Arabic that are no letters by themselves.
-fn is_letter(c: char) -> bool {
-    is_alphabetic(c)
-        || matches!(c, '\u{900}'..='\u{903}' | '\u{93a}'..='\u{94f}' | '\u{64b}'..='\u{65f}' | '\u{670}')
-}
-
-/// Spells `text` out as lower-case words between single spaces, with a space at either end, into `out`.
-pub(crate) fn spell(text: &str, out: &mut String) {
-    spell_with(text, out, |_, _| {});
-}
-
-/// The same; tells `see` for each character where it stands in `text` and how long `out` is before it.
-pub(crate) fn spell_with(text: &str, out: &mut String, mut see: impl FnMut(usize, usize)) {
-    out.clear();
-    out.push(' ');
-    if text.is_ascii() {
-        spell_ascii(text, out, see);
-        return;
-    }
-    let mut last = ' ';
-    for (at, c) in text.char_indices() {
-        let joins = (is_letter(c) && is_letter(last) && !(c.is_uppercase() && last.is_lowercase()))
-            || (c.is_numeric() && last.is_numeric());
-        if !joins && !out.ends_with(' ') {
-            out.push(' ');
-        }
-        see(at, out.len());
-        if c.is_ascii() {
-            if c.is_ascii_alphanumeric() {
-                out.push(c.to_ascii_lowercase());
-            }
-        } else if is_alphanumeric(c) || is_letter(c) {
-            out.extend(c.to_lowercase());
-        }
-        last = c;
-    }
-    if !out.ends_with(' ') {
-        out.push(' ');
-    }
-}
-
-/// [`spell_with`] for text of ASCII alone, which most is; `out` holds the first space.
-fn spell_ascii(text: &str, out: &mut String, mut see: impl FnMut(usize, usize)) {
-    // Every byte may need a space before it.
-    out.reserve(2 * text.len() + 1);
-    let mut last = b' ';
-    let mut is_space = true;
-    for (at, byte) in text.bytes().enumerate() {
-        let is_letter = byte.is_ascii_alphabetic();
-        let is_digit = byte.is_ascii_digit();
-        let joins = is_letter
-            && last.is_ascii_alphabetic()
-            && !(byte.is_ascii_uppercase() && last.is_ascii_lowercase())
-            || is_digit && last.is_ascii_digit();
-        if !joins && !is_space {
-            out.push(' ');
-            is_space = true;
-        }
-        see(at, out.len());
-        if is_letter || is_digit {
-            out.push(char::from(byte.to_ascii_lowercase()));
-            is_space = false;
-        }
-        last = byte;
-    }
-    if !is_space {
-        out.push(' ');
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn spelt(text: &str) -> String {
-        let mut out = String::new();
-        spell(text, &mut out);
-        out
-    }
-
-    #[test]
-    fn names_are_split_at_underscores_dashes_digits_and_camel_case() {
-        for name in ["date_of_birth", "dateOfBirth", "Date-Of-Birth", "date2of3birth"] {
-            let words = spelt(name).replace(" 2 ", " ").replace(" 3 ", " ");
-            assert_eq!(words, " date of birth ");
-        }
-        assert_eq!(spelt(""), " ");
-    }
 
     #[test]
     fn words_count_only_as_whole_words() {

@@ -2,12 +2,13 @@
 //!
 //! A date beside a word of birth is a date of birth.
 
-use privet_types::{Basis, BudgetError, Entity};
+use privet_types::{Basis, BudgetError, Entity, Span};
 
 use super::Outcome;
 use super::clock::{clock_at, word_left};
 use super::scan::Scan;
 use super::words::{Digits, Senses, Word, decimal, sense};
+use crate::language::Language;
 
 /// Words that a date can begin with.
 pub(super) const SENSES: Senses = sense::MONTH
@@ -119,6 +120,17 @@ pub(super) fn find_word(scan: &mut Scan<'_>, word: &Word) -> Outcome {
     if let Some((start, date)) = relative(scan, word) {
         return report(scan, start, date);
     }
+    if word.is(sense::RELATIVE) && is_relative_here(scan, word)? {
+        // A time behind it is a finding of its own, which tells more.
+        scan.report_as(
+            Entity::DATE_TIME,
+            word.start,
+            word.end,
+            RELATIVE_SCORE,
+            "date/relative",
+            Basis::Form,
+        );
+    }
     Ok(())
 }
 
@@ -126,14 +138,13 @@ pub(super) fn find_word(scan: &mut Scan<'_>, word: &Word) -> Outcome {
 fn report(scan: &mut Scan<'_>, start: usize, found: Date) -> Result<(), BudgetError> {
     let mut end = found.end;
     if found.rule != "date/clock" {
-        if found.is_full
-            && scan.wants_birth
-            && has_living_year(scan, start, end)
-            && let Some(score) = super::birth::score(scan, start, end, false)?
-        {
-            scan.report(Entity::DATE_OF_BIRTH, start, end, score, "birth/date");
-            scan.done.date = end;
-            return Ok(());
+        if found.is_full && scan.wants_birth && has_living_year(scan, start, end) {
+            if let Some(score) = super::birth::score(scan, start, end, false)? {
+                scan.report(Entity::DATE_OF_BIRTH, start, end, score, "birth/date");
+                scan.done.date = end;
+                return Ok(());
+            }
+            scan.no_births.push(Span::new(start, end));
         }
         end = with_time(scan, end);
     }
@@ -574,7 +585,6 @@ fn weekday(scan: &Scan<'_>, word: &Word) -> Option<Date> {
 /// `next week`, `la semaine prochaine`, `vor 3 Tagen`.
 fn relative(scan: &Scan<'_>, word: &Word) -> Option<(usize, Date)> {
     let found = |end| date(end, RELATIVE_SCORE, false, "date/relative");
-    // `Today` and `yesterday` by themselves tell nothing.
     let next = scan.word_at(scan.skip_spaces(word.end));
     if word.is(sense::NEXT) {
         if let Some(next) = next
@@ -601,6 +611,20 @@ fn relative(scan: &Scan<'_>, word: &Word) -> Option<(usize, Date)> {
         return is_whole.then_some((word.start, found(unit.end)));
     }
     None
+}
+
+/// Whether a word for a day means that in the language round it: `hier` is `here` in German and Dutch, and `Morgen` is the
+/// morning.
+fn is_relative_here(scan: &mut Scan<'_>, word: &Word) -> Result<bool, BudgetError> {
+    let languages: &[Language] = match scan.str(word.start, word.end) {
+        "hier" | "Hier" => &[Language::French],
+        "morgen" => &[Language::German, Language::Dutch],
+        "Morgen" => &[Language::Dutch],
+        _ => return Ok(true),
+    };
+    scan.spend(Language::UNITS)?;
+    let language = Language::detect_at(scan.text, word.start);
+    Ok(language.is_some_and(|language| languages.contains(&language)))
 }
 
 /// `Q3`, `Q3 2025`, `Q1/24`.
@@ -756,9 +780,10 @@ fn is_counted(scan: &Scan<'_>, end: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use privet_types::Entity;
+    use privet_types::{Budget, Entity};
 
     use crate::testing::{finds, finds_broad, misses_broad};
+    use crate::{Analyzer, Config};
 
     #[test]
     fn dates_are_found_whole_in_the_languages_of_the_words() {
@@ -794,9 +819,65 @@ mod tests {
             ("à 15h30 précises", "15h30"),
             ("the 1980s were", "1980s"),
             ("We'll meet Monday", "Monday"),
+            ("call me tomorrow at 6 pm", "6 pm"),
         ] {
             finds_broad(Entity::DATE_TIME, text, value);
         }
+    }
+
+    #[test]
+    fn days_counted_from_now_are_found_below_the_usual_threshold() {
+        for (text, value) in [
+            ("we met yesterday", "yesterday"),
+            ("due next week", "next week"),
+            ("wir liefern nächste Woche", "nächste Woche"),
+            ("heute um acht", "heute"),
+            (
+                "Wir sehen uns morgen in der Kanzlei, und dann bringe ich dir die Unterlagen mit.",
+                "morgen",
+            ),
+            (
+                "Il est venu hier pour la réunion avec nous et il a dit que les documents étaient prêts.",
+                "hier",
+            ),
+            ("la semaine prochaine", "semaine prochaine"),
+            ("llega mañana", "mañana"),
+            ("il mese scorso", "mese scorso"),
+            ("vandaag niet", "vandaag"),
+            ("w przyszłym tygodniu", "przyszłym tygodniu"),
+            ("hoje não", "hoje"),
+            ("nästa vecka", "nästa vecka"),
+            ("gelecek hafta", "gelecek hafta"),
+            ("来週です", "来週"),
+            ("明天见", "明天"),
+            ("अगले सप्ताह मिलें", "अगले सप्ताह"),
+            ("الأسبوع القادم", "الأسبوع القادم"),
+            ("на следующей неделе", "следующей неделе"),
+        ] {
+            assert_eq!(relative(text, 0.0), [value], "{text}");
+            assert!(relative(text, 0.35).is_empty(), "{text}");
+        }
+        assert!(
+            relative(
+                "Wir sind hier, und das ist nicht weit von der Stadt, aber ich muss noch etwas holen.",
+                0.0
+            )
+            .is_empty()
+        );
+    }
+
+    fn relative(text: &str, threshold: f64) -> Vec<&str> {
+        let config = Config {
+            network: false,
+            threshold,
+            ..Config::everything()
+        };
+        let found = Analyzer::new(&config)
+            .unwrap()
+            .analyze(text, None, &Budget::unlimited())
+            .unwrap();
+        let dates = found.iter().filter(|f| f.rule.0 == "date/relative");
+        dates.map(|f| f.span.of(text).unwrap()).collect()
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(crate) mod ids;
 mod meter;
 mod number;
 pub(crate) mod scan;
+mod spelling;
 mod walk;
 mod words;
 
@@ -36,6 +37,7 @@ mod jwt;
 mod mac;
 mod person;
 mod phone;
+mod phone_plan;
 mod phone_tr;
 mod private_key;
 mod secret;
@@ -48,7 +50,6 @@ mod web;
 
 use privet_types::{BudgetError, Entity};
 
-pub(crate) use phone::metadata as phone_metadata;
 pub(crate) use walk::walk;
 pub(crate) use words::{known, neutral};
 

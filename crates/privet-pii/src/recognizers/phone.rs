@@ -1,16 +1,14 @@
-//! Telephone numbers, validated by a port of Google's libphonenumber.
+//! Telephone numbers, validated by the plans of the world's countries ([`phone_plan`](super::phone_plan)).
 //!
-//! The library runs only on groups of digits that are already plausible: behind `+` or `00`, written as numbers of a
+//! The plans are asked only about groups of digits that are already plausible: behind `+` or `00`, written as numbers of a
 //! few countries are written, or beside a word that speaks of telephones.
 
-use std::sync::LazyLock;
-
 use privet_types::{Basis, BudgetError, Entity};
-use rlibphonenumber::{CreateUtilError, PhoneNumberUtil, Region};
 
 use super::card::{has_fraction, is_fraction};
 use super::context::{Around, OTHER_NUMBER, PHONE, PHONE_HINT};
 use super::number::{DASH, DOT, Group, Number, PAREN, SLASH, SPACE, is_date};
+use super::phone_plan::{Answer, Region, ask};
 use super::scan::Scan;
 
 /// Fewest and most digits of a number with its country code (ITU-T E.164, section 6.2.1; seven is local use).
@@ -18,64 +16,31 @@ const FEWEST: usize = 7;
 const MOST: usize = 15;
 /// Score of digits that could be a number of one country, beside no word.
 const HARDLY: f32 = 0.2;
-/// Readings of one place that the library is asked about, so that no row of digits costs much.
+/// Readings of one place that the plans are asked about, so that no row of digits costs much.
 const MOST_TRIES: usize = 6;
 /// The same for a place inside a row of digits that was looked at from its beginning.
 const MOST_TRIES_INSIDE: usize = 2;
-/// Work units one question costs: the library runs some ten automata over the digits.
-const TRY_UNITS: usize = 40;
+/// Work units one question costs: a step a digit.
+const TRY_UNITS: usize = 8;
 
-/// Regions whose national formats are tried: code, fewest and most digits as dialled, first digits.
-const REGIONS: &[(&str, usize, usize, &[u8])] = &[
-    ("US", 10, 10, &[2, 3, 4, 5, 6, 7, 8, 9]),
-    ("US", 11, 11, &[1]),
-    ("GB", 10, 11, &[0]),
-    ("FR", 10, 10, &[0]),
-    ("DE", 7, 12, &[0]),
-    ("IT", 8, 11, &[0]),
-    ("NL", 10, 10, &[0]),
-    ("CH", 10, 10, &[0]),
-    ("AU", 10, 10, &[0]),
-    ("ES", 9, 9, &[6, 7, 8, 9]),
-    ("PL", 9, 9, &[1, 2, 3, 4, 5, 6, 7, 8]),
-    ("IT", 9, 10, &[3]),
-    ("IN", 10, 10, &[6, 7, 8, 9]),
-    ("BR", 10, 11, &[1, 2, 3, 4, 5, 6, 7, 8, 9]),
+/// Regions whose national formats are tried: fewest and most digits as dialled, first digits. The table of plans knows no
+/// others.
+const REGIONS: &[(Region, usize, usize, &[u8])] = &[
+    (Region::Us, 10, 10, &[2, 3, 4, 5, 6, 7, 8, 9]),
+    (Region::Us, 11, 11, &[1]),
+    (Region::Gb, 10, 11, &[0]),
+    (Region::Fr, 10, 10, &[0]),
+    (Region::De, 7, 12, &[0]),
+    (Region::It, 8, 11, &[0]),
+    (Region::Nl, 10, 10, &[0]),
+    (Region::Ch, 10, 10, &[0]),
+    (Region::Au, 10, 10, &[0]),
+    (Region::Es, 9, 9, &[6, 7, 8, 9]),
+    (Region::Pl, 9, 9, &[1, 2, 3, 4, 5, 6, 7, 8]),
+    (Region::It, 9, 10, &[3]),
+    (Region::In, 10, 10, &[6, 7, 8, 9]),
+    (Region::Br, 10, 11, &[1, 2, 3, 4, 5, 6, 7, 8, 9]),
 ];
-
-/// Area codes of the North American plan (+1) in use, a number for each first digit from 2 on, a bit for each pair of
-/// further digits. A number under another code is not valid, but the library compares it with the plans of all 25
-/// countries there and compiles their expressions: 40 times the work of a valid one. A test holds the table to the
-/// library.
-const AREAS: [u128; 8] = [
-    0x21a_9778_d37f_459c_bf9f_f7fe,
-    0x65_003b_b07c_ebb5_efbf_f7fe,
-    0x11_cf71_8405_af6d_d38f_f7fe,
-    0x1f7_afcd_ea09_1387_ffff_f7ff,
-    0x25f_41e8_7f0e_e392_f4df_f7ff,
-    0xf7_cfea_d661_8d65_df3f_f3fe,
-    0x100_f37f_dfc7_b9cb_f63f_f7ff,
-    0x279_cbc0_095b_aff4_f21f_f7ff,
-];
-
-type Regions = Vec<(Region, usize, usize, &'static [u8])>;
-
-/// The library's metadata, shared by all analysers: 6 MiB, and up to 54 MiB more if numbers of every country in the
-/// world are seen, since it compiles a country's expressions when it first meets it (measured, version 2.2.15).
-static METADATA: LazyLock<Result<(PhoneNumberUtil, Regions), String>> = LazyLock::new(|| {
-    let util = PhoneNumberUtil::new().map_err(|e: CreateUtilError| e.to_string())?;
-    let regions = REGIONS.iter().map(|(code, fewest, most, first)| {
-        Region::try_from(*code)
-            .map(|r| (r, *fewest, *most, *first))
-            .map_err(|e| e.to_string())
-    });
-    Ok((util, regions.collect::<Result<_, _>>()?))
-});
-
-/// Makes the metadata ready.
-pub(crate) fn metadata() -> Result<(), String> {
-    METADATA.as_ref().map(|_| ()).map_err(Clone::clone)
-}
 
 /// How a number begins.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -283,57 +248,19 @@ fn told_end(around: Around, groups: &[Group], number: &Number, ends: &[Group]) -
     ends.iter().map(|g| g.end).find(|end| is_joined(*end))
 }
 
-/// What the library says of some digits.
-enum Answer {
-    Valid,
-    Possible,
-}
-
-fn ask(digits: &[u8], region: Option<Region>) -> Option<Answer> {
-    let (util, regions) = METADATA.as_ref().ok()?;
-    // The first of the regions is the one that numbers under +1 are read in.
-    let is_american = region.is_none_or(|r| regions.first().is_some_and(|(first, ..)| *first == r));
-    if is_american && has_unused_area(digits, region) {
-        // The right length for the plan.
-        return Some(Answer::Possible);
-    }
-    let plus = if region.is_none() { "+" } else { "" };
-    let text: String = plus
-        .chars()
-        .chain(digits.iter().map(|d| char::from(b'0' + d)))
-        .collect();
-    let parsed = util.parse(&text, region).ok()?;
-    if util.is_valid_number(&parsed) {
-        return Some(Answer::Valid);
-    }
-    util.is_possible_number(&parsed).then_some(Answer::Possible)
-}
-
-/// Whether the digits, with the country code 1 or ten of them without, have an area code that is not in use.
-fn has_unused_area(digits: &[u8], region: Option<Region>) -> bool {
-    let national = match (digits, region) {
-        ([1, national @ ..], _) => national,
-        (national, Some(_)) => national,
-        _ => return false,
-    };
-    let [first @ 2..=9, second, third, _, _, _, _, _, _, _] = national else {
-        return false;
-    };
-    let used = AREAS.get(usize::from(*first) - 2).copied().unwrap_or_default();
-    used >> (10 * second + third) & 1 == 0
-}
-
 fn regions(digits: &[u8]) -> impl Iterator<Item = Region> {
     let (first, len) = (digits.first().copied().unwrap_or(0), digits.len());
-    let known = METADATA
-        .as_ref()
-        .ok()
-        .map(|(_, regions)| regions.as_slice())
-        .unwrap_or_default();
-    known
+    REGIONS
         .iter()
         .filter(move |(_, fewest, most, starts)| (*fewest..=*most).contains(&len) && starts.contains(&first))
         .map(|(region, ..)| *region)
+}
+
+/// Whether such digits are read in `region` at all.
+#[cfg(test)]
+pub(super) fn is_asked(digits: &str, region: Region) -> bool {
+    let digits: Vec<u8> = digits.bytes().map(|b| b - b'0').collect();
+    regions(&digits).any(|r| r == region)
 }
 
 /// Whether the grouping alone says telephone: 3-3-4 of North America, or a trunk zero and two or more groups.
@@ -430,25 +357,7 @@ fn is_dashed_in(scan: &Scan<'_>, start: usize) -> bool {
 mod tests {
     use privet_types::Entity;
 
-    use super::{METADATA, has_unused_area};
     use crate::testing::{finds, finds_named, misses};
-
-    #[test]
-    fn no_number_under_an_unused_area_code_is_valid_to_the_library() {
-        let (library, _) = METADATA.as_ref().unwrap();
-        let exchanges = [
-            "200", "234", "345", "456", "523", "532", "555", "678", "789", "911",
-        ];
-        let wrong: Vec<String> = (200..1000)
-            .flat_map(|area| exchanges.map(|exchange| format!("1{area}{exchange}0143")))
-            .filter(|text| {
-                let digits: Vec<u8> = text.bytes().map(|b| b - b'0').collect();
-                has_unused_area(&digits, None)
-                    && library.is_valid_number(&library.parse(format!("+{text}"), None).unwrap())
-            })
-            .collect();
-        assert!(wrong.is_empty(), "{wrong:?}");
-    }
 
     #[test]
     fn international_numbers_are_found_without_a_word() {

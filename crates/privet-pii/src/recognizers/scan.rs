@@ -36,6 +36,8 @@ pub(crate) struct Scan<'t> {
     pub(crate) done: Done,
     /// Whether dates of birth are looked for.
     pub(crate) wants_birth: bool,
+    /// Dates that no word beside them calls one of birth, by their start.
+    pub(crate) no_births: Vec<Span>,
     spelt: (String, String),
     last_around: Option<(Span, Around)>,
     pub(crate) last_url: Option<Span>,
@@ -80,6 +82,7 @@ impl<'t> Scan<'t> {
             found: Vec::new(),
             done: Done::default(),
             wants_birth: false,
+            no_births: Vec::new(),
             spelt: (String::new(), String::new()),
             last_around: None,
             last_url: None,

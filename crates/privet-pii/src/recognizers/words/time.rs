@@ -106,7 +106,10 @@ pub(super) const LISTS: &[List] = &[
         ieri domani gisteren wczoraj jutro ontem amanhã igår imorgon dün yarın \
         вчера завтра послезавтра позавчера أمس غدا غداً 昨日 明日 昨天 明天 前天 后天 後天 先週 今週 来週 先月 今月 来月 去年 今年 来年 \
         上周 本周 下周 上个月 下个月 明年 day_before_yesterday day_after_tomorrow i_går i_morgon i_kväll avant_hier après_demain dopodomani \
-        pojutrze przedwczoraj eergisteren overmorgen anteontem pasado_mañana 昨晚 今晚 今朝 कल_रात",
+        pojutrze przedwczoraj eergisteren overmorgen anteontem pasado_mañana 昨晚 今晚 今朝 कल_रात \
+        morgen vandaag oggi hoje idag i_dag dziś dzisiaj bugün сегодня 今日 今天 आज कल परसों اليوم بكرة الأمس haftaya \
+        上週 下週 本週 这周 下個月 上個月 cette_nuit ce_soir ce_matin i_morse dziś_rano this_evening this_morning this_afternoon stamattina stasera \
+        heute_abend heute_morgen vanavond vanmorgen vanmiddag",
     ),
     (
         NEXT,
@@ -114,7 +117,8 @@ pub(super) const LISTS: &[List] = &[
         "next last this past coming previous following nächste nächsten nächster nächstes letzte letzten letzter letztes kommende kommenden diese diesen dieses vergangene vergangenen \
         cette prochain prochaine próximo próxima pasado pasada este esta prossimo prossima scorso scorsa questo questa volgende vorige afgelopen deze komende dit \
         następny przyszły przyszłym zeszły zeszłym zeszłego ubiegłym passado passada förra nästa denna geçen gelecek önümüzdeki \
-        следующий следующая следующей прошлый прошлая прошлой прошлом следующем этой этом पिछले अगले इस",
+        следующий следующая следующей прошлый прошлая прошлой прошлом следующем этой этом पिछले अगले इस \
+        القادم القادمة المقبل المقبلة الماضي الماضية prossimi prossime próximos próximas kommande föregående ubiegłego",
     ),
     (
         PERIOD,
@@ -122,7 +126,8 @@ pub(super) const LISTS: &[List] = &[
         "week weekend month year quarter morning afternoon evening night fortnight semester woche wochenende monat jahr quartal morgen vormittag nachmittag abend nacht \
         semaine mois année trimestre matin après-midi soir nuit semana mes año trimestre fin_de_semana tarde noche settimana mese anno trimestre mattina pomeriggio sera notte \
         weekeinde maand jaar kwartaal ochtend middag avond tydzień tygodniu miesiąc miesiącu miesiąca rok roku semestr mês ano manhã noite \
-        vecka månad år kvartal hafta ay yıl неделя неделе месяц месяце год году квартал утро вечер सप्ताह हफ़्ते महीने साल वर्ष",
+        vecka månad år kvartal hafta ay yıl неделя неделе месяц месяце год году квартал утро вечер सप्ताह हफ़्ते महीने साल वर्ष \
+        неделю неделей الأسبوع الشهر السنة العام veckan månaden året",
     ),
     (
         YEAR_CUE,
