@@ -44,23 +44,24 @@ pub use api_keys::{ApiKeyRecord, ApiKeySnapshot};
 pub use audit::{AuditRecord, AuditRow, TenantEvent};
 pub use backup::{
     BackupHeader, BackupSummary, BackupTable, BackupTables, SealedFile, back_up, back_up_some, open_backup,
-    restore, restore_keyring,
+    restore, restore_keyring, stored_tables,
 };
 pub use error::Error;
 pub use flusher::run_flusher;
 pub use keyring::open_keyring_database;
 pub use keyring::{
-    EpochDestroyed, EpochStarted, IndexVersions, Keyring, KeyringConfig, KeyringStatus, OnProgress, Progress,
-    Remains, RootRotated, Shredding, SubjectKey, SweepFailure, Swept, TenantKeyRotated, TenantStatus,
-    run_keyring,
+    EpochDestroyed, EpochStarted, IndexVersions, InspectedKey, Keyring, KeyringConfig, KeyringStatus,
+    OnProgress, Progress, Remains, RootRotated, Shredding, SubjectKey, SweepFailure, Swept, TenantKeyRotated,
+    TenantStatus, run_keyring,
 };
 pub use log::{
-    KeptCheckpoint, Leaf, LogHead, LogLeaf, Sequencer, append_leaf, append_leaf_id, append_leaves,
-    log_signer, run_sequencer,
+    KeptCheckpoint, Leaf, LogCheck, LogFault, LogHead, LogLeaf, Sequencer, append_leaf, append_leaf_id,
+    append_leaves, log_position, log_signer, run_sequencer,
 };
+pub use privet_log::NoteKey;
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};
 pub use sql::{
-    Backend, Database, FromRow, FromValue, Location, PostgresUrl, Row, Schema, Scope, Tx, Value, ValueKind,
-    Work,
+    Backend, Database, FromRow, FromValue, LinkSecurity, Location, PostgresUrl, Row, Schema, Scope, Tx,
+    Value, ValueKind, Work,
 };
 pub use store::{Store, open_store_database};

@@ -28,6 +28,7 @@ pub use archive::{
 };
 pub use audit::{Access, AccessResult, Audited, Operation, SubjectChange};
 pub use calls::{CallEntry, CallPage, NewCall};
+pub use check::{CheckOutcome, CheckReport, Finding, FindingKind, NotChecked, OnChecked, Severity};
 pub use config::{IndexConfig, PrefixConfig, VaultConfig};
 pub use consent::{
     Activity, Agreement, AgreementRef, AgreementStatus, Ask, Consent, ConsentCompliance, ConsentConfig,
@@ -45,7 +46,9 @@ pub use import::{
     ImportFormat, ImportLine, ImportOptions, ImportProgress, ImportReader, ImportReport, LineError,
 };
 pub use lineage::{Connected, Connector, Node, NodeKind, PgVector, PgVectorConfig, Reach, Registered};
-pub use measure::wilson;
+pub use measure::{
+    ColumnUse, FieldNeed, Fineness, Measures, Metric, RootProtection, Surroundings, column_use, wilson,
+};
 pub use own_token::{NewOwnToken, OwnCaller, OwnToken};
 pub use proposal::{
     Approved, Opened, Proposal, ProposalKind, ProposalPage, ProposalStatus, Proposals, Proposed,

@@ -65,6 +65,10 @@ impl Node {
             None => None,
         };
         let signer = log_signer(&root, log_key)?;
+        let parts = match &vault {
+            Some(vault) => Some(vault.parts(signer.key().clone(), open_vault::root_protection(&settings)?)),
+            None => None,
+        };
         let (witnesses, public) = (Witnesses::of(&settings)?, signer.key().clone());
         let sequencer = Sequencer::open(store.clone(), signer)
             .await
@@ -93,7 +97,7 @@ impl Node {
             clock,
             tenant: TenantId::default(),
             epoch,
-            vault: vault.as_ref().map(|vault| vault.parts(&store)),
+            vault: parts,
         })?;
         let server = Server::bind(gateway).await?;
         let (stop, stopped) = watch::channel(false);

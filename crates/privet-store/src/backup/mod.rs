@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use read::{SealedFile, open_backup, restore, restore_keyring};
+pub use tables::stored_tables;
 pub use write::{back_up, back_up_some};
 
 /// Name of the format, with its version.

@@ -8,6 +8,7 @@ mod cache;
 mod config;
 mod events;
 mod index;
+mod inspect;
 mod place;
 mod refresh;
 mod report;
@@ -28,6 +29,7 @@ use privet_crypto::{HashKey, IndexKey, RootKey, SigningKey};
 use privet_types::{Clock, TenantId};
 
 pub use config::KeyringConfig;
+pub use inspect::InspectedKey;
 pub use refresh::run_keyring;
 pub use report::{
     EpochDestroyed, EpochStarted, KeyringStatus, Progress, Remains, RootRotated, Shredding, SweepFailure,

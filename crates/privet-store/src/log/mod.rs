@@ -4,7 +4,9 @@
 //! writes never waits for it.
 
 mod append;
+mod check;
 mod kept;
+mod position;
 mod prove;
 mod read;
 mod sequencer;
@@ -14,7 +16,9 @@ use privet_log::{NoteSigner, Signer};
 
 pub(crate) use append::append_change;
 pub use append::{Leaf, append_leaf, append_leaf_id, append_leaves};
+pub use check::{LogCheck, LogFault};
 pub use kept::KeptCheckpoint;
+pub use position::log_position;
 pub use read::{LogHead, LogLeaf};
 pub use sequencer::{Sequencer, run_sequencer};
 

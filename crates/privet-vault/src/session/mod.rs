@@ -461,11 +461,8 @@ impl Times {
 
     /// The times are bound, so that nobody makes a session live longer. Of one that slides, its last end and its span are.
     fn record_name(&self, id: &[u8; 32]) -> String {
-        let (id, created_at) = (HEXLOWER.encode(id), self.created_at);
-        match (self.until_at, self.sliding_ms) {
-            (Some(until), Some(span)) => format!("session/{id}/{created_at}/{until}/{span}"),
-            _ => format!("session/{id}/{created_at}/{}", self.expires_at),
-        }
+        let sliding = self.until_at.zip(self.sliding_ms);
+        record_name(id, self.created_at, self.expires_at, sliding)
     }
 
     /// The session whose container, of `version`, holds `container`.
@@ -493,6 +490,20 @@ impl Times {
                 .map(|span| Duration::from_millis(span.unsigned_abs())),
             data,
         })
+    }
+}
+
+/// The name of the record of a session; `sliding` is its last end and its span.
+pub(crate) fn record_name(
+    id: &[u8; 32],
+    created_at: i64,
+    expires_at: i64,
+    sliding: Option<(i64, i64)>,
+) -> String {
+    let id = HEXLOWER.encode(id);
+    match sliding {
+        Some((until, span)) => format!("session/{id}/{created_at}/{until}/{span}"),
+        None => format!("session/{id}/{created_at}/{expires_at}"),
     }
 }
 

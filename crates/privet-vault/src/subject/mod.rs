@@ -47,7 +47,7 @@ pub use share_view::{NewView, Source, Viewed};
 pub use state::DeletedRows;
 pub use stats::Counts;
 
-pub(crate) use app::check_name;
+pub(crate) use app::{app_name, check_name};
 pub(crate) use change::signed;
 pub(crate) use container::Place;
 pub(crate) use create::Prepared;
@@ -57,10 +57,10 @@ pub(crate) use lifetime::slid;
 pub(crate) use owner::Owner;
 pub(crate) use read::timestamp;
 pub(crate) use record::MOST_BYTES;
-pub(crate) use row::Found;
-pub(crate) use share::millis;
+pub(crate) use row::{Found, SubjectRow, record_name};
+pub(crate) use share::{millis, record_name as share_name};
 
 pub(crate) mod sealed {
     //! Sealing and opening of records.
-    pub(crate) use super::container::{open, seal};
+    pub(crate) use super::container::{headers, open, seal};
 }

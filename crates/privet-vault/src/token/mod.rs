@@ -17,11 +17,13 @@ use serde_json::{Value, json};
 
 pub use substitute::Substitute;
 
+pub(crate) use row::{first_record_name, record_name};
+
 use crate::audit::{Access, Audited, Operation, SubjectChange};
 use crate::subject::{Owner, check_name, sealed, timestamp};
 use crate::{Actor, Error, Ground, Record, SubjectId, SubjectRef, Vault};
 use life::Life;
-use row::{TokenRow, Tried, WriteToken, place, record_name};
+use row::{TokenRow, Tried, WriteToken, place};
 
 const ABSENT: Error = Error::Absent { what: "token" };
 const TABLE: &str = "vault_tokens";
@@ -455,19 +457,33 @@ impl Vault {
         new: &NewToken,
         subject: Option<&SubjectId>,
     ) -> Result<[u8; 32], Error> {
-        let form = match (new.form, new.substitute) {
-            (TokenForm::Random, None) => "random",
-            (TokenForm::Random, Some(_)) => "substitute",
-            (TokenForm::PreservingFormat, _) => "format",
-        };
-        let field = format!("privet/token/{form}/{}", new.kind);
-        let key = self.keyring.index_key(tenant, &field).await?;
+        let form = dedup_form(new.form, new.substitute.is_some());
         let owner = subject.map_or("", SubjectId::as_str);
-        let mut value = Vec::with_capacity(owner.len() + 1 + new.value.expose().len());
-        value.extend_from_slice(owner.as_bytes());
-        value.push(b'/');
-        value.extend_from_slice(new.value.expose().as_bytes());
-        Ok(key.exact(&value))
+        self.dedup_of(tenant, form, &new.kind, new.value.expose(), owner)
+            .await
+    }
+
+    /// The blind index of `value` of a token of this form and kind; `owner` is the subject's id, or empty.
+    pub(crate) async fn dedup_of(
+        &self,
+        tenant: &TenantId,
+        form: &str,
+        kind: &str,
+        value: &str,
+        owner: &str,
+    ) -> Result<[u8; 32], Error> {
+        let field = format!("privet/token/{form}/{kind}");
+        let key = self.keyring.index_key(tenant, &field).await?;
+        Ok(key.exact(format!("{owner}/{value}").as_bytes()))
+    }
+}
+
+/// What the blind index of a token is named for.
+pub(crate) const fn dedup_form(form: TokenForm, has_substitute: bool) -> &'static str {
+    match (form, has_substitute) {
+        (TokenForm::Random, false) => "random",
+        (TokenForm::Random, true) => "substitute",
+        (TokenForm::PreservingFormat, _) => "format",
     }
 }
 

@@ -136,10 +136,7 @@ impl TokenRow {
         } = self;
         match self.mark {
             Some(_) => record_name(token, self.substitute.as_deref(), kind, *keeps_form, *created_at),
-            None => {
-                let end = self.life.expires_at.unwrap_or(-1);
-                format!("token/{kind}/{keeps_form}/{created_at}/{end}/{token}")
-            }
+            None => first_record_name(token, kind, *keeps_form, *created_at, self.life.expires_at),
         }
     }
 }
@@ -223,7 +220,7 @@ impl WriteToken {
 
 /// What is clear in the row is bound, so that nobody gives a token another kind or substitute; its times are bound by the
 /// mark.
-pub(super) fn record_name(
+pub(crate) fn record_name(
     token: &str,
     substitute: Option<&str>,
     kind: &str,
@@ -232,6 +229,18 @@ pub(super) fn record_name(
 ) -> String {
     let substitute = substitute.unwrap_or("-");
     format!("token-2/{kind}/{keeps_form}/{created_at}/{substitute}/{token}")
+}
+
+/// The same of rows from before there were marks.
+pub(crate) fn first_record_name(
+    token: &str,
+    kind: &str,
+    keeps_form: bool,
+    created_at: i64,
+    expires_at: Option<i64>,
+) -> String {
+    let end = expires_at.unwrap_or(-1);
+    format!("token/{kind}/{keeps_form}/{created_at}/{end}/{token}")
 }
 
 pub(super) fn place<'a>(tenant: &'a TenantId, subject: Option<&'a SubjectId>, record: &'a str) -> Place<'a> {

@@ -12,12 +12,15 @@ mod apps;
 mod archive;
 mod bulk;
 mod calls;
+mod checks;
 mod consent;
 mod consent_changes;
 mod erasure;
+mod furnished;
 mod imports;
 mod keys;
 mod lifetimes;
+mod numbers;
 mod own_tokens;
 mod pgvector;
 #[path = "../../../privet-store/tests/it/postgres.rs"]
