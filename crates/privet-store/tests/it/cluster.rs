@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use privet_store::Location;
 use rustix::process::{Pid, Signal, kill_process};
@@ -119,21 +119,33 @@ impl Cluster {
         self.run("pg_ctl", &["-D", "data", "-m", "immediate", "-w", "stop"]);
     }
 
-    /// Kills the server itself; its sessions end when they notice.
+    /// Kills the server itself; its sessions end when they notice, and may serve a statement more until then.
     pub(crate) fn kill(&self) {
         kill(self.postmaster());
+    }
+
+    /// Kills the server and all its sessions. Returns when none of them runs any more.
+    pub(crate) fn kill_all(&self) {
+        let postmaster = self.postmaster();
+        // Stopped first, so that it starts nothing while its children are counted.
+        send(postmaster, Signal::STOP);
+        let mut family = children(postmaster);
+        family.push(postmaster);
+        for &process in family.iter().rev() {
+            kill(process);
+        }
+        let end = Instant::now() + Duration::from_secs(10);
+        while family.iter().any(|&process| runs(process)) {
+            assert!(Instant::now() < end, "a killed server goes on");
+            sleep(Duration::from_millis(5));
+        }
     }
 
     /// Kills one session, upon which the server ends all of them and repairs itself.
     pub(crate) fn kill_a_session(&self) {
         let postmaster = self.postmaster();
-        let children = format!("/proc/{postmaster}/task/{postmaster}/children");
-        let children = fs::read_to_string(children).unwrap_or_default();
         // Sessions are younger than the server's own helpers.
-        let youngest = children
-            .split_whitespace()
-            .filter_map(|id| id.parse::<i32>().ok())
-            .max();
+        let youngest = children(postmaster).into_iter().max();
         kill(youngest.unwrap_or(postmaster));
     }
 
@@ -165,9 +177,31 @@ impl Drop for Cluster {
 }
 
 fn kill(process: i32) {
-    let sent = Pid::from_raw(process).map(|process| kill_process(process, Signal::KILL));
+    send(process, Signal::KILL);
+}
+
+fn send(process: i32, signal: Signal) {
+    let sent = Pid::from_raw(process).map(|process| kill_process(process, signal));
     // One that has ended meanwhile is as good as killed.
     assert!(sent.is_some());
+}
+
+/// The processes that this one started and that have not ended.
+fn children(process: i32) -> Vec<i32> {
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
+    children
+        .unwrap_or_default()
+        .split_whitespace()
+        .filter_map(|id| id.parse().ok())
+        .collect()
+}
+
+/// Whether it is neither gone nor dead and only waiting to be counted (`proc(5)`: the state stands behind the name in
+/// brackets).
+fn runs(process: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    !matches!(state, None | Some('Z' | 'X'))
 }
 
 /// The newest of Debian's versions.
