@@ -171,6 +171,40 @@ pub struct VaultFile {
     pub page: u32,
     /// Most requests at work at once; more are refused with 503.
     pub concurrent_requests: u32,
+    /// Outside stores that hold something of persons, and how it is erased there. They count for `privet vault`, too, where
+    /// the vault is not enabled.
+    pub connectors: Vec<ConnectorFile>,
+}
+
+/// One of `[[vault.connectors]]`: a table of PostgreSQL with chunks and vectors.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectorFile {
+    /// The name by which lineage calls the store: the `place` of its nodes.
+    pub place: String,
+    /// What the store is.
+    pub kind: ConnectorKind,
+    /// Where the URL of its database is kept; its role needs to read and delete rows of the table, no more.
+    pub url: SecretRef,
+    /// The table, `chunks` or `rag.chunks`.
+    pub table: String,
+    /// The column of its key.
+    pub id: String,
+    /// The column that holds the subject's id; without it the registered nodes are the ids of chunks.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// The column that holds the tenant's name, where there is one.
+    #[serde(default)]
+    pub tenant: Option<String>,
+}
+
+/// What an outside store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ConnectorKind {
+    /// A table of PostgreSQL with chunks and vectors, as pgvector keeps them.
+    Pgvector,
 }
 
 /// The `[log]` table. The log goes to standard error.
@@ -360,6 +394,7 @@ impl Default for VaultFile {
             import_timeout: Period::from_secs(600),
             page: 100,
             concurrent_requests: 256,
+            connectors: Vec::new(),
         }
     }
 }

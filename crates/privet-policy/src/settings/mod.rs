@@ -10,8 +10,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use file::{
-    Auth, Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile,
-    ProviderFile, SettingsFile, StoreSettings, VaultFile,
+    Auth, ConnectorFile, ConnectorKind, Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel,
+    ModelFile, PresidioFile, ProviderFile, SettingsFile, StoreSettings, VaultFile,
 };
 pub use provider::Provider;
 
@@ -47,6 +47,8 @@ pub struct Settings {
     pub presidio: Option<PresidioListener>,
     /// The vault, if there is to be one.
     pub vault: Option<VaultSettings>,
+    /// Outside stores that erasure reaches, also where there is to be no vault over HTTP. INVARIANT: no two of one place.
+    pub connectors: Vec<ConnectorFile>,
     providers: Vec<Provider>,
     models: Vec<ModelRoute>,
 }
