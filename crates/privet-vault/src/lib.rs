@@ -12,6 +12,7 @@ mod error;
 mod import;
 mod lineage;
 mod measure;
+mod receipt;
 mod request;
 mod retention;
 mod session;
@@ -28,10 +29,10 @@ pub use config::{IndexConfig, PrefixConfig, VaultConfig};
 pub use consent::{
     Activity, Agreement, AgreementRef, AgreementStatus, Ask, Consent, ConsentCompliance, ConsentConfig,
     ConsentEvent, ConsentReceipt, Controller, Definition, DefinitionKind, EVERY_PURPOSE, EventKind, GivenBy,
-    KeyAnswer, LegalBasis, Processing, Purpose, RECEIPT_SCHEMA, Reason, ReceiptError, ReceiptEvent,
-    ReceiptNotice, ReceiptParty, ReceiptPurpose, ReceiptRecipient, ReceiptSignature, Recipient,
-    RecipientRole, SignedReceipt, SpecialCondition, Statement, SubjectKeys, SubjectPseudonym, Track,
-    Transfer, Verdict, Versioned, dpv, evaluate, pseudonym, run_consent_watch, verify_receipt,
+    KeyAnswer, LegalBasis, Processing, Purpose, RECEIPT_SCHEMA, Reason, ReceiptEvent, ReceiptNotice,
+    ReceiptParty, ReceiptPurpose, ReceiptRecipient, ReceiptSignature, Recipient, RecipientRole,
+    SignedReceipt, SpecialCondition, Statement, SubjectKeys, SubjectPseudonym, Track, Transfer, Verdict,
+    Versioned, dpv, evaluate, pseudonym, run_consent_watch, verify_receipt,
 };
 pub use erasure::{
     ErasurePlan, ErasureReason, ErasureReceipt, ErasureStatement, ForgetOutcome, NodeOutcome, Outcome,
@@ -40,6 +41,7 @@ pub use error::Error;
 pub use import::{ImportFormat, ImportOptions, ImportProgress, ImportReport, LineError};
 pub use lineage::{Connected, Connector, Node, NodeKind, PgVector, PgVectorConfig, Reach, Registered};
 pub use measure::wilson;
+pub use receipt::{Receipt, ReceiptError};
 pub use request::{
     Answer, Approval, Callback, CancelGround, CodeDelivery, CodeMessage, CodeSent, ConsentLine, Delivered,
     Extension, ExtensionReason, Held, IdentityHash, IdentityMethod, IdentityProof, NewRequest,
@@ -52,9 +54,9 @@ pub use retention::{
 };
 pub use session::{NewSession, Session, Swept};
 pub use subject::{
-    AppData, BulkRead, BulkState, DeletedRows, Ground, Identifier, NewShare, Page, PermittedUse, Rebuilt,
-    Record, Search, Share, Shared, Shown, Stored, Subject, SubjectId, SubjectInfo, SubjectRef, SubjectState,
-    Unlock, ValueForm, VersionInfo,
+    AppData, BulkRead, BulkState, Ground, Identifier, NewShare, Page, PermittedUse, Rebuilt, Record, Search,
+    Share, Shared, Shown, Stored, Subject, SubjectId, SubjectInfo, SubjectRef, SubjectState, Unlock,
+    ValueForm, VersionInfo,
 };
 pub use token::{NewToken, Token, TokenForm, TokenValue};
 pub use vault::{Actor, ErasedList, Vault};

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use jiff::Timestamp;
-use privet_vault::{ActiveHold, ExpiryState, Hold, RetentionRow, SubjectId};
+use privet_vault::{ActiveHold, Error, ExpiryState, Hold, Operation, RetentionRow};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -154,7 +154,9 @@ pub(crate) async fn hold(mut call: Call) -> Result<Reply, VaultProblem> {
 }
 
 pub(crate) async fn holds(call: Call) -> Result<Reply, VaultProblem> {
-    let holds = call.api.retention.holds(&call.actor.tenant).await?;
+    let holds = call.api.retention.holds(&call.actor.tenant).await;
+    let count = |holds: &Vec<ActiveHold>| holds.iter().filter(|hold| hold.subject.is_some()).count();
+    let holds = call.show_of(Operation::ListHolds, None, count, holds).await?;
     Reply::ok(&HoldsBody {
         rows: holds.into_iter().map(Into::into).collect(),
     })
@@ -182,7 +184,7 @@ pub(crate) async fn report(call: Call) -> Result<Reply, VaultProblem> {
 
 pub(crate) async fn start_expiry(mut call: Call) -> Result<Reply, VaultProblem> {
     let body: NewExpiryBody = call.json().await?;
-    let subject = subject(&call)?;
+    let subject = call.subject_id()?;
     let expires_at: Timestamp = moment("expires_at", Some(&body.expires_at))?.unwrap_or_else(|| call.now());
     let retention = &call.api.retention;
     let token = retention
@@ -192,10 +194,13 @@ pub(crate) async fn start_expiry(mut call: Call) -> Result<Reply, VaultProblem> 
 }
 
 pub(crate) async fn expiry(call: Call) -> Result<Reply, VaultProblem> {
-    let subject = subject(&call)?;
+    let subject = call.subject_id()?;
     let retention = &call.api.retention;
-    let status = retention.expiry(&call.actor.tenant, subject.as_str()).await?;
-    let status = status.ok_or_else(|| VaultProblem::absent("expiry"))?;
+    let status = retention.expiry(&call.actor.tenant, subject.as_str()).await;
+    let status = status.and_then(|status| status.ok_or(Error::Absent { what: "expiry" }));
+    let status = call
+        .show_of(Operation::ReadExpiry, Some(&subject), |_| 1, status)
+        .await?;
     Reply::ok(&ExpiryBody {
         state: status.state,
         started_at: time(status.started_at),
@@ -205,16 +210,11 @@ pub(crate) async fn expiry(call: Call) -> Result<Reply, VaultProblem> {
 }
 
 pub(crate) async fn cancel_expiry(call: Call) -> Result<Reply, VaultProblem> {
-    let subject = subject(&call)?;
+    let subject = call.subject_id()?;
     let retention = &call.api.retention;
     if retention.cancel_expiry(&call.actor, subject.as_str()).await? {
         Ok(Reply::done())
     } else {
         Err(VaultProblem::absent("expiry"))
     }
-}
-
-/// What is no token is no subject either.
-fn subject(call: &Call) -> Result<SubjectId, VaultProblem> {
-    Ok(call.param("subject").parse()?)
 }

@@ -152,8 +152,7 @@ impl Requests {
     }
 
     async fn signer(&self, tenant: &TenantId) -> Result<SigningKey, Error> {
-        let secret = self.vault.keyring.tenant_secret(tenant).await?;
-        Ok(secret.signing_key("privet/vault/request-receipts", tenant.as_str().as_bytes())?)
+        self.vault.receipt_signer(tenant).await
     }
 
     /// The key of keyed hashes for `purpose`.

@@ -1,6 +1,7 @@
 //! Personal records: one a person, under a key of its own, each field sealed by itself.
 
 mod app;
+pub(crate) mod belongings;
 mod bulk;
 mod change;
 mod container;
@@ -20,7 +21,7 @@ mod rebuild;
 mod record;
 mod row;
 mod share;
-pub(crate) mod state;
+mod state;
 
 pub use app::AppData;
 pub use bulk::{BulkRead, BulkState, Unlock};
@@ -35,13 +36,12 @@ pub use rebuild::Rebuilt;
 pub use record::Record;
 pub use row::SubjectState;
 pub use share::{NewShare, Share, Shared, Shown};
-pub use state::DeletedRows;
 
 pub(crate) use app::check_name;
 pub(crate) use change::signed;
 pub(crate) use container::Place;
 pub(crate) use create::Prepared;
-pub(crate) use index::TenantIndexes;
+pub(crate) use index::{Entry, TenantIndexes};
 pub(crate) use keys::SubjectKeys as Keys;
 pub(crate) use owner::Owner;
 pub(crate) use read::timestamp;

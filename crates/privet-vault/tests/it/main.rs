@@ -13,7 +13,9 @@ mod archive;
 mod bulk;
 mod consent;
 mod erasure;
+mod forget;
 mod imports;
+mod kills;
 mod pgvector;
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
