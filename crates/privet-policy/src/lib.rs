@@ -51,8 +51,8 @@ pub use policy::{
 };
 pub use secret_ref::SecretRef;
 pub use settings::{
-    Auth, DatabunkerFile, DatabunkerSettings, Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat,
-    LogLevel, ModelFile, PresidioFile, PresidioListener, Provider, ProviderFile, Route, Settings,
-    SettingsFile, StoreSettings, VaultFile, VaultLimits, VaultSettings, WitnessSettings,
-    example as settings_example, schema as settings_schema,
+    Auth, ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings, Dialect, KeyringSettings,
+    KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile, PresidioListener, Provider,
+    ProviderFile, Route, Settings, SettingsFile, StoreSettings, VaultFile, VaultLimits, VaultSettings,
+    WitnessSettings, example as settings_example,
 };

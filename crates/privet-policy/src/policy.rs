@@ -1,5 +1,6 @@
 //! `policy.toml`: what is looked for, what happens to it, and what is recorded.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::key_path::{Fault, KeyPath};
 use crate::message::suggest;
 use crate::{Error, Period, document, web_address};
+
+/// Most categories that a policy tells apart: each is a question to the vault.
+const MOST_CATEGORIES: usize = 32;
 
 /// `policy.toml` as written.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -42,6 +46,38 @@ pub struct ConsentConfig {
     pub required: bool,
     /// The purpose of prompts that name a person and no purpose; without it they are refused.
     pub purpose: Option<String>,
+    /// The category of data that the text of a prompt is, with all that the policy lets pass unseen. With it, the vault is asked
+    /// about this category and about those of what was found; without it, about all categories of the purpose at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Which kinds belong to which category of data: `contact = ["EMAIL_ADDRESS", "PHONE_NUMBER"]`. A kind may be in several.
+    /// One that is found and is in none makes the vault be asked about all categories at once.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub categories: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl ConsentConfig {
+    /// The categories that a prompt needs in which these kinds were found; `None` for all of the purpose at once.
+    #[must_use]
+    pub fn categories_of(&self, found: impl IntoIterator<Item = Entity>) -> Option<BTreeSet<&str>> {
+        let mut needed = BTreeSet::from([self.text.as_deref()?]);
+        // What only looks like a surrogate is no data of a person.
+        for entity in found.into_iter().filter(|entity| *entity != Entity::SURROGATE) {
+            let of_entity = self
+                .categories
+                .iter()
+                .filter(|(_, kinds)| kinds.contains(entity.name()));
+            let mut is_in_one = false;
+            for (category, _) in of_entity {
+                is_in_one = true;
+                needed.insert(category);
+            }
+            if !is_in_one {
+                return None;
+            }
+        }
+        Some(needed)
+    }
 }
 
 /// The `[audit]` table of the policy document.
@@ -213,21 +249,49 @@ fn check(file: &PolicyFile) -> Result<(), Fault> {
             .key("")
             .fault("a tool's name is empty"));
     }
-    if file
-        .consent
-        .purpose
-        .as_deref()
-        .is_some_and(|purpose| !is_purpose(purpose))
-    {
-        return Err(KeyPath::of("consent")
-            .key("purpose")
-            .fault("use the id of a purpose: 1 to 64 of a-z, 0-9, `-`, `_`, `.`"));
-    }
+    check_consent(&file.consent, &file.pii)?;
     let (least, most) = (Period::from_millis(1), Period::from_secs(60));
     if !(least..=most).contains(&file.audit.loss_window) {
         return Err(KeyPath::of("audit")
             .key("loss_window")
             .fault(format!("use {least} to {most}")));
+    }
+    Ok(())
+}
+
+fn check_consent(consent: &ConsentConfig, pii: &privet_pii::Config) -> Result<(), Fault> {
+    let at = KeyPath::of("consent");
+    let id = "1 to 64 of a-z, 0-9, `-`, `_`, `.`";
+    if consent
+        .purpose
+        .as_deref()
+        .is_some_and(|purpose| !is_purpose(purpose))
+    {
+        return Err(at.key("purpose").fault(format!("use the id of a purpose: {id}")));
+    }
+    if consent.text.as_deref().is_some_and(|text| !is_purpose(text)) {
+        return Err(at.key("text").fault(format!("use the name of a category: {id}")));
+    }
+    let at = at.key("categories");
+    if !consent.categories.is_empty() && consent.text.is_none() {
+        return Err(at.fault("name the category of the text itself, too: `text` in `[consent]`"));
+    }
+    if consent.categories.len() > MOST_CATEGORIES {
+        return Err(at.fault(format!("use at most {MOST_CATEGORIES} categories")));
+    }
+    let own = pii.recognizers.iter().map(|own| own.entity);
+    let own: Vec<Entity> = own.chain(pii.terms.iter().map(|own| own.entity)).collect();
+    for (category, kinds) in &consent.categories {
+        if !is_purpose(category) {
+            return Err(at
+                .key(category)
+                .fault(format!("use the name of a category: {id}")));
+        }
+        let is_known = |name: &str| Entity::ALL.iter().chain(&own).any(|entity| entity.name() == name);
+        if let Some(kind) = kinds.iter().find(|kind| !is_known(kind)) {
+            let known: Vec<&str> = Entity::ALL.iter().map(|entity| entity.name()).collect();
+            return Err(at.key(category).fault(suggest("unknown entity", kind, &known)));
+        }
     }
     Ok(())
 }

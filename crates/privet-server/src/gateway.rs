@@ -60,7 +60,7 @@ pub struct Parts {
     pub spool: Spool,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Whose gateway it is.
+    /// Whose calls are that need no key, and come without one. With a key they are those of the key's tenant.
     pub tenant: TenantId,
     /// Version of the surrogate keys: another number gives every value another surrogate.
     pub epoch: u64,
@@ -84,13 +84,19 @@ pub struct Gateway {
     pub(crate) tenant: TenantId,
     pub(crate) pool: Pool,
     pub(crate) requests: Arc<Semaphore>,
-    pub(crate) hashes: HashKey,
     pub(crate) pseudonyms: PseudonymKey,
     pub(crate) root: Arc<RootKey>,
     pub(crate) vault: Option<Arc<VaultApi>>,
     epoch: u64,
-    surrogate_keys: RwLock<HashMap<String, Arc<HashKey>>>,
+    tenant_keys: RwLock<HashMap<TenantId, Arc<TenantKeys>>>,
     keys: Arc<KeyRing>,
+}
+
+/// What is derived for one tenant. There are as many as tenants with keys.
+struct TenantKeys {
+    hashes: Arc<HashKey>,
+    /// By principal.
+    surrogates: RwLock<HashMap<String, Arc<HashKey>>>,
 }
 
 impl Gateway {
@@ -117,7 +123,6 @@ impl Gateway {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads as usize,
         };
-        let scope = tenant.as_str().as_bytes().to_vec();
         let vault = vault
             .zip(settings.vault.as_ref())
             .map(|(parts, vault)| VaultApi::new(parts, vault, &settings, &root, &keys, &spool, &clock));
@@ -133,10 +138,9 @@ impl Gateway {
                 limits.detect_deadline.duration(),
             ),
             requests: Arc::new(Semaphore::new(limits.concurrent_requests as usize)),
-            hashes: root.hash_key("privet/server/audit-hash", &scope),
             pseudonyms: PseudonymKey::new(&root),
             policy: Arc::new(policy),
-            surrogate_keys: RwLock::default(),
+            tenant_keys: RwLock::default(),
             settings,
             spool,
             clock,
@@ -185,29 +189,43 @@ impl Gateway {
         let presented = credentials::presented(headers).ok_or(Denied::Missing)?;
         let caller = self.keys.authenticate(presented, self.clock.now()).await?;
         caller.check(KeyScope::Gateway)?;
-        // The gateway's surrogates and records are one tenant's.
-        if caller.tenant != self.tenant {
-            return Err(Denied::Unknown);
-        }
         Ok(caller)
     }
 
     /// The key of one caller's surrogates: nobody else's values can be matched with theirs.
-    pub(crate) fn surrogate_key(&self, principal: &str) -> Arc<HashKey> {
-        let known = self.surrogate_keys.read().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn surrogate_key(&self, tenant: &TenantId, principal: &str) -> Arc<HashKey> {
+        let keys = self.keys_of(tenant);
+        let known = keys.surrogates.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = known.get(principal) {
             return Arc::clone(key);
         }
         drop(known);
         // Neither name can hold a zero byte.
-        let context = format!("{}\0{}\0{principal}", self.tenant, self.epoch);
+        let context = format!("{tenant}\0{}\0{principal}", self.epoch);
         let key = Arc::new(self.root.hash_key("privet/pii/surrogate", context.as_bytes()));
-        let mut known = self
-            .surrogate_keys
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut known = keys.surrogates.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(principal.to_owned(), Arc::clone(&key));
         key
+    }
+
+    /// The key of the hashes by which a tenant's records know bodies: nobody can tell from them that two tenants sent the same.
+    pub(crate) fn hashes(&self, tenant: &TenantId) -> Arc<HashKey> {
+        Arc::clone(&self.keys_of(tenant).hashes)
+    }
+
+    fn keys_of(&self, tenant: &TenantId) -> Arc<TenantKeys> {
+        let known = self.tenant_keys.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(keys) = known.get(tenant) {
+            return Arc::clone(keys);
+        }
+        drop(known);
+        let scope = tenant.as_str().as_bytes();
+        let keys = Arc::new(TenantKeys {
+            hashes: Arc::new(self.root.hash_key("privet/server/audit-hash", scope)),
+            surrogates: RwLock::default(),
+        });
+        let mut known = self.tenant_keys.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(tenant.clone()).or_insert(keys))
     }
 
     /// Work units for one byte of a request: parsing, and detection in up to four layers of JSON.

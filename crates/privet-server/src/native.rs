@@ -299,12 +299,15 @@ fn config(gateway: &Gateway, asked: Option<&[String]>, threshold: Option<f64>) -
 
 /// One caller's keys within one scope of theirs: nobody else can restore what they made.
 fn keys(gateway: &Gateway, call: &Call, scope: &str) -> Result<Keys, Problem> {
-    let Some(Authenticated { principal, .. }) = &call.caller else {
+    let Some(Authenticated {
+        principal, tenant, ..
+    }) = &call.caller
+    else {
         return Err(Problem::Denied(privet_access::Denied::Missing));
     };
     // A principal's name holds no zero byte.
     let scope = format!("api\0{principal}\0{scope}");
-    Ok(Keys::derive(&gateway.root, &gateway.tenant, &scope))
+    Ok(Keys::derive(&gateway.root, tenant, &scope))
 }
 
 fn find(analyzer: &Analyzer, text: &str, budget: &Budget) -> Result<Vec<Finding>, Problem> {

@@ -82,8 +82,8 @@ async fn serve(
     let prepared = prepare(gateway, surface, &caller, &parts, body, &mut guarded).await;
     let mut event = AuditEvent {
         at: gateway.clock.now(),
-        tenant: gateway.tenant.to_string(),
-        principal: Some(gateway.pseudonyms.pseudonym(&gateway.tenant, &caller.principal)),
+        tenant: caller.tenant.to_string(),
+        principal: Some(gateway.pseudonyms.pseudonym(&caller.tenant, &caller.principal)),
         request_id: request_id.to_owned(),
         subject: guarded.subject,
         purpose: guarded.purpose,
@@ -171,9 +171,16 @@ async fn prepare(
         return Err(Problem::WrongDialect);
     }
     if let Some((about, vault)) = about.as_ref().zip(gateway.vault.as_ref()) {
-        let (recipient, now) = (route.provider.name(), gateway.clock.now());
+        let found = cleared.clearance.counts.keys().copied();
+        // Where nothing is looked for, nothing is known of what is in it.
+        let categories = if gateway.policy.pii().looks_for_anything() {
+            gateway.policy.consent().categories_of(found)
+        } else {
+            None
+        };
+        let ask = (route.provider.name(), categories);
         vault
-            .guard(&gateway.tenant, about, recipient, now, guarded)
+            .guard(&caller.tenant, about, ask, gateway.clock.now(), guarded)
             .await?;
     }
     Ok(Prepared {
@@ -271,7 +278,8 @@ async fn clear(
 ) -> Result<Cleared, Problem> {
     let bytes = prompt.body().len();
     let budget = Budget::new(gateway.units_per_byte() * bytes as u64 + UNITS_PER_REQUEST);
-    let key = gateway.surrogate_key(caller.principal.as_str());
+    let key = gateway.surrogate_key(&caller.tenant, caller.principal.as_str());
+    let hashes = gateway.hashes(&caller.tenant);
     let query = query.map(str::to_owned);
     let gateway = Arc::clone(gateway);
     let pool = gateway.pool.clone();
@@ -285,12 +293,12 @@ async fn clear(
             route: &route,
         };
         let clearance = gateway.policy.clear(&prompt, clearing, budget)?;
-        let request_hash = gateway.hashes.hash_hex(&[prompt.body()]);
+        let request_hash = hashes.hash_hex(&[prompt.body()]);
         // Equal bodies have equal hashes: the record shows that nothing was changed.
         let sent_hash = if clearance.prompt.body() == prompt.body() {
             request_hash.clone()
         } else {
-            gateway.hashes.hash_hex(&[clearance.prompt.body()])
+            hashes.hash_hex(&[clearance.prompt.body()])
         };
         Ok(Cleared {
             clearance,

@@ -53,6 +53,17 @@ pub enum Error {
         #[source]
         source: Arc<sqlx::Error>,
     },
+    /// The server of a database offers no TLS, or is not who it should be. Nothing was asked of it.
+    #[error(
+        "the server of `{store}` does not speak TLS, or its certificate does not hold; name its authority with `sslrootcert=FILE` in the URL, or go without on a network of your own with `sslmode=disable`"
+    )]
+    NoTls {
+        /// The store.
+        store: String,
+        /// Why.
+        #[source]
+        source: Arc<sqlx::Error>,
+    },
     /// The location of a database is neither a path nor a PostgreSQL URL.
     #[error("not a PostgreSQL address; write `postgres://user:password@host:5432/database`")]
     BadLocation,

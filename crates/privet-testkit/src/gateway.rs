@@ -547,6 +547,7 @@ async fn open_vault(
         Arc::clone(&clock),
         ConsentConfig::default(),
     );
+    let vault = vault.with_consent(&consent);
     let retention = Retention::new(
         store.database().clone(),
         Arc::new(vault.clone()),

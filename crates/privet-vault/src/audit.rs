@@ -47,6 +47,20 @@ pub enum Operation {
     ReadProposal,
     /// A list of changes that are asked for.
     ListProposals,
+    /// What was made of a subject outside the vault.
+    ReadLineage,
+    /// What the erasure of a subject would do.
+    PlanErasure,
+    /// Where an erasure stands, with its receipt.
+    ReadErasure,
+    /// The holds in force.
+    ListHolds,
+    /// When a subject is to be deleted.
+    ReadExpiry,
+    /// A receipt of what a subject said.
+    ReadReceipt,
+    /// What a subject said, or how it stands to agreements.
+    ReadConsent,
 }
 
 /// How a read ended.
@@ -132,6 +146,23 @@ pub struct SubjectChange {
 }
 
 impl Access {
+    /// That `actor` was shown, by `operation`, something of `subject`, or of `subjects` of them.
+    #[must_use]
+    pub fn to(
+        actor: &Actor,
+        at: Timestamp,
+        operation: Operation,
+        ground: Ground,
+        subject: Option<Pseudonym>,
+        subjects: usize,
+    ) -> Self {
+        let shown = Self::shown(actor, at, operation, ground);
+        match subject {
+            Some(subject) => shown.of(subject, 0),
+            None => shown.many(subjects, 0),
+        }
+    }
+
     /// That `actor` was shown `fields` fields of one subject.
     pub(crate) fn shown(actor: &Actor, at: Timestamp, operation: Operation, ground: Ground) -> Self {
         Self {

@@ -139,11 +139,8 @@ pub enum Error {
         source: Box<Error>,
     },
     /// A receipt does not hold.
-    #[error("the receipt does not hold: {why}")]
-    BadReceipt {
-        /// What is wrong, from a closed set.
-        why: &'static str,
-    },
+    #[error("the receipt does not hold: {0}")]
+    BadReceipt(#[from] crate::ReceiptError),
 
     // Subject requests.
     /// The request is not where this can be done.

@@ -15,6 +15,7 @@ mod lineage;
 mod measure;
 mod own_token;
 mod proposal;
+mod receipt;
 mod request;
 mod retention;
 mod session;
@@ -33,8 +34,8 @@ pub use config::{IndexConfig, PrefixConfig, VaultConfig};
 pub use consent::{
     Activity, Agreement, AgreementRef, AgreementStatus, Ask, Consent, ConsentCompliance, ConsentConfig,
     ConsentEvent, ConsentReceipt, Controller, Definition, DefinitionKind, EVERY_PURPOSE, EventKind, GivenBy,
-    KeyAnswer, KnownAgreement, LegalBasis, Processing, Purpose, RECEIPT_SCHEMA, Reason, ReceiptError,
-    ReceiptEvent, ReceiptNotice, ReceiptParty, ReceiptPurpose, ReceiptRecipient, ReceiptSignature, Recipient,
+    KeyAnswer, KnownAgreement, LegalBasis, Processing, Purpose, RECEIPT_SCHEMA, Reason, ReceiptEvent,
+    ReceiptNotice, ReceiptParty, ReceiptPurpose, ReceiptRecipient, ReceiptSignature, Recipient,
     RecipientRole, SignedReceipt, SpecialCondition, Statement, SubjectKeys, SubjectPseudonym, Track,
     Transfer, Verdict, Versioned, dpv, evaluate, pseudonym, run_consent_watch, verify_receipt,
 };
@@ -53,6 +54,7 @@ pub use own_token::{NewOwnToken, OwnCaller, OwnToken};
 pub use proposal::{
     Approved, Opened, Proposal, ProposalKind, ProposalPage, ProposalStatus, Proposals, Proposed,
 };
+pub use receipt::{Receipt, ReceiptError};
 pub use request::{
     Answer, Approval, Callback, CancelGround, CodeDelivery, CodeMessage, CodeSent, ConsentLine, Delivered,
     Extension, ExtensionReason, Held, IdentityHash, IdentityMethod, IdentityProof, NewRequest,
@@ -65,9 +67,9 @@ pub use retention::{
 };
 pub use session::{NewSession, Session, Swept};
 pub use subject::{
-    AppData, BulkRead, BulkState, Counts, DeletedRows, Ground, Identifier, IndexRotation, Lifetime, NewShare,
-    NewView, Page, PermittedUse, Rebuilt, Record, RecordChange, Search, Share, Shared, Shown, Source, Stored,
-    Subject, SubjectId, SubjectInfo, SubjectRef, SubjectState, Unlock, ValueForm, VersionInfo, Viewed,
+    AppData, BulkRead, BulkState, Counts, Ground, Identifier, IndexRotation, Lifetime, NewShare, NewView,
+    Page, PermittedUse, Rebuilt, Record, RecordChange, Search, Share, Shared, Shown, Source, Stored, Subject,
+    SubjectId, SubjectInfo, SubjectRef, SubjectState, Unlock, ValueForm, VersionInfo, Viewed,
 };
 pub use token::{NewToken, Substitute, Token, TokenForm, TokenValue};
 pub use vault::{Actor, ErasedList, Vault};

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use privet_store::{Keyring, Scope, Store};
 use privet_types::{Clock, Pseudonym, TenantId};
 
-use crate::Error;
 use crate::config::VaultConfig;
+use crate::consent::{Cache, SubjectPseudonym};
 use crate::lineage::Connector;
 use crate::subject::{Identifier, TenantIndexes};
+use crate::{Consent, Error};
 
 /// Tenants whose index keys are kept at hand.
 const TENANTS_AT_HAND: usize = 4096;
@@ -35,6 +36,7 @@ pub struct Vault {
     pub(crate) config: Arc<VaultConfig>,
     erased: Option<Arc<dyn ErasedList>>,
     connectors: BTreeMap<String, Arc<dyn Connector>>,
+    consent: Option<Arc<Cache>>,
     indexes: Arc<RwLock<HashMap<TenantId, Arc<TenantIndexes>>>>,
 }
 
@@ -67,6 +69,7 @@ impl Vault {
             config: Arc::new(config),
             erased: None,
             connectors: BTreeMap::new(),
+            consent: None,
             indexes: Arc::default(),
         })
     }
@@ -83,6 +86,21 @@ impl Vault {
     pub fn with_connector(mut self, place: &str, connector: Arc<dyn Connector>) -> Self {
         self.connectors.insert(place.to_owned(), connector);
         self
+    }
+
+    /// What `consent` knows of a person in memory is dropped when their erasure begins. Others that look at the same store,
+    /// and this one without it, know of it within a second.
+    #[must_use]
+    pub fn with_consent(mut self, consent: &Consent) -> Self {
+        self.consent = Some(Arc::clone(&consent.cache));
+        self
+    }
+
+    /// The erasure of `subject` was begun by the tenant's change `seq`.
+    pub(crate) fn drop_consent(&self, tenant: &TenantId, subject: SubjectPseudonym, seq: i64) {
+        if let Some(cache) = &self.consent {
+            cache.forget_subject(tenant, subject, seq);
+        }
     }
 
     /// The connector of `place`.

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
-use privet_policy::Settings;
+use anyhow::{Context, Result, bail};
+use privet_policy::{ConnectorFile, ConnectorKind, Settings};
 use privet_server::VaultParts;
-use privet_store::{Keyring, NoteKey, Store, Swept, run_keyring};
+use privet_store::{Database, Keyring, Location, NoteKey, Store, Swept, run_keyring};
 use privet_types::{Budget, Clock, Pseudonym, TenantId};
 use privet_vault::{
-Actor, Consent, ConsentConfig, IndexConfig, PrefixConfig, Retention, STORE_TARGETS, Vault, VaultConfig, Measures, RootProtection,
-    run_consent_watch,
+    Actor, Connector, Consent, ConsentConfig, IndexConfig, Measures, PgVector, PgVectorConfig, PrefixConfig,
+    Retention, RootProtection, STORE_TARGETS, Vault, VaultConfig, run_consent_watch,
 };
 use tokio::sync::watch::Receiver;
 use tokio::task::JoinHandle;
@@ -66,18 +66,22 @@ pub(crate) struct Upkeep {
 pub(crate) async fn open(settings: &Settings, store: &Store, clock: &Arc<dyn Clock>) -> Result<OpenVault> {
     let root = Arc::new(rim::current_root(settings)?);
     let keyring = crate::keyring::open(settings, root).await?;
-    let vault = Vault::open(
+    let mut vault = Vault::open(
         store.clone(),
         keyring.clone(),
         Arc::clone(clock),
         config(settings),
     )?;
+    for connector in &settings.connectors {
+        vault = vault.with_connector(&connector.place, connect(connector)?);
+    }
     let consent = Consent::new(
         store.database().clone(),
         Arc::new(vault.clone()),
         Arc::clone(clock),
         ConsentConfig::default(),
     );
+    let vault = vault.with_consent(&consent);
     let retention = Retention::new(
         store.database().clone(),
         Arc::new(vault.clone()),
@@ -106,6 +110,8 @@ fn config(settings: &Settings) -> VaultConfig {
         }
     }
     config
+}
+
 /// What protects the root key, by what its reference really leads to.
 pub(crate) fn root_protection(settings: &Settings) -> Result<RootProtection> {
     let text = rim::secret(&settings.root_key, "the root key")?;
@@ -114,6 +120,30 @@ pub(crate) fn root_protection(settings: &Settings) -> Result<RootProtection> {
     } else {
         RootProtection::Plain
     })
+}
+
+/// The connector that `file` describes. Whether its store answers shows when it is needed.
+fn connect(file: &ConnectorFile) -> Result<Arc<dyn Connector>> {
+    let place = &file.place;
+    let url = rim::secret(&file.url, &format!("the URL of the outside store `{place}`"))?;
+    let location = Location::postgres(url.expose(), None)
+        .with_context(|| format!("the URL of the outside store `{place}`"))?;
+    match file.kind {
+        ConnectorKind::Pgvector => {
+            let config = PgVectorConfig {
+                table: file.table.clone(),
+                id: file.id.clone(),
+                subject: file.subject.clone(),
+                tenant: file.tenant.clone(),
+            };
+            Ok(Arc::new(PgVector::new(
+                place,
+                Database::attach(&location)?,
+                &config,
+            )?))
+        }
+        kind => bail!("the outside store `{place}` is of a kind this privet does not know: {kind:?}"),
+    }
 }
 
 impl OpenVault {

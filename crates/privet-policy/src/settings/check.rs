@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::file::{
-    KeyringSettings, Limits, ModelFile, PresidioFile, SettingsFile, StoreSettings, WitnessSettings,
+    ConnectorFile, KeyringSettings, Limits, ModelFile, PresidioFile, SettingsFile, StoreSettings,
+    WitnessSettings,
 };
 use super::provider::{self, Provider};
 use super::{ModelRoute, PresidioListener, Settings, vault, wildcard};
@@ -33,7 +34,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         KeyPath::of("listen").fault("use an IP address and a port, such as `127.0.0.1:8787` or `[::1]:8787`")
     })?;
     let presidio = check_presidio(presidio)?;
-    let vault = vault::check(vault, listen)?;
+    let (vault, connectors) = vault::check(vault, listen)?;
     let policy = policy
         .map(|path| full_path(&path, &KeyPath::of("policy"), document))
         .transpose()?;
@@ -78,6 +79,13 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         presidio,
         vault,
         witnesses,
+        connectors: connectors
+            .into_iter()
+            .map(|connector| ConnectorFile {
+                url: connector.url.beside(document),
+                ..connector
+            })
+            .collect(),
         providers,
         models,
     })

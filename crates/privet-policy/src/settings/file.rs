@@ -185,6 +185,9 @@ pub struct VaultFile {
     pub concurrent_requests: u32,
     /// Databunker's interfaces over the same records.
     pub databunker: DatabunkerFile,
+    /// Outside stores that hold something of persons, and how it is erased there. They count for `privet vault`, too, where
+    /// the vault is not enabled.
+    pub connectors: Vec<ConnectorFile>,
 }
 
 /// The `[vault.databunker]` table: Databunker's `/v1` and Databunker Pro's `/v2`.
@@ -208,6 +211,37 @@ pub struct DatabunkerFile {
     pub bulk_second_approver: bool,
     /// Whether who asked for a change of a user cannot approve it.
     pub request_second_approver: bool,
+}
+
+/// One of `[[vault.connectors]]`: a table of PostgreSQL with chunks and vectors.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectorFile {
+    /// The name by which lineage calls the store: the `place` of its nodes.
+    pub place: String,
+    /// What the store is.
+    pub kind: ConnectorKind,
+    /// Where the URL of its database is kept; its role needs to read and delete rows of the table, no more.
+    pub url: SecretRef,
+    /// The table, `chunks` or `rag.chunks`.
+    pub table: String,
+    /// The column of its key.
+    pub id: String,
+    /// The column that holds the subject's id; without it the registered nodes are the ids of chunks.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// The column that holds the tenant's name, where there is one.
+    #[serde(default)]
+    pub tenant: Option<String>,
+}
+
+/// What an outside store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ConnectorKind {
+    /// A table of PostgreSQL with chunks and vectors, as pgvector keeps them.
+    Pgvector,
 }
 
 /// The `[log]` table. The log goes to standard error.
@@ -399,6 +433,7 @@ impl Default for VaultFile {
             page: 100,
             concurrent_requests: 256,
             databunker: DatabunkerFile::default(),
+            connectors: Vec::new(),
         }
     }
 }

@@ -10,8 +10,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use file::{
-    Auth, DatabunkerFile, Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile,
-    PresidioFile, ProviderFile, SettingsFile, StoreSettings, VaultFile, WitnessSettings,
+    Auth, ConnectorFile, ConnectorKind, DatabunkerFile, Dialect, KeyringSettings, KeysFile, Limits, Log,
+    LogFormat, LogLevel, ModelFile, PresidioFile, ProviderFile, SettingsFile, StoreSettings, VaultFile,
+    WitnessSettings,
 };
 pub use provider::Provider;
 
@@ -49,6 +50,8 @@ pub struct Settings {
     pub vault: Option<VaultSettings>,
     /// Who signs the checkpoints of the audit log beside the log itself.
     pub witnesses: Vec<WitnessSettings>,
+    /// Outside stores that erasure reaches, also where there is to be no vault over HTTP. INVARIANT: no two of one place.
+    pub connectors: Vec<ConnectorFile>,
     providers: Vec<Provider>,
     models: Vec<ModelRoute>,
 }

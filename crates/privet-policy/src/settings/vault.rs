@@ -3,13 +3,22 @@
 use std::net::SocketAddr;
 
 use super::check::{bytes_within, count_within, period_within};
-use super::file::{DatabunkerFile, VaultFile};
+use super::file::{ConnectorFile, DatabunkerFile, VaultFile};
 use super::{DatabunkerSettings, VaultLimits, VaultSettings};
 use crate::key_path::{Fault, KeyPath};
 use crate::{ByteSize, Period};
 
+/// Longest name of a place, as lineage has it.
+const LONGEST_PLACE: usize = 256;
+
+/// Longest identifier of PostgreSQL.
+const LONGEST_NAME: usize = 63;
+
 /// `gateway` is where the gateway listens. Checked whole even where there is to be no vault.
-pub(super) fn check(file: VaultFile, gateway: SocketAddr) -> Result<Option<VaultSettings>, Fault> {
+pub(super) fn check(
+    file: VaultFile,
+    gateway: SocketAddr,
+) -> Result<(Option<VaultSettings>, Vec<ConnectorFile>), Fault> {
     let VaultFile {
         enabled,
         listen,
@@ -20,6 +29,7 @@ pub(super) fn check(file: VaultFile, gateway: SocketAddr) -> Result<Option<Vault
         page,
         concurrent_requests,
         databunker,
+        connectors,
     } = file;
     let at = KeyPath::of("vault");
     let listen: Option<SocketAddr> = listen.map(|address| address.parse()).transpose().map_err(|_| {
@@ -62,7 +72,43 @@ pub(super) fn check(file: VaultFile, gateway: SocketAddr) -> Result<Option<Vault
         limits,
         databunker,
     };
-    Ok(enabled.then_some(settings))
+    check_connectors(&connectors, &at.key("connectors"))?;
+    Ok((enabled.then_some(settings), connectors))
+}
+
+fn check_connectors(connectors: &[ConnectorFile], at: &KeyPath) -> Result<(), Fault> {
+    for (number, connector) in connectors.iter().enumerate() {
+        let at = at.index(number);
+        if connector.place.is_empty() || connector.place.len() > LONGEST_PLACE {
+            return Err(at.key("place").fault("use a name of 1 to 256 bytes"));
+        }
+        if connectors
+            .iter()
+            .take(number)
+            .any(|other| other.place == connector.place)
+        {
+            return Err(at
+                .key("place")
+                .fault("another connector has this place already; each place has one"));
+        }
+        let is_name = |name: &str| !name.is_empty() && name.len() <= LONGEST_NAME && !name.contains('\0');
+        if connector.table.split('.').count() > 2 || !connector.table.split('.').all(is_name) {
+            return Err(at
+                .key("table")
+                .fault("use a table of PostgreSQL, such as `chunks` or `rag.chunks`"));
+        }
+        let columns = [
+            ("id", Some(&connector.id)),
+            ("subject", connector.subject.as_ref()),
+            ("tenant", connector.tenant.as_ref()),
+        ];
+        for (key, column) in columns {
+            if column.is_some_and(|name| !is_name(name)) {
+                return Err(at.key(key).fault("use a column's name of 1 to 63 bytes"));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn check_databunker(

@@ -102,3 +102,31 @@ fn terms_that_would_mask_everything_or_nothing_are_refused() {
         );
     }
 }
+
+#[test]
+fn a_prompt_needs_the_categories_of_what_was_found_in_it() {
+    const CONSENT: &str = "[consent]\ntext = \"prompt\"\n[consent.categories]\n\
+        contact = [\"EMAIL_ADDRESS\", \"PHONE_NUMBER\"]\nall = [\"EMAIL_ADDRESS\"]\n";
+    let policy = policy(CONSENT).unwrap();
+    let of = |found: &[Entity]| {
+        let needed = policy.consent().categories_of(found.iter().copied())?;
+        Some(needed.into_iter().collect::<Vec<_>>())
+    };
+    assert_eq!(of(&[]), Some(vec!["prompt"]));
+    assert_eq!(of(&[Entity::PHONE_NUMBER]), Some(vec!["contact", "prompt"]));
+    let address = [Entity::EMAIL_ADDRESS, Entity::SURROGATE];
+    assert_eq!(of(&address), Some(vec!["all", "contact", "prompt"]));
+    assert_eq!(
+        of(&[Entity::EMAIL_ADDRESS, Entity::CREDIT_CARD]),
+        None,
+        "a kind of no category"
+    );
+    assert_eq!(
+        Policy::default().consent().categories_of([Entity::EMAIL_ADDRESS]),
+        None
+    );
+    let unknown = refused_policy(&CONSENT.replace("PHONE_NUMBER", "PHONE_NUMBR"));
+    assert!(unknown.contains("PHONE_NUMBER"), "{unknown}");
+    let alone = refused_policy(&CONSENT.replace("text = \"prompt\"\n", ""));
+    assert!(alone.contains("consent.categories"), "{alone}");
+}

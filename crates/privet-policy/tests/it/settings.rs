@@ -296,3 +296,31 @@ fn an_owners_url_alone_is_refused() {
         assert!(error.contains("is only used with"), "{error}");
     }
 }
+
+#[test]
+fn a_connector_is_read_with_its_url_by_reference_and_without_a_vault() {
+    const RAG: &str = "[[vault.connectors]]\nplace = \"rag\"\nkind = \"pgvector\"\nurl = { file = \"rag.url\" }\n\
+        table = \"rag.chunks\"\nid = \"id\"\nsubject = \"person\"\n";
+    let read = settings(&format!("{LEAST}\n{RAG}")).unwrap();
+    assert_eq!(read.vault, None);
+    let [connector] = read.connectors.as_slice() else {
+        panic!("{:?}", read.connectors);
+    };
+    assert_eq!((connector.place.as_str(), &connector.tenant), ("rag", &None));
+    assert!(matches!(&connector.url, SecretRef::File(path) if path.ends_with("rag.url")));
+    let faults = [
+        (format!("{RAG}{RAG}"), "vault.connectors[1].place"),
+        (RAG.replace("\"rag\"", "\"\""), "vault.connectors[0].place"),
+        (RAG.replace("rag.chunks", "a.b.c"), "vault.connectors[0].table"),
+        (RAG.replace("\"person\"", "\"\""), "vault.connectors[0].subject"),
+        (RAG.replace("pgvector", "qdrant"), "vault.connectors[0].kind"),
+        (
+            RAG.replace("{ file = \"rag.url\" }", "\"postgres://ann:s3cret@db/rag\""),
+            "vault.connectors[0].url",
+        ),
+    ];
+    for (lines, key) in faults {
+        let error = settings(&format!("{LEAST}\n{lines}")).unwrap_err().to_string();
+        assert!(error.contains(key) && !error.contains("s3cret"), "{key}: {error}");
+    }
+}

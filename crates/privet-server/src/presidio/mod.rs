@@ -148,10 +148,11 @@ pub(crate) async fn note(
     request_id: &str,
 ) -> Result<(), Problem> {
     let (caller, since) = call;
+    let tenant = caller.map_or(&gateway.tenant, |caller| &caller.tenant);
     let event = AuditEvent {
         at: gateway.clock.now(),
-        tenant: gateway.tenant.to_string(),
-        principal: caller.map(|c| gateway.pseudonyms.pseudonym(&gateway.tenant, &c.principal)),
+        tenant: tenant.to_string(),
+        principal: caller.map(|c| gateway.pseudonyms.pseudonym(tenant, &c.principal)),
         request_id: request_id.to_owned(),
         subject: None,
         purpose: None,

@@ -133,9 +133,14 @@ impl Call {
         found.map_or("", |(_, value)| value)
     }
 
+    /// The token of the subject that the path names. What is no token is no subject either.
+    pub(crate) fn subject_id(&self) -> Result<SubjectId, VaultProblem> {
+        Ok(self.param("subject").parse()?)
+    }
+
     /// The subject that the path names by its token.
     pub(crate) fn subject(&self) -> Result<SubjectRef, VaultProblem> {
-        Ok(SubjectRef::Token(self.param("subject").parse()?))
+        Ok(SubjectRef::Token(self.subject_id()?))
     }
 
     /// The parameter `name` of the query.
@@ -272,6 +277,48 @@ impl Call {
                 Err(error.into())
             }
         }
+    }
+
+    /// As [`show`](Self::show), for what was read of `subject`, or of nobody in particular; `count` says how much of it was.
+    pub(crate) async fn show_of<T>(
+        &self,
+        operation: Operation,
+        subject: Option<&SubjectId>,
+        count: impl FnOnce(&T) -> usize,
+        outcome: Result<T, Error>,
+    ) -> Result<T, VaultProblem> {
+        let (now, ground) = (self.api.clock.now(), Ground::Ordinary);
+        let outcome = match outcome {
+            Ok(value) => {
+                let subject = match subject {
+                    // Without a pseudonym the record would not say whom this was about.
+                    Some(id) => match self.api.pseudonym(&self.actor.tenant, id).await {
+                        Some(pseudonym) => Some(pseudonym),
+                        None => return Err(VaultProblem::not_recorded()),
+                    },
+                    None => None,
+                };
+                let access = Access::to(&self.actor, now, operation, ground, subject, count(&value));
+                Ok(Audited { value, access })
+            }
+            Err(error) => Err(error),
+        };
+        self.show(operation, ground, outcome).await
+    }
+
+    /// As [`show_of`](Self::show_of), of whom the log calls `subject`.
+    pub(crate) async fn show_as<T>(
+        &self,
+        operation: Operation,
+        subject: Option<Pseudonym>,
+        outcome: Result<T, Error>,
+    ) -> Result<T, VaultProblem> {
+        let (now, ground) = (self.api.clock.now(), Ground::Ordinary);
+        let outcome = outcome.map(|value| Audited {
+            access: Access::to(&self.actor, now, operation, ground, subject, 1),
+            value,
+        });
+        self.show(operation, ground, outcome).await
     }
 
     async fn tell(&self, access: &Access) -> Result<(), VaultProblem> {

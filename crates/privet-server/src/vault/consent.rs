@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use jiff::Timestamp;
-use privet_vault::{Ask, ConsentEvent, Statement, SubjectId};
+use privet_vault::{Ask, ConsentEvent, Error, Operation, Statement};
 
 use super::bodies::{
     CheckBody, ConsentEventBody, ConsentEventsBody, CountBody, ObjectsBody, StandingBody, StandingsBody,
@@ -13,7 +13,7 @@ use super::problem::VaultProblem;
 
 pub(crate) async fn record(mut call: Call) -> Result<Reply, VaultProblem> {
     let body: StatementBody = call.json().await?;
-    let subject = subject(&call)?;
+    let subject = call.subject_id()?;
     let statement = Statement {
         kind: body.kind,
         purposes: body.purposes,
@@ -34,33 +34,44 @@ pub(crate) async fn record(mut call: Call) -> Result<Reply, VaultProblem> {
 }
 
 pub(crate) async fn history(call: Call) -> Result<Reply, VaultProblem> {
-    let subject = subject(&call)?;
+    let subject = call.subject_id()?;
     let consent = &call.api.consent;
-    let events = consent.history(&call.actor.tenant, subject.as_str()).await?;
+    let events = consent.history(&call.actor.tenant, subject.as_str()).await;
+    let events = call
+        .show_of(Operation::ReadConsent, Some(&subject), |_| 1, events)
+        .await?;
     Reply::ok(&shown_all(events))
 }
 
 /// The signed receipt of a statement; of the last one if none is named.
 pub(crate) async fn receipt(call: Call) -> Result<Reply, VaultProblem> {
-    let subject = subject(&call)?;
+    let subject = call.subject_id()?;
     let (consent, tenant) = (&call.api.consent, &call.actor.tenant);
-    let statement = match call.asked("statement") {
-        Some(statement) => statement.to_owned(),
-        None => {
-            let events = consent.history(tenant, subject.as_str()).await?;
-            let last = events.into_iter().max_by_key(|event| event.recorded_at);
-            last.ok_or_else(|| VaultProblem::absent("statement"))?.statement
-        }
+    let receipt = async {
+        let statement = match call.asked("statement") {
+            Some(statement) => statement.to_owned(),
+            None => {
+                let events = consent.history(tenant, subject.as_str()).await?;
+                let last = events.into_iter().max_by_key(|event| event.recorded_at);
+                last.ok_or(Error::Absent { what: "statement" })?.statement
+            }
+        };
+        let receipt = consent.receipt(tenant, subject.as_str(), &statement).await?;
+        call.api.vault.sign_consent_receipt(tenant, receipt).await
     };
-    let receipt = consent.receipt(tenant, subject.as_str(), &statement).await?;
-    Reply::ok(&call.api.vault.sign_consent_receipt(tenant, receipt).await?)
+    let receipt = receipt.await;
+    let receipt = call
+        .show_of(Operation::ReadReceipt, Some(&subject), |_| 1, receipt)
+        .await?;
+    Reply::ok(&receipt)
 }
 
 pub(crate) async fn agreements(call: Call) -> Result<Reply, VaultProblem> {
-    let subject = subject(&call)?;
+    let subject = call.subject_id()?;
     let consent = &call.api.consent;
-    let standings = consent
-        .agreements_of(&call.actor.tenant, subject.as_str())
+    let standings = consent.agreements_of(&call.actor.tenant, subject.as_str()).await;
+    let standings = call
+        .show_of(Operation::ReadConsent, Some(&subject), |_| 1, standings)
         .await?;
     let rows = standings.into_iter().map(|standing| StandingBody {
         status: standing.status,
@@ -100,11 +111,6 @@ pub(crate) async fn revoke_all(call: Call) -> Result<Reply, VaultProblem> {
 pub(crate) async fn records_of_processing(call: Call) -> Result<Reply, VaultProblem> {
     let rows = call.api.consent.records_of_processing(&call.actor.tenant).await?;
     Reply::ok(&ObjectsBody { rows })
-}
-
-/// What is no token is no subject either.
-fn subject(call: &Call) -> Result<SubjectId, VaultProblem> {
-    Ok(call.param("subject").parse()?)
 }
 
 pub(super) fn moment(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, VaultProblem> {

@@ -1,7 +1,8 @@
 //! Erasing subjects, and the receipts of it.
 
 use privet_vault::{
-    ErasureReason, ErasureReceipt, ErasureStatement, Error, ForgetOutcome, NodeOutcome, SubjectRef,
+    ErasureReason, ErasureReceipt, ErasureStatement, Error, ForgetOutcome, Ground, NodeOutcome, Operation,
+    SubjectRef,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -64,7 +65,8 @@ pub(crate) async fn create(mut call: Call) -> Result<Reply, VaultProblem> {
 }
 
 async fn plan(call: &Call, who: &SubjectRef) -> Result<Reply, VaultProblem> {
-    let plan = call.api.vault.plan_erasure(&call.actor, who).await?;
+    let plan = call.api.vault.plan_erasure(&call.actor, who).await;
+    let plan = call.show(Operation::PlanErasure, Ground::Ordinary, plan).await?;
     Reply::ok(&ErasureBody {
         state: "planned",
         erasure: None,
@@ -77,7 +79,12 @@ async fn plan(call: &Call, who: &SubjectRef) -> Result<Reply, VaultProblem> {
 
 pub(crate) async fn read(call: Call) -> Result<Reply, VaultProblem> {
     let id = call.param("erasure");
-    match call.api.vault.erasure(&call.actor, id).await? {
+    let found = call.api.vault.erasure(&call.actor, id).await;
+    let subject = match &found {
+        Ok(Some(receipt)) => Some(statement(receipt)?.subject),
+        _ => None,
+    };
+    match call.show_as(Operation::ReadErasure, subject, found).await? {
         Some(receipt) => Reply::ok(&done(receipt)?),
         None => Reply::ok(&ErasureBody {
             state: "begun",
@@ -99,7 +106,7 @@ pub(crate) async fn key(call: Call) -> Result<Reply, VaultProblem> {
 }
 
 fn done(receipt: ErasureReceipt) -> Result<ErasureBody, VaultProblem> {
-    let statement: ErasureStatement = serde_json::from_str(&receipt.statement).map_err(Error::Json)?;
+    let statement = statement(&receipt)?;
     Ok(ErasureBody {
         state: "done",
         erasure: Some(statement.erasure),
@@ -108,4 +115,9 @@ fn done(receipt: ErasureReceipt) -> Result<ErasureBody, VaultProblem> {
         final_at: Some(statement.final_at.to_string()),
         receipt: Some(receipt),
     })
+}
+
+/// What a receipt of this vault's own says.
+fn statement(receipt: &ErasureReceipt) -> Result<ErasureStatement, VaultProblem> {
+    Ok(serde_json::from_str(&receipt.statement).map_err(Error::Json)?)
 }

@@ -1,13 +1,13 @@
 //! Whether a prompt about a person may be sent: what its headers say, and what the vault says to that.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{PoisonError, RwLock};
 
 use http::HeaderMap;
 use jiff::Timestamp;
 use privet_policy::ConsentConfig;
 use privet_types::{Pseudonym, TenantId};
-use privet_vault::{Ask, Reason, SubjectId};
+use privet_vault::{Ask, Reason, SubjectId, Verdict};
 
 use super::VaultApi;
 
@@ -87,24 +87,17 @@ fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, NoCons
 }
 
 impl VaultApi {
-    /// That what `about` says may be sent to `recipient`. What is to be recorded of it goes to `guarded`, also if it may not.
+    /// That what `about` says may be sent to `recipient` with data of all `categories` (`None`: of all that the purpose has).
+    /// What is to be recorded of it goes to `guarded`, also if it may not.
     pub(crate) async fn guard(
         &self,
         tenant: &TenantId,
         about: &About,
-        recipient: &str,
+        (recipient, categories): (&str, Option<BTreeSet<&str>>),
         at: Timestamp,
         guarded: &mut Guarded,
     ) -> Result<(), NoConsent> {
-        let ask = Ask {
-            purpose: &about.purpose,
-            category: None,
-            recipient: Some(recipient),
-        };
-        let verdict = self
-            .consent
-            .check(tenant, Some(about.subject.as_str()), &ask, at)
-            .await;
+        let verdict = self.ask(tenant, about, recipient, categories, at).await;
         // A name that is no purpose's may be anything, and is not written down.
         if verdict.reason != Reason::UnknownPurpose {
             guarded.purpose = Some(about.purpose.clone());
@@ -121,8 +114,39 @@ impl VaultApi {
         })
     }
 
+    /// The first refusal, or the last permission.
+    async fn ask(
+        &self,
+        tenant: &TenantId,
+        about: &About,
+        recipient: &str,
+        categories: Option<BTreeSet<&str>>,
+        at: Timestamp,
+    ) -> Verdict {
+        let subject = Some(about.subject.as_str());
+        let mut ask = Ask {
+            purpose: &about.purpose,
+            category: None,
+            recipient: Some(recipient),
+        };
+        let mut verdict = None;
+        for category in categories.into_iter().flatten() {
+            ask.category = Some(category);
+            let found = self.consent.check(tenant, subject, &ask, at).await;
+            let is_allowed = found.allowed;
+            verdict = Some(found);
+            if !is_allowed {
+                break;
+            }
+        }
+        match verdict {
+            Some(verdict) => verdict,
+            None => self.consent.check(tenant, subject, &ask, at).await,
+        }
+    }
+
     /// How the log calls the subject; `None` if there is none, or that cannot be said now.
-    async fn pseudonym(&self, tenant: &TenantId, id: &SubjectId) -> Option<Pseudonym> {
+    pub(crate) async fn pseudonym(&self, tenant: &TenantId, id: &SubjectId) -> Option<Pseudonym> {
         if let Some(known) = self.subjects.get(tenant, id) {
             return Some(known);
         }
@@ -216,6 +240,7 @@ mod tests {
         let policy = ConsentConfig {
             required: true,
             purpose: Some("help".to_owned()),
+            ..ConsentConfig::default()
         };
         assert_eq!(read(&[], &policy), Err(NoConsent::NoSubject));
         assert_eq!(read(&[(SUBJECT, TOKEN)], &policy), Ok(true));

@@ -1,7 +1,7 @@
 //! What was made of a subject outside the vault.
 
 use http::StatusCode;
-use privet_vault::{Node, NodeKind, Reach, Registered};
+use privet_vault::{Node, NodeKind, Operation, Reach, Registered};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -44,7 +44,11 @@ impl From<Registered> for NodeBody {
 }
 
 pub(crate) async fn list(call: Call) -> Result<Reply, VaultProblem> {
-    let nodes = call.api.vault.lineage(&call.actor, &call.subject()?).await?;
+    let (subject, who) = (call.subject_id()?, call.subject()?);
+    let nodes = call.api.vault.lineage(&call.actor, &who).await;
+    let nodes = call
+        .show_of(Operation::ReadLineage, Some(&subject), |_| 1, nodes)
+        .await?;
     Reply::ok(&NodesBody {
         rows: nodes.into_iter().map(Into::into).collect(),
     })
@@ -54,13 +58,6 @@ pub(crate) async fn list(call: Call) -> Result<Reply, VaultProblem> {
 pub(crate) async fn register(mut call: Call) -> Result<Reply, VaultProblem> {
     let node: Node = call.json().await?;
     let (who, vault) = (call.subject()?, &call.api.vault);
-    vault.register_node(&call.actor, &who, &node).await?;
-    let nodes = vault.lineage(&call.actor, &who).await?;
-    let is_it = |registered: &Registered| {
-        let known = &registered.node;
-        known.kind == node.kind && known.place == node.place && known.node == node.node
-    };
-    let registered = nodes.into_iter().find(is_it);
-    let registered = registered.ok_or_else(|| VaultProblem::absent("subject"))?;
+    let registered = vault.register_node(&call.actor, &who, &node).await?;
     Reply::json(StatusCode::CREATED, &NodeBody::from(registered))
 }

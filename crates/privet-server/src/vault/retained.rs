@@ -3,7 +3,8 @@
 use http::StatusCode;
 use jiff::Timestamp;
 use privet_vault::{
-    ActiveHold, Actor, ErasureReason, ExpiryState, ForgetOutcome, Hold, RetentionRow, SubjectId, SubjectRef,
+    ActiveHold, Actor, ErasureReason, Error, ExpiryState, ForgetOutcome, Hold, Operation, RetentionRow,
+    SubjectRef,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -157,7 +158,9 @@ pub(crate) async fn hold(mut call: Call) -> Result<Reply, VaultProblem> {
 }
 
 pub(crate) async fn holds(call: Call) -> Result<Reply, VaultProblem> {
-    let holds = call.api.retention.holds(&call.actor.tenant).await?;
+    let holds = call.api.retention.holds(&call.actor.tenant).await;
+    let count = |holds: &Vec<ActiveHold>| holds.iter().filter(|hold| hold.subject.is_some()).count();
+    let holds = call.show_of(Operation::ListHolds, None, count, holds).await?;
     Reply::ok(&HoldsBody {
         rows: holds.into_iter().map(Into::into).collect(),
     })
@@ -185,7 +188,7 @@ pub(crate) async fn report(call: Call) -> Result<Reply, VaultProblem> {
 
 pub(crate) async fn start_expiry(mut call: Call) -> Result<Reply, VaultProblem> {
     let body: NewExpiryBody = call.json().await?;
-    let subject = subject(&call)?;
+    let subject = call.subject_id()?;
     let expires_at: Timestamp = moment("expires_at", Some(&body.expires_at))?.unwrap_or_else(|| call.now());
     let retention = &call.api.retention;
     let token = retention
@@ -195,10 +198,13 @@ pub(crate) async fn start_expiry(mut call: Call) -> Result<Reply, VaultProblem> 
 }
 
 pub(crate) async fn expiry(call: Call) -> Result<Reply, VaultProblem> {
-    let subject = subject(&call)?;
+    let subject = call.subject_id()?;
     let retention = &call.api.retention;
-    let status = retention.expiry(&call.actor.tenant, subject.as_str()).await?;
-    let status = status.ok_or_else(|| VaultProblem::absent("expiry"))?;
+    let status = retention.expiry(&call.actor.tenant, subject.as_str()).await;
+    let status = status.and_then(|status| status.ok_or(Error::Absent { what: "expiry" }));
+    let status = call
+        .show_of(Operation::ReadExpiry, Some(&subject), |_| 1, status)
+        .await?;
     Reply::ok(&ExpiryBody {
         state: status.state,
         started_at: time(status.started_at),
@@ -208,7 +214,7 @@ pub(crate) async fn expiry(call: Call) -> Result<Reply, VaultProblem> {
 }
 
 pub(crate) async fn cancel_expiry(call: Call) -> Result<Reply, VaultProblem> {
-    let subject = subject(&call)?;
+    let subject = call.subject_id()?;
     let retention = &call.api.retention;
     if retention.cancel_expiry(&call.actor, subject.as_str()).await? {
         Ok(Reply::done())
@@ -244,9 +250,4 @@ async fn holder(call: &Call, token: &str) -> Result<Actor, VaultProblem> {
     let tenant = call.api.retention.tenant_of_link(token).await?;
     let principal = call.actor.principal.clone();
     Ok(Actor { tenant, principal })
-}
-
-/// What is no token is no subject either.
-fn subject(call: &Call) -> Result<SubjectId, VaultProblem> {
-    Ok(call.param("subject").parse()?)
 }

@@ -13,7 +13,7 @@ use super::migrate::{self, Schema};
 use super::postgres::Server;
 use super::tx::{Backend, Link, Pooled, Tx, Work};
 use super::writer::{Writer, unpanicked};
-use super::{postgres, sqlite};
+use super::{postgres, sqlite, tls};
 use crate::Error;
 
 /// Whose rows a transaction may see. PostgreSQL enforces it by row-level security; on SQLite the statements do.
@@ -51,8 +51,8 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::NewerSchema`] if a newer Privet wrote it, [`Error::NotAStore`] if it is something else's database,
-    /// [`Error::Open`] or [`Error::File`] if there is no database and none can be made, [`Error::TooPowerful`] if
-    /// PostgreSQL's row-level security would not bind the role.
+    /// [`Error::Open`] or [`Error::File`] if there is no database and none can be made, [`Error::NoTls`] if it is to be reached
+    /// over TLS and cannot, [`Error::TooPowerful`] if PostgreSQL's row-level security would not bind the role.
     pub async fn open(location: &Location, schema: &'static Schema) -> Result<Self, Error> {
         Self::open_on(location, schema, None).await
     }
@@ -67,6 +67,10 @@ impl Database {
         vfs: Option<&str>,
     ) -> Result<Self, Error> {
         let opening = |error| match error {
+            Error::Unreachable(source) if tls::is_refusal(&source) => Error::NoTls {
+                store: location.to_string(),
+                source: Arc::new(source),
+            },
             Error::Database(source) | Error::Unreachable(source) => Error::Open {
                 store: location.to_string(),
                 source: Arc::new(source),

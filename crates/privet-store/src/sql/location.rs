@@ -31,6 +31,9 @@ impl Location {
     /// `owner`, if given, is used to bring the schema up to date, and `url`'s user then needs no right to change it.
     /// Without it, `url`'s user owns the tables, and every connection gives that right up (`SET ROLE`).
     ///
+    /// A server on another machine is spoken to over TLS and has to prove who it is, unless `sslmode` in the URL says
+    /// otherwise; `sslrootcert` names a file with its authority.
+    ///
     /// # Errors
     /// [`Error::BadLocation`] if one is no such URL.
     pub fn postgres(url: &str, owner: Option<&str>) -> Result<Self, Error> {

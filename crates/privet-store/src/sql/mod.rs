@@ -9,6 +9,7 @@ mod location;
 mod migrate;
 mod postgres;
 mod sqlite;
+mod tls;
 mod tx;
 mod value;
 mod writer;

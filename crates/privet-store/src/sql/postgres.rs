@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use super::database::Scope;
 use super::location::{Location, PostgresUrl};
 use super::migrate::{self, Schema};
+use super::tls;
 use super::tx::{Link, Pooled, Tx};
 use super::value::Row;
 use crate::{Error, values};
@@ -172,10 +173,9 @@ pub(super) fn attach(url: &PostgresUrl) -> Result<Server, Error> {
 }
 
 fn options(url: &str) -> Result<PgConnectOptions, Error> {
-    Ok(PgConnectOptions::from_str(url)
-        .map_err(|_| Error::BadLocation)?
-        .application_name("privet")
-        .disable_statement_logging())
+    let options = tls::secured(PgConnectOptions::from_str(url).map_err(|_| Error::BadLocation)?);
+    tls::check_files(&options)?;
+    Ok(options.application_name("privet").disable_statement_logging())
 }
 
 fn single(options: PgConnectOptions) -> PgPool {

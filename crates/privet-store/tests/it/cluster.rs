@@ -91,6 +91,29 @@ impl Cluster {
         assert!(is_up, "the server does not start: {log}");
     }
 
+    /// From the next start on it speaks TLS with this certificate and key, PEM.
+    pub(crate) fn give_certificate(&self, certificate: &str, key: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let data = self.dir.path().join("data");
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let path = data.join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            if let Some((uid, gid)) = self.user {
+                std::os::unix::fs::chown(&path, Some(uid), Some(gid)).unwrap();
+            }
+        }
+        let settings = fs::OpenOptions::new()
+            .append(true)
+            .open(data.join("postgresql.conf"));
+        std::io::Write::write_all(&mut settings.unwrap(), b"\nssl = on\n").unwrap();
+    }
+
+    /// Where it listens.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Stops it without writing anything more.
     pub(crate) fn stop_immediately(&self) {
         self.run("pg_ctl", &["-D", "data", "-m", "immediate", "-w", "stop"]);

@@ -27,3 +27,4 @@ mod row_security;
 mod spool;
 mod store;
 mod support;
+mod tls;

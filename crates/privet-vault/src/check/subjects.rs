@@ -273,16 +273,15 @@ impl Look<'_, '_> {
             }
         }
         let indexes = self.vault.indexes(self.tenant).await?;
-        let people: Vec<_> = known
-            .iter()
-            .map(|one| {
-                let entries = one.record.as_ref().map(|record| indexes.entries(record));
-                entries.and_then(Result::ok).unwrap_or_default().identifiers
-            })
-            .collect();
-        let erased = self.vault.are_on_erased_list(self.tenant, &people).await?;
-        for (one, _) in known.iter().zip(erased).filter(|(_, is_erased)| *is_erased) {
-            self.found(FindingKind::ErasedPersonIsBack, "subjects", one.row.id.as_str());
+        for one in known {
+            let Some(record) = &one.record else { continue };
+            let known_by = indexes.known_by(record).into_iter();
+            let identifiers: Vec<_> = known_by.map(|(identifier, _)| identifier).collect();
+            let erased_at = self.vault.erased_at(self.tenant, &identifiers).await?;
+            // Whoever came later is somebody new.
+            if erased_at.is_some_and(|at| one.row.created_at < at) {
+                self.found(FindingKind::ErasedPersonIsBack, "subjects", one.row.id.as_str());
+            }
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use privet_types::TenantId;
 
 use super::catalog::Catalog;
-use super::event::{ConsentEvent, EVERY_PURPOSE, SubjectPseudonym};
+use super::event::{ConsentEvent, EVERY_PURPOSE, EventKind, SubjectPseudonym};
 
 /// All tenants' caches.
 pub(crate) struct Cache {
@@ -54,6 +54,8 @@ pub(crate) struct Facts {
     pub(crate) version: i64,
     by_purpose: HashMap<Box<str>, Vec<ConsentEvent>>,
     every: Vec<ConsentEvent>,
+    /// Whether the subject's erasure was begun. It counts at once, also where this node's clock is behind.
+    pub(crate) is_erased: bool,
     weight: usize,
 }
 
@@ -65,6 +67,7 @@ impl Facts {
             version,
             by_purpose: HashMap::new(),
             every: Vec::new(),
+            is_erased: events.iter().any(|event| event.kind == EventKind::Erased),
             weight,
         };
         for mut event in events {

@@ -275,6 +275,9 @@ pub async fn run_consent_watch(consent: Consent, period: Duration, stop: impl Fu
 }
 
 fn judge(catalog: &Catalog, facts: Option<&Facts>, ask: &Ask<'_>, at: i64) -> Verdict {
+    if facts.is_some_and(|facts| facts.is_erased) {
+        return Verdict::refused(Reason::UnknownSubject, None, None);
+    }
     let purpose = catalog.purposes.get(ask.purpose);
     let is_recipient = ask
         .recipient

@@ -122,6 +122,9 @@ pub fn evaluate<'e>(
         None => !purpose.special_categories.is_empty(),
     };
     let newest = Newest::of(events, purpose, ask, at);
+    if let Some(event) = newest.erased {
+        return Verdict::refused(Reason::UnknownSubject, basis, Some(event.at));
+    }
     if let Some(event) = newest.restriction
         && event.kind == EventKind::Restricted
         && !purpose.serves_legal_claims
@@ -212,6 +215,8 @@ struct Newest<'e> {
     consent: Option<&'e ConsentEvent>,
     objection: Option<&'e ConsentEvent>,
     restriction: Option<&'e ConsentEvent>,
+    /// Once there, it stays: no event of a later time comes behind it.
+    erased: Option<&'e ConsentEvent>,
 }
 
 impl<'e> Newest<'e> {
@@ -225,7 +230,17 @@ impl<'e> Newest<'e> {
         for event in events {
             // Being asked again takes away nothing that was said before.
             let is_question = event.kind == EventKind::Requested;
-            if event.at > at || is_question || !bears(event, purpose, ask) {
+            if event.at > at || is_question {
+                continue;
+            }
+            if event.kind == EventKind::Erased {
+                newest.erased = newest
+                    .erased
+                    .filter(|known| order(known) < order(event))
+                    .or(Some(event));
+                continue;
+            }
+            if !bears(event, purpose, ask) {
                 continue;
             }
             let slot = match event.kind.track() {

@@ -32,6 +32,8 @@ pub enum EventKind {
     RestrictionLifted,
     /// The subject had processing restricted: Art. 18.
     Restricted,
+    /// The subject's erasure was begun: nothing is allowed any more, and nothing lifts it. Erasures alone write it.
+    Erased,
 }
 
 /// Which question an event answers.
@@ -59,7 +61,7 @@ impl Track {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Given,
         Self::Requested,
         Self::Expired,
@@ -70,6 +72,7 @@ impl EventKind {
         Self::Objected,
         Self::RestrictionLifted,
         Self::Restricted,
+        Self::Erased,
     ];
 
     /// Its name.
@@ -86,6 +89,7 @@ impl EventKind {
             Self::Objected => "objected",
             Self::RestrictionLifted => "restriction_lifted",
             Self::Restricted => "restricted",
+            Self::Erased => "erased",
         }
     }
 
@@ -109,6 +113,7 @@ impl EventKind {
             Self::Objected => "subject_objected",
             Self::RestrictionLifted => "restriction_lifted",
             Self::Restricted => "subject_restricted",
+            Self::Erased => "processing_ended",
         }
     }
 
@@ -123,7 +128,7 @@ impl EventKind {
             | Self::Revoked
             | Self::Withdrawn => Track::Consent,
             Self::ObjectionLifted | Self::Objected => Track::Objection,
-            Self::RestrictionLifted | Self::Restricted => Track::Restriction,
+            Self::RestrictionLifted | Self::Restricted | Self::Erased => Track::Restriction,
         }
     }
 
@@ -146,6 +151,7 @@ impl EventKind {
             Self::Refused => 3,
             Self::Revoked => 4,
             Self::Withdrawn | Self::Objected | Self::Restricted => 5,
+            Self::Erased => 6,
         }
     }
 
@@ -161,6 +167,7 @@ impl EventKind {
             Self::Withdrawn => "https://w3id.org/dpv#ConsentWithdrawn",
             Self::ObjectionLifted | Self::Objected => "https://w3id.org/dpv/legal/eu/gdpr#A21",
             Self::RestrictionLifted | Self::Restricted => "https://w3id.org/dpv/legal/eu/gdpr#A18",
+            Self::Erased => "https://w3id.org/dpv/legal/eu/gdpr#A17",
         }
     }
 }

@@ -283,7 +283,42 @@ impl Consent {
     }
 }
 
+/// Writes down, in the transaction that begins the erasure of `subject`, that nothing is allowed any more. It has to be the
+/// first that the transaction does: the tenant's number is taken before anything else is held. Returns that number.
+pub(crate) async fn end_all_processing(
+    tx: &mut Tx,
+    actor: &Actor,
+    subject: SubjectPseudonym,
+    at: Timestamp,
+) -> Result<i64, Error> {
+    let seq = next_seq(tx, actor.tenant.as_str()).await?;
+    let event = ConsentEvent {
+        statement: random_uuid()?,
+        seq,
+        subject,
+        purpose: EVERY_PURPOSE.to_owned(),
+        kind: EventKind::Erased,
+        at: at.as_millisecond(),
+        recorded_at: at.as_millisecond(),
+        expires_at: None,
+        categories: None,
+        recipients: None,
+        is_explicit: false,
+        given_by: GivenBy::Controller,
+        is_minor: false,
+        method: "erasure".to_owned(),
+        actor: actor.principal.0.clone(),
+        agreement: None,
+        evidence: None,
+    };
+    insert(tx, &actor.tenant, &[event], at).await?;
+    Ok(seq)
+}
+
 fn validate(said: &Statement, now: Timestamp) -> Result<(), Error> {
+    if said.kind == EventKind::Erased {
+        return Err(bad("kind", "is written by an erasure alone"));
+    }
     check_name("method", &said.method)?;
     if said.at > now {
         return Err(bad("at", "must not be in the future"));

@@ -41,12 +41,14 @@ pub use event::{
 };
 pub use history::AgreementStatus;
 pub use receipt::{
-    ConsentReceipt, RECEIPT_SCHEMA, ReceiptError, ReceiptEvent, ReceiptNotice, ReceiptParty, ReceiptPurpose,
+    ConsentReceipt, RECEIPT_SCHEMA, ReceiptEvent, ReceiptNotice, ReceiptParty, ReceiptPurpose,
     ReceiptRecipient, ReceiptSignature, SignedReceipt, verify_receipt,
 };
 
+pub(crate) use cache::Cache;
+pub(crate) use history::end_all_processing;
+
 use crate::Error;
-use cache::Cache;
 
 /// Gives the keys of subjects.
 pub trait SubjectKeys: Send + Sync {
@@ -85,7 +87,7 @@ pub struct Consent {
     keys: Arc<dyn SubjectKeys>,
     clock: Arc<dyn Clock>,
     config: ConsentConfig,
-    cache: Arc<Cache>,
+    pub(crate) cache: Arc<Cache>,
 }
 
 impl Consent {

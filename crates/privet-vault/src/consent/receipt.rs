@@ -3,7 +3,8 @@
 //! Shaped after ISO/IEC TS 27560: a record's and receipt's identity, the parties, the notice, the purposes with what may
 //! be done for them, and the event. The words are ours; field names follow the standard's structure.
 
-use privet_crypto::{SIGNATURE_SIZE, SigningKey, VerifyingKey, sha256};
+use data_encoding::HEXLOWER;
+use privet_crypto::{SigningKey, VerifyingKey, sha256};
 use privet_store::Scope;
 use privet_types::TenantId;
 use schemars::JsonSchema;
@@ -14,14 +15,15 @@ use super::catalog::{current, last};
 use super::definition::{Agreement, Controller, Purpose, Recipient, Versioned};
 use super::event::{AgreementRef, ConsentEvent, EventKind, GivenBy};
 use super::{Consent, hex};
-use crate::Error;
+use crate::receipt::{check, read};
+use crate::{Error, ReceiptError};
 
 /// Which shape a receipt has.
 pub const RECEIPT_SCHEMA: &str = "privet-consent-receipt/1";
 /// What a signature is over begins with this, so that no signature for something else fits.
 const DOMAIN: &[u8] = b"privet consent receipt 1\n";
-/// Largest receipt that is read.
-const MAX_RECEIPT: usize = 1 << 20;
+/// How it is signed.
+const ALGORITHM: &str = "Ed25519";
 /// The name of the controller on receipts.
 const CONTROLLER: &str = "controller";
 
@@ -163,35 +165,6 @@ pub struct ReceiptSignature {
     pub value: String,
 }
 
-/// Why a receipt is not to be believed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReceiptError {
-    /// It is no receipt.
-    #[error("this is no consent receipt: line {line}, column {column}")]
-    Unreadable {
-        /// The line, from 1.
-        line: usize,
-        /// The column, from 1.
-        column: usize,
-    },
-    /// It is too large to be one.
-    #[error("this is no consent receipt: it is larger than 1 MiB")]
-    TooLarge,
-    /// Its shape or algorithm is not known here.
-    #[error("field `{field}` has a value this privet does not know")]
-    Unknown {
-        /// Which field.
-        field: &'static str,
-    },
-    /// It was signed with another key.
-    #[error("the receipt names another key than the one given")]
-    OtherKey,
-    /// It was changed, or the signature was.
-    #[error("the signature does not fit the receipt")]
-    BadSignature,
-}
-
 impl ConsentReceipt {
     /// Signs it.
     ///
@@ -202,7 +175,7 @@ impl ConsentReceipt {
         Ok(SignedReceipt {
             receipt: self,
             signature: ReceiptSignature {
-                algorithm: "Ed25519".to_owned(),
+                algorithm: ALGORITHM.to_owned(),
                 key: hex(key.verifying_key().as_bytes()),
                 value: hex(&value),
             },
@@ -215,28 +188,19 @@ impl ConsentReceipt {
 /// # Errors
 /// [`ReceiptError`] says what is wrong with it.
 pub fn verify_receipt(json: &[u8], key: &VerifyingKey) -> Result<ConsentReceipt, ReceiptError> {
-    if json.len() > MAX_RECEIPT {
-        return Err(ReceiptError::TooLarge);
-    }
-    let signed: SignedReceipt = serde_json::from_slice(json).map_err(|error| ReceiptError::Unreadable {
-        line: error.line(),
-        column: error.column(),
-    })?;
+    let signed: SignedReceipt = read(json)?;
     if signed.receipt.schema_version != RECEIPT_SCHEMA {
         return Err(ReceiptError::Unknown {
             field: "schema_version",
         });
     }
-    if signed.signature.algorithm != "Ed25519" {
+    if signed.signature.algorithm != ALGORITHM {
         return Err(ReceiptError::Unknown { field: "algorithm" });
     }
-    if signed.signature.key != hex(key.as_bytes()) {
-        return Err(ReceiptError::OtherKey);
-    }
-    let value = unhex::<SIGNATURE_SIZE>(&signed.signature.value).ok_or(ReceiptError::BadSignature)?;
+    let value = HEXLOWER.decode(signed.signature.value.as_bytes());
+    let value = value.map_err(|_| ReceiptError::BadSignature)?;
     let message = message(&signed.receipt).map_err(|_| ReceiptError::BadSignature)?;
-    key.verify(&message, &value)
-        .map_err(|_| ReceiptError::BadSignature)?;
+    check(key, &signed.signature.key, &message, &value)?;
     Ok(signed.receipt)
 }
 
@@ -246,26 +210,6 @@ fn message(receipt: &ConsentReceipt) -> Result<Vec<u8>, serde_json::Error> {
     let mut message = DOMAIN.to_vec();
     serde_json::to_writer(&mut message, receipt)?;
     Ok(message)
-}
-
-/// `N` bytes from lower-case hexadecimal digits.
-fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    if text.len() != N * 2 {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let [high, low] = pair else {
-            return None;
-        };
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(bytes)
 }
 
 /// What a receipt is made of.

@@ -1,25 +1,22 @@
-//! Forgetting somebody.
+//! Forgetting somebody: what would be done, the first step, and where an erasure stands.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-use privet_crypto::{KeyId, random_uuid};
-use privet_store::{Backend, Leaf, Scope, Tx, append_leaf, values};
-use privet_types::{Pseudonym, TenantId};
+use privet_crypto::random_uuid;
+use privet_store::{Scope, values};
+use privet_types::TenantId;
 use serde::Serialize;
 
-use super::list::entry;
-use super::{ErasureReason, ErasureReceipt, NodeOutcome, Outcome};
-use crate::Retention;
-use crate::audit::SubjectChange;
-use crate::lineage::{NodeKind, Reach, Registered};
+use super::begun::{Begun, begin, read_begun, select_holds};
+use super::list::{Known, entry};
+use super::nodes::{by_connector, gone, own_nodes, unreachable};
+use super::{ErasureReason, ErasureReceipt, NodeOutcome};
+use crate::audit::{Access, Audited, Operation};
+use crate::consent::end_all_processing;
 use crate::proposal::Closing;
-use crate::subject::state::erase_rows;
-use crate::subject::{DeletedRows, Found, Page, SubjectId, timestamp};
-use crate::{Actor, Error, SubjectRef, Vault};
-
-/// Where the vault's own rows are.
-const HERE: &str = "vault";
+use crate::subject::belongings;
+use crate::subject::{Found, SubjectId};
+use crate::{Actor, Error, Ground, SubjectRef, Vault};
 
 /// What an erasure would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -39,30 +36,22 @@ pub enum ForgetOutcome {
     Held(Vec<String>),
 }
 
-/// What the log is told.
-#[derive(Debug, Clone, Serialize)]
-struct ErasureLeaf {
-    at: Timestamp,
-    tenant: String,
-    principal: Pseudonym,
-    subject: Pseudonym,
-    erasure: String,
-    reason: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    receipt: Option<String>,
+/// Why an erasure was not begun. Nothing was written.
+enum Refused {
+    Held(Vec<String>),
+    Failed(Error),
 }
 
-/// An erasure that was begun.
-#[derive(Debug, Clone)]
-struct Begun {
-    tenant: TenantId,
-    id: String,
-    subject: SubjectId,
-    key_id: KeyId,
-    pseudonym: Pseudonym,
-    reason: String,
-    principal: Pseudonym,
-    at: Timestamp,
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<privet_store::Error> for Refused {
+    fn from(error: privet_store::Error) -> Self {
+        Self::Failed(error.into())
+    }
 }
 
 impl Vault {
@@ -70,10 +59,17 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::Absent`], [`Error::Connector`] if an outside store does not answer.
-    pub async fn plan_erasure(&self, actor: &Actor, who: &SubjectRef) -> Result<ErasurePlan, Error> {
+    pub async fn plan_erasure(&self, actor: &Actor, who: &SubjectRef) -> Result<Audited<ErasurePlan>, Error> {
         let found = self.find(actor, who).await?;
         let holds = self.holds_on(&actor.tenant, &found.row.id).await?;
-        let rows = self.count_rows(actor, &found.row.id).await?;
+        let (tenant, id) = (actor.tenant.as_str().to_owned(), found.row.id.clone());
+        let rows = self
+            .store
+            .database()
+            .read::<_, Error, _>(&Self::scope(actor), move |tx| {
+                Box::pin(async move { belongings::count(tx, &tenant, &id).await })
+            })
+            .await?;
         let nodes = self.nodes(actor, &found.row.id).await?;
         let mut outcomes = own_nodes(&rows, self.store.backend());
         for ((place, kind), ids) in by_connector(&nodes) {
@@ -83,9 +79,13 @@ impl Vault {
             outcomes.push(gone(kind, place, count));
         }
         outcomes.extend(unreachable(&nodes));
-        Ok(ErasurePlan {
-            holds,
-            nodes: outcomes,
+        let access = Access::shown(actor, self.now(), Operation::PlanErasure, Ground::Ordinary);
+        Ok(Audited {
+            value: ErasurePlan {
+                holds,
+                nodes: outcomes,
+            },
+            access: access.of(found.pseudonym(), 0),
         })
     }
 
@@ -131,19 +131,28 @@ impl Vault {
     /// # Errors
     /// The first that an erasure failed with; the others are done all the same.
     pub async fn resume_erasures(&self) -> Result<u64, Error> {
-        let begun = self
-            .store
-            .database()
-            .read::<_, Error, _>(&Scope::Installation, move |tx| Box::pin(read_begun(tx)))
-            .await?;
         let (mut finished, mut failed) = (0, None);
-        for begun in begun {
-            match self.finish_or_find(&begun).await {
-                Ok(_) => finished += 1,
-                Err(error) => failed = failed.or(Some(error)),
+        let mut after = (i64::MIN, String::new());
+        loop {
+            let (at, id) = after.clone();
+            let page = self
+                .store
+                .database()
+                .read::<_, Error, _>(&Scope::Installation, move |tx| {
+                    Box::pin(async move { read_begun(tx, (at, &id)).await })
+                })
+                .await?;
+            let Some(last) = page.last() else {
+                return failed.map_or(Ok(finished), Err);
+            };
+            after = (last.at.as_millisecond(), last.id.clone());
+            for begun in &page {
+                match self.finish_or_find(begun).await {
+                    Ok(_) => finished += 1,
+                    Err(error) => failed = failed.or(Some(error)),
+                }
             }
         }
-        failed.map_or(Ok(finished), Err)
     }
 
     /// The receipt of the erasure `id`, if it is done.
@@ -181,102 +190,6 @@ impl Vault {
             .transpose()
     }
 
-    /// Erases again whom a restored backup brought back: subjects whose key is shredded, and those who are known by
-    /// something on the list of erased ones. To be called after a restore, before anybody is served. Returns how many.
-    ///
-    /// # Errors
-    /// [`Error::Store`] if the store or the keyring does not answer.
-    pub async fn reapply_erasures(&self, actor: &Actor) -> Result<u64, Error> {
-        let mut erased = self.erase_orphans(actor).await?;
-        let mut page = Page {
-            after: None,
-            limit: 200,
-        };
-        loop {
-            let listed = self.list(actor, &page).await?.value;
-            let Some(last) = listed.last() else {
-                return Ok(erased);
-            };
-            page.after = Some(last.id.clone());
-            for info in &listed {
-                let who = SubjectRef::Token(info.id.clone());
-                let found = self.find_even_ended(actor, &who).await?;
-                let people = [self.identifiers(&actor.tenant, &found).await?];
-                if self
-                    .are_on_erased_list(&actor.tenant, &people)
-                    .await?
-                    .contains(&true)
-                    && let Ok(begun) = self
-                        .begin_erasure(actor, &found, ErasureReason::Restored, None)
-                        .await?
-                {
-                    self.finish_erasure(&begun).await?;
-                    erased += 1;
-                }
-            }
-        }
-    }
-
-    /// Deletes the rows of subjects whose key is gone: a restored backup of the store has them, the keyring has not.
-    async fn erase_orphans(&self, actor: &Actor) -> Result<u64, Error> {
-        let tenant = actor.tenant.as_str().to_owned();
-        let rows: Vec<(String, Vec<u8>)> = self
-            .store
-            .database()
-            .read::<_, Error, _>(&Self::scope(actor), move |tx| {
-                Box::pin(async move {
-                    Ok(tx
-                        .rows(
-                            "SELECT id, key_id FROM subjects WHERE tenant = $1 AND state <> 'erased' ORDER BY id",
-                            values![tenant],
-                        )
-                        .await?)
-                })
-            })
-            .await?;
-        let mut erased = 0;
-        for chunk in rows.chunks(500) {
-            let ids: Vec<KeyId> = chunk
-                .iter()
-                .map(|(_, key)| key.as_slice().try_into().map(KeyId::from_bytes))
-                .collect::<Result<_, _>>()
-                .map_err(|_| Error::Damaged { table: "subjects" })?;
-            let keys = self.keyring.keys(&actor.tenant, &ids).await?;
-            for ((id, _), _) in chunk.iter().zip(keys).filter(|(_, key)| key.is_none()) {
-                let id = SubjectId::stored(id.clone());
-                // Nobody can say any more how the log called them.
-                let change = SubjectChange::by(actor, self.now());
-                self.store
-                    .database()
-                    .write::<_, Error, _>(&Self::scope(actor), move |tx| {
-                        Box::pin(async move {
-                            erase_rows(tx, &change.tenant, &id).await?;
-                            let leaf = Leaf {
-                                kind: "subject_rows_erased",
-                                tenant: &change.tenant,
-                                at: change.at,
-                                payload: &change,
-                            };
-                            Ok(append_leaf(tx, leaf).await?)
-                        })
-                    })
-                    .await?;
-                erased += 1;
-            }
-        }
-        Ok(erased)
-    }
-
-    /// What a subject is known by, in the current version of its record.
-    async fn identifiers(
-        &self,
-        tenant: &TenantId,
-        found: &Found,
-    ) -> Result<Vec<crate::subject::Identifier>, Error> {
-        let indexes = self.indexes(tenant).await?;
-        Ok(indexes.entries(&found.subject()?.record)?.identifiers)
-    }
-
     /// Cases that keep the data of `id`.
     async fn holds_on(&self, tenant: &TenantId, id: &SubjectId) -> Result<Vec<String>, Error> {
         let (name, id, now) = (
@@ -292,17 +205,21 @@ impl Vault {
             .await
     }
 
-    /// From here on the subject is gone from outside. `Err` holds the cases that keep it.
-    async fn begin_erasure(
+    /// From here on the subject is gone from outside, and nothing may be done with its data for any purpose. `Err` holds the
+    /// cases that keep it.
+    pub(super) async fn begin_erasure(
         &self,
         actor: &Actor,
         found: &Found,
         reason: ErasureReason,
         closing: Option<Closing>,
     ) -> Result<Result<Begun, Vec<String>>, Error> {
-        let key = self.erased_key(&actor.tenant).await?;
-        let identifiers = self.identifiers(&actor.tenant, found).await?;
-        let entries: Vec<_> = identifiers.iter().map(|one| entry(&key, one)).collect();
+        let list_key = self.erased_key(&actor.tenant).await?;
+        let known = self.known_by(&actor.tenant, found).await?;
+        let keys = self.keyring.keys(&actor.tenant, &[found.row.key_id]).await?;
+        let key = keys.into_iter().next().flatten();
+        let key = key.ok_or(Error::Absent { what: "subject" })?;
+        let in_history = crate::consent::pseudonym(&key, &actor.tenant);
         let begun = Begun {
             tenant: actor.tenant.clone(),
             id: random_uuid()?,
@@ -313,360 +230,62 @@ impl Vault {
             principal: actor.principal.clone(),
             at: self.now(),
         };
-        let row = found.row.clone();
-        self.store
+        let (row, by) = (found.row.clone(), actor.clone());
+        let outcome = self
+            .store
             .database()
-            .write::<_, Error, _>(&Self::scope(actor), move |tx| {
+            .write::<_, Refused, _>(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
+                    let seq = end_all_processing(tx, &by, in_history, begun.at).await?;
                     if !row.hold(tx).await? {
-                        return Err(Error::Absent { what: "subject" });
+                        return Err(Error::Absent { what: "subject" }.into());
                     }
+                    // Behind the lock of the row, which whoever places a hold on this subject takes, too.
                     let at = begun.at.as_millisecond();
                     let holds = select_holds(tx, &row.tenant, row.id.as_str(), at).await?;
                     if !holds.is_empty() {
-                        return Ok(Err(holds));
+                        return Err(Refused::Held(holds));
                     }
                     if let Some(closing) = closing {
                         closing.write(tx).await?;
                     }
-                    begin(tx, &begun, entries).await?;
-                    Ok(Ok(begun))
+                    let mut entries = BTreeSet::new();
+                    for known in known {
+                        if known.is_current || !known.is_somebody_elses(tx, &row.tenant, &row.id).await? {
+                            entries.insert(entry(&list_key, &known.identifier));
+                        }
+                    }
+                    begin(tx, &begun, entries.into_iter().collect()).await?;
+                    Ok((begun, seq))
                 })
             })
-            .await
-    }
-
-    /// As [`finish_erasure`](Self::finish_erasure). Where somebody else took it up meanwhile and was first, theirs is the
-    /// receipt.
-    async fn finish_or_find(&self, begun: &Begun) -> Result<ErasureReceipt, Error> {
-        match self.finish_erasure(begun).await {
-            Err(Error::Absent { what: "erasure" }) => {
-                let actor = Actor {
-                    tenant: begun.tenant.clone(),
-                    principal: begun.principal.clone(),
-                };
-                self.erasure_receipt(&actor, &begun.id).await
+            .await;
+        match outcome {
+            Ok((begun, seq)) => {
+                self.drop_consent(&actor.tenant, in_history, seq);
+                Ok(Ok(begun))
             }
-            finished => finished,
+            Err(Refused::Held(holds)) => Ok(Err(holds)),
+            Err(Refused::Failed(error)) => Err(error),
         }
     }
 
-    /// All that follows. Each step may be repeated.
-    async fn finish_erasure(&self, begun: &Begun) -> Result<ErasureReceipt, Error> {
-        let actor = Actor {
-            tenant: begun.tenant.clone(),
-            principal: begun.principal.clone(),
-        };
-        let nodes = self.nodes(&actor, &begun.subject).await?;
-        let mut outside = Vec::new();
-        for ((place, kind), ids) in by_connector(&nodes) {
-            let connector = self.connector(place)?;
-            let tenant = begun.tenant.as_str();
-            let count = connector.count(tenant, &begun.subject, &ids).await?;
-            connector.erase(tenant, &begun.subject, &ids).await?;
-            let left = connector.count(tenant, &begun.subject, &ids).await?;
-            if left > 0 {
-                return Err(Error::Connector {
-                    place: place.to_owned(),
-                    why: "it still holds something after erasing",
-                });
-            }
-            outside.push(gone(kind, place, count));
+    /// What a subject is known by, and what it was known by in the older versions of its record that are kept.
+    pub(super) async fn known_by(&self, tenant: &TenantId, found: &Found) -> Result<Vec<Known>, Error> {
+        let indexes = self.indexes(tenant).await?;
+        let current = indexes.known_by(&found.subject()?.record);
+        let mut known: Vec<_> = current.into_iter().map(|known| Known::new(known, true)).collect();
+        let mut before = found.row.version;
+        while let Some((version, record)) = self.older_version(tenant, found, before).await? {
+            before = version;
+            let Some(record) = record else {
+                // It keeps nobody from being erased.
+                tracing::warn!(tenant = %tenant, version, "an older version of a record that is erased does not open");
+                continue;
+            };
+            let former = indexes.known_by(&record);
+            known.extend(former.into_iter().map(|known| Known::new(known, false)));
         }
-        let shredding = self.keyring.shred(&begun.tenant, &[begun.key_id]).await?;
-        let signer = self.receipt_signer(&begun.tenant).await?;
-        let (begun, backend) = (begun.clone(), self.store.backend());
-        let times = (begun.at, self.now(), shredding.keyring_backup_deadline);
-        let receipt = self
-            .store
-            .database()
-            .write::<_, Error, _>(&Self::scope(&actor), move |tx| {
-                Box::pin(async move {
-                    let rows = erase_rows(tx, begun.tenant.as_str(), &begun.subject).await?;
-                    let mut outcomes = own_nodes(&rows, backend);
-                    outcomes.extend(outside);
-                    outcomes.extend(unreachable(&nodes));
-                    let statement = ErasureReceipt::begin(
-                        begun.id.clone(),
-                        begun.tenant.as_str(),
-                        (begun.pseudonym.clone(), begun.principal.clone()),
-                        &begun.reason,
-                        times,
-                        outcomes,
-                    );
-                    let receipt = ErasureReceipt::sign(&statement, &signer)?;
-                    finish(tx, &begun, times.1, &receipt).await?;
-                    Ok(receipt)
-                })
-            })
-            .await?;
-        // So that no page as it was before stays in SQLite's write-ahead log. A reader may keep it for now; then the next
-        // checkpoint does it, and what lies there is of use to nobody without the key.
-        if let Err(error) = self.store.database().checkpoint().await {
-            tracing::warn!(error = %error, "cannot empty the write-ahead log behind an erasure");
-        }
-        Ok(receipt)
+        Ok(known)
     }
-
-    async fn count_rows(&self, actor: &Actor, id: &SubjectId) -> Result<DeletedRows, Error> {
-        let (tenant, id) = (actor.tenant.as_str().to_owned(), id.as_str().to_owned());
-        self.store
-            .database()
-            .read::<_, Error, _>(&Self::scope(actor), move |tx| {
-                Box::pin(async move {
-                    let mut count = async |table: &str, more: &str| -> Result<u64, Error> {
-                        let sql =
-                            format!("SELECT COUNT(*) FROM {table} WHERE tenant = $1 AND subject = $2 {more}");
-                        let rows: i64 = tx.one(sql, values![&tenant, &id]).await?;
-                        Ok(rows.unsigned_abs())
-                    };
-                    Ok(DeletedRows {
-                        versions: count("subject_versions", "").await?
-                            + count("subject_app_versions", "").await?,
-                        index_entries: count("subject_index", "").await?
-                            + count("subject_buckets", "").await?
-                            + count("archive_words", "").await?,
-                        apps: count("subject_apps", "").await?,
-                        sessions: count("subject_sessions", "").await?,
-                        shares: count("subject_shares", "").await?,
-                        tokens: count("vault_tokens", "AND preserves_format = 0").await?,
-                        format_preserving_tokens: count("vault_tokens", "AND preserves_format = 1").await?,
-                        conversations: count("archive_entries", "").await?,
-                        reply_maps: count("reply_maps", "").await?,
-                        proposals: count("proposals", "").await?,
-                        own_tokens: count("own_tokens", "").await?,
-                    })
-                })
-            })
-            .await
-    }
-}
-
-async fn select_holds(tx: &mut Tx, tenant: &str, subject: &str, now: i64) -> Result<Vec<String>, Error> {
-    Ok(tx
-        .rows(
-            "SELECT reference FROM active_holds WHERE tenant = $1 AND (subject IS NULL OR subject = $2) \
-             AND (until IS NULL OR until > $3) ORDER BY reference",
-            values![tenant, subject, now],
-        )
-        .await?)
-}
-
-async fn begin(tx: &mut Tx, begun: &Begun, entries: Vec<[u8; 32]>) -> Result<(), Error> {
-    let (tenant, at) = (begun.tenant.as_str(), begun.at.as_millisecond());
-    tx.execute(
-        "INSERT INTO erasures (tenant, id, subject, key_id, pseudonym, reason, principal, state, begun_at, outcomes) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'begun', $8, '')",
-        values![
-            tenant,
-            &begun.id,
-            begun.subject.as_str(),
-            begun.key_id.as_bytes().as_slice(),
-            &begun.pseudonym.0,
-            &begun.reason,
-            &begun.principal.0,
-            at
-        ],
-    )
-    .await?;
-    let rows = entries.into_iter().map(|entry| values![tenant, entry, at]);
-    tx.insert_many(
-        "INSERT INTO erased_identifiers (tenant, entry, erased_at)",
-        rows.collect(),
-        "ON CONFLICT (tenant, entry) DO NOTHING",
-    )
-    .await?;
-    tx.execute(
-        "UPDATE subjects SET state = 'erased' WHERE tenant = $1 AND id = $2",
-        values![tenant, begun.subject.as_str()],
-    )
-    .await?;
-    // Who is erased is not to be erased again when a scheduled time comes.
-    Retention::finish_expiry(tx, &begun.tenant, begun.subject.as_str()).await?;
-    leaf(tx, "subject_erasure_begun", begun, begun.at, None).await
-}
-
-async fn finish(tx: &mut Tx, begun: &Begun, at: Timestamp, receipt: &ErasureReceipt) -> Result<(), Error> {
-    let tenant = begun.tenant.as_str();
-    tx.execute(
-        "DELETE FROM lineage WHERE tenant = $1 AND subject = $2",
-        values![tenant, begun.subject.as_str()],
-    )
-    .await?;
-    let json = serde_json::to_string(receipt).map_err(|_| Error::BadReceipt {
-        why: "it cannot be written",
-    })?;
-    let done = tx
-        .execute(
-            "UPDATE erasures SET state = 'done', done_at = $3, receipt = $4 \
-             WHERE tenant = $1 AND id = $2 AND state = 'begun'",
-            values![tenant, &begun.id, at.as_millisecond(), json],
-        )
-        .await?;
-    if done != 1 {
-        // Another node was first; its receipt counts.
-        return Err(Error::Absent { what: "erasure" });
-    }
-    leaf(tx, "subject_erased", begun, at, Some(receipt.hash())).await
-}
-
-async fn leaf(
-    tx: &mut Tx,
-    kind: &'static str,
-    begun: &Begun,
-    at: Timestamp,
-    receipt: Option<String>,
-) -> Result<(), Error> {
-    let payload = ErasureLeaf {
-        at,
-        tenant: begun.tenant.as_str().to_owned(),
-        principal: begun.principal.clone(),
-        subject: begun.pseudonym.clone(),
-        erasure: begun.id.clone(),
-        reason: begun.reason.clone(),
-        receipt,
-    };
-    let leaf = Leaf {
-        kind,
-        tenant: begun.tenant.as_str(),
-        at,
-        payload: &payload,
-    };
-    Ok(append_leaf(tx, leaf).await?)
-}
-
-async fn read_begun(tx: &mut Tx) -> Result<Vec<Begun>, Error> {
-    type Stored = (String, String, String, [u8; 16], String, String, String, i64);
-    let rows: Vec<Stored> = tx
-        .rows(
-            "SELECT tenant, id, subject, key_id, pseudonym, reason, principal, begun_at FROM erasures \
-             WHERE state = 'begun' ORDER BY begun_at, id",
-            values![],
-        )
-        .await?;
-    rows.into_iter()
-        .map(
-            |(tenant, id, subject, key_id, pseudonym, reason, principal, at)| {
-                Ok(Begun {
-                    tenant: tenant.parse().map_err(|_| Error::Damaged { table: "erasures" })?,
-                    id,
-                    subject: SubjectId::stored(subject),
-                    key_id: KeyId::from_bytes(key_id),
-                    pseudonym: Pseudonym(pseudonym),
-                    reason,
-                    principal: Pseudonym(principal),
-                    at: timestamp(at)?,
-                })
-            },
-        )
-        .collect()
-}
-
-/// The nodes that connectors erase, by place and kind.
-fn by_connector(nodes: &[Registered]) -> BTreeMap<(&str, NodeKind), Vec<String>> {
-    let mut by_place: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for registered in nodes.iter().filter(|node| node.node.reach == Reach::Connector) {
-        let node = &registered.node;
-        let ids = by_place.entry((node.place.as_str(), node.kind)).or_default();
-        ids.push(node.node.clone());
-    }
-    by_place
-}
-
-fn gone(kind: NodeKind, place: &str, count: u64) -> NodeOutcome {
-    NodeOutcome {
-        kind,
-        place: place.to_owned(),
-        count,
-        outcome: Outcome::PhysicallyGone,
-        note:
-            "deleted and counted again by its connector; the store's own files and backups are its operator's"
-                .to_owned(),
-    }
-}
-
-/// What no connector erases.
-fn unreachable(nodes: &[Registered]) -> Vec<NodeOutcome> {
-    let mut outcomes: BTreeMap<(NodeKind, &str, Outcome, &str), u64> = BTreeMap::new();
-    for node in nodes.iter().map(|registered| &registered.node) {
-        let outcome = match node.reach {
-            Reach::Connector => continue,
-            Reach::Hidden => Outcome::HiddenOnly,
-            Reach::Retained => Outcome::Retained,
-            Reach::OutOfScope => Outcome::OutOfScope,
-        };
-        *outcomes
-            .entry((node.kind, node.place.as_str(), outcome, node.basis.as_str()))
-            .or_default() += 1;
-    }
-    let outcomes = outcomes.into_iter();
-    outcomes
-        .map(|((kind, place, outcome, basis), count)| NodeOutcome {
-            kind,
-            place: place.to_owned(),
-            count,
-            outcome,
-            note: basis.to_owned(),
-        })
-        .collect()
-}
-
-/// The vault's own rows. Those under the subject's key are shredded with it, whatever a disk keeps of them; of those that
-/// are keyed hashes only deletion is left to say.
-fn own_nodes(rows: &DeletedRows, backend: Backend) -> Vec<NodeOutcome> {
-    let deleted = match backend {
-        // `secure_delete` overwrites what is deleted.
-        Backend::Sqlite => (Outcome::PhysicallyGone, ""),
-        Backend::Postgres => (
-            Outcome::HiddenOnly,
-            "deleted; keyed hashes stay in dead rows until PostgreSQL's vacuum",
-        ),
-    };
-    let shredded = (Outcome::Shredded, "");
-    [
-        (NodeKind::Records, rows.versions, shredded),
-        (NodeKind::AppData, rows.apps, shredded),
-        (NodeKind::Sessions, rows.sessions, shredded),
-        (NodeKind::Shares, rows.shares, shredded),
-        (NodeKind::Tokens, rows.tokens, shredded),
-        (NodeKind::Conversations, rows.conversations, shredded),
-        (NodeKind::SurrogateMaps, rows.reply_maps, shredded),
-        (NodeKind::Proposals, rows.proposals, shredded),
-        (NodeKind::OwnTokens, rows.own_tokens, deleted),
-        (NodeKind::IndexEntries, rows.index_entries, deleted),
-        (
-            NodeKind::FormatPreservingTokens,
-            rows.format_preserving_tokens,
-            (
-                Outcome::HiddenOnly,
-                "rows are deleted, but who holds the tenant's key and a copy of a token can compute its value",
-            ),
-        ),
-        (
-            NodeKind::Surrogates,
-            0,
-            (
-                Outcome::OutOfScope,
-                "of stateless calls no map is kept; derivable from a value itself under the caller's key until its epoch ends",
-            ),
-        ),
-        (
-            NodeKind::AuditLeaves,
-            0,
-            (
-                Outcome::Retained,
-                "metadata under a pseudonym that nobody can lead back; the log is evidence (GDPR 5(2), 17(3)(b))",
-            ),
-        ),
-    ]
-    .into_iter()
-    .map(|(kind, count, (outcome, note))| NodeOutcome {
-        kind,
-        place: HERE.to_owned(),
-        count,
-        outcome,
-        note: note.to_owned(),
-    })
-    .filter(|node| node.count > 0 || matches!(node.kind, NodeKind::Surrogates | NodeKind::AuditLeaves))
-    .collect()
 }

@@ -4,9 +4,13 @@
 //! list of erased persons. What follows (connectors, the key, the rows) can be repeated, so that an erasure that a crash
 //! interrupted is taken up again: [`Vault::resume_erasures`].
 
+mod again;
+mod begun;
 mod due;
+mod finish;
 mod forget;
 mod list;
+mod nodes;
 mod receipt;
 mod signer;
 

@@ -1,20 +1,12 @@
 //! The signed receipt of an erasure.
 
-use data_encoding::{BASE64, HEXLOWER};
 use jiff::Timestamp;
-use privet_crypto::{SigningKey, VerifyingKey, sha256};
 use privet_types::Pseudonym;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
 use crate::lineage::NodeKind;
-
-/// Name of the format, with its version. It is signed, too.
-const FORMAT: &str = "privet-erasure-receipt-1";
-
-/// Longest receipt that is read.
-const LONGEST: usize = 1 << 20;
+use crate::receipt::{Receipt, Statement};
 
 /// What became of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -75,94 +67,38 @@ pub struct ErasureStatement {
     pub nodes: Vec<NodeOutcome>,
 }
 
-/// A signed receipt. The leaf `subject_erased` of the audit log holds its [`hash`](Self::hash).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ErasureReceipt {
-    /// The statement, as the JSON text that was signed.
-    pub statement: String,
-    /// The key that signed it: Ed25519, 64 hexadecimal digits.
-    pub key: String,
-    /// The signature, base64.
-    pub signature: String,
+/// A signed receipt of an erasure. The leaf `subject_erased` of the audit log holds its [`hash`](Receipt::hash).
+pub type ErasureReceipt = Receipt<ErasureStatement>;
+
+impl Statement for ErasureStatement {
+    const FORMAT: &'static str = "privet-erasure-receipt-1";
+
+    fn format(&self) -> &str {
+        &self.format
+    }
 }
 
-impl ErasureReceipt {
-    pub(crate) fn sign(statement: &ErasureStatement, key: &SigningKey) -> Result<Self, Error> {
-        let statement = serde_json::to_string(statement).map_err(|_| Error::BadReceipt {
-            why: "it cannot be written",
-        })?;
-        let signature = key.sign(statement.as_bytes());
-        Ok(Self {
-            statement,
-            key: HEXLOWER.encode(key.verifying_key().as_bytes()),
-            signature: BASE64.encode(&signature),
-        })
-    }
-
-    pub(crate) fn begin(
+impl ErasureStatement {
+    /// Of the erasure `erasure`: whom it was about and who asked for it, when it was begun, done, and when it is final.
+    pub(super) fn new(
         erasure: String,
         tenant: &str,
-        by: (Pseudonym, Pseudonym),
+        (subject, principal): (Pseudonym, Pseudonym),
         reason: &str,
-        times: (Timestamp, Timestamp, Timestamp),
+        (begun_at, done_at, final_at): (Timestamp, Timestamp, Timestamp),
         nodes: Vec<NodeOutcome>,
-    ) -> ErasureStatement {
-        ErasureStatement {
-            format: FORMAT.to_owned(),
+    ) -> Self {
+        Self {
+            format: Self::FORMAT.to_owned(),
             erasure,
             tenant: tenant.to_owned(),
-            subject: by.0,
-            principal: by.1,
+            subject,
+            principal,
             reason: reason.to_owned(),
-            begun_at: times.0,
-            done_at: times.1,
-            final_at: times.2,
+            begun_at,
+            done_at,
+            final_at,
             nodes,
         }
-    }
-
-    /// Reads a receipt.
-    ///
-    /// # Errors
-    /// [`Error::BadReceipt`] if it is none.
-    pub fn parse(json: &[u8]) -> Result<Self, Error> {
-        if json.len() > LONGEST {
-            return Err(Error::BadReceipt {
-                why: "it is larger than 1 MiB",
-            });
-        }
-        serde_json::from_slice(json).map_err(|_| Error::BadReceipt {
-            why: "it is no receipt's JSON",
-        })
-    }
-
-    /// What it says, if `key` signed it. Needs neither the vault nor a network. `key` is known from elsewhere: the one in the
-    /// receipt proves nothing.
-    ///
-    /// # Errors
-    /// [`Error::BadReceipt`] if it was signed by another key, or changed, or is of another format.
-    pub fn verify(&self, key: &VerifyingKey) -> Result<ErasureStatement, Error> {
-        let bad = |why| Error::BadReceipt { why };
-        if self.key != HEXLOWER.encode(key.as_bytes()) {
-            return Err(bad("another key signed it"));
-        }
-        let signature = BASE64
-            .decode(self.signature.as_bytes())
-            .map_err(|_| bad("its signature is not base64"))?;
-        key.verify(self.statement.as_bytes(), &signature)
-            .map_err(|_| bad("its signature does not fit"))?;
-        let statement: ErasureStatement =
-            serde_json::from_str(&self.statement).map_err(|_| bad("its statement cannot be read"))?;
-        if statement.format != FORMAT {
-            return Err(bad("it is of another format"));
-        }
-        Ok(statement)
-    }
-
-    /// SHA-256 of the statement, hexadecimal, as the log's leaf holds it.
-    #[must_use]
-    pub fn hash(&self) -> String {
-        HEXLOWER.encode(&sha256(self.statement.as_bytes()))
     }
 }

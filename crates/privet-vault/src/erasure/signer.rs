@@ -6,7 +6,7 @@ use privet_types::TenantId;
 use crate::{ConsentReceipt, Error, SignedReceipt, Vault};
 
 impl Vault {
-    /// The public key that a tenant's receipts of erasure and of consent are verified with.
+    /// The public key that all receipts of a tenant are verified with: of erasures, requests and consent.
     ///
     /// # Errors
     /// [`Error::Store`] if the keyring does not answer.
@@ -26,8 +26,8 @@ impl Vault {
         receipt.sign(&self.receipt_signer(tenant).await?)
     }
 
-    /// One key for both kinds: what is signed of one begins with `{`, of the other with its own name.
-    pub(super) async fn receipt_signer(&self, tenant: &TenantId) -> Result<SigningKey, Error> {
+    /// One key for all kinds: statements name their format, and what is signed of consent begins with a name of its own.
+    pub(crate) async fn receipt_signer(&self, tenant: &TenantId) -> Result<SigningKey, Error> {
         let secret = self.keyring.tenant_secret(tenant).await?;
         Ok(secret.signing_key("privet/vault/receipts", tenant.as_str().as_bytes())?)
     }

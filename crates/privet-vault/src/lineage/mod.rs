@@ -122,12 +122,18 @@ pub trait Connector: Send + Sync {
 }
 
 impl Vault {
-    /// Registers that `node` holds something of `who`. The same node again changes nothing but its reach and basis.
+    /// Registers that `node` holds something of `who`, and tells how it stands. The same node again changes nothing but its
+    /// reach and basis.
     ///
     /// # Errors
     /// [`Error::Absent`], [`Error::BadField`] if a name is empty or too long or a retained node has no basis,
     /// [`Error::TooMany`] past 10,000 nodes.
-    pub async fn register_node(&self, actor: &Actor, who: &SubjectRef, node: &Node) -> Result<(), Error> {
+    pub async fn register_node(
+        &self,
+        actor: &Actor,
+        who: &SubjectRef,
+        node: &Node,
+    ) -> Result<Registered, Error> {
         check(node)?;
         let found = self.find(actor, who).await?;
         let at = self.now();
@@ -157,11 +163,12 @@ impl Vault {
                             most: MOST_NODES.unsigned_abs(),
                         });
                     }
-                    tx.execute(
-                        "INSERT INTO lineage (tenant, subject, kind, place, node, reach, basis, registered_at) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
-                         ON CONFLICT (tenant, subject, kind, place, node) \
-                         DO UPDATE SET reach = excluded.reach, basis = excluded.basis",
+                    let since: i64 = tx
+                        .one(
+                            "INSERT INTO lineage (tenant, subject, kind, place, node, reach, basis, registered_at) \
+                             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+                             ON CONFLICT (tenant, subject, kind, place, node) \
+                             DO UPDATE SET reach = excluded.reach, basis = excluded.basis RETURNING registered_at",
                         values![
                             tenant,
                             subject,
@@ -180,7 +187,11 @@ impl Vault {
                         at,
                         payload: &change,
                     };
-                    Ok(append_leaf(tx, leaf).await?)
+                    append_leaf(tx, leaf).await?;
+                    Ok(Registered {
+                        node,
+                        registered_at: crate::subject::timestamp(since)?,
+                    })
                 })
             })
             .await

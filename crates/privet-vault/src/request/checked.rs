@@ -1,6 +1,6 @@
 //! Requests as the check of the vault looks at them.
 
-use privet_crypto::{HashKey, SigningKey, VerifyingKey};
+use privet_crypto::{HashKey, VerifyingKey};
 use privet_store::{Scope, values};
 use privet_types::TenantId;
 
@@ -32,12 +32,6 @@ pub(crate) struct GoodRequest {
     pub(crate) receipt: Option<(String, bool)>,
 }
 
-/// The key that signs a tenant's receipts of requests.
-pub(super) async fn signer(vault: &Vault, tenant: &TenantId) -> Result<SigningKey, Error> {
-    let secret = vault.keyring.tenant_secret(tenant).await?;
-    Ok(secret.signing_key("privet/vault/request-receipts", tenant.as_str().as_bytes())?)
-}
-
 /// Up to 50 requests of `tenant` behind `after`.
 pub(crate) async fn check_page(
     vault: &Vault,
@@ -48,7 +42,7 @@ pub(crate) async fn check_page(
         .keyring
         .tenant_hash_key(tenant, "privet/vault/request-row")
         .await?;
-    let receipts = signer(vault, tenant).await?.verifying_key();
+    let receipts = vault.receipt_key(tenant).await?;
     let (owner, after) = (tenant.clone(), after.to_owned());
     let rows: Vec<Columns> = vault
         .store

@@ -11,7 +11,7 @@ use super::model::{
     CancelGround, ExtensionReason, IdentityHash, IdentityMethod, Request, RequestKind, RequestStatus,
     months_after, seconds_after,
 };
-use super::receipt::RequestReceipt;
+use super::receipt::{RequestReceipt, RequestStatement};
 use super::row::{Row, Write};
 use super::{CodeMessage, Requests};
 use crate::subject::{Found, Place, sealed};
@@ -166,8 +166,7 @@ impl Requests {
             None => None,
         };
         let receipt = RequestReceipt::sign(
-            &request,
-            actor.tenant.as_str(),
+            &RequestStatement::of(&request, actor.tenant.as_str()),
             &self.signer(&actor.tenant).await?,
         )?;
         let write = Write {
@@ -402,7 +401,8 @@ impl Requests {
             let is_closed = !case.request.status.is_open();
             let receipt = if is_closed {
                 let key = self.signer(&actor.tenant).await?;
-                Some(RequestReceipt::sign(&case.request, actor.tenant.as_str(), &key)?)
+                let statement = RequestStatement::of(&case.request, actor.tenant.as_str());
+                Some(RequestReceipt::sign(&statement, &key)?)
             } else {
                 before
                     .receipt

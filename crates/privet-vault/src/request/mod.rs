@@ -154,7 +154,7 @@ impl Requests {
     }
 
     async fn signer(&self, tenant: &TenantId) -> Result<SigningKey, Error> {
-        checked::signer(&self.vault, tenant).await
+        self.vault.receipt_signer(tenant).await
     }
 
     /// The key of keyed hashes for `purpose`.

@@ -158,6 +158,9 @@ impl Retention {
                 Box::pin(async move {
                     let at = now.as_millisecond();
                     let until = hold.until.map(Timestamp::as_millisecond);
+                    if let Some(subject) = &hold.subject {
+                        before_any_erasure(tx, tenant.as_str(), &canonical(subject)).await?;
+                    }
                     tx.execute(
                         "INSERT INTO hold_events \
                          (tenant, hold, version, kind, subject, category, at, until, actor, reference, why) \
@@ -361,4 +364,24 @@ async fn tell(
         payload,
     };
     Ok(append_leaf(tx, leaf).await?)
+}
+
+/// Keeps the erasure of `subject` from being begun until the hold is placed. One that was begun before is in the way: what it
+/// erases cannot be held any more.
+async fn before_any_erasure(tx: &mut Tx, tenant: &str, subject: &str) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE subjects SET state = state WHERE tenant = $1 AND id = $2",
+        values![tenant, subject],
+    )
+    .await?;
+    let erased: i64 = tx
+        .one(
+            "SELECT COUNT(*) FROM subjects WHERE tenant = $1 AND id = $2 AND state = 'erased'",
+            values![tenant, subject],
+        )
+        .await?;
+    if erased > 0 {
+        return Err(Error::Absent { what: "subject" });
+    }
+    Ok(())
 }

@@ -123,12 +123,38 @@ impl TenantIndexes {
                     });
                 }
             }
-            entries.identifiers.push(Identifier {
-                field: index.field.clone(),
-                value: Secret::new(normal),
-            });
+            // A city or a team is many people's: it names nobody.
+            if index.unique {
+                entries.identifiers.push(Identifier {
+                    field: index.field.clone(),
+                    value: Secret::new(normal),
+                });
+            }
         }
         Ok(entries)
+    }
+
+    /// What the person of `record` is known by, with the entry of each. Unlike in [`entries`](Self::entries), a value that
+    /// has no longer the form of its index is passed over: it may have been written under other settings.
+    pub(crate) fn known_by(&self, record: &Record) -> Vec<(Identifier, Entry)> {
+        let unique = self.indexes.iter().filter(|(index, _)| index.unique);
+        unique
+            .filter_map(|(index, _)| {
+                let normal = self.normal_of(&index.field, record)?;
+                let (_, key) = self.searched(&index.field).ok()?;
+                let entry = Entry {
+                    field: index.field.clone(),
+                    version: self.versions.searched,
+                    hash: key.exact(normal.as_bytes()),
+                    is_unique: true,
+                };
+                let identifier = Identifier {
+                    field: index.field.clone(),
+                    value: Secret::new(normal),
+                };
+                Some((identifier, entry))
+            })
+            .collect()
     }
 
     /// The entry of `value` in the index of `field`.

@@ -2,6 +2,7 @@
 
 mod app;
 mod app_version;
+pub(crate) mod belongings;
 mod bulk;
 mod bulk_subjects;
 mod change;
@@ -25,7 +26,7 @@ mod record;
 mod row;
 mod share;
 mod share_view;
-pub(crate) mod state;
+mod state;
 mod stats;
 
 pub use app::AppData;
@@ -44,14 +45,13 @@ pub use record::Record;
 pub use row::SubjectState;
 pub use share::{NewShare, Share, Shared, Shown};
 pub use share_view::{NewView, Source, Viewed};
-pub use state::DeletedRows;
 pub use stats::Counts;
 
 pub(crate) use app::{app_name, check_name};
 pub(crate) use change::signed;
 pub(crate) use container::Place;
 pub(crate) use create::Prepared;
-pub(crate) use index::TenantIndexes;
+pub(crate) use index::{Entry, TenantIndexes};
 pub(crate) use keys::SubjectKeys as Keys;
 pub(crate) use lifetime::slid;
 pub(crate) use owner::Owner;

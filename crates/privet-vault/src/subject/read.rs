@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use privet_store::values;
+use privet_store::{Scope, values};
+use privet_types::TenantId;
 use serde::Serialize;
 
 use super::change::signed;
@@ -157,6 +158,40 @@ impl Vault {
             value: versions,
             access,
         })
+    }
+
+    /// The newest version of the record of `found` before `version` that is kept; without its record if that does not open.
+    pub(crate) async fn older_version(
+        &self,
+        tenant: &TenantId,
+        found: &Found,
+        version: u64,
+    ) -> Result<Option<(u64, Option<Record>)>, Error> {
+        let (owner, id) = (tenant.as_str().to_owned(), found.row.id.clone());
+        let stored: Option<(i64, i64, Vec<u8>)> = self
+            .store
+            .database()
+            .read::<_, Error, _>(&Scope::Tenant(tenant.clone()), move |tx| {
+                Box::pin(async move {
+                    Ok(tx
+                        .optional(
+                            "SELECT version, at, sealed FROM subject_versions \
+                             WHERE tenant = $1 AND subject = $2 AND version < $3 ORDER BY version DESC LIMIT 1",
+                            values![owner, id.as_str(), signed(version)],
+                        )
+                        .await?)
+                })
+            })
+            .await?;
+        let Some((version, at, sealed)) = stored else {
+            return Ok(None);
+        };
+        let version = u64::try_from(version).map_err(|_| Error::Damaged {
+            table: "subject_versions",
+        })?;
+        let name = record_name(at);
+        let record = open(&found.keys, &found.row.place(&name, version), &sealed);
+        Ok(Some((version, record.ok())))
     }
 
     fn audited(

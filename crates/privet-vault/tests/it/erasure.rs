@@ -55,7 +55,7 @@ async fn a_forgotten_person_is_absent_everywhere_and_the_receipt_holds() {
         let by = actor("acme", "p");
         let who = person(house).await;
         assert!(is_shown(house, &who).await);
-        let plan = house.vault.plan_erasure(&by, &who).await.unwrap();
+        let plan = house.vault.plan_erasure(&by, &who).await.unwrap().value;
         assert!(is_shown(house, &who).await, "a plan changes nothing");
         let receipt = erased(
             house
@@ -135,7 +135,7 @@ async fn a_legal_hold_keeps_the_person_and_the_case_is_named() {
             .unwrap();
         assert_eq!(held, ForgetOutcome::Held(vec!["case-7".to_owned()]));
         assert_eq!(
-            house.vault.plan_erasure(&by, &who).await.unwrap().holds,
+            house.vault.plan_erasure(&by, &who).await.unwrap().value.holds,
             ["case-7"]
         );
         assert!(is_shown(house, &who).await);

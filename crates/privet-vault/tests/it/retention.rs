@@ -278,7 +278,7 @@ async fn a_hold_keeps_a_subject_or_everybody_until_it_ends() {
         assert!(
             !leaves
                 .iter()
-                .any(|(_, payload)| payload.contains("ada") || payload.contains("Canary"))
+                .any(|(_, payload)| payload.contains("\"ada\"") || payload.contains("Canary"))
         );
     })
     .await;

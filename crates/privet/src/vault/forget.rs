@@ -119,7 +119,7 @@ pub(super) fn run(args: &ForgetArgs) -> Result<ExitCode> {
     let actor = super::operator(&tenant);
     super::with(&settings, async |open| {
         if args.dry_run {
-            let plan = open.vault().plan_erasure(&actor, &who).await?;
+            let plan = open.vault().plan_erasure(&actor, &who).await?.value;
             if args.common.format == Format::Json {
                 print(&args.common, &plan)?;
             } else {

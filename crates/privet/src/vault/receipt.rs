@@ -8,18 +8,20 @@ use clap::{Args, Subcommand};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use privet_crypto::VerifyingKey;
 use privet_types::TenantId;
-use privet_vault::{ErasureReceipt, verify_receipt};
+use privet_vault::{
+    ConsentReceipt, ErasureReceipt, ErasureStatement, RequestReceipt, RequestStatement, verify_receipt,
+};
 
 use crate::keyring::{CommonArgs, Format};
 use crate::rim;
 
 #[derive(Subcommand)]
 pub(crate) enum ReceiptCommand {
-    /// Check a receipt of an erasure or of consent, offline: exit 1 if the key did not sign it.
+    /// Check a receipt of an erasure, a request or of consent, offline: exit 1 if the key did not sign it.
     #[command(after_help = "Examples:
   privet vault receipt verify receipt.json --key HEX     the key that `privet vault receipt key` showed")]
     Verify(VerifyArgs),
-    /// Show the public key that a tenant's receipts of erasures are signed with.
+    /// Show the public key that a tenant's receipts are signed with.
     #[command(after_help = "Examples:
   privet vault receipt key --tenant acme")]
     Key(KeyArgs),
@@ -60,13 +62,8 @@ fn verify(args: &VerifyArgs) -> Result<ExitCode> {
     };
     let key = VerifyingKey::from_bytes(bytes);
     let json = std::fs::read(&args.file).with_context(|| format!("cannot read `{}`", args.file.display()))?;
-    // Which of the two it is shows in its fields.
-    let checked = match ErasureReceipt::parse(&json) {
-        Ok(receipt) => receipt.verify(&key).map_err(anyhow::Error::from).map(Ok),
-        Err(_) => verify_receipt(&json, &key).map_err(anyhow::Error::from).map(Err),
-    };
-    match checked {
-        Ok(Ok(statement)) if args.format == Format::Text => {
+    match check(&json, &key) {
+        Ok(Checked::Erasure(statement)) if args.format == Format::Text => {
             rim::say(format_args!(
                 "erasure {} of {} for `{}`, done {}, final {}",
                 statement.erasure,
@@ -77,8 +74,9 @@ fn verify(args: &VerifyArgs) -> Result<ExitCode> {
             ))?;
             super::forget::show(&statement.nodes)?;
         }
-        Ok(Ok(statement)) => rim::say(serde_json::to_string(&statement)?)?,
-        Ok(Err(consent)) => rim::say(serde_json::to_string(&consent)?)?,
+        Ok(Checked::Erasure(statement)) => rim::say(serde_json::to_string(&statement)?)?,
+        Ok(Checked::Request(statement)) => rim::say(serde_json::to_string(&statement)?)?,
+        Ok(Checked::Consent(receipt)) => rim::say(serde_json::to_string(&receipt)?)?,
         Err(error) => {
             eprintln!("privet: `{}`: {error:#}", args.file.display());
             return Ok(ExitCode::from(1));
@@ -87,13 +85,30 @@ fn verify(args: &VerifyArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What a receipt says, by its kind.
+enum Checked {
+    Erasure(Box<ErasureStatement>),
+    Request(Box<RequestStatement>),
+    Consent(Box<ConsentReceipt>),
+}
+
+/// Which of the three it is shows in its fields, and in those of its statement.
+fn check(json: &[u8], key: &VerifyingKey) -> Result<Checked> {
+    let Ok(receipt) = ErasureReceipt::parse(json) else {
+        return Ok(Checked::Consent(Box::new(verify_receipt(json, key)?)));
+    };
+    if let Ok(statement) = RequestReceipt::parse(json)?.verify(key) {
+        return Ok(Checked::Request(Box::new(statement)));
+    }
+    Ok(Checked::Erasure(Box::new(receipt.verify(key)?)))
+}
+
 fn key(args: &KeyArgs) -> Result<ExitCode> {
     let settings = super::settings(&args.common)?;
     let tenant: TenantId = args.tenant.parse()?;
     let key = super::with(&settings, async |open| {
-        let secret = open.keyring().tenant_secret(&tenant).await?;
-        let signer = secret.signing_key("privet/vault/receipts", tenant.as_str().as_bytes())?;
-        Ok(HEXLOWER.encode(signer.verifying_key().as_bytes()))
+        let key = open.vault().receipt_key(&tenant).await?;
+        Ok(HEXLOWER.encode(key.as_bytes()))
     })?;
     rim::say(key)?;
     Ok(ExitCode::SUCCESS)

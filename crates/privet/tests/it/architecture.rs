@@ -72,7 +72,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("libsqlite3-sys", &["privet-faultfs"]),
     ("axum", &["privet-server"]),
     ("hyper-rustls", &["privet-server", "privet"]),
-    ("rcgen", &["privet-testkit"]),
+    ("rcgen", &["privet-testkit", "privet-store"]),
     ("rustls", &["privet-server", "privet-testkit", "privet"]),
     ("tokio-rustls", &["privet-testkit"]),
     ("hyper", &["privet-server", "privet-demo", "privet-bench"]),

@@ -19,4 +19,7 @@ mod model;
 #[cfg(test)]
 mod pii;
 #[cfg(test)]
+#[path = "../../../privet-store/tests/it/postgres.rs"]
+mod postgres;
+#[cfg(test)]
 mod vault;

@@ -6,13 +6,17 @@ use std::process::{Output, Stdio};
 use std::sync::Arc;
 
 use privet_crypto::RootKey;
-use privet_store::{Keyring, KeyringConfig, Store};
+use privet_store::{Database, Keyring, KeyringConfig, Scope, Store};
 use privet_types::{Clock, Pseudonym};
-use privet_vault::{Actor, Record, Vault, VaultConfig};
+use privet_vault::{
+    Actor, Hold, Node, NodeKind, Reach, Record, Retention, STORE_TARGETS, SubjectId, SubjectRef, Vault,
+    VaultConfig,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::cli::{err, fine, folder, out, privet, refused, run, with_settings};
+use crate::cli::{err, fine, folder, out, privet, refused, run, runtime, with_settings};
+use crate::postgres::TestDatabase;
 
 const EMAIL: &str = "zilpha@mail.example";
 
@@ -22,17 +26,33 @@ fn json(text: &str) -> Value {
 
 /// Settings, and a vault with two invented people in it.
 fn with_people() -> TempDir {
+    with_people_and(async |_, _, _| {})
+}
+
+/// As [`with_people`]; then `more` is done with the vault, its store and the first person.
+fn with_people_and(more: impl AsyncFnOnce(&Vault, &Store, &SubjectId)) -> TempDir {
     let folder = with_settings();
     fine(&folder, &["key", "create", "--name", "ann"]);
     fine(&folder, &["keyring", "status"]);
     let data = folder.path().join("privet-data");
     let text = std::fs::read_to_string(data.join("root.key")).expect("a root key");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(fill(&data, RootKey::parse(text.trim()).expect("a root key")));
+    runtime.block_on(fill(
+        &data,
+        RootKey::parse(text.trim()).expect("a root key"),
+        more,
+    ));
     folder
 }
 
-async fn fill(data: &Path, root: RootKey) {
+fn actor() -> Actor {
+    Actor {
+        tenant: "acme".parse().expect("a tenant"),
+        principal: Pseudonym("p".to_owned()),
+    }
+}
+
+async fn fill(data: &Path, root: RootKey, more: impl AsyncFnOnce(&Vault, &Store, &SubjectId)) {
     let store = Store::open(&data.join("privet.sqlite"), &root)
         .await
         .expect("a store");
@@ -42,15 +62,14 @@ async fn fill(data: &Path, root: RootKey) {
         .await
         .expect("a keyring");
     let vault = Vault::open(store.clone(), keyring.clone(), clock, VaultConfig::default()).expect("a vault");
-    let actor = Actor {
-        tenant: "acme".parse().expect("a tenant"),
-        principal: Pseudonym("p".to_owned()),
-    };
+    let actor = actor();
+    let mut people = Vec::new();
     for (name, email) in [("Zilpha", EMAIL), ("Ottokar", "ottokar@mail.example")] {
         let record = serde_json::json!({ "email": email, "first": name });
         let record = Record::from_value(record).expect("a record");
-        vault.create(&actor, record).await.expect("a subject");
+        people.push(vault.create(&actor, record).await.expect("a subject").id);
     }
+    more(&vault, &store, people.first().expect("a person")).await;
     keyring.close().await;
     store.close().await;
 }
@@ -373,4 +392,159 @@ fn numbers_are_shown_with_what_they_are_made_of() {
     let output = run(&folder, &["vault", "measure", "happiness"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(err(&output).contains("consent_compliance"), "{}", err(&output));
+}
+
+/// Adds `lines` to the settings in `folder`.
+fn add_settings(folder: &Path, lines: &str) {
+    let path = folder.join("privet.toml");
+    let old = std::fs::read_to_string(&path).expect("settings");
+    std::fs::write(path, format!("{old}\n{lines}\n")).expect("a file");
+}
+
+#[test]
+fn a_legal_hold_keeps_a_person_and_ends_with_1() {
+    let folder = with_people_and(async |vault, store, person| {
+        let clock: Arc<dyn Clock> = Arc::new(privet_server::SystemClock);
+        let database = store.database().clone();
+        let retention = Retention::new(database, Arc::new(vault.clone()), clock, STORE_TARGETS);
+        let hold = Hold {
+            subject: Some(person.as_str().to_owned()),
+            category: None,
+            until: None,
+            reference: "case-7".to_owned(),
+            why: "a claim".to_owned(),
+        };
+        retention.hold(&actor(), &hold).await.expect("a hold");
+    });
+    for more in [&["--dry-run"][..], &[]] {
+        let held = forget(&folder, more);
+        assert_eq!(held.status.code(), Some(1), "{}", err(&held));
+        assert!(err(&held).contains("case-7"), "{}", err(&held));
+    }
+    assert!(!err(&forget(&folder, &[])).contains(EMAIL));
+}
+
+#[test]
+fn connectors_of_the_settings_are_used_and_an_erasure_that_waited_for_one_is_resumed() {
+    let Some(chunks) = runtime().block_on(TestDatabase::new()) else {
+        return;
+    };
+    let folder = with_people_and(async |vault, _, person| {
+        let node = Node {
+            kind: NodeKind::Embeddings,
+            place: "rag".to_owned(),
+            node: "all".to_owned(),
+            reach: Reach::Connector,
+            basis: String::new(),
+        };
+        let who = SubjectRef::Token(person.clone());
+        vault.register_node(&actor(), &who, &node).await.expect("a node");
+    });
+    let unknown = forget(&folder, &["--dry-run"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(err(&unknown).contains("`rag`"), "{}", err(&unknown));
+    std::fs::write(folder.path().join("rag.url"), chunks.url()).expect("a file");
+    let connector = "[[vault.connectors]]\nplace = \"rag\"\nkind = \"pgvector\"\nurl = { file = \"rag.url\" }\n\
+        table = \"chunks\"\nid = \"id\"\nsubject = \"person\"";
+    add_settings(folder.path(), connector);
+    // Its table is not there yet.
+    let stuck = forget(&folder, &[]);
+    assert_eq!(stuck.status.code(), Some(2), "{}", err(&stuck));
+    assert!(err(&stuck).contains("is not finished") && !err(&stuck).contains(EMAIL));
+    runtime().block_on(async {
+        let outside = Database::attach(&chunks.location()).expect("a database");
+        let subject = answer(&folder, "SELECT subject FROM erasures").await;
+        let script = format!(
+            "CREATE TABLE chunks (id BIGINT PRIMARY KEY, person TEXT); \
+             INSERT INTO chunks VALUES (1, '{subject}'), (2, '{subject}'), (3, 'somebody')"
+        );
+        let made = outside.write::<_, privet_store::Error, _>(&Scope::Installation, move |tx| {
+            Box::pin(async move { tx.script(script).await })
+        });
+        made.await.expect("a table");
+        outside.close().await;
+    });
+    let resumed = json(&fine(&folder, &["vault", "resume", "--format", "json"]));
+    assert_eq!(resumed["erasures_finished"], 1);
+    runtime().block_on(async {
+        let outside = Database::attach(&chunks.location()).expect("a database");
+        let left: Result<Vec<i64>, privet_store::Error> = outside
+            .read(&Scope::Installation, |tx| {
+                Box::pin(async move { tx.rows("SELECT id FROM chunks", Vec::new()).await })
+            })
+            .await;
+        assert_eq!(left.expect("rows"), [3]);
+        outside.close().await;
+        chunks.drop().await;
+    });
+}
+
+/// What the store in `folder` says to a question with one answer.
+async fn answer(folder: &TempDir, sql: &'static str) -> String {
+    let data = folder.path().join("privet-data");
+    let text = std::fs::read_to_string(data.join("root.key")).expect("a root key");
+    let root = RootKey::parse(text.trim()).expect("a root key");
+    let store = Store::open(&data.join("privet.sqlite"), &root)
+        .await
+        .expect("a store");
+    let answer: Result<String, privet_store::Error> = store
+        .database()
+        .read(&Scope::Installation, move |tx| {
+            Box::pin(async move { tx.one(sql, Vec::new()).await })
+        })
+        .await;
+    store.close().await;
+    answer.expect("an answer")
+}
+
+#[test]
+fn a_backup_of_sqlite_is_restored_into_postgres_and_the_forgotten_stay_forgotten() {
+    let databases = runtime().block_on(async { (TestDatabase::new().await, TestDatabase::new().await) });
+    let (Some(store_there), Some(keyring_there)) = databases else {
+        return;
+    };
+    let folder = with_people();
+    fine(&folder, &["vault", "backup", "--out", "old"]);
+    assert_eq!(forget(&folder, &[]).status.code(), Some(0));
+    fine(
+        &folder,
+        &["vault", "backup", "--out", "today", "--only", "keyring"],
+    );
+    let place = new_place(&folder);
+    for (name, database) in [("store", &store_there), ("keyring", &keyring_there)] {
+        std::fs::write(place.join(format!("{name}.url")), database.url()).expect("a file");
+        let table = format!("[{name}]\nurl = {{ file = \"{name}.url\" }}");
+        add_settings(&place, &table);
+    }
+    let (store, keyring) = (
+        backup_of(&folder, "old", "store-"),
+        backup_of(&folder, "today", "keyring-"),
+    );
+    let restore = [
+        "vault",
+        "restore",
+        "--store",
+        &store,
+        "--keyring",
+        &keyring,
+        "--config",
+        "new/privet.toml",
+        "--format",
+        "json",
+    ];
+    let report = json(&fine(&folder, &restore));
+    assert_eq!(report["erased_again"], 1);
+    assert_eq!(
+        (&report["subjects_opened"], &report["subjects_damaged"]),
+        (&1.into(), &0.into())
+    );
+    assert!(!place.join("privet-data/privet.sqlite").exists());
+    let again = forget(&folder, &["--config", "new/privet.toml"]);
+    assert_eq!(again.status.code(), Some(2), "{}", err(&again));
+    let said = refused(&folder, &restore);
+    assert!(said.contains("is not empty"), "{said}");
+    runtime().block_on(async {
+        store_there.drop().await;
+        keyring_there.drop().await;
+    });
 }

@@ -10,7 +10,12 @@ use crate::support::{CHAT, MESSAGES, assert_refused, chat, messages};
 /// A subject of the gateway's own tenant that consents to `help` with the provider `openai`; its token, and the officer's
 /// key.
 async fn consenting(gateway: &TestGateway) -> (String, String) {
-    let key = gateway.key_for("default", "officer", KeyScopes::all()).await;
+    consenting_in(gateway, "default", json!({})).await
+}
+
+/// As [`consenting`], in `tenant`; `more` is said of the purpose, too.
+async fn consenting_in(gateway: &TestGateway, tenant: &str, more: Value) -> (String, String) {
+    let key = gateway.key_for(tenant, "officer", KeyScopes::all()).await;
     let put = async |path: &str, body: Value| {
         let reply = gateway.ask_vault(&key, "PUT", path, Some(&body)).send().await;
         assert_eq!(reply.status, 200, "{path}: {}", reply.text());
@@ -19,7 +24,10 @@ async fn consenting(gateway: &TestGateway) -> (String, String) {
         let recipient = json!({"name": provider, "role": "processor", "country": "DE"});
         put(&format!("/recipients/{provider}"), recipient).await;
     }
-    let purpose = json!({"name": "help", "basis": "consent", "recipients": ["openai", "anthropic"]});
+    let mut purpose = json!({"name": "help", "basis": "consent", "recipients": ["openai", "anthropic"]});
+    for (name, value) in more.as_object().unwrap() {
+        purpose[name] = value.clone();
+    }
     put("/purposes/help", purpose).await;
     let body = json!({"record": {"login": "ada"}});
     let made = gateway
@@ -142,6 +150,128 @@ async fn a_withdrawal_bites_on_every_node_within_a_second() {
                 asked < Duration::from_secs(1),
                 "sent {asked:?} after the withdrawal"
             );
+        }
+        other.stop().await;
+        house.end().await;
+    }
+}
+
+/// `text` is asked with `key` about the person of `token`.
+async fn prompt_with(gateway: &TestGateway, key: &str, token: &str, text: &str) -> Reply {
+    let ask = gateway.post(CHAT, chat("demo", text)).without("authorization");
+    ask.header("authorization", &format!("Bearer {key}"))
+        .header("x-privet-subject", token)
+        .header("x-privet-purpose", "help")
+        .send()
+        .await
+}
+
+#[tokio::test]
+async fn consent_is_asked_of_the_tenant_of_the_key() {
+    for house in houses().await {
+        let gateway = &house.gateway;
+        let (token, _) = consenting_in(gateway, "acme", json!({})).await;
+        let app = gateway.key_for("acme", "app", KeyScopes::default()).await;
+        let text = "write to ada.lovelace@example.com";
+        assert_eq!(prompt_with(gateway, &app, &token, text).await.status, 200);
+        let foreign = prompt_with(gateway, gateway.key(), &token, text).await;
+        assert_refused(&foreign, CHAT, 403, "consent_missing");
+        // Another tenant's caller of the same name: its surrogates and the hashes of its bodies are its own.
+        let twin = gateway.key_for("globex", "app", KeyScopes::default()).await;
+        for key in [&app, &twin] {
+            let ask = gateway.post(CHAT, chat("demo", text)).without("authorization");
+            let reply = ask.header("authorization", &format!("Bearer {key}")).send().await;
+            assert_eq!(reply.status, 200, "{}", reply.text());
+        }
+        let seen = gateway.seen();
+        let bodies: Vec<_> = seen.iter().rev().take(2).map(|one| one.body.clone()).collect();
+        assert_ne!(bodies[0], bodies[1]);
+        house.end().await;
+    }
+    let gateway = TestGateway::builder().vault("").start().await;
+    for tenant in ["acme", "globex"] {
+        let key = gateway.key_for(tenant, "app", KeyScopes::default()).await;
+        let ask = gateway.post(CHAT, chat("demo", "hello")).without("authorization");
+        let reply = ask.header("authorization", &format!("Bearer {key}")).send().await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+    let events: Vec<_> = gateway.stop().await.home.audit().await;
+    let tenants: Vec<_> = events.iter().map(|row| row.event.tenant.as_str()).collect();
+    assert_eq!(tenants, ["acme", "globex"]);
+    assert_ne!(events[0].event.principal, events[1].event.principal);
+    assert_ne!(events[0].event.request_hash, events[1].event.request_hash);
+}
+
+#[tokio::test]
+async fn consent_is_asked_for_the_categories_that_were_found() {
+    const POLICY: &str = "[consent]\ntext = \"prompt\"\n[consent.categories]\n\
+        contact = [\"EMAIL_ADDRESS\"]\npayment = [\"CREDIT_CARD\"]";
+    let gateway = TestGateway::builder().vault("").policy(POLICY).start().await;
+    let all = json!({"categories": ["prompt", "contact", "payment"]});
+    let key = gateway.key_for("default", "officer", KeyScopes::all()).await;
+    // Consent to all of the purpose; then contact is taken out of it.
+    let (token, _) = consenting_in(&gateway, "default", all).await;
+    let plain = "hello";
+    let with_address = "write to ada.lovelace@example.com";
+    let with_card = "charge 4111 1111 1111 1111";
+    let with_other = "my IBAN is DE89 3704 0044 0532 0130 00";
+    for text in [plain, with_address, with_card, with_other] {
+        let reply = prompt_with(&gateway, gateway.key(), &token, text).await;
+        assert_eq!(reply.status, 200, "{text}: {}", reply.text());
+    }
+    let sent = gateway.seen().len();
+    gateway.clock().advance(Duration::from_millis(5));
+    let body = json!({"kind": "withdrawn", "purposes": ["help"], "categories": ["contact"]});
+    let path = format!("/subjects/{token}/consents");
+    let said = gateway.ask_vault(&key, "POST", &path, Some(&body)).send().await;
+    assert_eq!(said.status, 201, "{}", said.text());
+    for text in [plain, with_card] {
+        let reply = prompt_with(&gateway, gateway.key(), &token, text).await;
+        assert_eq!(reply.status, 200, "{text}: {}", reply.text());
+    }
+    // A kind that is in no category asks for all of them.
+    for text in [with_address, with_other] {
+        let reply = prompt_with(&gateway, gateway.key(), &token, text).await;
+        assert_refused(&reply, CHAT, 403, "consent_withdrawn");
+    }
+    assert_eq!(gateway.seen().len(), sent + 2, "nothing else was sent");
+}
+
+#[tokio::test]
+async fn an_erasure_bites_on_every_node_within_a_second_and_before_the_key_is_gone() {
+    for (house, other) in pairs().await {
+        let House { gateway, .. } = &house;
+        let (token, key) = consenting(gateway).await;
+        let known = Instant::now();
+        for node in [gateway, &other] {
+            while prompt(node, &token).await.status != 200 {
+                assert!(
+                    known.elapsed() < Duration::from_secs(10),
+                    "every node knows consent"
+                );
+            }
+        }
+        // No node has a connector of this name: the erasure stays begun, and the key is not shredded.
+        let node = json!({"kind": "embeddings", "place": "rag", "node": "c1", "reach": "connector"});
+        let path = format!("/subjects/{token}/lineage");
+        let made = gateway.ask_vault(&key, "POST", &path, Some(&node)).send().await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        let body = json!({"subject": {"by": "token", "value": token}, "reason": "request"});
+        let begun = gateway
+            .ask_vault(&key, "POST", "/erasures", Some(&body))
+            .send()
+            .await;
+        assert_eq!(begun.json()["code"], "erasure_unfinished", "{}", begun.text());
+        let erased = Instant::now();
+        assert_refused(&prompt(gateway, &token).await, CHAT, 403, "consent_missing");
+        loop {
+            let asked = erased.elapsed();
+            let reply = prompt(&other, &token).await;
+            if reply.status == 403 {
+                assert_refused(&reply, CHAT, 403, "consent_missing");
+                break;
+            }
+            assert!(asked < Duration::from_secs(1), "sent {asked:?} after the erasure");
         }
         other.stop().await;
         house.end().await;

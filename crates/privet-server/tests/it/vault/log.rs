@@ -69,3 +69,76 @@ async fn what_cannot_be_recorded_is_not_shown() {
     }
     super::assert_problem(&last, 503, "not_recorded", &["ada"]);
 }
+
+#[tokio::test]
+async fn reading_what_hangs_on_a_person_is_an_event_too() {
+    for house in houses().await {
+        let token = house.subject(json!({"login": "ada", "email": ADA})).await;
+        let purpose = json!({"name": "news", "basis": "consent"});
+        assert_eq!(house.put("/purposes/news", purpose).await.status, 200);
+        let said = json!({"kind": "given", "purposes": ["news"]});
+        house.post(&format!("/subjects/{token}/consents"), said).await;
+        let hold = json!({"subject": token, "reference": "case-7", "why": "a claim"});
+        let hold = house.post("/retention/holds", hold).await.json()["hold"].clone();
+        let ends = json!({"expires_at": "2099-01-01T00:00:00Z"});
+        house.post(&format!("/subjects/{token}/expiry"), ends).await;
+
+        let erasure = json!({"subject": {"by": "token", "value": token}, "reason": "request"});
+        let mut plan = erasure.clone();
+        plan["dry_run"] = true.into();
+        let nobody = "6f1c1e9e-3a53-4c39-9d2f-0b0a4d0c9a11";
+        for path in [
+            format!("/subjects/{token}/lineage"),
+            "/retention/holds".to_owned(),
+            format!("/subjects/{token}/expiry"),
+            format!("/subjects/{token}/consent/receipt"),
+            format!("/subjects/{token}/consents"),
+            format!("/subjects/{token}/agreements"),
+        ] {
+            let read = house.get(&path).await;
+            assert_eq!(read.status, 200, "{path}: {}", read.text());
+        }
+        assert_eq!(
+            house.get(&format!("/subjects/{nobody}/lineage")).await.status,
+            404
+        );
+        assert_eq!(house.post("/erasures", plan).await.status, 200);
+        let path = format!("/retention/holds/{}", hold.as_str().unwrap());
+        assert_eq!(house.delete(&path).await.status, 204);
+        let done = house.post("/erasures", erasure).await.json();
+        let path = format!("/erasures/{}", done["erasure"].as_str().unwrap());
+        assert_eq!(house.get(&path).await.json(), done);
+
+        let rows = events(&house, 9).await;
+        let reads = rows.iter().filter(|row| row["kind"] == "vault_read");
+        let told: Vec<_> = reads
+            .map(|row| {
+                let event = &row["event"];
+                let word = |name: &str| event[name].as_str().unwrap().to_owned();
+                (word("operation"), event["subject"].is_string(), word("result"))
+            })
+            .collect();
+        let of = |name: &str, is_about_somebody, result: &str| {
+            (name.to_owned(), is_about_somebody, result.to_owned())
+        };
+        assert_eq!(
+            told,
+            [
+                of("read_lineage", true, "shown"),
+                of("list_holds", false, "shown"),
+                of("read_expiry", true, "shown"),
+                of("read_receipt", true, "shown"),
+                of("read_consent", true, "shown"),
+                of("read_consent", true, "shown"),
+                of("read_lineage", false, "absent"),
+                of("plan_erasure", true, "shown"),
+                of("read_erasure", true, "shown"),
+            ]
+        );
+        let text = Value::from(rows).to_string();
+        for secret in [ADA, "lovelace", &token, "a claim"] {
+            assert!(!text.contains(secret), "{secret}: {text}");
+        }
+        house.end().await;
+    }
+}
