@@ -14,6 +14,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/sqlite/0006_lineage.sql"),
         include_str!("schema/sqlite/0007_scopes.sql"),
         include_str!("schema/sqlite/0008_requests.sql"),
+        include_str!("schema/sqlite/0013_callbacks.sql"),
     ],
     postgres: &[
         include_str!("schema/postgres/0001_keys_and_audit.sql"),
@@ -24,6 +25,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0006_lineage.sql"),
         include_str!("schema/postgres/0007_scopes.sql"),
         include_str!("schema/postgres/0008_requests.sql"),
+        include_str!("schema/postgres/0013_callbacks.sql"),
     ],
     seeded: &["changes", "log_head"],
 };

@@ -41,10 +41,10 @@ pub use import::{ImportFormat, ImportOptions, ImportProgress, ImportReport, Line
 pub use lineage::{Connected, Connector, Node, NodeKind, PgVector, PgVectorConfig, Reach, Registered};
 pub use measure::wilson;
 pub use request::{
-    Answer, Approval, Callback, CancelGround, CodeDelivery, CodeMessage, CodeSent, ConsentLine, Delivered,
-    Extension, ExtensionReason, Held, IdentityHash, IdentityMethod, IdentityProof, NewRequest,
-    OPEN_DSR_VERSION, Request, RequestConfig, RequestKind, RequestOutcome, RequestReceipt, RequestStatement,
-    RequestStatus, RequestStep, Requests, SubjectPackage,
+    Answer, Approval, Asked, Callback, CallbackState, CancelGround, CodeDelivery, CodeMessage, CodeSent,
+    ConsentLine, Delivered, Extension, ExtensionReason, Held, IdentityHash, IdentityMethod, IdentityProof,
+    NewRequest, OPEN_DSR_VERSION, Request, RequestConfig, RequestKind, RequestOutcome, RequestQuery,
+    RequestReceipt, RequestStatement, RequestStatus, RequestStep, Requests, SignedHeaders, SubjectPackage,
 };
 pub use retention::{
     ActiveHold, ExpiryState, ExpiryStatus, Hold, Policies, Retention, RetentionPolicy, RetentionReport,

@@ -4,6 +4,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use jiff::Timestamp;
 use privet_crypto::{SigningKey, VerifyingKey, sha256};
 use privet_types::Pseudonym;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::model::{Approval, Extension, IdentityProof, Request, RequestKind, RequestOutcome, RequestStatus};
@@ -28,7 +29,8 @@ pub struct RequestStatement {
     pub kind: RequestKind,
     /// Where it stands.
     pub status: RequestStatus,
-    /// Whom it is about, as the log's leaves name them; absent if nobody of that name is known.
+    /// Whom it is about, as the log's leaves name them; absent if nobody of that name is known, and as long as the request
+    /// is open: who has made a request is not to learn from its receipt who is known.
     pub subject: Option<Pseudonym>,
     /// When it was received, UTC.
     pub received_at: Timestamp,
@@ -47,7 +49,7 @@ pub struct RequestStatement {
 }
 
 /// A signed receipt. The leaf of the audit log for the same step holds its [`hash`](Self::hash).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RequestReceipt {
     /// The statement, as the JSON text that was signed.
@@ -66,7 +68,7 @@ impl RequestReceipt {
             tenant: tenant.to_owned(),
             kind: request.kind,
             status: request.status,
-            subject: request.pseudonym.clone(),
+            subject: request.pseudonym.clone().filter(|_| !request.status.is_open()),
             received_at: request.received_at,
             due_at: request.due_at,
             identity: request.identity.clone(),

@@ -16,7 +16,7 @@ use super::read::{Subject, timestamp};
 use super::row::SubjectState;
 use super::share::millis;
 use crate::audit::{Access, Audited, Operation, SubjectChange};
-use crate::{Actor, Error, Ground, Vault};
+use crate::{Actor, ArchivePage, ArchiveQuery, Error, Ground, Vault};
 
 const ABSENT: Error = Error::Absent { what: "bulk read" };
 /// Most records of a page.
@@ -251,9 +251,8 @@ impl Vault {
         page: &Page,
     ) -> Result<Audited<Vec<Subject>>, Error> {
         let at = self.now();
-        let (owner, unlock, page) = (actor.clone(), unlock.to_owned(), page.clone());
         let rows = {
-            let (owner, unlock) = (owner.clone(), unlock.clone());
+            let (owner, unlock, page) = (actor.clone(), unlock.to_owned(), page.clone());
             self.store
                 .database()
                 .read(&Self::scope(actor), move |tx| {
@@ -276,6 +275,44 @@ impl Vault {
             .collect::<Result<Vec<_>, _>>()?;
         let fields = subjects.iter().map(|s| s.record.fields().len()).sum();
         let shown = subjects.len() as u64;
+        self.count_bulk(actor, unlock, shown).await?;
+        let access = Access::shown(actor, at, Operation::BulkPage, Ground::Ordinary);
+        Ok(Audited {
+            access: access.many(subjects.len(), fields),
+            value: subjects,
+        })
+    }
+
+    /// The conversations of anybody that fit `query`, under the open bulk read of `unlock`: as
+    /// [`search_archive`](Self::search_archive), and each call is a leaf of its own.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] if there is no such unlock of `actor`; [`Error::NotOpen`] when its time is over; those of the
+    /// search.
+    pub async fn search_archive_unlocked(
+        &self,
+        actor: &Actor,
+        unlock: &str,
+        query: &ArchiveQuery,
+        ground: Ground,
+    ) -> Result<Audited<ArchivePage>, Error> {
+        let (owner, name, at) = (actor.clone(), unlock.to_owned(), self.now());
+        self.store
+            .database()
+            .read::<_, Error, _>(&Self::scope(actor), move |tx| {
+                Box::pin(async move { open_row(tx, &owner, &name, at).await.map(|_| ()) })
+            })
+            .await?;
+        let found = self.search_archive(actor, query, ground).await?;
+        let shown = found.value.conversations.len() as u64;
+        self.count_bulk(actor, unlock, shown).await?;
+        Ok(found)
+    }
+
+    /// Counts what a page of the open bulk read of `unlock` is about to show.
+    async fn count_bulk(&self, actor: &Actor, unlock: &str, shown: u64) -> Result<(), Error> {
+        let at = self.now();
+        let (owner, unlock) = (actor.clone(), unlock.to_owned());
         let mut change = SubjectChange {
             count: Some(shown),
             ..SubjectChange::by(actor, at)
@@ -294,12 +331,7 @@ impl Vault {
                     leaf(tx, "bulk_read_page", &change).await
                 })
             })
-            .await?;
-        let access = Access::shown(actor, at, Operation::BulkPage, Ground::Ordinary);
-        Ok(Audited {
-            access: access.many(subjects.len(), fields),
-            value: subjects,
-        })
+            .await
     }
 
     /// The bulk reads of the tenant, newest first, 1,000 at most.
