@@ -171,6 +171,38 @@ pub struct VaultFile {
     pub page: u32,
     /// Most requests at work at once; more are refused with 503.
     pub concurrent_requests: u32,
+    /// Requests of subjects: what is sent out for them.
+    pub requests: RequestsFile,
+    /// The archive of conversations, and the maps of stateful calls.
+    pub archive: ArchiveFile,
+}
+
+/// The `[vault.requests]` table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestsFile {
+    /// Where one-time codes are posted, signed, for whoever takes them to people by mail or SMS: `https://`, or `http://` on
+    /// this machine. Without it no code is sent.
+    pub code_url: Option<String>,
+    /// The hosts that callbacks may go to: `dsr.example.com`, or with a port `dsr.example.com:8443`. None if left out.
+    pub callback_hosts: Vec<String>,
+    /// Certificates (PEM) to trust for both, instead of the usual ones.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// The `[vault.archive]` table. What goes into the archive is said by the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ArchiveFile {
+    /// Whether there is an archive.
+    pub enabled: bool,
+    /// How many days a conversation is kept. Policies of retention may end it earlier.
+    pub days: u32,
+    /// Whether whole words are found by a blind index. It tells who reads the database which conversations of one day share a
+    /// word.
+    pub word_index: bool,
+    /// How many days the map of a stateful call is kept at most.
+    pub reply_map_days: u32,
 }
 
 /// The `[log]` table. The log goes to standard error.
@@ -360,6 +392,19 @@ impl Default for VaultFile {
             import_timeout: Period::from_secs(600),
             page: 100,
             concurrent_requests: 256,
+            requests: RequestsFile::default(),
+            archive: ArchiveFile::default(),
+        }
+    }
+}
+
+impl Default for ArchiveFile {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            days: 30,
+            word_index: false,
+            reply_map_days: 30,
         }
     }
 }

@@ -6,12 +6,13 @@ mod provider;
 mod vault;
 mod wildcard;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use file::{
-    Auth, Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile,
-    ProviderFile, SettingsFile, StoreSettings, VaultFile,
+    ArchiveFile, Auth, Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile,
+    PresidioFile, ProviderFile, RequestsFile, SettingsFile, StoreSettings, VaultFile,
 };
 pub use provider::Provider;
 
@@ -70,6 +71,22 @@ pub struct VaultSettings {
     pub listen: Option<SocketAddr>,
     /// How much and how many.
     pub limits: VaultLimits,
+    /// What is sent out for requests of subjects.
+    pub requests: RequestSettings,
+    /// The archive of conversations.
+    pub archive: ArchiveFile,
+}
+
+/// What is sent out for requests of subjects.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RequestSettings {
+    /// Where one-time codes are posted. INVARIANT: `https`, or `http` to this machine.
+    pub code_url: Option<String>,
+    /// The hosts that callbacks may go to, in small letters, with their ports where those are not 443.
+    pub callback_hosts: BTreeSet<String>,
+    /// Certificates to trust instead of the usual ones.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// How much and how many the vault takes.

@@ -8,6 +8,7 @@ mod bodies;
 mod bulk;
 mod call;
 mod consent;
+mod conversations;
 mod definitions;
 mod describe;
 mod erasures;
@@ -15,6 +16,7 @@ mod guard;
 mod lineage;
 mod problem;
 mod reader;
+mod requests;
 mod retained;
 mod route;
 mod sessions;
@@ -36,7 +38,8 @@ use privet_crypto::RootKey;
 use privet_policy::{Settings, VaultLimits, VaultSettings};
 use privet_store::{Spool, Store};
 use privet_types::{Clock, KeyScope, Pseudonym, TenantId};
-use privet_vault::{Actor, Consent, Retention, Vault};
+use privet_vault::{Actor, Consent, Requests, Retention, Vault};
+
 use tokio::sync::Semaphore;
 
 pub use describe::openapi;
@@ -44,10 +47,13 @@ pub(crate) use guard::{About, Guarded, NoConsent};
 
 use problem::VaultProblem;
 
+use crate::Outbox;
+
 /// Where the OpenAPI document is.
 const OPENAPI: &str = "/api/v1/openapi.json";
 
-/// What a vault is made of.
+/// What a vault is made of. Cheap to clone.
+#[derive(Clone)]
 pub struct VaultParts {
     /// Records, sessions, tokens.
     pub vault: Vault,
@@ -55,6 +61,10 @@ pub struct VaultParts {
     pub consent: Consent,
     /// Retention, over the same store.
     pub retention: Retention,
+    /// Requests of subjects, over the same store.
+    pub requests: Requests,
+    /// What is sent out for them.
+    pub outbox: Outbox,
     /// The store, for the audit log of a tenant.
     pub store: Store,
 }
@@ -64,6 +74,8 @@ pub(crate) struct VaultApi {
     pub(crate) vault: Vault,
     pub(crate) consent: Consent,
     pub(crate) retention: Retention,
+    pub(crate) requests: Requests,
+    pub(crate) outbox: Outbox,
     pub(crate) store: Store,
     pub(crate) spool: Spool,
     pub(crate) clock: Arc<dyn Clock>,
@@ -90,12 +102,16 @@ impl VaultApi {
             vault: records,
             consent,
             retention,
+            requests,
+            outbox,
             store,
         } = parts;
         Arc::new(Self {
             vault: records,
             consent,
             retention,
+            requests,
+            outbox,
             store,
             spool: spool.clone(),
             clock: Arc::clone(clock),

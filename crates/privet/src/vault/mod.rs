@@ -1,8 +1,9 @@
-//! `privet vault`: backups of the vault, and the erasure of people.
+//! `privet vault`: backups of the vault, the erasure of people, and what they ask for.
 
 mod backup;
 mod forget;
 mod receipt;
+mod request;
 mod restore;
 
 use std::process::ExitCode;
@@ -54,6 +55,14 @@ pub(crate) enum VaultCommand {
   privet vault receipt verify receipt.json --key HEX"
     )]
     Receipt(receipt::ReceiptCommand),
+    /// Requests of people: what is asked for, by whom it is decided, what it gives.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet vault request list --tenant acme --overdue
+  privet vault request run ID --tenant acme --out copy.json"
+    )]
+    Request(request::RequestCommand),
 }
 
 pub(crate) fn run(command: &VaultCommand) -> Result<ExitCode> {
@@ -64,6 +73,7 @@ pub(crate) fn run(command: &VaultCommand) -> Result<ExitCode> {
         VaultCommand::Forget(args) => forget::run(args),
         VaultCommand::Resume(args) => forget::resume(args),
         VaultCommand::Receipt(command) => receipt::run(command),
+        VaultCommand::Request(command) => request::run(command),
     }
 }
 
