@@ -46,13 +46,14 @@ pub use error::Error;
 pub use operators::operators;
 pub use period::{BadPeriod, Period};
 pub use policy::{
-    Audit, AuditConfig, ConsentConfig, Durability, Policy, PolicyFile, example as policy_example,
-    schema as policy_schema,
+    ArchiveConfig, ArchiveContent, ArchiveFailure, Audit, AuditConfig, ConsentConfig, Durability, Policy,
+    PolicyFile, example as policy_example, schema as policy_schema,
 };
 pub use secret_ref::SecretRef;
 pub use settings::{
-    Auth, ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings, Dialect, KeyringSettings,
-    KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile, PresidioListener, Provider,
-    ProviderFile, Route, Settings, SettingsFile, StoreSettings, VaultFile, VaultLimits, VaultSettings,
-    WitnessSettings, example as settings_example,
+    ArchiveFile, Auth, ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings, Dialect,
+    KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile, PresidioListener,
+    Provider, ProviderFile, RequestSettings, RequestsFile, Route, Settings, SettingsFile, StoreSettings,
+    VaultFile, VaultLimits, VaultSettings, WitnessSettings, example as settings_example,
+    schema as settings_schema,
 };

@@ -35,6 +35,47 @@ pub struct PolicyFile {
     // Left out where it says nothing, so that a policy without it keeps its version.
     #[serde(skip_serializing_if = "ConsentConfig::is_default")]
     pub consent: ConsentConfig,
+    /// What is kept of conversations.
+    #[serde(skip_serializing_if = "ArchiveConfig::is_default")]
+    pub archive: ArchiveConfig,
+}
+
+/// The `[archive]` table of the policy document: what of prompts and replies goes into the vault's archive, which
+/// `[vault.archive]` of the settings must switch on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ArchiveConfig {
+    /// What is kept.
+    pub content: ArchiveContent,
+    /// Whether prompts that name nobody in `x-privet-subject` are kept, too. They are erased with their day, and with no
+    /// person.
+    pub unnamed: bool,
+    /// What becomes of prompts while the archive cannot keep them.
+    pub on_failure: ArchiveFailure,
+}
+
+/// What is kept of a conversation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ArchiveContent {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Prompt and reply as the provider saw them, with stand-ins.
+    Masked,
+    /// Prompt and reply as the caller saw them.
+    Plain,
+}
+
+/// What becomes of prompts while the archive cannot keep them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ArchiveFailure {
+    /// They are refused.
+    #[default]
+    Refuse,
+    /// They are sent, and not kept.
+    GoOn,
 }
 
 /// The `[consent]` table of the policy document. A prompt names the person it is about in `x-privet-subject`, and what it
@@ -126,6 +167,18 @@ impl ConsentConfig {
     }
 }
 
+impl ArchiveConfig {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether anything is kept.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.content != ArchiveContent::Nothing
+    }
+}
+
 impl Default for AuditConfig {
     fn default() -> Self {
         Self {
@@ -181,6 +234,12 @@ impl Policy {
     #[must_use]
     pub const fn consent(&self) -> &ConsentConfig {
         &self.file.consent
+    }
+
+    /// What is kept of conversations.
+    #[must_use]
+    pub const fn archive(&self) -> &ArchiveConfig {
+        &self.file.archive
     }
 
     /// Names what the policy says, in 16 hexadecimal digits: equal for documents that say the same, however written.

@@ -41,6 +41,11 @@ pub enum Error {
     /// The TLS library refused its own defaults.
     #[error("TLS cannot be set up")]
     Tls,
+    /// The policy keeps conversations, and there is nowhere to keep them.
+    #[error(
+        "the policy keeps conversations, but there is no archive; set `[vault] enabled = true` and `[vault.archive] enabled = true` in the settings"
+    )]
+    NoArchive,
     /// The policy's detector cannot be made.
     #[error("the policy cannot be used")]
     Detector(#[from] privet_pii::Error),

@@ -17,6 +17,7 @@ use privet_surface::DetectionMemory;
 use privet_types::{Clock, KeyScope, Secret, SurfaceKind, TenantId};
 use tokio::sync::Semaphore;
 
+use crate::archive::Archive;
 use crate::pool::{INLINE_BYTES, Pool};
 use crate::presidio::Analyzers;
 use crate::problem::{self, Problem};
@@ -87,6 +88,8 @@ pub struct Gateway {
     pub(crate) pseudonyms: PseudonymKey,
     pub(crate) root: Arc<RootKey>,
     pub(crate) vault: Option<Arc<VaultApi>>,
+    /// Where conversations are kept, if they are.
+    pub(crate) archive: Option<Arc<Archive>>,
     epoch: u64,
     tenant_keys: RwLock<HashMap<TenantId, Arc<TenantKeys>>>,
     keys: Arc<KeyRing>,
@@ -126,6 +129,13 @@ impl Gateway {
         let vault = vault
             .zip(settings.vault.as_ref())
             .map(|(parts, vault)| VaultApi::new(parts, vault, &settings, &root, &keys, &spool, &clock));
+        let wanted = policy.archive();
+        let has_archive = vault.is_some() && settings.vault.as_ref().is_some_and(|v| v.archive.enabled);
+        if wanted.is_on() && !has_archive {
+            return Err(Error::NoArchive);
+        }
+        let requests = limits.concurrent_requests as usize;
+        let archive = wanted.is_on().then(|| Archive::new(*wanted, requests));
         Ok(Arc::new(Self {
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
@@ -137,7 +147,7 @@ impl Gateway {
                 limits.detect_queue as usize,
                 limits.detect_deadline.duration(),
             ),
-            requests: Arc::new(Semaphore::new(limits.concurrent_requests as usize)),
+            requests: Arc::new(Semaphore::new(requests)),
             pseudonyms: PseudonymKey::new(&root),
             policy: Arc::new(policy),
             tenant_keys: RwLock::default(),
@@ -147,6 +157,7 @@ impl Gateway {
             tenant,
             root,
             vault,
+            archive,
             epoch,
             keys,
         }))

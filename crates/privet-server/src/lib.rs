@@ -4,6 +4,7 @@
 //! For the `privet` binary and for tests, which fill [`Parts`] and run a [`Server`]. It reads no file and no
 //! environment of its own, and keeps nothing but the audit events it hands to the spool.
 
+mod archive;
 mod caller;
 mod clock;
 mod connection;
@@ -15,6 +16,7 @@ mod headers;
 mod listen;
 mod models;
 mod native;
+mod outbox;
 mod pool;
 mod presidio;
 mod problem;
@@ -29,4 +31,5 @@ pub use clock::SystemClock;
 pub use error::Error;
 pub use gateway::{Gateway, Parts};
 pub use listen::Server;
+pub use outbox::Outbox;
 pub use vault::{VaultParts, openapi};

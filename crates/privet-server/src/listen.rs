@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::caller::Caller;
 use crate::gateway::Gateway;
@@ -25,6 +25,9 @@ use crate::{Error, gateway, presidio, prompt, vault};
 
 /// How long accepting pauses after the system refused a connection (too many open files, most likely).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long conversations that wait for the archive may take to get there at shutdown.
+const ARCHIVE_GRACE: Duration = Duration::from_secs(10);
 
 /// Threads of one worker beside those for detection, for names that are looked up.
 const OTHER_THREADS: usize = 4;
@@ -131,6 +134,13 @@ impl Server {
             places: Arc::new(Semaphore::new(limits.connections as usize)),
             graceful: GracefulShutdown::new(),
         };
+        let (end_archive, archive_ended) = oneshot::channel::<()>();
+        let archiving = gateway.archive.as_ref().zip(gateway.vault.as_ref());
+        let archiving = archiving.map(|(archive, api)| {
+            // A sender that is gone is an end as well.
+            let ended = async { _ = archive_ended.await };
+            tokio::spawn(Arc::clone(archive).work(api.vault.clone(), ended))
+        });
         let own = connections.accept_own(presidio.as_ref());
         let of_vault = connections.accept_own(vault.as_ref());
         tokio::select! {
@@ -146,6 +156,19 @@ impl Server {
         } = connections;
         let ended = tokio::time::timeout(limits.shutdown_grace.duration(), graceful.shutdown()).await;
         drop(workers);
+        drop(end_archive);
+        let is_kept = match archiving {
+            None => true,
+            Some(archiving) => {
+                let abort = archiving.abort_handle();
+                let ended = tokio::time::timeout(ARCHIVE_GRACE, archiving).await;
+                abort.abort();
+                ended.is_ok()
+            }
+        };
+        if !is_kept {
+            tracing::error!("conversations that waited for the archive are not kept");
+        }
         ended.is_ok()
     }
 }

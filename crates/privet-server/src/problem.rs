@@ -55,6 +55,10 @@ pub(crate) enum Problem {
         "the decision could not be recorded, so nothing was sent; the operator finds the reason in Privet's log"
     )]
     NotRecorded,
+    #[error(
+        "the conversation could not be kept as the policy demands, so nothing was sent; try again in a moment, or send less at once"
+    )]
+    NotArchived,
     /// A request that is refused in words of its own, which hold no value.
     #[error("{text}")]
     Told { status: StatusCode, text: String },
@@ -178,6 +182,12 @@ impl Problem {
                 "server_error",
                 "api_error",
                 "not_recorded",
+            ),
+            Self::NotArchived => kind(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "api_error",
+                "not_archived",
             ),
             Self::Told { status, .. } => kind(*status, INVALID, INVALID, "bad_request"),
             Self::UpstreamUnreachable => kind(

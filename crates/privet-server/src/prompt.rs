@@ -9,10 +9,12 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, H
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Limited};
 use privet_access::Authenticated;
-use privet_policy::{Clearance, Clearing, NotCleared, Prompt, Raw};
+use privet_policy::{ArchiveContent, Clearance, Clearing, NotCleared, Prompt, Raw};
 use privet_types::{Action, AuditEvent, Budget, Decision, SurfaceKind};
+use privet_vault::{Actor, SubjectRef};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::archive::{self, Place, Taking};
 use crate::gateway::Gateway;
 use crate::problem::Problem;
 use crate::reply::{self, ReplyLimits};
@@ -31,6 +33,8 @@ struct Cleared {
     clearance: Clearance,
     request_hash: String,
     sent_hash: String,
+    /// What the archive keeps of the prompt, and the place for it.
+    kept: Option<(Vec<u8>, Place)>,
 }
 
 /// Answers one prompt.
@@ -117,7 +121,9 @@ async fn serve(
                     clearance,
                     request_hash,
                     sent_hash,
+                    kept,
                 },
+            about,
             permit,
             read_at,
         }) => {
@@ -132,7 +138,23 @@ async fn serve(
             let route = gateway.settings.route(&clearance.model);
             event.provider = route.map(|r| r.provider.name().to_owned());
             record(gateway, &event).await?;
-            send(gateway, clearance, &parts.headers, parts.uri.query(), permit).await
+            let taking = gateway.archive.as_ref().zip(kept).zip(event.principal);
+            let taking = taking.map(|((archive, (prompt, place)), principal)| {
+                let (subject, purpose) = about.map(|about| (about.subject, about.purpose)).unzip();
+                let about = archive::About {
+                    actor: Actor {
+                        tenant: gateway.tenant.clone(),
+                        principal,
+                    },
+                    subject: subject.map(SubjectRef::Token),
+                    purpose,
+                    surface,
+                    model: clearance.model.clone(),
+                };
+                archive.take(place, about, prompt)
+            });
+            let query = parts.uri.query();
+            send(gateway, clearance, &parts.headers, query, permit, taking).await
         }
     }
 }
@@ -140,6 +162,8 @@ async fn serve(
 /// A prompt that may be sent, with its place among the requests under way.
 struct Prepared {
     cleared: Cleared,
+    /// Whom it is about, and what it is for.
+    about: Option<About>,
     permit: OwnedSemaphorePermit,
     /// When the last byte of the request had come.
     read_at: Instant,
@@ -164,7 +188,18 @@ async fn prepare(
     check_media(&parts.headers)?;
     let prompt = Prompt::new(surface, read_body(gateway, &parts.headers, body).await?);
     let read_at = Instant::now();
-    let cleared = clear(gateway, prompt, caller, parts.uri.query()).await?;
+    let keeps = gateway.archive.as_ref().and_then(|archive| {
+        let content = archive.keeps(about.is_some())?;
+        Some((archive, content))
+    });
+    let place = match keeps {
+        Some((archive, _)) => archive
+            .place(prompt.body().len())
+            .map_err(|_| Problem::NotArchived)?,
+        None => None,
+    };
+    let kept = place.zip(keeps.map(|(_, content)| content));
+    let cleared = clear(gateway, prompt, caller, parts.uri.query(), kept).await?;
     let model = &cleared.clearance.model;
     let route = gateway.settings.route(model).ok_or(NotCleared::NoRoute)?;
     if route.provider.url(surface, model).is_none() {
@@ -185,6 +220,7 @@ async fn prepare(
     }
     Ok(Prepared {
         cleared,
+        about,
         permit,
         read_at,
     })
@@ -207,6 +243,7 @@ async fn send(
     headers: &HeaderMap,
     query: Option<&str>,
     permit: OwnedSemaphorePermit,
+    taking: Option<Taking>,
 ) -> Result<Response<Body>, Problem> {
     let Clearance {
         prompt,
@@ -226,7 +263,7 @@ async fn send(
         body_bytes: usize::try_from(gateway.settings.limits.reply_body.bytes()).unwrap_or(usize::MAX),
         idle: gateway.settings.limits.stream_idle_timeout.duration(),
     };
-    let mut response = reply::restore(upstream, restoration, limits, &gateway.pool, permit).await?;
+    let mut response = reply::restore(upstream, restoration, limits, &gateway.pool, permit, taking).await?;
     response.headers_mut().insert(MASKED, HeaderValue::from(masked));
     Ok(response)
 }
@@ -275,6 +312,7 @@ async fn clear(
     prompt: Prompt<Raw>,
     caller: &Authenticated,
     query: Option<&str>,
+    kept: Option<(Place, ArchiveContent)>,
 ) -> Result<Cleared, Problem> {
     let bytes = prompt.body().len();
     let budget = Budget::new(gateway.units_per_byte() * bytes as u64 + UNITS_PER_REQUEST);
@@ -300,10 +338,18 @@ async fn clear(
         } else {
             hashes.hash_hex(&[clearance.prompt.body()])
         };
+        let kept = kept.map(|(place, content)| {
+            let body = match content {
+                ArchiveContent::Plain => prompt.body(),
+                _ => clearance.prompt.body(),
+            };
+            (body.to_vec(), place)
+        });
         Ok(Cleared {
             clearance,
             request_hash,
             sent_hash,
+            kept,
         })
     })
     .await?

@@ -15,6 +15,7 @@ use privet_types::Budget;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
+use crate::archive::Taking;
 use crate::connection::ReplyBody;
 use crate::headers;
 use crate::pool::Pool;
@@ -34,6 +35,7 @@ pub(crate) async fn restore(
     limits: ReplyLimits,
     pool: &Pool,
     permit: OwnedSemaphorePermit,
+    mut taking: Option<Taking>,
 ) -> Result<Response<Body>, Problem> {
     let (parts, body) = upstream.into_parts();
     let mut reply_headers = headers::incoming(&parts.headers);
@@ -44,7 +46,11 @@ pub(crate) async fn restore(
         {
             reply_headers.insert(CONTENT_LENGTH, length.clone());
         }
+        if let Some(taking) = taking.as_mut().filter(|_| kind == "text/event-stream") {
+            taking.streams();
+        }
         Body::new(RestoringBody {
+            taking,
             upstream: Some(body),
             restorer: StreamRestorer::new(restoration),
             idle: limits.idle,
@@ -55,6 +61,9 @@ pub(crate) async fn restore(
         })
     } else {
         let body = collect(body, limits).await?;
+        if let Some(taking) = &mut taking {
+            taking.heard(&body);
+        }
         let body = restore_whole(body, &kind, restoration, pool)
             .await
             .map_err(|problem| match problem {
@@ -64,6 +73,10 @@ pub(crate) async fn restore(
                 }
                 other => other,
             })?;
+        if let Some(taking) = &mut taking {
+            taking.told(&body);
+            taking.end();
+        }
         reply_headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         drop(permit);
         Body::from(body)
@@ -149,6 +162,8 @@ struct RestoringBody {
     failed: Option<StreamError>,
     /// Whether all that came before the failure was written.
     is_flushed: bool,
+    /// The conversation, where it is kept.
+    taking: Option<Taking>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -188,11 +203,13 @@ impl http_body::Body for RestoringBody {
             let mut out = Vec::new();
             let end = match Pin::new(upstream).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) => this
-                        .restorer
-                        .push(&data, &mut out)
-                        .err()
-                        .map(|e| Some(StreamError::from(e))),
+                    Ok(data) => {
+                        if let Some(taking) = &mut this.taking {
+                            taking.heard(&data);
+                        }
+                        let failed = this.restorer.push(&data, &mut out).err();
+                        failed.map(|e| Some(StreamError::from(e)))
+                    }
                     // They belong to one connection, as the `trailer` header does that announces them.
                     Err(_trailers) => None,
                 },
@@ -214,6 +231,12 @@ impl http_body::Body for RestoringBody {
             } else {
                 let deadline = Instant::now() + this.idle;
                 this.timer.as_mut().reset(deadline);
+            }
+            if let Some(taking) = &mut this.taking {
+                taking.told(&out);
+                if this.upstream.is_none() && this.failed.is_none() {
+                    taking.end();
+                }
             }
             if !out.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(Bytes::from(out)))));

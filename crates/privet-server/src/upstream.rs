@@ -162,7 +162,7 @@ fn origin(provider: &Provider, connector: Connector) -> Option<Arc<Origin>> {
 }
 
 /// Opens connections, and trusts the certificates in `ca_file`, or the Mozilla root programme's.
-fn connector(ca_file: Option<PathBuf>, connect_timeout: Duration) -> Result<Connector, Error> {
+pub(crate) fn connector(ca_file: Option<PathBuf>, connect_timeout: Duration) -> Result<Connector, Error> {
     let mut http = HttpConnector::new();
     http.set_connect_timeout(Some(connect_timeout));
     http.set_nodelay(true);

@@ -18,6 +18,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/sqlite/0010_values_and_calls.sql"),
         include_str!("schema/sqlite/0011_proposals.sql"),
         include_str!("schema/sqlite/0012_log_keys.sql"),
+        include_str!("schema/sqlite/0013_callbacks.sql"),
     ],
     postgres: &[
         include_str!("schema/postgres/0001_keys_and_audit.sql"),
@@ -32,6 +33,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0010_values_and_calls.sql"),
         include_str!("schema/postgres/0011_proposals.sql"),
         include_str!("schema/postgres/0012_log_keys.sql"),
+        include_str!("schema/postgres/0013_callbacks.sql"),
     ],
     seeded: &["changes", "log_head"],
 };

@@ -10,15 +10,16 @@ use privet_access::{KeyRing, KeyRingConfig, NewKey, create_key, revoke_key, run_
 use privet_crypto::RootKey;
 use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
-use privet_policy::{Audit, Policy, Settings};
-use privet_server::{Gateway, Parts, Server, VaultParts};
+use privet_policy::{Audit, Policy, Settings, VaultSettings};
+use privet_server::{Gateway, Outbox, Parts, Server, VaultParts};
 use privet_store::{
     AuditRow, Durability, Keyring, KeyringConfig, Location, Spool, SpoolConfig, Store, log_signer,
     run_flusher,
 };
 use privet_types::{Clock, KeyScopes, Secret, TenantId};
 use privet_vault::{
-    Consent, ConsentConfig, Retention, RootProtection, STORE_TARGETS, Vault, VaultConfig, run_consent_watch,
+    ARCHIVE_TARGETS, ArchiveConfig, Consent, ConsentConfig, RequestConfig, Requests, Retention,
+    RootProtection, STORE_TARGETS, Vault, VaultConfig, run_consent_watch,
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -76,6 +77,7 @@ pub struct TestGateway {
     address: SocketAddr,
     presidio: Option<SocketAddr>,
     vault_address: Option<SocketAddr>,
+    vault: Option<VaultParts>,
     key: String,
     clock: Arc<FakeClock>,
     root: Arc<RootKey>,
@@ -226,10 +228,11 @@ impl Builder {
         let ring = KeyRing::open(store.clone(), &root, ring_config).await;
         let ring = Arc::new(ring.expect("keys"));
         let clock = Arc::new(FakeClock::default());
-        let vault = match keyring {
-            Some(keyring) => Some(open_vault(&store, keyring, &root, &clock).await),
+        let vault = match keyring.zip(settings.vault.as_ref()) {
+            Some((keyring, wanted)) => Some(open_vault(&store, keyring, &root, &clock, wanted).await),
             None => None,
         };
+        let vault_parts = vault.clone();
         let watched = vault.as_ref().map(|parts| parts.consent.clone());
         let upstream_keys = settings
             .providers()
@@ -271,6 +274,7 @@ impl Builder {
             address,
             presidio,
             vault_address,
+            vault: vault_parts,
             watch,
             key: String::new(),
             clock,
@@ -368,6 +372,20 @@ impl TestGateway {
                 .body(body.to_string()),
             None => ask,
         }
+    }
+
+    /// The vault's parts, as the gateway has them.
+    #[must_use]
+    pub fn vault(&self) -> &VaultParts {
+        self.vault.as_ref().expect("there is a vault")
+    }
+
+    /// Sends the callbacks of `tenant` that are due, as `privet serve` does by itself.
+    pub async fn tell_callbacks(&self, tenant: &str) -> usize {
+        let vault = self.vault();
+        let tenant = tenant.parse().expect("a name");
+        let told = vault.outbox.tell(&vault.requests, &tenant);
+        soon("callbacks", told).await.expect("the store answers")
     }
 
     /// The store.
@@ -530,6 +548,7 @@ async fn open_vault(
     keyring: Location,
     root: &Arc<RootKey>,
     clock: &Arc<FakeClock>,
+    wanted: &VaultSettings,
 ) -> VaultParts {
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
     let keyring = Keyring::open(
@@ -539,8 +558,16 @@ async fn open_vault(
         Arc::clone(&clock),
     );
     let keyring = keyring.await.expect("a keyring");
-    let vault = Vault::open(store.clone(), keyring, Arc::clone(&clock), VaultConfig::default());
-    let vault = vault.expect("a vault");
+    let config = VaultConfig {
+        archive: ArchiveConfig {
+            is_on: wanted.archive.enabled,
+            days: wanted.archive.days,
+            has_word_index: wanted.archive.word_index,
+            reply_map_days: wanted.archive.reply_map_days,
+        },
+        ..VaultConfig::default()
+    };
+    let vault = Vault::open(store.clone(), keyring, Arc::clone(&clock), config).expect("a vault");
     let consent = Consent::new(
         store.database().clone(),
         Arc::new(vault.clone()),
@@ -552,12 +579,17 @@ async fn open_vault(
         store.database().clone(),
         Arc::new(vault.clone()),
         clock,
-        STORE_TARGETS,
+        &[STORE_TARGETS, ARCHIVE_TARGETS].concat(),
     );
+    let outbox = Outbox::new(&wanted.requests, vault.clone()).expect("an outbox");
+    let delivery = Arc::new(outbox.clone());
+    let requests = Requests::new(vault.clone(), consent.clone(), delivery, RequestConfig::default());
     VaultParts {
         vault,
         consent,
         retention,
+        requests: requests.expect("a configuration"),
+        outbox,
         store: store.clone(),
         root: RootProtection::Plain,
         log_key: log_signer(root, None).expect("a signer").key().clone(),

@@ -1,10 +1,11 @@
 //! What the log is told of subjects: who, what, how much; never what was written.
 
 use jiff::Timestamp;
+use privet_store::{Leaf, append_leaf};
 use privet_types::Pseudonym;
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, Error, Ground};
+use crate::{Actor, Error, Ground, Vault};
 
 /// What was done to read something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +62,10 @@ pub enum Operation {
     ReadReceipt,
     /// What a subject said, or how it stands to agreements.
     ReadConsent,
+    /// What a request of a subject asks for.
+    ReadRequest,
+    /// The copy that a request of a subject led to.
+    ReadCopy,
 }
 
 /// How a read ended.
@@ -203,6 +208,30 @@ impl Access {
             result,
             ..Self::shown(actor, at, operation, ground)
         }
+    }
+}
+
+impl Vault {
+    /// Records a read in the log at once, where there is no server whose spool takes it.
+    ///
+    /// # Errors
+    /// [`Error::Store`]: then nothing may be shown.
+    pub async fn record_access(&self, actor: &Actor, access: &Access) -> Result<(), Error> {
+        let access = access.clone();
+        self.store
+            .database()
+            .write::<_, Error, _>(&Self::scope(actor), move |tx| {
+                Box::pin(async move {
+                    let leaf = Leaf {
+                        kind: "vault_read",
+                        tenant: &access.tenant,
+                        at: access.at,
+                        payload: &access,
+                    };
+                    Ok(append_leaf(tx, leaf).await?)
+                })
+            })
+            .await
     }
 }
 

@@ -56,10 +56,10 @@ pub use proposal::{
 };
 pub use receipt::{Receipt, ReceiptError};
 pub use request::{
-    Answer, Approval, Callback, CancelGround, CodeDelivery, CodeMessage, CodeSent, ConsentLine, Delivered,
-    Extension, ExtensionReason, Held, IdentityHash, IdentityMethod, IdentityProof, NewRequest,
-    OPEN_DSR_VERSION, Request, RequestConfig, RequestKind, RequestOutcome, RequestReceipt, RequestStatement,
-    RequestStatus, RequestStep, Requests, SubjectPackage,
+    Answer, Approval, Asked, Callback, CallbackState, CancelGround, CodeDelivery, CodeMessage, CodeSent,
+    ConsentLine, Delivered, Extension, ExtensionReason, Held, IdentityHash, IdentityMethod, IdentityProof,
+    NewRequest, OPEN_DSR_VERSION, Request, RequestConfig, RequestKind, RequestOutcome, RequestQuery,
+    RequestReceipt, RequestStatement, RequestStatus, RequestStep, Requests, SignedHeaders, SubjectPackage,
 };
 pub use retention::{
     ActiveHold, ExpiryState, ExpiryStatus, Hold, Policies, Retention, RetentionPolicy, RetentionReport,

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
 use privet_policy::{ConnectorFile, ConnectorKind, Settings};
-use privet_server::VaultParts;
+use privet_server::{Outbox, VaultParts};
 use privet_store::{Database, Keyring, Location, NoteKey, Store, Swept, run_keyring};
 use privet_types::{Budget, Clock, Pseudonym, TenantId};
 use privet_vault::{
-    Actor, Connector, Consent, ConsentConfig, IndexConfig, Measures, PgVector, PgVectorConfig, PrefixConfig,
-    Retention, RootProtection, STORE_TARGETS, Vault, VaultConfig, run_consent_watch,
+    ARCHIVE_TARGETS, Actor, ArchiveConfig, Connector, Consent, ConsentConfig, IndexConfig, Measures,
+    PgVector, PgVectorConfig, PrefixConfig, RequestConfig, Requests, Retention, RootProtection,
+    STORE_TARGETS, Vault, VaultConfig, run_consent_watch,
 };
 use tokio::sync::watch::Receiver;
 use tokio::task::JoinHandle;
@@ -31,6 +33,10 @@ const SWEPT: u32 = 1_000;
 const ERASED: u32 = 100;
 /// Most rows that one sweep by retention policies looks at or deletes; the next one goes on.
 const RETIRED: u64 = 100_000;
+/// How often callbacks that are due are looked for.
+const TELL: Duration = Duration::from_secs(15);
+/// How many rounds of the sweeper there are for one of the archive, which goes by the day.
+const ARCHIVE_ROUNDS: u32 = 60;
 
 /// Fields that Databunker's search looks at by their beginning.
 const SEARCHED: [&str; 2] = ["login", "email"];
@@ -43,9 +49,18 @@ pub(crate) struct OpenVault {
     vault: Vault,
     consent: Consent,
     retention: Retention,
+    requests: Requests,
+    outbox: Outbox,
     keyring: Keyring,
     store: Store,
     clock: Arc<dyn Clock>,
+}
+
+/// What tells others of changes of requests.
+struct Teller {
+    requests: Requests,
+    outbox: Outbox,
+    store: Store,
 }
 
 /// What ends what is over.
@@ -75,6 +90,8 @@ pub(crate) async fn open(settings: &Settings, store: &Store, clock: &Arc<dyn Clo
     for connector in &settings.connectors {
         vault = vault.with_connector(&connector.place, connect(connector)?);
     }
+    let wanted = settings.vault.clone();
+    let wanted = wanted.map(|vault| vault.requests).unwrap_or_default();
     let consent = Consent::new(
         store.database().clone(),
         Arc::new(vault.clone()),
@@ -86,13 +103,22 @@ pub(crate) async fn open(settings: &Settings, store: &Store, clock: &Arc<dyn Clo
         store.database().clone(),
         Arc::new(vault.clone()),
         Arc::clone(clock),
-        STORE_TARGETS,
+        &[STORE_TARGETS, ARCHIVE_TARGETS].concat(),
     );
+    let outbox = Outbox::new(&wanted, vault.clone())?;
+    let requests = Requests::new(
+        vault.clone(),
+        consent.clone(),
+        Arc::new(outbox.clone()),
+        RequestConfig::default(),
+    )?;
     Ok(OpenVault {
         store: store.clone(),
         vault,
         consent,
         retention,
+        requests,
+        outbox,
         keyring,
         clock: Arc::clone(clock),
     })
@@ -108,6 +134,14 @@ fn config(settings: &Settings) -> VaultConfig {
         for index in config.indexes.iter_mut().filter(searched) {
             index.prefix = Some(PREFIX);
         }
+    }
+    if let Some(vault) = vault {
+        config.archive = ArchiveConfig {
+            is_on: vault.archive.enabled,
+            days: vault.archive.days,
+            has_word_index: vault.archive.word_index,
+            reply_map_days: vault.archive.reply_map_days,
+        };
     }
     config
 }
@@ -153,6 +187,8 @@ impl OpenVault {
             vault: self.vault.clone(),
             consent: self.consent.clone(),
             retention: self.retention.clone(),
+            requests: self.requests.clone(),
+            outbox: self.outbox.clone(),
             store: self.store.clone(),
             root,
             log_key,
@@ -169,9 +205,19 @@ impl OpenVault {
         &self.store
     }
 
+    /// Requests of subjects.
+    pub(crate) const fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
     /// The vault itself.
     pub(crate) const fn vault(&self) -> &Vault {
         &self.vault
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Its keyring.
@@ -185,6 +231,8 @@ impl OpenVault {
             vault,
             consent,
             retention,
+            requests,
+            outbox,
             keyring,
             clock,
             ..
@@ -210,9 +258,18 @@ impl OpenVault {
             let stopped = ended(stopped.clone());
             async move { sweeper.run(stopped).await }
         });
+        let teller = tokio::spawn({
+            let teller = Teller {
+                requests,
+                outbox,
+                store: store.clone(),
+            };
+            let stopped = ended(stopped.clone());
+            async move { teller.run(stopped).await }
+        });
         Upkeep {
             keyring,
-            tasks: vec![watch, keys, sweeper],
+            tasks: vec![watch, keys, sweeper, teller],
         }
     }
 }
@@ -234,17 +291,17 @@ impl Sweeper {
         let mut stopped = std::pin::pin!(stopped);
         let mut ticks = tokio::time::interval(SWEEP);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
+        for round in (0..ARCHIVE_ROUNDS).cycle() {
             tokio::select! {
                 () = &mut stopped => return,
                 _ = ticks.tick() => {}
             }
-            self.sweep().await;
+            self.sweep(round == 0).await;
         }
     }
 
     /// One round. What fails is told, and does not keep the rest.
-    async fn sweep(&self) {
+    async fn sweep(&self, is_archive_swept: bool) {
         match self.vault.resume_erasures().await {
             Ok(0) => {}
             Ok(finished) => tracing::info!(finished, "erasures were taken up again and finished"),
@@ -254,9 +311,8 @@ impl Sweeper {
         if let Err(error) = self.retention.sweep(self.clock.now(), &budget).await {
             tracing::warn!(%error, "what policies end cannot be swept");
         }
-        // Whoever has data has, or had, a key.
-        let tenants: BTreeSet<TenantId> = match self.store.list_api_keys().await {
-            Ok(keys) => keys.into_iter().map(|key| key.tenant).collect(),
+        let tenants = match tenants(&self.store).await {
+            Ok(tenants) => tenants,
             Err(error) => {
                 tracing::warn!(%error, "what has ended cannot be swept");
                 return;
@@ -264,6 +320,9 @@ impl Sweeper {
         };
         for tenant in tenants {
             self.sweep_tenant(&tenant).await;
+            if is_archive_swept && let Err(error) = self.vault.sweep_archive(&tenant).await {
+                tracing::warn!(%tenant, %error, "days of the archive that are over cannot be swept");
+            }
         }
     }
 
@@ -284,4 +343,44 @@ impl Sweeper {
             Err(error) => tracing::warn!(%tenant, %error, "a subject whose time has come is not erased yet"),
         }
     }
+}
+
+impl Teller {
+    /// Sends what is due, at once and then again and again, until `stopped`. What was under way then is sent again later.
+    async fn run(&self, stopped: impl Future<Output = ()>) {
+        let mut stopped = std::pin::pin!(stopped);
+        let mut ticks = tokio::time::interval(TELL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = &mut stopped => return,
+                _ = ticks.tick() => {}
+            }
+            tokio::select! {
+                () = &mut stopped => return,
+                () = self.tell() => {}
+            }
+        }
+    }
+
+    async fn tell(&self) {
+        let tenants = match tenants(&self.store).await {
+            Ok(tenants) => tenants,
+            Err(error) => {
+                tracing::warn!(%error, "callbacks that are due cannot be looked for");
+                return;
+            }
+        };
+        for tenant in tenants {
+            if let Err(error) = self.outbox.tell(&self.requests, &tenant).await {
+                tracing::warn!(%tenant, %error, "callbacks that are due cannot be sent");
+            }
+        }
+    }
+}
+
+/// Whoever has data has, or had, a key.
+async fn tenants(store: &Store) -> Result<BTreeSet<TenantId>, privet_store::Error> {
+    let keys = store.list_api_keys().await?;
+    Ok(keys.into_iter().map(|key| key.tenant).collect())
 }

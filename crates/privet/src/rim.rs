@@ -176,8 +176,13 @@ pub(crate) fn is_closed_output(error: &anyhow::Error) -> bool {
     io.any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// Writes a file that only its owner may read, whole or not at all.
+/// Writes `bytes` and a line end to a file that only its owner may read, whole or not at all.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_exactly(path, &[bytes, b"\n"].concat())
+}
+
+/// Writes a file that only its owner may read, whole or not at all.
+pub(crate) fn write_exactly(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     let folder = path
         .parent()
@@ -192,7 +197,6 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
         .mode(0o600)
         .open(&temporary)?;
     file.write_all(bytes)?;
-    file.write_all(b"\n")?;
     file.sync_all()?;
     // Not `rename`, which would replace a key that another process has just made.
     let linked = fs::hard_link(&temporary, path);

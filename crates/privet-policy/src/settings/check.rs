@@ -34,7 +34,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         KeyPath::of("listen").fault("use an IP address and a port, such as `127.0.0.1:8787` or `[::1]:8787`")
     })?;
     let presidio = check_presidio(presidio)?;
-    let (vault, connectors) = vault::check(vault, listen)?;
+    let (vault, connectors) = vault::check(vault, listen, document)?;
     let policy = policy
         .map(|path| full_path(&path, &KeyPath::of("policy"), document))
         .transpose()?;

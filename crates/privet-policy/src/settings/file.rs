@@ -188,6 +188,10 @@ pub struct VaultFile {
     /// Outside stores that hold something of persons, and how it is erased there. They count for `privet vault`, too, where
     /// the vault is not enabled.
     pub connectors: Vec<ConnectorFile>,
+    /// Requests of subjects: what is sent out for them.
+    pub requests: RequestsFile,
+    /// The archive of conversations, and the maps of stateful calls.
+    pub archive: ArchiveFile,
 }
 
 /// The `[vault.databunker]` table: Databunker's `/v1` and Databunker Pro's `/v2`.
@@ -242,6 +246,34 @@ pub struct ConnectorFile {
 pub enum ConnectorKind {
     /// A table of PostgreSQL with chunks and vectors, as pgvector keeps them.
     Pgvector,
+}
+
+/// The `[vault.requests]` table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestsFile {
+    /// Where one-time codes are posted, signed, for whoever takes them to people by mail or SMS: `https://`, or `http://` on
+    /// this machine. Without it no code is sent.
+    pub code_url: Option<String>,
+    /// The hosts that callbacks may go to: `dsr.example.com`, or with a port `dsr.example.com:8443`. None if left out.
+    pub callback_hosts: Vec<String>,
+    /// Certificates (PEM) to trust for both, instead of the usual ones.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// The `[vault.archive]` table. What goes into the archive is said by the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ArchiveFile {
+    /// Whether there is an archive.
+    pub enabled: bool,
+    /// How many days a conversation is kept. Policies of retention may end it earlier.
+    pub days: u32,
+    /// Whether whole words are found by a blind index. It tells who reads the database which conversations of one day share a
+    /// word.
+    pub word_index: bool,
+    /// How many days the map of a stateful call is kept at most.
+    pub reply_map_days: u32,
 }
 
 /// The `[log]` table. The log goes to standard error.
@@ -434,6 +466,8 @@ impl Default for VaultFile {
             concurrent_requests: 256,
             databunker: DatabunkerFile::default(),
             connectors: Vec::new(),
+            requests: RequestsFile::default(),
+            archive: ArchiveFile::default(),
         }
     }
 }
@@ -447,6 +481,17 @@ impl Default for DatabunkerFile {
             links: true,
             bulk_second_approver: true,
             request_second_approver: true,
+        }
+    }
+}
+
+impl Default for ArchiveFile {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            days: 30,
+            word_index: false,
+            reply_map_days: 30,
         }
     }
 }

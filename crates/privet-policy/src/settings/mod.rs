@@ -6,13 +6,14 @@ mod provider;
 mod vault;
 mod wildcard;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use file::{
-    Auth, ConnectorFile, ConnectorKind, DatabunkerFile, Dialect, KeyringSettings, KeysFile, Limits, Log,
-    LogFormat, LogLevel, ModelFile, PresidioFile, ProviderFile, SettingsFile, StoreSettings, VaultFile,
-    WitnessSettings,
+    ArchiveFile, Auth, ConnectorFile, ConnectorKind, DatabunkerFile, Dialect, KeyringSettings, KeysFile,
+    Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile, ProviderFile, RequestsFile, SettingsFile,
+    StoreSettings, VaultFile, WitnessSettings,
 };
 pub use provider::Provider;
 
@@ -77,6 +78,10 @@ pub struct VaultSettings {
     pub limits: VaultLimits,
     /// Databunker's interfaces, if they answer. INVARIANT: `listen` is an address of its own then.
     pub databunker: Option<DatabunkerSettings>,
+    /// What is sent out for requests of subjects.
+    pub requests: RequestSettings,
+    /// The archive of conversations.
+    pub archive: ArchiveFile,
 }
 
 /// Databunker's interfaces.
@@ -93,6 +98,18 @@ pub struct DatabunkerSettings {
     pub needs_second_approver: bool,
     /// Whether somebody else has to approve what was asked for.
     pub needs_second_for_requests: bool,
+}
+
+/// What is sent out for requests of subjects.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RequestSettings {
+    /// Where one-time codes are posted. INVARIANT: `https`, or `http` to this machine.
+    pub code_url: Option<String>,
+    /// The hosts that callbacks may go to, in small letters, with their ports where those are not 443.
+    pub callback_hosts: BTreeSet<String>,
+    /// Certificates to trust instead of the usual ones.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// How much and how many the vault takes.

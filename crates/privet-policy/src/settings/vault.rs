@@ -1,12 +1,14 @@
 //! From `[vault]` as written to a vault that can be opened.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::Path;
 
-use super::check::{bytes_within, count_within, period_within};
-use super::file::{ConnectorFile, DatabunkerFile, VaultFile};
-use super::{DatabunkerSettings, VaultLimits, VaultSettings};
+use super::check::{bytes_within, count_within, full_path, period_within};
+use super::file::{ConnectorFile, DatabunkerFile, RequestsFile, VaultFile};
+use super::{DatabunkerSettings, RequestSettings, VaultLimits, VaultSettings};
 use crate::key_path::{Fault, KeyPath};
-use crate::{ByteSize, Period};
+use crate::{ByteSize, Period, web_address};
 
 /// Longest name of a place, as lineage has it.
 const LONGEST_PLACE: usize = 256;
@@ -18,6 +20,7 @@ const LONGEST_NAME: usize = 63;
 pub(super) fn check(
     file: VaultFile,
     gateway: SocketAddr,
+    document: &Path,
 ) -> Result<(Option<VaultSettings>, Vec<ConnectorFile>), Fault> {
     let VaultFile {
         enabled,
@@ -30,6 +33,8 @@ pub(super) fn check(
         concurrent_requests,
         databunker,
         connectors,
+        requests,
+        archive,
     } = file;
     let at = KeyPath::of("vault");
     let listen: Option<SocketAddr> = listen.map(|address| address.parse()).transpose().map_err(|_| {
@@ -66,11 +71,16 @@ pub(super) fn check(
     period_within(import_timeout, Period::from_secs(1), &at, "import_timeout")?;
     count_within(page, 1, 1_000, &at, "page")?;
     count_within(concurrent_requests, 1, 1_000_000, &at, "concurrent_requests")?;
+    let archive_at = at.key("archive");
+    count_within(archive.days, 1, 3_650, &archive_at, "days")?;
+    count_within(archive.reply_map_days, 1, 3_650, &archive_at, "reply_map_days")?;
     let databunker = check_databunker(databunker, listen, &at)?;
     let settings = VaultSettings {
         listen,
         limits,
         databunker,
+        requests: check_requests(requests, &at.key("requests"), document)?,
+        archive,
     };
     check_connectors(&connectors, &at.key("connectors"))?;
     Ok((enabled.then_some(settings), connectors))
@@ -140,4 +150,38 @@ fn check_databunker(
         needs_second_approver: bulk_second_approver,
         needs_second_for_requests: request_second_approver,
     }))
+}
+
+fn check_requests(file: RequestsFile, at: &KeyPath, document: &Path) -> Result<RequestSettings, Fault> {
+    let RequestsFile {
+        code_url,
+        callback_hosts,
+        ca_file,
+    } = file;
+    if let Some(url) = &code_url {
+        let at = at.key("code_url");
+        let address = web_address::parse(url).map_err(|message| at.fault(message))?;
+        if !address.is_https && !address.is_loopback() {
+            return Err(at.fault("sends one-time codes in the clear to another machine; use `https://`"));
+        }
+    }
+    let mut hosts = BTreeSet::new();
+    for (index, host) in callback_hosts.iter().enumerate() {
+        let at = at.key("callback_hosts").index(index);
+        let url = format!("https://{host}");
+        let address = web_address::parse(&url).map_err(|message| at.fault(message))?;
+        if !address.path.is_empty() {
+            return Err(at.fault("name a host, such as `dsr.example.com` or `dsr.example.com:8443`"));
+        }
+        let host = host.to_ascii_lowercase();
+        hosts.insert(host.strip_suffix(":443").map_or(host.clone(), str::to_owned));
+    }
+    let ca_file = ca_file
+        .map(|path| full_path(&path, &at.key("ca_file"), document))
+        .transpose()?;
+    Ok(RequestSettings {
+        code_url,
+        callback_hosts: hosts,
+        ca_file,
+    })
 }

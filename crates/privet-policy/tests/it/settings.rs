@@ -271,6 +271,39 @@ fn databunkers_paths_need_an_address_of_their_own() {
 }
 
 #[test]
+fn codes_go_over_tls_or_stay_on_this_machine_and_callbacks_to_named_hosts() {
+    let vault = |lines: &str| settings(&format!("{LEAST}\n[vault]\nenabled = true\n{lines}"));
+    let requests = |lines: &str| vault(&format!("[vault.requests]\n{lines}"));
+    for url in ["https://mail.example.com/codes", "http://127.0.0.1:25/codes"] {
+        let read = requests(&format!("code_url = \"{url}\"")).unwrap().vault.unwrap();
+        assert_eq!(read.requests.code_url.as_deref(), Some(url));
+    }
+    let hosts = requests("callback_hosts = [\"DSR.example.com:443\", \"a.example:8443\"]");
+    let hosts = hosts.unwrap().vault.unwrap().requests.callback_hosts;
+    assert!(hosts.into_iter().eq(["a.example:8443", "dsr.example.com"]));
+    for (lines, key) in [
+        (
+            "code_url = \"http://mail.example.com/codes\"",
+            "vault.requests.code_url",
+        ),
+        ("code_url = \"mail.example.com\"", "vault.requests.code_url"),
+        (
+            "callback_hosts = [\"a.example/x\"]",
+            "vault.requests.callback_hosts[0]",
+        ),
+        (
+            "callback_hosts = [\"a@b.example\"]",
+            "vault.requests.callback_hosts[0]",
+        ),
+    ] {
+        let error = requests(lines).unwrap_err().to_string();
+        assert!(error.contains(key), "{error}");
+    }
+    let error = vault("[vault.archive]\ndays = 0").unwrap_err().to_string();
+    assert!(error.contains("vault.archive.days"), "{error}");
+}
+
+#[test]
 fn without_tls_the_vault_answers_on_this_machine_only() {
     for lines in ["listen = \"0.0.0.0:3300\"", "listen = \"[2001:db8::1]:3300\""] {
         let lines = format!("{LEAST}\n[vault]\nenabled = true\n{lines}");

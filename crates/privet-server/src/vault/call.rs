@@ -7,7 +7,8 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName,
+    HeaderValue, IF_MATCH, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -32,6 +33,14 @@ use crate::query::pairs;
 /// The kind of the leaves that tell of reads.
 const READ: &str = "vault_read";
 
+/// Media types of answers.
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const HTML: &str = "text/html; charset=utf-8";
+pub(crate) const LINES: &str = "application/x-ndjson";
+
+/// Where a page of lines goes on.
+const NEXT: HeaderName = HeaderName::from_static("x-privet-next");
+
 /// Pieces of an import's body that may wait for being read.
 const PIECES: usize = 16;
 
@@ -55,6 +64,9 @@ pub(crate) struct Call {
 pub(crate) struct Reply {
     status: StatusCode,
     body: Option<Vec<u8>>,
+    media: &'static str,
+    /// Where to go on, for an answer that is a page of lines.
+    next: Option<String>,
     /// The version of what is shown or was stored.
     version: Option<u64>,
 }
@@ -466,10 +478,34 @@ impl Reply {
     pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Result<Self, VaultProblem> {
         let body = serde_json::to_vec(value).map_err(Error::Json)?;
         Ok(Self {
-            status,
             body: Some(body),
-            version: None,
+            ..Self::empty(status)
         })
+    }
+
+    const fn empty(status: StatusCode) -> Self {
+        Self {
+            status,
+            body: None,
+            media: JSON,
+            next: None,
+            version: None,
+        }
+    }
+
+    /// 200 with `text` of this media type.
+    pub(crate) fn text(media: &'static str, text: String) -> Self {
+        Self {
+            body: Some(text.into_bytes()),
+            media,
+            ..Self::empty(StatusCode::OK)
+        }
+    }
+
+    /// With `x-privet-next` saying where to go on.
+    pub(crate) fn going_on_at(mut self, next: Option<String>) -> Self {
+        self.next = next;
+        self
     }
 
     /// 200 with `value`.
@@ -479,11 +515,7 @@ impl Reply {
 
     /// 204.
     pub(crate) const fn done() -> Self {
-        Self {
-            status: StatusCode::NO_CONTENT,
-            body: None,
-            version: None,
-        }
+        Self::empty(StatusCode::NO_CONTENT)
     }
 
     /// With `etag` naming the version.
@@ -499,9 +531,18 @@ impl Reply {
             *response.body_mut() = Body::from(body);
             response
                 .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                .insert(CONTENT_TYPE, HeaderValue::from_static(self.media));
         }
         let headers = response.headers_mut();
+        if self.media == HTML {
+            // The page holds what others wrote: it loads and runs nothing, whatever stands in it.
+            let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+            headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+            headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        }
+        if let Some(next) = self.next.and_then(|next| HeaderValue::from_str(&next).ok()) {
+            headers.insert(NEXT, next);
+        }
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(tag) = self
             .version

@@ -80,10 +80,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     let mut answer = json!({ "description": route.summary });
     if let (Some(shape), Some(answer)) = (route.answer, answer.as_object_mut()) {
         let schema = shape(generator);
-        answer.insert(
-            "content".to_owned(),
-            json!({ "application/json": { "schema": schema } }),
-        );
+        answer.insert("content".to_owned(), json!({ route.media: { "schema": schema } }));
     }
     let refused = json!({
         "description": "Why not; never with a value that was sent or stored.",

@@ -41,8 +41,8 @@ pub(crate) enum NoConsent {
 /// Whom a prompt is about and what for, as it says itself.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct About {
-    subject: SubjectId,
-    purpose: String,
+    pub(crate) subject: SubjectId,
+    pub(crate) purpose: String,
 }
 
 /// What the record of a decision says of that.

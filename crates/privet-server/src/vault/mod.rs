@@ -8,6 +8,7 @@ mod bodies;
 mod bulk;
 pub(crate) mod call;
 mod consent;
+mod conversations;
 mod definitions;
 mod describe;
 mod erasures;
@@ -16,6 +17,7 @@ mod lineage;
 mod measurements;
 pub(crate) mod problem;
 mod reader;
+mod requests;
 mod retained;
 mod route;
 mod sessions;
@@ -37,7 +39,7 @@ use privet_crypto::RootKey;
 use privet_policy::{DatabunkerSettings, Settings, VaultLimits, VaultSettings};
 use privet_store::{NoteKey, Spool, Store};
 use privet_types::{Clock, KeyScope, Pseudonym, TenantId};
-use privet_vault::{Actor, Consent, Retention, RootProtection, Vault};
+use privet_vault::{Actor, Consent, Requests, Retention, RootProtection, Vault};
 use tokio::sync::Semaphore;
 
 pub use describe::openapi;
@@ -46,10 +48,13 @@ pub(crate) use guard::{About, Guarded, NoConsent};
 use crate::databunker;
 use problem::VaultProblem;
 
+use crate::Outbox;
+
 /// Where the OpenAPI document is.
 const OPENAPI: &str = "/api/v1/openapi.json";
 
-/// What a vault is made of.
+/// What a vault is made of. Cheap to clone.
+#[derive(Clone)]
 pub struct VaultParts {
     /// Records, sessions, tokens.
     pub vault: Vault,
@@ -57,6 +62,10 @@ pub struct VaultParts {
     pub consent: Consent,
     /// Retention, over the same store.
     pub retention: Retention,
+    /// Requests of subjects, over the same store.
+    pub requests: Requests,
+    /// What is sent out for them.
+    pub outbox: Outbox,
     /// The store, for the audit log of a tenant.
     pub store: Store,
     /// What protects the root key, for the measurement of encryption.
@@ -70,6 +79,8 @@ pub(crate) struct VaultApi {
     pub(crate) vault: Vault,
     pub(crate) consent: Consent,
     pub(crate) retention: Retention,
+    pub(crate) requests: Requests,
+    pub(crate) outbox: Outbox,
     pub(crate) store: Store,
     pub(crate) root: RootProtection,
     pub(crate) log_key: NoteKey,
@@ -101,6 +112,8 @@ impl VaultApi {
             vault: records,
             consent,
             retention,
+            requests,
+            outbox,
             store,
             root: protection,
             log_key,
@@ -109,6 +122,8 @@ impl VaultApi {
             vault: records,
             consent,
             retention,
+            requests,
+            outbox,
             store,
             root: protection,
             log_key,

@@ -14,7 +14,7 @@ use http::{Method, Request, Response};
 use privet_types::KeyScope;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::call::{Call, Reply};
+use super::call::{Call, JSON, Reply};
 use super::problem::VaultProblem;
 use super::{VaultApi, call};
 
@@ -40,6 +40,8 @@ pub(crate) struct Route {
     pub(crate) body: Option<Takes>,
     pub(crate) status: u16,
     pub(crate) answer: Option<Shape>,
+    /// The media type of the answer.
+    pub(crate) media: &'static str,
     pub(crate) handler: fn(Call) -> Answer,
 }
 
@@ -76,6 +78,7 @@ impl Route {
             body: None,
             status: 204,
             answer: None,
+            media: JSON,
             handler,
         }
     }
@@ -96,6 +99,12 @@ impl Route {
         self.status = status;
         self.answer = Some(shape::<T>);
         self
+    }
+
+    /// Answers 200 with a text of this media type.
+    pub(crate) fn gives_text(mut self, media: &'static str) -> Self {
+        self.media = media;
+        self.gives::<String>(200)
     }
 
     pub(crate) fn query(mut self, query: &'static [(&'static str, &'static str)]) -> Self {

@@ -5,8 +5,8 @@ use privet_types::KeyScope::{
     VaultAdmin, VaultApprove, VaultAudit, VaultBulk, VaultErase, VaultRead, VaultWrite,
 };
 use privet_vault::{
-    Activity, Agreement, Controller, Definition, FieldNeed, Node, Purpose, Recipient, RetentionPolicy,
-    SignedReceipt,
+    Activity, Agreement, Controller, Definition, FieldNeed, Node, Purpose, Recipient, RequestReceipt,
+    RetentionPolicy, SignedReceipt,
 };
 use schemars::JsonSchema;
 
@@ -14,20 +14,27 @@ use super::bodies::{
     AppBody, AppDataBody, BulkPageBody, BulkReadBody, BulkReadsBody, ChangedBody, CheckBody,
     ConsentEventsBody, CountBody, DefinedBody, DefinitionsBody, EventsBody, IdentityBody, ImportBody,
     InfosBody, NamesBody, NewSessionBody, NewShareBody, NewSubjectBody, NewSubjectsBody, NewTokenBody,
-    NewTokensBody, ObjectsBody, OutcomesBody, ReasonBody, RecordBody, RestrictBody, SearchBody, SessionBody,
-    SessionsBody, ShareBody, ShareTokenBody, SharedBody, StandingsBody, StatementBody, StoredBody,
-    SubjectBody, SubjectsBody, TokenBody, TokenNameBody, UnlockBody, ValueBody, VerdictBody, VersionsBody,
+    NewTokensBody, Object, ObjectsBody, OutcomesBody, ReasonBody, RecordBody, RestrictBody, SearchBody,
+    SessionBody, SessionsBody, ShareBody, ShareTokenBody, SharedBody, StandingsBody, StatementBody,
+    StoredBody, SubjectBody, SubjectsBody, TokenBody, TokenNameBody, UnlockBody, ValueBody, VerdictBody,
+    VersionsBody,
 };
+use super::call::{HTML, LINES};
+use super::conversations::{ConversationBody, ConversationsBody, FindBody};
 use super::erasures::{ErasureBody, NewErasureBody, ReceiptKeyBody};
 use super::lineage::{NodeBody, NodesBody};
 use super::measurements::MeasurementsBody;
+use super::requests::{
+    AnswerBody, AskedBody, ClosedBody, CodeBody, CodeSentBody, ExtensionBody, GroundBody, KeysBody,
+    MethodBody, NewRequestBody, RequestBody, RequestsBody, SendBody, StepsBody,
+};
 use super::retained::{
     ExpiryBody, ExpiryTokenBody, HoldsBody, NewExpiryBody, NewHoldBody, PlacedBody, RetentionBody,
 };
 use super::route::{Route, Takes};
 use super::{
-    apps, audit, bulk, consent, definitions, erasures, lineage, measurements, retained, sessions, shares,
-    subjects, tokens,
+    apps, audit, bulk, consent, conversations, definitions, erasures, lineage, measurements, requests,
+    retained, sessions, shares, subjects, tokens,
 };
 
 const LIMIT: (&str, &str) = ("limit", "Most rows; no more than `page` of the settings.");
@@ -40,6 +47,8 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(many());
     routes.extend(statements());
     routes.extend(endings());
+    routes.extend(asked());
+    routes.extend(said());
     routes.extend(defined::<RetentionPolicy>(
         "/api/v1/vault/retention/policies",
         "/api/v1/vault/retention/policies/{name}",
@@ -275,6 +284,78 @@ fn endings() -> Vec<Route> {
         route!(POST "/expiries/delete", VaultErase, "The person is erased now; their link's token is all it takes.", retained::delete)
             .takes::<ExpiryTokenBody>()
             .without_key(),
+    ]
+}
+
+/// What subjects ask for.
+fn asked() -> Vec<Route> {
+    vec![
+        route!(POST "/requests", VaultWrite, "Takes in a request of a subject (GDPR Articles 15 to 18, 20, 21).", requests::create)
+            .takes::<NewRequestBody>()
+            .gives::<RequestBody>(201),
+        route!(GET "/requests", VaultRead, "Lists requests, by when they were received.", requests::list)
+            .query(&[
+                ("status", "`pending`, `in_progress`, `completed` or `cancelled`."),
+                ("type", "`access`, `rectification`, `erasure`, `restriction`, `portability` or `objection`."),
+                ("due_before", "Open ones whose time is over before then, RFC 3339."),
+                ("after", "Go on behind the request with this id."),
+                LIMIT,
+            ])
+            .gives::<RequestsBody>(200),
+        route!(GET "/requests/{request}", VaultRead, "Where a request stands.", requests::read)
+            .gives::<RequestBody>(200),
+        route!(GET "/requests/{request}/steps", VaultRead, "What happened to a request, in order.", requests::steps)
+            .gives::<StepsBody>(200),
+        route!(GET "/requests/{request}/asked", VaultRead, "What a request asks for, for who decides about it.", requests::asked)
+            .gives::<AskedBody>(200),
+        route!(GET "/requests/{request}/receipt", VaultRead, "The signed receipt: that it was received, or how it ended.", requests::receipt)
+            .gives::<RequestReceipt>(200),
+        route!(POST "/requests/{request}/code", VaultWrite, "Sends a one-time code to the address in the subject's own record. The answer is the same where there is none.", requests::send_code)
+            .takes::<SendBody>()
+            .gives::<CodeSentBody>(202),
+        route!(POST "/requests/{request}/identity", VaultWrite, "Takes the code that the subject typed.", requests::check_code)
+            .takes::<CodeBody>()
+            .gives::<RequestBody>(200),
+        route!(POST "/requests/{request}/vouch", VaultAdmin, "Says in one's own name that the subject asks.", requests::vouch)
+            .takes::<MethodBody>()
+            .gives::<RequestBody>(200),
+        route!(POST "/requests/{request}/approve", VaultApprove, "Approves a request; not by who took it in.", requests::approve)
+            .gives::<RequestBody>(200),
+        route!(POST "/requests/{request}/refuse", VaultApprove, "Ends a request without doing it.", requests::refuse)
+            .takes::<GroundBody>()
+            .gives::<ClosedBody>(200),
+        route!(POST "/requests/{request}/withdraw", VaultWrite, "Ends a request that the subject took back.", requests::withdraw)
+            .gives::<ClosedBody>(200),
+        route!(POST "/requests/{request}/extend", VaultAdmin, "Extends the time to three months in all (GDPR Article 12(3)).", requests::extend)
+            .takes::<ExtensionBody>()
+            .gives::<RequestBody>(200),
+        route!(POST "/requests/{request}/execute", VaultAdmin, "Carries out a request that is no erasure.", requests::execute)
+            .gives::<AnswerBody>(200),
+        route!(POST "/requests/{request}/erase", VaultErase, "Carries out an erasure that was asked for.", requests::erase)
+            .gives::<AnswerBody>(200),
+        route!(GET "/requests/{request}/copy", VaultRead, "The copy of a completed request again, of what is held now.", requests::copy)
+            .gives::<Object>(200),
+        route!(GET "/requests/{request}/copy.html", VaultRead, "The same as one page for people.", requests::copy_page)
+            .gives_text(HTML),
+        route!(GET "/request-keys", VaultRead, "The keys that receipts of requests, and what is sent out for them, are verified with.", requests::keys)
+            .gives::<KeysBody>(200),
+    ]
+}
+
+/// What was said to models, where it is kept.
+fn said() -> Vec<Route> {
+    vec![
+        route!(POST "/conversations/search", VaultRead, "Searches the archived conversations of a subject.", conversations::search)
+            .takes::<FindBody>()
+            .gives::<ConversationsBody>(200),
+        route!(POST "/conversations/export", VaultRead, "The same as JSON Lines; `x-privet-next` says where to go on.", conversations::export)
+            .takes::<FindBody>()
+            .gives_text(LINES),
+        route!(GET "/conversations/{conversation}", VaultRead, "Reads an archived conversation.", conversations::read)
+            .gives::<ConversationBody>(200),
+        route!(POST "/bulk-reads/conversations", VaultBulk, "Archived conversations of anybody, under an open bulk read, as JSON Lines; `x-privet-next` says where to go on.", conversations::export_any)
+            .takes::<FindBody>()
+            .gives_text(LINES),
     ]
 }
 

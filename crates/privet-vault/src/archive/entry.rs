@@ -44,6 +44,8 @@ pub struct NewConversation {
     pub prompt: Secret<String>,
     /// What was answered.
     pub reply: Secret<String>,
+    /// Whether that is all of it: a reply can break off, or be too long.
+    pub is_whole: bool,
 }
 
 /// A conversation in the archive. `Debug` shows none of what was said.
@@ -67,6 +69,8 @@ pub struct Archived {
     pub prompt: String,
     /// What was answered.
     pub reply: String,
+    /// Whether that is all of it.
+    pub is_whole: bool,
 }
 
 /// A row of the archive.
@@ -153,6 +157,7 @@ impl EntryRow {
             conversation: text("conversation"),
             prompt: text("prompt").ok_or_else(damaged)?,
             reply: text("reply").ok_or_else(damaged)?,
+            is_whole: record.fields().get("is_cut") != Some(&Value::Bool(true)),
         })
     }
 }
@@ -200,6 +205,7 @@ impl Vault {
             "conversation": new.conversation,
             "prompt": new.prompt.expose(),
             "reply": new.reply.expose(),
+            "is_cut": !new.is_whole,
         }))?;
         for _ in 0..ATTEMPTS {
             let at = self.now();

@@ -13,6 +13,7 @@ use super::model::{Request, RequestKind, RequestOutcome, RequestStatus};
 use super::package::SubjectPackage;
 use super::receipt::RequestReceipt;
 use super::row::{ABSENT, Row};
+use crate::audit::{Access, Audited, Operation};
 use crate::subject::Found;
 use crate::{
     Actor, EVERY_PURPOSE, ErasureReason, ErasureReceipt, Error, EventKind, ForgetOutcome, Statement,
@@ -80,7 +81,7 @@ impl Requests {
     ///
     /// # Errors
     /// [`Error::Absent`] if there is none, or it was completed too long ago.
-    pub async fn package(&self, actor: &Actor, id: &str) -> Result<SubjectPackage, Error> {
+    pub async fn package(&self, actor: &Actor, id: &str) -> Result<Audited<SubjectPackage>, Error> {
         let request = self.request(actor, id).await?;
         let days = i64::from(self.config.copy_days);
         let is_fresh = request.closed_at.is_some_and(|at| {
@@ -92,7 +93,13 @@ impl Requests {
         }
         let who = SubjectRef::Token(request.subject.clone().ok_or(ABSENT)?);
         let found = self.vault.find(actor, &who).await?;
-        self.gather(actor, &request, &found).await
+        let value = self.gather(actor, &request, &found).await?;
+        let access = Access::shown(actor, self.vault.now(), Operation::ReadCopy, FOR_THE_SUBJECT);
+        let fields = value.held.record.fields().len();
+        Ok(Audited {
+            value,
+            access: access.of(found.pseudonym(), fields),
+        })
     }
 
     async fn effect(&self, actor: &Actor, row: &Row) -> Result<Effect, Error> {

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use privet_crypto::{OneTimeCode, random_uuid};
-use privet_store::values;
 use privet_types::Secret;
 use serde_json::{Value, json};
 
@@ -363,28 +362,6 @@ impl Requests {
         RequestReceipt::parse(receipt.as_bytes())
     }
 
-    /// Open requests whose time is over before `before`, the most urgent first, 1,000 at most. With the current instant:
-    /// those that are overdue.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn due(&self, actor: &Actor, before: Timestamp) -> Result<Vec<Request>, Error> {
-        let condition = "status IN ('pending', 'in_progress') AND due_at < $2 ORDER BY due_at, id LIMIT 1000";
-        let values = values![actor.tenant.as_str(), before.as_millisecond()];
-        requests(self.select(actor, condition, values).await?)
-    }
-
-    /// The requests of the subject `who`, oldest first, 1,000 at most.
-    ///
-    /// # Errors
-    /// [`Error::Absent`].
-    pub async fn requests_of(&self, actor: &Actor, who: &SubjectRef) -> Result<Vec<Request>, Error> {
-        let found = self.vault.find(actor, who).await?;
-        let condition = "subject = $2 ORDER BY received_at, id LIMIT 1000";
-        let values = values![actor.tenant.as_str(), found.row.id.as_str()];
-        requests(self.select(actor, condition, values).await?)
-    }
-
     /// Does the step that `make` makes of the request as it is, and again if somebody else was first.
     pub(super) async fn step(
         &self,
@@ -437,10 +414,6 @@ impl Requests {
         let name = record_name(&row.case.request.id);
         sealed::open(&found.keys, &place(found, &name), container)
     }
-}
-
-fn requests(rows: Vec<Row>) -> Result<Vec<Request>, Error> {
-    Ok(rows.into_iter().map(|row| row.case.request).collect())
 }
 
 pub(super) fn record_name(id: &str) -> String {

@@ -5,11 +5,14 @@
 //! and then it is carried out: each step is a row and a leaf in one transaction, and which step may follow which is a
 //! pure function. Times are those of Article 12(3).
 
+mod callback;
 mod checked;
 mod execute;
 mod flow;
 mod html;
+mod look;
 mod machine;
+mod message;
 mod model;
 mod package;
 mod receipt;
@@ -26,16 +29,19 @@ use privet_crypto::{HashKey, OneTimeCode, SigningKey, VerifyingKey};
 use privet_types::{Secret, TenantId};
 use serde::{Deserialize, Serialize};
 
+pub use callback::{Callback, CallbackState};
 pub(crate) use checked::check_page;
 pub use execute::Answer;
 pub use flow::{CodeSent, NewRequest};
+pub use look::{Asked, RequestQuery};
+pub use message::SignedHeaders;
 pub use model::{
     Approval, CancelGround, Extension, ExtensionReason, IdentityHash, IdentityMethod, IdentityProof,
     OPEN_DSR_VERSION, Request, RequestKind, RequestOutcome, RequestStatus,
 };
 pub use package::{ConsentLine, Held, SubjectPackage};
 pub use receipt::{RequestReceipt, RequestStatement};
-pub use row::{Callback, RequestStep};
+pub use row::RequestStep;
 
 use crate::{Consent, Error, Vault};
 

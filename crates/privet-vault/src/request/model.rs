@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::Offset};
 use privet_types::Pseudonym;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use crate::{Error, SubjectId};
 pub const OPEN_DSR_VERSION: &str = "2.0";
 
 /// Which right of the GDPR is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestKind {
     /// Article 15: a copy of everything held.
@@ -67,7 +68,7 @@ impl RequestKind {
 }
 
 /// Where a request stands. OpenDSR's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestStatus {
     /// Received; nobody has begun.
@@ -110,7 +111,7 @@ pub struct IdentityHash {
 }
 
 /// How it was made sure that the subject asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IdentityMethod {
     /// A one-time code that was sent to an address in the record was typed back.
@@ -146,7 +147,7 @@ pub struct Approval {
 }
 
 /// Why a request takes longer: the two reasons of GDPR Article 12(3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExtensionReason {
     /// It is complex.
@@ -168,7 +169,7 @@ pub struct Extension {
 }
 
 /// Why a request ended without being done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelGround {
     /// The subject took it back.
@@ -192,7 +193,7 @@ pub enum CancelGround {
 }
 
 /// What a request led to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "what")]
 pub enum RequestOutcome {
     /// Nothing is held of who was named.

@@ -21,7 +21,8 @@ pub struct RequestStatement {
     pub kind: RequestKind,
     /// Where it stands.
     pub status: RequestStatus,
-    /// Whom it is about, as the log's leaves name them; absent if nobody of that name is known.
+    /// Whom it is about, as the log's leaves name them; absent if nobody of that name is known, and as long as the request
+    /// is open: who has made a request is not to learn from its receipt who is known.
     pub subject: Option<Pseudonym>,
     /// When it was received, UTC.
     pub received_at: Timestamp,
@@ -59,7 +60,7 @@ impl RequestStatement {
             tenant: tenant.to_owned(),
             kind: request.kind,
             status: request.status,
-            subject: request.pseudonym.clone(),
+            subject: request.pseudonym.clone().filter(|_| !request.status.is_open()),
             received_at: request.received_at,
             due_at: request.due_at,
             identity: request.identity.clone(),

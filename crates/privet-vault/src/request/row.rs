@@ -6,9 +6,9 @@ use privet_crypto::{HashKey, sha256};
 use privet_store::{Leaf, Tx, append_leaf, values};
 use privet_types::Pseudonym;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::Requests;
+use super::callback::CallbackState;
 use super::machine::Case;
 use super::model::{Request, RequestKind, RequestStatus};
 use super::receipt::RequestReceipt;
@@ -42,19 +42,8 @@ pub struct RequestStep {
     pub status: String,
     /// Who.
     pub principal: Pseudonym,
-}
-
-/// That somebody wants to be told of a change.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Callback {
-    /// The request's id.
-    pub request: String,
-    /// The step's number.
-    pub seq: u64,
-    /// Whom to tell: URLs.
-    pub urls: Vec<String>,
-    /// What to tell them, as OpenDSR shapes it.
-    pub body: Value,
+    /// How telling others of it goes; absent where nobody wants to be told.
+    pub callback: Option<CallbackState>,
 }
 
 /// What the log is told of a step.
@@ -216,14 +205,14 @@ impl Requests {
     /// [`Error::Absent`].
     pub async fn steps(&self, actor: &Actor, id: &str) -> Result<Vec<RequestStep>, Error> {
         let (tenant, id) = (actor.tenant.clone(), id.to_owned());
-        let rows: Vec<(i64, i64, String, String, String)> = self
+        let rows: Vec<(i64, i64, String, String, String, Option<i64>)> = self
             .vault
             .store
             .database()
             .read::<_, Error, _>(&Vault::scope(actor), move |tx| {
                 Box::pin(async move {
                     let sql = format!(
-                        "SELECT seq, at, step, status, principal FROM subject_request_steps \
+                        "SELECT seq, at, step, status, principal, is_told FROM subject_request_steps \
                          WHERE tenant = $1 AND request = $2 ORDER BY seq LIMIT {MOST}"
                     );
                     Ok(tx.rows(sql, values![tenant.as_str(), id]).await?)
@@ -234,83 +223,17 @@ impl Requests {
             return Err(ABSENT);
         }
         rows.into_iter()
-            .map(|(seq, at, step, status, principal)| {
+            .map(|(seq, at, step, status, principal, is_told)| {
                 Ok(RequestStep {
                     seq: seq.unsigned_abs(),
                     at: timestamp(at)?,
                     step,
                     status,
                     principal: Pseudonym(principal),
+                    callback: is_told.map(CallbackState::stored),
                 })
             })
             .collect()
-    }
-
-    /// Who is to be told of which change and was not yet, oldest first, 1,000 at most.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn callbacks(&self, actor: &Actor) -> Result<Vec<Callback>, Error> {
-        let tenant = actor.tenant.clone();
-        let rows: Vec<(String, i64, String)> = self
-            .vault
-            .store
-            .database()
-            .read::<_, Error, _>(&Vault::scope(actor), move |tx| {
-                Box::pin(async move {
-                    let sql = format!(
-                        "SELECT request, seq, status FROM subject_request_steps WHERE tenant = $1 AND is_told = 0 \
-                         ORDER BY at, request, seq LIMIT {MOST}"
-                    );
-                    Ok(tx.rows(sql, values![tenant.as_str()]).await?)
-                })
-            })
-            .await?;
-        let mut callbacks = Vec::with_capacity(rows.len());
-        for (id, seq, status) in rows {
-            let request = self.row(actor, &id).await?.case.request;
-            let mut body = request.open_dsr(actor.tenant.as_str());
-            // What it was then, which need not be what it is now.
-            if let Some(then) = body.get_mut("request_status") {
-                *then = Value::String(status);
-            }
-            callbacks.push(Callback {
-                request: id,
-                seq: seq.unsigned_abs(),
-                urls: request.callbacks,
-                body,
-            });
-        }
-        Ok(callbacks)
-    }
-
-    /// That those of a callback were told.
-    ///
-    /// # Errors
-    /// [`Error::Absent`] if there is nothing to tell them.
-    pub async fn callback_told(&self, actor: &Actor, request: &str, seq: u64) -> Result<(), Error> {
-        let (tenant, request) = (actor.tenant.clone(), request.to_owned());
-        self.vault
-            .store
-            .database()
-            .write::<_, Error, _>(&Vault::scope(actor), move |tx| {
-                Box::pin(async move {
-                    let seq = i64::try_from(seq).unwrap_or(i64::MAX);
-                    let told = tx
-                        .execute(
-                            "UPDATE subject_request_steps SET is_told = 1 WHERE tenant = $1 AND request = $2 \
-                             AND seq = $3 AND is_told = 0",
-                            values![tenant.as_str(), request, seq],
-                        )
-                        .await?;
-                    if told == 1 {
-                        Ok(())
-                    } else {
-                        Err(Error::Absent { what: "callback" })
-                    }
-                })
-            })
-            .await
     }
 }
 

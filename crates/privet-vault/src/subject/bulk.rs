@@ -16,7 +16,7 @@ use super::read::{Subject, timestamp};
 use super::row::SubjectState;
 use super::share::millis;
 use crate::audit::{Access, Audited, Operation, SubjectChange};
-use crate::{Actor, Error, Ground, Vault};
+use crate::{Actor, ArchivePage, ArchiveQuery, Error, Ground, Vault};
 
 const ABSENT: Error = Error::Absent { what: "bulk read" };
 /// Most records of a page.
@@ -308,9 +308,8 @@ impl Vault {
         page: &Page,
     ) -> Result<Audited<Vec<Subject>>, Error> {
         let at = self.now();
-        let (owner, unlock, page) = (actor.clone(), unlock.to_owned(), page.clone());
         let rows = {
-            let (owner, unlock) = (owner.clone(), unlock.clone());
+            let (owner, unlock, page) = (actor.clone(), unlock.to_owned(), page.clone());
             self.store
                 .database()
                 .read(&Self::scope(actor), move |tx| {
@@ -353,6 +352,26 @@ impl Vault {
                 Box::pin(async move { open_row(tx, &owner, &unlock, at).await.map(|_| ()) })
             })
             .await
+    }
+
+    /// The conversations of anybody that fit `query`, under the open bulk read of `unlock`: as
+    /// [`search_archive`](Self::search_archive), and each call is a leaf of its own.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] if there is no such unlock of `actor`; [`Error::NotOpen`] when its time is over; those of the
+    /// search.
+    pub async fn search_archive_unlocked(
+        &self,
+        actor: &Actor,
+        unlock: &str,
+        query: &ArchiveQuery,
+        ground: Ground,
+    ) -> Result<Audited<ArchivePage>, Error> {
+        self.check_unlock(actor, unlock).await?;
+        let found = self.search_archive(actor, query, ground).await?;
+        let shown = found.value.conversations.len() as u64;
+        self.use_unlock(actor, unlock, shown).await?;
+        Ok(found)
     }
 
     /// Writes down that `records` records are read under the open bulk read of `unlock`; before they are shown.

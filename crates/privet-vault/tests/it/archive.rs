@@ -41,6 +41,7 @@ fn conversation(subject: Option<&SubjectRef>, prompt: &str) -> NewConversation {
         conversation: Some("c-1".to_owned()),
         prompt: Secret::new(prompt.to_owned()),
         reply: Secret::new("as you wish".to_owned()),
+        is_whole: true,
     }
 }
 

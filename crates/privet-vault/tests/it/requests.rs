@@ -1,16 +1,17 @@
 //! Requests of subjects, from being taken in to the signed receipt.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use privet_crypto::SigningKey;
 use privet_store::values;
-use privet_types::Secret;
+use privet_types::{Clock, Secret};
 use privet_vault::{
-    CancelGround, CodeDelivery, CodeMessage, Consent, ConsentConfig, Delivered, ErasureReason, Error,
-    EventKind, ExtensionReason, Ground, Hold, IdentityMethod, NewConversation, NewRequest, NewSession,
-    NewToken, PermittedUse, Request, RequestConfig, RequestKind, RequestOutcome, RequestReceipt,
-    RequestStatus, Requests, Retention, STORE_TARGETS, Statement, SubjectRef, TokenForm,
+    CallbackState, CancelGround, CodeDelivery, CodeMessage, Consent, ConsentConfig, Delivered, ErasureReason,
+    Error, EventKind, ExtensionReason, Ground, Hold, IdentityMethod, NewConversation, NewRequest, NewSession,
+    NewToken, PermittedUse, Request, RequestConfig, RequestKind, RequestOutcome, RequestQuery,
+    RequestReceipt, RequestStatus, Requests, Retention, STORE_TARGETS, Statement, SubjectRef, TokenForm,
 };
 use serde_json::{Value, json};
 
@@ -32,6 +33,9 @@ on_both_databases! {
     what_is_overdue_is_listed
     a_deadline_that_was_edited_does_not_open
     each_change_of_status_is_told_once
+    who_cannot_be_told_is_tried_for_a_day_and_others_are_told_once
+    requests_are_listed_by_what_they_are
+    what_is_asked_for_is_shown_to_who_decides_and_gone_with_the_subject
     each_step_has_its_leaf
 }
 
@@ -149,6 +153,7 @@ async fn a_code_that_was_sent_opens_a_copy_of_everything(house: &House) {
         conversation: None,
         prompt: Secret::new("prompt-canary".to_owned()),
         reply: Secret::new("reply-canary".to_owned()),
+        is_whole: true,
     };
     vault
         .archive(&ann(), &conversation, ordinary)
@@ -479,7 +484,7 @@ async fn another_tenant_sees_no_request(house: &House) {
     ));
     assert!(is_absent(&requests.execute(&eve, &id).await.map(|_| ())));
     assert!(is_absent(&requests.package(&eve, &id).await.map(|_| ())));
-    assert!(is_absent(&requests.callback_told(&eve, &id, 1).await));
+    assert!(is_absent(&requests.asked(&eve, &id).await));
     assert!(requests.due(&eve, Timestamp::MAX).await.unwrap().is_empty());
     assert!(requests.callbacks(&eve).await.unwrap().is_empty());
     // Its own request about a subject of somebody else is one about nobody.
@@ -539,7 +544,7 @@ async fn what_is_overdue_is_listed(house: &House) {
         .await;
     assert!(matches!(again, Err(Error::NotReady { .. })), "{again:?}");
     house.pass(32 * 86_400);
-    let now = privet_types::Clock::now(&*house.clock);
+    let now = Clock::now(&*house.clock);
     let overdue = office.requests.due(&ann(), now).await.unwrap();
     assert_eq!(overdue.iter().map(|one| &one.id).collect::<Vec<_>>(), [&late.id]);
     assert!(overdue[0].is_overdue(now));
@@ -549,7 +554,7 @@ async fn what_is_overdue_is_listed(house: &House) {
         .await;
     assert!(matches!(too_late, Err(Error::NotReady { .. })), "{too_late:?}");
     house.pass(60 * 86_400);
-    let now = privet_types::Clock::now(&*house.clock);
+    let now = Clock::now(&*house.clock);
     assert_eq!(office.requests.due(&ann(), now).await.unwrap().len(), 2);
 }
 
@@ -581,23 +586,145 @@ async fn each_change_of_status_is_told_once(house: &House) {
     new.callbacks = vec!["https://example.org/dsr".to_owned()];
     let id = office.vouched(&new).await;
     office.requests.execute(&ann(), &id).await.unwrap();
-    let callbacks = office.requests.callbacks(&ann()).await.unwrap();
+    let mut callbacks = office.requests.callbacks(&ann()).await.unwrap();
     let told: Vec<_> = callbacks
         .iter()
-        .map(|one| one.body["request_status"].as_str().unwrap())
+        .map(|one| {
+            (
+                one.body["request_status"].as_str().unwrap(),
+                one.body["step"].as_u64().unwrap(),
+            )
+        })
         .collect();
-    assert_eq!(told, ["pending", "in_progress", "completed"]);
-    for callback in &callbacks {
-        office
-            .requests
-            .callback_told(&ann(), &id, callback.seq)
-            .await
-            .unwrap();
+    assert_eq!(told, [("pending", 1), ("in_progress", 3), ("completed", 4)]);
+    let all = BTreeSet::from([0]);
+    for callback in &mut callbacks {
+        let mut twin = callback.clone();
+        assert!(office.requests.take_callback(&ann(), callback).await.unwrap());
+        // Another node that saw it, too, does not get it.
+        assert!(!office.requests.take_callback(&ann(), &mut twin).await.unwrap());
+        let state = office.requests.settle_callback(&ann(), callback, &all).await;
+        assert_eq!(state.unwrap(), CallbackState::Told);
     }
     assert!(office.requests.callbacks(&ann()).await.unwrap().is_empty());
     assert!(is_absent(
-        &office.requests.callback_told(&ann(), &id, callbacks[0].seq).await
+        &office.requests.settle_callback(&ann(), &callbacks[0], &all).await
     ));
+    let steps = office.requests.steps(&ann(), &id).await.unwrap();
+    let states: Vec<_> = steps.iter().map(|step| step.callback).collect();
+    assert_eq!(
+        states,
+        [
+            Some(CallbackState::Told),
+            None,
+            Some(CallbackState::Told),
+            Some(CallbackState::Told)
+        ]
+    );
+}
+
+async fn who_cannot_be_told_is_tried_for_a_day_and_others_are_told_once(house: &House) {
+    let (who, office) = (ada(house).await, office(house));
+    let mut new = NewRequest::new(RequestKind::Access, vec![who]);
+    new.callbacks = vec!["https://a.example/".to_owned(), "https://b.example/".to_owned()];
+    let (request, _) = office.requests.open(&ann(), &new).await.unwrap();
+    let (mut tries, mut hours) = (0, 0);
+    loop {
+        let due = office.requests.callbacks(&ann()).await.unwrap();
+        if let [one] = due.as_slice() {
+            let mut one = one.clone();
+            let places: Vec<_> = one.urls.keys().copied().collect();
+            // The first try reaches the one of them, which is not told again.
+            assert_eq!(places, if tries == 0 { vec![0, 1] } else { vec![1] });
+            assert!(office.requests.take_callback(&ann(), &mut one).await.unwrap());
+            assert!(office.requests.callbacks(&ann()).await.unwrap().is_empty());
+            let told = BTreeSet::from_iter((tries == 0).then_some(0));
+            let state = office
+                .requests
+                .settle_callback(&ann(), &one, &told)
+                .await
+                .unwrap();
+            tries += 1;
+            assert_eq!(state == CallbackState::GivenUp, tries == 12, "{tries}");
+        }
+        if tries == 12 || hours == 200 {
+            break;
+        }
+        house.pass(3600);
+        hours += 1;
+    }
+    assert_eq!(tries, 12);
+    let steps = office.requests.steps(&ann(), &request.id).await.unwrap();
+    assert_eq!(steps[0].callback, Some(CallbackState::GivenUp));
+}
+
+async fn requests_are_listed_by_what_they_are(house: &House) {
+    let (who, office) = (ada(house).await, office(house));
+    let mut ids = Vec::new();
+    for kind in [RequestKind::Access, RequestKind::Erasure, RequestKind::Access] {
+        ids.push(office.open(kind, &who).await.id);
+        house.pass(1);
+    }
+    office
+        .requests
+        .cancel(&ann(), &ids[0], CancelGround::Withdrawn)
+        .await
+        .unwrap();
+    let list = async |query: RequestQuery| {
+        let rows = office
+            .requests
+            .list(&ann(), &RequestQuery { limit: 10, ..query })
+            .await;
+        rows.map(|rows| rows.into_iter().map(|row| row.id).collect::<Vec<_>>())
+    };
+    assert_eq!(list(RequestQuery::default()).await.unwrap(), ids);
+    let open = RequestQuery {
+        status: Some(RequestStatus::Pending),
+        kind: Some(RequestKind::Access),
+        ..RequestQuery::default()
+    };
+    assert_eq!(list(open).await.unwrap(), ids[2..]);
+    let after = RequestQuery {
+        after: Some(ids[0].clone()),
+        ..RequestQuery::default()
+    };
+    assert_eq!(list(after.clone()).await.unwrap(), ids[1..]);
+    let now = Clock::now(&*house.clock);
+    let due = |days: i64| RequestQuery {
+        due_before: now.checked_add(jiff::SignedDuration::from_hours(24 * days)).ok(),
+        ..RequestQuery::default()
+    };
+    assert!(list(due(27)).await.unwrap().is_empty());
+    assert_eq!(list(due(32)).await.unwrap(), ids[1..]);
+    let foreign = office.requests.list(&eve(), &after).await;
+    assert!(is_absent(&foreign.map(|_| ())));
+}
+
+async fn what_is_asked_for_is_shown_to_who_decides_and_gone_with_the_subject(house: &House) {
+    let (who, office) = (ada(house).await, office(house));
+    let mut new = NewRequest::new(RequestKind::Rectification, vec![who.clone()]);
+    new.patch = Some(Secret::new(r#"{"name":"Zilpha"}"#.to_owned()));
+    new.note = Some(Secret::new("it is Zilpha".to_owned()));
+    let (request, receipt) = office.requests.open(&ann(), &new).await.unwrap();
+    let key = office.requests.receipt_key(&ann().tenant).await.unwrap();
+    // As long as it is open, the receipt tells nobody who is known.
+    assert_eq!(receipt.verify(&key).unwrap().subject, None);
+    let asked = office.requests.asked(&ann(), &request.id).await.unwrap();
+    assert_eq!(
+        asked.value.patch.as_ref().unwrap().expose(),
+        r#"{"name":"Zilpha"}"#
+    );
+    assert_eq!(asked.value.note.as_ref().unwrap().expose(), "it is Zilpha");
+    assert_eq!(asked.access.subject, request.pseudonym);
+    assert!(!format!("{asked:?}").contains("Zilpha"));
+    assert!(is_absent(&office.requests.asked(&eve(), &request.id).await));
+    house
+        .vault
+        .forget(&ann(), &who, ErasureReason::Request)
+        .await
+        .unwrap();
+    let asked = office.requests.asked(&ann(), &request.id).await.unwrap().value;
+    assert!(asked.subject.is_none() && asked.patch.is_none() && asked.note.is_none());
 }
 
 async fn each_step_has_its_leaf(house: &House) {

@@ -1,4 +1,4 @@
-//! `privet vault`: backups of the vault, and the erasure of people.
+//! `privet vault`: backups of the vault, the erasure of people, and what they ask for.
 
 mod backup;
 mod check;
@@ -7,6 +7,7 @@ mod index;
 mod log;
 mod measure;
 mod receipt;
+mod request;
 mod restore;
 
 use std::process::ExitCode;
@@ -84,6 +85,14 @@ docs/numbers.md has the formulas.")]
   privet vault receipt verify receipt.json --key HEX"
     )]
     Receipt(receipt::ReceiptCommand),
+    /// Requests of people: what is asked for, by whom it is decided, what it gives.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet vault request list --tenant acme --overdue
+  privet vault request run ID --tenant acme --out copy.json"
+    )]
+    Request(request::RequestCommand),
 }
 
 pub(crate) fn run(command: &VaultCommand) -> Result<ExitCode> {
@@ -97,6 +106,7 @@ pub(crate) fn run(command: &VaultCommand) -> Result<ExitCode> {
         VaultCommand::Check(args) => check::run(args),
         VaultCommand::Measure(args) => measure::run(args),
         VaultCommand::Receipt(command) => receipt::run(command),
+        VaultCommand::Request(command) => request::run(command),
     }
 }
 

@@ -6,16 +6,20 @@ use std::process::{Output, Stdio};
 use std::sync::Arc;
 
 use privet_crypto::RootKey;
+use privet_policy::RequestSettings;
+use privet_server::Outbox;
 use privet_store::{Database, Keyring, KeyringConfig, Scope, Store};
+use privet_testkit::{RawProvider, TlsFront};
 use privet_types::{Clock, Pseudonym};
 use privet_vault::{
-    Actor, Hold, Node, NodeKind, Reach, Record, Retention, STORE_TARGETS, SubjectId, SubjectRef, Vault,
+    Actor, Consent, ConsentConfig, Hold, IdentityMethod, NewRequest, Node, NodeKind, Reach, Record,
+    RequestConfig, RequestKind, Requests, Retention, STORE_TARGETS, SubjectId, SubjectRef, Vault,
     VaultConfig,
 };
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::cli::{err, fine, folder, out, privet, refused, run, runtime, with_settings};
+use crate::cli::{Serving, err, fine, folder, out, privet, refused, run, runtime, with_settings};
 use crate::postgres::TestDatabase;
 
 const EMAIL: &str = "zilpha@mail.example";
@@ -126,6 +130,12 @@ fn every_vault_command_explains_itself() {
         "receipt key",
         "check",
         "measure",
+        "request list",
+        "request show",
+        "request approve",
+        "request refuse",
+        "request run",
+        "request export",
     ];
     for command in commands {
         let words: Vec<&str> = command.split(' ').collect();
@@ -306,6 +316,135 @@ fn what_a_backup_holds_is_told_in_a_table() {
         .lines()
         .find(|line| line.trim_start().starts_with("subjects "));
     assert!(line.expect("a line").trim_end().ends_with(" 2"), "{told}");
+}
+
+/// Takes in a request of this kind by who has [`EMAIL`], as a server does, and vouches for it; its id.
+fn ask_for(folder: &TempDir, kind: RequestKind, callbacks: Vec<String>) -> String {
+    let data = folder.path().join("privet-data");
+    let text = std::fs::read_to_string(data.join("root.key")).expect("a root key");
+    let root = RootKey::parse(text.trim()).expect("a root key");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let store = Store::open(&data.join("privet.sqlite"), &root)
+            .await
+            .expect("a store");
+        let clock: Arc<dyn Clock> = Arc::new(privet_server::SystemClock);
+        let (path, config) = (data.join("keyring.sqlite"), KeyringConfig::default());
+        let keyring = Keyring::open(&path, Arc::new(root), config, Arc::clone(&clock))
+            .await
+            .expect("a keyring");
+        let vault = Vault::open(
+            store.clone(),
+            keyring.clone(),
+            Arc::clone(&clock),
+            VaultConfig::default(),
+        );
+        let vault = vault.expect("a vault");
+        let consent = Consent::new(
+            store.database().clone(),
+            Arc::new(vault.clone()),
+            clock,
+            ConsentConfig::default(),
+        );
+        let outbox = Outbox::new(&RequestSettings::default(), vault.clone()).expect("an outbox");
+        let requests = Requests::new(vault, consent, Arc::new(outbox), RequestConfig::default());
+        let requests = requests.expect("requests");
+        let actor = Actor {
+            tenant: "acme".parse().expect("a tenant"),
+            principal: Pseudonym("p".to_owned()),
+        };
+        let who = SubjectRef::parse("email", EMAIL).expect("an identity");
+        let mut new = NewRequest::new(kind, vec![who]);
+        new.callbacks = callbacks;
+        let opened = requests.open(&actor, &new).await;
+        let id = opened.expect("a request").0.id;
+        let vouched = requests.vouch(&actor, &id, IdentityMethod::Document).await;
+        vouched.expect("it is open");
+        keyring.close().await;
+        store.close().await;
+        id
+    })
+}
+
+#[test]
+fn a_request_is_listed_carried_out_and_its_copy_written_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    fn request<'a>(words: &[&'a str]) -> Vec<&'a str> {
+        [&["vault", "request"], words, &["--tenant", "acme"]].concat()
+    }
+    let folder = with_people();
+    let id = ask_for(&folder, RequestKind::Access, Vec::new());
+    let listed = json(&fine(&folder, &request(&["list", "--format", "json"])));
+    assert_eq!(listed["requests"][0]["subject_request_id"], *id);
+    assert_eq!(listed["requests"][0]["request_status"], "pending");
+    assert!(!fine(&folder, &request(&["list", "--overdue"])).contains(&id));
+    refused(&folder, &request(&["run", &id]));
+    let receipt = json(&fine(&folder, &request(&["run", &id, "--out", "copy.json"])));
+    let path = folder.path().join("copy.json");
+    let copy = std::fs::read(&path).expect("a copy");
+    let mode = std::fs::metadata(&path).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let hash = data_encoding::HEXLOWER.encode(&privet_crypto::sha256(&copy));
+    assert!(receipt["statement"].as_str().expect("text").contains(&hash));
+    std::fs::write(folder.path().join("r.json"), receipt.to_string()).expect("a file");
+    let of_requests = ["vault", "receipt", "key", "--tenant", "acme"];
+    let key = fine(&folder, &of_requests);
+    let verify = ["vault", "receipt", "verify", "r.json", "--key"];
+    let checked = fine(&folder, &[&verify[..], &[key.trim()]].concat());
+    assert!(checked.contains(&hash), "{checked}");
+    let other = fine(&folder, &["vault", "receipt", "key", "--tenant", "acme"]);
+    let output = run(&folder, &[&verify[..], &[other.trim()]].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+    assert_eq!(
+        json(std::str::from_utf8(&copy).expect("text"))["held"]["record"]["email"],
+        EMAIL
+    );
+    let export = request(&["export", &id, "--out", "copy.html", "--html"]);
+    fine(&folder, &export);
+    let page = std::fs::read_to_string(folder.path().join("copy.html")).expect("a page");
+    assert!(page.contains(EMAIL) && page.starts_with("<!"));
+    refused(&folder, &export);
+    let steps = fine(&folder, &request(&["show", &id]));
+    assert!(
+        steps.contains("request_completed") && !steps.contains(EMAIL),
+        "{steps}"
+    );
+
+    let erasure = ask_for(&folder, RequestKind::Erasure, Vec::new());
+    fine(&folder, &request(&["approve", &erasure]));
+    // Who approved does not carry it out.
+    refused(&folder, &request(&["run", &erasure]));
+    let ground = ["refuse", &erasure, "--ground", "legal_claims"];
+    let receipt = fine(&folder, &request(&ground));
+    assert!(receipt.contains("legal_claims"), "{receipt}");
+}
+
+#[test]
+fn a_running_server_tells_who_wants_to_know_of_a_request() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (other, front) = runtime.block_on(async {
+        let other = RawProvider::always("HTTP/1.1 204 No Content\r\n\r\n").await;
+        let front = TlsFront::start(other.address()).await;
+        (other, front)
+    });
+    let folder = with_people();
+    // Whoever has data has a key.
+    fine(&folder, &["key", "create", "--name", "bob", "--tenant", "acme"]);
+    let url = format!("https://{}/dsr", front.address());
+    let id = ask_for(&folder, RequestKind::Access, vec![url]);
+    std::fs::write(folder.path().join("ca.pem"), front.ca_pem()).expect("a file");
+    let path = folder.path().join("privet.toml");
+    let settings = std::fs::read_to_string(&path).expect("settings");
+    let host = front.address();
+    let more = format!("[vault.requests]\ncallback_hosts = [\"{host}\"]\nca_file = \"ca.pem\"\n");
+    std::fs::write(&path, format!("{settings}\n[vault]\nenabled = true\n{more}")).expect("a file");
+    let _serving = Serving::start(&folder);
+    runtime.block_on(other.arrived(1));
+    let told = other.requests().pop().expect("a message");
+    let body = json(std::str::from_utf8(&told.body).expect("text"));
+    assert_eq!(body["subject_request_id"], *id);
+    assert_eq!(body["request_status"], "pending");
+    assert!(told.headers.iter().any(|(name, _)| name == "signature"));
 }
 
 /// Spoils a row of the store, as somebody with the file would.

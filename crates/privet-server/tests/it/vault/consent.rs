@@ -9,7 +9,7 @@ use crate::support::{CHAT, MESSAGES, assert_refused, chat, messages};
 
 /// A subject of the gateway's own tenant that consents to `help` with the provider `openai`; its token, and the officer's
 /// key.
-async fn consenting(gateway: &TestGateway) -> (String, String) {
+pub(super) async fn consenting(gateway: &TestGateway) -> (String, String) {
     consenting_in(gateway, "default", json!({})).await
 }
 

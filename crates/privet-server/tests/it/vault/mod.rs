@@ -1,16 +1,18 @@
 //! The vault over real HTTP, on SQLite and on PostgreSQL.
 
+mod archive;
 mod bulk;
 mod consent;
 mod document;
 mod endings;
 mod log;
 mod measurements;
+mod requests;
 mod scopes;
 mod subjects;
 mod tenants;
 
-use privet_testkit::{Home, Reply, TestGateway};
+use privet_testkit::{Builder, Home, Reply, TestGateway};
 use privet_types::KeyScopes;
 use serde_json::{Value, json};
 
@@ -27,11 +29,20 @@ pub(crate) struct House {
 
 /// One house on each database; on SQLite alone where no PostgreSQL server is named.
 pub(crate) async fn houses() -> Vec<House> {
-    let gateway = TestGateway::builder().vault("").start().await;
+    houses_with("").await
+}
+
+/// The same, with these lines in the settings' `[vault]`.
+pub(crate) async fn houses_with(lines: &str) -> Vec<House> {
+    houses_of(|| TestGateway::builder().vault(lines)).await
+}
+
+/// The same, of gateways that `builder` describes.
+pub(crate) async fn houses_of(builder: impl Fn() -> Builder) -> Vec<House> {
+    let gateway = builder().start().await;
     let mut houses = vec![House::of(gateway, Vec::new()).await];
     if let (Some(store), Some(keyring)) = (TestDatabase::new().await, TestDatabase::new().await) {
-        let builder = TestGateway::builder().vault("");
-        let gateway = builder
+        let gateway = builder()
             .databases(store.location(), keyring.location())
             .start()
             .await;
@@ -110,6 +121,14 @@ impl House {
         let made = self.post("/subjects", json!({ "record": record })).await;
         assert_eq!(made.status, 201, "{}", made.text());
         made.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Ends it at once, for tests that have taken something away from it.
+    pub(crate) async fn crash(self) {
+        self.gateway.crash().await;
+        for database in self.databases {
+            database.drop().await;
+        }
     }
 
     pub(crate) async fn end(self) {

@@ -33,6 +33,9 @@ async fn furnish(house: &House) -> Names {
     house.subject(json!({"login": "gone"})).await;
     let erasure = json!({"subject": {"by": "login", "value": "gone"}, "reason": "request"});
     let erasure = house.post("/erasures", erasure).await.json()["erasure"].clone();
+    let request = json!({"subject_request_type": "access",
+        "subject_identities": [{"identity_type": "email", "identity_value": ADA}]});
+    let request = house.post("/requests", request).await.json()["subject_request_id"].clone();
     let text = |value: Value| value.as_str().expect("a name").to_owned();
     for (path, body) in definitions("acme-only") {
         let defined = house.put(&path, body).await;
@@ -48,6 +51,11 @@ async fn furnish(house: &House) -> Names {
         ("read", text(read)),
         ("hold", text(hold)),
         ("erasure", text(erasure)),
+        ("request", text(request)),
+        (
+            "conversation",
+            format!("20000-{}", "6f1c1e9e-3a53-4c39-9d2f-0b0a4d0c9a12"),
+        ),
         ("name", "acme-only".to_owned()),
         ("email", ADA.to_owned()),
     ])
@@ -65,7 +73,9 @@ fn nothing() -> Names {
         ("token", id.clone()),
         ("read", id.clone()),
         ("hold", id.clone()),
-        ("erasure", id),
+        ("erasure", id.clone()),
+        ("request", id.clone()),
+        ("conversation", format!("20000-{id}")),
         ("name", "nobodys-x".to_owned()),
         ("email", "nobody@example.org".to_owned()),
     ])
@@ -109,7 +119,26 @@ fn body(method: &str, path: &str, names: &Names) -> Option<Value> {
             "post",
             "/bulk-reads/{read}/approve" | "/bulk-reads/{read}/refuse" | "/bulk-reads/{read}/unlock",
         )
-        | ("post", "/agreements/{name}/revoke") => return None,
+        | ("post", "/agreements/{name}/revoke")
+        | (
+            "post",
+            "/requests/{request}/approve"
+            | "/requests/{request}/withdraw"
+            | "/requests/{request}/execute"
+            | "/requests/{request}/erase",
+        ) => return None,
+        ("post", "/requests") => json!({"subject_request_type": "access",
+            "subject_identities": [{"identity_type": "token", "identity_value": own("subject")}]}),
+        ("post", "/conversations/search" | "/conversations/export") => json!({
+            "subject": {"by": "token", "value": own("subject")}, "from": "2020-01-01", "to": "2099-01-01"}),
+        ("post", "/bulk-reads/conversations") => {
+            json!({"unlock": own("read"), "from": "2020-01-01", "to": "2099-01-01"})
+        }
+        ("post", "/requests/{request}/code") => json!({"channel": "email"}),
+        ("post", "/requests/{request}/identity") => json!({"code": "12345678"}),
+        ("post", "/requests/{request}/vouch") => json!({"method": "document"}),
+        ("post", "/requests/{request}/refuse") => json!({"ground": "excessive"}),
+        ("post", "/requests/{request}/extend") => json!({"reason": "complexity"}),
         ("post", "/subjects") => json!({"record": {"email": own("email")}}),
         ("post", "/subjects/batch") => json!({"records": [{"login": "x"}]}),
         ("post", "/subjects/lookup") => json!({"by": "email", "value": own("email")}),
@@ -182,9 +211,9 @@ async fn answers(house: &House, key: &str, names: &Names) -> BTreeMap<String, (u
     answers
 }
 
-/// What names `names`, and what is new with every answer, made the same.
+/// What names `names`, the caller's own tenant, and what is new with every answer, made the same.
 fn blotted(text: &str, names: &Names) -> String {
-    let mut text = text.to_owned();
+    let mut text = text.replace("globex", "OWN").replace("initech", "OWN");
     for value in names.values().filter(|value| value.len() > 4) {
         text = text.replace(value.as_str(), "NAMED");
     }
@@ -238,6 +267,9 @@ async fn what_belongs_to_another_tenant_is_answered_byte_for_byte_as_if_it_were_
         assert_eq!(token.json()["value"], "hush", "{}", token.text());
         let session = house.get(&format!("/sessions/{}", theirs["session"])).await;
         assert_eq!(session.status, 200, "{}", session.text());
+        let request = house.get(&format!("/requests/{}", theirs["request"])).await;
+        assert_eq!(request.json()["request_status"], "pending", "{}", request.text());
+        assert_eq!(request.json()["is_approved"], false, "{}", request.text());
         let holds = house.get("/retention/holds").await.json();
         assert_eq!(holds["rows"][0]["hold"], *theirs["hold"], "{holds}");
         assert_eq!(holds["rows"].as_array().unwrap().len(), 1, "{holds}");
