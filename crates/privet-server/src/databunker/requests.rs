@@ -9,6 +9,7 @@ use privet_vault::{
 use serde_json::{Map, Value, json};
 
 use super::apps::app_name;
+use super::bulk::named_unlock;
 use super::call::{Answer, Call};
 use super::refusal::{Refusal, absent};
 use super::table::{Entry, Interface, Table};
@@ -281,7 +282,7 @@ async fn list_waiting(call: &mut Call) -> Result<Answer, Refusal> {
 /// Those of all subjects in all states, once that is unlocked.
 async fn list_all(call: &mut Call) -> Result<Answer, Refusal> {
     let page = page(call, None)?;
-    let unlock = call.uuid("unlockuuid").map_err(|_| Refusal::Locked)?;
+    let unlock = named_unlock(call)?;
     let locked = |error| match error {
         privet_vault::Error::Absent { .. } | privet_vault::Error::NotOpen { .. } => Refusal::Locked,
         other => other.into(),

@@ -146,20 +146,20 @@ mod tests {
         Timestamp::from_second(1_800_000_000).unwrap()
     }
 
-    fn after(value: Value) -> i64 {
-        end("t", Some(&value), now()).unwrap().unwrap().as_second() - now().as_second()
+    fn after(value: &Value) -> i64 {
+        end("t", Some(value), now()).unwrap().unwrap().as_second() - now().as_second()
     }
 
     #[test]
     fn spans_and_moments_are_read() {
-        assert_eq!(after(json!("90s")), 90);
-        assert_eq!(after(json!("10min")), 600);
-        assert_eq!(after(json!("2h")), 7_200);
-        assert_eq!(after(json!("1m")), 31 * 86_400);
-        assert_eq!(after(json!("1y")), 365 * 86_400);
-        assert_eq!(after(json!(60)), 60);
-        assert_eq!(after(json!(1_800_000_060)), 60);
-        assert_eq!(after(json!("2027-01-15T08:01:00Z")), 60);
+        assert_eq!(after(&json!("90s")), 90);
+        assert_eq!(after(&json!("10min")), 600);
+        assert_eq!(after(&json!("2h")), 7_200);
+        assert_eq!(after(&json!("1m")), 31 * 86_400);
+        assert_eq!(after(&json!("1y")), 365 * 86_400);
+        assert_eq!(after(&json!(60)), 60);
+        assert_eq!(after(&json!(1_800_000_060)), 60);
+        assert_eq!(after(&json!("2027-01-15T08:01:00Z")), 60);
     }
 
     #[test]

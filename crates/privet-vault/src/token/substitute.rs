@@ -126,7 +126,7 @@ mod tests {
             assert!(Substitute::CardNumber.check(card).is_ok(), "{card}");
             let neighbour = format!(
                 "{}{}",
-                &card[..card.len() - 1],
+                card.get(..card.len() - 1).unwrap(),
                 (card.as_bytes()[card.len() - 1] - b'0' + 1) % 10
             );
             assert!(Substitute::CardNumber.check(&neighbour).is_err(), "{neighbour}");

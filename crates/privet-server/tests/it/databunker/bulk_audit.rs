@@ -1,5 +1,7 @@
 //! Reads of many records under an unlock, and the log as these interfaces show it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{Bunker, NOWHERE, assert_ok, assert_refused, bunkers, bunkers_with};
@@ -97,6 +99,8 @@ async fn users_are_read_by_name_and_a_page_at_a_time() {
                     .user(json!({"login": login, "email": format!("{login}@example.com")}))
                     .await,
             );
+            // Who came later is listed later.
+            bunker.gateway.clock().advance(Duration::from_secs(1));
         }
         let unlock = unlocked(&bunker).await;
         let users = json!([
