@@ -8,7 +8,7 @@ use privet_store::{Leaf, Scope, Tx, append_leaf, values};
 use privet_types::{Pseudonym, Secret, TenantId};
 
 use crate::audit::SubjectChange;
-use crate::subject::{Found, SubjectId, millis};
+use crate::subject::{Found, Keys, SubjectId, millis};
 use crate::{Actor, Error, Ground, SubjectRef, Vault};
 
 const ATTEMPTS: usize = 16;
@@ -79,19 +79,27 @@ impl Times {
 
     /// The keyed hash that the row must have: nobody with the database alone makes a token live longer, or be another's.
     fn mark(&self, found: &Found, id: &[u8; 32], expires_at: i64) -> [u8; 32] {
-        found.keys.mark(
-            "privet/vault/own-token/1",
-            &[
-                found.row.tenant.as_bytes(),
-                found.row.id.as_str().as_bytes(),
-                id,
-                &self.created_at.to_le_bytes(),
-                &self.ends_at.to_le_bytes(),
-                &self.idle.unwrap_or(-1).to_le_bytes(),
-                &expires_at.to_le_bytes(),
-            ],
-        )
+        let times = [self.created_at, self.ends_at, self.idle.unwrap_or(-1), expires_at];
+        mark(&found.keys, &found.row.tenant, found.row.id.as_str(), id, times)
     }
+}
+
+/// The same of a row: `times` are when it was made, when it ends for good, how long it may lie idle (-1: it may), and when it
+/// ends as things stand.
+pub(crate) fn mark(keys: &Keys, tenant: &str, subject: &str, id: &[u8; 32], times: [i64; 4]) -> [u8; 32] {
+    let [created, ends, idle, expires] = times.map(i64::to_le_bytes);
+    keys.mark(
+        "privet/vault/own-token/1",
+        &[
+            tenant.as_bytes(),
+            subject.as_bytes(),
+            id,
+            &created,
+            &ends,
+            &idle,
+            &expires,
+        ],
+    )
 }
 
 impl Vault {

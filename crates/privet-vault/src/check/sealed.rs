@@ -11,7 +11,9 @@ use super::{FindingKind, Look};
 use crate::Error;
 use crate::archive::{EntryRow, reply_name, words};
 use crate::subject::{Keys, Place, Record, SubjectId, app_name, sealed, share_name};
-use crate::token::TokenForm;
+use crate::own_token;
+use crate::proposal::record_name as proposal_name;
+use crate::token::{Life, TokenForm};
 
 /// The row's subject, where it has one, and the subject's key.
 const JOINED: &str = "LEFT JOIN subjects s ON s.tenant = t.tenant AND s.id = t.subject";
@@ -33,6 +35,29 @@ const APPS: Walk = Walk {
     columns: "s.key_id, s.key_id, t.subject, t.sealed, t.version, t.updated_at",
     condition: LIVE,
     limit: 32,
+};
+const APP_VERSIONS: Walk = Walk {
+    from: joined!("subject_app_versions"),
+    key: &["subject", "app", "version"],
+    columns: "s.key_id, s.key_id, t.subject, t.sealed, t.at",
+    condition: LIVE,
+    limit: 32,
+};
+/// Closed ones of erased subjects name nobody and hold nothing.
+const PROPOSALS: Walk = Walk {
+    from: joined!("proposals"),
+    key: &["id"],
+    columns: "s.key_id, s.key_id, t.subject, t.sealed, t.kind, t.status, t.object, t.asked_by, t.seq, t.opened_at, \
+              t.closed_at",
+    condition: "AND t.subject IS NOT NULL AND s.state <> 'erased'",
+    limit: 32,
+};
+const OWN_TOKENS: Walk = Walk {
+    from: joined!("own_tokens"),
+    key: &["id"],
+    columns: "s.key_id, s.key_id, t.subject, t.mark, t.created_at, t.ends_at, t.idle_ms, t.expires_at",
+    condition: LIVE,
+    limit: 200,
 };
 const SESSIONS: Walk = Walk {
     from: joined!("subject_sessions"),
@@ -79,11 +104,15 @@ const DAY_KEYS: Walk = Walk {
 };
 
 /// Tables whose rows hang on a subject, with the columns that name a row.
-const HANGING: [(&str, &str); 14] = [
+const HANGING: [(&str, &str); 18] = [
     ("subject_versions", "t.version"),
     ("subject_index", "t.field"),
     ("subject_buckets", "t.field"),
     ("subject_apps", "t.app"),
+    ("subject_app_versions", "t.app"),
+    ("proposals", "t.id"),
+    ("own_tokens", "'own'"),
+    ("vault_calls", "t.id"),
     ("subject_sessions", "'session'"),
     ("subject_shares", "'share'"),
     ("vault_tokens", "t.kind"),
@@ -130,6 +159,25 @@ impl Look<'_, '_> {
             };
             self.open_all("subject_apps", 2, &rows, place).await?;
         });
+        walk!(APP_VERSIONS, self.vault.store.database(), self.tenant, |rows| {
+            let place = |cells: &Cells| {
+                let name = app_name(cells.text(1)?, cells.int(7)?);
+                Some((name, u64::try_from(cells.int(2)?).ok()?))
+            };
+            // Versions are sealed where the current one stands.
+            self.open_in("subject_app_versions", "subject_apps", 3, &rows, place)
+                .await?;
+        });
+        walk!(PROPOSALS, self.vault.store.database(), self.tenant, |rows| {
+            let place = |cells: &Cells| {
+                let object = cells.text(7).unwrap_or_default();
+                let words = [cells.text(0)?, cells.text(5)?, cells.text(6)?, object, cells.text(8)?];
+                let name = proposal_name(words, cells.int(9)?, cells.int(10)?, cells.int(11));
+                Some((name, 1))
+            };
+            self.open_all("proposals", 1, &rows, place).await?;
+        });
+        self.own_tokens().await?;
         walk!(SESSIONS, self.vault.store.database(), self.tenant, |rows| {
             let place = |cells: &Cells| {
                 let id = cells.array(0)?;
@@ -168,6 +216,31 @@ impl Look<'_, '_> {
         Ok(())
     }
 
+    /// Tokens with which people call for themselves: that nobody changed their rows.
+    async fn own_tokens(&mut self) -> Result<(), Error> {
+        walk!(OWN_TOKENS, self.vault.store.database(), self.tenant, |rows| {
+            self.looked_at("own_tokens", rows.len());
+            let sealed: Vec<Sealed<'_>> = rows
+                .iter()
+                .map(|cells| Sealed {
+                    cells,
+                    width: 1,
+                    table: "own_tokens",
+                    place: None,
+                })
+                .collect();
+            let keys = self.keys_of(&sealed).await?;
+            for (one, key) in sealed.iter().zip(keys) {
+                let Some(key) = key else { continue };
+                let cells = one.cells;
+                if cells.bytes(4) != own_mark(self.tenant.as_str(), cells, &Keys::of(&key)).as_ref().map(<[u8; 32]>::as_slice) {
+                    self.found(FindingKind::SealDamaged, "own_tokens", &cells.label(1));
+                }
+            }
+        });
+        Ok(())
+    }
+
     /// Tokens, and the index by which equal values find theirs.
     async fn tokens(&mut self) -> Result<(), Error> {
         walk!(TOKENS, self.vault.store.database(), self.tenant, |rows| {
@@ -185,6 +258,7 @@ impl Look<'_, '_> {
                 Some((name, 1))
             };
             let opened = self.open_all("vault_tokens", 1, &rows, place).await?;
+            self.lives(&rows).await?;
             for (cells, record) in rows.iter().zip(opened) {
                 let (Some(record), Some(dedup)) = (record, cells.bytes(9)) else {
                     continue;
@@ -214,6 +288,32 @@ impl Look<'_, '_> {
                 }
             }
         });
+        Ok(())
+    }
+
+    /// That nobody changed when tokens end. Rows from before there were marks are bound to their end by the seal.
+    async fn lives(&mut self, rows: &[Cells]) -> Result<(), Error> {
+        let ids: Vec<KeyId> = rows
+            .iter()
+            .filter_map(|cells| cells.array(1).map(KeyId::from_bytes))
+            .collect();
+        if ids.len() != rows.len() {
+            return Ok(());
+        }
+        for (cells, key) in rows.iter().zip(self.keys(&ids).await?) {
+            let (Some(key), Some(mark), Some(token)) = (key, cells.bytes(11), cells.text(0)) else {
+                continue;
+            };
+            let life = Life {
+                final_at: cells.int(12),
+                sliding: cells.int(13),
+                expires_at: cells.int(8),
+            };
+            if life.mark(&Keys::of(&key), self.tenant.as_str(), token) != mark {
+                let name = label("vault_tokens", cells, 1);
+                self.found(FindingKind::SealDamaged, "vault_tokens", &name);
+            }
+        }
         Ok(())
     }
 
@@ -298,6 +398,18 @@ impl Look<'_, '_> {
         rows: &[Cells],
         place: impl Fn(&Cells) -> Option<(String, u64)>,
     ) -> Result<Vec<Option<Record>>, Error> {
+        self.open_in(table, table, width, rows, place).await
+    }
+
+    /// As [`open_all`](Self::open_all), of rows that were sealed for `home`.
+    async fn open_in(
+        &mut self,
+        table: &'static str,
+        home: &'static str,
+        width: usize,
+        rows: &[Cells],
+        place: impl Fn(&Cells) -> Option<(String, u64)>,
+    ) -> Result<Vec<Option<Record>>, Error> {
         self.looked_at(table, rows.len());
         let sealed: Vec<Sealed<'_>> = rows
             .iter()
@@ -315,7 +427,7 @@ impl Look<'_, '_> {
                 opened.push(None);
                 continue;
             };
-            let record = self.open_one(one, &key);
+            let record = self.open_one(one, home, &key);
             if record.is_none() {
                 self.found(FindingKind::SealDamaged, table, &label(table, one.cells, width));
             }
@@ -324,7 +436,7 @@ impl Look<'_, '_> {
         Ok(opened)
     }
 
-    fn open_one(&self, one: &Sealed<'_>, key: &SubjectKey) -> Option<Record> {
+    fn open_one(&self, one: &Sealed<'_>, home: &str, key: &SubjectKey) -> Option<Record> {
         let (name, version) = one.place.as_ref()?;
         if !one.is_under_its_own() {
             return None;
@@ -334,7 +446,7 @@ impl Look<'_, '_> {
             subject: one.subject().unwrap_or_default(),
             record: name,
             version: *version,
-            table: one.table,
+            table: home,
         };
         sealed::open(&Keys::of(key), &place, one.cells.bytes(one.width + 3)?).ok()
     }
@@ -480,6 +592,17 @@ fn label(table: &str, cells: &Cells, width: usize) -> String {
         }
         _ => cells.label(width),
     }
+}
+
+/// The mark that the row of an own token must have.
+fn own_mark(tenant: &str, cells: &Cells, keys: &Keys) -> Option<[u8; 32]> {
+    let times = [
+        cells.int(5)?,
+        cells.int(6)?,
+        cells.int(7).unwrap_or(-1),
+        cells.int(8)?,
+    ];
+    Some(own_token::mark(keys, tenant, cells.text(3)?, &cells.array(0)?, times))
 }
 
 fn entry_row(cells: &Cells) -> Option<EntryRow> {

@@ -41,7 +41,7 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         "bulk_reads",
         &[],
         &[],
-        &["tenant id asked_by asked_at decided_by decided_at is_approved unlock_id unlock_until records"],
+        &["tenant id asked_by asked_at decided_by decided_at is_approved unlock_id unlock_until records opens_ms"],
     ),
     ("changes", &[], &[], &["name version"]),
     (
@@ -103,6 +103,12 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         &["tenant subject app version updated_at"],
     ),
     (
+        "subject_app_versions",
+        &["sealed"],
+        &[],
+        &["tenant subject app version at"],
+    ),
+    (
         "subject_buckets",
         &[],
         &["bucket"],
@@ -124,7 +130,7 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         "subject_request_steps",
         &[],
         &[],
-        &["tenant request seq at step status principal is_told"],
+        &["tenant request seq at step status principal is_told tries next_at told_urls"],
     ),
     (
         "subject_requests",
@@ -136,7 +142,7 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         "subject_sessions",
         &["sealed"],
         &["id"],
-        &["tenant subject key_id version created_at expires_at"],
+        &["tenant subject key_id version created_at expires_at until_at sliding_ms"],
     ),
     (
         "subject_shares",
@@ -154,13 +160,29 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         "subjects",
         &[],
         &["mark"],
-        &["tenant id key_id state version oldest_version created_at updated_at"],
+        &["tenant id key_id state version oldest_version created_at updated_at until_at sliding_ms ends_at"],
     ),
+    (
+        "proposals",
+        &["sealed"],
+        &[],
+        &["tenant id kind status subject object asked_by seq opened_at closed_at"],
+    ),
+    (
+        "own_tokens",
+        &[],
+        &["id", "mark"],
+        &["tenant subject created_at ends_at idle_ms expires_at"],
+    ),
+    ("vault_calls", &[], &[], &["tenant id event subject app note"]),
+    ("log_checkpoints", &[], &[], &["size at is_key_change checkpoint"]),
+    ("log_former_keys", &[], &[], &["last_size key"]),
+    ("log_cosignatures", &[], &[], &["size witness line"]),
     (
         "vault_tokens",
         &["sealed"],
-        &["dedup"],
-        &["tenant token kind subject key_id preserves_format created_at expires_at"],
+        &["dedup", "mark"],
+        &["tenant token substitute kind subject key_id preserves_format created_at expires_at final_at sliding_ms"],
     ),
 ];
 

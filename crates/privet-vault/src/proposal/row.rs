@@ -91,16 +91,8 @@ impl Row {
     /// What a container of it is bound to.
     fn name(&self) -> String {
         let object = self.object.as_deref().unwrap_or_default();
-        format!(
-            "proposal/{}/{}/{}/{object}/{}/{}/{}/{}",
-            self.id,
-            self.kind.name(),
-            self.status.name(),
-            self.asked_by.0,
-            self.seq,
-            self.opened_at,
-            self.closed_at.unwrap_or(-1),
-        )
+        let words = [&self.id, self.kind.name(), self.status.name(), object, &self.asked_by.0];
+        record_name(words, self.seq, self.opened_at, self.closed_at)
     }
 
     /// Seals `details` into it.
@@ -231,6 +223,13 @@ impl Closing {
         };
         Ok(append_leaf(tx, leaf).await?)
     }
+}
+
+/// What a container is bound to; `words` are its id, kind, status, object and who asked.
+pub(crate) fn record_name(words: [&str; 5], seq: i64, opened_at: i64, closed_at: Option<i64>) -> String {
+    let [id, kind, status, object, asked_by] = words;
+    let closed_at = closed_at.unwrap_or(-1);
+    format!("proposal/{id}/{kind}/{status}/{object}/{asked_by}/{seq}/{opened_at}/{closed_at}")
 }
 
 fn place<'a>(found: &'a Found, name: &'a str) -> Place<'a> {

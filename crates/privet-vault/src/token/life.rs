@@ -8,13 +8,13 @@ use crate::subject::{Keys, millis};
 
 /// The times of a token, milliseconds since the epoch; a span in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Life {
+pub(crate) struct Life {
     /// When it ends however it is used.
-    pub(super) final_at: Option<i64>,
+    pub(crate) final_at: Option<i64>,
     /// It ends when it was not read for so long.
-    pub(super) sliding: Option<i64>,
+    pub(crate) sliding: Option<i64>,
     /// When it ends as things stand.
-    pub(super) expires_at: Option<i64>,
+    pub(crate) expires_at: Option<i64>,
 }
 
 impl Life {
@@ -51,7 +51,7 @@ impl Life {
     }
 
     /// The keyed hash that stands beside it, so that nobody prolongs a token in the database.
-    pub(super) fn mark(self, keys: &Keys, tenant: &str, token: &str) -> [u8; 32] {
+    pub(crate) fn mark(self, keys: &Keys, tenant: &str, token: &str) -> [u8; 32] {
         let [last, span, end] =
             [self.final_at, self.sliding, self.expires_at].map(|time| time.unwrap_or(i64::MIN).to_le_bytes());
         keys.mark(

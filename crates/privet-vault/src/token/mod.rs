@@ -17,12 +17,12 @@ use serde_json::{Value, json};
 
 pub use substitute::Substitute;
 
+pub(crate) use life::Life;
 pub(crate) use row::{first_record_name, record_name};
 
 use crate::audit::{Access, Audited, Operation, SubjectChange};
 use crate::subject::{Owner, check_name, sealed, timestamp};
 use crate::{Actor, Error, Ground, Record, SubjectId, SubjectRef, Vault};
-use life::Life;
 use row::{TokenRow, Tried, WriteToken, place};
 
 const ABSENT: Error = Error::Absent { what: "token" };

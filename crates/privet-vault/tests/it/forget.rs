@@ -396,6 +396,8 @@ async fn with_everything(house: &House) -> SubjectRef {
         subject: Some(who.clone()),
         data: record(json!({"page": 1})),
         ttl: Some(Duration::from_secs(600)),
+        sliding: None,
+        keeps_name: false,
     };
     vault.put_session(&ann(), session, ORDINARY).await.unwrap();
     let share = NewShare {
@@ -412,6 +414,9 @@ async fn with_everything(house: &House) -> SubjectRef {
             ttl: None,
             is_shared: false,
             form,
+            sliding: None,
+            renews: false,
+            substitute: None,
         };
         vault.create_token(&ann(), &token, ORDINARY).await.unwrap();
     }
@@ -423,6 +428,7 @@ async fn with_everything(house: &House) -> SubjectRef {
         conversation: None,
         prompt: Secret::new("ship the hat".to_owned()),
         reply: Secret::new("as you wish".to_owned()),
+            is_whole: true,
     };
     vault.archive(&ann(), &conversation, ORDINARY).await.unwrap();
     let map = NewReplyMap {

@@ -9,7 +9,7 @@ use privet_vault::{
     CodeDelivery, CodeMessage, Connected, Connector, Consent, ConsentConfig, Delivered, ErasureReason,
     EventKind, Ground, Hold, LegalBasis, NewConversation, NewReplyMap, NewRequest, NewSession, NewShare,
     NewToken, Node, NodeKind, Purpose, Reach, RequestConfig, RequestKind, Requests, Retention, STORE_TARGETS,
-    Shown, Statement, SubjectId, SubjectRef, TokenForm, Vault,
+    Shown, Statement, Substitute, SubjectId, SubjectRef, TokenForm, Vault,
 };
 use serde_json::json;
 
@@ -118,11 +118,14 @@ impl Furnished {
             .await
             .unwrap();
         for subject in [Some(who.clone()), None] {
+            let is_named = subject.is_some();
             let session = NewSession {
                 name: None,
                 subject,
                 data: record(json!({"page": 1})),
                 ttl: None,
+                sliding: is_named.then_some(Duration::from_secs(300)),
+                keeps_name: is_named,
             };
             vault.put_session(&ann(), session, ORDINARY).await.unwrap();
         }
@@ -140,9 +143,24 @@ impl Furnished {
                 ttl: None,
                 is_shared: true,
                 form,
+            sliding: None,
+            renews: false,
+            substitute: None,
             };
             vault.create_token(&ann(), &token, ORDINARY).await.unwrap();
         }
+        let substituted = NewToken {
+            kind: "creditcard".to_owned(),
+            value: Secret::new("4000123456789017".to_owned()),
+            subject: Some(who.clone()),
+            ttl: None,
+            sliding: Some(Duration::from_secs(600)),
+            is_shared: true,
+            renews: false,
+            substitute: Some(Substitute::CardNumber),
+            form: TokenForm::Random,
+        };
+        vault.create_token(&ann(), &substituted, ORDINARY).await.unwrap();
     }
 
     async fn sealed(&self, who: &SubjectRef) {
@@ -155,6 +173,7 @@ impl Furnished {
                 conversation: None,
                 prompt: Secret::new("where is my parcel".to_owned()),
                 reply: Secret::new("on its way".to_owned()),
+            is_whole: true,
             };
             let archived = self.vault.archive(&ann(), &conversation, ORDINARY).await.unwrap();
             assert!(archived.is_some());

@@ -459,7 +459,7 @@ fn spoil(folder: &TempDir, sql: &'static str) {
             .expect("a store");
         let spoilt = store
             .database()
-            .write::<_, privet_store::Error, _>(&privet_store::Scope::Installation, move |tx| {
+            .write::<_, privet_store::Error, _>(&Scope::Installation, move |tx| {
                 Box::pin(async move { tx.execute(sql, Vec::new()).await })
             })
             .await;
