@@ -10,9 +10,9 @@ use super::walk::{Cells, Walk, walk};
 use super::{FindingKind, Look};
 use crate::Error;
 use crate::archive::{EntryRow, reply_name, words};
-use crate::subject::{Keys, Place, Record, SubjectId, app_name, sealed, share_name};
 use crate::own_token;
 use crate::proposal::record_name as proposal_name;
+use crate::subject::{Keys, Place, Record, SubjectId, app_name, sealed, share_name};
 use crate::token::{Life, TokenForm};
 
 /// The row's subject, where it has one, and the subject's key.
@@ -171,7 +171,13 @@ impl Look<'_, '_> {
         walk!(PROPOSALS, self.vault.store.database(), self.tenant, |rows| {
             let place = |cells: &Cells| {
                 let object = cells.text(7).unwrap_or_default();
-                let words = [cells.text(0)?, cells.text(5)?, cells.text(6)?, object, cells.text(8)?];
+                let words = [
+                    cells.text(0)?,
+                    cells.text(5)?,
+                    cells.text(6)?,
+                    object,
+                    cells.text(8)?,
+                ];
                 let name = proposal_name(words, cells.int(9)?, cells.int(10)?, cells.int(11));
                 Some((name, 1))
             };
@@ -233,7 +239,11 @@ impl Look<'_, '_> {
             for (one, key) in sealed.iter().zip(keys) {
                 let Some(key) = key else { continue };
                 let cells = one.cells;
-                if cells.bytes(4) != own_mark(self.tenant.as_str(), cells, &Keys::of(&key)).as_ref().map(<[u8; 32]>::as_slice) {
+                if cells.bytes(4)
+                    != own_mark(self.tenant.as_str(), cells, &Keys::of(&key))
+                        .as_ref()
+                        .map(<[u8; 32]>::as_slice)
+                {
                     self.found(FindingKind::SealDamaged, "own_tokens", &cells.label(1));
                 }
             }
@@ -436,7 +446,7 @@ impl Look<'_, '_> {
         Ok(opened)
     }
 
-    fn open_one(&self, one: &Sealed<'_>, home: &str, key: &SubjectKey) -> Option<Record> {
+    fn open_one(&self, one: &Sealed<'_>, home: &'static str, key: &SubjectKey) -> Option<Record> {
         let (name, version) = one.place.as_ref()?;
         if !one.is_under_its_own() {
             return None;
@@ -602,7 +612,13 @@ fn own_mark(tenant: &str, cells: &Cells, keys: &Keys) -> Option<[u8; 32]> {
         cells.int(7).unwrap_or(-1),
         cells.int(8)?,
     ];
-    Some(own_token::mark(keys, tenant, cells.text(3)?, &cells.array(0)?, times))
+    Some(own_token::mark(
+        keys,
+        tenant,
+        cells.text(3)?,
+        &cells.array(0)?,
+        times,
+    ))
 }
 
 fn entry_row(cells: &Cells) -> Option<EntryRow> {

@@ -41,7 +41,9 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         "bulk_reads",
         &[],
         &[],
-        &["tenant id asked_by asked_at decided_by decided_at is_approved unlock_id unlock_until records opens_ms"],
+        &[
+            "tenant id asked_by asked_at decided_by decided_at is_approved unlock_id unlock_until records opens_ms",
+        ],
     ),
     ("changes", &[], &[], &["name version"]),
     (
@@ -182,7 +184,9 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         "vault_tokens",
         &["sealed"],
         &["dedup", "mark"],
-        &["tenant token substitute kind subject key_id preserves_format created_at expires_at final_at sliding_ms"],
+        &[
+            "tenant token substitute kind subject key_id preserves_format created_at expires_at final_at sliding_ms",
+        ],
     ),
 ];
 

@@ -17,7 +17,7 @@ pub use flow::{Approved, Opened};
 pub use list::ProposalPage;
 pub use model::{Proposal, ProposalKind, ProposalStatus, Proposed};
 
-pub(crate) use row::Closing;
+pub(crate) use row::{Closing, record_name};
 
 use crate::{Consent, Vault};
 

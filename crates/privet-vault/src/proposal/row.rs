@@ -91,7 +91,13 @@ impl Row {
     /// What a container of it is bound to.
     fn name(&self) -> String {
         let object = self.object.as_deref().unwrap_or_default();
-        let words = [&self.id, self.kind.name(), self.status.name(), object, &self.asked_by.0];
+        let words = [
+            &self.id,
+            self.kind.name(),
+            self.status.name(),
+            object,
+            &self.asked_by.0,
+        ];
         record_name(words, self.seq, self.opened_at, self.closed_at)
     }
 

@@ -146,8 +146,33 @@ const ROWS: &[Damage] = &[
         &[("seal_damaged", "subject_apps")],
     ),
     (
+        "subject_app_versions",
+        "UPDATE subject_app_versions SET at = at + 1",
+        &[("seal_damaged", "subject_app_versions")],
+    ),
+    (
+        "proposals",
+        "UPDATE proposals SET asked_by = 'somebody else'",
+        &[("seal_damaged", "proposals")],
+    ),
+    (
+        "own_tokens",
+        "UPDATE own_tokens SET ends_at = ends_at + 1",
+        &[("seal_damaged", "own_tokens")],
+    ),
+    (
+        "own_tokens",
+        "UPDATE own_tokens SET subject = 'nobody'",
+        &[("row_without_subject", "own_tokens")],
+    ),
+    (
+        "subjects",
+        "UPDATE subjects SET until_at = 4000000000000 WHERE id = '{ada}'",
+        &[("subject_changed", "subjects")],
+    ),
+    (
         "subject_sessions",
-        "UPDATE subject_sessions SET expires_at = expires_at + 1",
+        "UPDATE subject_sessions SET expires_at = expires_at + 1 WHERE sliding_ms IS NULL",
         &[("seal_damaged", "subject_sessions")],
     ),
     (
@@ -158,6 +183,11 @@ const ROWS: &[Damage] = &[
     (
         "vault_tokens",
         "UPDATE vault_tokens SET kind = 'iban' WHERE preserves_format = 0",
+        &[("seal_damaged", "vault_tokens")],
+    ),
+    (
+        "vault_tokens",
+        "UPDATE vault_tokens SET expires_at = expires_at + 1 WHERE substitute IS NOT NULL",
         &[("seal_damaged", "vault_tokens")],
     ),
     (

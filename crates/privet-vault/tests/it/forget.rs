@@ -428,7 +428,7 @@ async fn with_everything(house: &House) -> SubjectRef {
         conversation: None,
         prompt: Secret::new("ship the hat".to_owned()),
         reply: Secret::new("as you wish".to_owned()),
-            is_whole: true,
+        is_whole: true,
     };
     vault.archive(&ann(), &conversation, ORDINARY).await.unwrap();
     let map = NewReplyMap {

@@ -7,9 +7,10 @@ use privet_store::{LogCheck, Sequencer, log_signer};
 use privet_types::{Clock, Secret};
 use privet_vault::{
     CodeDelivery, CodeMessage, Connected, Connector, Consent, ConsentConfig, Delivered, ErasureReason,
-    EventKind, Ground, Hold, LegalBasis, NewConversation, NewReplyMap, NewRequest, NewSession, NewShare,
-    NewToken, Node, NodeKind, Purpose, Reach, RequestConfig, RequestKind, Requests, Retention, STORE_TARGETS,
-    Shown, Statement, Substitute, SubjectId, SubjectRef, TokenForm, Vault,
+    EventKind, Ground, Hold, LegalBasis, NewConversation, NewOwnToken, NewReplyMap, NewRequest, NewSession,
+    NewShare, NewToken, Node, NodeKind, Proposals, Proposed, Purpose, Reach, RecordChange, RequestConfig,
+    RequestKind, Requests, Retention, STORE_TARGETS, Shown, Statement, SubjectId, SubjectRef, Substitute,
+    TokenForm, Vault,
 };
 use serde_json::json;
 
@@ -117,6 +118,18 @@ impl Furnished {
             .put_app(&ann(), who, "shop", &data, None, ORDINARY)
             .await
             .unwrap();
+        let data = record(json!({"cart": 4}));
+        vault
+            .put_app(&ann(), who, "shop", &data, None, ORDINARY)
+            .await
+            .unwrap();
+        let own = vault
+            .create_own_token(&ann(), who, NewOwnToken::default(), ORDINARY)
+            .await;
+        own.unwrap();
+        let proposed = Proposed::ChangeRecord(RecordChange::Merge(json!({"city": "Bern"})));
+        let proposals = Proposals::new(vault.clone(), self.consent.clone());
+        proposals.open(&ann(), who, &proposed, ORDINARY).await.unwrap();
         for subject in [Some(who.clone()), None] {
             let is_named = subject.is_some();
             let session = NewSession {
@@ -143,9 +156,9 @@ impl Furnished {
                 ttl: None,
                 is_shared: true,
                 form,
-            sliding: None,
-            renews: false,
-            substitute: None,
+                sliding: None,
+                renews: false,
+                substitute: None,
             };
             vault.create_token(&ann(), &token, ORDINARY).await.unwrap();
         }
@@ -173,7 +186,7 @@ impl Furnished {
                 conversation: None,
                 prompt: Secret::new("where is my parcel".to_owned()),
                 reply: Secret::new("on its way".to_owned()),
-            is_whole: true,
+                is_whole: true,
             };
             let archived = self.vault.archive(&ann(), &conversation, ORDINARY).await.unwrap();
             assert!(archived.is_some());
