@@ -42,19 +42,23 @@ mod store;
 
 pub use api_keys::{ApiKeyRecord, ApiKeySnapshot};
 pub use audit::{AuditRecord, AuditRow, TenantEvent};
-pub use backup::{BackupHeader, BackupSummary, BackupTable, back_up, open_backup, restore};
+pub use backup::{BackupHeader, BackupSummary, BackupTable, back_up, open_backup, restore, stored_tables};
 pub use error::Error;
 pub use flusher::run_flusher;
 pub use keyring::open_keyring_database;
 pub use keyring::{
-    EpochDestroyed, EpochStarted, Keyring, KeyringConfig, KeyringStatus, OnProgress, Progress, Remains,
-    RootRotated, Shredding, SubjectKeyShredded, SweepFailure, Swept, TenantKeyRotated, TenantStatus,
+    EpochDestroyed, EpochStarted, InspectedKey, Keyring, KeyringConfig, KeyringStatus, OnProgress, Progress,
+    Remains, RootRotated, Shredding, SubjectKeyShredded, SweepFailure, Swept, TenantKeyRotated, TenantStatus,
     run_keyring,
 };
-pub use log::{Leaf, LogHead, LogLeaf, Sequencer, append_leaf, append_leaves, log_signer, run_sequencer};
+pub use log::{
+    Leaf, LogCheck, LogFault, LogHead, LogLeaf, Sequencer, append_leaf, append_leaves, log_position,
+    log_signer, run_sequencer,
+};
+pub use privet_log::NoteKey;
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};
 pub use sql::{
-    Backend, Database, FromRow, FromValue, Location, PostgresUrl, Row, Schema, Scope, Tx, Value, ValueKind,
-    Work,
+    Backend, Database, FromRow, FromValue, LinkSecurity, Location, PostgresUrl, Row, Schema, Scope, Tx,
+    Value, ValueKind, Work,
 };
 pub use store::{Store, open_store_database};

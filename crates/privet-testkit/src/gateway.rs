@@ -13,10 +13,13 @@ use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
 use privet_policy::{Audit, Policy, Settings};
 use privet_server::{Gateway, Parts, Server, VaultParts};
 use privet_store::{
-    AuditRow, Durability, Keyring, KeyringConfig, Location, Spool, SpoolConfig, Store, run_flusher,
+    AuditRow, Durability, Keyring, KeyringConfig, Location, Spool, SpoolConfig, Store, log_signer,
+    run_flusher,
 };
 use privet_types::{Clock, KeyScopes, Secret, TenantId};
-use privet_vault::{Consent, ConsentConfig, Retention, STORE_TARGETS, Vault, VaultConfig, run_consent_watch};
+use privet_vault::{
+    Consent, ConsentConfig, Retention, RootProtection, STORE_TARGETS, Vault, VaultConfig, run_consent_watch,
+};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -555,6 +558,8 @@ async fn open_vault(
         consent,
         retention,
         store: store.clone(),
+        root: RootProtection::Plain,
+        log_key: log_signer(root, None).expect("a signer").key().clone(),
     }
 }
 

@@ -30,5 +30,5 @@ pub use entity::{BadEntity, Entity};
 pub use finding::{Basis, Finding, RuleId, Span};
 pub use ids::{Channel, Principal, SurfaceKind, TenantId, UnknownName};
 pub use key_scope::{KeyScope, KeyScopes, UnknownScope};
-pub use measurement::{ClassShare, Interval, Measurement};
+pub use measurement::{ClassShare, Interval, LogPosition, Measurement, Part};
 pub use secret::Secret;

@@ -24,6 +24,7 @@ pub use archive::{
     ReplyMap, SweptArchive,
 };
 pub use audit::{Access, AccessResult, Audited, Operation, SubjectChange};
+pub use check::{CheckOutcome, CheckReport, Finding, FindingKind, NotChecked, OnChecked, Severity};
 pub use config::{IndexConfig, PrefixConfig, VaultConfig};
 pub use consent::{
     Activity, Agreement, AgreementRef, AgreementStatus, Ask, Consent, ConsentCompliance, ConsentConfig,
@@ -39,7 +40,9 @@ pub use erasure::{
 pub use error::Error;
 pub use import::{ImportFormat, ImportOptions, ImportProgress, ImportReport, LineError};
 pub use lineage::{Connected, Connector, Node, NodeKind, PgVector, PgVectorConfig, Reach, Registered};
-pub use measure::wilson;
+pub use measure::{
+    ColumnUse, FieldNeed, Fineness, Measures, Metric, RootProtection, Surroundings, column_use, wilson,
+};
 pub use request::{
     Answer, Approval, Callback, CancelGround, CodeDelivery, CodeMessage, CodeSent, ConsentLine, Delivered,
     Extension, ExtensionReason, Held, IdentityHash, IdentityMethod, IdentityProof, NewRequest,

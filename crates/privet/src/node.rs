@@ -62,7 +62,12 @@ impl Node {
             Some(_) => Some(open_vault::open(&settings, &store, &clock).await?),
             None => None,
         };
-        let sequencer = Sequencer::open(store.clone(), log_signer(&root, log_key)?)
+        let signer = log_signer(&root, log_key)?;
+        let parts = match &vault {
+            Some(vault) => Some(vault.parts(signer.key().clone(), open_vault::root_protection(&settings)?)),
+            None => None,
+        };
+        let sequencer = Sequencer::open(store.clone(), signer)
             .await
             .context("cannot go on with the audit log")?;
         let durability = match policy.audit() {
@@ -89,7 +94,7 @@ impl Node {
             clock,
             tenant: TenantId::default(),
             epoch,
-            vault: vault.as_ref().map(|vault| vault.parts(&store)),
+            vault: parts,
         })?;
         let server = Server::bind(gateway).await?;
         let (stop, stopped) = watch::channel(false);

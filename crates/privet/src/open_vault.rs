@@ -7,10 +7,11 @@ use std::time::Duration;
 use anyhow::Result;
 use privet_policy::Settings;
 use privet_server::VaultParts;
-use privet_store::{Keyring, Store, Swept, run_keyring};
+use privet_store::{Keyring, NoteKey, Store, Swept, run_keyring};
 use privet_types::{Budget, Clock, Pseudonym, TenantId};
 use privet_vault::{
-    Actor, Consent, ConsentConfig, Retention, STORE_TARGETS, Vault, VaultConfig, run_consent_watch,
+    Actor, Consent, ConsentConfig, Measures, Retention, RootProtection, STORE_TARGETS, Vault, VaultConfig,
+    run_consent_watch,
 };
 use tokio::sync::watch::Receiver;
 use tokio::task::JoinHandle;
@@ -37,6 +38,7 @@ pub(crate) struct OpenVault {
     consent: Consent,
     retention: Retention,
     keyring: Keyring,
+    store: Store,
     clock: Arc<dyn Clock>,
 }
 
@@ -77,6 +79,7 @@ pub(crate) async fn open(settings: &Settings, store: &Store, clock: &Arc<dyn Clo
         STORE_TARGETS,
     );
     Ok(OpenVault {
+        store: store.clone(),
         vault,
         consent,
         retention,
@@ -85,15 +88,37 @@ pub(crate) async fn open(settings: &Settings, store: &Store, clock: &Arc<dyn Clo
     })
 }
 
+/// What protects the root key, by what its reference really leads to.
+pub(crate) fn root_protection(settings: &Settings) -> Result<RootProtection> {
+    let text = rim::secret(&settings.root_key, "the root key")?;
+    Ok(if text.expose().starts_with("privet-argon2id-1:") {
+        RootProtection::Passphrase
+    } else {
+        RootProtection::Plain
+    })
+}
+
 impl OpenVault {
     /// What the server is given of it.
-    pub(crate) fn parts(&self, store: &Store) -> VaultParts {
+    pub(crate) fn parts(&self, log_key: NoteKey, root: RootProtection) -> VaultParts {
         VaultParts {
             vault: self.vault.clone(),
             consent: self.consent.clone(),
             retention: self.retention.clone(),
-            store: store.clone(),
+            store: self.store.clone(),
+            root,
+            log_key,
         }
+    }
+
+    /// What measures it.
+    pub(crate) fn measures(&self) -> Measures {
+        Measures::new(self.vault.clone(), self.consent.clone(), self.retention.clone())
+    }
+
+    /// Its store.
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
     }
 
     /// The vault itself.
@@ -114,6 +139,7 @@ impl OpenVault {
             retention,
             keyring,
             clock,
+            ..
         } = self;
         let watch = tokio::spawn({
             let stopped = ended(stopped.clone());

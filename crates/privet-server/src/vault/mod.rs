@@ -13,6 +13,7 @@ mod describe;
 mod erasures;
 mod guard;
 mod lineage;
+mod measurements;
 mod problem;
 mod reader;
 mod retained;
@@ -34,9 +35,9 @@ use http::{Request, Response};
 use privet_access::{Denied, KeyRing, PseudonymKey};
 use privet_crypto::RootKey;
 use privet_policy::{Settings, VaultLimits, VaultSettings};
-use privet_store::{Spool, Store};
+use privet_store::{NoteKey, Spool, Store};
 use privet_types::{Clock, KeyScope, Pseudonym, TenantId};
-use privet_vault::{Actor, Consent, Retention, Vault};
+use privet_vault::{Actor, Consent, Retention, RootProtection, Vault};
 use tokio::sync::Semaphore;
 
 pub use describe::openapi;
@@ -57,6 +58,10 @@ pub struct VaultParts {
     pub retention: Retention,
     /// The store, for the audit log of a tenant.
     pub store: Store,
+    /// What protects the root key, for the measurement of encryption.
+    pub root: RootProtection,
+    /// The public key of the audit log, for the measurement of auditability.
+    pub log_key: NoteKey,
 }
 
 /// The vault's interface. Shared by all connections.
@@ -65,6 +70,10 @@ pub(crate) struct VaultApi {
     pub(crate) consent: Consent,
     pub(crate) retention: Retention,
     pub(crate) store: Store,
+    pub(crate) root: RootProtection,
+    pub(crate) log_key: NoteKey,
+    /// One measurement at a time.
+    pub(crate) measuring: Semaphore,
     pub(crate) spool: Spool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: VaultLimits,
@@ -91,12 +100,17 @@ impl VaultApi {
             consent,
             retention,
             store,
+            root: protection,
+            log_key,
         } = parts;
         Arc::new(Self {
             vault: records,
             consent,
             retention,
             store,
+            root: protection,
+            log_key,
+            measuring: Semaphore::new(1),
             spool: spool.clone(),
             clock: Arc::clone(clock),
             limits: vault.limits,

@@ -5,7 +5,8 @@ use privet_types::KeyScope::{
     VaultAdmin, VaultApprove, VaultAudit, VaultBulk, VaultErase, VaultRead, VaultWrite,
 };
 use privet_vault::{
-    Activity, Agreement, Controller, Definition, Node, Purpose, Recipient, RetentionPolicy, SignedReceipt,
+    Activity, Agreement, Controller, Definition, FieldNeed, Node, Purpose, Recipient, RetentionPolicy,
+    SignedReceipt,
 };
 use schemars::JsonSchema;
 
@@ -19,12 +20,14 @@ use super::bodies::{
 };
 use super::erasures::{ErasureBody, NewErasureBody, ReceiptKeyBody};
 use super::lineage::{NodeBody, NodesBody};
+use super::measurements::MeasurementsBody;
 use super::retained::{
     ExpiryBody, ExpiryTokenBody, HoldsBody, NewExpiryBody, NewHoldBody, PlacedBody, RetentionBody,
 };
 use super::route::{Route, Takes};
 use super::{
-    apps, audit, bulk, consent, definitions, erasures, lineage, retained, sessions, shares, subjects, tokens,
+    apps, audit, bulk, consent, definitions, erasures, lineage, measurements, retained, sessions, shares,
+    subjects, tokens,
 };
 
 const LIMIT: (&str, &str) = ("limit", "Most rows; no more than `page` of the settings.");
@@ -41,6 +44,11 @@ pub(crate) fn routes() -> Vec<Route> {
         "/api/v1/vault/retention/policies",
         "/api/v1/vault/retention/policies/{name}",
         "/api/v1/vault/retention/policies/{name}/versions",
+    ));
+    routes.extend(defined::<FieldNeed>(
+        "/api/v1/vault/needs",
+        "/api/v1/vault/needs/{name}",
+        "/api/v1/vault/needs/{name}/versions",
     ));
     routes.extend(defined::<Purpose>(
         "/api/v1/vault/purposes",
@@ -200,6 +208,12 @@ fn many() -> Vec<Route> {
                 LIMIT,
             ])
             .gives::<EventsBody>(200),
+        route!(GET "/measurements", VaultAudit, "Measures consent, retention, encryption, minimisation and auditability now.", measurements::list)
+            .query(&[
+                ("names", "Only these numbers, with commas between."),
+                ("since", "Only consent, reads and prompts from this time on, RFC 3339."),
+            ])
+            .gives::<MeasurementsBody>(200),
     ]
 }
 

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use read::{open_backup, restore};
+pub use tables::stored_tables;
 pub use write::back_up;
 
 /// Name of the format, with its version.

@@ -16,6 +16,15 @@ pub(super) struct Table {
     pub(super) identity: Option<String>,
 }
 
+/// All tables with data and their columns, by name.
+///
+/// # Errors
+/// [`Error::Database`] if the database does not answer.
+pub async fn stored_tables(tx: &mut Tx) -> Result<Vec<BackupTable>, Error> {
+    let tables = tables(tx).await?;
+    Ok(tables.into_iter().map(|table| table.table).collect())
+}
+
 /// All tables with data, by name.
 pub(super) async fn tables(tx: &mut Tx) -> Result<Vec<Table>, Error> {
     let names = match tx.backend() {

@@ -6,6 +6,7 @@
 
 mod cache;
 mod config;
+mod inspect;
 mod place;
 mod refresh;
 mod report;
@@ -25,6 +26,7 @@ use privet_crypto::{HashKey, IndexKey, RootKey, SigningKey};
 use privet_types::{Clock, TenantId};
 
 pub use config::KeyringConfig;
+pub use inspect::InspectedKey;
 pub use refresh::run_keyring;
 pub use report::{
     EpochDestroyed, EpochStarted, KeyringStatus, Progress, Remains, RootRotated, Shredding,

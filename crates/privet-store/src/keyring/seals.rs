@@ -33,9 +33,14 @@ pub(super) struct SealCounts {
 
 /// Whether a key that was made at opening `made` may seal no more.
 pub(super) fn is_worn(counted: i64, made: i64, openings: i64) -> bool {
+    seals_at_most(counted, made, openings) > MOST
+}
+
+/// How often a key that was made at opening `made` has sealed at most.
+pub(super) fn seals_at_most(counted: i64, made: i64, openings: i64) -> u64 {
     let counted = u64::try_from(counted).unwrap_or(u64::MAX);
     let openings = u64::try_from(openings.saturating_sub(made)).unwrap_or(0) + 2;
-    counted.saturating_add(openings.saturating_mul(UNCOUNTED.into())) > MOST
+    counted.saturating_add(openings.saturating_mul(UNCOUNTED.into()))
 }
 
 impl Keyring {

@@ -154,7 +154,7 @@ impl Keyring {
         Ok(retired)
     }
 
-    async fn tenant_names(&self) -> Result<Vec<TenantId>, Error> {
+    pub(super) async fn tenant_names(&self) -> Result<Vec<TenantId>, Error> {
         let names: Vec<String> = self
             .read_all(|tx| {
                 Box::pin(async {

@@ -4,6 +4,8 @@
 //! writes never waits for it.
 
 mod append;
+mod check;
+mod position;
 mod read;
 mod sequencer;
 
@@ -12,6 +14,8 @@ use privet_log::{NoteSigner, Signer};
 
 pub(crate) use append::append_change;
 pub use append::{Leaf, append_leaf, append_leaves};
+pub use check::{LogCheck, LogFault};
+pub use position::log_position;
 pub use read::{LogHead, LogLeaf};
 pub use sequencer::{Sequencer, run_sequencer};
 

@@ -27,7 +27,7 @@ pub struct LogLeaf {
 }
 
 /// Position, kind, node, number, payload; only the position is sure to be there.
-type StoredLeaf = (i64, Option<String>, Option<String>, Option<i64>, Option<String>);
+pub(super) type StoredLeaf = (i64, Option<String>, Option<String>, Option<i64>, Option<String>);
 
 /// The row of the head.
 pub(super) struct HeadRow {

@@ -4,6 +4,7 @@
 //! statements once, for both.
 
 mod database;
+mod link;
 mod location;
 mod migrate;
 mod postgres;
@@ -13,6 +14,7 @@ mod value;
 mod writer;
 
 pub use database::{Database, Scope};
+pub use link::LinkSecurity;
 pub use location::{Location, PostgresUrl};
 pub use migrate::Schema;
 pub use tx::{Backend, Tx, Work};

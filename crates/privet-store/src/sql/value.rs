@@ -88,6 +88,12 @@ impl Row {
     }
 }
 
+impl From<Vec<Value>> for Row {
+    fn from(values: Vec<Value>) -> Self {
+        Self(values)
+    }
+}
+
 impl FromRow for Row {
     fn from_row(row: Row) -> Result<Self, Error> {
         Ok(row)

@@ -71,15 +71,15 @@ pub struct Archived {
 
 /// A row of the archive.
 #[derive(Debug, Clone)]
-pub(super) struct EntryRow {
-    pub(super) day: i64,
-    pub(super) id: String,
-    pub(super) subject: Option<SubjectId>,
-    pub(super) key_id: KeyId,
-    pub(super) surface: String,
-    pub(super) purpose: Option<String>,
-    pub(super) at: i64,
-    pub(super) sealed: Vec<u8>,
+pub(crate) struct EntryRow {
+    pub(crate) day: i64,
+    pub(crate) id: String,
+    pub(crate) subject: Option<SubjectId>,
+    pub(crate) key_id: KeyId,
+    pub(crate) surface: String,
+    pub(crate) purpose: Option<String>,
+    pub(crate) at: i64,
+    pub(crate) sealed: Vec<u8>,
 }
 
 pub(super) type EntryColumns = (
@@ -135,7 +135,7 @@ impl EntryRow {
     }
 
     /// What it says.
-    pub(super) fn open(&self, tenant: &TenantId, keys: &Keys) -> Result<Archived, Error> {
+    pub(crate) fn open(&self, tenant: &TenantId, keys: &Keys) -> Result<Archived, Error> {
         let name = self.name();
         let record = sealed::open(keys, &self.place(tenant, &name), &self.sealed)?;
         let text = |field: &str| match record.fields().get(field) {

@@ -8,11 +8,13 @@ mod key;
 mod reply;
 mod search;
 mod sweep;
-mod words;
+pub(crate) mod words;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use entry::EntryRow;
 pub use entry::{Archived, NewConversation};
+pub(crate) use reply::record_name as reply_name;
 pub use reply::{NewReplyMap, ReplyMap};
 pub use search::{ArchivePage, ArchiveQuery};
 pub use sweep::{ARCHIVE_TARGETS, SweptArchive};

@@ -198,7 +198,7 @@ impl Vault {
     }
 }
 
-fn record_name(id: &[u8; 32], created_at: i64, expires_at: i64) -> String {
+pub(crate) fn record_name(id: &[u8; 32], created_at: i64, expires_at: i64) -> String {
     format!("reply/{}/{created_at}/{expires_at}", HEXLOWER.encode(id))
 }
 

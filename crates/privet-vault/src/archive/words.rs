@@ -12,7 +12,7 @@ const MOST_WORDS: usize = 2_000;
 const LENGTHS: std::ops::RangeInclusive<usize> = 2..=64;
 
 /// The different words of `texts`: runs of letters and digits, in one case.
-pub(super) fn words<'t>(texts: impl IntoIterator<Item = &'t str>) -> BTreeSet<String> {
+pub(crate) fn words<'t>(texts: impl IntoIterator<Item = &'t str>) -> BTreeSet<String> {
     let mut words = BTreeSet::new();
     for text in texts {
         for word in text.split(|c: char| !c.is_alphanumeric()) {
@@ -39,12 +39,12 @@ pub(super) fn folded(text: &str) -> String {
 }
 
 /// The name of the index of `day`. Each day has a key of its own, so that words do not show across days.
-pub(super) fn index_name(day: i64) -> String {
+pub(crate) fn index_name(day: i64) -> String {
     format!("privet/archive/words/{day}")
 }
 
 /// The entry of `word`.
-pub(super) fn entry(key: &IndexKey, word: &str) -> [u8; 32] {
+pub(crate) fn entry(key: &IndexKey, word: &str) -> [u8; 32] {
     key.exact(word.as_bytes())
 }
 

@@ -303,6 +303,24 @@ async fn insert<D: Definition>(
     Ok(())
 }
 
+/// The JSON of the leaf of a version, as it was written.
+pub(crate) fn leaf_json(
+    kind: DefinitionKind,
+    name: &str,
+    version: i64,
+    hash: &[u8],
+    principal: &str,
+) -> Result<String, Error> {
+    let leaf = DefinitionLeaf {
+        kind: kind.name(),
+        name: name.to_owned(),
+        version,
+        hash: hex(hash),
+        principal: principal.to_owned(),
+    };
+    serde_json::to_string(&leaf).map_err(Error::Json)
+}
+
 async fn tell<D: Definition>(
     tx: &mut Tx,
     tenant: &TenantId,

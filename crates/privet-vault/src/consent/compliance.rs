@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use privet_crypto::random_uuid;
-use privet_store::{Scope, Tx, Value, values};
-use privet_types::{ClassShare, Measurement, TenantId};
+use privet_store::{Scope, Tx, Value, log_position, values};
+use privet_types::{ClassShare, LogPosition, Measurement, TenantId};
 
 use super::definition::{Definition, Purpose, Recipient, Versioned, bad, check_name};
 use super::evaluate::{Ask, Reason, evaluate};
@@ -116,7 +116,7 @@ impl Consent {
     ) -> Result<ConsentCompliance, Error> {
         let owner = tenant.clone();
         let (from, to) = (from.as_millisecond(), to.as_millisecond());
-        let (tally, population, log_position) = self
+        let (tally, population, position) = self
             .database
             .read(&Scope::Tenant(tenant.clone()), move |tx| {
                 Box::pin(async move {
@@ -132,14 +132,8 @@ impl Consent {
                 })
             })
             .await?;
-        Ok(tally.measure(population, log_position))
+        Ok(tally.measure(population, self.clock.now(), position))
     }
-}
-
-/// How many leaves the log has a signed head over.
-pub(crate) async fn log_position(tx: &mut Tx) -> Result<u64, Error> {
-    let size: i64 = tx.one("SELECT size FROM log_head", values![]).await?;
-    Ok(size.unsigned_abs())
 }
 
 async fn tally(tx: &mut Tx, tenant: &str, from: i64, to: i64, most: u64) -> Result<Tally, Error> {
@@ -205,7 +199,7 @@ impl Tally {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-    fn measure(self, population: u64, log_position: u64) -> ConsentCompliance {
+    fn measure(self, population: u64, at: Timestamp, log_position: LogPosition) -> ConsentCompliance {
         let is_sample = self.looked_at < population;
         let whole = ClassShare {
             class: String::new(),
@@ -218,16 +212,27 @@ impl Tally {
             unit: String::new(),
             interval: None,
             method: String::new(),
+            numerator: None,
+            denominator: None,
+            formula: String::new(),
+            source: String::new(),
             sample_size: self.looked_at,
             population,
+            at,
             log_position,
             classes: Vec::new(),
+            parts: Vec::new(),
+            excluded: Vec::new(),
+            reason: None,
         };
         ConsentCompliance {
             share: Measurement {
                 metric: "consent_compliance".to_owned(),
                 value: whole.share(),
                 unit: "share".to_owned(),
+                numerator: Some(self.valid),
+                denominator: Some(self.looked_at),
+                formula: "events with a valid legal basis / events that need one".to_owned(),
                 interval: is_sample.then(|| wilson(self.valid, self.looked_at)).flatten(),
                 method: "processing events judged anew by the definitions and history of their time"
                     .to_owned(),
@@ -246,6 +251,8 @@ impl Tally {
                 metric: "processing_after_withdrawal".to_owned(),
                 value: (self.looked_at > 0).then_some(self.after_withdrawal as f64),
                 unit: "count".to_owned(),
+                numerator: Some(self.after_withdrawal),
+                formula: "events after a withdrawal, revocation or objection; must be 0".to_owned(),
                 method:
                     "processing events at whose time consent was withdrawn or revoked, or an objection held"
                         .to_owned(),

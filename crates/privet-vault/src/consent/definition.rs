@@ -45,9 +45,22 @@ pub enum DefinitionKind {
     Controller,
     /// A [`RetentionPolicy`](crate::RetentionPolicy).
     RetentionPolicy,
+    /// A [`FieldNeed`](crate::FieldNeed).
+    FieldNeed,
 }
 
 impl DefinitionKind {
+    /// All kinds.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Purpose,
+        Self::Recipient,
+        Self::Agreement,
+        Self::Activity,
+        Self::Controller,
+        Self::RetentionPolicy,
+        Self::FieldNeed,
+    ];
+
     /// Its name in the store and in errors.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -58,6 +71,7 @@ impl DefinitionKind {
             Self::Activity => "activity",
             Self::Controller => "controller",
             Self::RetentionPolicy => "retention_policy",
+            Self::FieldNeed => "field_need",
         }
     }
 }

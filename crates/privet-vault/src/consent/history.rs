@@ -24,7 +24,7 @@ const MAX_EVIDENCE: usize = 32;
 /// Events that one transaction of [`Consent::revoke_all`] or [`Consent::expire_due`] adds.
 const BATCH: u32 = 256;
 
-const COLUMNS: &str = "statement, seq, subject, purpose, kind, at, recorded_at, expires_at, categories, \
+pub(crate) const COLUMNS: &str = "statement, seq, subject, purpose, kind, at, recorded_at, expires_at, categories, \
     recipients, is_explicit, given_by, is_minor, method, actor, agreement, agreement_version, agreement_hash, \
     evidence";
 
@@ -464,6 +464,39 @@ async fn end_some(
     Ok(events)
 }
 
+/// What the log is told of `event`.
+fn leaf_of(event: &ConsentEvent) -> EventLeaf<'_> {
+    EventLeaf {
+        statement: &event.statement,
+        subject: event.subject.to_hex(),
+        purpose: &event.purpose,
+        at: event.at,
+        expires_at: event.expires_at,
+        given_by: event.given_by,
+        method: &event.method,
+        agreement: event.agreement.as_ref(),
+        evidence_hash: event.evidence.as_deref().map(|sealed| hex(&sha256(sealed))),
+        principal: &event.actor,
+    }
+}
+
+/// The JSON of the leaf of `event`, as it was written.
+pub(crate) fn leaf_json(event: &ConsentEvent) -> Result<String, Error> {
+    serde_json::to_string(&leaf_of(event)).map_err(Error::Json)
+}
+
+/// Opens the evidence of a statement, for who holds the subject's key. Says whether it opens.
+pub(crate) fn evidence_opens(
+    key: &DataKey,
+    tenant: &TenantId,
+    subject: &SubjectPseudonym,
+    statement: &str,
+    sealed: &[u8],
+) -> bool {
+    let opened = key.record_key().open(&place(tenant, subject, statement), sealed);
+    opened.is_ok_and(|plain| serde_json::from_slice::<BTreeMap<String, String>>(&plain).is_ok())
+}
+
 async fn insert(
     tx: &mut Tx,
     tenant: &TenantId,
@@ -477,18 +510,7 @@ async fn insert(
     let head = format!("INSERT INTO consent_events (tenant, track, rank, {COLUMNS})");
     tx.insert_many(&head, rows, "").await?;
     for event in events {
-        let payload = EventLeaf {
-            statement: &event.statement,
-            subject: event.subject.to_hex(),
-            purpose: &event.purpose,
-            at: event.at,
-            expires_at: event.expires_at,
-            given_by: event.given_by,
-            method: &event.method,
-            agreement: event.agreement.as_ref(),
-            evidence_hash: event.evidence.as_deref().map(|sealed| hex(&sha256(sealed))),
-            principal: &event.actor,
-        };
+        let payload = leaf_of(event);
         let leaf = Leaf {
             kind: event.kind.leaf(),
             tenant: tenant.as_str(),

@@ -12,7 +12,7 @@ mod definition;
 pub mod dpv;
 mod evaluate;
 mod event;
-mod history;
+pub(crate) mod history;
 mod receipt;
 mod subject_keys;
 
@@ -27,7 +27,6 @@ use privet_types::{Clock, TenantId};
 
 pub use basis::{LegalBasis, SpecialCondition};
 pub use check::run_consent_watch;
-pub(crate) use compliance::log_position;
 pub use compliance::{ConsentCompliance, Processing};
 pub use definition::{
     Activity, Agreement, Controller, Definition, DefinitionKind, Purpose, Recipient, RecipientRole, Transfer,

@@ -443,7 +443,7 @@ fn requests(rows: Vec<Row>) -> Result<Vec<Request>, Error> {
     Ok(rows.into_iter().map(|row| row.case.request).collect())
 }
 
-fn record_name(id: &str) -> String {
+pub(super) fn record_name(id: &str) -> String {
     format!("request/{id}")
 }
 

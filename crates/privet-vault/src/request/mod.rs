@@ -5,6 +5,7 @@
 //! and then it is carried out: each step is a row and a leaf in one transaction, and which step may follow which is a
 //! pure function. Times are those of Article 12(3).
 
+mod checked;
 mod execute;
 mod flow;
 mod html;
@@ -25,6 +26,7 @@ use privet_crypto::{HashKey, OneTimeCode, SigningKey, VerifyingKey};
 use privet_types::{Secret, TenantId};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use checked::check_page;
 pub use execute::Answer;
 pub use flow::{CodeSent, NewRequest};
 pub use model::{
@@ -152,8 +154,7 @@ impl Requests {
     }
 
     async fn signer(&self, tenant: &TenantId) -> Result<SigningKey, Error> {
-        let secret = self.vault.keyring.tenant_secret(tenant).await?;
-        Ok(secret.signing_key("privet/vault/request-receipts", tenant.as_str().as_bytes())?)
+        checked::signer(&self.vault, tenant).await
     }
 
     /// The key of keyed hashes for `purpose`.

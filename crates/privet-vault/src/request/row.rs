@@ -87,7 +87,7 @@ pub(super) struct Write {
     pub(super) receipt: Option<RequestReceipt>,
 }
 
-type Columns = (
+pub(super) type Columns = (
     String,
     String,
     String,
@@ -100,7 +100,8 @@ type Columns = (
     [u8; 32],
 );
 
-const COLUMNS: &str = "id, kind, status, subject, received_at, due_at, body, sealed, receipt, mark";
+pub(super) const COLUMNS: &str =
+    "id, kind, status, subject, received_at, due_at, body, sealed, receipt, mark";
 
 /// The keyed hash that a row must have.
 fn mark(
@@ -126,7 +127,7 @@ fn mark(
     ])
 }
 
-fn read(key: &HashKey, tenant: &str, columns: Columns) -> Result<Row, Error> {
+pub(super) fn read(key: &HashKey, tenant: &str, columns: Columns) -> Result<Row, Error> {
     let (id, kind, status, subject, received_at, due_at, body, sealed, receipt, found) = columns;
     let damaged = || Error::Damaged { table: TABLE };
     let case: Case = serde_json::from_str(&body).map_err(|_| damaged())?;

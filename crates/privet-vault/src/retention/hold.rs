@@ -58,6 +58,65 @@ struct HoldLeaf<'a> {
     principal: &'a str,
 }
 
+/// A row of `hold_events`, as the check has it.
+#[derive(Debug, Clone)]
+pub(crate) struct HoldRow {
+    pub(crate) hold: String,
+    pub(crate) version: i64,
+    pub(crate) kind: String,
+    pub(crate) subject: Option<Vec<u8>>,
+    pub(crate) category: Option<String>,
+    pub(crate) until: Option<i64>,
+    pub(crate) actor: String,
+    pub(crate) reference: String,
+}
+
+impl HoldRow {
+    /// Kind and JSON of its leaf, as it was written; `None` for a kind that is not written.
+    pub(crate) fn leaf(&self) -> Result<Option<(&'static str, String)>, Error> {
+        let kind = match (self.kind.as_str(), self.version) {
+            ("placed", 1) => "hold_placed",
+            ("released", 2) => "hold_released",
+            ("ended", 2) => "hold_ended",
+            _ => return Ok(None),
+        };
+        let is_placed = self.version == 1;
+        let leaf = HoldLeaf {
+            hold: &self.hold,
+            subject: self.subject.as_deref().map(hex),
+            category: self.category.as_deref().filter(|_| is_placed),
+            until: self.until.filter(|_| is_placed),
+            reference: &self.reference,
+            principal: &self.actor,
+        };
+        Ok(Some((kind, serde_json::to_string(&leaf).map_err(Error::Json)?)))
+    }
+}
+
+/// Whether what was sealed of a hold's reason opens under the subject's key.
+pub(crate) fn why_opens(
+    key: &privet_crypto::DataKey,
+    tenant: &TenantId,
+    subject: &[u8; 32],
+    hold: &str,
+    sealed: &[u8],
+) -> bool {
+    key.record_key()
+        .open(&place(tenant, subject, hold), sealed)
+        .is_ok()
+}
+
+fn place<'a>(tenant: &'a TenantId, subject: &'a [u8; 32], hold: &'a str) -> Context<'a> {
+    Context {
+        tenant: tenant.as_str().as_bytes(),
+        subject,
+        record: hold.as_bytes(),
+        field: b"hold-why",
+        schema: 1,
+        version: 1,
+    }
+}
+
 impl Retention {
     /// Places a hold. From now on neither sweeping nor erasure takes what it is on. Returns its id.
     ///
@@ -80,14 +139,7 @@ impl Retention {
         let (subject, why) = match &hold.subject {
             Some(subject) => {
                 let (name, key) = self.expect_known(&actor.tenant, subject).await?;
-                let place = Context {
-                    tenant: actor.tenant.as_str().as_bytes(),
-                    subject: &name.0,
-                    record: id.as_bytes(),
-                    field: b"hold-why",
-                    schema: 1,
-                    version: 1,
-                };
+                let place = place(&actor.tenant, &name.0, &id);
                 let sealed = key
                     .record_key()
                     .seal(&SealCount::default(), &place, hold.why.as_bytes())?;

@@ -15,6 +15,7 @@ use privet_types::{Clock, TenantId};
 
 pub use expiry::{ExpiryState, ExpiryStatus};
 pub use hold::{ActiveHold, Hold};
+pub(crate) use hold::{HoldRow, why_opens};
 pub use policy::{Policies, RetentionPolicy};
 pub use report::{RetentionReport, RetentionRow};
 pub use sweep::{SweepReport, SweptRows};

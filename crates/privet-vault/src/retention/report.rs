@@ -1,15 +1,14 @@
 //! What is kept, and what is kept too long.
 
 use jiff::Timestamp;
-use privet_store::{Scope, Tx, Value, values};
-use privet_types::{ClassShare, Measurement, TenantId};
+use privet_store::{Scope, Tx, Value, log_position, values};
+use privet_types::{ClassShare, LogPosition, Measurement, TenantId};
 use serde::Serialize;
 
 use super::policy::RetentionPolicy;
 use super::target::{RetentionTarget, Share};
 use super::{Retention, policies};
 use crate::Error;
-use crate::consent::log_position;
 
 /// Rows that end by themselves may be there so much longer, in milliseconds: a day.
 const GRACE_MS: i64 = 86_400_000;
@@ -51,7 +50,7 @@ impl Retention {
     /// [`Error::Store`] if the store does not answer.
     pub async fn report(&self, tenant: &TenantId, now: Timestamp) -> Result<RetentionReport, Error> {
         let (owner, targets) = (tenant.clone(), self.targets.clone());
-        let now = now.as_millisecond();
+        let (at, now) = (now, now.as_millisecond());
         self.database
             .read(&Scope::Tenant(tenant.clone()), move |tx| {
                 Box::pin(async move {
@@ -79,7 +78,7 @@ impl Retention {
                             });
                         }
                     }
-                    let compliance = measure(&rows, log_position(tx).await?);
+                    let compliance = measure(&rows, at, log_position(tx).await?);
                     Ok(RetentionReport { rows, compliance })
                 })
             })
@@ -131,7 +130,7 @@ async fn count(
     })
 }
 
-fn measure(rows: &[RetentionRow], log_position: u64) -> Measurement {
+fn measure(rows: &[RetentionRow], at: Timestamp, log_position: LogPosition) -> Measurement {
     let mut classes: Vec<ClassShare> = Vec::new();
     for row in rows {
         let good = if row.has_policy {
@@ -163,10 +162,18 @@ fn measure(rows: &[RetentionRow], log_position: u64) -> Measurement {
         value: whole.share(),
         unit: "share".to_owned(),
         interval: None,
+        numerator: Some(whole.numerator),
+        denominator: Some(whole.denominator),
+        formula: "(items with a policy - overdue beyond grace) / all items".to_owned(),
+        source: String::new(),
         method: "all items of all registered tables counted; held ones are not overdue".to_owned(),
         sample_size: whole.denominator,
         population: whole.denominator,
+        at,
         log_position,
         classes,
+        parts: Vec::new(),
+        excluded: Vec::new(),
+        reason: None,
     }
 }

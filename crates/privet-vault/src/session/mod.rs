@@ -350,7 +350,7 @@ impl WriteSession {
 }
 
 /// The times are bound, so that nobody makes a session live longer.
-fn record_name(id: &[u8; 32], created_at: i64, expires_at: i64) -> String {
+pub(crate) fn record_name(id: &[u8; 32], created_at: i64, expires_at: i64) -> String {
     format!("session/{}/{created_at}/{expires_at}", HEXLOWER.encode(id))
 }
 

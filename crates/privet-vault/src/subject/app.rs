@@ -315,7 +315,7 @@ impl Found {
     }
 }
 
-fn app_name(app: &str, at: i64) -> String {
+pub(crate) fn app_name(app: &str, at: i64) -> String {
     format!("app/{app}/{at}")
 }
 

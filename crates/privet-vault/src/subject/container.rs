@@ -15,7 +15,7 @@
 
 use std::collections::BTreeMap;
 
-use privet_crypto::{Context, SEALED_OVERHEAD, sha256};
+use privet_crypto::{Context, KeyId, SEALED_OVERHEAD, SealedHeader, sha256};
 
 use super::keys::SubjectKeys;
 use super::record::Record;
@@ -143,6 +143,22 @@ pub(crate) fn open_fields<'n>(
         }
     }
     Record::from_fields(record)
+}
+
+/// The keys that a container and its fields say they are sealed under, the whole first; `None` where what stands there is no
+/// sealed value of an algorithm known here. Nothing is opened.
+pub(crate) fn headers(container: &[u8]) -> Vec<Option<KeyId>> {
+    let header = |sealed: &[u8]| SealedHeader::parse(sealed).ok().map(|header| header.key_id());
+    let split = container.len().checked_sub(WHOLE_SIZE);
+    let Some((fields, whole)) = split.and_then(|split| container.split_at_checked(split)) else {
+        return vec![None];
+    };
+    match read_directory(fields) {
+        Some(fields) => std::iter::once(header(whole))
+            .chain(fields.into_values().map(header))
+            .collect(),
+        None => vec![None],
+    }
 }
 
 fn open_field(

@@ -163,6 +163,12 @@ impl TenantIndexes {
         self.normal(index, &text).ok()
     }
 
+    /// Whether `field` has an index, or one by prefix.
+    pub(crate) fn has(&self, field: &str, by_prefix: bool) -> bool {
+        let mut all = self.indexes.iter();
+        all.any(|(index, _)| index.field == field && (!by_prefix || index.prefix.is_some()))
+    }
+
     fn index(&self, field: &str) -> Result<&(IndexConfig, IndexKey), Error> {
         let found = self.indexes.iter().find(|(index, _)| index.field == field);
         found.ok_or_else(|| Error::BadField {

@@ -37,19 +37,19 @@ pub use row::SubjectState;
 pub use share::{NewShare, Share, Shared, Shown};
 pub use state::DeletedRows;
 
-pub(crate) use app::check_name;
+pub(crate) use app::{app_name, check_name};
 pub(crate) use change::signed;
 pub(crate) use container::Place;
 pub(crate) use create::Prepared;
-pub(crate) use index::TenantIndexes;
+pub(crate) use index::{INDEX_VERSION, TenantIndexes};
 pub(crate) use keys::SubjectKeys as Keys;
 pub(crate) use owner::Owner;
 pub(crate) use read::timestamp;
 pub(crate) use record::MOST_BYTES;
-pub(crate) use row::Found;
-pub(crate) use share::millis;
+pub(crate) use row::{Found, SubjectRow, record_name};
+pub(crate) use share::{millis, record_name as share_name};
 
 pub(crate) mod sealed {
     //! Sealing and opening of records.
-    pub(crate) use super::container::{open, seal};
+    pub(crate) use super::container::{headers, open, seal};
 }

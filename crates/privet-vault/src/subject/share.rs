@@ -320,7 +320,12 @@ async fn write(
 }
 
 /// Times and bound are sealed with it, so that nobody makes it live longer or be read more often.
-fn record_name(id: &[u8; 32], created_at: i64, expires_at: i64, most_reads: Option<i64>) -> String {
+pub(crate) fn record_name(
+    id: &[u8; 32],
+    created_at: i64,
+    expires_at: i64,
+    most_reads: Option<i64>,
+) -> String {
     let most = most_reads.unwrap_or(-1);
     format!("share/{}/{created_at}/{expires_at}/{most}", HEXLOWER.encode(id))
 }

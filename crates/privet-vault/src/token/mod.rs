@@ -393,18 +393,27 @@ impl Vault {
         new: &NewToken,
         subject: Option<&SubjectId>,
     ) -> Result<[u8; 32], Error> {
-        let form = match new.form {
+        let owner = subject.map_or("", SubjectId::as_str);
+        self.dedup_of(tenant, new.form, &new.kind, new.value.expose(), owner)
+            .await
+    }
+
+    /// The blind index of `value` of a token of this form and kind; `owner` is the subject's id, or empty.
+    pub(crate) async fn dedup_of(
+        &self,
+        tenant: &TenantId,
+        form: TokenForm,
+        kind: &str,
+        value: &str,
+        owner: &str,
+    ) -> Result<[u8; 32], Error> {
+        let form = match form {
             TokenForm::Random => "random",
             TokenForm::PreservingFormat => "format",
         };
-        let field = format!("privet/token/{form}/{}", new.kind);
+        let field = format!("privet/token/{form}/{kind}");
         let key = self.keyring.index_key(tenant, &field).await?;
-        let owner = subject.map_or("", SubjectId::as_str);
-        let mut value = Vec::with_capacity(owner.len() + 1 + new.value.expose().len());
-        value.extend_from_slice(owner.as_bytes());
-        value.push(b'/');
-        value.extend_from_slice(new.value.expose().as_bytes());
-        Ok(key.exact(&value))
+        Ok(key.exact(format!("{owner}/{value}").as_bytes()))
     }
 }
 
@@ -480,7 +489,7 @@ impl WriteToken {
 }
 
 /// What is clear in the row is bound, so that nobody gives a token another kind or life.
-fn record_name(
+pub(crate) fn record_name(
     token: &str,
     kind: &str,
     keeps_form: bool,

@@ -11,9 +11,12 @@
 mod apps;
 mod archive;
 mod bulk;
+mod checks;
 mod consent;
 mod erasure;
+mod furnished;
 mod imports;
+mod numbers;
 mod pgvector;
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;

@@ -11,6 +11,7 @@ use privet_vault::{
     Actor, ArchiveConfig, Error, Ground, IndexConfig, PrefixConfig, Record, SubjectId, SubjectRef, ValueForm,
     Vault, VaultConfig,
 };
+use sqlx::{Connection, Executor};
 use tempfile::TempDir;
 
 use crate::postgres::TestDatabase;
@@ -34,6 +35,12 @@ pub(crate) struct House {
     pub(crate) clock: Arc<TestClock>,
     dir: TempDir,
     databases: Vec<TestDatabase>,
+}
+
+/// A vault of another process.
+pub(crate) struct Reopened {
+    pub(crate) vault: Vault,
+    pub(crate) keyring: Keyring,
 }
 
 /// Fields beside the usual ones: `city` with prefix buckets, `team` that many may share.
@@ -127,6 +134,59 @@ impl House {
             database.drop().await;
         }
         drop(self.dir);
+    }
+
+    /// The vault as another process opens it: no key is in its memory.
+    pub(crate) async fn reopened(&self) -> Reopened {
+        let keys = self.keyring.database().location().clone();
+        let keyring = Keyring::open(
+            keys,
+            self.root.clone(),
+            KeyringConfig::default(),
+            self.clock.clone(),
+        );
+        let keyring = keyring.await.unwrap();
+        let vault = Vault::open(self.store.clone(), keyring.clone(), self.clock.clone(), config());
+        Reopened {
+            vault: vault.unwrap(),
+            keyring,
+        }
+    }
+
+    /// Runs statements on the store, or on the keyring, as somebody who owns the database would: nothing is append-only for
+    /// them, and no row is hidden.
+    pub(crate) async fn damage(&self, in_keyring: bool, sql: &str) {
+        if let Some(database) = self.databases.get(usize::from(in_keyring)) {
+            let mut owner = sqlx::PgConnection::connect(&database.url()).await.unwrap();
+            let sql = format!("SET session_replication_role = replica; {sql}");
+            owner.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
+            owner.close().await.unwrap();
+            return;
+        }
+        let database = if in_keyring {
+            self.keyring.database()
+        } else {
+            self.store.database()
+        };
+        let sql = sql.to_owned();
+        database
+            .write::<_, Error, _>(&Scope::Installation, move |tx| {
+                Box::pin(async move {
+                    let triggers: Vec<String> = tx
+                        .rows(
+                            "SELECT name FROM sqlite_master WHERE type = 'trigger'",
+                            Vec::new(),
+                        )
+                        .await?;
+                    for trigger in triggers {
+                        tx.script(format!("DROP TRIGGER {trigger}")).await?;
+                    }
+                    tx.script("PRAGMA defer_foreign_keys = ON").await?;
+                    Ok(tx.script(sql).await?)
+                })
+            })
+            .await
+            .unwrap();
     }
 
     /// Lets time pass.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use privet_crypto::{DataKey, RootKey};
 use privet_policy::Settings;
@@ -158,8 +158,30 @@ pub(super) fn run(args: &BackupArgs) -> Result<ExitCode> {
         }
         anyhow::Ok(backups)
     })?;
-    print(&args.common, &AllTold { backups })?;
+    tell(&args.common, &AllTold { backups })?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn tell(args: &CommonArgs, told: &AllTold) -> Result<()> {
+    if args.format == Format::Json {
+        return print(args, told);
+    }
+    for backup in &told.backups {
+        let rows: u64 = backup.rows.values().sum();
+        rim::say(format_args!(
+            "{}\n  {} of {}, schema {}: {rows} rows, {}",
+            backup.file,
+            backup.database,
+            backup.at,
+            backup.schema,
+            HumanBytes(backup.bytes)
+        ))?;
+        let width = backup.rows.keys().map(String::len).max().unwrap_or(0);
+        for (table, rows) in backup.rows.iter().filter(|(_, rows)| **rows > 0) {
+            rim::say(format_args!("  {table:<width$}  {rows:>10}"))?;
+        }
+    }
+    Ok(())
 }
 
 async fn take(part: Part, settings: &Settings, root: &RootKey, folder: &Path) -> Result<Told> {
@@ -223,13 +245,13 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<ExitCode> {
         }
     }
     if !backups.is_empty() || args.common.format == Format::Json {
-        print(&args.common, &AllTold { backups })?;
+        tell(&args.common, &AllTold { backups })?;
     }
     Ok(ExitCode::from(u8::from(bad)))
 }
 
 /// The seal says which of the two it is: another key opens nothing.
-fn of_either(path: &Path, root: &RootKey) -> Result<BackupSummary> {
+pub(super) fn of_either(path: &Path, root: &RootKey) -> Result<BackupSummary> {
     let mut errors = Vec::new();
     for part in Part::ALL {
         match part.read(path, root) {

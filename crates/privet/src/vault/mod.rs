@@ -1,7 +1,10 @@
 //! `privet vault`: backups of the vault, and the erasure of people.
 
 mod backup;
+mod check;
 mod forget;
+mod log;
+mod measure;
 mod receipt;
 mod restore;
 
@@ -46,6 +49,24 @@ pub(crate) enum VaultCommand {
     #[command(after_help = "Examples:
   privet vault resume")]
     Resume(CommonArgs),
+    /// Check every record, index entry, edge, key and leaf: exit 1 if something is damaged.
+    #[command(after_help = "Examples:
+  privet vault check
+  privet vault check --tenant acme --fail-on leftover
+  privet vault check --against kept-checkpoint --format json | jq '.findings[].kind'
+
+Changes nothing. Exit status: 0 whole, 1 findings (leftovers count with `--fail-on leftover`), 2 it cannot be done,
+3 something could not be looked at.")]
+    Check(check::CheckArgs),
+    /// Measure consent, retention, encryption, minimisation and auditability from what is really there.
+    #[command(after_help = "Examples:
+  privet vault measure --tenant acme
+  privet vault measure auditability encryption_strength --tenant acme --backup backups/store-TIME.privet
+  privet vault measure --tenant acme --format json | jq '.measurements[] | {metric, value}'
+
+Exit status: 0 measured, 1 the log contradicts `--against`, 2 it cannot be done, 3 something could not be measured.
+docs/numbers.md has the formulas.")]
+    Measure(measure::MeasureArgs),
     /// Check receipts, and show the key that checks them.
     #[command(
         subcommand,
@@ -63,6 +84,8 @@ pub(crate) fn run(command: &VaultCommand) -> Result<ExitCode> {
         VaultCommand::Restore(args) => restore::run(args),
         VaultCommand::Forget(args) => forget::run(args),
         VaultCommand::Resume(args) => forget::resume(args),
+        VaultCommand::Check(args) => check::run(args),
+        VaultCommand::Measure(args) => measure::run(args),
         VaultCommand::Receipt(command) => receipt::run(command),
     }
 }

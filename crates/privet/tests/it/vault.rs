@@ -104,6 +104,8 @@ fn every_vault_command_explains_itself() {
         "resume",
         "receipt verify",
         "receipt key",
+        "check",
+        "measure",
     ];
     for command in commands {
         let words: Vec<&str> = command.split(' ').collect();
@@ -216,4 +218,101 @@ fn a_person_who_was_forgotten_does_not_come_back_with_an_older_backup() {
     assert_eq!(again.status.code(), Some(2), "{}", err(&again));
     let said = refused(&folder, &restore);
     assert!(said.contains("is not empty"), "{said}");
+}
+
+#[test]
+fn what_a_backup_holds_is_told_in_a_table() {
+    let folder = with_people();
+    let told = fine(&folder, &["vault", "backup", "--out", "b"]);
+    assert!(told.contains("subjects ") && !told.contains('{'), "{told}");
+    let line = told
+        .lines()
+        .find(|line| line.trim_start().starts_with("subjects "));
+    assert!(line.expect("a line").trim_end().ends_with(" 2"), "{told}");
+}
+
+/// Spoils a row of the store, as somebody with the file would.
+fn spoil(folder: &TempDir, sql: &'static str) {
+    let data = folder.path().join("privet-data");
+    let text = std::fs::read_to_string(data.join("root.key")).expect("a root key");
+    let root = RootKey::parse(text.trim()).expect("a root key");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let store = Store::open(&data.join("privet.sqlite"), &root)
+            .await
+            .expect("a store");
+        let spoilt = store
+            .database()
+            .write::<_, privet_store::Error, _>(&privet_store::Scope::Installation, move |tx| {
+                Box::pin(async move { tx.execute(sql, Vec::new()).await })
+            })
+            .await;
+        assert!(spoilt.expect("it runs") > 0);
+        store.close().await;
+    });
+}
+
+#[test]
+fn a_check_says_whole_and_of_a_damage_what_it_is() {
+    let folder = with_people();
+    fine(&folder, &["audit", "export", "log"]);
+    let checkpoint = "log/checkpoint";
+    let said = fine(&folder, &["vault", "check", "--against", checkpoint]);
+    assert!(said.ends_with("whole\n"), "{said}");
+    assert!(said.contains("subject_versions 2"), "{said}");
+    spoil(&folder, "DELETE FROM subject_index");
+    let output = run(&folder, &["vault", "check"]);
+    assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+    assert!(out(&output).contains("WRONG index_missing"), "{}", out(&output));
+    assert!(!out(&output).contains("mail.example"), "{}", out(&output));
+    let output = run(&folder, &["vault", "check", "--format", "json"]);
+    let report = json(&out(&output));
+    assert_eq!(report["outcome"], "damaged");
+    assert_eq!(report["findings"][0]["kind"], "index_missing");
+    assert_eq!(report["findings"][0]["count"], 2);
+    spoil(
+        &folder,
+        "UPDATE log_head SET checkpoint = REPLACE(checkpoint, 'privet', 'pryvet')",
+    );
+    let output = run(&folder, &["vault", "check", "--tenant", "acme"]);
+    assert!(out(&output).contains("WRONG log_head"), "{}", out(&output));
+    std::fs::write(folder.path().join("other"), "not\na\ncheckpoint\n").expect("a file");
+    let output = run(&folder, &["vault", "check", "--against", "other"]);
+    assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+    let said = refused(&folder, &["vault", "check", "--tenant", "nobody"]);
+    assert!(said.contains("nobody"), "{said}");
+}
+
+#[test]
+fn numbers_are_shown_with_what_they_are_made_of() {
+    let folder = with_people();
+    fine(&folder, &["vault", "backup", "--out", "b"]);
+    fine(&folder, &["audit", "export", "log"]);
+    let store = backup_of(&folder, "b", "store-");
+    let base = ["vault", "measure", "--tenant", "acme"];
+    let strength = [
+        &base[..],
+        &["encryption_strength", "auditability", "--backup", &store],
+    ]
+    .concat();
+    let said = fine(&folder, &strength);
+    assert!(said.contains("256 bits") && said.contains("  backups"), "{said}");
+    assert!(said.contains("  coverage") && said.contains("root "), "{said}");
+    let told = json(&fine(&folder, &[&strength[..], &["--format", "json"]].concat()));
+    let measured = &told["measurements"];
+    assert_eq!(measured[0]["metric"], "encryption_strength");
+    assert_eq!(measured[1]["value"], 1.0);
+    assert_eq!(measured[2]["parts"][0]["name"], "coverage");
+    assert!(measured[2]["log_position"]["root"].is_string());
+    // Nobody reported what was done with the data.
+    let output = run(&folder, &base);
+    assert_eq!(output.status.code(), Some(3), "{}", err(&output));
+    assert!(
+        out(&output).contains("not measured: no processing event"),
+        "{}",
+        out(&output)
+    );
+    let output = run(&folder, &["vault", "measure", "happiness"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err(&output).contains("consent_compliance"), "{}", err(&output));
 }

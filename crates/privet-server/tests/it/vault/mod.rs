@@ -5,6 +5,7 @@ mod consent;
 mod document;
 mod endings;
 mod log;
+mod measurements;
 mod scopes;
 mod subjects;
 mod tenants;

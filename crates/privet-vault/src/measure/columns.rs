@@ -1,0 +1,189 @@
+//! What each column of the store holds: whether it may be read by whoever reads the database.
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ColumnUse {
+    /// Sealed values.
+    Sealed,
+    /// Keyed hashes, and hashes of random tokens.
+    Hashed,
+    /// Ids, times, states, numbers, pseudonyms, names that an operator gave.
+    Clear,
+    /// Words that an operator wrote, which must name no person.
+    Words,
+}
+
+type Names = &'static [&'static str];
+
+/// Tables with their sealed, hashed and clear columns; the clear ones in one text.
+const TABLES: &[(&str, Names, Names, Names)] = &[
+    (
+        "active_holds",
+        &[],
+        &[],
+        &["tenant hold subject category at until reference"],
+    ),
+    (
+        "api_keys",
+        &[],
+        &["hash"],
+        &["id principal tenant created_at expires_at revoked_at scopes"],
+    ),
+    (
+        "archive_entries",
+        &["sealed"],
+        &[],
+        &["tenant day id subject key_id surface purpose at"],
+    ),
+    ("archive_words", &[], &["word"], &["tenant day id subject"]),
+    ("audit_events", &[], &[], &["id node seq at kind tenant payload"]),
+    (
+        "bulk_reads",
+        &[],
+        &[],
+        &["tenant id asked_by asked_at decided_by decided_at is_approved unlock_id unlock_until records"],
+    ),
+    ("changes", &[], &[], &["name version"]),
+    (
+        "consent_events",
+        &["evidence"],
+        &["subject"],
+        &[
+            "tenant statement seq purpose track kind rank at recorded_at expires_at categories recipients is_explicit \
+             given_by is_minor method actor agreement agreement_version agreement_hash",
+        ],
+    ),
+    ("consent_versions", &[], &[], &["tenant version"]),
+    ("day_keys", &[], &[], &["tenant purpose day key_id"]),
+    (
+        "definitions",
+        &[],
+        &["hash"],
+        &["tenant kind name version seq at is_active actor body"],
+    ),
+    ("erased_identifiers", &[], &["entry"], &["tenant erased_at"]),
+    (
+        "erasures",
+        &[],
+        &[],
+        &["tenant id subject key_id pseudonym reason principal state begun_at done_at outcomes receipt"],
+    ),
+    (
+        "hold_events",
+        &["why"],
+        &["subject"],
+        &["tenant hold version kind category at until actor reference"],
+    ),
+    (
+        "lineage",
+        &[],
+        &[],
+        &["tenant subject kind place node reach basis registered_at"],
+    ),
+    ("log_head", &[], &[], &["one size last_event checkpoint last_seq"]),
+    ("log_positions", &[], &[], &["position event seq"]),
+    ("log_tiles", &[], &["hashes"], &["level tile"]),
+    (
+        "processing_events",
+        &[],
+        &["subject"],
+        &["tenant id purpose category recipient surface at"],
+    ),
+    (
+        "reply_maps",
+        &["sealed"],
+        &["id"],
+        &["tenant day subject key_id created_at expires_at"],
+    ),
+    ("settings", &[], &[], &["name value"]),
+    (
+        "subject_apps",
+        &["sealed"],
+        &[],
+        &["tenant subject app version updated_at"],
+    ),
+    (
+        "subject_buckets",
+        &[],
+        &["bucket"],
+        &["tenant field key_version subject"],
+    ),
+    (
+        "subject_expiries",
+        &[],
+        &["token_hash"],
+        &["tenant subject state started_at expires_at"],
+    ),
+    (
+        "subject_index",
+        &[],
+        &["entry"],
+        &["tenant field key_version slot subject"],
+    ),
+    (
+        "subject_request_steps",
+        &[],
+        &[],
+        &["tenant request seq at step status principal is_told"],
+    ),
+    (
+        "subject_requests",
+        &["sealed"],
+        &["mark"],
+        &["tenant id kind status subject received_at due_at body receipt"],
+    ),
+    (
+        "subject_sessions",
+        &["sealed"],
+        &["id"],
+        &["tenant subject key_id version created_at expires_at"],
+    ),
+    (
+        "subject_shares",
+        &["sealed"],
+        &["id"],
+        &["tenant subject created_at expires_at most_reads reads"],
+    ),
+    (
+        "subject_versions",
+        &["sealed"],
+        &[],
+        &["tenant subject version at"],
+    ),
+    (
+        "subjects",
+        &[],
+        &["mark"],
+        &["tenant id key_id state version oldest_version created_at updated_at"],
+    ),
+    (
+        "vault_tokens",
+        &["sealed"],
+        &["dedup"],
+        &["tenant token kind subject key_id preserves_format created_at expires_at"],
+    ),
+];
+
+/// Columns with an operator's words.
+const WORDS: &[(&str, &str)] = &[("bulk_reads", "reason")];
+
+/// What the column `column` of `table` holds; `None` if nobody has said so yet. Nothing is known of what such a column shows.
+#[must_use]
+pub fn column_use(table: &str, column: &str) -> Option<ColumnUse> {
+    if WORDS.contains(&(table, column)) {
+        return Some(ColumnUse::Words);
+    }
+    let (_, sealed, hashed, clear) = TABLES.iter().find(|(name, ..)| *name == table)?;
+    if sealed.contains(&column) {
+        Some(ColumnUse::Sealed)
+    } else if hashed.contains(&column) {
+        Some(ColumnUse::Hashed)
+    } else if clear
+        .iter()
+        .any(|names| names.split(' ').any(|name| name == column))
+    {
+        Some(ColumnUse::Clear)
+    } else {
+        None
+    }
+}

@@ -1,0 +1,315 @@
+//! Measurements are made from rows, keys and leaves as they are.
+
+use jiff::Timestamp;
+use privet_store::values;
+use privet_types::{Clock, Measurement};
+use privet_vault::{
+    FieldNeed, Fineness, Measures, Metric, Processing, RootProtection, Surroundings, column_use,
+};
+use serde_json::json;
+
+use crate::furnished::{Furnished, furnish, log, sequence};
+use crate::support::{House, actor, ann, on_both_databases};
+
+on_both_databases! {
+    consent_compliance_counts_what_had_a_basis_at_its_time
+    encryption_strength_is_what_is_on_disk
+    a_value_that_is_plain_has_no_strength
+    minimisation_counts_what_is_unused_too_fine_and_sent_raw
+    what_cannot_be_measured_says_why
+    auditability_falls_with_what_has_no_leaf_and_is_zero_with_a_gap
+    a_sample_has_an_interval
+    of_every_column_it_is_known_what_it_holds
+}
+
+async fn around(house: &House) -> Surroundings {
+    Surroundings {
+        root: RootProtection::Plain,
+        log: Some(log(house).await),
+        backups: None,
+        since: None,
+        sample: None,
+    }
+}
+
+fn measures(home: &Furnished) -> Measures {
+    Measures::new(home.vault.clone(), home.consent.clone(), home.retention.clone())
+}
+
+async fn measure(house: &House, home: &Furnished, metric: Metric) -> Vec<Measurement> {
+    let around = around(house).await;
+    let measured = measures(home)
+        .measure(&ann().tenant, metric, &around)
+        .await
+        .unwrap();
+    for one in &measured {
+        assert!(!one.formula.is_empty() && !one.source.is_empty() && !one.method.is_empty());
+        assert!(one.value.is_some() != one.reason.is_some(), "{one:?}");
+        assert!(one.log_position.root.is_some() && one.log_position.size > 0);
+        assert_eq!(one.at, house.clock.now());
+    }
+    measured
+}
+
+fn near(value: Option<f64>, expected: f64) -> bool {
+    value.is_some_and(|value| (value - expected).abs() < 1e-9)
+}
+
+fn part(measured: &Measurement, name: &str) -> (Option<f64>, u64, u64) {
+    let part = measured.parts.iter().find(|part| part.name == name);
+    let part = part.unwrap_or_else(|| panic!("no part {name}: {measured:?}"));
+    (part.value, part.numerator, part.denominator)
+}
+
+async fn process(home: &Furnished, at: Timestamp) {
+    let done = Processing {
+        subject: home.ada.as_str().to_owned(),
+        purpose: "support".to_owned(),
+        category: None,
+        recipient: None,
+        surface: "job".to_owned(),
+        at,
+    };
+    home.consent.record_processing(&ann(), &[done]).await.unwrap();
+}
+
+async fn consent_compliance_counts_what_had_a_basis_at_its_time(house: &House) {
+    let home = furnish(house).await;
+    // Consent was given, then withdrawn a second later.
+    let given = house.clock.now() - jiff::SignedDuration::from_secs(1);
+    process(&home, given).await;
+    process(&home, house.clock.now()).await;
+    let measured = measure(house, &home, Metric::ConsentCompliance).await;
+    assert_eq!(measured[0].metric, "consent_compliance");
+    assert!(near(measured[0].value, 0.5), "{measured:?}");
+    assert_eq!(
+        (measured[0].numerator, measured[0].denominator),
+        (Some(1), Some(2))
+    );
+    assert_eq!(measured[1].metric, "processing_after_withdrawal");
+    assert!(near(measured[1].value, 1.0));
+}
+
+async fn encryption_strength_is_what_is_on_disk(house: &House) {
+    let home = furnish(house).await;
+    let measured = measure(house, &home, Metric::EncryptionStrength).await;
+    assert_eq!(
+        (measured[0].metric.as_str(), measured[0].unit.as_str()),
+        ("encryption_strength", "bits")
+    );
+    assert!(near(measured[0].value, 256.0), "{measured:?}");
+    assert!(near(measured[1].value, 1.0));
+    let (_, good, all) = part(&measured[0], "aead");
+    // Three versions, of which ada's have four fields and the whole each; more than 30 values in all.
+    assert!(good == all && all > 30, "{measured:?}");
+    let keys: Vec<i64> = vec![part(&measured[0], "data_keys").2.cast_signed()];
+    let stored: i64 = house
+        .keyring
+        .status()
+        .await
+        .unwrap()
+        .tenants
+        .iter()
+        .map(|tenant| tenant.subject_keys.cast_signed())
+        .sum();
+    assert_eq!(keys, [stored]);
+    assert!(measured[0].excluded.iter().any(|what| what.contains("backups")));
+    let locked = Surroundings {
+        root: RootProtection::Passphrase,
+        backups: Some((1, 1)),
+        ..around(house).await
+    };
+    let measured = measures(&home)
+        .measure(&ann().tenant, Metric::EncryptionStrength, &locked)
+        .await
+        .unwrap();
+    assert!(
+        near(measured[0].value, 0.0),
+        "a backup that does not open: {measured:?}"
+    );
+    assert!(
+        measured[0]
+            .excluded
+            .iter()
+            .any(|what| what.contains("passphrase"))
+    );
+}
+
+async fn a_value_that_is_plain_has_no_strength(house: &House) {
+    let home = furnish(house).await;
+    let before = measure(house, &home, Metric::EncryptionStrength).await;
+    house
+        .sql(
+            "UPDATE subject_apps SET sealed = $1",
+            values![b"{\"cart\": 3}".to_vec()],
+        )
+        .await;
+    let after = measure(house, &home, Metric::EncryptionStrength).await;
+    assert!(near(after[0].value, 0.0), "{after:?}");
+    let lost = before[1].numerator.unwrap() - after[1].numerator.unwrap();
+    assert_eq!(lost, 2, "the field and the whole");
+    let apps = after[1]
+        .classes
+        .iter()
+        .find(|class| class.class == "subject_apps");
+    assert_eq!(apps.unwrap().numerator, 0);
+    // A key that sealed more often than random nonces allow is no protection of what it sealed.
+    house
+        .damage(true, "UPDATE subject_keys SET seals = 4294967297")
+        .await;
+    let worn = measure(house, &home, Metric::EncryptionStrength).await;
+    assert!(near(worn[1].value, 0.0), "{worn:?}");
+    assert!(near(part(&worn[0], "data_keys").0, 0.0));
+}
+
+/// A leaf as the spool of a node brings it.
+async fn leaf(house: &House, seq: i64, kind: &str, payload: serde_json::Value) {
+    let at = house.clock.now().as_millisecond();
+    house
+        .sql(
+            "INSERT INTO audit_events (node, seq, at, kind, tenant, payload) VALUES ('n1', $1, $2, $3, 'acme', $4)",
+            values![seq, at, kind, payload.to_string()],
+        )
+        .await;
+}
+
+fn decision(house: &House, action: &str, sent: Option<&str>, count: u32) -> serde_json::Value {
+    json!({
+        "at": house.clock.now(), "tenant": "acme", "principal": "p", "request_id": "00", "surface": "openai_chat",
+        "model": null, "provider": null, "request_hash": null, "sent_hash": sent, "policy": "0",
+        "decision": {"action": action, "reason": "masked", "counts": {"EMAIL_ADDRESS": count}, "latency_us": 1},
+    })
+}
+
+async fn minimisation_counts_what_is_unused_too_fine_and_sent_raw(house: &House) {
+    let home = furnish(house).await;
+    for (name, fineness) in [
+        ("city", Fineness::Characters(3)),
+        ("login", Fineness::Characters(2)),
+    ] {
+        let need = FieldNeed {
+            name: name.to_owned(),
+            fineness,
+            ground: String::new(),
+        };
+        home.consent.define(&ann(), &need).await.unwrap();
+    }
+    let who = privet_vault::SubjectRef::Token(home.ada.clone());
+    let (by, ground) = (ann(), privet_vault::Ground::Ordinary);
+    let read = home.vault.read_fields(&by, &who, &["city"], ground).await;
+    let access = read.unwrap().access;
+    leaf(house, 1, "vault_read", serde_json::to_value(&access).unwrap()).await;
+    leaf(house, 2, "decision", decision(house, "redact", Some("ab"), 3)).await;
+    leaf(house, 3, "decision", decision(house, "allow", Some("ab"), 1)).await;
+    leaf(house, 4, "decision", decision(house, "block", None, 50)).await;
+    let measured = measure(house, &home, Metric::Minimisation).await;
+    // Ada has four fields, Bo one; one of Ada's was shown.
+    assert_eq!(part(&measured[0], "used_fields"), (Some(0.2), 1, 5));
+    // Ulmen and ada are too fine, bo is not.
+    assert_eq!(part(&measured[0], "no_finer_than_needed").1, 1);
+    assert_eq!(part(&measured[0], "no_finer_than_needed").2, 3);
+    assert_eq!(part(&measured[0], "not_sent_raw"), (Some(0.75), 3, 4));
+    assert!(
+        near(measured[0].value, (0.2 + 1.0 / 3.0 + 0.75) / 3.0),
+        "{measured:?}"
+    );
+}
+
+async fn what_cannot_be_measured_says_why(house: &House) {
+    let home = furnish(house).await;
+    let measured = measure(house, &home, Metric::ConsentCompliance).await;
+    assert!(
+        measured[0]
+            .reason
+            .as_deref()
+            .is_some_and(|why| why.contains("no processing event"))
+    );
+    let measured = measure(house, &home, Metric::Minimisation).await;
+    assert!(measured[0].value.is_none() && measured[0].reason.is_some());
+    let no_log = Surroundings {
+        log: None,
+        ..around(house).await
+    };
+    let measured = measures(&home)
+        .measure(&ann().tenant, Metric::Auditability, &no_log)
+        .await
+        .unwrap();
+    assert!(
+        measured[0]
+            .reason
+            .as_deref()
+            .is_some_and(|why| why.contains("not verified"))
+    );
+    let nobody = actor("nobody", "p").tenant;
+    for metric in Metric::ALL {
+        let around = around(house).await;
+        let measured = measures(&home).measure(&nobody, metric, &around).await.unwrap();
+        assert!(
+            measured[0].value.is_none() && measured[0].reason.is_some(),
+            "{measured:?}"
+        );
+        assert_eq!(Metric::parse(metric.name()), Some(metric));
+    }
+    let tenants = house.keyring.status().await.unwrap().tenants;
+    assert_eq!(tenants.len(), 1, "measuring makes no keys");
+}
+
+async fn auditability_falls_with_what_has_no_leaf_and_is_zero_with_a_gap(house: &House) {
+    let home = furnish(house).await;
+    let whole = measure(house, &home, Metric::Auditability).await;
+    let (coverage, told, rows) = part(&whole[0], "coverage");
+    assert!(near(coverage, 1.0) && told == rows && rows > 15, "{whole:?}");
+    assert!(near(part(&whole[0], "verified_share").0, 1.0));
+    assert!(near(part(&whole[0], "timeliness").0, 1.0), "{whole:?}");
+    let completeness = part(&whole[0], "field_completeness").0.unwrap();
+    let expected = completeness.powf(0.25);
+    assert!(near(whole[0].value, expected), "{whole:?}");
+    house
+        .sql(
+            "INSERT INTO bulk_reads (tenant, id, reason, asked_by, asked_at, records) \
+             VALUES ('acme', 'b-1', 'none', 'p', 1, 0)",
+            values![],
+        )
+        .await;
+    let less = measure(house, &home, Metric::Auditability).await;
+    assert_eq!(part(&less[0], "coverage").1, told);
+    assert_eq!(part(&less[0], "coverage").2, rows + 1);
+    assert!(less[0].value < whole[0].value);
+    // An event that has waited for a position for long.
+    leaf(house, 1, "decision", decision(house, "allow", None, 0)).await;
+    house.pass(60);
+    let late = measure(house, &home, Metric::Auditability).await;
+    let (_, timely, leaves) = part(&late[0], "timeliness");
+    assert_eq!(leaves - timely, 1, "{late:?}");
+    // Number 2 of the node is missing.
+    leaf(house, 3, "decision", decision(house, "allow", None, 0)).await;
+    sequence(house).await;
+    let gap = measure(house, &home, Metric::Auditability).await;
+    assert!(near(gap[0].value, 0.0), "{gap:?}");
+}
+
+async fn a_sample_has_an_interval(house: &House) {
+    let home = furnish(house).await;
+    for _ in 0..20 {
+        process(&home, house.clock.now()).await;
+    }
+    let around = Surroundings {
+        sample: Some(5),
+        ..around(house).await
+    };
+    let measured = measures(&home)
+        .measure(&ann().tenant, Metric::ConsentCompliance, &around)
+        .await
+        .unwrap();
+    let interval = measured[0].interval.unwrap();
+    assert_eq!((measured[0].sample_size, measured[0].population), (5, 20));
+    assert!(interval.low < 1e-9 && interval.high > 0.3, "{measured:?}");
+}
+
+async fn of_every_column_it_is_known_what_it_holds(house: &House) {
+    let home = furnish(house).await;
+    let measured = measure(house, &home, Metric::EncryptionStrength).await;
+    let (_, known, all) = part(&measured[0], "known_columns");
+    assert_eq!(known, all, "{:?}", measured[0].excluded);
+    assert!(column_use("subjects", "nonsense").is_none());
+}
