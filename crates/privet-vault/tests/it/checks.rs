@@ -91,12 +91,10 @@ async fn what_is_whole_is_called_whole(house: &House) {
     assert!(report.log_position.root.is_some() && report.log_position.size > 10);
 }
 
+/// Kinds and tables.
+type Expected = &'static [(&'static str, &'static str)];
 /// Table, statement, and what is found.
-type Damage = (
-    &'static str,
-    &'static str,
-    &'static [(&'static str, &'static str)],
-);
+type Damage = (&'static str, &'static str, Expected);
 
 const ROWS: &[Damage] = &[
     (
@@ -390,7 +388,7 @@ async fn each_damage_of_the_log_is_found_and_nothing_else(house: &House) {
     house.create(json!({"login": "cy"})).await;
     sequence(house).await;
     let back = format!("UPDATE log_head SET checkpoint = '{}'", old[0]);
-    let damages: [(&str, &str, &[(&str, &str)]); 6] = [
+    let damages: [(&str, &str, Expected); 6] = [
         ("log_tiles", "DELETE FROM log_tiles", &[("log_tile", "log_tiles")]),
         (
             "log_head",
