@@ -93,7 +93,7 @@ kinds! {
     ErasureUnfinished = "erasure_unfinished", Leftover;
     /// An entry of the list of erased persons belongs to no erasure.
     ErasedEntryUnfounded = "erased_entry_unfounded", Damage;
-    /// A subject has an identifier of an erased person: they came back as somebody new.
+    /// A subject has an identifier of an erased person and is older than the erasure: a restored backup brought them back.
     ErasedPersonIsBack = "erased_person_is_back", Leftover;
     /// A version of a definition is not what was written.
     DefinitionChanged = "definition_changed", Damage;

@@ -332,7 +332,7 @@ impl Vault {
             .map(super::row::Found::subject)
             .collect::<Result<Vec<_>, _>>()?;
         let fields = subjects.iter().map(|s| s.record.fields().len()).sum();
-        self.use_unlock(actor, &unlock, subjects.len() as u64).await?;
+        self.use_unlock(actor, unlock, subjects.len() as u64).await?;
         let access = Access::shown(actor, at, Operation::BulkPage, Ground::Ordinary);
         Ok(Audited {
             access: access.many(subjects.len(), fields),

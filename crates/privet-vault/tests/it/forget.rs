@@ -10,9 +10,10 @@ use privet_types::Clock;
 use privet_types::Secret;
 use privet_vault::{
     Ask, Connected, Connector, Consent, ConsentConfig, ErasureReason, ErasureReceipt, Error, EventKind,
-    ForgetOutcome, Ground, Hold, ImportFormat, ImportOptions, LegalBasis, NewConversation, NewReplyMap,
-    NewSession, NewShare, NewToken, Node, NodeKind, Reach, Reason, Retention, STORE_TARGETS, Shown,
-    Statement, SubjectId, SubjectRef, TokenForm, Vault,
+    ForgetOutcome, Ground, Hold, ImportFormat, ImportOptions, LegalBasis, NewCall, NewConversation,
+    NewOwnToken, NewReplyMap, NewSession, NewShare, NewToken, Node, NodeKind, Proposals, Proposed, Reach,
+    Reason, RecordChange, Retention, STORE_TARGETS, Shown, Statement, SubjectId, SubjectRef, TokenForm,
+    Vault,
 };
 use serde_json::json;
 
@@ -386,11 +387,36 @@ async fn with_everything(house: &House) -> SubjectRef {
     let vault = &house.vault;
     let data = json!({"login": "zilpha", "city": "Rome", "team": "sales"});
     let who = house.subject(data).await;
-    let app = record(json!({"cart": 1}));
-    vault
-        .put_app(&ann(), &who, "shop", &app, None, ORDINARY)
-        .await
-        .unwrap();
+    for cart in [1, 2] {
+        let app = record(json!({"cart": cart}));
+        vault
+            .put_app(&ann(), &who, "shop", &app, None, ORDINARY)
+            .await
+            .unwrap();
+    }
+    let own = vault
+        .create_own_token(&ann(), &who, NewOwnToken::default(), ORDINARY)
+        .await;
+    own.unwrap();
+    let proposals = Proposals::new(vault.clone(), consent_of(house, vault));
+    for city in ["Bern", "Ulm"] {
+        let proposed = Proposed::ChangeRecord(RecordChange::Merge(json!({"city": city})));
+        let opened = proposals.open(&ann(), &who, &proposed, ORDINARY).await.unwrap();
+        if city == "Bern" {
+            proposals.cancel(&ann(), &opened.id, None).await.unwrap();
+        }
+    }
+    let call = NewCall {
+        call: "UserGet",
+        why: None,
+        subject: Some(id_of(&who)),
+        mode: Some("login"),
+        app: Some("shop".to_owned()),
+        note: Some("a note".to_owned()),
+        fields: 2,
+        subjects: 1,
+    };
+    vault.tell_call(&ann(), call).await.unwrap();
     let session = NewSession {
         name: Some("one".to_owned()),
         subject: Some(who.clone()),

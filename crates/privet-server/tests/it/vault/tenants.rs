@@ -107,6 +107,7 @@ fn definitions(name: &str) -> Vec<(String, Value)> {
             format!("/retention/policies/{name}"),
             json!({"name": name, "keep_days": 30}),
         ),
+        (format!("/needs/{name}"), json!({"name": name, "fineness": "day"})),
     ]
 }
 
