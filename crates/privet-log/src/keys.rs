@@ -115,6 +115,14 @@ impl LogKeys {
                 last: u64::MAX,
             });
         }
+        // A key ends with the leaf that says so, whether or not a checkpoint shows who came next.
+        if let Some(last) = keys.spans.last_mut()
+            && let Some(ended) = changes
+                .iter()
+                .find(|change| change.size > from && change.from == last.key)
+        {
+            last.last = ended.size;
+        }
         // And back.
         let mut until = keys.spans.first().map_or(u64::MAX, |span| span.last);
         while let Some(first) = keys.spans.first_mut()

@@ -131,16 +131,7 @@ impl Check<'_> {
     /// Follows the log's changes of its key, if there is a checkpoint that the key given has not signed. What the leaves say
     /// is held against the signed roots afterwards, as all leaves are.
     fn find_keys(&mut self, budget: &Budget) -> Result<(), VerifyError> {
-        let is_checkpoint = |path: &&LogPath| matches!(path, LogPath::Checkpoint | LogPath::CheckpointOf(_));
-        let mut is_enough = true;
-        for path in self.unseen.iter().filter(is_checkpoint) {
-            let bytes = self.bytes(*path)?.unwrap_or_default();
-            is_enough &= self.keys.open(&bytes).is_ok();
-        }
-        let mut elsewhere = self.expected.checkpoints.iter();
-        if is_enough && elsewhere.all(|(_, bytes)| self.keys.open(bytes).is_ok()) {
-            return Ok(());
-        }
+        // Also where the trusted key opens everything: a key that was given up could sign on as if nothing had happened.
         let mut bundles = BTreeMap::new();
         for path in &self.unseen {
             if let LogPath::Tile(TilePath::Entries { index, width }) = path {

@@ -215,9 +215,14 @@ impl Outbox {
 impl CodeDelivery for Outbox {
     /// Does not wait for the answer: how long it takes, and that it fails, would tell who is known.
     fn deliver<'a>(&'a self, message: CodeMessage<'a>) -> Delivered<'a> {
-        let place = Arc::clone(&self.0.codes).try_acquire_owned();
-        let (Some(url), Ok(place)) = (self.0.code_url.clone(), place) else {
+        let Some(url) = self.0.code_url.clone() else {
             return Box::pin(async { false });
+        };
+        let Ok(place) = Arc::clone(&self.0.codes).try_acquire_owned() else {
+            // An answer of its own would tell that the person is known.
+            let (tenant, request) = (message.tenant, message.request);
+            tracing::error!(%tenant, request, "a code is lost: too many are on their way");
+            return Box::pin(async { true });
         };
         let body = json!({
             "type": "one_time_code",

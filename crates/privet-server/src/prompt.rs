@@ -14,7 +14,7 @@ use privet_types::{Action, AuditEvent, Budget, Decision, SurfaceKind};
 use privet_vault::{Actor, SubjectRef};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::archive::{self, Place, Taking};
+use crate::archive::{self, Archive, Place, Taking};
 use crate::gateway::Gateway;
 use crate::problem::Problem;
 use crate::reply::{self, ReplyLimits};
@@ -143,7 +143,7 @@ async fn serve(
                 let (subject, purpose) = about.map(|about| (about.subject, about.purpose)).unzip();
                 let about = archive::About {
                     actor: Actor {
-                        tenant: gateway.tenant.clone(),
+                        tenant: caller.tenant.clone(),
                         principal,
                     },
                     subject: subject.map(SubjectRef::Token),
@@ -200,6 +200,16 @@ async fn prepare(
     };
     let kept = place.zip(keeps.map(|(_, content)| content));
     let cleared = clear(gateway, prompt, caller, parts.uri.query(), kept).await?;
+    // Stand-ins can make a prompt longer than it came.
+    let is_too_long = |archive: &Archive| {
+        cleared
+            .kept
+            .as_ref()
+            .is_some_and(|(body, _)| !archive.fits(body.len()))
+    };
+    if gateway.archive.as_deref().is_some_and(is_too_long) {
+        return Err(Problem::NotArchived);
+    }
     let model = &cleared.clearance.model;
     let route = gateway.settings.route(model).ok_or(NotCleared::NoRoute)?;
     if route.provider.url(surface, model).is_none() {

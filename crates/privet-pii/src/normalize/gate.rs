@@ -77,6 +77,7 @@ pub(super) fn stretches(text: &str) -> Vec<Stretch> {
         keys: Keys::new(),
         row: Row::default(),
         places: Vec::new(),
+        coded: 0,
     };
     let (blocks, tail) = gate.bytes.as_chunks::<BLOCK>();
     let mut carry = false;
@@ -100,6 +101,8 @@ struct Gate<'t> {
     row: Row,
     /// Places of interest, in steps of [`STEP`], perhaps more than once.
     places: Vec<(usize, Reasons)>,
+    /// Runs of encoded text are noted up to here.
+    coded: usize,
 }
 
 /// What the words before have in common.
@@ -435,12 +438,15 @@ impl Gate<'_> {
                     .unwrap_or(word),
             );
         if begins_base64(word) || is_hex || self.is_inside_base64(start) {
-            let rest = self.bytes.get(end..).unwrap_or_default();
+            // Each byte of a run is looked at and noted once, however many words of it come here.
+            let (from, known) = (start.max(self.coded), end.max(self.coded));
+            let rest = self.bytes.get(known..).unwrap_or_default();
             let more = rest
                 .iter()
                 .take(LONGEST_RUN)
                 .take_while(|b| sextet(**b).is_some());
-            self.note_all(start, end + more.count(), reason::CODED);
+            self.coded = known + more.count();
+            self.note_all(from, self.coded, reason::CODED);
         }
     }
 

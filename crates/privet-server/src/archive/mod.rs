@@ -27,6 +27,8 @@ const AT_ONCE: usize = 8;
 const MOST_BYTES: usize = 7 << 20;
 /// What a reply is taken to need until more of it comes.
 const REPLY_BYTES: usize = 16 << 10;
+/// KiB by which the share of a reply grows, so that not every piece of it asks.
+const STEP_KIB: usize = 64;
 /// How long after a failure it is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How often, where prompts go on whether or not they are kept.
@@ -122,6 +124,11 @@ impl Archive {
         }
     }
 
+    /// Whether a prompt, of so many bytes as it is to be kept, may be sent: it fits, or need not be kept.
+    pub(crate) fn fits(&self, kept: usize) -> bool {
+        kept <= MOST_BYTES || self.config.on_failure == ArchiveFailure::GoOn
+    }
+
     /// Begins a conversation.
     pub(crate) fn take(&self, place: Place, about: About, prompt: Vec<u8>) -> Taking {
         let conversation = Conversation {
@@ -134,7 +141,7 @@ impl Archive {
         };
         Taking {
             content: self.config.content,
-            most: MOST_BYTES - conversation.prompt.len(),
+            most: MOST_BYTES.saturating_sub(conversation.prompt.len()),
             open: Some((place, conversation)),
         }
     }
@@ -182,7 +189,12 @@ impl Archive {
                     tracing::info!("a conversation is not kept: its subject is gone, or restricted");
                     return;
                 }
-                Err(error @ (Error::BadField { .. } | Error::BadRecord { .. } | Error::TooMany { .. })) => {
+                Err(
+                    error @ (Error::BadField { .. }
+                    | Error::BadRecord { .. }
+                    | Error::TooMany { .. }
+                    | Error::Damaged { .. }),
+                ) => {
                     tracing::error!(%error, "a conversation cannot be kept");
                     return;
                 }
@@ -199,6 +211,19 @@ impl Archive {
                 }
             }
         }
+    }
+}
+
+impl Place {
+    /// Whether there is room for so many bytes; what is lacking is taken, if it is there.
+    fn holds(&mut self, needed: usize) -> bool {
+        let lacking = needed.div_ceil(1024).saturating_sub(self.bytes.num_permits());
+        if lacking == 0 {
+            return true;
+        }
+        let more = u32::try_from(lacking.max(STEP_KIB)).unwrap_or(u32::MAX);
+        let more = Arc::clone(self.bytes.semaphore()).try_acquire_many_owned(more);
+        more.map(|more| self.bytes.merge(more)).is_ok()
     }
 }
 
@@ -241,14 +266,19 @@ impl Taking {
     }
 
     fn add(&mut self, bytes: &[u8]) {
-        let Some((_, conversation)) = &mut self.open else {
+        let Some((place, conversation)) = &mut self.open else {
             return;
         };
-        let fits = bytes.len().min(self.most);
+        let needed = conversation.prompt.len() + conversation.reply.len() + bytes.len();
+        let fits = if place.holds(needed) {
+            bytes.len().min(self.most)
+        } else {
+            0
+        };
         self.most -= fits;
         conversation.reply.extend(bytes.iter().take(fits));
         if fits < bytes.len() {
-            // It is too long to be kept whole.
+            // It is too long to be kept whole, or there is no room for more.
             self.hand_on(false);
         }
     }
@@ -259,14 +289,7 @@ impl Taking {
     }
 
     fn hand_on(&mut self, is_whole: bool) {
-        if let Some((Place { permit, mut bytes }, mut conversation)) = self.open.take() {
-            let needed = (conversation.prompt.len() + conversation.reply.len()).div_ceil(1024);
-            let more = needed.saturating_sub(bytes.num_permits());
-            // The conversation is there: without room for the rest of it, only further ones find no place.
-            let more = u32::try_from(more).unwrap_or(u32::MAX);
-            if let Ok(more) = Arc::clone(bytes.semaphore()).try_acquire_many_owned(more) {
-                bytes.merge(more);
-            }
+        if let Some((Place { permit, bytes }, mut conversation)) = self.open.take() {
             conversation.is_whole = is_whole;
             conversation.bytes = Some(bytes);
             permit.send(conversation);

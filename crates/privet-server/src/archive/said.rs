@@ -31,10 +31,11 @@ struct Pieces(Vec<(Vec<usize>, String)>);
 
 /// The prompt `body`: its JSON, written anew so that no letter is escaped that need not be.
 pub(super) fn prompt(body: &[u8]) -> String {
-    match serde_json::from_slice::<Value>(body) {
-        Ok(value) => value.to_string(),
-        Err(_) => String::from_utf8_lossy(body).into_owned(),
-    }
+    let text = serde_json::from_slice::<Value>(body).map(|value| value.to_string());
+    // Numbers can be longer when they are written anew: then it is taken as it came, so that it fits.
+    text.ok()
+        .filter(|text| text.len() <= body.len())
+        .unwrap_or_else(|| String::from_utf8_lossy(body).into_owned())
 }
 
 /// What the reply `body` says: its texts, arguments of tools and refusals, one after the other. A reply of another form is

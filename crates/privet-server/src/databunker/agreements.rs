@@ -211,8 +211,32 @@ async fn accept(call: &mut Call) -> Result<Answer, Refusal> {
     let subject = call.person().await?;
     let known = basis(call, &said.brief).await?;
     check_open(known.as_ref(), said.word)?;
+    if must_ask(call, &subject, &said, known.as_ref()).await? {
+        return instead(call, Proposed::WithdrawAgreement(said.brief)).await;
+    }
     say(call, &subject, said).await?;
     Ok(Answer::done())
+}
+
+/// Whether the owner of a token of their own would end by this, or make end sooner, what is not theirs to end.
+async fn must_ask(
+    call: &Call,
+    subject: &SubjectId,
+    said: &Said,
+    known: Option<&Agreement>,
+) -> Result<bool, Refusal> {
+    if call.own.is_none() || known.is_some_and(|known| known.is_user_controlled) {
+        return Ok(false);
+    }
+    let now = standing(call, subject, &said.brief).await?;
+    let Some(now) = now.filter(|now| now.status.permits()) else {
+        return Ok(false);
+    };
+    let is_sooner = |end: Timestamp| {
+        let before = now.event.expires_at;
+        before.is_none_or(|before| end.as_millisecond() < before)
+    };
+    Ok(said.word != Word::Yes || said.expires_at.is_some_and(is_sooner))
 }
 
 /// Nobody agrees to what is not there or not active; to say no is always possible to what was once there.
@@ -332,6 +356,9 @@ async fn consent_to(call: &mut Call) -> Result<Answer, Refusal> {
     let subject = call.person().await?;
     if let Some(known) = basis(call, &said.brief).await? {
         check_open(Some(&known), said.word)?;
+        if must_ask(call, &subject, &said, Some(&known)).await? {
+            return instead(call, Proposed::WithdrawAgreement(said.brief)).await;
+        }
     } else {
         // One that was deleted is not made anew by somebody's consent to it.
         if call.own.is_some() || was_deleted(call, &said.brief).await? {

@@ -6,7 +6,7 @@ use std::future::ready;
 use http::Method;
 use jiff::Timestamp;
 use privet_types::KeyScope::{VaultAudit, VaultRead};
-use privet_vault::{CallEntry, CallPage, NewCall, SubjectId};
+use privet_vault::{CallEntry, CallPage, NewCall, SubjectId, SubjectRef};
 use serde_json::{Value, json};
 
 use super::bulk;
@@ -86,10 +86,10 @@ async fn of_user(call: &mut Call) -> Result<Answer, Refusal> {
 async fn of_token(call: &mut Call) -> Result<Answer, Refusal> {
     let page = call.page()?;
     let subject: SubjectId = call.uuid("token")?.parse().map_err(|_| Refusal::BadUuid)?;
-    if call.own.as_ref().is_some_and(|own| *own != subject) {
-        return Ok(Answer::of(json!({ "total": 0, "rows": [] })));
-    }
-    call.event.subject = Some(subject.clone());
+    match call.find(&SubjectRef::Token(subject.clone())).await {
+        Err(Refusal::Absent(_)) => return Ok(Answer::of(json!({ "total": 0, "rows": [] }))),
+        found => found?,
+    };
     let found = call
         .vault()
         .calls(&call.actor, Some(&subject), page.offset, page.limit)

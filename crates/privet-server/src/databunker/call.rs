@@ -7,7 +7,7 @@ use axum::body::Body;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
-use privet_types::{Pseudonym, TenantId};
+use privet_types::{KeyScope, Pseudonym, TenantId};
 use privet_vault::{Access, Actor, Audited, SubjectId, SubjectRef, Vault};
 use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
@@ -23,6 +23,8 @@ use crate::vault::call::collect;
 
 /// The header of the key. It is read from nowhere else.
 const KEY: HeaderName = HeaderName::from_static("x-bunker-token");
+/// Most bytes of the body of a call without a key: it names one record.
+const KEYLESS_BODY: u64 = 4 << 10;
 /// The header of the tenant.
 const TENANT: HeaderName = HeaderName::from_static("x-bunker-tenant");
 
@@ -36,6 +38,8 @@ pub(crate) struct Call {
     pub(crate) actor: Actor,
     /// Whose own token the caller has, if it is no key of an operator.
     pub(crate) own: Option<SubjectId>,
+    /// Whether the caller's key is good for erasing.
+    pub(crate) may_erase: bool,
     /// What the log will be told beside what was done and how it ended.
     pub(crate) event: Event,
     params: Params,
@@ -69,6 +73,7 @@ pub(crate) enum Answer {
 struct Caller {
     actor: Actor,
     own: Option<SubjectId>,
+    may_erase: bool,
 }
 
 /// Answers `request`.
@@ -125,20 +130,28 @@ async fn admit(
 ) -> Result<Call, Refusal> {
     let (parts, body) = request.into_parts();
     let caller = who(&bunker, entry, &parts.headers).await?;
-    let place = Arc::clone(&bunker.api.places)
-        .try_acquire_owned()
-        .map_err(|_| Refusal::Busy)?;
+    let place = || {
+        let places = Arc::clone(&bunker.api.places);
+        places.try_acquire_owned().map_err(|_| Refusal::Busy)
+    };
+    // Who has no key takes no place before their small body is there.
+    let early = (entry.needs != Needs::NoKey).then(&place).transpose()?;
     let query = pairs(parts.uri.query()).ok_or_else(|| Refusal::field("query", "it is not well formed"))?;
     let sent = if parts.method == Method::GET {
         Sent::Nothing
     } else {
         read_body(&bunker, interface, entry, &parts.headers, body).await?
     };
+    let place = match early {
+        Some(place) => place,
+        None => place()?,
+    };
     let call = Call {
         interface,
         name: entry.name,
         actor: caller.actor,
         own: caller.own,
+        may_erase: caller.may_erase,
         event: Event::default(),
         params,
         query: query
@@ -173,6 +186,7 @@ async fn who(bunker: &Databunker, entry: &Entry, headers: &HeaderMap) -> Result<
                     principal: Pseudonym("anonymous".to_owned()),
                 },
                 own: None,
+                may_erase: false,
             });
         }
         Needs::AnyKey => None,
@@ -189,6 +203,7 @@ async fn who(bunker: &Databunker, entry: &Entry, headers: &HeaderMap) -> Result<
         return Ok(Caller {
             actor: own.actor,
             own: Some(own.subject),
+            may_erase: false,
         });
     }
     let (caller, actor) = bunker.api.caller(key).await?;
@@ -198,7 +213,12 @@ async fn who(bunker: &Databunker, entry: &Entry, headers: &HeaderMap) -> Result<
     if let Some(scope) = scope {
         caller.check(scope)?;
     }
-    Ok(Caller { actor, own: None })
+    let may_erase = caller.check(KeyScope::VaultErase).is_ok();
+    Ok(Caller {
+        actor,
+        own: None,
+        may_erase,
+    })
 }
 
 /// The value of a header that stands once at most; an empty one is none.
@@ -222,15 +242,15 @@ async fn read_body(
     if headers.contains_key(CONTENT_ENCODING) {
         return Err(Refusal::BadBody);
     }
-    let limit = if entry.is_bulk {
-        bunker.settings.bulk_body
-    } else {
-        bunker.settings.request_body
+    let limit = match (entry.needs, entry.is_bulk) {
+        (Needs::NoKey, _) => KEYLESS_BODY,
+        (_, true) => bunker.settings.bulk_body.bytes(),
+        (_, false) => bunker.settings.request_body.bytes(),
     };
-    let bytes = collect(body, headers, limit.bytes(), bunker.api.body_timeout)
+    let bytes = collect(body, headers, limit, bunker.api.body_timeout)
         .await
         .map_err(|problem| match problem.code {
-            "request_too_large" => Refusal::TooLarge(limit.bytes()),
+            "request_too_large" => Refusal::TooLarge(limit),
             _ => problem.into(),
         })?;
     let media = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
@@ -377,7 +397,10 @@ impl Call {
             return identity::subject("token", token);
         }
         match self.field("identity") {
-            Some(Value::Number(number)) if number.is_u64() => identity::subject(mode, &number.to_string()),
+            // What the path names is not named again by the data that is to be stored.
+            Some(Value::Number(number)) if number.is_u64() && self.param("identity").is_empty() => {
+                identity::subject(mode, &number.to_string())
+            }
             _ => identity::subject(mode, self.text("identity")?),
         }
     }

@@ -234,6 +234,10 @@ async fn approve(call: &mut Call) -> Result<Answer, Refusal> {
     // What is done here is told by the change itself, and not as a read.
     call.event.access = None;
     if proposal.kind == ProposalKind::Forget {
+        // Erasing has a scope of its own, whatever way it comes by.
+        if !call.may_erase {
+            return Err(Refusal::NotAllowed("API access denied".into()));
+        }
         // The event of an erasure names nobody.
         call.event.subject = None;
     }

@@ -161,7 +161,18 @@ async fn create_many(call: &mut Call) -> Result<Answer, Refusal> {
     }
     for batch in good.chunks(BATCH) {
         let records = batch.iter().map(|(_, record)| record.clone()).collect();
-        let stored = call.vault().take_over(&call.actor, records, lifetime).await?;
+        let stored = match call.vault().take_over(&call.actor, records, lifetime).await {
+            Ok(stored) => stored,
+            Err(error) if outcomes.created.is_empty() => return Err(error.into()),
+            // What was stored before stays, and the caller has to learn of it.
+            Err(error) => {
+                let refusal = Refusal::from(error);
+                for (index, _) in batch {
+                    outcomes.refuse(*index, &refusal);
+                }
+                continue;
+            }
+        };
         for ((index, record), outcome) in batch.iter().zip(stored) {
             match outcome {
                 Ok(stored) => outcomes

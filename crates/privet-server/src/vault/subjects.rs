@@ -1,7 +1,7 @@
 //! Subjects and their records.
 
 use http::StatusCode;
-use privet_vault::{Operation, Page, Search};
+use privet_vault::{EVERY_PURPOSE, EventKind, GivenBy, Operation, Page, Search, Statement};
 use serde_json::Value;
 
 use super::bodies::{
@@ -141,11 +141,22 @@ pub(crate) async fn version(call: Call) -> Result<Reply, VaultProblem> {
 
 pub(crate) async fn restrict(mut call: Call) -> Result<Reply, VaultProblem> {
     let body: RestrictBody = call.json().await?;
-    let who = call.subject()?;
-    let has_changed = call
-        .api
-        .vault
-        .restrict(&call.actor, &who, body.is_restricted)
-        .await?;
+    let (id, who) = (call.subject_id()?, call.subject()?);
+    let kind = if body.is_restricted {
+        EventKind::Restricted
+    } else {
+        EventKind::RestrictionLifted
+    };
+    let mut statement = Statement::new(kind, &[EVERY_PURPOSE], call.api.clock.now());
+    statement.given_by = GivenBy::Controller;
+    // The gateway and jobs go by the history: it closes first, and opens last.
+    let (consent, vault) = (&call.api.consent, &call.api.vault);
+    if body.is_restricted {
+        consent.record(&call.actor, id.as_str(), &statement).await?;
+    }
+    let has_changed = vault.restrict(&call.actor, &who, body.is_restricted).await?;
+    if !body.is_restricted {
+        consent.record(&call.actor, id.as_str(), &statement).await?;
+    }
     Reply::ok(&ChangedBody { has_changed })
 }

@@ -305,8 +305,9 @@ async fn shutdown_ends_connections_that_wait_for_their_next_request() {
 
 #[tokio::test]
 async fn a_caller_who_does_not_read_loses_its_place() {
-    // More than the buffers of all sockets on the way hold.
-    let endless = [sse_head(), chunk(delta("on and on ").as_bytes()).repeat(200_000)].concat();
+    // More than the buffers of all sockets on the way hold, in few events, so that a busy machine gets there soon.
+    let long = "on and on ".repeat(800);
+    let endless = [sse_head(), chunk(delta(&long).as_bytes()).repeat(2_000)].concat();
     let whole = json_reply("200 OK", "", r#"{"choices":[]}"#);
     let provider = RawProvider::start(move |request| {
         let is_endless = String::from_utf8_lossy(&request.body).contains("endless");

@@ -221,14 +221,20 @@ async fn put_all(
             settle_postgres(tx, &targets).await?;
         }
     }
-    if headers.len() > 1 {
-        left_out = fit_epoch_keys(tx).await?;
+    if let [_, epochs] = headers {
+        left_out = fit_epoch_keys(tx, epochs.at.as_millisecond()).await?;
     }
     Ok(left_out)
 }
 
 /// What has no key of its epoch goes; keys of epochs must be under keys that are there.
-async fn fit_epoch_keys(tx: &mut Tx) -> Result<u64, Error> {
+async fn fit_epoch_keys(tx: &mut Tx, at: i64) -> Result<u64, Error> {
+    // A tenant that came in between: the other file has nothing of it.
+    tx.execute(
+        "DELETE FROM epoch_keys WHERE NOT EXISTS (SELECT 1 FROM tenant_keys k WHERE k.tenant = epoch_keys.tenant)",
+        values![],
+    )
+    .await?;
     let strange: i64 = tx
         .one(
             "SELECT COUNT(*) FROM epoch_keys e WHERE NOT EXISTS \
@@ -243,11 +249,18 @@ async fn fit_epoch_keys(tx: &mut Tx) -> Result<u64, Error> {
                 .to_owned(),
         ));
     }
-    // An epoch that began in between: nothing of the other file is under its key.
+    // An epoch that began in between: nothing of the other file is under its key, but what comes next is, and its number is
+    // not given again.
     tx.execute(
-        "DELETE FROM epoch_keys WHERE NOT EXISTS (SELECT 1 FROM epochs e \
-         WHERE e.tenant = epoch_keys.tenant AND e.epoch = epoch_keys.epoch)",
-        values![],
+        "INSERT INTO epochs (tenant, epoch, started_at) SELECT k.tenant, k.epoch, $1 FROM epoch_keys k \
+         WHERE NOT EXISTS (SELECT 1 FROM epochs e WHERE e.tenant = k.tenant AND e.epoch = k.epoch)",
+        values![at],
+    )
+    .await?;
+    tx.execute(
+        "UPDATE epochs SET ended_at = $1 WHERE ended_at IS NULL AND EXISTS (SELECT 1 FROM epoch_keys k \
+         WHERE k.tenant = epochs.tenant AND k.epoch > epochs.epoch)",
+        values![at],
     )
     .await?;
     tx.execute(

@@ -9,14 +9,16 @@ use super::seals::{is_worn, seals_at_most};
 use super::subject::unwrap_subject;
 use crate::{Error, values};
 
-/// A row: id, epoch, wrapped, seals, opening.
-type KeyRow = ([u8; 16], i64, Vec<u8>, i64, i64);
+/// A row: id, epoch, wrapped, seals, opening, family.
+type KeyRow = ([u8; 16], i64, Vec<u8>, i64, i64, Option<[u8; 16]>);
 
 /// What is known of a subject key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InspectedKey {
     /// Its name.
     pub id: KeyId,
+    /// The first key, beside which it came; `None` if it is a first one. Rows of the store name the first.
+    pub family: Option<KeyId>,
     /// Whether its row unwraps under the key of its epoch (AES-256-KWP) to the key of that name.
     pub is_whole: bool,
     /// Whether it may seal no more.
@@ -66,7 +68,7 @@ impl Keyring {
                 Box::pin(async move {
                     let rows = tx
                         .rows(
-                            "SELECT id, epoch, wrapped, seals, opening FROM subject_keys \
+                            "SELECT id, epoch, wrapped, seals, opening, family FROM subject_keys \
                              WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3",
                             values![name, after, limit],
                         )
@@ -79,11 +81,12 @@ impl Keyring {
             })
             .await?;
         let current = keys.current()?.0;
-        let inspect = |(id, epoch, wrapped, counted, made): KeyRow| {
+        let inspect = |(id, epoch, wrapped, counted, made, family): KeyRow| {
             let id = KeyId::from_bytes(id);
             let epoch = number(epoch);
             InspectedKey {
                 id,
+                family: family.map(KeyId::from_bytes),
                 is_whole: unwrap_subject(&keys, tenant.as_str(), &id, epoch, &wrapped).is_ok(),
                 is_worn: is_worn(counted, made, openings),
                 is_overused: seals_at_most(counted, made, openings) > MAX_SEALS,

@@ -13,9 +13,11 @@ use crate::subject::Owner;
 use crate::{Actor, Error, Ground, SubjectId, SubjectRef, Vault};
 
 /// Rows loaded at a time.
-const AT_ONCE: i64 = 200;
+const AT_ONCE: i64 = 8;
 /// Most conversations that one call opens.
 const MOST_OPENED: u32 = 5_000;
+/// Bytes of conversations after which a page ends.
+const MOST_PAGE: usize = 32 << 20;
 /// Most days that one search by word spans: each has an index of its own.
 const MOST_DAYS: i64 = 366;
 
@@ -93,7 +95,7 @@ impl Vault {
             }
             None => (i64::MIN, String::new()),
         };
-        let (mut owners, mut opened) = (BTreeMap::new(), 0);
+        let (mut owners, mut opened, mut bytes) = (BTreeMap::new(), 0, 0);
         let mut page = ArchivePage {
             conversations: Vec::new(),
             next: None,
@@ -106,7 +108,8 @@ impl Vault {
                 break;
             }
             for row in rows {
-                if opened == MOST_OPENED || page.conversations.len() >= query.limit as usize {
+                let is_full = page.conversations.len() >= query.limit as usize || bytes >= MOST_PAGE;
+                if opened == MOST_OPENED || is_full {
                     page.next = (after.0 != i64::MIN).then(|| format!("{}-{}", after.0, after.1));
                     break 'pages;
                 }
@@ -115,6 +118,7 @@ impl Vault {
                 if let Some(found) = self.opened(actor, &row, &mut owners, ground).await?
                     && fits(&found, text.as_deref(), word.as_deref())
                 {
+                    bytes += found.prompt.len() + found.reply.len();
                     page.conversations.push(found);
                 }
             }

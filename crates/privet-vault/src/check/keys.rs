@@ -106,7 +106,10 @@ impl Look<'_, '_> {
                     if !key.is_whole {
                         self.found(FindingKind::KeyUnreadable, "subject_keys", &name(key.id));
                     }
-                    keys.insert(key.id);
+                    // Those that came beside a first one are as needed as that.
+                    if key.family.is_none() {
+                        keys.insert(key.id);
+                    }
                 }
             }
             if keys.is_empty() {

@@ -250,11 +250,12 @@ impl Walker<'_> {
                 let width = sealed.key.len();
                 for cells in &rows {
                     let hash = cells.bytes(width).map(|bytes| hex(&sha256(bytes)));
-                    // A token may be of its value's form.
-                    let label = if table == "vault_tokens" {
-                        hash.clone().unwrap_or_default().chars().take(16).collect()
-                    } else {
-                        cells.label(width)
+                    let short: String = hash.iter().flat_map(|hash| hash.chars()).take(16).collect();
+                    // A token may be of its value's form. Others are written in place: with its hash each state is one of its
+                    // own, so that two states that were each seen once are not one that was seen twice.
+                    let label = match table {
+                        "vault_tokens" => short,
+                        _ => format!("{}/{short}", cells.label(width)),
                     };
                     self.meet(table, label, name("sealed", &[&hash.unwrap_or_default()]));
                 }

@@ -209,7 +209,10 @@ impl Look<'_, '_> {
                         })
                         .collect()
                 };
-                for (field, ..) in expected.difference(&stands) {
+                // While one secret takes the place of another, only what is looked up with is whole.
+                let searched = i64::from(indexes.versions().searched);
+                let missing = expected.difference(&stands);
+                for (field, ..) in missing.filter(|(_, version, ..)| *version == searched) {
                     self.found(FindingKind::IndexMissing, table, &format!("{id}/{field}"));
                 }
                 for (field, at_version, ..) in stands.difference(&expected) {

@@ -96,6 +96,12 @@ pub(super) async fn begin(tx: &mut Tx, begun: &Begun, entries: Vec<[u8; 32]>) ->
         values![tenant, begun.subject.as_str()],
     )
     .await?;
+    // Calls stay in the log; whom they were about is gone from here on.
+    tx.execute(
+        "UPDATE vault_calls SET subject = NULL, app = NULL, note = NULL WHERE tenant = $1 AND subject = $2",
+        values![tenant, begun.subject.as_str()],
+    )
+    .await?;
     // Who is erased is not to be erased again when a scheduled time comes.
     Retention::finish_expiry(tx, &begun.tenant, begun.subject.as_str()).await?;
     leaf(tx, "subject_erasure_begun", begun, begun.at, None).await

@@ -141,6 +141,8 @@ struct Found {
     worn: u64,
     overused: u64,
     behind: u64,
+    /// Keys that came beside a first one, and which.
+    later: BTreeMap<KeyId, KeyId>,
     /// Values by table: strong, all.
     values: BTreeMap<&'static str, (u64, u64)>,
     /// Reasons of holds on everybody, which are nobody's and not sealed.
@@ -328,6 +330,9 @@ async fn keys(vault: &Vault, tenant: &TenantId, found: &mut Found) -> Result<(),
         after = Some(last.id);
         for key in page {
             found.keys += 1;
+            if let Some(first) = key.family {
+                found.later.insert(key.id, first);
+            }
             found.strong_keys += u64::from(key.is_whole && !key.is_overused);
             found.worn += u64::from(key.is_worn);
             found.overused += u64::from(key.is_overused);
@@ -351,7 +356,7 @@ async fn values(vault: &Vault, tenant: &TenantId, found: &mut Found) -> Result<(
                         let sealed = cells.bytes(width).unwrap_or_default();
                         (u64::from(SealedHeader::parse(sealed).is_ok()), 1)
                     }
-                    (Form::Container, _) => container(cells, width),
+                    (Form::Container, _) => container(cells, width, &found.later),
                 };
                 let counted = found.values.entry(table).or_default();
                 counted.0 += good;
@@ -362,13 +367,16 @@ async fn values(vault: &Vault, tenant: &TenantId, found: &mut Found) -> Result<(
     Ok(())
 }
 
-/// Sealed values of a container, and all of them. The row's own key is the one that they must name.
-fn container(cells: &Cells, width: usize) -> (u64, u64) {
+/// Sealed values of a container, and all of them. The row's own key, or one that came beside it, is the one that they must
+/// name.
+fn container(cells: &Cells, width: usize, later: &BTreeMap<KeyId, KeyId>) -> (u64, u64) {
     let headers = headers(cells.bytes(width).unwrap_or_default());
     let own = cells.array(width + 1).map(KeyId::from_bytes);
     let good = headers
         .iter()
-        .filter(|key| key.is_some_and(|key| own.is_none_or(|own| own == key)))
+        .filter(|key| {
+            key.is_some_and(|key| own.is_none_or(|own| own == key || later.get(&key) == Some(&own)))
+        })
         .count();
     (good as u64, headers.len() as u64)
 }

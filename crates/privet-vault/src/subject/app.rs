@@ -186,11 +186,15 @@ impl Vault {
             ground,
             ..SubjectChange::by(actor, at)
         };
-        let (tenant, id, app) = (actor.tenant.clone(), found.row.id, app.to_owned());
+        let (tenant, row, app) = (actor.tenant.clone(), found.row, app.to_owned());
         self.store
             .database()
             .write(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
+                    if !row.hold(tx).await? {
+                        return Err(Error::VersionConflict { found: 0 });
+                    }
+                    let id = &row.id;
                     let deleted = tx
                         .execute(
                             "DELETE FROM subject_apps WHERE tenant = $1 AND subject = $2 AND app = $3",
@@ -322,13 +326,18 @@ async fn write_app(
         }
     }
     // Only if it is still the current one; then nothing keeps the next one from taking its place below.
-    tx.execute(
-        "INSERT INTO subject_app_versions (tenant, subject, app, version, at, sealed) \
+    let kept_before = tx
+        .execute(
+            "INSERT INTO subject_app_versions (tenant, subject, app, version, at, sealed) \
          SELECT tenant, subject, app, version, updated_at, sealed FROM subject_apps \
          WHERE tenant = $1 AND subject = $2 AND app = $3 AND version = $4",
-        values![tenant, id, app, signed(before)],
-    )
-    .await?;
+            values![tenant, id, app, signed(before)],
+        )
+        .await?;
+    // Deleted or replaced since it was read: what was there must not come back.
+    if before > 0 && kept_before == 0 {
+        return Ok(false);
+    }
     tx.execute(
         "DELETE FROM subject_app_versions WHERE tenant = $1 AND subject = $2 AND app = $3 AND version <= $4",
         values![tenant, id, app, signed((before + 1).saturating_sub(kept.into()))],

@@ -70,7 +70,7 @@ impl Vault {
             .await
     }
 
-    /// Subjects of `tenant` whose time is over, `most` at most, those first that ended first.
+    /// Subjects of `tenant` whose time is over and whom no hold keeps, `most` at most, those first that ended first.
     pub(crate) async fn ended_subjects(&self, tenant: &TenantId, most: u32) -> Result<Vec<SubjectId>, Error> {
         let (owner, now) = (tenant.clone(), self.now().as_millisecond());
         let ids: Vec<String> = self
@@ -80,7 +80,9 @@ impl Vault {
                 Box::pin(async move {
                     Ok(tx
                         .rows(
-                            "SELECT id FROM subjects WHERE tenant = $1 AND ends_at <= $2 AND state <> 'erased' \
+                            "SELECT id FROM subjects s WHERE tenant = $1 AND ends_at <= $2 AND state <> 'erased' \
+                             AND NOT EXISTS (SELECT 1 FROM active_holds h WHERE h.tenant = s.tenant \
+                             AND (h.until IS NULL OR h.until > $2) AND (h.subject IS NULL OR h.subject = s.id)) \
                              ORDER BY ends_at, id LIMIT $3",
                             values![owner.as_str(), now, most],
                         )

@@ -188,6 +188,9 @@ impl Vault {
         self.rebuild_all(actor, &mut rotation, tell).await?;
         self.delete_entries(actor, former).await?;
         self.keyring.end_index(tenant).await?;
+        // Until they heard of that, others wrote entries of the former secret, too.
+        self.keyring.heard_everywhere().await;
+        self.delete_entries(actor, former).await?;
         rotation.version = next;
         debug_assert_eq!(versions.searched, next);
         Ok(rotation)
