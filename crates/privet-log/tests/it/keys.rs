@@ -141,3 +141,21 @@ fn every_flipped_bit_of_a_checkpoint_at_which_the_key_changed_is_noticed() {
         assert_eq!(report.outcome(), Outcome::Contradicted, "byte {at}");
     }
 }
+
+#[test]
+fn a_former_key_signs_nothing_behind_the_leaf_that_ends_it() {
+    let (old, new) = (log(), next('a'));
+    let mut all = leaves(149);
+    all.insert(100, change(1, &old, &new));
+    let path = LogPath::CheckpointOf(101).to_string();
+    for is_shown in [true, false] {
+        let mut folder = export_signed(&all, &[50, 101, 150], &old);
+        if is_shown {
+            folder.0.insert(path.clone(), signed(&all, 101, &[&old, &new]));
+        } else {
+            folder.0.remove(&path);
+        }
+        let report = check_by(&folder, &old);
+        assert_eq!(report.outcome(), Outcome::Contradicted, "{:?}", report.faults);
+    }
+}

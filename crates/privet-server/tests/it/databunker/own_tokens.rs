@@ -103,3 +103,27 @@ async fn a_token_of_its_own_ends_and_goes_with_the_person() {
         bunker.end().await;
     }
 }
+
+#[tokio::test]
+async fn a_person_ends_by_no_word_what_is_not_theirs_to_end() {
+    for bunker in bunkers().await {
+        let token = bunker.user(json!({"login": "ada"})).await;
+        let basis = json!({"brief": "contract", "basistype": "contract"});
+        ok(&bunker.v2_by(&bunker.key, "LegalBasisCreate", basis).await);
+        let path = format!("agreement/contract/token/{token}");
+        ok(&bunker.post(&path, json!({"status": "yes"})).await);
+        let key = own(&bunker, &token, json!({})).await;
+        let mut results = Vec::new();
+        for said in [
+            json!({"status": "no"}),
+            json!({"status": "pending"}),
+            json!({"status": "yes", "expiration": "1min"}),
+        ] {
+            let answer = ok(&bunker.v1_by(&key, "POST", &path, Some(said)).await);
+            results.push(answer["result"].as_str().unwrap().to_owned());
+        }
+        assert_eq!(results, ["request-created", "request-exists", "request-exists"]);
+        assert_eq!(ok(&bunker.get(&path).await)["data"]["status"], "yes");
+        bunker.end().await;
+    }
+}

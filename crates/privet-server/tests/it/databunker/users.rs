@@ -170,3 +170,23 @@ async fn many_users_are_deleted_and_those_that_cannot_be_are_named() {
         bunker.end().await;
     }
 }
+
+#[tokio::test]
+async fn what_is_stored_does_not_name_another_user_than_the_path_does() {
+    for bunker in bunkers().await {
+        let ada = bunker.user(json!({"login": "ada"})).await;
+        let other = bunker.user(json!({"login": "4711"})).await;
+        let stored = json!({"identity": 4711, "city": "Ulm"});
+        assert_ok(&bunker.put("user/login/ada", stored.clone()).await);
+        assert_ok(&bunker.post("userapp/login/ada/shop", stored).await);
+        let profile = |reply: &Value| reply["profile"].clone();
+        assert_eq!(profile(&assert_ok(&bunker.profile(&ada).await))["city"], "Ulm");
+        assert_eq!(
+            profile(&assert_ok(&bunker.profile(&other).await)),
+            json!({"login": "4711"})
+        );
+        let apps = assert_ok(&bunker.get(&format!("userapp/token/{other}")).await);
+        assert_eq!(apps["apps"], json!([]));
+        bunker.end().await;
+    }
+}

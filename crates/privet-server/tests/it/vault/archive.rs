@@ -4,7 +4,7 @@ use privet_testkit::{RawProvider, Reply, TestGateway, chunk, sse_head};
 use privet_types::KeyScopes;
 use serde_json::{Value, json};
 
-use super::consent::consenting;
+use super::consent::{consenting, consenting_in};
 use super::{House, assert_problem, houses_of};
 use crate::support::{CHAT, EMAIL, MESSAGES, assert_refused, chat, chat_stream, messages, messages_stream};
 
@@ -236,5 +236,37 @@ async fn while_nothing_can_be_kept_prompts_are_refused_or_go_on_as_the_policy_sa
             // The store is gone: it cannot end in order.
             house.crash().await;
         }
+    }
+}
+
+#[tokio::test]
+async fn conversations_belong_to_the_tenant_of_the_key_and_end_with_a_restriction() {
+    let policy = "[archive]\ncontent = \"plain\"\nunnamed = true";
+    for house in houses_with_archive(policy).await {
+        let gateway = &house.gateway;
+        let (token, officer) = consenting_in(gateway, "acme", json!({})).await;
+        let app = gateway.key_for("acme", "app", KeyScopes::default()).await;
+        let ask_as_app = async || {
+            let ask = gateway
+                .post(CHAT, chat("demo-echo", "hello"))
+                .without("authorization");
+            let ask = ask.header("authorization", &format!("Bearer {app}"));
+            let ask = ask.header("x-privet-subject", &token);
+            ask.header("x-privet-purpose", "help").send().await
+        };
+        let reply = ask_as_app().await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert_eq!(conversations(gateway, &officer, &token, 1).await.len(), 1);
+        let restricted = json!({"is_restricted": true});
+        let path = format!("/subjects/{token}/restriction");
+        let done = gateway
+            .ask_vault(&officer, "PUT", &path, Some(&restricted))
+            .send()
+            .await;
+        assert_eq!(done.status, 200, "{}", done.text());
+        let sent = gateway.seen().len();
+        assert_eq!(ask_as_app().await.status, 403);
+        assert_eq!(gateway.seen().len(), sent, "nothing is sent");
+        house.end().await;
     }
 }

@@ -14,7 +14,7 @@ pub(super) async fn consenting(gateway: &TestGateway) -> (String, String) {
 }
 
 /// As [`consenting`], in `tenant`; `more` is said of the purpose, too.
-async fn consenting_in(gateway: &TestGateway, tenant: &str, more: Value) -> (String, String) {
+pub(super) async fn consenting_in(gateway: &TestGateway, tenant: &str, more: Value) -> (String, String) {
     let key = gateway.key_for(tenant, "officer", KeyScopes::all()).await;
     let put = async |path: &str, body: Value| {
         let reply = gateway.ask_vault(&key, "PUT", path, Some(&body)).send().await;
