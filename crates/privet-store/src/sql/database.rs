@@ -183,9 +183,7 @@ impl Database {
     {
         match &self.link {
             DatabaseLink::Sqlite { readers, .. } => {
-                let connection = readers.acquire().await.map_err(Error::from)?;
-                let mut tx = Tx::new(Link::SqliteReader(Pooled::new(connection)));
-                tx.begin("BEGIN").await?;
+                let mut tx = reader(readers).await?;
                 let outcome = unpanicked(work, &mut tx).await;
                 // Reads have nothing to lose.
                 tx.end("ROLLBACK").await?;
@@ -267,6 +265,16 @@ impl Database {
             DatabaseLink::Postgres(server) => server.close().await,
         }
     }
+}
+
+/// A reading transaction on SQLite. Boxed, so that the pool's large future is not part of every caller's.
+fn reader(readers: &SqlitePool) -> Work<'_, Tx, Error> {
+    Box::pin(async move {
+        let connection = readers.acquire().await?;
+        let mut tx = Tx::new(Link::SqliteReader(Pooled::new(connection)));
+        tx.begin("BEGIN").await?;
+        Ok(tx)
+    })
 }
 
 /// Said in full: a server can be told to begin otherwise.

@@ -12,7 +12,7 @@ use super::database::Scope;
 use super::location::{Location, PostgresUrl};
 use super::migrate::{self, Schema};
 use super::tls;
-use super::tx::{Link, Pooled, Tx};
+use super::tx::{Link, Pooled, Tx, Work};
 use super::value::Row;
 use crate::{Error, values};
 
@@ -104,29 +104,31 @@ fn is_race(error: &Error) -> bool {
 
 impl Server {
     /// Opens a transaction that sees the rows of `scope` only. Connections that died in the pool, as all do when the server
-    /// restarts, are passed over: nothing was asked of them yet.
-    pub(super) async fn begin(&self, scope: &Scope, begin: &'static str) -> Result<Tx, Error> {
-        for _ in 0..CONNECTIONS {
-            let Some(connection) = self.pool.try_acquire() else {
-                break;
-            };
-            match begin_on(connection, scope, begin).await {
-                Err(Error::Unreachable(_)) => self.is_down.store(true, Ordering::Relaxed),
-                done => return done,
+    /// restarts, are passed over: nothing was asked of them yet. Boxed, as statements are.
+    pub(super) fn begin<'c>(&'c self, scope: &'c Scope, begin: &'static str) -> Work<'c, Tx, Error> {
+        Box::pin(async move {
+            for _ in 0..CONNECTIONS {
+                let Some(connection) = self.pool.try_acquire() else {
+                    break;
+                };
+                match begin_on(connection, scope, begin).await {
+                    Err(Error::Unreachable(_)) => self.is_down.store(true, Ordering::Relaxed),
+                    done => return done,
+                }
             }
-        }
-        if self.is_down.load(Ordering::Relaxed) {
-            probe(&self.options, PROBE).await?.close().await?;
-            self.is_down.store(false, Ordering::Relaxed);
-        }
-        let began = match self.pool.acquire().await {
-            Ok(connection) => begin_on(connection, scope, begin).await,
-            Err(error) => Err(error.into()),
-        };
-        if matches!(began, Err(Error::Unreachable(_))) {
-            self.is_down.store(true, Ordering::Relaxed);
-        }
-        began
+            if self.is_down.load(Ordering::Relaxed) {
+                probe(&self.options, PROBE).await?.close().await?;
+                self.is_down.store(false, Ordering::Relaxed);
+            }
+            let began = match self.pool.acquire().await {
+                Ok(connection) => begin_on(connection, scope, begin).await,
+                Err(error) => Err(error.into()),
+            };
+            if matches!(began, Err(Error::Unreachable(_))) {
+                self.is_down.store(true, Ordering::Relaxed);
+            }
+            began
+        })
     }
 
     pub(super) async fn close(&self) {

@@ -106,9 +106,7 @@ impl Tx {
     /// # Errors
     /// [`Error::Database`] if the database refuses, [`Error::Spoilt`] if it refused an earlier statement.
     pub async fn execute(&mut self, sql: impl Into<String> + Send, values: Vec<Value>) -> Result<u64, Error> {
-        self.check()?;
-        let outcome = patiently(self.deadline, execute(&mut self.link, sql.into(), values)).await;
-        self.judge(outcome)
+        self.change(sql.into(), values).await
     }
 
     /// The rows of a query.
@@ -121,9 +119,8 @@ impl Tx {
         sql: impl Into<String> + Send,
         values: Vec<Value>,
     ) -> Result<Vec<T>, Error> {
-        self.check()?;
-        let outcome = patiently(self.deadline, fetch(&mut self.link, sql.into(), values)).await;
-        self.judge(outcome)?.into_iter().map(T::from_row).collect()
+        let rows = self.fetch(sql.into(), values).await?;
+        rows.into_iter().map(T::from_row).collect()
     }
 
     /// The first row of a query, if there is one.
@@ -174,9 +171,35 @@ impl Tx {
     /// # Errors
     /// [`Error::Database`] if the database refuses one, [`Error::Spoilt`] if it refused one before.
     pub async fn script(&mut self, sql: impl Into<String> + Send) -> Result<(), Error> {
-        self.check()?;
-        let outcome = patiently(self.deadline, script(&mut self.link, sql.into())).await;
-        self.judge(outcome)
+        self.several(sql.into()).await
+    }
+
+    /// [`execute`](Self::execute), boxed: the driver's future is large, and hundreds of callers would each hold it and
+    /// have its code copied into theirs.
+    fn change(&mut self, sql: String, values: Vec<Value>) -> Work<'_, u64, Error> {
+        Box::pin(async move {
+            self.check()?;
+            let outcome = patiently(self.deadline, execute(&mut self.link, sql, values)).await;
+            self.judge(outcome)
+        })
+    }
+
+    /// [`rows`](Self::rows) before they are read; boxed for the same reason.
+    fn fetch(&mut self, sql: String, values: Vec<Value>) -> Work<'_, Vec<Row>, Error> {
+        Box::pin(async move {
+            self.check()?;
+            let outcome = patiently(self.deadline, fetch(&mut self.link, sql, values)).await;
+            self.judge(outcome)
+        })
+    }
+
+    /// [`script`](Self::script), boxed for the same reason.
+    fn several(&mut self, sql: String) -> Work<'_, (), Error> {
+        Box::pin(async move {
+            self.check()?;
+            let outcome = patiently(self.deadline, script(&mut self.link, sql)).await;
+            self.judge(outcome)
+        })
     }
 
     /// Whether a statement failed.
@@ -202,11 +225,13 @@ impl Tx {
         self.script(sql).await
     }
 
-    /// Ends the transaction with `COMMIT` or `ROLLBACK`.
-    pub(super) async fn end(&mut self, sql: &'static str) -> Result<(), Error> {
-        patiently(self.deadline, script(&mut self.link, sql.to_owned())).await?;
-        self.mark(false);
-        Ok(())
+    /// Ends the transaction with `COMMIT` or `ROLLBACK`. Boxed, as [`change`](Self::change) is.
+    pub(super) fn end(&mut self, sql: &'static str) -> Work<'_, (), Error> {
+        Box::pin(async move {
+            patiently(self.deadline, script(&mut self.link, sql.to_owned())).await?;
+            self.mark(false);
+            Ok(())
+        })
     }
 
     const fn check(&self) -> Result<(), Error> {

@@ -138,6 +138,11 @@ impl Writer {
         answer.await.unwrap_or(Err(Error::Closed))
     }
 
+    /// Puts a command in the queue; whether there still is one. Boxed, so that it is compiled once, not for each caller.
+    fn hand_over(&self, command: Box<dyn Command>) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        Box::pin(async move { self.messages.send(Message::Command(command)).await.is_ok() })
+    }
+
     pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -154,7 +159,7 @@ impl Writer {
             outcome: None,
             reply,
         });
-        if self.messages.send(Message::Command(command)).await.is_err() {
+        if !self.hand_over(command).await {
             return Err(Error::Closed.into());
         }
         answer.await.unwrap_or_else(|_| Err(Error::Closed.into()))
