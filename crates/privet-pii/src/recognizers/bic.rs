@@ -48,8 +48,12 @@ pub(super) fn find(scan: &mut Scan<'_>) -> Outcome {
 /// Where words that announce a code begin and end in `text`, in either case. All have an `i`, which is looked for.
 fn words(text: &str) -> impl Iterator<Item = (usize, usize)> {
     let bytes = text.as_bytes();
-    memchr::memchr2_iter(b'i', b'I', bytes).filter_map(move |at| {
-        let (word, before) = match bytes.get(at + 1)?.to_ascii_lowercase() {
+    let pairs = bytes.iter().zip(bytes.get(1..).unwrap_or_default());
+    pairs.enumerate().filter_map(move |(at, (first, second))| {
+        if first | 0x20 != b'i' {
+            return None;
+        }
+        let (word, before) = match second | 0x20 {
             b'c' => ("bic", 1),
             b'f' => ("swift", 2),
             b'd' => ("bank identifier", 5),

@@ -31,6 +31,7 @@ mod words;
 
 use privet_types::{Basis, BudgetError, Entity};
 
+use super::class::{self, DIGIT, LETTER};
 use super::scan::Scan;
 use super::{Outcome, Token};
 use crate::letters::is_alphanumeric;
@@ -366,13 +367,8 @@ fn first_start(scan: &Scan<'_>, token: Token) -> usize {
 fn group_end(scan: &Scan<'_>, start: usize) -> usize {
     let rest = scan.slice(start, scan.bytes.len());
     let most = shape::MOST_CHARACTERS + 1;
-    start
-        + rest
-            .iter()
-            .take(most)
-            .take_while(|b| b.is_ascii_alphanumeric())
-            .count()
-            .max(1)
+    let is_part = |b: &&u8| class::of(**b) & (LETTER | DIGIT) != 0;
+    start + rest.iter().take(most).take_while(is_part).count().max(1)
 }
 
 /// Whether a letter of a script with spaces touches `at` from the left.

@@ -1,7 +1,8 @@
 //! Reads words and numbers at a place of the text.
 
-use super::lexicon::{MOST_WORDS, Meaning, Senses, hash_char, hash_start, join};
+use super::lexicon::{MOST_WORDS, Meaning, Senses, hash_byte, hash_char, hash_start, join};
 use crate::letters::{is_alphabetic, is_alphanumeric};
+use crate::recognizers::class::{self, DIGIT, LETTER, LOWER, SMALL, UPPER};
 use crate::recognizers::scan::Scan;
 
 /// Longest word that can be known, in bytes.
@@ -81,22 +82,10 @@ impl Scan<'_> {
     /// The word that begins at `at`, without regard to what stands before; it ends where a small letter is followed by
     /// a capital.
     pub(crate) fn word_at(&self, at: usize) -> Option<Word> {
-        let rest = self.text.get(at..)?;
-        let mut hash = hash_start();
-        let mut was_small = false;
-        let mut end = at;
-        // Most words are of ASCII letters from end to end.
-        for byte in rest.bytes().take(LONGEST_WORD + 1) {
-            if !byte.is_ascii_alphabetic() || was_small && byte.is_ascii_uppercase() {
-                break;
-            }
-            was_small = byte.is_ascii_lowercase();
-            hash = hash_char(hash, char::from(byte.to_ascii_lowercase()));
-            end += 1;
-        }
+        let (mut hash, mut end, mut was_small) = self.ascii_word(at, LONGEST_WORD + 1);
         if !self.at(end).is_ascii() {
             let from = end;
-            for (i, c) in rest.get(from - at..)?.char_indices() {
+            for (i, c) in self.text.get(from..)?.char_indices() {
                 if !is_word_char(c) || was_small && c.is_uppercase() || from - at + i > LONGEST_WORD {
                     break;
                 }
@@ -111,6 +100,25 @@ impl Scan<'_> {
             meaning: self.lexicon().get_alone(hash),
             hash,
         })
+    }
+
+    /// The ASCII letters at `at`, at most `most`, up to a capital behind a small one: their hash, where they end, and
+    /// whether the last is a small one. Most words are of such letters from end to end.
+    #[inline]
+    pub(super) fn ascii_word(&self, at: usize, most: usize) -> (u64, usize, bool) {
+        let mut hash = hash_start();
+        let mut last = 0;
+        let mut end = at;
+        for &byte in self.bytes.get(at..).unwrap_or_default().iter().take(most) {
+            let class = class::of(byte) & LETTER;
+            if class == 0 || class == UPPER && last == LOWER {
+                break;
+            }
+            last = class;
+            hash = hash_byte(hash, byte | SMALL);
+            end += 1;
+        }
+        (hash, end, last == LOWER)
     }
 
     /// The longest phrase from `at` on that has one of `senses`, its words between single spaces or hyphens.
@@ -151,10 +159,29 @@ impl Scan<'_> {
 
     /// Where the letters that end at `end` begin.
     pub(crate) fn word_start(&self, end: usize) -> usize {
-        let window = self.str(self.floor(end.saturating_sub(LONGEST_WORD)), end);
+        let least = self.floor(end.saturating_sub(LONGEST_WORD));
         let mut start = end;
-        let mut is_capital_next = false;
-        for c in window.chars().rev() {
+        let mut next = 0;
+        while start > least {
+            let byte = self.at(start - 1);
+            if !byte.is_ascii() {
+                return self.foreign_word_start(least, start, next == UPPER);
+            }
+            let class = class::of(byte) & LETTER;
+            if class == 0 || class == LOWER && next == UPPER {
+                break;
+            }
+            next = class;
+            start -= 1;
+        }
+        start
+    }
+
+    /// [`Self::word_start`] from the first character on that is not ASCII.
+    fn foreign_word_start(&self, least: usize, end: usize, is_capital_next: bool) -> usize {
+        let mut start = end;
+        let mut is_capital_next = is_capital_next;
+        for c in self.str(least, end).chars().rev() {
             if !is_word_char(c) || is_capital_next && c.is_lowercase() {
                 break;
             }
@@ -166,6 +193,11 @@ impl Scan<'_> {
 
     /// Whether a letter, a digit or `_` stands on both sides of `at`.
     pub(crate) fn is_word_inside(&self, at: usize) -> bool {
+        let (left, right) = (self.back(at, 1), self.at(at));
+        if left.is_ascii() && right.is_ascii() {
+            let joins = |b: u8| class::of(b) & (LETTER | DIGIT) != 0 || b == b'_';
+            return joins(left) && joins(right);
+        }
         let joins = |c: char| is_alphanumeric(c) && !is_ideographic(c) || c == '_';
         self.char_before(at).is_some_and(joins) && self.char_at(at).is_some_and(joins)
     }
@@ -177,10 +209,17 @@ impl Scan<'_> {
             end: at,
             ..Digits::default()
         };
-        for c in self.text.get(at..)?.chars().take(MOST_DIGITS + 1) {
-            let Some(value) = decimal(c) else { break };
+        for _ in 0..=MOST_DIGITS {
+            let byte = self.at(digits.end);
+            let (value, len) = if byte.is_ascii() {
+                (byte.is_ascii_digit().then(|| u32::from(byte - b'0')), 1)
+            } else {
+                let c = self.char_at(digits.end);
+                (c.and_then(decimal), c.map_or(1, char::len_utf8))
+            };
+            let Some(value) = value else { break };
             digits.count += 1;
-            digits.end += c.len_utf8();
+            digits.end += len;
             if digits.count <= MOST_DIGITS {
                 digits.value = digits.value * 10 + value;
             }
@@ -192,8 +231,15 @@ impl Scan<'_> {
     pub(crate) fn skip_spaces(&self, at: usize) -> usize {
         let mut at = at;
         for _ in 0..2 {
+            let byte = self.at(at);
+            if byte.is_ascii() {
+                if !matches!(byte, b' ' | b'\t') {
+                    break;
+                }
+                at += 1;
+                continue;
+            }
             at += match self.char_at(at) {
-                Some(' ' | '\t') => 1,
                 Some('\u{a0}') => 2,
                 Some('\u{2009}' | '\u{202f}' | '\u{3000}') => 3,
                 _ => break,
@@ -204,12 +250,18 @@ impl Scan<'_> {
 
     /// Skips `text` at `at`, in either case of ASCII letters; `None` if something else stands there.
     pub(crate) fn skip_text(&self, at: usize, text: &str) -> Option<usize> {
-        let there = self.str(at, at + text.len());
-        there.eq_ignore_ascii_case(text).then_some(at + text.len())
+        let there = self.bytes.get(at..at + text.len())?;
+        there
+            .eq_ignore_ascii_case(text.as_bytes())
+            .then_some(at + text.len())
     }
 
     /// Whether a capital, or a letter of a script without capitals, stands at `at`.
     pub(crate) fn is_capital(&self, at: usize) -> bool {
+        let byte = self.at(at);
+        if byte.is_ascii() {
+            return byte.is_ascii_uppercase();
+        }
         self.char_at(at)
             .is_some_and(|c| c.is_uppercase() || is_alphabetic(c) && !c.is_lowercase())
     }
