@@ -223,11 +223,11 @@ impl Gate<'_> {
         self.row.end = end;
     }
 
-    /// Whether the small letter at `start` begins no word of interest and no number.
+    /// Whether the small letter at `start` begins no word of interest and no number; the word has three bytes or more.
     #[inline]
     fn is_plain(&self, start: usize) -> bool {
-        let two = self.two(start);
-        !self.keys.may_begin(u64::from(two)) && !matches!(two >> 8, 0x30..=0x39)
+        let three = self.three(start);
+        !self.keys.may_begin_three(three) && !matches!(three >> 8 & 0xff, 0x30..=0x39)
     }
 
     /// A word of three bytes or more that is plain: no row goes on, as the long way through [`Self::word`] would find.
@@ -243,19 +243,27 @@ impl Gate<'_> {
         self.row.end = end;
     }
 
-    /// The two bytes at `start`, the first one lowest.
+    /// The three bytes at `start`, the first one lowest; no byte behind the text.
     #[inline]
-    fn two(&self, start: usize) -> u16 {
-        match self.bytes.get(start..).unwrap_or_default() {
-            [first, second, ..] => u16::from_le_bytes([*first, *second]),
-            [first] => u16::from(*first),
-            [] => 0,
-        }
+    fn three(&self, start: usize) -> u64 {
+        let bytes = match self.bytes.get(start..).unwrap_or_default() {
+            [first, second, third, ..] => [*first, *second, *third, 0],
+            [first, second] => [*first, *second, 0, 0],
+            [first] => [*first, 0, 0, 0],
+            [] => [0; 4],
+        };
+        u64::from(u32::from_le_bytes(bytes))
     }
 
     #[inline]
     fn letters(&mut self, start: usize, len: usize) {
-        if !self.keys.may_begin(u64::from(self.two(start))) {
+        let three = self.three(start);
+        let may_begin = match len {
+            0 | 1 => self.keys.may_begin(three),
+            2 => self.keys.may_begin_three(three & 0xffff | 0x20_0000),
+            _ => self.keys.may_begin_three(three),
+        };
+        if !may_begin {
             self.end_digit_words(start, len);
             return;
         }

@@ -53,8 +53,10 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
         };
         if is_part {
             start.get_or_insert(at);
-        } else if let Some(from) = start.take() {
-            all.extend(text.get(from..at).map(|text| Token { start: from, text }));
+        } else if let Some(from) = start.take()
+            && let Some(text) = text.get(from..at)
+        {
+            all.push(Token { start: from, text });
         }
         at += len;
     }

@@ -153,6 +153,16 @@ impl Lexicon {
     /// nearest first. The longest phrase counts, together with the word alone.
     #[inline]
     pub(super) fn get_after(&self, hashes: &[u64; MOST_WORDS]) -> Meaning {
+        let [last, ..] = *hashes;
+        let (word, bit) = filter_place(last);
+        if self.filter.get(word).is_none_or(|w| w & bit == 0) {
+            return Meaning::default();
+        }
+        self.get_known_after(hashes)
+    }
+
+    /// The same for a word that the filter let through.
+    fn get_known_after(&self, hashes: &[u64; MOST_WORDS]) -> Meaning {
         let [last, second, third, fourth] = *hashes;
         let mut meaning = self.get(last);
         if meaning.senses & PHRASE != 0 {

@@ -109,7 +109,8 @@ impl Scan<'_> {
         let mut hash = hash_start();
         let mut last = 0;
         let mut end = at;
-        for &byte in self.bytes.get(at..).unwrap_or_default().iter().take(most) {
+        let limit = at.saturating_add(most).min(self.bytes.len());
+        for &byte in self.bytes.get(at..limit).unwrap_or_default() {
             let class = class::of(byte) & LETTER;
             if class == 0 || class == UPPER && last == LOWER {
                 break;
@@ -209,13 +210,19 @@ impl Scan<'_> {
             end: at,
             ..Digits::default()
         };
-        for _ in 0..=MOST_DIGITS {
-            let byte = self.at(digits.end);
+        let mut rest = self.bytes.get(at..).unwrap_or_default();
+        while digits.count <= MOST_DIGITS
+            && let [byte, more @ ..] = rest
+        {
             let (value, len) = if byte.is_ascii() {
-                (byte.is_ascii_digit().then(|| u32::from(byte - b'0')), 1)
+                let value = u32::from(byte.wrapping_sub(b'0'));
+                rest = more;
+                ((value < 10).then_some(value), 1)
             } else {
                 let c = self.char_at(digits.end);
-                (c.and_then(decimal), c.map_or(1, char::len_utf8))
+                let len = c.map_or(1, char::len_utf8);
+                rest = rest.get(len..).unwrap_or_default();
+                (c.and_then(decimal), len)
             };
             let Some(value) = value else { break };
             digits.count += 1;
