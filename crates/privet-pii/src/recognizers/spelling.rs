@@ -66,7 +66,7 @@ fn write_ascii(text: &[u8], mut last: u8, out: &mut Vec<u8>) -> u8 {
     last
 }
 
-/// The same; tells `see` for each character where it stands in `text` and how long `out` is before it.
+/// [`spell`], which tells `see` for each character where it stands in `text` and how long `out` is before it.
 pub(crate) fn spell_with(text: &str, out: &mut String, mut see: impl FnMut(usize, usize)) {
     out.clear();
     out.push(' ');

@@ -30,12 +30,19 @@ pub(crate) fn pass(scan: &mut Scan<'_>, plan: &Plan) -> Outcome {
         }
         let class = class::of(byte);
         if class & LETTER != 0 || !byte.is_ascii() && scan.char_at(at).is_some_and(is_word_char) {
-            let mut word = read(scan, at);
-            at = word.end;
+            let start = at;
+            let (hash, end) = read(scan, start);
+            at = end;
             let [last, second, third, _] = recent;
-            recent = [word.hash, last, second, third];
-            word.meaning = scan.lexicon().get_after(&recent);
-            if word.is(wanted) {
+            recent = [hash, last, second, third];
+            let meaning = scan.lexicon().get_after(&recent);
+            if meaning.senses & wanted != 0 {
+                let word = Word {
+                    start,
+                    end,
+                    meaning,
+                    hash,
+                };
                 ask(scan, plan, &word)?;
             }
         } else if class & DIGIT != 0 {
@@ -66,9 +73,9 @@ pub(crate) fn pass(scan: &mut Scan<'_>, plan: &Plan) -> Outcome {
     scan.spend(at - was_charged)
 }
 
-/// Reads the whole word at `at`, of any length.
+/// Reads the whole word at `at`, of any length: its hash, and where it ends.
 #[inline]
-fn read(scan: &Scan<'_>, at: usize) -> Word {
+fn read(scan: &Scan<'_>, at: usize) -> (u64, usize) {
     let (mut hash, mut end, mut was_small) = scan.ascii_word(at, usize::MAX);
     if !scan.at(end).is_ascii() {
         for c in scan.text.get(end..).unwrap_or_default().chars() {
@@ -80,12 +87,7 @@ fn read(scan: &Scan<'_>, at: usize) -> Word {
             end += c.len_utf8();
         }
     }
-    Word {
-        start: at,
-        end,
-        hash,
-        ..Word::default()
-    }
+    (hash, end)
 }
 
 fn ask(scan: &mut Scan<'_>, plan: &Plan, word: &Word) -> Outcome {
