@@ -25,6 +25,7 @@ pub(crate) fn walk(scan: &mut Scan<'_>, plan: &Plan) -> Outcome {
     pass(scan, plan)?;
     scan.spend(scan.bytes.len().min(BLOCK))?;
     let mut stops = Stops::new(scan.bytes);
+    let mut number = Number::new();
     let mut at = 0;
     while let Some(stop) = stops.next(at, |read| scan.spend(read))? {
         let byte = scan.at(stop);
@@ -37,15 +38,12 @@ pub(crate) fn walk(scan: &mut Scan<'_>, plan: &Plan) -> Outcome {
         at = end.max(stop + 1);
         let has_digit = classes & DIGIT != 0;
         if has_digit || end - start >= LONG || is_quarter_of_mac(scan, start, end) {
-            token(
-                scan,
-                plan,
-                Token {
-                    start,
-                    end,
-                    has_digit,
-                },
-            )?;
+            let found = Token {
+                start,
+                end,
+                has_digit,
+            };
+            token(scan, plan, found, &mut number)?;
         }
     }
     scan.settle()
@@ -107,10 +105,11 @@ fn token_end(scan: &mut Scan<'_>, from: usize) -> Result<(usize, u8), BudgetErro
     Ok((at, classes))
 }
 
-fn token(scan: &mut Scan<'_>, plan: &Plan, token: Token) -> Outcome {
+/// Asks at `token`; `number` is room for the numbers in it.
+fn token(scan: &mut Scan<'_>, plan: &Plan, token: Token, number: &mut Number) -> Outcome {
     let text = scan.slice(token.start, token.end);
     if token.has_digit && !plan.number.is_empty() && !is_uuid(text) && !text.starts_with(b"0x") {
-        numbers(scan, plan, token)?;
+        numbers(scan, plan, token, number)?;
     }
     for find in &plan.token {
         find(scan, token)?;
@@ -122,11 +121,10 @@ fn token(scan: &mut Scan<'_>, plan: &Plan, token: Token) -> Outcome {
 }
 
 /// Asks the number recognisers at every run of digits in `token` that no letter touches from the left.
-fn numbers(scan: &mut Scan<'_>, plan: &Plan, token: Token) -> Outcome {
+fn numbers(scan: &mut Scan<'_>, plan: &Plan, token: Token, number: &mut Number) -> Outcome {
     scan.spend(token.end - token.start)?;
     let bytes = scan.slice(token.start, token.end);
     let mut joined = false;
-    let mut number = Number::new();
     for (i, &byte) in bytes.iter().enumerate() {
         let starts = byte.is_ascii_digit() && !joined;
         joined = byte.is_ascii_alphanumeric();
@@ -137,7 +135,7 @@ fn numbers(scan: &mut Scan<'_>, plan: &Plan, token: Token) -> Outcome {
         number.read_at(scan, at)?;
         scan.enter_row(at, number.groups().last().map_or(at, |g| g.end));
         for find in &plan.number {
-            if find(scan, &number)? {
+            if find(scan, number)? {
                 break;
             }
         }
