@@ -57,11 +57,10 @@ impl<'t> Sides<'t> {
         }
         let window = window_left(self.text, start);
         let far = window.len() - near(window).len();
-        let (head, tail) = window.split_at_checked(far).unwrap_or((window, ""));
         self.left.at = Some(start);
         self.left.window = window;
         self.left.far = far;
-        self.left.near = spell_parts(head, tail, &mut self.left.spelt);
+        self.left.near = spell_parts(window, far, &mut self.left.spelt);
         window.len()
     }
 

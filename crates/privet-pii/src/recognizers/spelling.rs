@@ -16,32 +16,29 @@ fn is_letter(c: char) -> bool {
 
 /// Spells `text` out as lower-case words between single spaces, with a space at either end, into `out`.
 pub(crate) fn spell(text: &str, out: &mut String) {
-    spell_parts(text, "", out);
+    spell_parts(text, 0, out);
 }
 
 /// Room for the words beside a value, in bytes.
 const USUAL: usize = 128;
 
-/// Spells `far` and `near`, which follow each other and share no word, out as one text. Returns where in `out` the words
-/// of `near` begin, the space before the first included, if all is ASCII; otherwise nothing is known of that.
-pub(crate) fn spell_parts(far: &str, near: &str, out: &mut String) -> Option<usize> {
-    if !(far.is_ascii() && near.is_ascii()) {
-        if near.is_empty() {
-            spell_with(far, out, |_, _| {});
-        } else {
-            spell_with(&[far, near].concat(), out, |_, _| {});
-        }
+/// Spells `text` out; at `cut`, which lies in no word, its near words begin. Returns where in `out` they do, the space before
+/// the first included, if all is ASCII; otherwise nothing is known of that.
+pub(crate) fn spell_parts(text: &str, cut: usize, out: &mut String) -> Option<usize> {
+    if !text.is_ascii() {
+        spell_with(text, out, |_, _| {});
         return None;
     }
+    let (far, near) = text.as_bytes().split_at_checked(cut).unwrap_or_default();
     // Bytes are written faster than characters; they are ASCII, so that they make a string again.
     let mut bytes = std::mem::take(out).into_bytes();
     bytes.clear();
     // Every byte may need a space before it. What is read beside a value fits at once, so that the next one finds room.
-    bytes.reserve((2 * (far.len() + near.len()) + 2).max(USUAL));
+    bytes.reserve((2 * text.len() + 2).max(USUAL));
     bytes.push(b' ');
-    let last = write_ascii(far.as_bytes(), 0, &mut bytes);
+    let last = write_ascii(far, 0, &mut bytes);
     let begin = bytes.len() - usize::from(last == 0);
-    let last = write_ascii(near.as_bytes(), last, &mut bytes);
+    let last = write_ascii(near, last, &mut bytes);
     if last != 0 {
         bytes.push(b' ');
     }
@@ -172,8 +169,9 @@ mod tests {
         #[test]
         fn the_words_of_the_second_part_stand_behind_those_of_the_first(far in "([ -~]{0,40}[ _.:-])?", near in "[ -~]{0,30}") {
             let mut out = String::new();
-            let begin = spell_parts(&far, &near, &mut out);
-            proptest::prop_assert_eq!(&out, &plainly(&[far, near.clone()].concat()));
+            let text = [&*far, &*near].concat();
+            let begin = spell_parts(&text, far.len(), &mut out);
+            proptest::prop_assert_eq!(&out, &plainly(&text));
             let words = begin.and_then(|begin| out.get(begin..));
             proptest::prop_assert_eq!(words, Some(&*plainly(&near)));
         }
