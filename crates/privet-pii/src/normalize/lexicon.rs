@@ -158,6 +158,11 @@ mod tests {
             assert_eq!(spelt(&word), Some(spells), "{word}");
             assert_eq!(spelt(&word.to_ascii_uppercase()), Some(spells), "{word}");
             assert!(keys.get(key(word.as_bytes())).is_some(), "{word}");
+            assert!(keys.may_begin_three(key(word.as_bytes())), "{word}");
+            assert!(
+                keys.may_begin_three(key(word.to_ascii_uppercase().as_bytes())),
+                "{word}"
+            );
         }
         for word in ["ones", "a", "", "punkte", "dots"] {
             assert_eq!(spelt(word), None, "{word}");

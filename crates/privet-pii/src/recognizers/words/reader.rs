@@ -273,3 +273,76 @@ impl Scan<'_> {
             .is_some_and(|c| c.is_uppercase() || is_alphabetic(c) && !c.is_lowercase())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use privet_types::Budget;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::recognizers::context::Words;
+
+    static WORDS: LazyLock<Words> = LazyLock::new(|| Words::new().unwrap());
+
+    /// [`Scan::word_at`] character by character: where the word ends, and its hash.
+    fn plain_word(text: &str, at: usize) -> Option<(usize, u64)> {
+        let (mut end, mut hash, mut was_small) = (at, hash_start(), false);
+        for (i, c) in text.get(at..)?.char_indices() {
+            if !is_word_char(c) || was_small && c.is_uppercase() || i > LONGEST_WORD {
+                break;
+            }
+            was_small = c.is_lowercase();
+            hash = fold(hash, c);
+            end = at + i + c.len_utf8();
+        }
+        (end > at).then_some((end, hash))
+    }
+
+    /// [`Scan::word_start`] character by character.
+    fn plain_start(scan: &Scan<'_>, end: usize) -> usize {
+        scan.foreign_word_start(scan.floor(end.saturating_sub(LONGEST_WORD)), end, false)
+    }
+
+    /// [`Scan::digits_at`] character by character.
+    fn plain_digits(text: &str, at: usize) -> Option<Digits> {
+        let values: Vec<(char, u32)> = text
+            .get(at..)?
+            .chars()
+            .take(MOST_DIGITS + 1)
+            .map_while(|c| decimal(c).map(|value| (c, value)))
+            .collect();
+        let counted = values.iter().take(MOST_DIGITS);
+        (!values.is_empty()).then(|| Digits {
+            start: at,
+            end: at + values.iter().map(|(c, _)| c.len_utf8()).sum::<usize>(),
+            count: values.len(),
+            value: counted.fold(0, |all, (_, value)| all * 10 + value),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_are_read_as_characters_are(text in "([a-zA-Z]|[0-9]|[ \t_.-]|[éßÉ中٣жЖ]|[a-z]{40}|[0-9]{8}){0,30}") {
+            let budget = Budget::unlimited();
+            let scan = Scan::new(&text, &WORDS, &budget);
+            for at in 0..=text.len() + 1 {
+                let word = scan.word_at(at).map(|word| (word.end, word.hash));
+                prop_assert_eq!(word, plain_word(&text, at), "word at {}", at);
+                prop_assert_eq!(scan.digits_at(at), plain_digits(&text, at), "digits at {}", at);
+                if !text.is_char_boundary(at) {
+                    continue;
+                }
+                prop_assert_eq!(scan.word_start(at), plain_start(&scan, at), "word before {}", at);
+                let joins = |c: char| is_alphanumeric(c) && !is_ideographic(c) || c == '_';
+                let is_inside = scan.char_before(at).is_some_and(joins) && scan.char_at(at).is_some_and(joins);
+                prop_assert_eq!(scan.is_word_inside(at), is_inside, "inside {}", at);
+                let spaces = text.get(at..).map_or(0, |rest| {
+                    rest.bytes().take(2).take_while(|b| matches!(b, b' ' | b'\t')).count()
+                });
+                prop_assert_eq!(scan.skip_spaces(at), at + spaces, "spaces at {}", at);
+            }
+        }
+    }
+}
