@@ -8,12 +8,16 @@
 pub(crate) fn is_alphabetic(c: char) -> bool {
     match c {
         '\0'..='\u{7f}' => c.is_ascii_alphabetic(),
-        // Latin, Cyrillic, Arabic, Devanagari, kana, ideographs, Hangul.
+        // Latin, Greek, Cyrillic, Hebrew, Arabic, Devanagari, kana, ideographs, Hangul.
         '\u{c0}'..='\u{d6}'
         | '\u{d8}'..='\u{f6}'
         | '\u{f8}'..='\u{24f}'
+        | '\u{388}'..='\u{38a}'
+        | '\u{38e}'..='\u{3a1}'
+        | '\u{3a3}'..='\u{3f5}'
         | '\u{400}'..='\u{481}'
         | '\u{48a}'..='\u{52f}'
+        | '\u{5d0}'..='\u{5ea}'
         | '\u{620}'..='\u{657}'
         | '\u{66e}'..='\u{6d3}'
         | '\u{900}'..='\u{93b}'
@@ -31,6 +35,7 @@ pub(crate) fn is_alphabetic(c: char) -> bool {
         | '\u{94d}'
         | '\u{964}'..='\u{96f}'
         | '\u{2000}'..='\u{205f}'
+        | '\u{20a0}'..='\u{20c0}'
         | '\u{3000}'..='\u{3004}'
         | '\u{3008}'..='\u{3020}'
         | '\u{ff00}'..='\u{ff20}' => false,

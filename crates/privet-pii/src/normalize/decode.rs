@@ -3,6 +3,7 @@
 use super::encoded::{Decoded, base64, hex, is_text_byte, sextet};
 use super::escape;
 use super::rewrite::{Piece, Rewriter};
+use crate::recognizers::class::{self, DIGIT, LETTER, LOWER, UPPER};
 
 /// Shortest runs of base64 and of hexadecimal digits that are looked at.
 pub(super) const SHORTEST_BASE64: usize = 8;
@@ -74,12 +75,15 @@ fn run(bytes: &[u8], start: usize, out: &mut Rewriter<'_>) -> usize {
     }
     let rest = bytes.get(start..).unwrap_or_default();
     let body = rest.iter().take_while(|b| sextet(**b).is_some()).count();
+    if body < SHORTEST_BASE64.min(SHORTEST_HEX) {
+        return start + body.max(1);
+    }
     let padding = rest.iter().skip(body).take(2).take_while(|b| **b == b'=').count();
     let end = start + body;
     let Some(own) = rest.get(..body) else {
         return end.max(start + 1);
     };
-    let skip = if own.starts_with(b"0x") || own.starts_with(b"0X") {
+    let skip = if matches!(own, [b'0', b'x' | b'X', ..]) {
         2
     } else {
         0
@@ -94,7 +98,7 @@ fn run(bytes: &[u8], start: usize, out: &mut Rewriter<'_>) -> usize {
         }
         return end;
     }
-    if body < SHORTEST_BASE64 || !is_coded(own) {
+    if !is_coded(own) {
         return end.max(start + 1);
     }
     if padding == 0
@@ -207,12 +211,16 @@ fn next_line(bytes: &[u8], at: usize) -> Option<usize> {
 
 /// Whether the run has a digit or a capital behind a small letter, as the base64 of nearly every text has.
 pub(super) fn is_coded(run: &[u8]) -> bool {
-    run.len() >= SHORTEST_LINE
-        || run.iter().any(u8::is_ascii_digit)
-        || run
-            .iter()
-            .zip(run.iter().skip(1))
-            .any(|(a, b)| a.is_ascii_lowercase() && b.is_ascii_uppercase())
+    if run.len() >= SHORTEST_LINE {
+        return true;
+    }
+    let mut last = 0;
+    run.iter().any(|byte| {
+        let class = class::of(*byte) & (LETTER | DIGIT);
+        let is_sign = class == DIGIT || class == UPPER && last == LOWER;
+        last = class;
+        is_sign
+    })
 }
 
 /// Pairs of hexadecimal digits with one separator between them (`6a 6f`, `6a:6f`, `0x6a, 0x6f`) at `start`: where the

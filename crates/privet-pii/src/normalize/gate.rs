@@ -85,8 +85,8 @@ pub(super) fn stretches(text: &str) -> Vec<Stretch> {
         carry = gate.block(i * BLOCK, block, carry);
     }
     let mut last = [b' '; BLOCK];
-    for (slot, byte) in last.iter_mut().zip(tail) {
-        *slot = *byte;
+    if let Some(begin) = last.get_mut(..tail.len()) {
+        begin.copy_from_slice(tail);
     }
     if !tail.is_empty() {
         gate.block(blocks.len() * BLOCK, &last, carry);
@@ -186,6 +186,10 @@ impl Gate<'_> {
     fn word(&mut self, start: usize, len: usize) {
         let end = start + len;
         let first = self.bytes.get(start).copied().unwrap_or(0);
+        if first.is_ascii_lowercase() && len > 2 && self.row.digits == 0 && self.is_plain(start) {
+            self.plain(start, end);
+            return;
+        }
         if len == 1 || self.is_one_character(first, len) {
             self.row.singles += 1;
             if self.row.singles >= SINGLES {
@@ -219,11 +223,47 @@ impl Gate<'_> {
         self.row.end = end;
     }
 
+    /// Whether the small letter at `start` begins no word of interest and no number; the word has three bytes or more.
+    #[inline]
+    fn is_plain(&self, start: usize) -> bool {
+        let three = self.three(start);
+        !self.keys.may_begin_three(three) && !matches!(three >> 8 & 0xff, 0x30..=0x39)
+    }
+
+    /// A word of three bytes or more that is plain: no row goes on, as the long way through [`Self::word`] would find.
+    #[inline]
+    fn plain(&mut self, start: usize, end: usize) {
+        self.row.singles = 0;
+        self.row.digit_words = 0;
+        self.row.parts = 0;
+        self.row.pairs = 0;
+        if end - start >= CODE {
+            self.code(start, end);
+        }
+        self.row.end = end;
+    }
+
+    /// The three bytes at `start`, the first one lowest; no byte behind the text.
+    #[inline]
+    fn three(&self, start: usize) -> u64 {
+        let bytes = match self.bytes.get(start..).unwrap_or_default() {
+            [first, second, third, ..] => [*first, *second, *third, 0],
+            [first, second] => [*first, *second, 0, 0],
+            [first] => [*first, 0, 0, 0],
+            [] => [0; 4],
+        };
+        u64::from(u32::from_le_bytes(bytes))
+    }
+
     #[inline]
     fn letters(&mut self, start: usize, len: usize) {
-        let two = self.bytes.get(start..start + 2).unwrap_or_default();
-        let two = two.iter().rev().fold(0, |all, b| all << 8 | u64::from(*b));
-        if !self.keys.may_begin(two) {
+        let three = self.three(start);
+        let may_begin = match len {
+            0 | 1 => self.keys.may_begin(three),
+            2 => self.keys.may_begin_three(three & 0xffff | 0x20_0000),
+            _ => self.keys.may_begin_three(three),
+        };
+        if !may_begin {
             self.end_digit_words(start, len);
             return;
         }
@@ -293,8 +333,9 @@ impl Gate<'_> {
     #[inline]
     fn is_digitlike(&self, start: usize, len: usize) -> bool {
         let at = |i: usize| self.bytes.get(start + i).copied().unwrap_or(0);
-        digitlike::digit(at(0)).is_some()
-            && (at(1).is_ascii_digit() || self.row.digits > 0 && (3..=8).contains(&len))
+        // Most words end here.
+        (at(1).is_ascii_digit() || self.row.digits > 0 && (3..=8).contains(&len))
+            && digitlike::digit(at(0)).is_some()
             && (1..len.min(BLOCK)).all(|i| at(i).is_ascii_digit() || digitlike::digit(at(i)).is_some())
     }
 

@@ -16,9 +16,9 @@ pub(super) fn close_up(text: &str, tokens: &[Token<'_>]) -> Option<Piece> {
         let rest = tokens.get(at..).unwrap_or_default();
         let len = row(rest);
         let row = rest.get(..len).unwrap_or_default();
-        let (usual, times) = usual_gap(text, row);
-        // A row that is not cut by one separator for the most part is no spread value.
         let is_long = len >= FEWEST || is_abbreviation(text, rest, len);
+        let (usual, times) = if is_long { usual_gap(text, row) } else { ("", 0) };
+        // A row that is not cut by one separator for the most part is no spread value.
         if is_long && times * 2 > len - 1 {
             lead(
                 text,

@@ -1,6 +1,7 @@
 //! Letters and digits in rows, and what lies between.
 
 use crate::letters::is_alphanumeric;
+use crate::recognizers::class::{self, DIGIT, LETTER};
 use std::ops::Range;
 
 /// A row of letters and digits.
@@ -39,9 +40,9 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     let bytes = text.as_bytes();
     let mut start = None;
     let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
+    while let Some(&byte) = bytes.get(at) {
         let (is_part, len) = if byte.is_ascii() {
-            (byte.is_ascii_alphanumeric(), 1)
+            (class::of(byte) & (LETTER | DIGIT) != 0, 1)
         } else {
             let c = text.get(at..).and_then(|rest| rest.chars().next()).unwrap_or(' ');
             // The virama of Devanagari is no letter, but stands inside words.
@@ -52,8 +53,10 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
         };
         if is_part {
             start.get_or_insert(at);
-        } else if let Some(from) = start.take() {
-            all.extend(text.get(from..at).map(|text| Token { start: from, text }));
+        } else if let Some(from) = start.take()
+            && let Some(text) = text.get(from..at)
+        {
+            all.push(Token { start: from, text });
         }
         at += len;
     }

@@ -172,7 +172,10 @@ fn house_end(scan: &Scan<'_>, number: Digits) -> Option<usize> {
         && scan.at(end + 1).to_ascii_uppercase() <= b'H'
     {
         end += 2;
-    } else {
+    } else if matches!(
+        scan.at(end + usize::from(scan.at(end) == b' ')),
+        b'b' | b'B' | b't' | b'T'
+    ) {
         for mark in [" bis", " ter", "bis", "ter"] {
             if let Some(after) = scan.skip_text(end, mark).filter(|e| !scan.is_word_inside(*e)) {
                 end = after;
@@ -321,7 +324,6 @@ fn number_last(scan: &Scan<'_>, number: Digits) -> Option<Street> {
     if has_colon || scan.is_word_inside(start) && scan.back(start, 1) != b'-' {
         return None;
     }
-    let lower = text.to_lowercase();
     let word = scan.word_at(start)?;
     let is_end = word.is(sense::STREET_END) && word.meaning.value == 3;
     if !is_end && !scan.is_capital(first_of_word(scan, start)) {
@@ -331,9 +333,11 @@ fn number_last(scan: &Scan<'_>, number: Digits) -> Option<Street> {
     if is_turkish {
         return turkish(scan, before + 1, end);
     }
-    let is_compound = COMPOUNDS
-        .iter()
-        .any(|suffix| lower.len() > suffix.len() + 2 && lower.ends_with(suffix));
+    let lower = text.to_lowercase();
+    let last = lower.as_bytes().last();
+    let is_compound = COMPOUNDS.iter().any(|suffix| {
+        suffix.as_bytes().last() == last && lower.len() > suffix.len() + 2 && lower.ends_with(suffix)
+    });
     let is_alone = word.is(sense::STREET_END) && word.meaning.value == 3 && word.end == before;
     if !(is_compound && (!has_dot || lower.ends_with("str"))) && !is_alone {
         return plain(scan, first_of_word(scan, start), end).filter(|_| !has_dot && number.count <= 3);

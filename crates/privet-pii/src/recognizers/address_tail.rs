@@ -375,7 +375,9 @@ fn is_excluded(text: &str) -> bool {
         "Тел",
         "Телефон",
     ]
-    .contains(&text)
+    .into_iter()
+    // Most words have another first letter than most of these.
+    .any(|word| word.as_bytes().first() == text.as_bytes().first() && word == text)
 }
 
 /// The end of one to four words of a town.

@@ -110,10 +110,9 @@ pub(super) fn find(scan: &mut Scan<'_>, token: Token) -> Outcome {
         let at = start + i;
         let key = scan.slice(at, end.min(at + ENOUGH));
         scan.spend(2)?;
-        let Some((prefix, body, rule)) = PREFIXES
-            .iter()
-            .find(|(prefix, ..)| key.starts_with(prefix.as_bytes()))
-        else {
+        let Some((prefix, body, rule)) = PREFIXES.iter().find(|(prefix, ..)| {
+            prefix.as_bytes().first() == Some(byte) && key.starts_with(prefix.as_bytes())
+        }) else {
             continue;
         };
         scan.spend(key.len())?;

@@ -45,21 +45,67 @@ pub(super) fn find(scan: &mut Scan<'_>) -> Outcome {
     Ok(())
 }
 
-/// Where words that announce a code begin and end in `text`, in either case. All have an `i`, which is looked for.
+/// Bytes looked at together.
+const CHUNK: usize = 64;
+
+/// Where words that announce a code begin and end in `text`, in either case. Three letters of each are looked for, in many
+/// bytes together.
 fn words(text: &str) -> impl Iterator<Item = (usize, usize)> {
     let bytes = text.as_bytes();
-    memchr::memchr2_iter(b'i', b'I', bytes).filter_map(move |at| {
-        let (word, before) = match bytes.get(at + 1)?.to_ascii_lowercase() {
-            b'c' => ("bic", 1),
-            b'f' => ("swift", 2),
-            b'd' => ("bank identifier", 5),
-            _ => return None,
-        };
-        let start = at.checked_sub(before)?;
-        let end = start + word.len();
-        let is_word = bytes.get(start..end)?.eq_ignore_ascii_case(word.as_bytes());
-        is_word.then_some((start, end))
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < bytes.len() {
+            if at.is_multiple_of(CHUNK) && !may_hold_word(bytes, at) {
+                at += CHUNK;
+                continue;
+            }
+            let word = word_round(bytes, at);
+            at += 1;
+            if word.is_some() {
+                return word;
+            }
+        }
+        None
     })
+}
+
+/// The word whose letters before, at and behind an `i` stand at `at`.
+#[inline]
+fn word_round(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    let [first, middle, last, ..] = bytes.get(at..)? else {
+        return None;
+    };
+    if middle | 0x20 != b'i' {
+        return None;
+    }
+    let (word, before) = match (first | 0x20, last | 0x20) {
+        (b'b', b'c') => ("bic", 0),
+        (b'w', b'f') => ("swift", 1),
+        (b' ', b'd') => ("bank identifier", 4),
+        _ => return None,
+    };
+    let start = at.checked_sub(before)?;
+    let end = start + word.len();
+    let is_word = bytes.get(start..end)?.eq_ignore_ascii_case(word.as_bytes());
+    is_word.then_some((start, end))
+}
+
+/// Whether [`word_round`] may find a word at any byte of the chunk at `from`.
+fn may_hold_word(bytes: &[u8], from: usize) -> bool {
+    let chunk = |from: usize| bytes.get(from..).and_then(|rest| rest.first_chunk::<CHUNK>());
+    let (Some(firsts), Some(middles), Some(lasts)) = (chunk(from), chunk(from + 1), chunk(from + 2)) else {
+        // The last chunk is short.
+        return true;
+    };
+    let mut any = 0;
+    for ((first, middle), last) in firsts.iter().zip(middles).zip(lasts) {
+        let (first, last) = (first | 0x20, last | 0x20);
+        let ends = u8::from(first == b'b') & u8::from(last == b'c')
+            | u8::from(first == b'w') & u8::from(last == b'f')
+            | u8::from(first == b' ') & u8::from(last == b'd');
+        any |= ends & u8::from(middle | 0x20 == b'i');
+    }
+    any != 0
 }
 
 /// Whether a word stands in a name such as `bank_swift` or `bankSwift`.
@@ -141,6 +187,9 @@ fn report(scan: &mut Scan<'_>, start: usize, end: usize, score: f32) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::words;
     use privet_types::{Budget, Entity, Finding};
 
     use crate::{Analyzer, Config};
@@ -180,6 +229,20 @@ mod tests {
             "a swift and lasting reform of MESSAGESX",
         ] {
             assert!(codes(text, None).is_empty(), "{text}: {:?}", codes(text, None));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_word_is_found_wherever_it_stands(text in "([ -~]|.|bic|BIC|Swift|swIFt|bank identifier|Bank\u{0}identifier){0,90}") {
+            let lower = text.to_ascii_lowercase();
+            let places = |word: &'static str| lower.match_indices(word).map(|(at, w)| (at, at + w.len()));
+            let mut expected: Vec<_> =
+                places("bic").chain(places("swift")).chain(places("bank identifier")).collect();
+            expected.sort_unstable();
+            let mut found: Vec<_> = words(&text).collect();
+            found.sort_unstable();
+            prop_assert_eq!(found, expected);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Dates of birth: a calendar date with a word beside it, or a JSON key, that speaks of birth.
 
+use std::sync::LazyLock;
+
 use privet_types::{BudgetError, Entity, Span};
 
 use super::context::BIRTH;
@@ -288,11 +290,31 @@ fn month(name: &str) -> Option<u32> {
     if !(3..=LONGEST_MONTH + 1).contains(&name.len()) {
         return None;
     }
-    let name = name.to_lowercase();
-    (1..)
-        .zip(MONTHS)
-        .find(|(_, names)| names.contains(&name.as_str()))
-        .map(|(number, _)| number)
+    let mut small = [0; LONGEST_MONTH + 1];
+    if !name.is_ascii() {
+        return known_month(name.to_lowercase().as_bytes());
+    }
+    let small = small.get_mut(..name.len())?;
+    small.copy_from_slice(name.as_bytes());
+    small.make_ascii_lowercase();
+    known_month(small)
+}
+
+/// The names of months, sorted, each with its number.
+static MONTH_NAMES: LazyLock<Vec<(&[u8], u32)>> = LazyLock::new(|| {
+    let numbered = (1..).zip(MONTHS);
+    let mut all: Vec<_> = numbered
+        .flat_map(|(number, names)| names.iter().map(move |name| (name.as_bytes(), number)))
+        .collect();
+    all.sort_unstable();
+    all
+});
+
+/// The number of the month of this name in small letters.
+fn known_month(name: &[u8]) -> Option<u32> {
+    let names = &*MONTH_NAMES;
+    let at = names.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
+    names.get(at).map(|(_, number)| *number)
 }
 
 /// A year of four digits, or of two, at `at`.

@@ -6,6 +6,15 @@ pub(crate) const TOKEN: u8 = 1;
 pub(crate) const DIGIT: u8 = 2;
 /// `@`, `:`, `=` or a backslash: something may stand on either side.
 pub(crate) const MARK: u8 = 4;
+/// A small letter of ASCII.
+pub(crate) const LOWER: u8 = 8;
+/// A capital letter of ASCII.
+pub(crate) const UPPER: u8 = 16;
+/// A letter of ASCII.
+pub(crate) const LETTER: u8 = LOWER | UPPER;
+
+/// The bit that an ASCII letter has if it is a small one; digits have it, too.
+pub(crate) const SMALL: u8 = 0x20;
 
 const fn table() -> [u8; 256] {
     let mut table = [0; 256];
@@ -18,7 +27,9 @@ const fn table() -> [u8; 256] {
         let b = byte as u8;
         let class = match b {
             b'0'..=b'9' => TOKEN | DIGIT,
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'-' => TOKEN,
+            b'a'..=b'z' => TOKEN | LOWER,
+            b'A'..=b'Z' => TOKEN | UPPER,
+            b'_' | b'-' => TOKEN,
             b'@' | b':' | b'=' | b'\\' => MARK,
             _ => 0,
         };
@@ -36,7 +47,7 @@ const fn table() -> [u8; 256] {
 
 static TABLE: [u8; 256] = table();
 
-/// The class of a byte: a sum of [`TOKEN`], [`DIGIT`], [`MARK`].
+/// The class of a byte: a sum of [`TOKEN`], [`DIGIT`], [`MARK`], [`LOWER`], [`UPPER`].
 #[inline]
 pub(crate) fn of(byte: u8) -> u8 {
     TABLE.get(usize::from(byte)).copied().unwrap_or(0)

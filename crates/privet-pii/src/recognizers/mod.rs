@@ -4,7 +4,7 @@
 //! looks at which. A recogniser looks a bounded number of bytes round the stop, or notes in [`scan::Done`] how far it
 //! read, so that no input makes it read anything more than a few times.
 
-mod class;
+pub(crate) mod class;
 pub(crate) mod context;
 pub(crate) mod custom;
 mod false_friends;
@@ -12,7 +12,9 @@ pub(crate) mod ids;
 mod meter;
 mod number;
 pub(crate) mod scan;
+mod sides;
 mod spelling;
+mod stops;
 mod walk;
 mod words;
 

@@ -23,7 +23,7 @@ pub(crate) const SLASH: Separators = 8;
 pub(crate) const PAREN: Separators = 16;
 
 /// A run of digits.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Group {
     pub(crate) start: usize,
     pub(crate) end: usize,
@@ -52,11 +52,31 @@ pub(crate) struct Number {
 impl Number {
     /// Reads groups from `start`, where a digit stands. A group that would exceed [`MOST_DIGITS`] is left out.
     pub(crate) fn read(scan: &mut Scan<'_>, start: usize) -> Result<Self, BudgetError> {
-        let mut number = Self {
-            groups: [Group::default(); MOST_DIGITS],
+        let mut number = Self::new();
+        number.read_at(scan, start)?;
+        Ok(number)
+    }
+
+    /// No digits.
+    pub(crate) const fn new() -> Self {
+        const NONE: Group = Group {
+            start: 0,
+            end: 0,
+            before: 0,
+            is_glued: false,
+            total: 0,
+        };
+        Self {
+            groups: [NONE; MOST_DIGITS],
             count: 0,
             digits: [0; MOST_DIGITS],
-        };
+        }
+    }
+
+    /// [`Self::read`] into the place of another number, which is what the walk does for every one: a number is large.
+    pub(crate) fn read_at(&mut self, scan: &mut Scan<'_>, start: usize) -> Result<(), BudgetError> {
+        let number = self;
+        number.count = 0;
         let mut at = start;
         let mut total = 0;
         let mut before = 0;
@@ -95,8 +115,7 @@ impl Number {
             before = kinds;
             at = next;
         }
-        scan.spend(at - start)?;
-        Ok(number)
+        scan.spend(at - start)
     }
 
     /// The groups; none if the first run of digits is too long.

@@ -1,5 +1,7 @@
 //! Private keys in text armour: PEM (RFC 7468), OpenSSH (`PROTOCOL.key`), OpenPGP (RFC 9580, section 6.2).
 
+use std::sync::LazyLock;
+
 use memchr::memmem;
 use privet_types::{BudgetError, Entity};
 
@@ -7,6 +9,8 @@ use super::Outcome;
 use super::scan::Scan;
 
 const BEGIN: &[u8] = b"-----BEGIN ";
+/// Made once: that takes longer than to look through a short text.
+static BEGINNING: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(BEGIN));
 const DASHES: &[u8] = b"-----";
 /// Longest label between the dashes; `ENCRYPTED PRIVATE KEY` and `PGP PRIVATE KEY BLOCK` are the longest in use.
 const LONGEST_LABEL: usize = 48;
@@ -15,9 +19,8 @@ const LINE: usize = 16;
 
 /// Finds blocks, each once, from `-----BEGIN` to the end of `-----END`, or of the key text if that is missing.
 pub(super) fn find(scan: &mut Scan<'_>) -> Outcome {
-    let finder = memmem::Finder::new(BEGIN);
     let mut from = 0;
-    while let Some(found) = finder.find(scan.bytes.get(from..).unwrap_or_default()) {
+    while let Some(found) = BEGINNING.find(scan.bytes.get(from..).unwrap_or_default()) {
         // The search itself runs many bytes a cycle, so that its work is not worth counting.
         let start = from + found;
         let label_start = start + BEGIN.len();

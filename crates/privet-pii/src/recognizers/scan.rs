@@ -2,21 +2,12 @@
 
 use privet_types::{Basis, Budget, BudgetError, Entity, Finding, RuleId, Span};
 
-use super::context::{Around, Topics, Words, is_spaced_script, spell};
+use super::context::{Around, Topics, Words, spell};
 use super::ids::{IdVocabulary, Told, ToldAround};
 use super::meter::Meter;
+use super::sides::{self, Sides};
 use super::words::Lexicon;
 use crate::language::Language;
-use crate::letters::{is_alphabetic, is_alphanumeric};
-
-/// Bytes looked at for context words before a value.
-const WINDOW_LEFT: usize = 60;
-/// Bytes looked at for context words after a value.
-const WINDOW_RIGHT: usize = 30;
-/// Bytes before a value within which a word speaks of it rather than of another one.
-const NEAR: usize = 24;
-/// A full stop after a word of at least this many letters ends a sentence; shorter words are often abbreviations.
-const SENTENCE_WORD: usize = 5;
 
 /// One text under analysis.
 pub(crate) struct Scan<'t> {
@@ -38,7 +29,9 @@ pub(crate) struct Scan<'t> {
     pub(crate) wants_birth: bool,
     /// Dates that no word beside them calls one of birth, by their start.
     pub(crate) no_births: Vec<Span>,
-    spelt: (String, String),
+    sides: Sides<'t>,
+    /// Other words, spelt.
+    spelt: String,
     last_around: Option<(Span, Around)>,
     pub(crate) last_url: Option<Span>,
     row: Row,
@@ -83,7 +76,8 @@ impl<'t> Scan<'t> {
             done: Done::default(),
             wants_birth: false,
             no_births: Vec::new(),
-            spelt: (String::new(), String::new()),
+            sides: Sides::new(text),
+            spelt: String::new(),
             last_around: None,
             last_url: None,
             row: Row::default(),
@@ -165,10 +159,7 @@ impl<'t> Scan<'t> {
 
     /// `at`, or the start of the character `at` lies in.
     pub(crate) fn floor(&self, at: usize) -> usize {
-        (at.saturating_sub(3)..=at)
-            .rev()
-            .find(|i| self.text.is_char_boundary(*i))
-            .unwrap_or(0)
+        sides::floor(self.text, at)
     }
 
     /// Reports a finding of a form that speaks for itself; of a checked one if it is certain.
@@ -218,15 +209,11 @@ impl<'t> Scan<'t> {
         {
             return Ok(around);
         }
-        let left = self.window_left(start);
-        let right = self.window_right(end);
-        self.spend(left.len() + right.len())?;
-        spell(left, &mut self.spelt.0);
-        spell(right, &mut self.spelt.1);
+        let read = self.sides.read_left(start) + self.sides.read_right(end);
+        self.spend(read)?;
         let mut language = Asked::new(self.text, start);
-        let around = self
-            .words
-            .around(&self.spelt.0, &self.spelt.1, self.outside, || language.get());
+        let (left, right) = (&self.sides.left().spelt, self.sides.right());
+        let around = self.words.around(left, right, self.outside, || language.get());
         self.spend(language.cost())?;
         self.last_around = Some((span, around));
         Ok(around)
@@ -249,8 +236,10 @@ impl<'t> Scan<'t> {
                 told
             }
         };
-        let right = self.window_right(end);
-        told.any.join(self.told_by(right, vocabulary, &mut language)?);
+        let read = self.sides.read_right(end);
+        self.spend(read)?;
+        told.any
+            .join(vocabulary.told(self.sides.right(), || language.get()));
         self.spend(language.cost())?;
         Ok(told)
     }
@@ -262,28 +251,22 @@ impl<'t> Scan<'t> {
         vocabulary: &IdVocabulary,
         language: &mut Asked<'_>,
     ) -> Result<ToldAround, BudgetError> {
-        let left = self.window_left(start);
-        let near = self.near_left(left);
-        let far = left.get(..left.len() - near.len()).unwrap_or_default();
-        let name = self.name.unwrap_or_default();
-        let whole = self.told_by(left, vocabulary, language)?;
-        // What stands near stands in the whole, unless the cut lies within a word of a script without spaces.
-        let is_near = !far.is_empty() && (!whole.is_empty() || !left.is_ascii());
-        let mut told = ToldAround {
-            near: if is_near {
-                self.told_by(near, vocabulary, language)?
-            } else {
-                whole
-            },
-            ..ToldAround::default()
-        };
+        let read = self.sides.read_left(start);
+        self.spend(read)?;
+        let left = self.sides.left();
+        let (whole, mut near) = vocabulary.told_from(&left.spelt, left.near.unwrap_or(0), || language.get());
+        if left.near.is_none() && left.far > 0 {
+            // The cut may lie within a word of a script without spaces.
+            let window = left.window.get(left.far..).unwrap_or_default();
+            near = self.told_by(window, vocabulary, language)?;
+        }
         // A name outside the text is of no language.
-        told.near
-            .join(self.told_by(name, vocabulary, &mut Asked::nowhere())?);
-        told.any = told.near;
+        let name = self.name.unwrap_or_default();
+        near.join(self.told_by(name, vocabulary, &mut Asked::nowhere())?);
         // Words that lie on both sides of the cut are found in the whole of it.
-        told.any.join(whole);
-        Ok(told)
+        let mut any = near;
+        any.join(whole);
+        Ok(ToldAround { near, any })
     }
 
     /// Shows the words left and right of `start..end` and outside the text, each spelt out.
@@ -294,13 +277,13 @@ impl<'t> Scan<'t> {
         mut see: impl FnMut(&str),
     ) -> Result<(), BudgetError> {
         for text in [
-            self.window_left(start),
-            self.window_right(end),
+            sides::window_left(self.text, start),
+            sides::window_right(self.text, end),
             self.name.unwrap_or_default(),
         ] {
             self.spend(text.len())?;
-            spell(text, &mut self.spelt.0);
-            see(&self.spelt.0);
+            spell(text, &mut self.spelt);
+            see(&self.spelt);
         }
         Ok(())
     }
@@ -315,25 +298,8 @@ impl<'t> Scan<'t> {
             return Ok(Told::default());
         }
         self.spend(text.len())?;
-        spell(text, &mut self.spelt.0);
-        Ok(vocabulary.told(&self.spelt.0, || language.get()))
-    }
-
-    /// The last whole words of `window`, at most [`NEAR`] bytes.
-    fn near_left(&self, window: &'t str) -> &'t str {
-        let Some(mut cut) = window.len().checked_sub(NEAR) else {
-            return window;
-        };
-        while !window.is_char_boundary(cut) {
-            cut += 1;
-        }
-        let (before, near) = window.split_at_checked(cut).unwrap_or_default();
-        let is_cut = before.chars().next_back().is_some_and(is_word_of_spaced_script);
-        if is_cut {
-            near.trim_start_matches(is_word_of_spaced_script)
-        } else {
-            near
-        }
+        spell(text, &mut self.spelt);
+        Ok(vocabulary.told(&self.spelt, || language.get()))
     }
 
     /// Notes that digits are looked at from `start` to `end`.
@@ -371,48 +337,8 @@ impl<'t> Scan<'t> {
     pub(crate) fn topics(&mut self, start: usize, end: usize) -> Result<Topics, BudgetError> {
         let text = self.str(start, end);
         self.spend(text.len())?;
-        spell(text, &mut self.spelt.0);
-        Ok(self.words.around(&self.spelt.0, "", 0, || None).left)
-    }
-
-    /// The text before `start` that may speak of it: no cut word, and nothing before the end of a sentence.
-    fn window_left(&self, start: usize) -> &'t str {
-        let from = self.floor(start.saturating_sub(WINDOW_LEFT));
-        let window = self.str(from, start);
-        let window = if self.char_before(from).is_some_and(is_alphanumeric) {
-            window.trim_start_matches(is_alphanumeric)
-        } else {
-            window
-        };
-        let mut begin = 0;
-        let mut word = 0;
-        let mut ended = false;
-        for (at, c) in window.char_indices() {
-            if is_alphabetic(c) {
-                word += 1;
-                ended = false;
-            } else {
-                if c == ' ' && ended {
-                    begin = at;
-                }
-                ended = matches!(c, '.' | '!' | '?') && word >= SENTENCE_WORD;
-                word = 0;
-            }
-        }
-        window.get(begin..).unwrap_or_default()
-    }
-
-    /// The text after `end` that may speak of what ends there: the rest of the line or sentence, no cut word.
-    fn window_right(&self, end: usize) -> &'t str {
-        let to = self.floor((end + WINDOW_RIGHT).min(self.bytes.len()));
-        let window = self.str(end, to);
-        let window = if self.char_at(to).is_some_and(is_alphanumeric) {
-            window.trim_end_matches(is_alphanumeric)
-        } else {
-            window
-        };
-        let line = window.split('\n').next().unwrap_or_default();
-        line.split(". ").next().unwrap_or_default()
+        spell(text, &mut self.spelt);
+        Ok(self.words.around(&self.spelt, "", 0, || None).left)
     }
 }
 
@@ -449,10 +375,6 @@ impl<'t> Asked<'t> {
     const fn cost(&self) -> usize {
         if self.read.is_some() { Language::UNITS } else { 0 }
     }
-}
-
-fn is_word_of_spaced_script(c: char) -> bool {
-    is_alphanumeric(c) && is_spaced_script(c)
 }
 
 /// Letters that follow a backslash in JSON and many languages.

@@ -108,7 +108,7 @@ pub(super) fn find_spoken(scan: &mut Scan<'_>, token: Token) -> Outcome {
     let mut words = window.split_whitespace().rev();
     let Some(last) = words.next() else { return Ok(()) };
     scan.spend(last.len() * 2)?;
-    let is_verb = ["is", "was", "to", "is:", "ist", "est", "es", "è"].contains(&last);
+    let is_verb = matches!(last, "is" | "was" | "to" | "is:" | "ist" | "est" | "es" | "è");
     let name = if is_verb {
         words.next().unwrap_or_default()
     } else {

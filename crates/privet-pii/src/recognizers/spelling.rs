@@ -1,5 +1,6 @@
 //! Text spelt out as lower-case words between single spaces, in which words are looked for.
 
+use super::class::{self, DIGIT, LETTER, LOWER, SMALL, UPPER};
 use crate::letters::{is_alphabetic, is_alphanumeric};
 
 /// Whether words of the script of `c` stand between spaces. Chinese, Japanese and Thai ones do not.
@@ -15,17 +16,57 @@ fn is_letter(c: char) -> bool {
 
 /// Spells `text` out as lower-case words between single spaces, with a space at either end, into `out`.
 pub(crate) fn spell(text: &str, out: &mut String) {
-    spell_with(text, out, |_, _| {});
+    spell_parts(text, 0, out);
 }
 
-/// The same; tells `see` for each character where it stands in `text` and how long `out` is before it.
+/// Room for the words beside a value, in bytes.
+const USUAL: usize = 128;
+
+/// Spells `text` out; at `cut`, which lies in no word, its near words begin. Returns where in `out` they do, the space before
+/// the first included, if all is ASCII; otherwise nothing is known of that.
+pub(crate) fn spell_parts(text: &str, cut: usize, out: &mut String) -> Option<usize> {
+    if !text.is_ascii() {
+        spell_with(text, out, |_, _| {});
+        return None;
+    }
+    let (far, near) = text.as_bytes().split_at_checked(cut).unwrap_or_default();
+    // Bytes are written faster than characters; they are ASCII, so that they make a string again.
+    let mut bytes = std::mem::take(out).into_bytes();
+    bytes.clear();
+    // Every byte may need a space before it. What is read beside a value fits at once, so that the next one finds room.
+    bytes.reserve((2 * text.len() + 2).max(USUAL));
+    bytes.push(b' ');
+    let last = write_ascii(far, 0, &mut bytes);
+    let begin = bytes.len() - usize::from(last == 0);
+    let last = write_ascii(near, last, &mut bytes);
+    if last != 0 {
+        bytes.push(b' ');
+    }
+    *out = String::from_utf8(bytes).unwrap_or_default();
+    Some(begin)
+}
+
+/// Writes the words of ASCII `text` behind a byte of the class `last`, 0 behind a space; returns the class of the last byte
+/// written, 0 if that is a space.
+fn write_ascii(text: &[u8], mut last: u8, out: &mut Vec<u8>) -> u8 {
+    for &byte in text {
+        let this = class::of(byte) & (LETTER | DIGIT);
+        let joins = last & this != 0 || last == UPPER && this == LOWER;
+        if !joins && last != 0 {
+            out.push(b' ');
+        }
+        if this != 0 {
+            out.push(byte | SMALL);
+        }
+        last = this;
+    }
+    last
+}
+
+/// [`spell`], which tells `see` for each character where it stands in `text` and how long `out` is before it.
 pub(crate) fn spell_with(text: &str, out: &mut String, mut see: impl FnMut(usize, usize)) {
     out.clear();
     out.push(' ');
-    if text.is_ascii() {
-        spell_ascii(text, out, see);
-        return;
-    }
     // Every character may need a space before it.
     out.reserve(text.len() + text.len() / 2 + 1);
     let mut last = Spelt::default();
@@ -94,35 +135,6 @@ const fn has_no_case(c: char) -> bool {
     matches!(c, '\u{5d0}'..='\u{109f}' | '\u{3041}'..='\u{9fff}')
 }
 
-/// [`spell_with`] for text of ASCII alone, which most is; `out` holds the first space.
-fn spell_ascii(text: &str, out: &mut String, mut see: impl FnMut(usize, usize)) {
-    // Every byte may need a space before it.
-    out.reserve(2 * text.len() + 1);
-    let mut last = b' ';
-    let mut is_space = true;
-    for (at, byte) in text.bytes().enumerate() {
-        let is_letter = byte.is_ascii_alphabetic();
-        let is_digit = byte.is_ascii_digit();
-        let joins = is_letter
-            && last.is_ascii_alphabetic()
-            && !(byte.is_ascii_uppercase() && last.is_ascii_lowercase())
-            || is_digit && last.is_ascii_digit();
-        if !joins && !is_space {
-            out.push(' ');
-            is_space = true;
-        }
-        see(at, out.len());
-        if is_letter || is_digit {
-            out.push(char::from(byte.to_ascii_lowercase()));
-            is_space = false;
-        }
-        last = byte;
-    }
-    if !is_space {
-        out.push(' ');
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +152,29 @@ mod tests {
             assert_eq!(words, " date of birth ");
         }
         assert_eq!(spelt(""), " ");
+    }
+
+    fn plainly(text: &str) -> String {
+        let mut out = String::new();
+        spell_with(text, &mut out, |_, _| {});
+        out
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn ascii_is_spelt_as_any_other_text_is(text in "[ -~\\n]{0,60}") {
+            proptest::prop_assert_eq!(spelt(&text), plainly(&text));
+        }
+
+        #[test]
+        fn the_words_of_the_second_part_stand_behind_those_of_the_first(far in "([ -~]{0,40}[ _.:-])?", near in "[ -~]{0,30}") {
+            let mut out = String::new();
+            let text = [&*far, &*near].concat();
+            let begin = spell_parts(&text, far.len(), &mut out);
+            proptest::prop_assert_eq!(&out, &plainly(&text));
+            let words = begin.and_then(|begin| out.get(begin..));
+            proptest::prop_assert_eq!(words, Some(&*plainly(&near)));
+        }
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The one pass over the bytes.
 
+use privet_types::BudgetError;
+
 use super::class::{self, DIGIT, MARK, TOKEN};
 use super::number::Number;
 use super::scan::{Scan, is_escape_letter};
+use super::stops::{BLOCK, Stops};
 use super::words::pass;
 use super::{Outcome, Plan, Token};
 
@@ -20,24 +23,28 @@ pub(crate) fn walk(scan: &mut Scan<'_>, plan: &Plan) -> Outcome {
     }
     scan.wants_birth = plan.wants_birth;
     pass(scan, plan)?;
-    let length = scan.bytes.len();
+    scan.spend(scan.bytes.len().min(BLOCK))?;
+    let mut stops = Stops::new(scan.bytes);
+    let mut number = Number::new();
     let mut at = 0;
-    while at < length {
-        at = between(scan, plan, at)?;
-        let (end, classes) = token_end(scan, at)?;
-        let has_digit = classes & DIGIT != 0;
-        if has_digit || end - at >= LONG || is_quarter_of_mac(scan, at, end) {
-            token(
-                scan,
-                plan,
-                Token {
-                    start: at,
-                    end,
-                    has_digit,
-                },
-            )?;
+    while let Some(stop) = stops.next(at, |read| scan.spend(read))? {
+        let byte = scan.at(stop);
+        if class::of(byte) & MARK != 0 {
+            at = mark(scan, plan, stop, byte)?;
+            continue;
         }
-        at = end;
+        let start = token_start(scan, stop, at);
+        let (end, classes) = token_end(scan, start)?;
+        at = end.max(stop + 1);
+        let has_digit = classes & DIGIT != 0;
+        if has_digit || end - start >= LONG || is_quarter_of_mac(scan, start, end) {
+            let found = Token {
+                start,
+                end,
+                has_digit,
+            };
+            token(scan, plan, found, &mut number)?;
+        }
     }
     scan.settle()
 }
@@ -47,68 +54,62 @@ fn is_quarter_of_mac(scan: &Scan<'_>, start: usize, end: usize) -> bool {
     end - start == 4 && scan.at(end) == b'.' && scan.slice(start, end).iter().all(u8::is_ascii_hexdigit)
 }
 
-/// Passes over what lies between tokens; returns where the next token begins.
+/// Asks at the mark `byte` at `at`; returns where to go on.
+fn mark(scan: &mut Scan<'_>, plan: &Plan, at: usize, byte: u8) -> Result<usize, BudgetError> {
+    let finders = match byte {
+        // The letter of an escape belongs to no token.
+        b'\\' => {
+            let escaped = scan.at(at + 1);
+            return Ok(at + 1 + usize::from(is_escape_letter(escaped) || escaped == b'\\'));
+        }
+        b'@' => &plan.at,
+        b':' => &plan.colon,
+        _ => &plan.equals,
+    };
+    for find in finders {
+        find(scan, at)?;
+    }
+    Ok(at + 1)
+}
+
+/// Where the token begins in which the byte at `at` stands, or that ends there; not before `least`.
+fn token_start(scan: &Scan<'_>, at: usize, least: usize) -> usize {
+    let before = scan.slice(least, at);
+    let len = before
+        .iter()
+        .rev()
+        .take_while(|b| class::of(**b) & TOKEN != 0)
+        .count();
+    at - len
+}
+
+/// Where the token that begins at `from` ends, and the classes of its bytes together. The bytes were charged as those of
+/// their blocks.
 #[inline]
-fn between(scan: &mut Scan<'_>, plan: &Plan, from: usize) -> Result<usize, privet_types::BudgetError> {
+fn token_end(scan: &mut Scan<'_>, from: usize) -> Result<(usize, u8), BudgetError> {
     let mut at = from;
+    let mut classes = 0;
     let mut charged = from;
-    while let Some(&byte) = scan.bytes.get(at) {
+    for &byte in scan.slice(from, scan.bytes.len()) {
         let class = class::of(byte);
-        if class & TOKEN != 0 {
+        if class & TOKEN == 0 {
             break;
         }
+        classes |= class;
         at += 1;
-        if class & MARK != 0 {
-            if byte == b'\\' {
-                // The letter of an escape belongs to no token.
-                at += usize::from(is_escape_letter(scan.at(at)) || scan.at(at) == b'\\');
-            } else {
-                let finders = match byte {
-                    b'@' => &plan.at,
-                    b':' => &plan.colon,
-                    _ => &plan.equals,
-                };
-                for find in finders {
-                    find(scan, at - 1)?;
-                }
-            }
-        }
         if at - charged >= CHUNK {
             scan.spend(at - charged)?;
             charged = at;
         }
     }
-    scan.spend(at - charged)?;
-    Ok(at)
+    Ok((at, classes))
 }
 
-/// Where the token that begins at `from` ends, and the classes of its bytes together.
-#[inline]
-fn token_end(scan: &mut Scan<'_>, from: usize) -> Result<(usize, u8), privet_types::BudgetError> {
-    let mut at = from;
-    let mut classes = 0;
-    loop {
-        let chunk = scan.slice(at, (at + CHUNK).min(scan.bytes.len()));
-        for (i, &byte) in chunk.iter().enumerate() {
-            let class = class::of(byte);
-            if class & TOKEN == 0 {
-                scan.spend(i)?;
-                return Ok((at + i, classes));
-            }
-            classes |= class;
-        }
-        at += chunk.len();
-        scan.spend(chunk.len())?;
-        if chunk.is_empty() {
-            return Ok((at, classes));
-        }
-    }
-}
-
-fn token(scan: &mut Scan<'_>, plan: &Plan, token: Token) -> Outcome {
+/// Asks at `token`; `number` is room for the numbers in it.
+fn token(scan: &mut Scan<'_>, plan: &Plan, token: Token, number: &mut Number) -> Outcome {
     let text = scan.slice(token.start, token.end);
     if token.has_digit && !plan.number.is_empty() && !is_uuid(text) && !text.starts_with(b"0x") {
-        numbers(scan, plan, token)?;
+        numbers(scan, plan, token, number)?;
     }
     for find in &plan.token {
         find(scan, token)?;
@@ -120,7 +121,7 @@ fn token(scan: &mut Scan<'_>, plan: &Plan, token: Token) -> Outcome {
 }
 
 /// Asks the number recognisers at every run of digits in `token` that no letter touches from the left.
-fn numbers(scan: &mut Scan<'_>, plan: &Plan, token: Token) -> Outcome {
+fn numbers(scan: &mut Scan<'_>, plan: &Plan, token: Token, number: &mut Number) -> Outcome {
     scan.spend(token.end - token.start)?;
     let bytes = scan.slice(token.start, token.end);
     let mut joined = false;
@@ -131,10 +132,10 @@ fn numbers(scan: &mut Scan<'_>, plan: &Plan, token: Token) -> Outcome {
         if !starts || at < scan.done.number || is_inside_single_digits(scan, at) {
             continue;
         }
-        let number = Number::read(scan, at)?;
+        number.read_at(scan, at)?;
         scan.enter_row(at, number.groups().last().map_or(at, |g| g.end));
         for find in &plan.number {
-            if find(scan, &number)? {
+            if find(scan, number)? {
                 break;
             }
         }

@@ -31,10 +31,11 @@ mod words;
 
 use privet_types::{Basis, BudgetError, Entity};
 
+use super::class::{self, DIGIT, LETTER};
 use super::scan::Scan;
 use super::{Outcome, Token};
 use crate::letters::is_alphanumeric;
-use shape::{Layout, MOST_GROUPS, Shape, Signature};
+use shape::{Classes, Layout, MOST_GROUPS, Shape, Signature};
 use vocabulary::Vocabulary;
 
 /// Letters-only groups before the first digit that can begin a code, as in `M-AB 1234`.
@@ -123,14 +124,24 @@ pub(crate) fn rules(entity: Entity) -> impl Iterator<Item = &'static str> {
     specs.filter(move |s| s.entity == entity).map(|s| s.rule)
 }
 
+/// A layout in its bucket.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    signature: Signature,
+    classes: Classes,
+    /// Its place among the layouts.
+    layout: u16,
+}
+
 /// The specs of the kinds that are wanted, ready to be looked for.
 pub(crate) struct Ids {
     specs: Vec<&'static Spec>,
     layouts: Vec<Layout>,
-    /// Indices into `layouts`, by the low bits of the signature.
-    buckets: Vec<Vec<u16>>,
-    /// Whether groups of the signature that belongs here begin a layout or are one.
-    begins: Vec<bool>,
+    /// What decides whether a layout is looked at, by the low bits of its signature: a hundred of them are passed over at
+    /// many a number, so that they stand side by side.
+    buckets: Vec<Vec<Entry>>,
+    /// Whether groups of the signature that belongs here begin a layout or are one, a bit each.
+    begins: Vec<u64>,
     vocabulary: Vocabulary,
     threshold: f32,
 }
@@ -159,14 +170,19 @@ impl Ids {
         for (i, layout) in layouts.iter().enumerate() {
             let index = u16::try_from(i).map_err(|_| "too many shapes".to_owned())?;
             if let Some(bucket) = buckets.get_mut(layout.signature.slot(mask)) {
-                bucket.push(index);
+                bucket.push(Entry {
+                    signature: layout.signature,
+                    classes: layout.classes(),
+                    layout: index,
+                });
             }
         }
-        let mut begins = vec![false; 16 * buckets.len()];
-        let mask = begins.len() - 1;
+        let mut begins = vec![0; (buckets.len() / 4).max(1)];
+        let mask = 64 * begins.len() - 1;
         for prefix in layouts.iter().flat_map(|l| &l.prefixes) {
-            if let Some(place) = begins.get_mut(prefix.slot(mask)) {
-                *place = true;
+            let slot = prefix.slot(mask);
+            if let Some(word) = begins.get_mut(slot / 64) {
+                *word |= 1 << (slot % 64);
             }
         }
         let vocabulary = Vocabulary::new(specs.iter().map(|s| s.words)).map_err(|e| e.to_string())?;
@@ -220,7 +236,7 @@ impl Ids {
             let end = group_end(scan, at);
             signature.push_group(end - at);
             scan.spend(1)?;
-            if self.begins.get(signature.slot(self.begins.len() - 1)) != Some(&true) {
+            if !self.may_begin(signature) {
                 break;
             }
             let bytes = scan.slice(at, end);
@@ -248,6 +264,15 @@ impl Ids {
         Ok(())
     }
 
+    /// Whether groups of this signature may begin a layout or be one.
+    #[inline]
+    fn may_begin(&self, signature: Signature) -> bool {
+        let slot = signature.slot(64 * self.begins.len() - 1);
+        self.begins
+            .get(slot / 64)
+            .is_some_and(|word| word >> (slot % 64) & 1 == 1)
+    }
+
     fn look_up(
         &self,
         scan: &mut Scan<'_>,
@@ -262,8 +287,11 @@ impl Ids {
         };
         let classes = shape::classes(compact);
         let mut is_apart = None;
-        for layout in bucket.iter().filter_map(|i| self.layouts.get(usize::from(*i))) {
-            if layout.signature != signature || !layout.fits(compact, classes) {
+        let fitting = bucket
+            .iter()
+            .filter(|e| e.signature == signature && classes.fit(e.classes));
+        for layout in fitting.filter_map(|e| self.layouts.get(usize::from(e.layout))) {
+            if !layout.fits(compact, classes) {
                 continue;
             }
             let Some(spec) = self.specs.get(layout.spec) else {
@@ -366,13 +394,8 @@ fn first_start(scan: &Scan<'_>, token: Token) -> usize {
 fn group_end(scan: &Scan<'_>, start: usize) -> usize {
     let rest = scan.slice(start, scan.bytes.len());
     let most = shape::MOST_CHARACTERS + 1;
-    start
-        + rest
-            .iter()
-            .take(most)
-            .take_while(|b| b.is_ascii_alphanumeric())
-            .count()
-            .max(1)
+    let is_part = |b: &&u8| class::of(**b) & (LETTER | DIGIT) != 0;
+    start + rest.iter().take(most).take_while(is_part).count().max(1)
 }
 
 /// Whether a letter of a script with spaces touches `at` from the left.

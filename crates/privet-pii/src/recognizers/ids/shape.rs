@@ -52,6 +52,14 @@ pub(super) struct Classes {
     letters: u32,
 }
 
+impl Classes {
+    /// Whether characters of these classes can stand where `needed` says which class each must have.
+    #[inline]
+    pub(super) const fn fit(self, needed: Self) -> bool {
+        self.digits & needed.digits == needed.digits && self.letters & needed.letters == needed.letters
+    }
+}
+
 /// The classes of letters and digits, at most [`MOST_CHARACTERS`].
 pub(super) fn classes(compact: &[u8]) -> Classes {
     let mut classes = Classes::default();
@@ -201,11 +209,15 @@ impl Layout {
         self.prefixes.push(self.signature);
     }
 
+    /// Which of its characters must be digits and which letters.
+    pub(super) const fn classes(&self) -> Classes {
+        self.classes
+    }
+
     /// Whether the letters and digits `compact` of the classes `classes` can be a value of this layout.
     pub(super) fn fits(&self, compact: &[u8], classes: Classes) -> bool {
         compact.len() == self.length
-            && classes.digits & self.classes.digits == self.classes.digits
-            && classes.letters & self.classes.letters == self.classes.letters
+            && classes.fit(self.classes)
             && self
                 .literals
                 .iter()

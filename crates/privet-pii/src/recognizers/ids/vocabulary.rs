@@ -30,11 +30,6 @@ impl Told {
             .is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
 
-    /// Whether no word spoke of any.
-    pub(crate) fn is_empty(self) -> bool {
-        self == Self::default()
-    }
-
     fn insert(&mut self, index: usize) {
         if let Some(word) = self.0.get_mut(index / 64) {
             *word |= 1 << (index % 64);
@@ -83,16 +78,32 @@ impl Vocabulary {
 
     /// The specs that the words of `spelt` speak of (see [`spell`](crate::recognizers::context::spell)). `language` says
     /// in which one they are written; it is asked only if a word does not count in every one.
-    pub(crate) fn told(&self, spelt: &str, mut language: impl FnMut() -> Option<Language>) -> Told {
-        let mut told = Told::default();
+    pub(crate) fn told(&self, spelt: &str, language: impl FnMut() -> Option<Language>) -> Told {
+        self.told_from(spelt, 0, language).0
+    }
+
+    /// The same, and those of which the words from `begin` on speak by themselves.
+    pub(crate) fn told_from(
+        &self,
+        spelt: &str,
+        begin: usize,
+        mut language: impl FnMut() -> Option<Language>,
+    ) -> (Told, Told) {
+        let (mut told, mut last) = (Told::default(), Told::default());
+        if spelt.len() < 2 {
+            return (told, last);
+        }
         for hit in self.automaton.find_overlapping_iter(spelt) {
             if let Some((more, not_in)) = self.told.get(hit.pattern().as_usize())
                 && (not_in.is_empty() || !not_in.has(language()))
             {
                 told.join(*more);
+                if hit.start() >= begin {
+                    last.join(*more);
+                }
             }
         }
-        told
+        (told, last)
     }
 
     /// The places in `spelt` of words that speak of any spec; spaces beside a word belong to it.

@@ -34,6 +34,12 @@ pub(super) fn hash_char(hash: u64, c: char) -> u64 {
     (hash ^ u64::from(u32::from(c))).wrapping_mul(PRIME)
 }
 
+/// The same for a character of ASCII.
+#[inline]
+pub(super) const fn hash_byte(hash: u64, byte: u8) -> u64 {
+    (hash ^ byte as u64).wrapping_mul(PRIME)
+}
+
 /// The hash of no word.
 pub(super) const fn hash_start() -> u64 {
     SEED
@@ -145,7 +151,18 @@ impl Lexicon {
 
     /// What is known of a word that follows others: `hashes` are those of the word and of the words before it, the
     /// nearest first. The longest phrase counts, together with the word alone.
+    #[inline]
     pub(super) fn get_after(&self, hashes: &[u64; MOST_WORDS]) -> Meaning {
+        let [last, ..] = *hashes;
+        let (word, bit) = filter_place(last);
+        if self.filter.get(word).is_none_or(|w| w & bit == 0) {
+            return Meaning::default();
+        }
+        self.get_known_after(hashes)
+    }
+
+    /// The same for a word that the filter let through.
+    fn get_known_after(&self, hashes: &[u64; MOST_WORDS]) -> Meaning {
         let [last, second, third, fourth] = *hashes;
         let mut meaning = self.get(last);
         if meaning.senses & PHRASE != 0 {

@@ -4,6 +4,7 @@ use super::lexicon::{MOST_WORDS, hash_start};
 use super::reader::{Word, decimal, fold, is_ideographic, is_word_char};
 use super::sense;
 use crate::letters::is_alphanumeric;
+use crate::recognizers::class::{self, DIGIT, LETTER};
 use crate::recognizers::scan::Scan;
 use crate::recognizers::{Outcome, Plan};
 
@@ -27,17 +28,24 @@ pub(crate) fn pass(scan: &mut Scan<'_>, plan: &Plan) -> Outcome {
             scan.spend(at - was_charged)?;
             was_charged = at;
         }
-        if byte.is_ascii_alphabetic() || !byte.is_ascii() && scan.char_at(at).is_some_and(is_word_char) {
-            let mut word = read(scan, at);
-            at = word.end;
-            recent.rotate_right(1);
-            let [last, ..] = &mut recent;
-            *last = word.hash;
-            word.meaning = scan.lexicon().get_after(&recent);
-            if word.is(wanted) {
+        let class = class::of(byte);
+        if class & LETTER != 0 || !byte.is_ascii() && scan.char_at(at).is_some_and(is_word_char) {
+            let start = at;
+            let (hash, end) = read(scan, start);
+            at = end;
+            let [last, second, third, _] = recent;
+            recent = [hash, last, second, third];
+            let meaning = scan.lexicon().get_after(&recent);
+            if meaning.senses & wanted != 0 {
+                let word = Word {
+                    start,
+                    end,
+                    meaning,
+                    hash,
+                };
                 ask(scan, plan, &word)?;
             }
-        } else if byte.is_ascii_digit() {
+        } else if class & DIGIT != 0 {
             number(scan, plan, at)?;
             while scan.at(at).is_ascii_digit() {
                 at += 1;
@@ -65,25 +73,13 @@ pub(crate) fn pass(scan: &mut Scan<'_>, plan: &Plan) -> Outcome {
     scan.spend(at - was_charged)
 }
 
-/// Reads the whole word at `at`, of any length.
+/// Reads the whole word at `at`, of any length: its hash, and where it ends.
 #[inline]
-fn read(scan: &Scan<'_>, at: usize) -> Word {
-    let mut hash = hash_start();
-    let mut end = at;
-    let mut was_small = false;
-    while let Some(&byte) = scan.bytes.get(end) {
-        if byte.is_ascii() {
-            if !byte.is_ascii_alphabetic() || was_small && byte.is_ascii_uppercase() {
-                break;
-            }
-            was_small = byte.is_ascii_lowercase();
-            hash = super::lexicon::hash_char(hash, char::from(byte.to_ascii_lowercase()));
-            end += 1;
-        } else {
-            let Some(c) = scan.char_at(end).filter(|c| is_word_char(*c)) else {
-                break;
-            };
-            if was_small && c.is_uppercase() {
+fn read(scan: &Scan<'_>, at: usize) -> (u64, usize) {
+    let (mut hash, mut end, mut was_small) = scan.ascii_word(at, usize::MAX);
+    if !scan.at(end).is_ascii() {
+        for c in scan.text.get(end..).unwrap_or_default().chars() {
+            if !is_word_char(c) || was_small && c.is_uppercase() {
                 break;
             }
             was_small = c.is_lowercase();
@@ -91,12 +87,7 @@ fn read(scan: &Scan<'_>, at: usize) -> Word {
             end += c.len_utf8();
         }
     }
-    Word {
-        start: at,
-        end,
-        hash,
-        ..Word::default()
-    }
+    (hash, end)
 }
 
 fn ask(scan: &mut Scan<'_>, plan: &Plan, word: &Word) -> Outcome {

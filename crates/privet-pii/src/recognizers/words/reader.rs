@@ -1,7 +1,8 @@
 //! Reads words and numbers at a place of the text.
 
-use super::lexicon::{MOST_WORDS, Meaning, Senses, hash_char, hash_start, join};
+use super::lexicon::{MOST_WORDS, Meaning, Senses, hash_byte, hash_char, hash_start, join};
 use crate::letters::{is_alphabetic, is_alphanumeric};
+use crate::recognizers::class::{self, DIGIT, LETTER, LOWER, SMALL, UPPER};
 use crate::recognizers::scan::Scan;
 
 /// Longest word that can be known, in bytes.
@@ -81,22 +82,10 @@ impl Scan<'_> {
     /// The word that begins at `at`, without regard to what stands before; it ends where a small letter is followed by
     /// a capital.
     pub(crate) fn word_at(&self, at: usize) -> Option<Word> {
-        let rest = self.text.get(at..)?;
-        let mut hash = hash_start();
-        let mut was_small = false;
-        let mut end = at;
-        // Most words are of ASCII letters from end to end.
-        for byte in rest.bytes().take(LONGEST_WORD + 1) {
-            if !byte.is_ascii_alphabetic() || was_small && byte.is_ascii_uppercase() {
-                break;
-            }
-            was_small = byte.is_ascii_lowercase();
-            hash = hash_char(hash, char::from(byte.to_ascii_lowercase()));
-            end += 1;
-        }
+        let (mut hash, mut end, mut was_small) = self.ascii_word(at, LONGEST_WORD + 1);
         if !self.at(end).is_ascii() {
             let from = end;
-            for (i, c) in rest.get(from - at..)?.char_indices() {
+            for (i, c) in self.text.get(from..)?.char_indices() {
                 if !is_word_char(c) || was_small && c.is_uppercase() || from - at + i > LONGEST_WORD {
                     break;
                 }
@@ -111,6 +100,26 @@ impl Scan<'_> {
             meaning: self.lexicon().get_alone(hash),
             hash,
         })
+    }
+
+    /// The ASCII letters at `at`, at most `most`, up to a capital behind a small one: their hash, where they end, and
+    /// whether the last is a small one. Most words are of such letters from end to end.
+    #[inline]
+    pub(super) fn ascii_word(&self, at: usize, most: usize) -> (u64, usize, bool) {
+        let mut hash = hash_start();
+        let mut last = 0;
+        let mut end = at;
+        let limit = at.saturating_add(most).min(self.bytes.len());
+        for &byte in self.bytes.get(at..limit).unwrap_or_default() {
+            let class = class::of(byte) & LETTER;
+            if class == 0 || class == UPPER && last == LOWER {
+                break;
+            }
+            last = class;
+            hash = hash_byte(hash, byte | SMALL);
+            end += 1;
+        }
+        (hash, end, last == LOWER)
     }
 
     /// The longest phrase from `at` on that has one of `senses`, its words between single spaces or hyphens.
@@ -151,10 +160,29 @@ impl Scan<'_> {
 
     /// Where the letters that end at `end` begin.
     pub(crate) fn word_start(&self, end: usize) -> usize {
-        let window = self.str(self.floor(end.saturating_sub(LONGEST_WORD)), end);
+        let least = self.floor(end.saturating_sub(LONGEST_WORD));
         let mut start = end;
-        let mut is_capital_next = false;
-        for c in window.chars().rev() {
+        let mut next = 0;
+        while start > least {
+            let byte = self.at(start - 1);
+            if !byte.is_ascii() {
+                return self.foreign_word_start(least, start, next == UPPER);
+            }
+            let class = class::of(byte) & LETTER;
+            if class == 0 || class == LOWER && next == UPPER {
+                break;
+            }
+            next = class;
+            start -= 1;
+        }
+        start
+    }
+
+    /// [`Self::word_start`] from the first character on that is not ASCII.
+    fn foreign_word_start(&self, least: usize, end: usize, is_capital_next: bool) -> usize {
+        let mut start = end;
+        let mut is_capital_next = is_capital_next;
+        for c in self.str(least, end).chars().rev() {
             if !is_word_char(c) || is_capital_next && c.is_lowercase() {
                 break;
             }
@@ -166,6 +194,11 @@ impl Scan<'_> {
 
     /// Whether a letter, a digit or `_` stands on both sides of `at`.
     pub(crate) fn is_word_inside(&self, at: usize) -> bool {
+        let (left, right) = (self.back(at, 1), self.at(at));
+        if left.is_ascii() && right.is_ascii() {
+            let joins = |b: u8| class::of(b) & (LETTER | DIGIT) != 0 || b == b'_';
+            return joins(left) && joins(right);
+        }
         let joins = |c: char| is_alphanumeric(c) && !is_ideographic(c) || c == '_';
         self.char_before(at).is_some_and(joins) && self.char_at(at).is_some_and(joins)
     }
@@ -177,10 +210,23 @@ impl Scan<'_> {
             end: at,
             ..Digits::default()
         };
-        for c in self.text.get(at..)?.chars().take(MOST_DIGITS + 1) {
-            let Some(value) = decimal(c) else { break };
+        let mut rest = self.bytes.get(at..).unwrap_or_default();
+        while digits.count <= MOST_DIGITS
+            && let [byte, more @ ..] = rest
+        {
+            let (value, len) = if byte.is_ascii() {
+                let value = u32::from(byte.wrapping_sub(b'0'));
+                rest = more;
+                ((value < 10).then_some(value), 1)
+            } else {
+                let c = self.char_at(digits.end);
+                let len = c.map_or(1, char::len_utf8);
+                rest = rest.get(len..).unwrap_or_default();
+                (c.and_then(decimal), len)
+            };
+            let Some(value) = value else { break };
             digits.count += 1;
-            digits.end += c.len_utf8();
+            digits.end += len;
             if digits.count <= MOST_DIGITS {
                 digits.value = digits.value * 10 + value;
             }
@@ -192,8 +238,15 @@ impl Scan<'_> {
     pub(crate) fn skip_spaces(&self, at: usize) -> usize {
         let mut at = at;
         for _ in 0..2 {
+            let byte = self.at(at);
+            if byte.is_ascii() {
+                if !matches!(byte, b' ' | b'\t') {
+                    break;
+                }
+                at += 1;
+                continue;
+            }
             at += match self.char_at(at) {
-                Some(' ' | '\t') => 1,
                 Some('\u{a0}') => 2,
                 Some('\u{2009}' | '\u{202f}' | '\u{3000}') => 3,
                 _ => break,
@@ -204,13 +257,92 @@ impl Scan<'_> {
 
     /// Skips `text` at `at`, in either case of ASCII letters; `None` if something else stands there.
     pub(crate) fn skip_text(&self, at: usize, text: &str) -> Option<usize> {
-        let there = self.str(at, at + text.len());
-        there.eq_ignore_ascii_case(text).then_some(at + text.len())
+        let there = self.bytes.get(at..at + text.len())?;
+        there
+            .eq_ignore_ascii_case(text.as_bytes())
+            .then_some(at + text.len())
     }
 
     /// Whether a capital, or a letter of a script without capitals, stands at `at`.
     pub(crate) fn is_capital(&self, at: usize) -> bool {
+        let byte = self.at(at);
+        if byte.is_ascii() {
+            return byte.is_ascii_uppercase();
+        }
         self.char_at(at)
             .is_some_and(|c| c.is_uppercase() || is_alphabetic(c) && !c.is_lowercase())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use privet_types::Budget;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::recognizers::context::Words;
+
+    static WORDS: LazyLock<Words> = LazyLock::new(|| Words::new().unwrap());
+
+    /// [`Scan::word_at`] character by character: where the word ends, and its hash.
+    fn plain_word(text: &str, at: usize) -> Option<(usize, u64)> {
+        let (mut end, mut hash, mut was_small) = (at, hash_start(), false);
+        for (i, c) in text.get(at..)?.char_indices() {
+            if !is_word_char(c) || was_small && c.is_uppercase() || i > LONGEST_WORD {
+                break;
+            }
+            was_small = c.is_lowercase();
+            hash = fold(hash, c);
+            end = at + i + c.len_utf8();
+        }
+        (end > at).then_some((end, hash))
+    }
+
+    /// [`Scan::word_start`] character by character.
+    fn plain_start(scan: &Scan<'_>, end: usize) -> usize {
+        scan.foreign_word_start(scan.floor(end.saturating_sub(LONGEST_WORD)), end, false)
+    }
+
+    /// [`Scan::digits_at`] character by character.
+    fn plain_digits(text: &str, at: usize) -> Option<Digits> {
+        let values: Vec<(char, u32)> = text
+            .get(at..)?
+            .chars()
+            .take(MOST_DIGITS + 1)
+            .map_while(|c| decimal(c).map(|value| (c, value)))
+            .collect();
+        let counted = values.iter().take(MOST_DIGITS);
+        (!values.is_empty()).then(|| Digits {
+            start: at,
+            end: at + values.iter().map(|(c, _)| c.len_utf8()).sum::<usize>(),
+            count: values.len(),
+            value: counted.fold(0, |all, (_, value)| all * 10 + value),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_are_read_as_characters_are(text in "([a-zA-Z]|[0-9]|[ \t_.-]|[éßÉ中٣жЖ]|[a-z]{40}|[0-9]{8}){0,30}") {
+            let budget = Budget::unlimited();
+            let scan = Scan::new(&text, &WORDS, &budget);
+            for at in 0..=text.len() + 1 {
+                let word = scan.word_at(at).map(|word| (word.end, word.hash));
+                prop_assert_eq!(word, plain_word(&text, at), "word at {}", at);
+                prop_assert_eq!(scan.digits_at(at), plain_digits(&text, at), "digits at {}", at);
+                if !text.is_char_boundary(at) {
+                    continue;
+                }
+                prop_assert_eq!(scan.word_start(at), plain_start(&scan, at), "word before {}", at);
+                let joins = |c: char| is_alphanumeric(c) && !is_ideographic(c) || c == '_';
+                let is_inside = scan.char_before(at).is_some_and(joins) && scan.char_at(at).is_some_and(joins);
+                prop_assert_eq!(scan.is_word_inside(at), is_inside, "inside {}", at);
+                let spaces = text.get(at..).map_or(0, |rest| {
+                    rest.bytes().take(2).take_while(|b| matches!(b, b' ' | b'\t')).count()
+                });
+                prop_assert_eq!(scan.skip_spaces(at), at + spaces, "spaces at {}", at);
+            }
+        }
     }
 }
