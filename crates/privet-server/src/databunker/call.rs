@@ -42,6 +42,8 @@ pub(crate) struct Call {
     pub(crate) may_erase: bool,
     /// What the log will be told beside what was done and how it ended.
     pub(crate) event: Event,
+    /// The tenant's newest event before the call was worked on, if it may change something.
+    pub(crate) since: Option<i64>,
     params: Params,
     query: Vec<(String, Value)>,
     sent: Sent,
@@ -59,6 +61,8 @@ pub(crate) struct Event {
     pub(crate) partner: Option<String>,
     /// What was read.
     pub(crate) access: Option<Access>,
+    /// Which version of the profile was written.
+    pub(crate) version: Option<u64>,
 }
 
 /// What is answered.
@@ -146,6 +150,11 @@ async fn admit(
         Some(place) => place,
         None => place()?,
     };
+    let since = match entry.needs {
+        Needs::Scope(KeyScope::VaultRead | KeyScope::VaultAudit | KeyScope::VaultBulk) => None,
+        Needs::Scope(_) if entry.is_logged => Some(bunker.api.vault.newest_event(&caller.actor).await?),
+        _ => None,
+    };
     let call = Call {
         interface,
         name: entry.name,
@@ -153,6 +162,7 @@ async fn admit(
         own: caller.own,
         may_erase: caller.may_erase,
         event: Event::default(),
+        since,
         params,
         query: query
             .into_iter()

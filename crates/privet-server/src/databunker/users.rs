@@ -130,6 +130,7 @@ async fn create(call: &mut Call) -> Result<Answer, Refusal> {
     }
     let stored = made?;
     call.event.subject = Some(stored.id.clone());
+    call.event.version = Some(stored.version);
     Ok(Answer::of(json!({ "token": stored.id })))
 }
 
@@ -274,6 +275,7 @@ async fn amend(call: &mut Call, change: &RecordChange) -> Result<Answer, Refusal
         .vault()
         .amend(&call.actor, &who, change, None, Ground::Ordinary)
         .await?;
+    call.event.version = Some(stored.version);
     Ok(Answer::of(match call.interface {
         Interface::V1 => json!({ "token": stored.id }),
         Interface::V2 => json!({ "token": stored.id, "version": stored.version }),
