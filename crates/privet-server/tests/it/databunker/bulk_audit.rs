@@ -324,3 +324,33 @@ async fn what_other_interfaces_did_with_a_user_is_listed_too() {
         bunker.end().await;
     }
 }
+
+#[tokio::test]
+async fn requests_of_whom_processing_is_restricted_are_in_no_bulk_list() {
+    for bunker in bunkers().await {
+        let mut tokens = Vec::new();
+        for login in ["ada", "bo"] {
+            let token = bunker.user(json!({ "login": login })).await;
+            let body = json!({"mode": "token", "identity": token, "profile": {"city": "Ulm"}});
+            call(&bunker, "UserUpdateRequest", body).await;
+            tokens.push(token);
+        }
+        let body = json!({"is_restricted": true});
+        let path = format!("/subjects/{}/restriction", tokens[0]);
+        let ask = bunker.gateway.ask_vault(&bunker.key, "PUT", &path, Some(&body));
+        assert!(ask.send().await.status < 300);
+        let unlock = unlocked(&bunker).await;
+        let all = call(
+            &bunker,
+            "BulkListAllUserRequests",
+            json!({ "unlockuuid": unlock }),
+        )
+        .await;
+        assert_eq!(all["total"], 1, "{all}");
+        assert_eq!(all["rows"][0]["token"], json!(tokens[1]));
+        // Who approves still sees what waits.
+        let waiting = assert_ok(&bunker.v1_by(&bunker.key, "GET", "requests", None).await);
+        assert_eq!(waiting["total"], 2);
+        bunker.end().await;
+    }
+}
