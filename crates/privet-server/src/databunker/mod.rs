@@ -17,6 +17,7 @@ mod identity;
 mod own_tokens;
 mod page;
 mod refusal;
+mod reports;
 mod requests;
 mod sessions;
 mod shares;
@@ -63,6 +64,7 @@ pub(crate) fn routes(api: &Arc<VaultApi>, settings: DatabunkerSettings) -> Route
     let mut table = Table::default();
     expiry::register(&mut table, settings.has_links);
     own_tokens::register(&mut table);
+    reports::register(&mut table);
     requests::register(&mut table);
     apps::register(&mut table);
     sessions::register(&mut table);

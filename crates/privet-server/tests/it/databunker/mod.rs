@@ -6,6 +6,7 @@ mod bulk_audit;
 mod calls;
 mod expiry;
 mod own_tokens;
+mod reports;
 mod requests;
 mod sessions;
 mod shares;
