@@ -7,6 +7,7 @@ use axum::body::Body;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
+use privet_policy::DatabunkerSettings;
 use privet_types::{KeyScope, Pseudonym, TenantId};
 use privet_vault::{Access, Actor, Audited, SubjectId, SubjectRef, Vault};
 use serde_json::{Map, Value};
@@ -14,6 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::{self, Sent};
 use super::page::Page;
+use super::records::{self, Records};
 use super::refusal::{JSON, Refusal, absent};
 use super::table::{Entry, Interface, Needs, Params};
 use super::{Databunker, audit, identity, own_tokens, page, time};
@@ -172,7 +174,9 @@ async fn admit(
         _place: place,
         bunker,
     };
-    let is_missing = |field: &&&'static str| call.field(field).is_none();
+    let has_records = matches!(call.sent, Sent::Records(..));
+    let is_missing =
+        |field: &&&'static str| call.field(field).is_none() && !(has_records && **field == "records");
     let missing: Vec<&'static str> = entry.fields.iter().filter(is_missing).copied().collect();
     if missing.is_empty() {
         Ok(call)
@@ -263,9 +267,21 @@ async fn read_body(
             "request_too_large" => Refusal::TooLarge(limit),
             _ => problem.into(),
         })?;
+    if entry.is_bulk {
+        return body::read_bulk(&bytes, bulk_limits(&bunker.settings));
+    }
     let media = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let media = media.unwrap_or_default().split(';').next().unwrap_or_default();
     body::read(interface, &media.trim().to_ascii_lowercase(), &bytes)
+}
+
+fn bulk_limits(settings: &DatabunkerSettings) -> records::Limits {
+    let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    records::Limits {
+        records: size(settings.bulk_records.into()),
+        bytes: size(settings.bulk_record.bytes()),
+        depth: size(settings.bulk_depth.into()),
+    }
 }
 
 impl Call {
@@ -294,7 +310,9 @@ impl Call {
     /// The field `name` of the body; `null` is left out.
     pub(crate) fn field(&self, name: &str) -> Option<&Value> {
         match &self.sent {
-            Sent::Fields(fields) => fields.get(name).filter(|value| !value.is_null()),
+            Sent::Fields(fields) | Sent::Records(fields, _) => {
+                fields.get(name).filter(|value| !value.is_null())
+            }
             Sent::Nothing | Sent::List(_) => None,
         }
     }
@@ -357,6 +375,17 @@ impl Call {
         match self.field(name) {
             Some(Value::Array(list)) => Ok(list),
             _ => Err(Refusal::field(name, "use a list")),
+        }
+    }
+
+    /// The records of the body, of which there is at least one.
+    pub(crate) fn records(&self) -> Result<&Records, Refusal> {
+        match &self.sent {
+            Sent::Records(_, records) if records.len() > 0 => Ok(records),
+            _ => Err(Refusal::field(
+                "records",
+                "use a list of objects, with at least one",
+            )),
         }
     }
 

@@ -3,6 +3,7 @@
 mod agreements;
 mod apps;
 mod bulk_audit;
+mod bulk_bodies;
 mod calls;
 mod expiry;
 mod own_tokens;
