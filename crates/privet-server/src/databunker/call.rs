@@ -117,7 +117,15 @@ async fn handle(
     params: Params,
     request: Request<Body>,
 ) -> Result<Answer, Refusal> {
-    let mut call = admit(bunker, interface, entry, params, request).await?;
+    let (api, mut actor) = (Arc::clone(&bunker.api), None);
+    let admitted = admit(bunker, interface, entry, params, request, &mut actor).await;
+    let mut call = match admitted {
+        Ok(call) => call,
+        Err(refusal) => {
+            api.refused(actor.as_ref(), reason(&refusal)).await;
+            return Err(refusal);
+        }
+    };
     let outcome = (entry.handler)(&mut call).await;
     // Who has no key and found nobody cannot fill the log.
     if entry.is_logged && (entry.needs != Needs::NoKey || call.event.subject.is_some()) {
@@ -127,15 +135,28 @@ async fn handle(
     outcome
 }
 
+/// Why a call was not let in, in the words that the log has for the vault's own interface.
+const fn reason(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::NoAccess => "invalid_api_key",
+        Refusal::NotAllowed(_) => "out_of_scope",
+        Refusal::TooLarge(_) => "request_too_large",
+        Refusal::Busy => "busy",
+        Refusal::Failed | Refusal::Unfinished => "failed",
+        _ => "bad_request",
+    }
+}
+
 async fn admit(
     bunker: Arc<Databunker>,
     interface: Interface,
     entry: &Entry,
     params: Params,
     request: Request<Body>,
+    known: &mut Option<Actor>,
 ) -> Result<Call, Refusal> {
     let (parts, body) = request.into_parts();
-    let caller = who(&bunker, entry, &parts.headers).await?;
+    let caller = who(&bunker, entry, &parts.headers, known).await?;
     let place = || {
         let places = Arc::clone(&bunker.api.places);
         places.try_acquire_owned().map_err(|_| Refusal::Busy)
@@ -186,7 +207,12 @@ async fn admit(
 }
 
 /// Who calls. The key decides the tenant; a header that names another one is like a bad key.
-async fn who(bunker: &Databunker, entry: &Entry, headers: &HeaderMap) -> Result<Caller, Refusal> {
+async fn who(
+    bunker: &Databunker,
+    entry: &Entry,
+    headers: &HeaderMap,
+    known: &mut Option<Actor>,
+) -> Result<Caller, Refusal> {
     let named = single(headers, &TENANT)?;
     let scope = match entry.needs {
         Needs::NoKey => {
@@ -208,6 +234,7 @@ async fn who(bunker: &Databunker, entry: &Entry, headers: &HeaderMap) -> Result<
     };
     let key = single(headers, &KEY)?;
     if let Some(own) = own_tokens::caller(bunker, key).await? {
+        *known = Some(own.actor.clone());
         if named.is_some_and(|named| named != own.actor.tenant.as_str()) {
             return Err(Refusal::NoAccess);
         }
@@ -221,6 +248,7 @@ async fn who(bunker: &Databunker, entry: &Entry, headers: &HeaderMap) -> Result<
         });
     }
     let (caller, actor) = bunker.api.caller(key).await?;
+    *known = Some(actor.clone());
     if named.is_some_and(|named| named != actor.tenant.as_str()) {
         return Err(Refusal::NoAccess);
     }
