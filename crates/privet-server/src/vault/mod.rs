@@ -38,7 +38,7 @@ use http::{Request, Response};
 use privet_access::{Authenticated, Denied, KeyRing, PseudonymKey};
 use privet_crypto::RootKey;
 use privet_policy::{DatabunkerSettings, Settings, VaultLimits, VaultSettings};
-use privet_store::{NoteKey, Spool, Store};
+use privet_store::{LogKey, Spool, Store};
 use privet_types::{Clock, Pseudonym, TenantId};
 use privet_vault::{Actor, Consent, Requests, Retention, RootProtection, Vault};
 use tokio::sync::Semaphore;
@@ -72,7 +72,7 @@ pub struct VaultParts {
     /// What protects the root key, for the measurement of encryption.
     pub root: RootProtection,
     /// The public key of the audit log, for the measurement of auditability.
-    pub log_key: NoteKey,
+    pub log_key: LogKey,
 }
 
 /// The vault's interface. Shared by all connections.
@@ -84,7 +84,7 @@ pub(crate) struct VaultApi {
     pub(crate) outbox: Outbox,
     pub(crate) store: Store,
     pub(crate) root: RootProtection,
-    pub(crate) log_key: NoteKey,
+    pub(crate) log_key: LogKey,
     /// One measurement at a time.
     pub(crate) measuring: Semaphore,
     pub(crate) spool: Spool,
