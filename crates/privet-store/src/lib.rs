@@ -55,8 +55,8 @@ pub use keyring::{
     TenantStatus, run_keyring,
 };
 pub use log::{
-    KeptCheckpoint, Leaf, LogCheck, LogFault, LogHead, LogLeaf, Sequencer, append_leaf, append_leaf_id,
-    append_leaves, log_position, log_signer, run_sequencer,
+    KeptCheckpoint, Leaf, LogCheck, LogFault, LogHead, LogKey, LogLeaf, Sequencer, Successors, append_leaf,
+    append_leaf_id, append_leaves, log_position, log_signer, run_sequencer, run_sequencer_through_changes,
 };
 pub use privet_log::NoteKey;
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};

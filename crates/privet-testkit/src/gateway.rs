@@ -592,7 +592,7 @@ async fn open_vault(
         outbox,
         store: store.clone(),
         root: RootProtection::Plain,
-        log_key: log_signer(root, None).expect("a signer").key().clone(),
+        log_key: log_signer(root, None).expect("a signer").key().clone().into(),
     }
 }
 

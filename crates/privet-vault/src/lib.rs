@@ -60,6 +60,7 @@ pub use request::{
     ConsentLine, Delivered, Extension, ExtensionReason, Held, IdentityHash, IdentityMethod, IdentityProof,
     NewRequest, OPEN_DSR_VERSION, Request, RequestConfig, RequestKind, RequestOutcome, RequestQuery,
     RequestReceipt, RequestStatement, RequestStatus, RequestStep, Requests, SignedHeaders, SubjectPackage,
+    SubjectReport,
 };
 pub use retention::{
     ActiveHold, ExpiryState, ExpiryStatus, Hold, Policies, Retention, RetentionPolicy, RetentionReport,

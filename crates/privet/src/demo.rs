@@ -101,6 +101,7 @@ impl Demo {
             None,
             root,
             None,
+            || None,
             std::collections::BTreeMap::new(),
         )
         .await?;

@@ -12,7 +12,8 @@ use privet_pii::Model;
 use privet_policy::{Audit, Policy, Settings};
 use privet_server::{Gateway, Parts, Server, SystemClock};
 use privet_store::{
-    Durability, Sequencer, Spool, SpoolConfig, Store, log_signer, run_flusher, run_sequencer,
+    Durability, LogKey, Sequencer, Spool, SpoolConfig, Store, Successors, log_signer, run_flusher,
+    run_sequencer_through_changes,
 };
 use privet_types::{Clock, Secret, TenantId};
 use tokio::sync::watch;
@@ -45,13 +46,15 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Opens everything and takes the address.
+    /// Opens everything and takes the address. `log_key_now` gives the log's key that the settings name when it is asked, for when
+    /// the log is given another one.
     pub(crate) async fn start(
         settings: Settings,
         policy: Policy,
         model: Option<Arc<Model>>,
         root: RootKey,
         log_key: Option<SigningKey>,
+        log_key_now: impl FnMut() -> Option<SigningKey> + Send + 'static,
         upstream_keys: BTreeMap<String, Secret<String>>,
     ) -> Result<Self> {
         let root = Arc::new(root);
@@ -65,11 +68,13 @@ impl Node {
             None => None,
         };
         let signer = log_signer(&root, log_key)?;
+        let public = LogKey::from(signer.key().clone());
         let parts = match &vault {
-            Some(vault) => Some(vault.parts(signer.key().clone(), open_vault::root_protection(&settings)?)),
+            Some(vault) => Some(vault.parts(public.clone(), open_vault::root_protection(&settings)?)),
             None => None,
         };
-        let (witnesses, public) = (Witnesses::of(&settings)?, signer.key().clone());
+        let witnesses = Witnesses::of(&settings)?;
+        let successors = successors(&root, public.clone(), log_key_now);
         let sequencer = Sequencer::open(store.clone(), signer)
             .await
             .context("cannot go on with the audit log")?;
@@ -115,7 +120,9 @@ impl Node {
             async move { run_flusher(&spool, &store, FLUSH, ended(stopped)).await }
         });
         let (stop_log, stopped) = watch::channel(false);
-        let sequencer = tokio::spawn(async move { run_sequencer(sequencer, SEQUENCE, ended(stopped)).await });
+        let sequencer = tokio::spawn(async move {
+            run_sequencer_through_changes(sequencer, successors, SEQUENCE, ended(stopped)).await
+        });
         Ok(Self {
             root,
             store,
@@ -175,6 +182,19 @@ impl Node {
         store.close().await;
         Ok(())
     }
+}
+
+/// Looks in the settings, as they are by then, for the key that the log was given.
+fn successors(
+    root: &Arc<RootKey>,
+    public: LogKey,
+    mut log_key_now: impl FnMut() -> Option<SigningKey> + Send + 'static,
+) -> Successors {
+    let root = Arc::clone(root);
+    Successors::new(public, move || {
+        let key = log_key_now()?;
+        log_signer(&root, Some(key)).ok()
+    })
 }
 
 pub(crate) async fn ended(mut stopped: watch::Receiver<bool>) {

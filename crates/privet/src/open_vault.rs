@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use privet_policy::{ConnectorFile, ConnectorKind, Settings};
 use privet_server::{Outbox, VaultParts};
-use privet_store::{Database, Keyring, Location, NoteKey, Store, Swept, run_keyring};
+use privet_store::{Database, Keyring, Location, LogKey, Store, Swept, run_keyring};
 use privet_types::{Budget, Clock, Pseudonym, TenantId};
 use privet_vault::{
     ARCHIVE_TARGETS, Actor, ArchiveConfig, Connector, Consent, ConsentConfig, IndexConfig, Measures,
@@ -182,7 +182,7 @@ fn connect(file: &ConnectorFile) -> Result<Arc<dyn Connector>> {
 
 impl OpenVault {
     /// What the server is given of it.
-    pub(crate) fn parts(&self, log_key: NoteKey, root: RootProtection) -> VaultParts {
+    pub(crate) fn parts(&self, log_key: LogKey, root: RootProtection) -> VaultParts {
         VaultParts {
             vault: self.vault.clone(),
             consent: self.consent.clone(),

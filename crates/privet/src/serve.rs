@@ -40,7 +40,14 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     runtime()?.block_on(async {
         // Listened for before anything is started: no signal is lost.
         let shutdown = shutdown_signal()?;
-        let node = Node::start(settings, policy, model, root, log_key, upstream_keys).await?;
+        let config = args.config.clone();
+        let log_key_now = move || {
+            let key = rim::settings(&config).and_then(|settings| rim::log_key(&settings));
+            key.inspect_err(|error| tracing::warn!(error = %format!("{error:#}"), "the new key of the audit log cannot be read"))
+                .ok()
+                .flatten()
+        };
+        let node = Node::start(settings, policy, model, root, log_key, log_key_now, upstream_keys).await?;
         tracing::info!(address = %node.address(), version = env!("CARGO_PKG_VERSION"), "listening");
         node.run(shutdown).await
     })?;

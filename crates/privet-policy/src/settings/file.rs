@@ -208,6 +208,12 @@ pub struct DatabunkerFile {
     pub request_body: ByteSize,
     /// Largest body of `UserCreateBulk` and `TokenCreateBulk`.
     pub bulk_body: ByteSize,
+    /// Most records of such a body.
+    pub bulk_records: u32,
+    /// Largest record of such a body.
+    pub bulk_record: ByteSize,
+    /// How many objects and lists may stand in each other in a record of such a body; the record is the first.
+    pub bulk_depth: u32,
     /// Whether `GET /v1/exp/retain/…` and `GET /v1/exp/delete/…` answer. Who has such a link needs no key, and a program that
     /// opens the links of a message follows it, too.
     pub links: bool,
@@ -478,6 +484,9 @@ impl Default for DatabunkerFile {
             enabled: false,
             request_body: ByteSize::from_mib(16),
             bulk_body: ByteSize::from_mib(64),
+            bulk_records: 100_000,
+            bulk_record: ByteSize::from_kib(256),
+            bulk_depth: 32,
             links: true,
             bulk_second_approver: true,
             request_second_approver: true,

@@ -92,6 +92,12 @@ pub struct DatabunkerSettings {
     pub request_body: ByteSize,
     /// Largest body of those.
     pub bulk_body: ByteSize,
+    /// Most records of such a body.
+    pub bulk_records: u32,
+    /// Largest of these records.
+    pub bulk_record: ByteSize,
+    /// How many objects and lists may stand in each other in one of them.
+    pub bulk_depth: u32,
     /// Whether the two links of a scheduled deletion answer.
     pub has_links: bool,
     /// Whether somebody else has to approve an unlock.

@@ -131,6 +131,9 @@ fn check_databunker(
         enabled,
         request_body,
         bulk_body,
+        bulk_records,
+        bulk_record,
+        bulk_depth,
         links,
         bulk_second_approver,
         request_second_approver,
@@ -138,6 +141,16 @@ fn check_databunker(
     for (size, key) in [(request_body, "request_body"), (bulk_body, "bulk_body")] {
         bytes_within(size, ByteSize::from_kib(16), ByteSize::from_mib(256), &at, key)?;
     }
+    count_within(bulk_records, 1, 1_000_000, &at, "bulk_records")?;
+    bytes_within(
+        bulk_record,
+        ByteSize::from_kib(1),
+        ByteSize::from_mib(4),
+        &at,
+        "bulk_record",
+    )?;
+    // Deeper ones the parser refuses.
+    count_within(bulk_depth, 2, 100, &at, "bulk_depth")?;
     if enabled && listen.is_none() {
         return Err(at.key("enabled").fault(
             "Databunker's paths are not the gateway's; give the vault an address of its own with `vault.listen`",
@@ -146,6 +159,9 @@ fn check_databunker(
     Ok(enabled.then_some(DatabunkerSettings {
         request_body,
         bulk_body,
+        bulk_records,
+        bulk_record,
+        bulk_depth,
         has_links: links,
         needs_second_approver: bulk_second_approver,
         needs_second_for_requests: request_second_approver,

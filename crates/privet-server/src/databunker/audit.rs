@@ -6,7 +6,7 @@ use std::future::ready;
 use http::Method;
 use jiff::Timestamp;
 use privet_types::KeyScope::{VaultAudit, VaultRead};
-use privet_vault::{CallEntry, CallPage, NewCall, SubjectId, SubjectRef};
+use privet_vault::{CallEntry, CallPage, Error, Ground, NewCall, SubjectId, SubjectRef};
 use serde_json::{Value, json};
 
 use super::bulk;
@@ -45,6 +45,8 @@ pub(super) async fn record(call: &Call, refusal: Option<&Refusal>) -> Result<(),
         note: call.event.partner.clone(),
         fields: access.map_or(0, |access| access.fields),
         subjects: access.map_or(0, |access| access.subjects),
+        version: call.event.version,
+        since: call.since,
     };
     call.vault().tell_call(&call.actor, new).await.map_err(|error| {
         tracing::error!(%error, "a call of the vault cannot be recorded; calls are refused until it can");
@@ -75,10 +77,8 @@ fn word(refusal: &Refusal) -> &'static str {
 async fn of_user(call: &mut Call) -> Result<Answer, Refusal> {
     let page = call.page()?;
     let subject = call.person().await?;
-    let found = call
-        .vault()
-        .calls(&call.actor, Some(&subject), page.offset, page.limit)
-        .await?;
+    let (vault, actor) = (call.vault(), &call.actor);
+    let found = vault.events_of(actor, &subject, page.offset, page.limit).await?;
     Ok(listed(call, &found))
 }
 
@@ -90,10 +90,8 @@ async fn of_token(call: &mut Call) -> Result<Answer, Refusal> {
         Err(Refusal::Absent(_)) => return Ok(Answer::of(json!({ "total": 0, "rows": [] }))),
         found => found?,
     };
-    let found = call
-        .vault()
-        .calls(&call.actor, Some(&subject), page.offset, page.limit)
-        .await?;
+    let (vault, actor) = (call.vault(), &call.actor);
+    let found = vault.events_of(actor, &subject, page.offset, page.limit).await?;
     Ok(listed(call, &found))
 }
 
@@ -102,7 +100,7 @@ async fn all(call: &mut Call) -> Result<Answer, Refusal> {
     let page = call.page()?;
     let (vault, actor) = (call.vault(), &call.actor);
     vault.check_unlock(actor, &unlock).await?;
-    let found = vault.calls(actor, None, page.offset, page.limit).await?;
+    let found = vault.calls(actor, page.offset, page.limit).await?;
     vault.use_unlock(actor, &unlock, found.rows.len() as u64).await?;
     Ok(listed(call, &found))
 }
@@ -116,13 +114,17 @@ const fn refused_all(_: &Call) -> Result<Answer, Refusal> {
 async fn get(call: &mut Call) -> Result<Answer, Refusal> {
     let id = call.uuid("auditeventuuid")?;
     let found = match call.vault().call(&call.actor, &id).await {
-        Err(privet_vault::Error::Absent { .. }) => return Err(ABSENT),
+        Err(Error::Absent { .. }) => return Err(ABSENT),
         found => found?,
     };
     if call.own.is_some() && call.own != found.subject {
         return Err(ABSENT);
     }
     let mut event = row(call.interface, &found);
+    if let (Value::Object(event), Some((before, after))) = (&mut event, changed(call, &found).await?) {
+        event.insert("before".to_owned(), before);
+        event.insert("after".to_owned(), after);
+    }
     let details = json!({ "fields": found.fields, "subjects": found.subjects });
     match call.interface {
         Interface::V1 => Ok(Answer::of(json!({ "event": event }))),
@@ -135,6 +137,30 @@ async fn get(call: &mut Call) -> Result<Answer, Refusal> {
             Ok(Answer::of(event))
         }
     }
+}
+
+/// What the profile was before the event and behind it. That is in the vault and not in the log: versions that are gone, with
+/// the person or because there were too many, are `null`.
+async fn changed(call: &mut Call, event: &CallEntry) -> Result<Option<(Value, Value)>, Refusal> {
+    let (Some(subject), Some(after)) = (&event.subject, event.version) else {
+        return Ok(None);
+    };
+    call.event.subject = Some(subject.clone());
+    let who = SubjectRef::Token(subject.clone());
+    let mut profiles = [Value::Null, Value::Null];
+    for (profile, version) in profiles.iter_mut().zip([after.saturating_sub(1), after]) {
+        if version == 0 {
+            continue;
+        }
+        let (vault, actor) = (call.vault(), &call.actor);
+        match vault.read_version(actor, &who, version, Ground::Ordinary).await {
+            Ok(read) => *profile = call.shown(read).record.into_value(),
+            Err(Error::Absent { .. } | Error::Restricted) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let [before, after] = profiles;
+    Ok(Some((before, after)))
 }
 
 fn listed(call: &Call, page: &CallPage) -> Answer {
@@ -173,10 +199,14 @@ fn row(interface: Interface, entry: &CallEntry) -> Value {
     row
 }
 
-/// `UserListVersions` for people: `user list versions`.
+/// `UserListVersions` for people: `user list versions`; `subject_updated` of the vault's own: `subject updated`.
 fn title(call: &str) -> String {
     let mut title = String::with_capacity(call.len() + 4);
     for c in call.chars() {
+        if c == '_' {
+            title.push(' ');
+            continue;
+        }
         if c.is_ascii_uppercase() && !title.is_empty() {
             title.push(' ');
         }
@@ -193,5 +223,6 @@ mod tests {
     fn a_title_is_the_name_in_words() {
         assert_eq!(title("UserListVersions"), "user list versions");
         assert_eq!(title("TokenGet"), "token get");
+        assert_eq!(title("subject_updated"), "subject updated");
     }
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use super::records::{self, Limits, Records};
 use super::refusal::Refusal;
 use super::table::Interface;
 use crate::query::pairs;
@@ -20,6 +21,21 @@ pub(crate) enum Sent {
     Fields(Map<String, Value>),
     /// A list: a patch of operations.
     List(Vec<Value>),
+    /// Fields by name, and many records beside them.
+    Records(Map<String, Value>, Records),
+}
+
+/// Reads a `/v2` body that may hold many records.
+pub(crate) fn read_bulk(body: &Bytes, limits: Limits) -> Result<Sent, Refusal> {
+    if body.is_empty() {
+        return Ok(Sent::Fields(Map::new()));
+    }
+    let (fields, records) = records::read(body, limits)?;
+    check_metadata(&fields)?;
+    Ok(match records {
+        Some(records) => Sent::Records(fields, records),
+        None => Sent::Fields(fields),
+    })
 }
 
 /// Reads `body`, of the content type `media`. Nesting deeper than the parser's 128 levels is refused by it.

@@ -7,6 +7,7 @@ use axum::body::Body;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
+use privet_policy::DatabunkerSettings;
 use privet_types::{KeyScope, Pseudonym, TenantId};
 use privet_vault::{Access, Actor, Audited, SubjectId, SubjectRef, Vault};
 use serde_json::{Map, Value};
@@ -14,6 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::{self, Sent};
 use super::page::Page;
+use super::records::{self, Records};
 use super::refusal::{JSON, Refusal, absent};
 use super::table::{Entry, Interface, Needs, Params};
 use super::{Databunker, audit, identity, own_tokens, page, time};
@@ -42,6 +44,8 @@ pub(crate) struct Call {
     pub(crate) may_erase: bool,
     /// What the log will be told beside what was done and how it ended.
     pub(crate) event: Event,
+    /// The tenant's newest event before the call was worked on, if it may change something.
+    pub(crate) since: Option<i64>,
     params: Params,
     query: Vec<(String, Value)>,
     sent: Sent,
@@ -59,6 +63,8 @@ pub(crate) struct Event {
     pub(crate) partner: Option<String>,
     /// What was read.
     pub(crate) access: Option<Access>,
+    /// Which version of the profile was written.
+    pub(crate) version: Option<u64>,
 }
 
 /// What is answered.
@@ -111,7 +117,15 @@ async fn handle(
     params: Params,
     request: Request<Body>,
 ) -> Result<Answer, Refusal> {
-    let mut call = admit(bunker, interface, entry, params, request).await?;
+    let (api, mut actor) = (Arc::clone(&bunker.api), None);
+    let admitted = admit(bunker, interface, entry, params, request, &mut actor).await;
+    let mut call = match admitted {
+        Ok(call) => call,
+        Err(refusal) => {
+            api.refused(actor.as_ref(), reason(&refusal)).await;
+            return Err(refusal);
+        }
+    };
     let outcome = (entry.handler)(&mut call).await;
     // Who has no key and found nobody cannot fill the log.
     if entry.is_logged && (entry.needs != Needs::NoKey || call.event.subject.is_some()) {
@@ -121,15 +135,28 @@ async fn handle(
     outcome
 }
 
+/// Why a call was not let in, in the words that the log has for the vault's own interface.
+const fn reason(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::NoAccess => "invalid_api_key",
+        Refusal::NotAllowed(_) => "out_of_scope",
+        Refusal::TooLarge(_) => "request_too_large",
+        Refusal::Busy => "busy",
+        Refusal::Failed | Refusal::Unfinished => "failed",
+        _ => "bad_request",
+    }
+}
+
 async fn admit(
     bunker: Arc<Databunker>,
     interface: Interface,
     entry: &Entry,
     params: Params,
     request: Request<Body>,
+    known: &mut Option<Actor>,
 ) -> Result<Call, Refusal> {
     let (parts, body) = request.into_parts();
-    let caller = who(&bunker, entry, &parts.headers).await?;
+    let caller = who(&bunker, entry, &parts.headers, known).await?;
     let place = || {
         let places = Arc::clone(&bunker.api.places);
         places.try_acquire_owned().map_err(|_| Refusal::Busy)
@@ -146,6 +173,11 @@ async fn admit(
         Some(place) => place,
         None => place()?,
     };
+    let since = match entry.needs {
+        Needs::Scope(KeyScope::VaultRead | KeyScope::VaultAudit | KeyScope::VaultBulk) => None,
+        Needs::Scope(_) if entry.is_logged => Some(bunker.api.vault.newest_event(&caller.actor).await?),
+        _ => None,
+    };
     let call = Call {
         interface,
         name: entry.name,
@@ -153,6 +185,7 @@ async fn admit(
         own: caller.own,
         may_erase: caller.may_erase,
         event: Event::default(),
+        since,
         params,
         query: query
             .into_iter()
@@ -162,7 +195,9 @@ async fn admit(
         _place: place,
         bunker,
     };
-    let is_missing = |field: &&&'static str| call.field(field).is_none();
+    let has_records = matches!(call.sent, Sent::Records(..));
+    let is_missing =
+        |field: &&&'static str| call.field(field).is_none() && !(has_records && **field == "records");
     let missing: Vec<&'static str> = entry.fields.iter().filter(is_missing).copied().collect();
     if missing.is_empty() {
         Ok(call)
@@ -172,7 +207,12 @@ async fn admit(
 }
 
 /// Who calls. The key decides the tenant; a header that names another one is like a bad key.
-async fn who(bunker: &Databunker, entry: &Entry, headers: &HeaderMap) -> Result<Caller, Refusal> {
+async fn who(
+    bunker: &Databunker,
+    entry: &Entry,
+    headers: &HeaderMap,
+    known: &mut Option<Actor>,
+) -> Result<Caller, Refusal> {
     let named = single(headers, &TENANT)?;
     let scope = match entry.needs {
         Needs::NoKey => {
@@ -194,6 +234,7 @@ async fn who(bunker: &Databunker, entry: &Entry, headers: &HeaderMap) -> Result<
     };
     let key = single(headers, &KEY)?;
     if let Some(own) = own_tokens::caller(bunker, key).await? {
+        *known = Some(own.actor.clone());
         if named.is_some_and(|named| named != own.actor.tenant.as_str()) {
             return Err(Refusal::NoAccess);
         }
@@ -207,6 +248,7 @@ async fn who(bunker: &Databunker, entry: &Entry, headers: &HeaderMap) -> Result<
         });
     }
     let (caller, actor) = bunker.api.caller(key).await?;
+    *known = Some(actor.clone());
     if named.is_some_and(|named| named != actor.tenant.as_str()) {
         return Err(Refusal::NoAccess);
     }
@@ -253,9 +295,21 @@ async fn read_body(
             "request_too_large" => Refusal::TooLarge(limit),
             _ => problem.into(),
         })?;
+    if entry.is_bulk {
+        return body::read_bulk(&bytes, bulk_limits(&bunker.settings));
+    }
     let media = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let media = media.unwrap_or_default().split(';').next().unwrap_or_default();
     body::read(interface, &media.trim().to_ascii_lowercase(), &bytes)
+}
+
+fn bulk_limits(settings: &DatabunkerSettings) -> records::Limits {
+    let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    records::Limits {
+        records: size(settings.bulk_records.into()),
+        bytes: size(settings.bulk_record.bytes()),
+        depth: size(settings.bulk_depth.into()),
+    }
 }
 
 impl Call {
@@ -284,7 +338,9 @@ impl Call {
     /// The field `name` of the body; `null` is left out.
     pub(crate) fn field(&self, name: &str) -> Option<&Value> {
         match &self.sent {
-            Sent::Fields(fields) => fields.get(name).filter(|value| !value.is_null()),
+            Sent::Fields(fields) | Sent::Records(fields, _) => {
+                fields.get(name).filter(|value| !value.is_null())
+            }
             Sent::Nothing | Sent::List(_) => None,
         }
     }
@@ -347,6 +403,17 @@ impl Call {
         match self.field(name) {
             Some(Value::Array(list)) => Ok(list),
             _ => Err(Refusal::field(name, "use a list")),
+        }
+    }
+
+    /// The records of the body, of which there is at least one.
+    pub(crate) fn records(&self) -> Result<&Records, Refusal> {
+        match &self.sent {
+            Sent::Records(_, records) if records.len() > 0 => Ok(records),
+            _ => Err(Refusal::field(
+                "records",
+                "use a list of objects, with at least one",
+            )),
         }
     }
 

@@ -16,7 +16,9 @@ mod expiry;
 mod identity;
 mod own_tokens;
 mod page;
+mod records;
 mod refusal;
+mod reports;
 mod requests;
 mod sessions;
 mod shares;
@@ -63,6 +65,7 @@ pub(crate) fn routes(api: &Arc<VaultApi>, settings: DatabunkerSettings) -> Route
     let mut table = Table::default();
     expiry::register(&mut table, settings.has_links);
     own_tokens::register(&mut table);
+    reports::register(&mut table);
     requests::register(&mut table);
     apps::register(&mut table);
     sessions::register(&mut table);

@@ -295,7 +295,7 @@ async fn list_all(call: &mut Call) -> Result<Answer, Refusal> {
         .check_unlock(&call.actor, &unlock)
         .await
         .map_err(locked)?;
-    let listed = proposals(call).list(&call.actor, page).await?;
+    let listed = proposals(call).list_in_bulk(&call.actor, page).await?;
     let shown = u64::try_from(listed.value.1.len()).unwrap_or(u64::MAX);
     call.vault()
         .use_unlock(&call.actor, &unlock, shown)

@@ -142,10 +142,11 @@ async fn put(
 
 async fn get(call: &mut Call) -> Result<Answer, Refusal> {
     let name = call.uuid("sessionuuid")?;
-    let read = call.vault().session(&call.actor, &name, Ground::Ordinary).await?;
-    if call.own.is_some() && call.own != read.value.subject {
-        return Err(Refusal::Absent("the session was not found"));
-    }
+    let (vault, actor) = (call.vault(), &call.actor);
+    let read = match &call.own {
+        Some(own) => vault.own_session(actor, &name, own, Ground::Ordinary).await?,
+        None => vault.session(actor, &name, Ground::Ordinary).await?,
+    };
     call.event.subject.clone_from(&read.value.subject);
     let session = call.shown(read);
     Ok(Answer::of(row(call.interface, &session)))

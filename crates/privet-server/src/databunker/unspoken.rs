@@ -9,7 +9,7 @@ use super::refusal::Refusal;
 use super::table::{Entry, Table};
 
 /// Why is written in `docs/databunker.md`.
-const CALLS: [&str; 36] = [
+const CALLS: [&str; 34] = [
     "BulkListFilesByTag",
     "BulkListGroupUsers",
     "FileCreate",
@@ -34,9 +34,7 @@ const CALLS: [&str; 36] = [
     "RoleUpdate",
     "SystemDeleteUserProfiles",
     "SystemGenerateWrappingKey",
-    "SystemGetUserHTMLReport",
     "SystemGetUserProfiles",
-    "SystemGetUserReport",
     "SystemRestoreUserProfile",
     "SystemSearchUserProfiles",
     "SystemSetLicenseKey",

@@ -1,6 +1,6 @@
 //! Users: subjects and their profiles.
 
-use http::Method;
+use http::{Method, StatusCode};
 use privet_types::KeyScope::{VaultBulk, VaultErase, VaultRead, VaultWrite};
 use privet_vault::{
     ErasureReason, Error, ForgetOutcome, Ground, Lifetime, Proposed, Record, RecordChange, Stored, Subject,
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::body::Sent;
 use super::call::{Answer, Call};
-use super::refusal::Refusal;
+use super::refusal::{JSON, Refusal};
 use super::requests::instead;
 use super::table::{Entry, Interface, Table};
 use super::{identity, time};
@@ -20,8 +20,6 @@ const WHO: &[&str] = &["mode", "identity"];
 /// Groups and roles are not spoken: a user who should be in one is refused rather than put nowhere.
 const NOT_SPOKEN: [&str; 4] = ["groupname", "groupid", "rolename", "roleid"];
 
-/// Records of one transaction.
-const BATCH: usize = 500;
 /// Most users of one deletion.
 const MOST_DELETED: usize = 1_000;
 /// Users whose time is over that a creation ends, if one of them may be in its way.
@@ -130,6 +128,7 @@ async fn create(call: &mut Call) -> Result<Answer, Refusal> {
     }
     let stored = made?;
     call.event.subject = Some(stored.id.clone());
+    call.event.version = Some(stored.version);
     Ok(Answer::of(json!({ "token": stored.id })))
 }
 
@@ -143,93 +142,124 @@ async fn create_one(call: &Call, record: Record, lifetime: Lifetime) -> Result<S
 
 async fn create_many(call: &mut Call) -> Result<Answer, Refusal> {
     let lifetime = lifetime(call)?;
-    let sent = call.list("records")?;
-    if sent.is_empty() || !sent.iter().all(Value::is_object) {
-        return Err(Refusal::field(
-            "records",
-            "use a list of at least one object that has a profile",
-        ));
-    }
-    let total = sent.len();
+    let records = call.records()?;
     let mut outcomes = Outcomes::default();
-    let mut good = Vec::with_capacity(total);
-    for (index, one) in sent.iter().enumerate() {
-        match new_profile(one) {
-            Ok(profile) => good.push((index, profile)),
-            Err(refusal) => outcomes.refuse(index, &refusal),
+    for batch in records.batches() {
+        let mut good = Vec::new();
+        for (index, sent) in batch? {
+            match new_profile(sent) {
+                Ok(profile) => good.push((index, profile)),
+                Err(refusal) => outcomes.refuse(index, &refusal)?,
+            }
         }
-    }
-    for batch in good.chunks(BATCH) {
-        let records = batch.iter().map(|(_, record)| record.clone()).collect();
-        let stored = match call.vault().take_over(&call.actor, records, lifetime).await {
+        if good.is_empty() {
+            continue;
+        }
+        let texts = good
+            .iter()
+            .map(|(index, record)| {
+                Ok((
+                    *index,
+                    serde_json::to_string(record).map_err(|_| Refusal::Failed)?,
+                ))
+            })
+            .collect::<Result<Vec<_>, Refusal>>()?;
+        let good = good.into_iter().map(|(_, record)| record).collect();
+        let stored = match call.vault().take_over(&call.actor, good, lifetime).await {
             Ok(stored) => stored,
-            Err(error) if outcomes.created.is_empty() => return Err(error.into()),
+            Err(error) if outcomes.made == 0 => return Err(error.into()),
             // What was stored before stays, and the caller has to learn of it.
             Err(error) => {
                 let refusal = Refusal::from(error);
-                for (index, _) in batch {
-                    outcomes.refuse(*index, &refusal);
+                for (index, _) in texts {
+                    outcomes.refuse(index, &refusal)?;
                 }
                 continue;
             }
         };
-        for ((index, record), outcome) in batch.iter().zip(stored) {
+        for ((index, profile), outcome) in texts.into_iter().zip(stored) {
             match outcome {
-                Ok(stored) => outcomes
-                    .created
-                    .push(json!({ "token": stored.id, "profile": record })),
-                Err(error) => outcomes.refuse(*index, &error.into()),
+                Ok(stored) => outcomes.create(format!(r#"{{"token":"{}","profile":{profile}}}"#, stored.id)),
+                Err(error) => outcomes.refuse(index, &error.into())?,
             }
         }
     }
-    Ok(outcomes.answer(total))
+    Ok(outcomes.answer(records.len()))
 }
 
-fn new_profile(sent: &Value) -> Result<Record, Refusal> {
-    let Value::Object(fields) = sent else {
-        return Err(Refusal::field("records", "use objects"));
-    };
-    check_spoken(fields)?;
-    match fields.get("profile") {
-        Some(Value::Object(profile)) if !profile.is_empty() => record("profile", profile.clone()),
+fn new_profile(mut sent: Map<String, Value>) -> Result<Record, Refusal> {
+    check_spoken(&sent)?;
+    match sent.remove("profile") {
+        Some(Value::Object(profile)) if !profile.is_empty() => record("profile", profile),
         _ => Err(Refusal::field("profile", "use an object with at least one field")),
     }
 }
 
-/// How each of many records fared.
+/// How each of many records fared: rows of the answer, as text, since as values they would take many times the room.
 #[derive(Default)]
 pub(super) struct Outcomes {
-    pub(super) created: Vec<Value>,
-    pub(super) duplicates: Vec<Value>,
-    errors: Vec<(usize, Value)>,
+    made: usize,
+    created: String,
+    known: usize,
+    duplicates: String,
+    errors: Vec<(usize, String)>,
 }
 
 impl Outcomes {
+    /// A record led to the object `row`.
+    pub(super) fn create(&mut self, row: impl AsRef<str>) {
+        self.made += 1;
+        add(&mut self.created, row.as_ref());
+    }
+
+    /// A record was known, as the object `row`.
+    pub(super) fn know(&mut self, row: impl AsRef<str>) {
+        self.known += 1;
+        add(&mut self.duplicates, row.as_ref());
+    }
+
     /// The record `index` was refused.
-    pub(super) fn refuse(&mut self, index: usize, refusal: &Refusal) {
+    pub(super) fn refuse(&mut self, index: usize, refusal: &Refusal) -> Result<(), Refusal> {
         let row = json!({ "index": index, "message": refusal.message(Interface::V2) });
+        let row = serde_json::to_string(&row).map_err(|_| Refusal::Failed)?;
         match refusal {
-            Refusal::Taken(_) => self.duplicates.push(row),
+            Refusal::Taken(_) => self.know(row),
             _ => self.errors.push((index, row)),
         }
+        Ok(())
     }
 
     pub(super) fn answer(mut self, total: usize) -> Answer {
         self.errors.sort_by_key(|(index, _)| *index);
-        let errors: Vec<Value> = self.errors.into_iter().map(|(_, row)| row).collect();
-        Answer::of(json!({
-            "summary": {
-                "total": total,
-                "created": self.created.len(),
-                "duplicates": self.duplicates.len(),
-                "errors": errors.len(),
-            },
-            "num": self.created.len() + self.duplicates.len(),
-            "created": self.created,
-            "duplicates": self.duplicates,
-            "errors": errors,
-        }))
+        let mut errors = String::new();
+        for (_, row) in &self.errors {
+            add(&mut errors, row);
+        }
+        let summary = json!({
+            "total": total,
+            "created": self.made,
+            "duplicates": self.known,
+            "errors": self.errors.len(),
+        });
+        let head = format!(
+            r#"{{"status":"ok","summary":{summary},"num":{},"errors":[{errors}],"duplicates":[{}],"created":["#,
+            self.made + self.known,
+            self.duplicates
+        );
+        // The longest list takes the rest in, so that it is not there twice.
+        let mut text = self.created;
+        text.insert_str(0, &head);
+        text.push_str("]}");
+        Answer::Text(StatusCode::OK, JSON, text)
     }
+}
+
+/// Adds an element to the elements of a list.
+fn add(list: &mut String, row: &str) {
+    if !list.is_empty() {
+        list.push(',');
+    }
+    list.push_str(row);
 }
 
 async fn get(call: &mut Call) -> Result<Answer, Refusal> {
@@ -274,6 +304,7 @@ async fn amend(call: &mut Call, change: &RecordChange) -> Result<Answer, Refusal
         .vault()
         .amend(&call.actor, &who, change, None, Ground::Ordinary)
         .await?;
+    call.event.version = Some(stored.version);
     Ok(Answer::of(match call.interface {
         Interface::V1 => json!({ "token": stored.id }),
         Interface::V2 => json!({ "token": stored.id, "version": stored.version }),

@@ -6,14 +6,12 @@ use jiff::Timestamp;
 use privet_types::KeyScope::{VaultRead, VaultWrite};
 use privet_types::Secret;
 use privet_vault::{Ground, NewToken, SubjectRef, Substitute, Token, TokenForm, TokenValue};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::call::{Answer, Call};
 use super::refusal::Refusal;
-use super::table::{Entry, Interface, Table};
-
-/// Values that the library takes at once.
-const AT_ONCE: usize = 1_000;
+use super::table::{Entry, Table};
+use super::users::Outcomes;
 
 pub(super) fn register(table: &mut Table) {
     let entry = Entry::new("TokenCreate", VaultWrite, |call| Box::pin(create(call)));
@@ -110,58 +108,39 @@ async fn create(call: &mut Call) -> Result<Answer, Refusal> {
 
 async fn create_many(call: &mut Call) -> Result<Answer, Refusal> {
     let terms = Terms::read(call)?;
-    let records = call.list("records")?;
-    if records.is_empty() || !records.iter().all(Value::is_object) {
-        return Err(Refusal::field(
-            "records",
-            "use a list of records, with at least one",
-        ));
-    }
-    let total = records.len();
-    let mut good = Vec::new();
-    let mut errors = Vec::new();
-    for (index, record) in records.iter().enumerate() {
-        let new = text("record", record.get("record")).and_then(|value| {
-            let kind = record.get("tokentype").and_then(Value::as_str);
-            terms.token(kind.unwrap_or_default(), value, None)
-        });
-        match new {
-            Ok(new) => good.push((index, new)),
-            Err(refusal) => errors.push((index, refusal)),
+    let records = call.records()?;
+    let mut outcomes = Outcomes::default();
+    for batch in records.batches() {
+        let (mut places, mut good) = (Vec::new(), Vec::new());
+        for (index, record) in batch? {
+            let new = text("record", record.get("record")).and_then(|value| {
+                let kind = record.get("tokentype").and_then(Value::as_str);
+                terms.token(kind.unwrap_or_default(), value, None)
+            });
+            match new {
+                Ok(new) => {
+                    places.push(index);
+                    good.push(new);
+                }
+                Err(refusal) => outcomes.refuse(index, &refusal)?,
+            }
         }
-    }
-    let (mut created, mut duplicates) = (Vec::new(), Vec::new());
-    for batch in good.chunks(AT_ONCE) {
-        let new: Vec<NewToken> = batch.iter().map(|(_, new)| new.clone()).collect();
+        if good.is_empty() {
+            continue;
+        }
         let made = call
             .vault()
-            .create_tokens(&call.actor, &new, Ground::Ordinary)
+            .create_tokens(&call.actor, &good, Ground::Ordinary)
             .await?;
-        for ((index, new), outcome) in batch.iter().zip(made) {
+        for ((index, new), outcome) in places.into_iter().zip(&good).zip(made) {
             match outcome {
-                Ok(token) if token.is_known => duplicates.push(made_row(new, token)),
-                Ok(token) => created.push(made_row(new, token)),
-                Err(error) => errors.push((*index, error.into())),
+                Ok(token) if token.is_known => outcomes.know(made_row(new, token).to_string()),
+                Ok(token) => outcomes.create(made_row(new, token).to_string()),
+                Err(error) => outcomes.refuse(index, &error.into())?,
             }
         }
     }
-    errors.sort_by_key(|(index, _)| *index);
-    let errors: Vec<Value> = errors
-        .into_iter()
-        .map(|(index, refusal)| json!({ "index": index, "message": refusal.message(Interface::V2) }))
-        .collect();
-    Ok(Answer::of(json!({
-        "num": created.len() + duplicates.len(),
-        "summary": {
-            "total": total,
-            "created": created.len(),
-            "duplicates": duplicates.len(),
-            "errors": errors.len(),
-        },
-        "created": created,
-        "duplicates": duplicates,
-        "errors": errors,
-    })))
+    Ok(outcomes.answer(records.len()))
 }
 
 fn made_row(new: &NewToken, token: Token) -> Value {

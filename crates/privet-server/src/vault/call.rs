@@ -33,6 +33,15 @@ use crate::query::pairs;
 /// The kind of the leaves that tell of reads.
 const READ: &str = "vault_read";
 
+/// Why a body is refused, before anything is done with it.
+const BODY: [&str; 5] = [
+    "request_too_large",
+    "body_timeout",
+    "body_cut",
+    "unsupported_media",
+    "bad_json",
+];
+
 /// Media types of answers.
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const HTML: &str = "text/html; charset=utf-8";
@@ -93,9 +102,20 @@ pub(crate) async fn answer(
     request: Request<Body>,
 ) -> Response<Body> {
     let request_id = new_request_id();
-    let response = match admit(api, route, params, request).await {
-        Ok(call) => (route.handler)(call).await,
-        Err(problem) => Err(problem),
+    let mut actor = None;
+    let response = match admit(Arc::clone(&api), route, params, request, &mut actor).await {
+        Ok(call) => match (route.handler)(call).await {
+            // The body comes once the call was let in; a handler that cannot have it has done nothing yet.
+            Err(problem) if BODY.contains(&problem.code) => {
+                api.refused(actor.as_ref(), problem.code).await;
+                Err(problem)
+            }
+            response => response,
+        },
+        Err(problem) => {
+            api.refused(actor.as_ref(), problem.code).await;
+            Err(problem)
+        }
     };
     let response = match response {
         Ok(reply) => reply.respond(),
@@ -112,10 +132,16 @@ async fn admit(
     route: &Route,
     params: Vec<(String, String)>,
     request: Request<Body>,
+    known: &mut Option<Actor>,
 ) -> Result<Call, VaultProblem> {
     let (parts, body) = request.into_parts();
     let actor = match route.scope {
-        Some(scope) => api.authenticate(presented(&parts.headers), scope).await?,
+        Some(scope) => {
+            let (caller, actor) = api.caller(presented(&parts.headers)).await?;
+            *known = Some(actor.clone());
+            caller.check(scope)?;
+            actor
+        }
         None => api.nobody(),
     };
     let place = Arc::clone(&api.places)

@@ -166,7 +166,7 @@ pub(crate) async fn list(call: Call) -> Result<Reply, VaultProblem> {
     let log = if wanted.contains(&Metric::Auditability) {
         let checked = api
             .store
-            .check_log(&api.log_key, MOST_LEAVES, &mut |_, _| {})
+            .check_log(&api.log_key.get(), MOST_LEAVES, &mut |_, _| {})
             .await;
         Some(checked.map_err(privet_vault::Error::from)?)
     } else {

@@ -17,6 +17,7 @@ mod lineage;
 mod measurements;
 pub(crate) mod problem;
 mod reader;
+mod refused;
 mod requests;
 mod retained;
 mod route;
@@ -37,8 +38,8 @@ use http::{Request, Response};
 use privet_access::{Authenticated, Denied, KeyRing, PseudonymKey};
 use privet_crypto::RootKey;
 use privet_policy::{DatabunkerSettings, Settings, VaultLimits, VaultSettings};
-use privet_store::{NoteKey, Spool, Store};
-use privet_types::{Clock, KeyScope, Pseudonym, TenantId};
+use privet_store::{LogKey, Spool, Store};
+use privet_types::{Clock, Pseudonym, TenantId};
 use privet_vault::{Actor, Consent, Requests, Retention, RootProtection, Vault};
 use tokio::sync::Semaphore;
 
@@ -71,7 +72,7 @@ pub struct VaultParts {
     /// What protects the root key, for the measurement of encryption.
     pub root: RootProtection,
     /// The public key of the audit log, for the measurement of auditability.
-    pub log_key: NoteKey,
+    pub log_key: LogKey,
 }
 
 /// The vault's interface. Shared by all connections.
@@ -83,7 +84,7 @@ pub(crate) struct VaultApi {
     pub(crate) outbox: Outbox,
     pub(crate) store: Store,
     pub(crate) root: RootProtection,
-    pub(crate) log_key: NoteKey,
+    pub(crate) log_key: LogKey,
     /// One measurement at a time.
     pub(crate) measuring: Semaphore,
     pub(crate) spool: Spool,
@@ -95,6 +96,7 @@ pub(crate) struct VaultApi {
     keys: Arc<KeyRing>,
     pseudonyms: PseudonymKey,
     subjects: guard::Subjects,
+    refusals: refused::Refusals,
     openapi: &'static str,
 }
 
@@ -118,7 +120,7 @@ impl VaultApi {
             root: protection,
             log_key,
         } = parts;
-        Arc::new(Self {
+        let api = Arc::new(Self {
             vault: records,
             consent,
             retention,
@@ -137,15 +139,11 @@ impl VaultApi {
             keys: Arc::clone(keys),
             pseudonyms: PseudonymKey::new(root),
             subjects: guard::Subjects::default(),
+            refusals: refused::Refusals::default(),
             openapi: describe::document(),
-        })
-    }
-
-    /// On whose behalf the holder of `key` calls, if the key is good for `scope`.
-    pub(crate) async fn authenticate(&self, key: Option<&str>, scope: KeyScope) -> Result<Actor, Denied> {
-        let (caller, actor) = self.caller(key).await?;
-        caller.check(scope)?;
-        Ok(actor)
+        });
+        refused::tell_each_second(&api);
+        api
     }
 
     /// Who holds `key`, and on whose behalf they call.

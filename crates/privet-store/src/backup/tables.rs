@@ -58,7 +58,8 @@ async fn table(tx: &mut Tx, name: String) -> Result<Table, Error> {
             "SELECT a.attname::text, COALESCE(array_position(i.indkey::int2[], a.attnum), -1)::bigint + 1, \
              (a.attidentity <> '')::int::bigint, a.atttypid::bigint FROM pg_attribute a \
              LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary \
-             WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+             WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' \
+             ORDER BY a.attnum"
         }
     };
     let columns: Vec<(String, i64, i64, i64)> = tx.rows(columns, values![&name]).await?;

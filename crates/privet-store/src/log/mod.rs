@@ -10,6 +10,7 @@ mod position;
 mod prove;
 mod read;
 mod sequencer;
+mod successor;
 
 use privet_crypto::{RootKey, SigningKey};
 use privet_log::{NoteSigner, Signer};
@@ -20,7 +21,8 @@ pub use check::{LogCheck, LogFault};
 pub use kept::KeptCheckpoint;
 pub use position::log_position;
 pub use read::{LogHead, LogLeaf};
-pub use sequencer::{Sequencer, run_sequencer};
+pub use sequencer::{Sequencer, run_sequencer, run_sequencer_through_changes};
+pub use successor::{LogKey, Successors};
 
 use crate::Error;
 

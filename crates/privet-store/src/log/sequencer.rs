@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::STORE_NODE;
 use super::read::{damaged, read_edge, read_head, to_sql};
+use super::successor::Successors;
 use crate::sql::{Backend, Tx};
 use crate::store::tie;
 use crate::{Error, Store, values};
@@ -424,7 +425,29 @@ async fn change(
 /// # Errors
 /// What kept the last leaves from being sequenced at shutdown. They are sequenced at the next start.
 pub async fn run_sequencer(
+    sequencer: Sequencer,
+    interval: Duration,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), Error> {
+    run(sequencer, None, interval, shutdown).await
+}
+
+/// As [`run_sequencer`]. If the log is given another key meanwhile, it goes on with that as soon as `successors` have it.
+///
+/// # Errors
+/// As [`run_sequencer`].
+pub async fn run_sequencer_through_changes(
+    sequencer: Sequencer,
+    successors: Successors,
+    interval: Duration,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), Error> {
+    run(sequencer, Some(successors), interval, shutdown).await
+}
+
+async fn run(
     mut sequencer: Sequencer,
+    mut successors: Option<Successors>,
     interval: Duration,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
@@ -435,7 +458,14 @@ pub async fn run_sequencer(
             () = &mut shutdown => true,
             () = tokio::time::sleep(pause) => false,
         };
-        pause = match sequencer.run_once().await {
+        let mut done = sequencer.run_once().await;
+        if let (Err(_), Some(successors)) = (&done, &mut successors)
+            && let Some(next) = succeeded(&sequencer, successors).await
+        {
+            sequencer = next;
+            done = sequencer.run_once().await;
+        }
+        pause = match done {
             Ok(_) => interval,
             Err(error) if is_last => return Err(error),
             Err(error) => {
@@ -446,6 +476,30 @@ pub async fn run_sequencer(
         };
         if is_last {
             return Ok(());
+        }
+    }
+}
+
+/// A sequencer with the key that the log has now, if it has another one, and that is known here.
+async fn succeeded(sequencer: &Sequencer, successors: &mut Successors) -> Option<Sequencer> {
+    let known: Result<Option<String>, Error> = sequencer
+        .store
+        .read(|tx| Box::pin(tx.optional("SELECT value FROM settings WHERE name = 'log_key'", values![])))
+        .await;
+    let known = known.ok().flatten()?;
+    if known == sequencer.signer.key().to_string() {
+        return None;
+    }
+    let signer = successors.find(&known)?;
+    successors.tell(&signer);
+    match Sequencer::open(sequencer.store.clone(), signer).await {
+        Ok(next) => {
+            tracing::info!("the audit log goes on under the key that it was given");
+            Some(next)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the audit log was given another key, and does not go on under it");
+            None
         }
     }
 }

@@ -149,7 +149,7 @@ async fn columns(house: &House) -> Columns {
             let mut bare = SqliteConnection::connect(&format!("sqlite:{}", path.display()))
                 .await
                 .unwrap();
-            let sql = "SELECT m.name, c.name, c.type FROM sqlite_schema m, pragma_table_info(m.name) c \
+            let sql = "SELECT m.name, c.name, c.type FROM sqlite_schema m, pragma_table_xinfo(m.name) c \
                        WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'";
             sqlx::query_as(sql).fetch_all(&mut bare).await.unwrap()
         }

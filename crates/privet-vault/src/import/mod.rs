@@ -15,7 +15,7 @@ use crate::{Actor, Error, Lifetime, Record, Vault};
 /// Records of a batch: one transaction.
 const BATCH: usize = 500;
 /// A batch takes no further record past so many bytes.
-const BATCH_BYTES: usize = 8 << 20;
+const BATCH_BYTES: usize = 2 << 20;
 /// Lines that are told of one by one.
 const MOST_ERRORS: usize = 1000;
 
@@ -99,7 +99,7 @@ struct Batch {
 }
 
 impl Vault {
-    /// Imports subjects from `reader`, in batches of 500 (8 MiB): one is stored while the next one is read and sealed. A
+    /// Imports subjects from `reader`, in batches of 500 (2 MiB): one is stored while the next one is read and sealed. A
     /// line that cannot be stored keeps no other from it. Whom the list of erased subjects knows is refused. After each
     /// batch `tell` hears how far it is: an import that is stopped goes on at [`ImportProgress::next_line`].
     ///

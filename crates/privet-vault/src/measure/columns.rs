@@ -36,7 +36,12 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         &["tenant day id subject key_id surface purpose at"],
     ),
     ("archive_words", &[], &["word"], &["tenant day id subject"]),
-    ("audit_events", &[], &[], &["id node seq at kind tenant payload"]),
+    (
+        "audit_events",
+        &[],
+        &[],
+        &["id node seq at kind tenant payload about"],
+    ),
     (
         "bulk_reads",
         &[],
@@ -177,6 +182,7 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         &["tenant subject created_at ends_at idle_ms expires_at"],
     ),
     ("vault_calls", &[], &[], &["tenant id event subject app note"]),
+    ("vault_call_parts", &[], &[], &["tenant event"]),
     ("log_checkpoints", &[], &[], &["size at is_key_change checkpoint"]),
     ("log_former_keys", &[], &[], &["last_size key"]),
     ("log_cosignatures", &[], &[], &["size witness line"]),

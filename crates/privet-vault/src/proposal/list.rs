@@ -14,6 +14,10 @@ use crate::{Actor, Error, Ground, SubjectId, SubjectRef, Vault};
 /// Most proposals of a page.
 const MOST_LISTED: u32 = 1000;
 
+/// Whose subject is gone, or not restricted.
+const WITHOUT_RESTRICTED: &str = " AND NOT EXISTS (SELECT 1 FROM subjects s WHERE s.tenant = proposals.tenant \
+                                  AND s.id = proposals.subject AND s.state = 'restricted')";
+
 /// Which proposals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProposalPage {
@@ -56,7 +60,7 @@ impl Proposals {
         page: ProposalPage,
     ) -> Result<Audited<(u64, Vec<Proposal>)>, Error> {
         let found = self.vault.find(actor, who).await?;
-        let (total, rows) = self.page(actor, Some(&found.row.id), page).await?;
+        let (total, rows) = self.page(actor, Some(&found.row.id), page, false).await?;
         let proposals = rows
             .into_iter()
             .map(|row| row.proposal(Some(&found)))
@@ -78,7 +82,28 @@ impl Proposals {
         actor: &Actor,
         page: ProposalPage,
     ) -> Result<Audited<(u64, Vec<Proposal>)>, Error> {
-        let (total, rows) = self.page(actor, None, page).await?;
+        self.list_of(actor, page, false).await
+    }
+
+    /// As [`list`](Self::list), without those of subjects whose processing is restricted: for who reads many at once.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub async fn list_in_bulk(
+        &self,
+        actor: &Actor,
+        page: ProposalPage,
+    ) -> Result<Audited<(u64, Vec<Proposal>)>, Error> {
+        self.list_of(actor, page, true).await
+    }
+
+    async fn list_of(
+        &self,
+        actor: &Actor,
+        page: ProposalPage,
+        without_restricted: bool,
+    ) -> Result<Audited<(u64, Vec<Proposal>)>, Error> {
+        let (total, rows) = self.page(actor, None, page, without_restricted).await?;
         let ids: BTreeSet<SubjectId> = rows.iter().filter_map(|row| row.subject.clone()).collect();
         let mut subjects: BTreeMap<SubjectId, Found> = BTreeMap::new();
         for id in ids {
@@ -116,6 +141,7 @@ impl Proposals {
         actor: &Actor,
         subject: Option<&SubjectId>,
         page: ProposalPage,
+        without_restricted: bool,
     ) -> Result<(u64, Vec<Row>), Error> {
         let tenant = actor.tenant.clone();
         let subject = subject.map(|id| id.as_str().to_owned());
@@ -134,6 +160,9 @@ impl Proposals {
                             values.push(value.into());
                             condition.push_str(&format!(" AND {column} = ${}", values.len()));
                         }
+                    }
+                    if without_restricted {
+                        condition.push_str(WITHOUT_RESTRICTED);
                     }
                     let sql = format!("SELECT COUNT(*) FROM proposals WHERE {condition}");
                     let total: i64 = tx.one(sql, values.clone()).await?;

@@ -1,12 +1,15 @@
 //! The copy as a page for people. Every text that is not of this file is escaped; the page loads and runs nothing.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::model::RequestKind;
-use super::package::SubjectPackage;
+use super::package::{Held, SubjectPackage};
 
 /// Deeper values are shown as JSON.
 const DEEPEST: usize = 8;
+
+const ALL_HELD: &str = "The data held about you";
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;\
     color:#1b1b1b;background:#fff}h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem;border-bottom:1px solid #ccc}\
@@ -15,7 +18,7 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;mar
     ol{margin:0;padding-left:1.5rem}li{margin-bottom:.5rem}@media print{body{margin:0}}";
 
 /// What each part is called, and what it is.
-const PARTS: [(&str, &str, &str); 14] = [
+const PARTS: [(&str, &str, &str); 16] = [
     ("record", "Your data", "What is stored about you."),
     (
         "versions",
@@ -66,6 +69,16 @@ const PARTS: [(&str, &str, &str); 14] = [
         "What was made of your data in other places.",
     ),
     ("requests", "Your requests", "Which requests you made."),
+    (
+        "proposals",
+        "Changes asked for",
+        "Which changes of your data were asked for.",
+    ),
+    (
+        "events",
+        "What was done",
+        "Who did what with your data, and when: the newest entries of the log.",
+    ),
 ];
 
 const RIGHTS: &str = "You can ask for your data to be corrected (Article 16 GDPR), erased (17) or restricted (18), for a \
@@ -76,8 +89,35 @@ const RIGHTS: &str = "You can ask for your data to be corrected (Article 16 GDPR
 pub(super) fn page(package: &SubjectPackage, held: &Value) -> String {
     let title = match package.kind {
         RequestKind::Portability => "The data you provided",
-        _ => "The data held about you",
+        _ => ALL_HELD,
     };
+    let article = package.article.to_string();
+    let of_request = [
+        ("Request", package.request.as_str()),
+        ("Article of the GDPR", article.as_str()),
+    ];
+    show_page(
+        title,
+        &of_request,
+        (&package.tenant, package.generated_at),
+        &package.held,
+        held,
+    )
+}
+
+/// A page of all that is held, which no request asked for; `shown` is what is held as JSON, with more parts if there are.
+pub(super) fn page_of_all(made: (&str, Timestamp), held: &Held, shown: &Value) -> String {
+    show_page(ALL_HELD, &[], made, held, shown)
+}
+
+/// `made` says by which organisation, and when.
+fn show_page(
+    title: &str,
+    first: &[(&str, &str)],
+    made: (&str, Timestamp),
+    held: &Held,
+    shown: &Value,
+) -> String {
     let mut out = String::with_capacity(16 << 10);
     out.push_str("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
     out.push_str(
@@ -95,20 +135,20 @@ pub(super) fn page(package: &SubjectPackage, held: &Value) -> String {
     ] {
         out.push_str(part);
     }
-    for (name, value) in [
-        ("Request", package.request.as_str()),
-        ("Article of the GDPR", &package.article.to_string()),
-        ("Organisation", &package.tenant),
-        ("Made", &package.generated_at.to_string()),
-        ("You are known as", &package.held.subject),
-        ("State", package.held.state.name()),
-        ("Held since", &package.held.created_at.to_string()),
-    ] {
+    let (at, since) = (made.1.to_string(), held.created_at.to_string());
+    let facts = [
+        ("Organisation", made.0),
+        ("Made", at.as_str()),
+        ("You are known as", &held.subject),
+        ("State", held.state.name()),
+        ("Held since", &since),
+    ];
+    for (name, value) in first.iter().chain(&facts) {
         pair(&mut out, name, |out| escape(out, value));
     }
     out.push_str("</dl>");
     for (field, heading, what) in PARTS {
-        let Some(value) = held.get(field) else { continue };
+        let Some(value) = shown.get(field) else { continue };
         for part in ["<section><h2>", heading, "</h2><p>", what, "</p>"] {
             out.push_str(part);
         }

@@ -16,6 +16,7 @@ mod message;
 mod model;
 mod package;
 mod receipt;
+mod report;
 mod row;
 
 use std::collections::BTreeSet;
@@ -41,6 +42,7 @@ pub use model::{
 };
 pub use package::{ConsentLine, Held, SubjectPackage};
 pub use receipt::{RequestReceipt, RequestStatement};
+pub use report::SubjectReport;
 pub use row::RequestStep;
 
 use crate::{Consent, Error, Vault};

@@ -18,7 +18,7 @@ use crate::{
 /// Name of the format, with its version.
 const FORMAT: &str = "privet-subject-package-1";
 /// Largest copy, as JSON. A subject with more gets conversations by the archive's own export.
-const MOST_BYTES: usize = 256 << 20;
+pub(super) const MOST_BYTES: usize = 256 << 20;
 
 /// A copy of what is held of a subject. Has no `Debug`: it is personal data.
 #[derive(Clone, Serialize)]
@@ -173,6 +173,12 @@ impl Requests {
         request: &Request,
         found: &Found,
     ) -> Result<SubjectPackage, Error> {
+        let held = self.all_held(actor, found).await?;
+        Ok(self.package_of(actor, request, held))
+    }
+
+    /// All that is held of a subject.
+    pub(super) async fn all_held(&self, actor: &Actor, found: &Found) -> Result<Held, Error> {
         let (who, tenant) = (SubjectRef::Token(found.row.id.clone()), &actor.tenant);
         let mut held = self.core(found)?;
         held.versions = self.versions(actor, &who, found.row.version).await?;
@@ -209,7 +215,7 @@ impl Requests {
             limit: u32::MAX,
         };
         held.proposals = asked.of_subject(actor, &who, page).await?.value.1;
-        Ok(self.package_of(actor, request, held))
+        Ok(held)
     }
 
     fn package_of(&self, actor: &Actor, request: &Request, held: Held) -> SubjectPackage {

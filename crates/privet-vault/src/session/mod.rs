@@ -199,6 +199,31 @@ impl Vault {
         name: &str,
         ground: Ground,
     ) -> Result<Audited<Session>, Error> {
+        self.session_of(actor, name, None, ground).await
+    }
+
+    /// As [`session`](Self::session), if it is `owner`'s. Of anybody else's it is not even told that there is one, and it is not
+    /// used either.
+    ///
+    /// # Errors
+    /// As [`session`](Self::session).
+    pub async fn own_session(
+        &self,
+        actor: &Actor,
+        name: &str,
+        owner: &SubjectId,
+        ground: Ground,
+    ) -> Result<Audited<Session>, Error> {
+        self.session_of(actor, name, Some(owner), ground).await
+    }
+
+    async fn session_of(
+        &self,
+        actor: &Actor,
+        name: &str,
+        only: Option<&SubjectId>,
+        ground: Ground,
+    ) -> Result<Audited<Session>, Error> {
         let id = self.session_id(&actor.tenant, name).await?;
         let (tenant, now) = (actor.tenant.clone(), self.now().as_millisecond());
         let row: Option<SessionRow> = self
@@ -218,6 +243,9 @@ impl Vault {
             })
             .await?;
         let row = row.ok_or(ABSENT)?;
+        if only.is_some_and(|only| row.0.as_deref() != Some(only.as_str())) {
+            return Err(ABSENT);
+        }
         let times = Times::of(&row);
         let (session, owner) = self.open_session(actor, &id, row, ground).await?;
         let mut access = Access::shown(actor, self.now(), Operation::ReadSession, ground);

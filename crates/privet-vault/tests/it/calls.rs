@@ -1,7 +1,8 @@
 //! Calls of Databunker's interfaces are listed for their subject, until that is erased.
 
 use privet_store::values;
-use privet_vault::{ErasureReason, NewCall, SubjectId, SubjectRef};
+use privet_types::Pseudonym;
+use privet_vault::{Actor, ErasureReason, Ground, NewCall, RecordChange, SubjectId, SubjectRef};
 use serde_json::json;
 
 use crate::support::{House, ann, eve, is_absent, is_damaged, on_both_databases};
@@ -10,6 +11,7 @@ on_both_databases! {
     calls_are_listed_newest_first_and_a_page_at_a_time
     an_erased_subject_is_named_by_no_call
     nobody_lets_a_call_be_about_somebody_else
+    what_a_call_led_to_is_listed_as_the_call_alone
 }
 
 fn about(call: &'static str, subject: Option<&SubjectId>) -> NewCall {
@@ -22,6 +24,8 @@ fn about(call: &'static str, subject: Option<&SubjectId>) -> NewCall {
         note: Some("Partner GmbH".to_owned()),
         fields: 2,
         subjects: 1,
+        version: None,
+        since: None,
     }
 }
 
@@ -45,7 +49,7 @@ async fn calls_are_listed_newest_first_and_a_page_at_a_time(house: &House) {
     tell(house, refused).await;
     tell(house, about("UserGet", Some(&two))).await;
     tell(house, about("UserGet", None)).await;
-    let page = vault.calls(&ann(), Some(&one), 0, 10).await.unwrap();
+    let page = vault.events_of(&ann(), &one, 0, 10).await.unwrap();
     let done: Vec<(&str, bool)> = page
         .rows
         .iter()
@@ -57,13 +61,14 @@ async fn calls_are_listed_newest_first_and_a_page_at_a_time(house: &House) {
             ("UserPatch", true),
             ("UserUpdate", false),
             ("UserGet", false),
-            ("UserCreate", false)
+            ("UserCreate", false),
+            ("subject_created", false)
         ]
     );
-    assert_eq!(page.total, 4);
-    let part = vault.calls(&ann(), Some(&one), 1, 2).await.unwrap();
-    assert_eq!((part.total, part.rows.as_slice()), (4, &page.rows[1..3]));
-    let all = vault.calls(&ann(), None, 0, 10).await.unwrap();
+    assert_eq!(page.total, 5);
+    let part = vault.events_of(&ann(), &one, 1, 2).await.unwrap();
+    assert_eq!((part.total, part.rows.as_slice()), (5, &page.rows[1..3]));
+    let all = vault.calls(&ann(), 0, 10).await.unwrap();
     assert_eq!((all.total, all.rows.len()), (6, 6));
     assert_eq!(
         (all.rows[0].subject.as_ref(), all.rows[1].subject.as_ref()),
@@ -81,7 +86,7 @@ async fn calls_are_listed_newest_first_and_a_page_at_a_time(house: &House) {
         (Some("email"), Some("shop"))
     );
     assert!(is_absent(&vault.call(&eve(), &first.id).await));
-    assert_eq!(vault.calls(&eve(), None, 0, 10).await.unwrap().total, 0);
+    assert_eq!(vault.calls(&eve(), 0, 10).await.unwrap().total, 0);
     let leaves = house.leaves().await;
     assert_eq!(leaves.iter().filter(|kind| *kind == "vault_call").count(), 6);
     let told: Vec<String> = house.rows("SELECT payload FROM audit_events", values![]).await;
@@ -93,15 +98,15 @@ async fn an_erased_subject_is_named_by_no_call(house: &House) {
     let vault = &house.vault;
     let id = house.create(json!({"login": "ann"})).await;
     tell(house, about("UserCreate", Some(&id))).await;
-    let known = vault.calls(&ann(), Some(&id), 0, 10).await.unwrap().rows[0]
+    let known = vault.events_of(&ann(), &id, 0, 10).await.unwrap().rows[0]
         .id
         .clone();
     let who = SubjectRef::Token(id.clone());
     vault.forget(&ann(), &who, ErasureReason::Request).await.unwrap();
     // As the call that erased, if it named the subject.
     tell(house, about("UserDelete", Some(&id))).await;
-    assert_eq!(vault.calls(&ann(), Some(&id), 0, 10).await.unwrap().total, 0);
-    let all = vault.calls(&ann(), None, 0, 10).await.unwrap();
+    assert!(is_absent(&vault.events_of(&ann(), &id, 0, 10).await));
+    let all = vault.calls(&ann(), 0, 10).await.unwrap();
     assert_eq!(
         all.rows.iter().map(|row| row.call.as_str()).collect::<Vec<_>>(),
         ["UserDelete", "UserCreate"]
@@ -125,5 +130,63 @@ async fn nobody_lets_a_call_be_about_somebody_else(house: &House) {
     house
         .sql("UPDATE vault_calls SET subject = $1", values![id.as_str()])
         .await;
-    assert!(is_damaged(&house.vault.calls(&ann(), None, 0, 10).await));
+    assert!(is_damaged(&house.vault.calls(&ann(), 0, 10).await));
+}
+
+async fn what_a_call_led_to_is_listed_as_the_call_alone(house: &House) {
+    let vault = &house.vault;
+    let id = house.create(json!({"login": "ada"})).await;
+    let who = SubjectRef::Token(id.clone());
+    let change = |city: &str| RecordChange::Merge(json!({ "city": city }));
+    let other = Actor {
+        principal: Pseudonym("somebody-else".to_owned()),
+        ..ann()
+    };
+    let since = vault.newest_event(&ann()).await.unwrap();
+    let ground = Ground::Ordinary;
+    vault
+        .amend(&ann(), &who, &change("Bern"), None, ground)
+        .await
+        .unwrap();
+    vault
+        .amend(&other, &who, &change("Ulm"), None, ground)
+        .await
+        .unwrap();
+    let call = NewCall {
+        since: Some(since),
+        version: Some(2),
+        ..about("UserUpdate", Some(&id))
+    };
+    tell(house, call).await;
+    vault
+        .amend(&ann(), &who, &change("Jena"), None, ground)
+        .await
+        .unwrap();
+    let page = vault.events_of(&ann(), &id, 0, 10).await.unwrap();
+    let told: Vec<_> = page
+        .rows
+        .iter()
+        .map(|row| (row.call.as_str(), row.version))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("subject_updated", Some(4)),
+            ("UserUpdate", Some(2)),
+            ("subject_updated", Some(3)),
+            ("subject_created", Some(1)),
+        ]
+    );
+    assert_eq!(page.total, 4);
+    let (native, theirs) = (&page.rows[0], &page.rows[2]);
+    assert_eq!(
+        (&native.subject, &theirs.principal.0),
+        (&Some(id.clone()), &"somebody-else".to_owned())
+    );
+    // By its id alone nobody learns whom it is about.
+    let got = vault.call(&ann(), &native.id).await.unwrap();
+    assert_eq!((&got.subject, &got.call), (&None, &native.call));
+    assert!(is_absent(&vault.call(&eve(), &native.id).await));
+    let rest = vault.events_of(&ann(), &id, 3, 10).await.unwrap();
+    assert_eq!(rest.rows.as_slice(), &page.rows[3..]);
 }

@@ -415,6 +415,8 @@ async fn with_everything(house: &House) -> SubjectRef {
         note: Some("a note".to_owned()),
         fields: 2,
         subjects: 1,
+        version: None,
+        since: None,
     };
     vault.tell_call(&ann(), call).await.unwrap();
     let session = NewSession {

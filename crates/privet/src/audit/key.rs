@@ -67,7 +67,7 @@ fn rotate(settings: &Settings, root: &RootKey, path: &Path) -> Result<ExitCode> 
         changed.context("the log keeps the key that it has")
     })?;
     eprintln!(
-        "privet: the log has another key; name it now, and restart the gateways: [keys] log = {{ file = \"{}\" }}; until then decisions wait unsigned",
+        "privet: the log has another key; name it now in the settings of each gateway: [keys] log = {{ file = \"{}\" }}; it takes it up within seconds, and until then its decisions wait unsigned",
         path.display()
     );
     rim::say(public)?;

@@ -95,7 +95,7 @@ Exit status: 0 all have signed, 1 a witness has seen another history, 2 one coul
     /// Print the public key that checks the log, or make a signing key of its own.
     #[command(after_help = "Examples:
   privet audit key > log.pub                     give this to whoever is to check the log
-  privet audit key --rotate privet-data/log-2.key    another key from now on; then name it, and restart the gateways
+  privet audit key --rotate privet-data/log-2.key    another key from now on; then name it in the settings
   privet audit key --new privet-data/log.key     then name it in the settings: [keys] log = { file = ... }")]
     Key(KeyArgs),
     /// Put a witness's signature into an exported log.

@@ -16,7 +16,7 @@ use hyper_util::rt::TokioExecutor;
 use privet_log::{Note, NoteKey, Signature, Signer};
 use privet_policy::Settings;
 use privet_server::SystemClock;
-use privet_store::{LogHead, Store};
+use privet_store::{LogHead, LogKey, Store};
 use privet_types::Clock;
 
 use super::{CONTRADICTED, Contradiction, INCOMPLETE, WitnessArgs, block_on, open};
@@ -225,7 +225,7 @@ pub(super) fn run(args: &WitnessArgs) -> Result<ExitCode> {
 pub(crate) async fn run_witnesses(
     witnesses: Witnesses,
     store: Store,
-    key: NoteKey,
+    key: LogKey,
     stopped: impl Future<Output = ()>,
 ) {
     if witnesses.all.is_empty() {
@@ -233,6 +233,7 @@ pub(crate) async fn run_witnesses(
     }
     let mut stopped = std::pin::pin!(stopped);
     loop {
+        let key = key.get();
         let asked = tokio::select! {
             () = &mut stopped => return,
             asked = witnesses.ask(&store, &key) => asked,

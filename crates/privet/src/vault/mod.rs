@@ -7,6 +7,7 @@ mod index;
 mod log;
 mod measure;
 mod receipt;
+mod reindex;
 mod request;
 mod restore;
 
@@ -55,6 +56,14 @@ pub(crate) enum VaultCommand {
 
 An interrupted rotation is brought to its end by calling it again.")]
     RotateIndex(index::RotateIndexArgs),
+    /// Build a tenant's blind indexes anew from the records, while gateways serve.
+    #[command(after_help = "Examples:
+  privet vault reindex --tenant acme
+  privet vault reindex --tenant acme --format json | jq .refused
+
+For after an index or a search by prefix was switched on: records written before are found by it only then. `refused` are records
+that keep the entries they had: another one has the value, or it has not the index's form.")]
+    Reindex(reindex::ReindexArgs),
     /// Go on with erasures that were begun and not finished.
     #[command(after_help = "Examples:
   privet vault resume")]
@@ -102,6 +111,7 @@ pub(crate) fn run(command: &VaultCommand) -> Result<ExitCode> {
         VaultCommand::Restore(args) => restore::run(args),
         VaultCommand::Forget(args) => forget::run(args),
         VaultCommand::RotateIndex(args) => index::run(args),
+        VaultCommand::Reindex(args) => reindex::run(args),
         VaultCommand::Resume(args) => forget::resume(args),
         VaultCommand::Check(args) => check::run(args),
         VaultCommand::Measure(args) => measure::run(args),

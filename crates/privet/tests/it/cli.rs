@@ -375,6 +375,19 @@ impl Serving {
         rustix::process::kill_process(id.expect("an id"), rustix::process::Signal::TERM).expect("it runs");
     }
 
+    /// Waits until it logs `text`, `most` lines long.
+    pub(crate) fn wait_for(&mut self, text: &str, most: usize) {
+        for _ in 0..most {
+            let mut line = String::new();
+            let read = self.log.read_line(&mut line).expect("a log line");
+            assert!(read > 0, "it ended before it logged `{text}`");
+            if line.contains(text) {
+                return;
+            }
+        }
+        panic!("it logged {most} lines, and none with `{text}`");
+    }
+
     /// The exit code, and what it had logged since it listened.
     pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let mut log = String::new();

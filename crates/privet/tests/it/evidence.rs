@@ -10,7 +10,7 @@ use privet_log::{Checkpoint, GrowthProof, Hash, NoteKey, NoteSigner, Signer};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::cli::{err, fine, folder, out, refused, run, with_settings};
+use crate::cli::{Serving, err, fine, folder, out, refused, run, with_settings};
 
 fn with_log(keys: u32) -> TempDir {
     let folder = with_settings();
@@ -130,6 +130,34 @@ fn the_log_is_proved_to_continue_a_checkpoint_that_somebody_holds() {
     let output = run(&folder, &["audit", "consistency", "early.checkpoint"]);
     assert_eq!(output.status.code(), Some(1), "{}", err(&output));
     assert!(err(&output).contains("two histories"), "{}", err(&output));
+}
+
+#[test]
+fn a_running_gateway_goes_on_with_the_key_that_the_log_was_given() {
+    let folder = with_log(1);
+    let mut serving = Serving::start(&folder);
+    make_keys(&folder, 1);
+    let next = fine(&folder, &["audit", "key", "--rotate", "keys/log-2.key"]);
+    write(&folder, "log-2.pub", &next);
+    // It has to sign this one, and cannot.
+    make_keys(&folder, 1);
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let with = format!(
+        "{}\n[keys]\nlog = {{ file = \"keys/log-2.key\" }}\n",
+        read(&folder, "privet.toml")
+    );
+    write(&folder, "privet.toml", &with);
+    // Nobody else signs: the gateway does, before it is asked to end. It complains each time that it cannot.
+    serving.wait_for("goes on under the key", 20);
+    make_keys(&folder, 1);
+    serving.signal();
+    let (code, log) = serving.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("cannot sequence"), "{log}");
+    fine(&folder, &["audit", "export", "log"]);
+    for key in ["log.pub", "log-2.pub"] {
+        fine(&folder, &["audit", "verify", "log", "--key", key]);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use privet_crypto::RootKey;
 use privet_policy::RequestSettings;
 use privet_server::Outbox;
-use privet_store::{Database, Keyring, KeyringConfig, Scope, Store};
+use privet_store::{Database, Keyring, KeyringConfig, Scope, Store, values};
 use privet_testkit::{RawProvider, TlsFront};
 use privet_types::{Clock, Pseudonym};
 use privet_vault::{
@@ -126,6 +126,7 @@ fn every_vault_command_explains_itself() {
         "forget",
         "resume",
         "rotate-index",
+        "reindex",
         "receipt verify",
         "receipt key",
         "check",
@@ -143,6 +144,45 @@ fn every_vault_command_explains_itself() {
         let example = format!("  privet vault {command}");
         assert!(help.contains("Examples:") && help.contains(&example), "{help}");
     }
+}
+
+#[test]
+fn a_search_by_prefix_that_is_switched_on_later_finds_who_was_there_before() {
+    let folder = with_people();
+    let buckets = || {
+        runtime().block_on(async {
+            let data = folder.path().join("privet-data");
+            let text = std::fs::read_to_string(data.join("root.key")).expect("a root key");
+            let root = RootKey::parse(text.trim()).expect("a root key");
+            let store = Store::open(&data.join("privet.sqlite"), &root)
+                .await
+                .expect("a store");
+            let count: i64 = store
+                .database()
+                .read::<_, privet_store::Error, _>(&Scope::Installation, |tx| {
+                    Box::pin(tx.one("SELECT COUNT(*) FROM subject_buckets", values![]))
+                })
+                .await
+                .expect("a count");
+            store.close().await;
+            count
+        })
+    };
+    let reindex = ["vault", "reindex", "--tenant", "acme", "--format", "json"];
+    assert_eq!(
+        json(&fine(&folder, &reindex)),
+        serde_json::json!({"subjects": 2, "refused": 0})
+    );
+    assert_eq!(buckets(), 0);
+    let settings = folder.path().join("privet.toml");
+    let text = std::fs::read_to_string(&settings).expect("settings");
+    let more = "[vault]\nenabled = true\nlisten = \"127.0.0.1:0\"\n[vault.databunker]\nenabled = true\n";
+    std::fs::write(&settings, format!("{text}\n{more}")).expect("a file");
+    assert_eq!(
+        json(&fine(&folder, &reindex)),
+        serde_json::json!({"subjects": 2, "refused": 0})
+    );
+    assert_eq!(buckets(), 2);
 }
 
 #[test]

@@ -252,3 +252,105 @@ async fn the_log_of_an_erased_user_names_nobody() {
         bunker.end().await;
     }
 }
+
+#[tokio::test]
+async fn what_other_interfaces_did_with_a_user_is_listed_too() {
+    for bunker in bunkers().await {
+        let token = bunker.user(json!({"login": "ada", "city": "Bern"})).await;
+        let path = format!("/subjects/{token}");
+        let native = |method: &'static str, body: Option<Value>| {
+            let (gateway, key, path) = (&bunker.gateway, bunker.key.as_str(), path.clone());
+            async move { gateway.ask_vault(key, method, &path, body.as_ref()).send().await }
+        };
+        let read = native("GET", None).await;
+        assert_eq!(read.status, 200, "{}", read.text());
+        let changed = native("PATCH", Some(json!({"city": "Ulm"}))).await;
+        assert_eq!(changed.status, 200, "{}", changed.text());
+        call(
+            &bunker,
+            "UserUpdate",
+            json!({"mode": "token", "identity": token, "profile": {"city": "Jena"}}),
+        )
+        .await;
+        while bunker.gateway.waiting_events() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let who = json!({"mode": "token", "identity": token, "limit": 100});
+        let list = call(&bunker, "AuditListUserEvents", who).await;
+        let rows = list["rows"].as_array().unwrap();
+        let done: Vec<&str> = rows
+            .iter()
+            .map(|row| row["eventtype"].as_str().unwrap())
+            .collect();
+        // What a call of these interfaces led to is not listed a second time. Reads come by the spool.
+        assert_eq!(
+            done.iter().filter(|kind| kind.starts_with("subject_")).count(),
+            1,
+            "{done:?}"
+        );
+        for expected in ["UserCreate", "UserUpdate", "subject_updated", "vault_read"] {
+            assert!(done.contains(&expected), "{done:?}");
+        }
+        assert_eq!(list["total"], done.len());
+        let of = |kind: &str| rows.iter().find(|row| row["eventtype"] == kind).unwrap();
+        let event = of("vault_read");
+        assert_eq!(
+            (&event["title"], &event["msg"]),
+            (&json!("vault read"), &json!("read_record"))
+        );
+        assert_eq!(event["record"], json!(token));
+        let id = |row: &Value| json!({"auditeventuuid": row["auditeventuuid"]});
+        let got = call(&bunker, "AuditGetEvent", id(event)).await;
+        assert_eq!(
+            (&got["eventtype"], &got["record"]),
+            (&json!("vault_read"), &json!(""))
+        );
+        let got = call(&bunker, "AuditGetEvent", id(of("UserUpdate"))).await;
+        assert_eq!(
+            (&got["before"]["city"], &got["after"]["city"]),
+            (&json!("Ulm"), &json!("Jena"))
+        );
+        let got = call(&bunker, "AuditGetEvent", id(of("UserCreate"))).await;
+        assert_eq!(
+            (&got["before"], &got["after"]["city"]),
+            (&Value::Null, &json!("Bern"))
+        );
+        assert_refused(
+            &bunker
+                .v2_by(&bunker.stranger, "AuditGetEvent", id(of("vault_read")))
+                .await,
+            404,
+        );
+        bunker.end().await;
+    }
+}
+
+#[tokio::test]
+async fn requests_of_whom_processing_is_restricted_are_in_no_bulk_list() {
+    for bunker in bunkers().await {
+        let mut tokens = Vec::new();
+        for login in ["ada", "bo"] {
+            let token = bunker.user(json!({ "login": login })).await;
+            let body = json!({"mode": "token", "identity": token, "profile": {"city": "Ulm"}});
+            call(&bunker, "UserUpdateRequest", body).await;
+            tokens.push(token);
+        }
+        let body = json!({"is_restricted": true});
+        let path = format!("/subjects/{}/restriction", tokens[0]);
+        let ask = bunker.gateway.ask_vault(&bunker.key, "PUT", &path, Some(&body));
+        assert!(ask.send().await.status < 300);
+        let unlock = unlocked(&bunker).await;
+        let all = call(
+            &bunker,
+            "BulkListAllUserRequests",
+            json!({ "unlockuuid": unlock }),
+        )
+        .await;
+        assert_eq!(all["total"], 1, "{all}");
+        assert_eq!(all["rows"][0]["token"], json!(tokens[1]));
+        // Who approves still sees what waits.
+        let waiting = assert_ok(&bunker.v1_by(&bunker.key, "GET", "requests", None).await);
+        assert_eq!(waiting["total"], 2);
+        bunker.end().await;
+    }
+}

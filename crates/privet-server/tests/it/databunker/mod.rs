@@ -3,9 +3,11 @@
 mod agreements;
 mod apps;
 mod bulk_audit;
+mod bulk_bodies;
 mod calls;
 mod expiry;
 mod own_tokens;
+mod reports;
 mod requests;
 mod sessions;
 mod shares;

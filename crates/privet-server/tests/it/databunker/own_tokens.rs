@@ -127,3 +127,31 @@ async fn a_person_ends_by_no_word_what_is_not_theirs_to_end() {
         bunker.end().await;
     }
 }
+
+#[tokio::test]
+async fn a_session_of_somebody_else_is_neither_told_nor_used() {
+    const SESSION: &str = "0b0a4d0c-3a53-4c39-9d2f-6f1c1e9e9a11";
+    for bunker in bunkers().await {
+        let token = bunker.user(json!({"login": "ada"})).await;
+        bunker.user(json!({"login": "bo"})).await;
+        let key = own(&bunker, &token, json!({})).await;
+        let times = json!({"sessionuuid": SESSION, "sessiondata": {"login": "bo"}, "slidingtime": "60s"});
+        bunker.good("SessionUpsert", times).await;
+        bunker.gateway.clock().advance(Duration::from_secs(50));
+        let foreign = bunker
+            .v2_by(&key, "SessionGet", json!({"sessionuuid": SESSION}))
+            .await;
+        refused(&foreign, 404);
+        let never = bunker
+            .v2_by(&key, "SessionGet", json!({"sessionuuid": NOWHERE}))
+            .await;
+        assert_eq!(foreign.text(), never.text());
+        // It was not used, and so it ends when it would have.
+        bunker.gateway.clock().advance(Duration::from_secs(11));
+        refused(
+            &bunker.v2("SessionGet", json!({"sessionuuid": SESSION})).await,
+            404,
+        );
+        bunker.end().await;
+    }
+}

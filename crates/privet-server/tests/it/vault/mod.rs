@@ -7,6 +7,7 @@ mod document;
 mod endings;
 mod log;
 mod measurements;
+mod refused;
 mod requests;
 mod scopes;
 mod subjects;

@@ -1,5 +1,7 @@
 //! Calls of Databunker's interfaces as their own lists show them: one row a call beside its leaf.
 
+mod events;
+
 use jiff::Timestamp;
 use privet_crypto::random_uuid;
 use privet_store::{Leaf, Tx, append_leaf_id, values};
@@ -10,9 +12,9 @@ use crate::subject::{signed, timestamp};
 use crate::{Actor, Error, SubjectId, Vault};
 
 /// The kind of the leaves.
-const KIND: &str = "vault_call";
+pub(super) const KIND: &str = "vault_call";
 /// Most calls of a page.
-const MOST_LISTED: u32 = 1000;
+pub(super) const MOST_LISTED: u32 = 1000;
 /// Longest note, in bytes; what is longer is cut.
 const LONGEST_NOTE: usize = 256;
 
@@ -35,12 +37,17 @@ pub struct NewCall {
     pub fields: u32,
     /// Of about how many subjects.
     pub subjects: u32,
+    /// Which version of the record it wrote, if it wrote one.
+    pub version: Option<u64>,
+    /// What [`Vault::newest_event`] said before the call was worked on, if it may have changed something: what the vault told
+    /// of the same subject since, on behalf of the same principal, is part of this call.
+    pub since: Option<i64>,
 }
 
-/// A call that was recorded.
+/// A call that was recorded, or another event of the log that is about a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallEntry {
-    /// A random UUID.
+    /// A random UUID; one that is made of the event's number where the event is no call.
     pub id: String,
     /// When, UTC.
     pub at: Timestamp,
@@ -62,6 +69,8 @@ pub struct CallEntry {
     pub fields: u32,
     /// Of about how many subjects.
     pub subjects: u32,
+    /// Which version of the record was written, if one was.
+    pub version: Option<u64>,
 }
 
 /// A page of calls.
@@ -87,10 +96,12 @@ struct CallLeaf {
     mode: Option<String>,
     fields: u32,
     subjects: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
 }
 
 /// `id, subject, app, note, at, payload`.
-type CallRow = (
+pub(super) type CallRow = (
     String,
     Option<String>,
     Option<String>,
@@ -108,8 +119,8 @@ impl Vault {
     /// # Errors
     /// Those of the store and the keyring.
     pub async fn tell_call(&self, actor: &Actor, call: NewCall) -> Result<(), Error> {
-        let pseudonym = match &call.subject {
-            Some(id) => self.subject_pseudonym(&actor.tenant, id).await?,
+        let names = match &call.subject {
+            Some(id) => self.names_in_log(&actor.tenant, id).await?,
             None => None,
         };
         let at = self.now();
@@ -119,23 +130,24 @@ impl Vault {
             .write::<_, Error, _>(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
                     let tenant = owner.tenant.as_str();
-                    let subject = match (call.subject, pseudonym) {
-                        (Some(subject), Some(pseudonym)) if holds(tx, tenant, &subject).await? => {
-                            Some((subject, pseudonym))
+                    let subject = match (call.subject, names) {
+                        (Some(subject), Some(names)) if holds(tx, tenant, &subject).await? => {
+                            Some((subject, names))
                         }
                         _ => None,
                     };
-                    let (subject, pseudonym) = subject.unzip();
+                    let (subject, names) = subject.unzip();
                     let is_kept = subject.is_some();
                     let payload = CallLeaf {
                         id,
                         call: call.call.to_owned(),
                         principal: owner.principal,
                         why: call.why.map(str::to_owned),
-                        subject: pseudonym,
+                        subject: names.as_ref().map(|names| names.vault.clone()),
                         mode: call.mode.map(str::to_owned),
                         fields: call.fields,
                         subjects: call.subjects,
+                        version: call.version.filter(|_| is_kept),
                     };
                     let leaf = Leaf {
                         kind: KIND,
@@ -156,45 +168,32 @@ impl Vault {
                         ],
                     )
                     .await?;
+                    if let (Some(names), Some(since)) = (&names, call.since) {
+                        events::claim(tx, tenant, names, &payload.principal, since, event).await?;
+                    }
                     Ok(())
                 })
             })
             .await
     }
 
-    /// Calls of the tenant, or those about one subject, newest first: `limit`, 1,000 at most, behind the first `offset`.
-    /// O(`offset`).
+    /// Calls of the tenant, newest first: `limit`, 1,000 at most, behind the first `offset`. O(`offset`).
     ///
     /// # Errors
     /// Those of the store; [`Error::Damaged`] if a leaf cannot be read.
-    pub async fn calls(
-        &self,
-        actor: &Actor,
-        of: Option<&SubjectId>,
-        offset: u64,
-        limit: u32,
-    ) -> Result<CallPage, Error> {
-        let (tenant, of) = (actor.tenant.clone(), of.cloned());
+    pub async fn calls(&self, actor: &Actor, offset: u64, limit: u32) -> Result<CallPage, Error> {
+        let tenant = actor.tenant.clone();
         let (offset, limit) = (signed(offset), limit.min(MOST_LISTED));
         let (total, rows): (i64, Vec<CallRow>) = self
             .store
             .database()
             .read::<_, Error, _>(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
+                    let total = "SELECT COUNT(*) FROM vault_calls c WHERE c.tenant = $1";
+                    let total = tx.one(total, values![tenant.as_str()]).await?;
+                    let page = values![tenant.as_str(), limit, offset];
                     let tail = "ORDER BY c.event DESC LIMIT $2 OFFSET $3";
-                    let mut count = values![tenant.as_str()];
-                    let mut page = values![tenant.as_str(), limit, offset];
-                    let (counted, shown) = match &of {
-                        Some(subject) => {
-                            count.push(subject.as_str().into());
-                            page.push(subject.as_str().into());
-                            ("AND c.subject = $2", "AND c.subject = $4")
-                        }
-                        None => ("", ""),
-                    };
-                    let total = format!("SELECT COUNT(*) FROM vault_calls c WHERE c.tenant = $1 {counted}");
-                    let total = tx.one(total, count).await?;
-                    let rows = tx.rows(format!("{SELECT} {shown} {tail}"), page).await?;
+                    let rows = tx.rows(format!("{SELECT} {tail}"), page).await?;
                     Ok((total, rows))
                 })
             })
@@ -205,11 +204,15 @@ impl Vault {
         })
     }
 
-    /// The call `id`.
+    /// The call `id`, or the event of the log that [`events_of`](Self::events_of) calls so. Of the latter it is not told whom
+    /// it was about.
     ///
     /// # Errors
     /// [`Error::Absent`]; those of [`calls`](Self::calls).
     pub async fn call(&self, actor: &Actor, id: &str) -> Result<CallEntry, Error> {
+        if let Some(event) = events::number(id) {
+            return self.event(actor, event).await;
+        }
         let (tenant, id) = (actor.tenant.clone(), id.to_owned());
         let row: Option<CallRow> = self
             .store
@@ -237,7 +240,7 @@ async fn holds(tx: &mut Tx, tenant: &str, subject: &SubjectId) -> Result<bool, E
     Ok(held == 1)
 }
 
-fn read((id, subject, app, note, at, payload): CallRow) -> Result<CallEntry, Error> {
+pub(super) fn read((id, subject, app, note, at, payload): CallRow) -> Result<CallEntry, Error> {
     let damaged = || Error::Damaged { table: "vault_calls" };
     let leaf: CallLeaf = serde_json::from_str(&payload).map_err(|_| damaged())?;
     // Nobody lets a row point to another call.
@@ -256,6 +259,7 @@ fn read((id, subject, app, note, at, payload): CallRow) -> Result<CallEntry, Err
         note,
         fields: leaf.fields,
         subjects: leaf.subjects,
+        version: leaf.version,
     })
 }
 
