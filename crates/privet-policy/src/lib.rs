@@ -51,9 +51,9 @@ pub use policy::{
 };
 pub use secret_ref::SecretRef;
 pub use settings::{
-    ArchiveFile, Auth, ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings, Dialect,
-    KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile, PresidioListener,
-    Provider, ProviderFile, RequestSettings, RequestsFile, Route, Settings, SettingsFile, StoreSettings,
-    VaultFile, VaultLimits, VaultSettings, WitnessSettings, example as settings_example,
-    schema as settings_schema,
+    ArchiveFile, Auth, CodeSettings, ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings,
+    Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile,
+    PresidioListener, Provider, ProviderFile, RequestRight, RequestSettings, RequestsFile, Route, Settings,
+    SettingsFile, StoreSettings, VaultFile, VaultLimits, VaultSettings, WitnessSettings,
+    example as settings_example, schema as settings_schema,
 };

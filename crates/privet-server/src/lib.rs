@@ -31,5 +31,5 @@ pub use clock::SystemClock;
 pub use error::Error;
 pub use gateway::{Gateway, Parts};
 pub use listen::Server;
-pub use outbox::Outbox;
+pub use outbox::{Outbox, request_config};
 pub use vault::{VaultParts, openapi};

@@ -10,9 +10,12 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::uri::Scheme;
 use http::{Method, Request, Uri};
 use http_body_util::Full;
-use privet_policy::RequestSettings;
+use privet_policy::{RequestRight, RequestSettings};
 use privet_types::{Pseudonym, TenantId};
-use privet_vault::{Actor, Callback, CallbackState, CodeDelivery, CodeMessage, Delivered, Requests, Vault};
+use privet_vault::{
+    Actor, Callback, CallbackState, CodeDelivery, CodeMessage, Delivered, RequestConfig, RequestKind,
+    Requests, Vault,
+};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -55,6 +58,32 @@ enum NotTaken {
     Silence,
     #[error("it was answered with status {0}")]
     Status(u16),
+}
+
+/// How requests of subjects are worked on, as `settings` say.
+#[must_use]
+pub fn request_config(settings: &RequestSettings) -> RequestConfig {
+    let kinds = |rights: &BTreeSet<RequestRight>| rights.iter().copied().map(kind).collect();
+    RequestConfig {
+        identity_for: kinds(&settings.identity_for),
+        approval_for: kinds(&settings.approval_for),
+        code_digits: settings.codes.digits,
+        code_seconds: settings.codes.seconds,
+        attempts: settings.codes.attempts,
+        codes: settings.codes.sent,
+        copy_days: settings.copy_days,
+    }
+}
+
+const fn kind(right: RequestRight) -> RequestKind {
+    match right {
+        RequestRight::Access => RequestKind::Access,
+        RequestRight::Rectification => RequestKind::Rectification,
+        RequestRight::Erasure => RequestKind::Erasure,
+        RequestRight::Restriction => RequestKind::Restriction,
+        RequestRight::Portability => RequestKind::Portability,
+        RequestRight::Objection => RequestKind::Objection,
+    }
 }
 
 impl Outbox {
@@ -241,5 +270,18 @@ impl CodeDelivery for Outbox {
             drop(place);
         });
         Box::pin(async { true })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_say_nothing_have_requests_worked_on_as_the_vault_does() {
+        assert_eq!(
+            request_config(&RequestSettings::default()),
+            RequestConfig::default()
+        );
     }
 }

@@ -11,15 +11,15 @@ use privet_crypto::RootKey;
 use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
 use privet_policy::{Audit, Policy, Settings, VaultSettings};
-use privet_server::{Gateway, Outbox, Parts, Server, VaultParts};
+use privet_server::{Gateway, Outbox, Parts, Server, VaultParts, request_config};
 use privet_store::{
     AuditRow, Durability, Keyring, KeyringConfig, Location, Spool, SpoolConfig, Store, log_signer,
     run_flusher,
 };
 use privet_types::{Clock, KeyScopes, Secret, TenantId};
 use privet_vault::{
-    ARCHIVE_TARGETS, ArchiveConfig, Consent, ConsentConfig, RequestConfig, Requests, Retention,
-    RootProtection, STORE_TARGETS, Vault, VaultConfig, run_consent_watch,
+    ARCHIVE_TARGETS, ArchiveConfig, Consent, ConsentConfig, Requests, Retention, RootProtection,
+    STORE_TARGETS, Vault, VaultConfig, run_consent_watch,
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -583,7 +583,8 @@ async fn open_vault(
     );
     let outbox = Outbox::new(&wanted.requests, vault.clone()).expect("an outbox");
     let delivery = Arc::new(outbox.clone());
-    let requests = Requests::new(vault.clone(), consent.clone(), delivery, RequestConfig::default());
+    let config = request_config(&wanted.requests);
+    let requests = Requests::new(vault.clone(), consent.clone(), delivery, config);
     VaultParts {
         vault,
         consent,

@@ -7,13 +7,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use privet_policy::{ConnectorFile, ConnectorKind, Settings};
-use privet_server::{Outbox, VaultParts};
+use privet_server::{Outbox, VaultParts, request_config};
 use privet_store::{Database, Keyring, Location, LogKey, Store, Swept, run_keyring};
 use privet_types::{Budget, Clock, Pseudonym, TenantId};
 use privet_vault::{
     ARCHIVE_TARGETS, Actor, ArchiveConfig, Connector, Consent, ConsentConfig, IndexConfig, Measures,
-    PgVector, PgVectorConfig, PrefixConfig, RequestConfig, Requests, Retention, RootProtection,
-    STORE_TARGETS, Vault, VaultConfig, run_consent_watch,
+    PgVector, PgVectorConfig, PrefixConfig, Requests, Retention, RootProtection, STORE_TARGETS, Vault,
+    VaultConfig, run_consent_watch,
 };
 use tokio::sync::watch::Receiver;
 use tokio::task::JoinHandle;
@@ -110,7 +110,7 @@ pub(crate) async fn open(settings: &Settings, store: &Store, clock: &Arc<dyn Clo
         vault.clone(),
         consent.clone(),
         Arc::new(outbox.clone()),
-        RequestConfig::default(),
+        request_config(&wanted),
     )?;
     Ok(OpenVault {
         store: store.clone(),

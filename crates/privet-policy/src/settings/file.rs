@@ -1,5 +1,6 @@
 //! `privet.toml` as written.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -254,8 +255,26 @@ pub enum ConnectorKind {
     Pgvector,
 }
 
+/// A right of the GDPR that a person can use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestRight {
+    /// Article 15: a copy of everything held.
+    Access,
+    /// Article 16: correct what is wrong.
+    Rectification,
+    /// Article 17: erase.
+    Erasure,
+    /// Article 18: restrict processing.
+    Restriction,
+    /// Article 20: a machine-readable copy of what the subject provided.
+    Portability,
+    /// Article 21: object to processing.
+    Objection,
+}
+
 /// The `[vault.requests]` table.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RequestsFile {
     /// Where one-time codes are posted, signed, for whoever takes them to people by mail or SMS: `https://`, or `http://` on
@@ -265,6 +284,20 @@ pub struct RequestsFile {
     pub callback_hosts: Vec<String>,
     /// Certificates (PEM) to trust for both, instead of the usual ones.
     pub ca_file: Option<PathBuf>,
+    /// For which requests it must be made sure that the subject asks, before they are carried out. All, if left out.
+    pub identity_for: BTreeSet<RequestRight>,
+    /// Which requests somebody else must approve: not who took them in, and not who carries them out.
+    pub approval_for: BTreeSet<RequestRight>,
+    /// Digits of a one-time code, 6 to 12.
+    pub code_digits: u8,
+    /// How long a code is good, a minute to a day.
+    pub code_lifetime: Period,
+    /// How often a code may be typed wrongly, 1 to 10.
+    pub attempts: u32,
+    /// How many codes are sent for one request, 1 to 10.
+    pub codes: u32,
+    /// For how many days after it is done the copy of a request can be made again, 1 to 365.
+    pub copy_days: u32,
 }
 
 /// The `[vault.archive]` table. What goes into the archive is said by the policy.
@@ -490,6 +523,32 @@ impl Default for DatabunkerFile {
             links: true,
             bulk_second_approver: true,
             request_second_approver: true,
+        }
+    }
+}
+
+impl Default for RequestsFile {
+    fn default() -> Self {
+        use RequestRight::{Access, Erasure, Objection, Portability, Rectification, Restriction};
+        Self {
+            code_url: None,
+            callback_hosts: Vec::new(),
+            ca_file: None,
+            identity_for: [
+                Access,
+                Rectification,
+                Erasure,
+                Restriction,
+                Portability,
+                Objection,
+            ]
+            .into(),
+            approval_for: [Rectification, Erasure].into(),
+            code_digits: 8,
+            code_lifetime: Period::from_secs(900),
+            attempts: 5,
+            codes: 5,
+            copy_days: 14,
         }
     }
 }

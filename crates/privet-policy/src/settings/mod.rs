@@ -3,6 +3,7 @@
 mod check;
 mod file;
 mod provider;
+mod requests;
 mod vault;
 mod wildcard;
 
@@ -12,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 pub use file::{
     ArchiveFile, Auth, ConnectorFile, ConnectorKind, DatabunkerFile, Dialect, KeyringSettings, KeysFile,
-    Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile, ProviderFile, RequestsFile, SettingsFile,
-    StoreSettings, VaultFile, WitnessSettings,
+    Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile, ProviderFile, RequestRight, RequestsFile,
+    SettingsFile, StoreSettings, VaultFile, WitnessSettings,
 };
 pub use provider::Provider;
 
@@ -78,7 +79,7 @@ pub struct VaultSettings {
     pub limits: VaultLimits,
     /// Databunker's interfaces, if they answer. INVARIANT: `listen` is an address of its own then.
     pub databunker: Option<DatabunkerSettings>,
-    /// What is sent out for requests of subjects.
+    /// Requests of subjects.
     pub requests: RequestSettings,
     /// The archive of conversations.
     pub archive: ArchiveFile,
@@ -106,8 +107,8 @@ pub struct DatabunkerSettings {
     pub needs_second_for_requests: bool,
 }
 
-/// What is sent out for requests of subjects.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// How requests of subjects are worked on, and what is sent out for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestSettings {
     /// Where one-time codes are posted. INVARIANT: `https`, or `http` to this machine.
@@ -116,6 +117,28 @@ pub struct RequestSettings {
     pub callback_hosts: BTreeSet<String>,
     /// Certificates to trust instead of the usual ones.
     pub ca_file: Option<PathBuf>,
+    /// For which requests it must be made sure that the subject asks.
+    pub identity_for: BTreeSet<RequestRight>,
+    /// Which requests somebody else must approve.
+    pub approval_for: BTreeSet<RequestRight>,
+    /// How codes are made and how often they are tried.
+    pub codes: CodeSettings,
+    /// For how many days the copy of a request can be made again. INVARIANT: 1 to 365.
+    pub copy_days: u32,
+}
+
+/// One-time codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CodeSettings {
+    /// Digits of a code. INVARIANT: 6 to 12.
+    pub digits: u8,
+    /// How long a code is good, in seconds. INVARIANT: 60 to 86,400.
+    pub seconds: u32,
+    /// How often a code may be typed wrongly. INVARIANT: 1 to 10.
+    pub attempts: u32,
+    /// How many codes are sent for one request. INVARIANT: 1 to 10.
+    pub sent: u32,
 }
 
 /// How much and how many the vault takes.

@@ -1,14 +1,13 @@
 //! From `[vault]` as written to a vault that can be opened.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::check::{bytes_within, count_within, full_path, period_within};
-use super::file::{ConnectorFile, DatabunkerFile, RequestsFile, VaultFile};
-use super::{DatabunkerSettings, RequestSettings, VaultLimits, VaultSettings};
+use super::check::{bytes_within, count_within, period_within};
+use super::file::{ConnectorFile, DatabunkerFile, VaultFile};
+use super::{DatabunkerSettings, VaultLimits, VaultSettings, requests};
 use crate::key_path::{Fault, KeyPath};
-use crate::{ByteSize, Period, web_address};
+use crate::{ByteSize, Period};
 
 /// Longest name of a place, as lineage has it.
 const LONGEST_PLACE: usize = 256;
@@ -79,7 +78,7 @@ pub(super) fn check(
         listen,
         limits,
         databunker,
-        requests: check_requests(requests, &at.key("requests"), document)?,
+        requests: requests::check(requests, &at.key("requests"), document)?,
         archive,
     };
     check_connectors(&connectors, &at.key("connectors"))?;
@@ -166,38 +165,4 @@ fn check_databunker(
         needs_second_approver: bulk_second_approver,
         needs_second_for_requests: request_second_approver,
     }))
-}
-
-fn check_requests(file: RequestsFile, at: &KeyPath, document: &Path) -> Result<RequestSettings, Fault> {
-    let RequestsFile {
-        code_url,
-        callback_hosts,
-        ca_file,
-    } = file;
-    if let Some(url) = &code_url {
-        let at = at.key("code_url");
-        let address = web_address::parse(url).map_err(|message| at.fault(message))?;
-        if !address.is_https && !address.is_loopback() {
-            return Err(at.fault("sends one-time codes in the clear to another machine; use `https://`"));
-        }
-    }
-    let mut hosts = BTreeSet::new();
-    for (index, host) in callback_hosts.iter().enumerate() {
-        let at = at.key("callback_hosts").index(index);
-        let url = format!("https://{host}");
-        let address = web_address::parse(&url).map_err(|message| at.fault(message))?;
-        if !address.path.is_empty() {
-            return Err(at.fault("name a host, such as `dsr.example.com` or `dsr.example.com:8443`"));
-        }
-        let host = host.to_ascii_lowercase();
-        hosts.insert(host.strip_suffix(":443").map_or(host.clone(), str::to_owned));
-    }
-    let ca_file = ca_file
-        .map(|path| full_path(&path, &at.key("ca_file"), document))
-        .transpose()?;
-    Ok(RequestSettings {
-        code_url,
-        callback_hosts: hosts,
-        ca_file,
-    })
 }

@@ -1,6 +1,9 @@
 use std::path::Path;
 
-use privet_policy::{Auth, Dialect, Limits, Log, LogFormat, LogLevel, SecretRef, Settings, settings_example};
+use privet_policy::{
+    Auth, Dialect, Limits, Log, LogFormat, LogLevel, RequestRight, SecretRef, Settings, VaultSettings,
+    settings_example,
+};
 use privet_types::SurfaceKind;
 
 use crate::{LEAST, refused, settings, switched_on};
@@ -252,6 +255,12 @@ fn the_example_states_the_defaults_of_the_vault() {
     let default = settings(&format!("{LEAST}\n[vault]\nenabled = true"));
     let (stated, default) = (stated.unwrap().vault.unwrap(), default.unwrap().vault.unwrap());
     assert_eq!(stated.limits, default.limits);
+    let how = |vault: &VaultSettings| {
+        let requests = &vault.requests;
+        let rights = (requests.identity_for.clone(), requests.approval_for.clone());
+        (rights, requests.codes, requests.copy_days)
+    };
+    assert_eq!(how(&stated), how(&default));
     let databunker = format!(
         "{LEAST}\n[vault]\nenabled = true\nlisten = \"127.0.0.1:3300\"\n[vault.databunker]\nenabled = true"
     );
@@ -301,6 +310,50 @@ fn codes_go_over_tls_or_stay_on_this_machine_and_callbacks_to_named_hosts() {
     }
     let error = vault("[vault.archive]\ndays = 0").unwrap_err().to_string();
     assert!(error.contains("vault.archive.days"), "{error}");
+}
+
+#[test]
+fn how_requests_are_worked_on_is_set_within_limits() {
+    let requests = |lines: &str| {
+        settings(&format!(
+            "{LEAST}\n[vault]\nenabled = true\n[vault.requests]\n{lines}"
+        ))
+    };
+    let read = requests(
+        "identity_for = [\"access\"]\napproval_for = []\ncode_digits = 6\ncode_lifetime = \"5m\"\n\
+         attempts = 3\ncodes = 2\ncopy_days = 30",
+    );
+    let read = read.unwrap().vault.unwrap().requests;
+    assert!(read.identity_for.into_iter().eq([RequestRight::Access]));
+    assert!(read.approval_for.is_empty());
+    let codes = read.codes;
+    assert_eq!(
+        (
+            codes.digits,
+            codes.seconds,
+            codes.attempts,
+            codes.sent,
+            read.copy_days
+        ),
+        (6, 300, 3, 2, 30)
+    );
+    for (line, key) in [
+        ("code_digits = 5", "code_digits"),
+        ("code_digits = 13", "code_digits"),
+        ("code_lifetime = \"59s\"", "code_lifetime"),
+        ("code_lifetime = \"25h\"", "code_lifetime"),
+        ("attempts = 0", "attempts"),
+        ("attempts = 11", "attempts"),
+        ("codes = 0", "codes"),
+        ("copy_days = 0", "copy_days"),
+        ("identity_for = [\"acess\"]", "identity_for"),
+    ] {
+        let error = requests(line).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("vault.requests.{key}")),
+            "{line}: {error}"
+        );
+    }
 }
 
 #[test]

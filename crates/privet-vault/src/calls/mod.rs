@@ -12,7 +12,7 @@ use crate::subject::{signed, timestamp};
 use crate::{Actor, Error, SubjectId, Vault};
 
 /// The kind of the leaves.
-pub(super) const KIND: &str = "vault_call";
+pub(crate) const KIND: &str = "vault_call";
 /// Most calls of a page.
 pub(super) const MOST_LISTED: u32 = 1000;
 /// Longest note, in bytes; what is longer is cut.

@@ -8,6 +8,7 @@ use privet_types::{Action, AuditEvent, Interval, Measurement, Part, Pseudonym, T
 use serde::Deserialize;
 
 use super::{FieldNeed, Fineness, Measures, flipped, wilson};
+use crate::calls::KIND as CALLS;
 use crate::subject::find::loaded;
 use crate::{Error, Vault};
 
@@ -32,14 +33,19 @@ struct Tally {
     has_reads: bool,
 }
 
-/// What matters here of a leaf that tells of a read.
+/// What matters here of a leaf that tells of a read, or of a call of Databunker's interfaces.
 #[derive(Deserialize)]
 struct Read {
-    at: Timestamp,
     #[serde(default)]
     subject: Option<Pseudonym>,
     fields: u64,
+    /// Why a call was refused: then nothing was shown.
+    #[serde(default)]
+    why: Option<String>,
 }
+
+/// The kinds of leaves that tell of reads: those of the vault's own interface, and calls of Databunker's.
+const READS: [&str; 2] = ["vault_read", CALLS];
 
 pub(super) async fn measure(
     measures: &Measures,
@@ -134,31 +140,32 @@ async fn reads(
     since: Option<Timestamp>,
     tally: &mut Tally,
 ) -> Result<(), Error> {
-    let mut after = 0;
-    loop {
-        let page = vault
-            .store
-            .tenant_events(tenant, after, Some("vault_read"), LEAVES)
-            .await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = last.id;
-        tally.has_reads = true;
-        for leaf in page {
-            let Ok(read) = serde_json::from_str::<Read>(&leaf.payload) else {
-                continue;
-            };
-            if since.is_some_and(|since| read.at < since) {
-                continue;
-            }
-            match read.subject {
-                Some(subject) => {
-                    if let Some((_, shown)) = tally.fields.get_mut(&subject) {
-                        *shown = shown.saturating_add(read.fields);
+    for kind in READS {
+        let mut after = 0;
+        loop {
+            let page = vault
+                .store
+                .tenant_events(tenant, after, Some(kind), LEAVES)
+                .await?;
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            for leaf in page {
+                if let Ok(read) = serde_json::from_str::<Read>(&leaf.payload) {
+                    // A call that wrote something, or was refused, is no read.
+                    tally.has_reads |= kind != CALLS || read.has_shown();
+                    if since.is_none_or(|since| leaf.at >= since.as_millisecond()) {
+                        tally.read(&read);
                     }
                 }
-                None => tally.shown_of_many += read.fields,
             }
         }
+    }
+    Ok(())
+}
+
+impl Read {
+    const fn has_shown(&self) -> bool {
+        self.why.is_none() && self.fields > 0
     }
 }
 
@@ -199,6 +206,20 @@ async fn decisions(
 }
 
 impl Tally {
+    fn read(&mut self, read: &Read) {
+        if !read.has_shown() {
+            return;
+        }
+        match &read.subject {
+            Some(subject) => {
+                if let Some((_, shown)) = self.fields.get_mut(subject) {
+                    *shown = shown.saturating_add(read.fields);
+                }
+            }
+            None => self.shown_of_many = self.shown_of_many.saturating_add(read.fields),
+        }
+    }
+
     fn measured(self, population: u64, has_needs: bool, blank: Measurement) -> Measurement {
         let total: u64 = self.fields.values().map(|(total, _)| total).sum();
         let used: u64 = self.fields.values().map(|(total, shown)| shown.min(total)).sum();

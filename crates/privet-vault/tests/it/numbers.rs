@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use privet_store::values;
 use privet_types::{Clock, Measurement};
 use privet_vault::{
-    FieldNeed, Fineness, Measures, Metric, Processing, RootProtection, Surroundings, column_use,
+    FieldNeed, Fineness, Measures, Metric, NewCall, Processing, RootProtection, Surroundings, column_use,
 };
 use serde_json::json;
 
@@ -16,6 +16,7 @@ on_both_databases! {
     encryption_strength_is_what_is_on_disk
     a_value_that_is_plain_has_no_strength
     minimisation_counts_what_is_unused_too_fine_and_sent_raw
+    minimisation_counts_calls_of_databunkers_interfaces_as_reads
     what_cannot_be_measured_says_why
     auditability_falls_with_what_has_no_leaf_and_is_zero_with_a_gap
     a_sample_has_an_interval
@@ -213,6 +214,53 @@ async fn minimisation_counts_what_is_unused_too_fine_and_sent_raw(house: &House)
         near(measured[0].value, (0.2 + 1.0 / 3.0 + 0.75) / 3.0),
         "{measured:?}"
     );
+}
+
+async fn minimisation_counts_calls_of_databunkers_interfaces_as_reads(house: &House) {
+    let home = furnish(house).await;
+    let used = async || {
+        let measured = measure(house, &home, Metric::Minimisation).await;
+        part(&measured[0], "used_fields")
+    };
+    let call = |call, why, subject: Option<&privet_vault::SubjectId>, fields| NewCall {
+        call,
+        why,
+        subject: subject.cloned(),
+        mode: None,
+        app: None,
+        note: None,
+        fields,
+        subjects: 1,
+    };
+    // What was written or refused is no read.
+    for new in [
+        call("UserUpdate", None, Some(&home.ada), 0),
+        call("UserGet", Some("not allowed"), Some(&home.ada), 4),
+    ] {
+        home.vault.tell_call(&ann(), new).await.unwrap();
+    }
+    assert_eq!(used().await, (None, 0, 0));
+    home.vault
+        .tell_call(&ann(), call("UserGet", None, Some(&home.ada), 4))
+        .await
+        .unwrap();
+    // Ada has four fields, Bo one.
+    assert_eq!(used().await, (Some(0.8), 4, 5));
+    // Of many nobody knows of whom.
+    home.vault
+        .tell_call(&ann(), call("BulkListUsers", None, None, 9))
+        .await
+        .unwrap();
+    assert_eq!(used().await, (Some(0.8), 4, 5));
+    let late = Surroundings {
+        since: Some(house.clock.now() + jiff::SignedDuration::from_secs(1)),
+        ..around(house).await
+    };
+    let measured = measures(&home)
+        .measure(&ann().tenant, Metric::Minimisation, &late)
+        .await
+        .unwrap();
+    assert_eq!(part(&measured[0], "used_fields").1, 0);
 }
 
 async fn what_cannot_be_measured_says_why(house: &House) {
