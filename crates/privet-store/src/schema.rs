@@ -19,6 +19,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/sqlite/0011_proposals.sql"),
         include_str!("schema/sqlite/0012_log_keys.sql"),
         include_str!("schema/sqlite/0013_callbacks.sql"),
+        include_str!("schema/sqlite/0014_request_tries.sql"),
     ],
     postgres: &[
         include_str!("schema/postgres/0001_keys_and_audit.sql"),
@@ -34,6 +35,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0011_proposals.sql"),
         include_str!("schema/postgres/0012_log_keys.sql"),
         include_str!("schema/postgres/0013_callbacks.sql"),
+        include_str!("schema/postgres/0014_request_tries.sql"),
     ],
     seeded: &["changes", "log_head"],
 };
