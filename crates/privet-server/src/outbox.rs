@@ -71,6 +71,9 @@ pub fn request_config(settings: &RequestSettings) -> RequestConfig {
         code_seconds: settings.codes.seconds,
         attempts: settings.codes.attempts,
         codes: settings.codes.sent,
+        person_codes: settings.codes.sent_per_person,
+        person_attempts: settings.codes.attempts_per_person,
+        person_seconds: settings.codes.person_seconds,
         copy_days: settings.copy_days,
     }
 }

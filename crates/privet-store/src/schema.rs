@@ -19,6 +19,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/sqlite/0011_proposals.sql"),
         include_str!("schema/sqlite/0012_log_keys.sql"),
         include_str!("schema/sqlite/0013_callbacks.sql"),
+        include_str!("schema/sqlite/0014_request_tries.sql"),
         include_str!("schema/sqlite/0015_events_of_subjects.sql"),
     ],
     postgres: &[
@@ -35,6 +36,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0011_proposals.sql"),
         include_str!("schema/postgres/0012_log_keys.sql"),
         include_str!("schema/postgres/0013_callbacks.sql"),
+        include_str!("schema/postgres/0014_request_tries.sql"),
         include_str!("schema/postgres/0015_events_of_subjects.sql"),
     ],
     seeded: &["changes", "log_head"],

@@ -296,6 +296,12 @@ pub struct RequestsFile {
     pub attempts: u32,
     /// How many codes are sent for one request, 1 to 10.
     pub codes: u32,
+    /// How many codes are sent to one person in `person_window`, over all requests, 1 to 100.
+    pub codes_per_person: u32,
+    /// How often a wrong code may be typed for one person in `person_window`, over all requests, 1 to 100.
+    pub attempts_per_person: u32,
+    /// The time in which both are counted, from the first on: an hour to a week.
+    pub person_window: Period,
     /// For how many days after it is done the copy of a request can be made again, 1 to 365.
     pub copy_days: u32,
 }
@@ -548,6 +554,9 @@ impl Default for RequestsFile {
             code_lifetime: Period::from_secs(900),
             attempts: 5,
             codes: 5,
+            codes_per_person: 10,
+            attempts_per_person: 25,
+            person_window: Period::from_secs(86_400),
             copy_days: 14,
         }
     }

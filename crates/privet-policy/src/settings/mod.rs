@@ -139,6 +139,12 @@ pub struct CodeSettings {
     pub attempts: u32,
     /// How many codes are sent for one request. INVARIANT: 1 to 10.
     pub sent: u32,
+    /// How many codes are sent to one person in `person_seconds`. INVARIANT: 1 to 100.
+    pub sent_per_person: u32,
+    /// How often a wrong code may be typed for one person in `person_seconds`. INVARIANT: 1 to 100.
+    pub attempts_per_person: u32,
+    /// The time in which both are counted. INVARIANT: 3,600 to 604,800.
+    pub person_seconds: u32,
 }
 
 /// How much and how many the vault takes.

@@ -41,6 +41,12 @@ pub(super) fn check(file: RequestsFile, at: &KeyPath, document: &Path) -> Result
     count_within(file.code_digits.into(), 6, 12, at, "code_digits")?;
     count_within(file.attempts, 1, 10, at, "attempts")?;
     count_within(file.codes, 1, 10, at, "codes")?;
+    count_within(file.codes_per_person, 1, 100, at, "codes_per_person")?;
+    count_within(file.attempts_per_person, 1, 100, at, "attempts_per_person")?;
+    let (least, most) = (Period::from_secs(3_600), Period::from_secs(604_800));
+    if !(least..=most).contains(&file.person_window) {
+        return Err(at.key("person_window").fault(format!("use {least} to {most}")));
+    }
     count_within(file.copy_days, 1, 365, at, "copy_days")?;
     period_within(file.code_lifetime, Period::from_secs(60), at, "code_lifetime")?;
     Ok(settled(file, hosts, ca_file))
@@ -59,10 +65,17 @@ fn settled(
         approval_for: file.approval_for,
         codes: CodeSettings {
             digits: file.code_digits,
-            seconds: u32::try_from(file.code_lifetime.duration().as_secs()).unwrap_or(u32::MAX),
+            seconds: seconds(file.code_lifetime),
             attempts: file.attempts,
             sent: file.codes,
+            sent_per_person: file.codes_per_person,
+            attempts_per_person: file.attempts_per_person,
+            person_seconds: seconds(file.person_window),
         },
         copy_days: file.copy_days,
     }
+}
+
+fn seconds(period: Period) -> u32 {
+    u32::try_from(period.duration().as_secs()).unwrap_or(u32::MAX)
 }

@@ -346,6 +346,9 @@ fn how_requests_are_worked_on_is_set_within_limits() {
         ("attempts = 11", "attempts"),
         ("codes = 0", "codes"),
         ("copy_days = 0", "copy_days"),
+        ("codes_per_person = 0", "codes_per_person"),
+        ("attempts_per_person = 101", "attempts_per_person"),
+        ("person_window = \"8d\"", "person_window"),
         ("identity_for = [\"acess\"]", "identity_for"),
     ] {
         let error = requests(line).unwrap_err().to_string();

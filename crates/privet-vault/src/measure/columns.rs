@@ -102,6 +102,7 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         &["id"],
         &["tenant day subject key_id created_at expires_at"],
     ),
+    ("request_tries", &[], &["person"], &["tenant kind made ends_at"]),
     ("settings", &[], &[], &["name value"]),
     (
         "subject_apps",

@@ -11,7 +11,7 @@ use super::model::{
     months_after, seconds_after,
 };
 use super::receipt::{RequestReceipt, RequestStatement};
-use super::row::{Row, Write};
+use super::row::{Row, Write, Written};
 use super::{CodeMessage, Requests};
 use crate::subject::{Found, Place, sealed};
 use crate::{Actor, Error, Ground, PermittedUse, Record, SubjectId, SubjectRef};
@@ -124,23 +124,30 @@ impl Requests {
             .await?;
         let received_at = new.received_at.unwrap_or(now);
         let received_at = Timestamp::from_millisecond(received_at.as_millisecond()).unwrap_or(received_at);
+        // As the indexes have it: who writes a name in another way counts as the same person.
+        let indexes = self.vault.indexes(&actor.tenant).await?;
         let identity = |who: &SubjectRef| {
-            let (kind, value) = match who {
-                SubjectRef::Token(id) => ("token", id.as_str()),
-                other => other.field().unwrap_or_default(),
+            let (kind, value) = match who.field() {
+                Some((field, value)) => (field, indexes.normalised(field, value)?),
+                None => (
+                    "token",
+                    who.id().map_or_else(String::new, |id| id.as_str().to_owned()),
+                ),
             };
-            IdentityHash {
+            Ok(IdentityHash {
                 kind: kind.to_owned(),
-                hash: key.hash_hex(&[kind.as_bytes(), value.trim().as_bytes()]),
-            }
+                hash: key.hash_hex(&[kind.as_bytes(), value.as_bytes()]),
+            })
         };
+        let identities = new.identities.iter().map(identity);
+        let identities = identities.collect::<Result<Vec<_>, Error>>()?;
         let request = Request {
             id: random_uuid()?,
             kind: new.kind,
             status: RequestStatus::Pending,
             subject: found.as_ref().map(|found| found.row.id.clone()),
             pseudonym: found.as_ref().map(Found::pseudonym),
-            identities: new.identities.iter().map(identity).collect(),
+            identities,
             opened_by: actor.principal.clone(),
             received_at,
             due_at: months_after(received_at, 1)?,
@@ -180,6 +187,7 @@ impl Requests {
             },
             sealed,
             receipt: Some(receipt.clone()),
+            tries: None,
         };
         self.write(write).await?;
         Ok((request, receipt))
@@ -206,15 +214,18 @@ impl Requests {
     /// somebody unknown, and for a record without such a field, nothing is sent and the answer is the same.
     ///
     /// # Errors
-    /// [`Error::Absent`], [`Error::NotReady`] if no further code is sent, [`Error::NotDelivered`].
+    /// [`Error::Absent`], [`Error::NotReady`] if no further code is sent for the request or the person,
+    /// [`Error::NotDelivered`].
     pub async fn send_code(&self, actor: &Actor, id: &str, channel: &str) -> Result<CodeSent, Error> {
         let code = OneTimeCode::generate(self.config.code_digits)?;
         let key = self.hash_key(&actor.tenant, CODES).await?;
         let hash = data_encoding::HEXLOWER.encode(&code.hash(&key, id.as_bytes()));
         let expires_at = seconds_after(self.vault.now(), self.config.code_seconds);
         let step = Step::SendCode { hash, expires_at };
-        let request = self.step(actor, id, |_, _| Ok(step.clone())).await?;
-        if let Some(address) = self.address(actor, request.subject.as_ref(), channel).await? {
+        let (request, written) = self.written(actor, id, |_, _| Ok(step.clone())).await?;
+        let address = self.address(actor, request.subject.as_ref(), channel).await?;
+        // Past the limit of the subject nothing is sent, and the answer is the same.
+        if let Some(address) = address.filter(|_| !written.is_shut) {
             let message = CodeMessage {
                 tenant: &actor.tenant,
                 request: id,
@@ -264,7 +275,8 @@ impl Requests {
     /// Takes the code that the subject typed. Each wrong one counts, durably, before anything is answered.
     ///
     /// # Errors
-    /// [`Error::WrongCode`]; [`Error::NotReady`] if there is no code, it has ended, or was typed wrongly too often.
+    /// [`Error::WrongCode`]; [`Error::NotReady`] if there is no code, it has ended, or was typed wrongly too often, for this
+    /// request or for the person.
     pub async fn check_code(
         &self,
         actor: &Actor,
@@ -273,6 +285,8 @@ impl Requests {
     ) -> Result<Request, Error> {
         let key = self.hash_key(&actor.tenant, CODES).await?;
         let mut left = None;
+        let row = self.row(actor, id).await?;
+        let is_shut = self.is_shut(actor, &row.case.request).await?;
         let request = self
             .step(actor, id, |case, at| {
                 let code = case.live_code(at)?;
@@ -285,7 +299,8 @@ impl Requests {
                         table: "subject_requests",
                     })?;
                 hash.copy_from_slice(&stored);
-                let is_right = OneTimeCode::is_code_of(&key, id.as_bytes(), typed.expose(), &hash);
+                let is_right =
+                    OneTimeCode::is_code_of(&key, id.as_bytes(), typed.expose(), &hash) && !is_shut;
                 left = (!is_right).then(|| code.attempts_left - 1);
                 Ok(Step::TypeCode { is_right })
             })
@@ -367,8 +382,18 @@ impl Requests {
         &self,
         actor: &Actor,
         id: &str,
-        mut make: impl FnMut(&mut Case, Timestamp) -> Result<Step, Error> + Send,
+        make: impl FnMut(&mut Case, Timestamp) -> Result<Step, Error> + Send,
     ) -> Result<Request, Error> {
+        Ok(self.written(actor, id, make).await?.0)
+    }
+
+    /// As [`step`](Self::step), with what came of writing it.
+    async fn written(
+        &self,
+        actor: &Actor,
+        id: &str,
+        mut make: impl FnMut(&mut Case, Timestamp) -> Result<Step, Error> + Send,
+    ) -> Result<(Request, Written), Error> {
         for _ in 0..ATTEMPTS {
             let before = self.row(actor, id).await?;
             let at = self.vault.now();
@@ -389,6 +414,7 @@ impl Requests {
                     .transpose()?
             };
             let request = case.request.clone();
+            let tries = self.tries(actor, &request, &step, at).await?;
             let write = Write {
                 actor: actor.clone(),
                 at,
@@ -397,9 +423,10 @@ impl Requests {
                 sealed: before.sealed.clone(),
                 before: Some(before),
                 receipt,
+                tries,
             };
-            if self.write(write).await? {
-                return Ok(request);
+            if let Some(written) = self.write(write).await? {
+                return Ok((request, written));
             }
         }
         Err(Error::VersionConflict { found: 0 })

@@ -10,6 +10,7 @@ mod checked;
 mod execute;
 mod flow;
 mod html;
+mod limit;
 mod look;
 mod machine;
 mod message;
@@ -34,6 +35,7 @@ pub use callback::{Callback, CallbackState};
 pub(crate) use checked::check_page;
 pub use execute::Answer;
 pub use flow::{CodeSent, NewRequest};
+pub(crate) use limit::sweep as sweep_tries;
 pub use look::{Asked, RequestQuery};
 pub use message::SignedHeaders;
 pub use model::{
@@ -63,6 +65,12 @@ pub struct RequestConfig {
     pub attempts: u32,
     /// How many codes are sent for one request.
     pub codes: u32,
+    /// How many codes are sent to one person, over all requests, in `person_seconds`.
+    pub person_codes: u32,
+    /// How often a wrong code may be typed for one person, over all requests, in `person_seconds`.
+    pub person_attempts: u32,
+    /// The time in which both are counted, from the first on.
+    pub person_seconds: u32,
     /// How long after it is done the copy of a request can be made again, in days.
     pub copy_days: u32,
 }
@@ -76,6 +84,9 @@ impl Default for RequestConfig {
             code_seconds: 900,
             attempts: 5,
             codes: 5,
+            person_codes: 10,
+            person_attempts: 25,
+            person_seconds: 86_400,
             copy_days: 14,
         }
     }
@@ -144,6 +155,12 @@ impl Requests {
         }
         if !(1..=10).contains(&config.attempts) || !(1..=10).contains(&config.codes) {
             return bad("attempts", "attempts and codes are 1 to 10 each");
+        }
+        if !(1..=100).contains(&config.person_codes) || !(1..=100).contains(&config.person_attempts) {
+            return bad("person_codes", "codes and attempts of a person are 1 to 100 each");
+        }
+        if !(3_600..=604_800).contains(&config.person_seconds) {
+            return bad("person_seconds", "a person is counted for an hour to a week");
         }
         Ok(Self {
             vault,

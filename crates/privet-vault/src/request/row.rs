@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Requests;
 use super::callback::CallbackState;
+use super::limit::Tries;
 use super::machine::Case;
 use super::model::{Request, RequestKind, RequestStatus};
 use super::receipt::RequestReceipt;
@@ -74,6 +75,15 @@ pub(super) struct Write {
     pub(super) case: Case,
     pub(super) sealed: Option<Vec<u8>>,
     pub(super) receipt: Option<RequestReceipt>,
+    /// What it counts for the person.
+    pub(super) tries: Option<Tries>,
+}
+
+/// That a step was written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written {
+    /// So much was tried for the subject that nothing may be sent.
+    pub(super) is_shut: bool,
 }
 
 pub(super) type Columns = (
@@ -175,8 +185,8 @@ impl Requests {
             .collect()
     }
 
-    /// Writes a step with its leaf. Says whether it could: `false` if somebody else was first.
-    pub(super) async fn write(&self, write: Write) -> Result<bool, Error> {
+    /// Writes a step with its leaf. `None` if somebody else was first.
+    pub(super) async fn write(&self, write: Write) -> Result<Option<Written>, Error> {
         let key = self.row_key(&write.actor).await?;
         let body = serde_json::to_string(&write.case).map_err(Error::Json)?;
         let receipt = write.receipt.as_ref().map(serde_json::to_string).transpose();
@@ -244,7 +254,7 @@ impl Write {
         body: String,
         receipt: Option<String>,
         mark: [u8; 32],
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Written>, Error> {
         let request = &self.case.request;
         let tenant = self.actor.tenant.as_str();
         let changed = match &self.before {
@@ -290,8 +300,12 @@ impl Write {
             }
         };
         if changed == 0 {
-            return Ok(false);
+            return Ok(None);
         }
+        let is_shut = match &self.tries {
+            Some(tries) => tries.count(tx, tenant, self.at).await?,
+            None => false,
+        };
         let was = self.before.as_ref().map(|row| row.case.request.status);
         let is_told = (!request.callbacks.is_empty() && was != Some(request.status)).then_some(0_i64);
         tx.execute(
@@ -331,6 +345,6 @@ impl Write {
             payload: &payload,
         };
         append_leaf(tx, leaf).await?;
-        Ok(true)
+        Ok(Some(Written { is_shut }))
     }
 }

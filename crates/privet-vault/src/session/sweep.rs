@@ -6,6 +6,7 @@ use privet_store::{Leaf, Scope, Tx, append_leaf, values};
 use privet_types::TenantId;
 
 use crate::audit::SubjectChange;
+use crate::request::sweep_tries;
 use crate::{Error, Vault};
 
 /// What a sweep deleted.
@@ -48,6 +49,7 @@ impl Vault {
                     let tokens =
                         ended(tx, "vault_tokens", "token", "key_id, subject", tenant, now, most).await?;
                     let own = ended(tx, "own_tokens", "id", "id, subject", tenant, now, most).await?;
+                    sweep_tries(tx, tenant, now, most).await?;
                     let swept = Swept {
                         sessions: sessions.rows,
                         shares: shares.rows,

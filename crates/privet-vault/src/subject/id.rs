@@ -115,6 +115,14 @@ impl SubjectRef {
         })
     }
 
+    /// The id, where that is what it is.
+    pub(crate) const fn id(&self) -> Option<&SubjectId> {
+        match self {
+            Self::Token(id) => Some(id),
+            _ => None,
+        }
+    }
+
     /// The field and value it is found by; `None` for an id.
     pub(crate) fn field(&self) -> Option<(&str, &str)> {
         match self {

@@ -171,6 +171,15 @@ impl TenantIndexes {
         })
     }
 
+    /// `value` as the index of `field` has it.
+    ///
+    /// # Errors
+    /// [`Error::BadField`] if `field` has no index, or the value not its form.
+    pub(crate) fn normalised(&self, field: &str, value: &str) -> Result<String, Error> {
+        let (index, _) = self.searched(field)?;
+        self.normal(index, value)
+    }
+
     /// The bucket of the prefix `value`, and the prefix normalised.
     ///
     /// # Errors

@@ -21,6 +21,8 @@ on_both_databases! {
     a_code_that_was_sent_opens_a_copy_of_everything
     a_code_can_be_typed_wrongly_only_so_often
     guesses_at_once_are_no_more_guesses
+    codes_and_guesses_are_limited_for_a_person_whoever_it_is
+    several_names_of_one_person_are_no_more_guesses
     a_code_ends_and_opens_no_other_request
     a_rectification_needs_a_second_principal
     an_erasure_is_carried_out_and_its_receipts_hold
@@ -249,6 +251,73 @@ async fn guesses_at_once_are_no_more_guesses(house: &House) {
     let steps = office.requests.steps(&ann(), &request.id).await.unwrap();
     let refused = steps.iter().filter(|step| step.step == "request_code_refused");
     assert_eq!(refused.count(), 5);
+}
+
+/// Codes that were sent for requests of `who`, each of its own, until no further one is; and wrong ones typed before.
+async fn until_the_limit(office: &Office, who: &[SubjectRef]) -> (usize, usize, String) {
+    let (mut codes, mut guesses) = (0, 0);
+    for round in 0..40 {
+        let name = &who[round % who.len()];
+        let request = office.open(RequestKind::Access, name).await;
+        match office.requests.send_code(&ann(), &request.id, "email").await {
+            Ok(_) => codes += 1,
+            Err(error) => return (codes, guesses, error.to_string()),
+        }
+        for _ in 0..3 {
+            let typed = Secret::new("no code".to_owned());
+            match office.requests.check_code(&ann(), &request.id, &typed).await {
+                Err(Error::WrongCode { .. }) => guesses += 1,
+                other => assert!(matches!(other, Err(Error::NotReady { .. })), "{other:?}"),
+            }
+        }
+    }
+    (codes, guesses, "there is no limit".to_owned())
+}
+
+async fn codes_and_guesses_are_limited_for_a_person_whoever_it_is(house: &House) {
+    ada(house).await;
+    let office = office(house);
+    let known = until_the_limit(
+        &office,
+        &[by("email", "ada@example.org"), by("email", " ADA@example.org")],
+    )
+    .await;
+    assert_eq!((known.0, known.1), (10, 25), "{known:?}");
+    assert_eq!(office.post.0.lock().unwrap().len(), 10);
+    let unknown = until_the_limit(&office, &[by("email", "nobody@example.org")]).await;
+    assert_eq!(known, unknown);
+    // A right code is none any more either, and says nothing else.
+    let request = office
+        .open(RequestKind::Access, &by("email", "ada@example.org"))
+        .await;
+    let closed = office.requests.send_code(&ann(), &request.id, "email").await;
+    assert!(matches!(closed, Err(Error::NotReady { .. })), "{closed:?}");
+    // Others are not concerned, and the day after it is over.
+    let bo = house.subject(json!({"email": "bo@example.org"})).await;
+    let other = office.open(RequestKind::Access, &bo).await;
+    office.code(&other.id).await;
+    house.pass(86_400);
+    let code = office.code(&request.id).await;
+    office
+        .requests
+        .check_code(&ann(), &request.id, &code)
+        .await
+        .unwrap();
+    // What is over is swept; Ada's and Bo's of today stay.
+    house.vault.sweep_ended(&ann().tenant, 100).await.unwrap();
+    let left: Vec<i64> = house
+        .rows("SELECT made FROM request_tries ORDER BY made", values![])
+        .await;
+    assert_eq!(left, [1, 1]);
+}
+
+async fn several_names_of_one_person_are_no_more_guesses(house: &House) {
+    let (who, office) = (ada(house).await, office(house));
+    let names = [who, by("email", "ada@example.org"), by("login", "ada")];
+    let (codes, guesses, _) = until_the_limit(&office, &names).await;
+    // By its names three times as many, as for somebody unknown; but no more than ten are sent, and then none is right.
+    assert_eq!((codes, guesses), (30, 75));
+    assert_eq!(office.post.0.lock().unwrap().len(), 10);
 }
 
 async fn a_code_ends_and_opens_no_other_request(house: &House) {

@@ -1,0 +1,15 @@
+-- How many codes were sent and how often a wrong one was typed for a person, whichever request it was for. `person` is a keyed
+-- hash of a name that a request gave, or of a subject's id. A row begins anew once `ends_at` is over, and is deleted then.
+CREATE TABLE request_tries (
+    tenant TEXT NOT NULL,
+    person BYTEA NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('code', 'attempt')),
+    made BIGINT NOT NULL,
+    ends_at BIGINT NOT NULL,
+    PRIMARY KEY (tenant, person, kind)
+);
+CREATE INDEX request_tries_end ON request_tries (tenant, ends_at);
+
+ALTER TABLE request_tries ENABLE ROW LEVEL SECURITY;
+ALTER TABLE request_tries FORCE ROW LEVEL SECURITY;
+CREATE POLICY request_tries_tenant ON request_tries USING (may_see(tenant));
