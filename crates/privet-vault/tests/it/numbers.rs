@@ -231,6 +231,8 @@ async fn minimisation_counts_calls_of_databunkers_interfaces_as_reads(house: &Ho
         note: None,
         fields,
         subjects: 1,
+        version: None,
+        since: None,
     };
     // What was written or refused is no read.
     for new in [
