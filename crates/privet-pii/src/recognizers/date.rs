@@ -120,7 +120,7 @@ pub(super) fn find_word(scan: &mut Scan<'_>, word: &Word) -> Outcome {
     if let Some((start, date)) = relative(scan, word) {
         return report(scan, start, date);
     }
-    if word.is(sense::RELATIVE) && is_relative_here(scan, word)? {
+    if word.is(sense::RELATIVE) && !is_told_date(scan, word) && is_relative_here(scan, word)? {
         // A time behind it is a finding of its own, which tells more.
         scan.report_as(
             Entity::DATE_TIME,
@@ -613,6 +613,22 @@ fn relative(scan: &Scan<'_>, word: &Word) -> Option<(usize, Date)> {
     None
 }
 
+/// Whether the date of a day follows, as in `Today is 5/20/2021`: then the date is the finding.
+fn is_told_date(scan: &Scan<'_>, word: &Word) -> bool {
+    let told = |verb: &Word| {
+        let is_verb = matches!(
+            scan.str(verb.start, verb.end),
+            "is" | "ist" | "est" | "es" | "è" | "é" | "jest" | "är"
+        );
+        let at = scan.skip_spaces(verb.end);
+        let at = at + usize::from(scan.at(at) == b'\n');
+        is_verb && (scan.at(at).is_ascii_digit() || scan.phrase_at(at, MONTHS).is_some())
+    };
+    scan.word_at(scan.skip_spaces(word.end))
+        .as_ref()
+        .is_some_and(told)
+}
+
 /// Whether a word for a day means that in the language round it: `hier` is `here` in German and Dutch, and `Morgen` is the
 /// morning.
 fn is_relative_here(scan: &mut Scan<'_>, word: &Word) -> Result<bool, BudgetError> {
@@ -856,6 +872,19 @@ mod tests {
         ] {
             assert_eq!(relative(text, 0.0), [value], "{text}");
             assert!(relative(text, 0.35).is_empty(), "{text}");
+        }
+        for text in [
+            "Today is 5/20/2021",
+            "Heute ist der",
+            "Today is\n2024-03-15",
+            "Oggi è 12 marzo",
+            "Today is May-2021",
+        ] {
+            assert_eq!(
+                relative(text, 0.0).len(),
+                usize::from(text == "Heute ist der"),
+                "{text}"
+            );
         }
         assert!(
             relative(
