@@ -45,6 +45,11 @@ fn the_forward_pass_agrees_with_the_reference_in_python() {
 }
 
 #[test]
+fn the_shipped_weights_are_whole() {
+    assert!(Tagger::new(Cow::Borrowed(WEIGHTS)).is_ok());
+}
+
+#[test]
 fn damaged_weights_are_refused() {
     for at in [0, 9, 100, 1_000_000, WEIGHTS.len() - 300, WEIGHTS.len() - 1] {
         let mut bytes = WEIGHTS.to_vec();
