@@ -11,6 +11,7 @@ mod false_friends;
 pub(crate) mod ids;
 mod meter;
 mod number;
+mod phrases;
 pub(crate) mod scan;
 mod sides;
 mod spelling;
