@@ -1,11 +1,12 @@
 //! Words beside a value that say what it is.
 //!
 //! They count as whole words only: `duplicate` never stands for `lic`. The neighbourhood of a value is spelt out as
-//! lower-case words between single spaces, split at `_`, `-`, digits and camelCase, and an automaton finds the words.
+//! lower-case words between single spaces, split at `_`, `-`, digits and camelCase, in which [`Phrases`] finds them.
 
-use aho_corasick::{AhoCorasick, BuildError};
+use aho_corasick::BuildError;
 
 use super::false_friends::elsewhere;
+use super::phrases::{Phrases, Place};
 pub(crate) use super::spelling::{is_spaced_script, spell, spell_with};
 use super::words::Lexicon;
 use crate::language::{Language, Languages};
@@ -625,10 +626,10 @@ pub(crate) struct Hit {
 /// How near a word is that needs no second reason.
 const NEAR: usize = 26;
 
-/// The automaton that knows the words.
+/// The words, and what each of them speaks of.
 #[derive(Debug)]
 pub(crate) struct Words {
-    automaton: AhoCorasick,
+    phrases: Phrases,
     topics: Vec<(Topics, Languages)>,
     lexicon: Lexicon,
 }
@@ -650,7 +651,7 @@ impl Words {
             }
         }
         Ok(Self {
-            automaton: AhoCorasick::new(patterns)?,
+            phrases: Phrases::new(patterns)?,
             topics,
             lexicon: Lexicon::new(),
         })
@@ -677,13 +678,17 @@ impl Words {
         outside: Topics,
         mut language: impl FnMut() -> Option<Language>,
     ) -> Around {
-        let mut counts = |hit: &Hit| hit.not_in.is_empty() || !hit.not_in.has(language());
+        let mut counted = |place: Place| {
+            let hit = self.hit(place);
+            (hit.not_in.is_empty() || !hit.not_in.has(language())).then_some(hit)
+        };
         let mut around = Around {
             left: outside,
             near: outside,
             ..Around::default()
         };
-        for hit in self.hits(left).filter(&mut counts) {
+        self.phrases.each(left, |place| {
+            let Some(hit) = counted(place) else { return };
             around.left |= hit.topic;
             if hit.end + NEAR >= left.len() {
                 around.near |= hit.topic;
@@ -691,28 +696,30 @@ impl Words {
             if hit.end == left.len() {
                 around.before |= hit.topic;
             }
-        }
-        for hit in self.hits(right).filter(&mut counts) {
+        });
+        self.phrases.each(right, |place| {
+            let Some(hit) = counted(place) else { return };
             around.right |= hit.topic;
             if hit.start == 0 {
                 around.after |= hit.topic;
             }
-        }
+        });
         around
     }
 
     /// The words of `spelt`, each with its place there.
     pub(crate) fn hits<'s>(&'s self, spelt: &'s str) -> impl Iterator<Item = Hit> + 's {
-        self.automaton.find_overlapping_iter(spelt).map(|hit| {
-            let known = self.topics.get(hit.pattern().as_usize()).copied();
-            let (topic, not_in) = known.unwrap_or_default();
-            Hit {
-                topic,
-                not_in,
-                start: hit.start(),
-                end: hit.end(),
-            }
-        })
+        self.phrases.in_order(spelt).map(|place| self.hit(place))
+    }
+
+    fn hit(&self, place: Place) -> Hit {
+        let (topic, not_in) = self.topics.get(place.phrase).copied().unwrap_or_default();
+        Hit {
+            topic,
+            not_in,
+            start: place.start,
+            end: place.end,
+        }
     }
 }
 

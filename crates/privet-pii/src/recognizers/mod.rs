@@ -11,6 +11,7 @@ mod false_friends;
 pub(crate) mod ids;
 mod meter;
 mod number;
+mod phrases;
 pub(crate) mod scan;
 mod sides;
 mod spelling;
@@ -178,13 +179,72 @@ const NAMED: &[Entity] = &[
     Entity::ZIP_CODE,
 ];
 
+/// Who looks at words of which senses; at most 64.
+struct AtWords {
+    finders: Vec<AtWord>,
+    /// By sense: a bit for each finder that asks for it.
+    by_sense: [u64; Senses::BITS as usize],
+    senses: Senses,
+}
+
+impl Default for AtWords {
+    fn default() -> Self {
+        Self {
+            finders: Vec::new(),
+            by_sense: [0; Senses::BITS as usize],
+            senses: 0,
+        }
+    }
+}
+
+impl AtWords {
+    fn push(&mut self, senses: Senses, find: AtWord) {
+        let bit = 1 << self.finders.len();
+        for (sense, finders) in self.by_sense.iter_mut().enumerate() {
+            if senses >> sense & 1 == 1 {
+                *finders |= bit;
+            }
+        }
+        self.senses |= senses;
+        self.finders.push(find);
+    }
+
+    /// Every sense that anybody asks for.
+    const fn senses(&self) -> Senses {
+        self.senses
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.finders.is_empty()
+    }
+
+    /// A bit for each finder that asks for any of `senses`; the lowest one is asked first.
+    fn asked(&self, senses: Senses) -> u64 {
+        let mut senses = senses & self.senses;
+        let mut asked = 0;
+        while senses != 0 {
+            asked |= self
+                .by_sense
+                .get(senses.trailing_zeros() as usize)
+                .copied()
+                .unwrap_or(0);
+            senses &= senses - 1;
+        }
+        asked
+    }
+
+    fn get(&self, finder: u32) -> Option<AtWord> {
+        self.finders.get(finder as usize).copied()
+    }
+}
+
 /// [`TABLE`] without the kinds that nobody asks for, by trigger.
 #[derive(Default)]
 pub(crate) struct Plan {
     text: Vec<AtText>,
     number: Vec<AtNumber>,
     token: Vec<AtToken>,
-    word: Vec<(Senses, AtWord)>,
+    word: AtWords,
     digits: Vec<AtDigits>,
     wants_birth: bool,
     /// Kinds that a recogniser of another kind may find, and that nobody asks for.
@@ -226,7 +286,7 @@ impl Plan {
                 Trigger::Text(find) => plan.text.push(find),
                 Trigger::Number(find) => plan.number.push(find),
                 Trigger::Token(find) => plan.token.push(find),
-                Trigger::Word(senses, find) => plan.word.push((senses, find)),
+                Trigger::Word(senses, find) => plan.word.push(senses, find),
                 Trigger::Digits(find) => plan.digits.push(find),
                 Trigger::At(find) => plan.at.push(find),
                 Trigger::Colon(find) => plan.colon.push(find),

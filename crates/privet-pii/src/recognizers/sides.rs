@@ -104,7 +104,9 @@ pub(super) fn window_left(text: &str, start: usize) -> &str {
     } else {
         window
     };
-    let begin = if window.is_ascii() {
+    let begin = if !has_stop(window) {
+        0
+    } else if window.is_ascii() {
         let is_letter = |b: u8| class::of(b) & LETTER != 0;
         last_sentence(window.bytes().enumerate().map(|(at, b)| (at, b, is_letter(b))))
     } else {
@@ -115,6 +117,12 @@ pub(super) fn window_left(text: &str, start: usize) -> &str {
         )
     };
     window.get(begin..).unwrap_or_default()
+}
+
+/// Whether a sentence may end in `window`; most hold no stop at all, which is told of many bytes together.
+fn has_stop(window: &str) -> bool {
+    let is_stop = |b: u8| u8::from(b == b'.') | u8::from(b == b'!') | u8::from(b == b'?');
+    window.bytes().fold(0, |any, b| any | is_stop(b)) != 0
 }
 
 /// Where the last sentence begins, given for each character its place, itself if it is one byte, and whether it is a letter.

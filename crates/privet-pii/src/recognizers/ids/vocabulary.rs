@@ -1,10 +1,11 @@
 //! Words that speak of codes.
 
-use aho_corasick::{AhoCorasick, BuildError, MatchKind};
+use aho_corasick::BuildError;
 
 use crate::language::{Language, Languages};
 use crate::recognizers::context::{is_spaced_script, spell};
 use crate::recognizers::false_friends::elsewhere;
+use crate::recognizers::phrases::Phrases;
 
 /// Most specs.
 pub(super) const MOST_SPECS: usize = 256;
@@ -46,8 +47,8 @@ impl Told {
 
 /// The words of all specs.
 pub(crate) struct Vocabulary {
-    automaton: AhoCorasick,
-    /// By pattern: the specs it speaks of, and the languages in which it does not.
+    phrases: Phrases,
+    /// By phrase: the specs it speaks of, and the languages in which it does not.
     told: Vec<(Told, Languages)>,
 }
 
@@ -70,10 +71,10 @@ impl Vocabulary {
                 }
             }
         }
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .build(&patterns)?;
-        Ok(Self { automaton, told })
+        Ok(Self {
+            phrases: Phrases::new(patterns)?,
+            told,
+        })
     }
 
     /// The specs that the words of `spelt` speak of (see [`spell`](crate::recognizers::context::spell)). `language` says
@@ -93,23 +94,23 @@ impl Vocabulary {
         if spelt.len() < 2 {
             return (told, last);
         }
-        for hit in self.automaton.find_overlapping_iter(spelt) {
-            if let Some((more, not_in)) = self.told.get(hit.pattern().as_usize())
+        self.phrases.each(spelt, |place| {
+            if let Some((more, not_in)) = self.told.get(place.phrase)
                 && (not_in.is_empty() || !not_in.has(language()))
             {
                 told.join(*more);
-                if hit.start() >= begin {
+                if place.start >= begin {
                     last.join(*more);
                 }
             }
-        }
+        });
         (told, last)
     }
 
     /// The places in `spelt` of words that speak of any spec; spaces beside a word belong to it.
     pub(crate) fn places<'s>(&'s self, spelt: &'s str) -> impl Iterator<Item = (usize, usize)> + 's {
-        let hits = self.automaton.find_overlapping_iter(spelt);
-        hits.map(|hit| (hit.start(), hit.end()))
+        let places = self.phrases.in_order(spelt);
+        places.map(|place| (place.start, place.end))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A word is looked up once, whatever the number of languages and recognisers.
 
-use super::reader::{fold, is_ideographic, is_word_char};
+use super::reader::{is_ideographic, is_word_char};
 use super::{keys, places, sense, time};
 
 /// What a word can stand for, as a set.
@@ -28,21 +28,82 @@ pub(crate) struct Meaning {
     pub(crate) value: u8,
 }
 
-/// The hash of the word of which `hash` has been read so far, and `c` comes next.
+/// 2^64 over the golden ratio: Knuth, The Art of Computer Programming, volume 3, section 6.4, multiplicative hashing.
+const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The hash of the word of which `hash` has been read so far, and `c` comes next; a character behind the ASCII letters that
+/// the word may begin with.
 #[inline]
 pub(super) fn hash_char(hash: u64, c: char) -> u64 {
     (hash ^ u64::from(u32::from(c))).wrapping_mul(PRIME)
 }
 
-/// The same for a character of ASCII.
+/// The same for the next eight of the ASCII letters that a word begins with, small ones, the first byte lowest; zeros behind
+/// the last letter.
 #[inline]
-pub(super) const fn hash_byte(hash: u64, byte: u8) -> u64 {
-    (hash ^ byte as u64).wrapping_mul(PRIME)
+pub(super) const fn hash_eight(hash: u64, letters: u64) -> u64 {
+    let mixed = (hash ^ letters).wrapping_mul(MULTIPLIER);
+    mixed ^ mixed >> 32
 }
 
 /// The hash of no word.
 pub(super) const fn hash_start() -> u64 {
     SEED
+}
+
+/// Hashes a word character by character: the ASCII letters that it begins with eight at a time, then what follows.
+#[derive(Debug, Clone, Copy)]
+struct Hasher {
+    hash: u64,
+    /// Letters that are not hashed yet, and how many bits they take; none once another character came.
+    letters: u64,
+    bits: u32,
+    is_plain: bool,
+    is_empty: bool,
+}
+
+impl Hasher {
+    const fn new() -> Self {
+        Self {
+            hash: hash_start(),
+            letters: 0,
+            bits: 0,
+            is_plain: true,
+            is_empty: true,
+        }
+    }
+
+    /// Takes the next character, which is lower case.
+    fn push(&mut self, c: char) {
+        self.is_empty = false;
+        match u8::try_from(c) {
+            Ok(byte) if self.is_plain && byte.is_ascii_alphabetic() => {
+                self.letters |= u64::from(byte) << self.bits;
+                self.bits += 8;
+                if self.bits == u64::BITS {
+                    self.flush();
+                }
+            }
+            _ => {
+                self.flush();
+                self.is_plain = false;
+                self.hash = hash_char(self.hash, c);
+            }
+        }
+    }
+
+    const fn flush(&mut self) {
+        if self.bits > 0 {
+            self.hash = hash_eight(self.hash, self.letters);
+            self.letters = 0;
+            self.bits = 0;
+        }
+    }
+
+    const fn finish(mut self) -> u64 {
+        self.flush();
+        self.hash
+    }
 }
 
 /// The hash of a phrase that goes on with another word.
@@ -51,10 +112,12 @@ pub(super) const fn join(phrase: u64, word: u64) -> u64 {
 }
 
 /// The hash of a word, in lower case.
-fn hash(word: &str) -> u64 {
-    word.chars()
-        .flat_map(char::to_lowercase)
-        .fold(hash_start(), hash_char)
+pub(super) fn hash(word: &str) -> u64 {
+    let mut hasher = Hasher::new();
+    for c in word.chars().flat_map(char::to_lowercase) {
+        hasher.push(c);
+    }
+    hasher.finish()
 }
 
 /// The words, in a table with open addressing behind a filter that keeps most other words out.
@@ -189,21 +252,21 @@ impl Lexicon {
     /// What the last words of a name such as `zipCode` or `first_name` stand for.
     pub(crate) fn name_senses(&self, name: &str) -> Senses {
         let mut recent = [0_u64; MOST_WORDS];
-        let mut hash = hash_start();
+        let mut word = Hasher::new();
         let mut was_small = false;
         let mut senses = 0;
         for c in name.chars().chain([' ']) {
             let is_inside = is_word_char(c) || is_ideographic(c);
-            if (!is_inside || was_small && c.is_uppercase()) && hash != hash_start() {
+            if (!is_inside || was_small && c.is_uppercase()) && !word.is_empty {
                 recent.rotate_right(1);
                 let [last, ..] = &mut recent;
-                *last = hash;
+                *last = word.finish();
                 senses = self.get_after(&recent).senses;
-                hash = hash_start();
+                word = Hasher::new();
             }
             was_small = c.is_lowercase();
             if is_inside {
-                hash = fold(hash, c);
+                c.to_lowercase().for_each(|c| word.push(c));
             }
         }
         senses

@@ -19,7 +19,7 @@ pub(crate) fn pass(scan: &mut Scan<'_>, plan: &Plan) -> Outcome {
     if plan.word.is_empty() && plan.digits.is_empty() {
         return Ok(());
     }
-    let wanted = plan.word.iter().fold(0, |all, (senses, _)| all | senses);
+    let wanted = plan.word.senses();
     let mut recent = [0_u64; MOST_WORDS];
     let mut at = 0;
     let mut was_charged = 0;
@@ -91,11 +91,13 @@ fn read(scan: &Scan<'_>, at: usize) -> (u64, usize) {
 }
 
 fn ask(scan: &mut Scan<'_>, plan: &Plan, word: &Word) -> Outcome {
-    for (senses, find) in &plan.word {
-        if word.is(*senses) {
+    let mut asked = plan.word.asked(word.meaning.senses);
+    while asked != 0 {
+        if let Some(find) = plan.word.get(asked.trailing_zeros()) {
             scan.spend(LOOK)?;
             find(scan, word)?;
         }
+        asked &= asked - 1;
     }
     Ok(())
 }

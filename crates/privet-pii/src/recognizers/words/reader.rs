@@ -1,8 +1,8 @@
 //! Reads words and numbers at a place of the text.
 
-use super::lexicon::{MOST_WORDS, Meaning, Senses, hash_byte, hash_char, hash_start, join};
+use super::lexicon::{MOST_WORDS, Meaning, Senses, hash_char, hash_eight, hash_start, join};
 use crate::letters::{is_alphabetic, is_alphanumeric};
-use crate::recognizers::class::{self, DIGIT, LETTER, LOWER, SMALL, UPPER};
+use crate::recognizers::class::{self, DIGIT, LETTER, LOWER, UPPER};
 use crate::recognizers::scan::Scan;
 
 /// Longest word that can be known, in bytes.
@@ -78,6 +78,58 @@ pub(super) fn fold(hash: u64, c: char) -> u64 {
     }
 }
 
+/// Eight bytes of a text, the first one lowest, looked at together.
+#[derive(Clone, Copy)]
+struct Eight(u64);
+
+impl Eight {
+    const LEN: usize = 8;
+    /// The highest bit of each byte.
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    const ONES: u64 = 0x0101_0101_0101_0101;
+
+    /// The first bytes of `text`, zeros behind its end.
+    #[inline]
+    fn read(text: &[u8]) -> Self {
+        Self(text.first_chunk().map_or_else(
+            || text.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte)),
+            |eight| u64::from_le_bytes(*eight),
+        ))
+    }
+
+    /// The highest bit of each byte that is an ASCII letter, and of each that is a small one.
+    #[inline]
+    const fn classes(self) -> (u64, u64) {
+        let small = self.0 & !Self::HIGH | 0x20 * Self::ONES;
+        let from_a = small + (0x80 - 0x61) * Self::ONES;
+        let after_z = small + (0x80 - 0x7b) * Self::ONES;
+        let letters = from_a & !after_z & !self.0 & Self::HIGH;
+        (letters, letters & self.0 << 2)
+    }
+
+    /// How many letters of one word stand at the beginning, behind a small letter or none: a capital behind a small letter
+    /// begins another word.
+    #[inline]
+    const fn letters(self, is_behind_small: bool) -> usize {
+        let (letters, small) = self.classes();
+        let behind_small = small << 8 | (is_behind_small as u64) << 7;
+        let ends = !letters & Self::HIGH | letters & !small & behind_small;
+        (ends.trailing_zeros() / 8) as usize
+    }
+
+    /// The first `count` bytes, 1 ..= 8 letters, as small letters; zeros for the others.
+    #[inline]
+    const fn small(self, count: usize) -> u64 {
+        (self.0 | 0x20 * Self::ONES) & u64::MAX >> (64 - 8 * count)
+    }
+
+    /// Whether the letter at `place`, 0 ..= 7, is a small one.
+    #[inline]
+    const fn is_small(self, place: usize) -> bool {
+        self.0 >> (8 * place + 5) & 1 == 1
+    }
+}
+
 impl Scan<'_> {
     /// The word that begins at `at`, without regard to what stands before; it ends where a small letter is followed by
     /// a capital.
@@ -106,20 +158,24 @@ impl Scan<'_> {
     /// whether the last is a small one. Most words are of such letters from end to end.
     #[inline]
     pub(super) fn ascii_word(&self, at: usize, most: usize) -> (u64, usize, bool) {
-        let mut hash = hash_start();
-        let mut last = 0;
-        let mut end = at;
         let limit = at.saturating_add(most).min(self.bytes.len());
-        for &byte in self.bytes.get(at..limit).unwrap_or_default() {
-            let class = class::of(byte) & LETTER;
-            if class == 0 || class == UPPER && last == LOWER {
-                break;
+        let mut rest = self.bytes.get(at..limit).unwrap_or_default();
+        let mut hash = hash_start();
+        let mut end = at;
+        let mut was_small = false;
+        loop {
+            let eight = Eight::read(rest);
+            let count = eight.letters(was_small);
+            if count > 0 {
+                hash = hash_eight(hash, eight.small(count));
+                was_small = eight.is_small(count - 1);
             }
-            last = class;
-            hash = hash_byte(hash, byte | SMALL);
-            end += 1;
+            end += count;
+            if count < Eight::LEN {
+                return (hash, end, was_small);
+            }
+            rest = rest.get(Eight::LEN..).unwrap_or_default();
         }
-        (hash, end, last == LOWER)
     }
 
     /// The longest phrase from `at` on that has one of `senses`, its words between single spaces or hyphens.
@@ -281,6 +337,7 @@ mod tests {
     use privet_types::Budget;
     use proptest::prelude::*;
 
+    use super::super::lexicon::hash;
     use super::*;
     use crate::recognizers::context::Words;
 
@@ -288,16 +345,15 @@ mod tests {
 
     /// [`Scan::word_at`] character by character: where the word ends, and its hash.
     fn plain_word(text: &str, at: usize) -> Option<(usize, u64)> {
-        let (mut end, mut hash, mut was_small) = (at, hash_start(), false);
+        let (mut end, mut was_small) = (at, false);
         for (i, c) in text.get(at..)?.char_indices() {
             if !is_word_char(c) || was_small && c.is_uppercase() || i > LONGEST_WORD {
                 break;
             }
             was_small = c.is_lowercase();
-            hash = fold(hash, c);
             end = at + i + c.len_utf8();
         }
-        (end > at).then_some((end, hash))
+        (end > at).then(|| (end, hash(text.get(at..end).unwrap_or_default())))
     }
 
     /// [`Scan::word_start`] character by character.
