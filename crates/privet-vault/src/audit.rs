@@ -1,10 +1,13 @@
 //! What the log is told of subjects: who, what, how much; never what was written.
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
+use privet_crypto::sha256;
 use privet_store::{Leaf, append_leaf};
 use privet_types::Pseudonym;
 use serde::{Deserialize, Serialize};
 
+use crate::followed::RowName;
 use crate::{Actor, Error, Ground, Vault};
 
 /// What was done to read something.
@@ -148,6 +151,21 @@ pub struct SubjectChange {
     /// The random id of a bulk read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
+    /// The name of a row that is not sealed: half a keyed hash, hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<String>,
+    /// Whether the log tells of the end of what was stored, too.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_followed: bool,
+    /// Rows that are no more: of each, half of `sealed` or the `row` of the leaf that told of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<String>,
+}
+
+/// For serde, which hands out references.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl Access {
@@ -257,6 +275,34 @@ impl SubjectChange {
             expires_at: None,
             ground: Ground::Ordinary,
             object: None,
+            row: None,
+            is_followed: false,
+            ended: Vec::new(),
         }
+    }
+
+    /// That it stored the ciphertext `sealed`, whose end will be told of, too.
+    pub(crate) fn storing(self, sealed: &[u8]) -> Self {
+        Self {
+            sealed: Some(HEXLOWER.encode(&sha256(sealed))),
+            is_followed: true,
+            ..self
+        }
+    }
+
+    /// That it stored the row called `name`, whose end will be told of, too.
+    pub(crate) fn naming(self, name: RowName) -> Self {
+        Self {
+            row: Some(HEXLOWER.encode(&name)),
+            is_followed: true,
+            ..self
+        }
+    }
+
+    /// That the rows called `names` are no more. Those without a name are from before ends were told of.
+    pub(crate) fn ending(mut self, names: impl IntoIterator<Item = Option<RowName>>) -> Self {
+        let names = names.into_iter().flatten();
+        self.ended.extend(names.map(|name| HEXLOWER.encode(&name)));
+        self
     }
 }

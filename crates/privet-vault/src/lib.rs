@@ -10,6 +10,7 @@ mod config;
 mod consent;
 mod erasure;
 mod error;
+mod followed;
 mod import;
 mod lineage;
 mod measure;

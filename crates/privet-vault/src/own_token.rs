@@ -8,6 +8,7 @@ use privet_store::{Leaf, Scope, Tx, append_leaf, values};
 use privet_types::{Pseudonym, Secret, TenantId};
 
 use crate::audit::SubjectChange;
+use crate::followed::{RowName, half};
 use crate::subject::{Found, Keys, SubjectId, millis};
 use crate::{Actor, Error, Ground, SubjectRef, Vault};
 
@@ -133,14 +134,14 @@ impl Vault {
                 subject: Some(found.pseudonym()),
                 expires_at: Some(expires_at),
                 ground,
-                ..SubjectChange::by(actor, at)
+                ..SubjectChange::by(actor, at).naming(half(&mark))
             };
             let subject = found.row.id.clone();
             let is_written = self
                 .store
                 .database()
                 .write(&Self::scope(actor), move |tx| {
-                    Box::pin(async move { write(tx, &found, id, times, (end, mark), &change).await })
+                    Box::pin(async move { write(tx, &found, id, times, (end, mark), change).await })
                 })
                 .await?;
             if is_written {
@@ -244,15 +245,15 @@ async fn write(
     id: [u8; 32],
     times: Times,
     (expires_at, mark): (i64, [u8; 32]),
-    change: &SubjectChange,
+    change: SubjectChange,
 ) -> Result<bool, Error> {
     if !found.row.hold(tx).await? {
         return Ok(false);
     }
     let (tenant, subject) = (found.row.tenant.as_str(), found.row.id.as_str());
     tx.execute(
-        "INSERT INTO own_tokens (tenant, id, subject, created_at, ends_at, idle_ms, expires_at, mark) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO own_tokens (tenant, id, subject, created_at, ends_at, idle_ms, expires_at, mark, name_in_log) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         values![
             tenant,
             id,
@@ -261,21 +262,24 @@ async fn write(
             times.ends_at,
             times.idle,
             expires_at,
-            mark
+            mark,
+            half(&mark)
         ],
     )
     .await?;
-    tx.execute(
-        "DELETE FROM own_tokens WHERE tenant = $1 AND subject = $2 AND id IN (SELECT id FROM own_tokens \
-         WHERE tenant = $1 AND subject = $2 ORDER BY created_at DESC, id LIMIT 1000 OFFSET $3)",
-        values![tenant, subject, MOST_TOKENS],
-    )
-    .await?;
+    let over: Vec<Option<RowName>> = tx
+        .rows(
+            "DELETE FROM own_tokens WHERE tenant = $1 AND subject = $2 AND id IN (SELECT id FROM own_tokens \
+             WHERE tenant = $1 AND subject = $2 ORDER BY created_at DESC, id LIMIT 1000 OFFSET $3) \
+             RETURNING name_in_log",
+            values![tenant, subject, MOST_TOKENS],
+        )
+        .await?;
     let leaf = Leaf {
         kind: "own_token_created",
         tenant,
         at: change.at,
-        payload: change,
+        payload: &change.ending(over),
     };
     append_leaf(tx, leaf).await?;
     Ok(true)

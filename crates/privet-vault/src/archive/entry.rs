@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use data_encoding::HEXLOWER;
 use jiff::Timestamp;
-use privet_crypto::{KeyId, random_uuid, sha256};
+use privet_crypto::{KeyId, random_uuid};
 use privet_store::{Leaf, Tx, append_leaf, values};
 use privet_types::{Secret, TenantId};
 use serde::Serialize;
@@ -14,6 +13,7 @@ use super::key::DayKey;
 use super::words;
 use super::{DAY_MS, bad};
 use crate::audit::{Access, Audited, Operation, SubjectChange};
+use crate::followed::name_of;
 use crate::subject::{Found, Keys, Place, sealed, timestamp};
 use crate::{Actor, Error, Ground, Record, SubjectId, SubjectRef, Vault};
 
@@ -228,9 +228,8 @@ impl Vault {
             row.sealed = sealed::seal(owner.keys(), &row.place(&actor.tenant, &name), &record)?;
             let change = SubjectChange {
                 subject: owner.pseudonym(),
-                sealed: Some(HEXLOWER.encode(&sha256(&row.sealed))),
                 ground,
-                ..SubjectChange::by(actor, at)
+                ..SubjectChange::by(actor, at).storing(&row.sealed)
             };
             let words = self.word_entries(actor, &row, new).await?;
             let id = format!("{}-{}", row.day, row.id);
@@ -355,7 +354,8 @@ async fn insert(
 ) -> Result<(), Error> {
     tx.execute(
         format!(
-            "INSERT INTO archive_entries (tenant, {COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+            "INSERT INTO archive_entries (tenant, {COLUMNS}, name_in_log) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
         ),
         values![
             &change.tenant,
@@ -366,7 +366,8 @@ async fn insert(
             row.surface,
             row.purpose,
             row.at,
-            row.sealed
+            row.sealed.as_slice(),
+            name_of(&row.sealed)
         ],
     )
     .await?;

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
-use privet_crypto::{KeyId, sha256};
+use privet_crypto::KeyId;
 use privet_store::{Leaf, append_leaf, values};
 use privet_types::{Secret, TenantId};
 
 use super::key::DayKey;
 use super::{DAY_MS, bad};
 use crate::audit::{Access, Audited, Operation, SubjectChange};
+use crate::followed::{RowName, name_of};
 use crate::subject::{Place, millis, sealed, timestamp};
 use crate::{Actor, Error, Ground, Record, SubjectId, SubjectRef, Vault};
 
@@ -87,10 +88,9 @@ impl Vault {
             let change = SubjectChange {
                 subject: owner.pseudonym(),
                 count: Some(new.map.fields().len() as u64),
-                sealed: Some(HEXLOWER.encode(&sha256(&container))),
                 expires_at: Some(expires_at),
                 ground,
-                ..SubjectChange::by(actor, at)
+                ..SubjectChange::by(actor, at).storing(&container)
             };
             let is_written = self
                 .store
@@ -100,32 +100,45 @@ impl Vault {
                         if !owner.hold(tx).await? {
                             return Ok(false);
                         }
-                        tx.execute(
-                            "INSERT INTO reply_maps (tenant, id, day, subject, key_id, created_at, expires_at, sealed) \
-                             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant, id) DO UPDATE SET \
-                             day = excluded.day, subject = excluded.subject, key_id = excluded.key_id, \
-                             created_at = excluded.created_at, expires_at = excluded.expires_at, \
-                             sealed = excluded.sealed",
-                            values![
-                                &change.tenant,
-                                id,
-                                day,
-                                subject.as_ref().map(SubjectId::as_str),
-                                *owner.keys().id.as_bytes(),
-                                change.at.as_millisecond(),
-                                end,
-                                container
-                            ],
-                        )
-                        .await?;
-                        let leaf = Leaf {
-                            kind: "reply_map_stored",
-                            tenant: &change.tenant,
-                            at: change.at,
-                            payload: &change,
-                        };
-                        append_leaf(tx, leaf).await?;
-                        Ok(true)
+                        let mut before = None;
+                        for _ in 0..ATTEMPTS {
+                            let stored = tx
+                                .execute(
+                                    "INSERT INTO reply_maps (tenant, id, day, subject, key_id, created_at, expires_at, \
+                                     sealed, name_in_log) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+                                     ON CONFLICT (tenant, id) DO NOTHING",
+                                    values![
+                                        &change.tenant,
+                                        id,
+                                        day,
+                                        subject.as_ref().map(SubjectId::as_str),
+                                        *owner.keys().id.as_bytes(),
+                                        change.at.as_millisecond(),
+                                        end,
+                                        container.as_slice(),
+                                        name_of(&container)
+                                    ],
+                                )
+                                .await?;
+                            if stored == 1 {
+                                let leaf = Leaf {
+                                    kind: "reply_map_stored",
+                                    tenant: &change.tenant,
+                                    at: change.at,
+                                    payload: &change.clone().ending(before),
+                                };
+                                append_leaf(tx, leaf).await?;
+                                return Ok(true);
+                            }
+                            let taken: Option<Option<RowName>> = tx
+                                .optional(
+                                    "DELETE FROM reply_maps WHERE tenant = $1 AND id = $2 RETURNING name_in_log",
+                                    values![&change.tenant, id],
+                                )
+                                .await?;
+                            before = taken.or(before);
+                        }
+                        Err(Error::VersionConflict { found: 0 })
                     })
                 })
                 .await?;

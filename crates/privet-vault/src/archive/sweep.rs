@@ -1,12 +1,13 @@
-//! Deleting days whose time is over. No row is loaded.
+//! Deleting days whose time is over. Nothing that is sealed is loaded.
 
 use privet_crypto::KeyId;
-use privet_store::{Leaf, Scope, append_leaf, values};
+use privet_store::{Scope, values};
 use privet_types::TenantId;
 
 use super::DAY_MS;
 use super::key::DayKey;
 use crate::audit::SubjectChange;
+use crate::followed::{RowName, tell_ended};
 use crate::{Error, RetentionTarget, TargetSurface, TargetTime, Vault};
 
 /// Days that one call takes.
@@ -102,27 +103,17 @@ impl Vault {
                         "DELETE FROM {table} WHERE tenant = $1 AND day = $2 AND NOT EXISTS (SELECT 1 FROM active_holds h \
                          WHERE h.tenant = $1 AND (h.until IS NULL OR h.until > $3) \
                          AND (h.subject IS NULL OR h.subject = {table}.subject) \
-                         AND (h.category IS NULL OR h.category = $4))"
+                         AND (h.category IS NULL OR h.category = $4)) RETURNING name_in_log"
                     );
                     let values = values![owner.as_str(), day, at.as_millisecond(), category];
-                    let rows = tx.execute(sql, values).await?;
-                    if rows > 0 {
-                        let payload = SubjectChange {
-                            count: Some(rows),
-                            ..SubjectChange::by_installation(owner.as_str(), at)
-                        };
-                        let leaf = Leaf {
-                            kind: match category {
-                                "conversation" => "conversations_ended",
-                                _ => "reply_maps_ended",
-                            },
-                            tenant: owner.as_str(),
-                            at,
-                            payload: &payload,
-                        };
-                        append_leaf(tx, leaf).await?;
-                    }
-                    Ok(rows)
+                    let rows: Vec<Option<RowName>> = tx.rows(sql, values).await?;
+                    let kind = match category {
+                        "conversation" => "conversations_ended",
+                        _ => "reply_maps_ended",
+                    };
+                    let change = SubjectChange::by_installation(owner.as_str(), at);
+                    tell_ended(tx, kind, &change, &rows).await?;
+                    Ok(rows.len() as u64)
                 })
             })
             .await

@@ -1,18 +1,22 @@
-//! Rows and leaves: each row that should have a leaf has one, and each leaf that speaks of a row that stays finds it.
+//! Rows and leaves: each row that should have a leaf has one, and each leaf that speaks of a row that stays, or whose end the
+//! log would tell of, finds it.
 //!
 //! Both sides are turned into short names (what a leaf says of its row, and what the row says of itself), and compared in
 //! parts of about a million names.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
-use jiff::Timestamp;
-use privet_crypto::{KeyId, sha256};
+use privet_crypto::KeyId;
 use privet_store::{FromRow, Row, Scope, values};
 use serde_json::Value;
 
+use super::said::{Name, Said, exact, name, said, seal_name};
 use super::walk::{Cells, Walk, walk};
 use super::{FindingKind, Look};
-use crate::consent::{ConsentEvent, DefinitionKind, EventKind, catalog, hex, history};
+use crate::consent::{ConsentEvent, DefinitionKind, catalog, hex, history};
+use crate::followed::name_of;
+use crate::lineage::edge_name;
 use crate::retention::HoldRow;
 use crate::subject::Keys;
 use crate::{ErasureReceipt, Error, Vault};
@@ -35,7 +39,11 @@ pub(crate) struct Compared {
     /// Rows without a leaf: table and label.
     pub(crate) without_leaf: Vec<(&'static str, String)>,
     /// Leaves without their row: kind, and id of the event.
-    pub(crate) without_row: Vec<(String, i64)>,
+    pub(crate) without_row: Vec<(Arc<str>, i64)>,
+    /// Rows whose end a leaf tells of: table and label.
+    pub(crate) ended: Vec<(&'static str, String)>,
+    /// Rows with another name than the log calls them by: table and label.
+    pub(crate) renamed: Vec<(&'static str, String)>,
     /// Leaves of the tenant.
     pub(crate) leaves: u64,
     /// Fields that leaves should have: when, whose, by whom.
@@ -46,15 +54,23 @@ pub(crate) struct Compared {
     pub(crate) timely: u64,
 }
 
-/// A row's or leaf's name: half a SHA-256.
-type Name = [u8; 16];
-
+/// What leaves said of a row.
 struct Told {
-    event: i64,
-    kind: String,
-    /// The row stays for as long as there is a log.
+    /// The leaf that told of it; absent as long as only its end was told of.
+    leaf: Option<(i64, Arc<str>)>,
+    /// Whose it is, as the log calls them.
+    subject: Option<Name>,
+    /// It stays for as long as there is a log, or until its end or that of its subject is told.
     stays: bool,
+    has_ended: bool,
     is_seen: bool,
+}
+
+/// A leaf whose row should be there, and is not.
+struct Unmet {
+    event: i64,
+    kind: Arc<str>,
+    subject: Option<Name>,
 }
 
 /// A part of all names.
@@ -71,14 +87,6 @@ impl Part {
     }
 }
 
-fn name(what: &str, parts: &[&str]) -> Name {
-    let text = std::iter::once(what)
-        .chain(parts.iter().copied())
-        .collect::<Vec<_>>()
-        .join("\0");
-    sha256(text.as_bytes()).first_chunk().copied().unwrap_or_default()
-}
-
 /// Compares rows and leaves of `tenant`. `with_subjects`: its keys can be opened.
 pub(crate) async fn compare(
     vault: &Vault,
@@ -88,6 +96,7 @@ pub(crate) async fn compare(
     let leaves = count_leaves(vault, tenant).await?;
     let of = leaves.div_ceil(AT_ONCE).max(1);
     let mut compared = Compared::default();
+    let (mut erased, mut unmet) = (HashSet::new(), Vec::new());
     for number in 0..of {
         let mut walker = Walker {
             vault,
@@ -95,11 +104,28 @@ pub(crate) async fn compare(
             part: Part { number, of },
             told: HashMap::new(),
             compared: &mut compared,
+            erased: &mut erased,
+            kinds: HashMap::new(),
         };
         walker.leaves().await?;
         walker.rows(with_subjects).await?;
-        walker.end(with_subjects).await?;
+        unmet.extend(walker.end(with_subjects));
     }
+    // A subject whose key was gone when a restored backup brought its rows back was erased without a pseudonym: nobody can
+    // say which of these it was.
+    let created = |one: &&Unmet| &*one.kind == "subject_created";
+    if unmet.iter().filter(created).count() as u64 <= nameless(vault, tenant).await? {
+        let theirs: HashSet<Name> = unmet
+            .iter()
+            .filter(created)
+            .filter_map(|one| one.subject)
+            .collect();
+        unmet.retain(|one| one.subject.is_none_or(|subject| !theirs.contains(&subject)));
+    }
+    compared
+        .without_row
+        .extend(unmet.into_iter().map(|one| (one.kind, one.event)));
+    compared.without_row.sort_unstable_by_key(|(_, event)| *event);
     Ok(compared)
 }
 
@@ -124,19 +150,34 @@ struct Walker<'a> {
     part: Part,
     told: HashMap<Name, Told>,
     compared: &'a mut Compared,
+    /// Who was erased, as the log called them.
+    erased: &'a mut HashSet<Name>,
+    /// The kinds of leaves, each once.
+    kinds: HashMap<String, Arc<str>>,
 }
 
-const SEALED: [(&str, Walk); 7] = [
+const SEALED: [(&str, Walk); 9] = [
     (
         "subject_versions",
         sealed("subject_versions t", &["subject", "version"]),
     ),
-    ("subject_apps", sealed("subject_apps t", &["subject", "app"])),
-    ("subject_sessions", sealed("subject_sessions t", &["id"])),
-    ("subject_shares", sealed("subject_shares t", &["id"])),
-    ("vault_tokens", sealed("vault_tokens t", &["token"])),
-    ("archive_entries", sealed("archive_entries t", &["day", "id"])),
-    ("reply_maps", sealed("reply_maps t", &["id"])),
+    ("subject_apps", named("subject_apps t", &["subject", "app"])),
+    (
+        "subject_app_versions",
+        named("subject_app_versions t", &["subject", "app", "version"]),
+    ),
+    ("subject_sessions", named("subject_sessions t", &["id"])),
+    ("subject_shares", named("subject_shares t", &["id"])),
+    ("vault_tokens", named("vault_tokens t", &["token"])),
+    ("archive_entries", named("archive_entries t", &["day", "id"])),
+    ("reply_maps", named("reply_maps t", &["id"])),
+    (
+        "proposals",
+        Walk {
+            condition: "AND t.sealed IS NOT NULL",
+            ..named("proposals t", &["id"])
+        },
+    ),
 ];
 
 const fn sealed(from: &'static str, key: &'static [&'static str]) -> Walk {
@@ -148,6 +189,50 @@ const fn sealed(from: &'static str, key: &'static [&'static str]) -> Walk {
         limit: 8,
     }
 }
+
+/// As [`sealed`], with the name that a row has in the log.
+const fn named(from: &'static str, key: &'static [&'static str]) -> Walk {
+    Walk {
+        columns: "t.sealed, t.name_in_log",
+        ..sealed(from, key)
+    }
+}
+
+const OWN_TOKENS: Walk = Walk {
+    from: "own_tokens t",
+    key: &["id"],
+    columns: "t.name_in_log",
+    condition: "AND t.name_in_log IS NOT NULL",
+    limit: 500,
+};
+const EDGES: Walk = Walk {
+    from: "lineage t JOIN subjects s ON s.tenant = t.tenant AND s.id = t.subject",
+    key: &["subject", "kind", "place", "node"],
+    columns: "s.key_id",
+    condition: "AND s.state <> 'erased'",
+    limit: 500,
+};
+const LISTED: Walk = Walk {
+    from: "erased_identifiers t",
+    key: &["entry"],
+    columns: "",
+    condition: "",
+    limit: 500,
+};
+const REQUESTS: Walk = Walk {
+    from: "subject_requests t",
+    key: &["id"],
+    columns: "",
+    condition: "",
+    limit: 500,
+};
+const CALLS: Walk = Walk {
+    from: "vault_calls t",
+    key: &["id"],
+    columns: "",
+    condition: "",
+    limit: 500,
+};
 
 const SUBJECTS: Walk = Walk {
     from: "subjects t",
@@ -227,19 +312,41 @@ impl Walker<'_> {
                 if leaf.node == STORE_NODE {
                     newest = newest.max(leaf.at);
                 }
-                for (found, stays) in said(&leaf.kind, leaf.at, &leaf.payload, &payload) {
-                    if self.part.has(&found) {
-                        let told = Told {
-                            event: leaf.id,
-                            kind: leaf.kind.clone(),
-                            stays,
-                            is_seen: false,
-                        };
-                        self.told.entry(found).or_insert(told);
-                    }
+                for one in said(&leaf.kind, leaf.at, &leaf.payload, &payload) {
+                    self.take(&leaf.kind, leaf.id, one);
                 }
             }
         }
+    }
+
+    /// What a leaf says, if it is of this part.
+    fn take(&mut self, kind: &str, event: i64, said: Said) {
+        let (name, subject, stays) = match said {
+            Said::Erased(subject) => {
+                self.erased.insert(subject);
+                return;
+            }
+            Said::Ended(name) => {
+                if self.part.has(&name) {
+                    self.told.entry(name).or_insert_with(Told::nothing).has_ended = true;
+                }
+                return;
+            }
+            Said::Stored { name, subject, stays } => (name, subject, stays),
+        };
+        if !self.part.has(&name) {
+            return;
+        }
+        if !self.kinds.contains_key(kind) {
+            self.kinds.insert(kind.to_owned(), kind.into());
+        }
+        let kind = self.kinds.get(kind).cloned();
+        let told = self.told.entry(name).or_insert_with(Told::nothing);
+        if told.leaf.is_none() {
+            told.leaf = kind.map(|kind| (event, kind));
+            told.subject = subject;
+        }
+        told.stays |= stays;
     }
 
     /// Goes through all rows and takes from what was told what each says of itself.
@@ -249,15 +356,45 @@ impl Walker<'_> {
             walk!(sealed, database, self.tenant, |rows| {
                 let width = sealed.key.len();
                 for cells in &rows {
-                    let hash = cells.bytes(width).map(|bytes| hex(&sha256(bytes)));
-                    let short: String = hash.iter().flat_map(|hash| hash.chars()).take(16).collect();
+                    let hash = cells.bytes(width).map(name_of).unwrap_or_default();
+                    let name_in_log = cells.array(width + 1);
+                    let hash_hex = hex(&hash);
+                    let short = hash_hex.get(..16).unwrap_or_default().to_owned();
                     // A token may be of its value's form. Others are written in place: with its hash each state is one of its
                     // own, so that two states that were each seen once are not one that was seen twice.
                     let label = match table {
                         "vault_tokens" => short,
                         _ => format!("{}/{short}", cells.label(width)),
                     };
-                    self.meet(table, label, name("sealed", &[&hash.unwrap_or_default()]));
+                    let named = seal_name(&hash_hex);
+                    // A version of a record has its number for a name.
+                    let is_named = table == "subject_versions" || name_in_log == Some(hash);
+                    if !is_named
+                        && self.part.has(&named)
+                        && (name_in_log.is_some() || self.is_followed(&named))
+                    {
+                        self.compared.renamed.push((table, label.clone()));
+                    }
+                    self.meet(table, label, named);
+                }
+            });
+        }
+        walk!(OWN_TOKENS, database, self.tenant, |rows| {
+            for cells in &rows {
+                let named = cells.bytes(1).map(hex).unwrap_or_default();
+                self.meet("own_tokens", cells.label(1), seal_name(&named));
+            }
+        });
+        walk!(LISTED, database, self.tenant, |rows| {
+            for cells in &rows {
+                let entry = cells.bytes(0).map(name_of).unwrap_or_default();
+                self.see(&name("listed", &[&hex(&entry)]));
+            }
+        });
+        for (table, what) in [(REQUESTS, "request_row"), (CALLS, "call")] {
+            walk!(table, database, self.tenant, |rows| {
+                for cells in &rows {
+                    self.see(&name(what, &[cells.text(0).unwrap_or_default()]));
                 }
             });
         }
@@ -313,6 +450,7 @@ impl Walker<'_> {
         });
         if with_subjects {
             self.subjects().await?;
+            self.edges().await?;
             self.requests().await?;
         }
         Ok(())
@@ -341,6 +479,35 @@ impl Walker<'_> {
         Ok(())
     }
 
+    /// Edges of the lineage, whose names only the subject's key gives.
+    async fn edges(&mut self) -> Result<(), Error> {
+        walk!(EDGES, self.vault.store.database(), self.tenant, |rows| {
+            let key_of = |cells: &Cells| cells.array(4).map(KeyId::from_bytes);
+            let ids: BTreeSet<KeyId> = rows.iter().filter_map(key_of).collect();
+            let ids: Vec<KeyId> = ids.into_iter().collect();
+            let keys = match self.vault.keyring.keys(self.tenant, &ids).await {
+                Ok(keys) => keys,
+                Err(privet_store::Error::BadRow { .. }) => Vec::new(),
+                Err(error) => return Err(error.into()),
+            };
+            let keys: HashMap<KeyId, Keys> = ids
+                .into_iter()
+                .zip(keys)
+                .filter_map(|(id, key)| key.map(|key| (id, Keys::new(&key))))
+                .collect();
+            for cells in &rows {
+                let key = key_of(cells).and_then(|id| keys.get(&id));
+                let (Some(key), Some(subject)) = (key, cells.text(0)) else {
+                    continue;
+                };
+                let end = [1, 2, 3].map(|at| cells.text(at).unwrap_or_default());
+                let named = edge_name(key, self.tenant.as_str(), subject, end);
+                self.see(&seal_name(&hex(&named)));
+            }
+        });
+        Ok(())
+    }
+
     async fn requests(&mut self) -> Result<(), Error> {
         let mut after = String::new();
         loop {
@@ -362,6 +529,10 @@ impl Walker<'_> {
         if !self.part.has(&named) {
             return;
         }
+        let told = self.told.get(&named);
+        if told.is_some_and(|told| told.has_ended) {
+            self.compared.ended.push((table, label.clone()));
+        }
         let has_leaf = self.see(&named);
         let counted = self.compared.rows.entry(table).or_default();
         counted.0 += 1;
@@ -371,99 +542,79 @@ impl Walker<'_> {
         }
     }
 
+    /// Whether a leaf told of this row; it is there.
     fn see(&mut self, named: &Name) -> bool {
         let told = self.told.get_mut(named);
         told.is_some_and(|told| {
             told.is_seen = true;
-            true
+            told.leaf.is_some()
         })
     }
 
-    /// Leaves of this part that speak of rows which stay, and did not meet them.
-    async fn end(&mut self, with_subjects: bool) -> Result<(), Error> {
-        let mut unmet: Vec<(String, i64)> = std::mem::take(&mut self.told)
-            .into_values()
-            .filter(|told| told.stays && !told.is_seen)
-            .filter(|told| with_subjects || told.kind != "subject_created")
-            .map(|told| (told.kind, told.event))
-            .collect();
-        unmet.sort_unstable_by_key(|(_, event)| *event);
-        // A subject whose key was gone when a restored backup brought its rows back was erased without a pseudonym.
-        let nameless = self.nameless().await?;
-        let created = unmet.iter().filter(|(kind, _)| kind == "subject_created").count() as u64;
-        if created <= nameless {
-            unmet.retain(|(kind, _)| kind != "subject_created");
-        }
-        self.compared.without_row.extend(unmet);
-        Ok(())
+    fn is_followed(&self, named: &Name) -> bool {
+        self.told.get(named).is_some_and(|told| told.stays)
     }
 
-    /// Erased subjects of whom no erasure says how the log called them.
-    async fn nameless(&self) -> Result<u64, Error> {
-        let tenant = self.tenant.clone();
-        let count: i64 = self
-            .vault
-            .store
-            .database()
-            .read::<_, Error, _>(&Scope::Tenant(self.tenant.clone()), move |tx| {
-                Box::pin(async move {
-                    Ok(tx
-                        .one(
-                            "SELECT COUNT(*) FROM subjects s WHERE s.tenant = $1 AND s.state = 'erased' AND NOT EXISTS \
-                             (SELECT 1 FROM erasures e WHERE e.tenant = s.tenant AND e.subject = s.id)",
-                            values![tenant.as_str()],
-                        )
-                        .await?)
+    /// Leaves of this part that speak of rows which are there until something else is told, and did not meet them.
+    fn end(&mut self, with_subjects: bool) -> Vec<Unmet> {
+        let needs_keys = |kind: &str| matches!(kind, "subject_created" | "lineage_registered");
+        std::mem::take(&mut self.told)
+            .into_values()
+            .filter(|told| told.stays && !told.is_seen && !told.has_ended)
+            .filter(|told| !told.subject.is_some_and(|subject| self.is_over(told, &subject)))
+            .filter_map(|told| {
+                let (event, kind) = told.leaf?;
+                Some(Unmet {
+                    event,
+                    kind,
+                    subject: told.subject,
                 })
             })
-            .await?;
-        Ok(count.unsigned_abs())
+            .filter(|unmet| with_subjects || !needs_keys(&unmet.kind))
+            .collect()
+    }
+
+    /// Whether what was told of went with its subject. That there was one stays.
+    fn is_over(&self, told: &Told, subject: &Name) -> bool {
+        let is_creation = told
+            .leaf
+            .as_ref()
+            .is_some_and(|(_, kind)| &**kind == "subject_created");
+        !is_creation && self.erased.contains(subject)
     }
 }
 
-/// A leaf that is known word for word.
-fn exact(kind: &str, at: i64, json: &str) -> Name {
-    name("exact", &[kind, &at.to_string(), json])
+impl Told {
+    const fn nothing() -> Self {
+        Self {
+            leaf: None,
+            subject: None,
+            stays: false,
+            has_ended: false,
+            is_seen: false,
+        }
+    }
 }
 
-/// The names of the rows that a leaf speaks of, and whether they stay.
-fn said(kind: &str, at: i64, json: &str, payload: &Value) -> Vec<(Name, bool)> {
-    let text = |field: &str| payload.get(field).and_then(Value::as_str);
-    let mut names = Vec::new();
-    if let Some(sealed) = text("sealed") {
-        names.push((name("sealed", &[sealed]), false));
-    }
-    let is_consent = text("statement").is_some() && EventKind::ALL.iter().any(|event| event.leaf() == kind);
-    let is_kept = is_consent
-        || matches!(
-            kind,
-            "definition_changed" | "definition_deleted" | "hold_placed" | "hold_released" | "hold_ended"
-        );
-    if is_kept {
-        names.push((exact(kind, at, json), true));
-    }
-    match (kind, text("erasure"), text("subject"), text("request")) {
-        ("subject_created", _, Some(subject), _) => names.push((name("subject", &[subject]), true)),
-        ("subject_erasure_begun", Some(id), ..) => names.push((name("begun", &[id]), true)),
-        ("subject_erased", Some(id), ..) => {
-            let receipt = text("receipt").unwrap_or_default();
-            names.push((name("done", &[id, receipt]), true));
-        }
-        (_, _, _, Some(request)) => {
-            let due = text("due_at").and_then(|due| due.parse::<Timestamp>().ok());
-            let due = due
-                .map(|due| due.as_millisecond().to_string())
-                .unwrap_or_default();
-            let status = text("status").unwrap_or_default();
-            let receipt = text("receipt").unwrap_or_default();
-            names.push((name("request", &[request, status, &due, receipt]), false));
-        }
-        _ => {}
-    }
-    if let Some(object) = text("object") {
-        names.push((name("object", &[object]), false));
-    }
-    names
+/// Erased subjects of whom no erasure says how the log called them.
+async fn nameless(vault: &Vault, tenant: &TenantId) -> Result<u64, Error> {
+    let owner = tenant.clone();
+    let count: i64 = vault
+        .store
+        .database()
+        .read::<_, Error, _>(&Scope::Tenant(tenant.clone()), move |tx| {
+            Box::pin(async move {
+                Ok(tx
+                    .one(
+                        "SELECT COUNT(*) FROM subjects s WHERE s.tenant = $1 AND s.state = 'erased' AND NOT EXISTS \
+                         (SELECT 1 FROM erasures e WHERE e.tenant = s.tenant AND e.subject = s.id)",
+                        values![owner.as_str()],
+                    )
+                    .await?)
+            })
+        })
+        .await?;
+    Ok(count.unsigned_abs())
 }
 
 /// How many of the fields that a leaf should have it has: when, whose, and by whom, unless the installation did it itself.
@@ -533,6 +684,12 @@ impl Look<'_, '_> {
         for (kind, event) in &compared.without_row {
             let label = format!("{kind}/{event}");
             self.found(FindingKind::RowMissing, "audit_events", &label);
+        }
+        for (table, label) in &compared.ended {
+            self.found(FindingKind::RowCameBack, table, label);
+        }
+        for (table, label) in &compared.renamed {
+            self.found(FindingKind::RowRenamed, table, label);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ mod keys;
 pub(crate) mod leaves;
 mod log;
 mod report;
+mod said;
 mod sealed;
 mod subjects;
 pub(crate) mod walk;

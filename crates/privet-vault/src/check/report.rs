@@ -109,6 +109,10 @@ kinds! {
     LeafMissing = "leaf_missing", Damage;
     /// The audit log tells of a row that is not there, or is another one now.
     RowMissing = "row_missing", Damage;
+    /// A row is there though the audit log tells of its end: somebody put it back.
+    RowCameBack = "row_came_back", Damage;
+    /// The name by which the audit log would tell of a row's end is not its own.
+    RowRenamed = "row_renamed", Damage;
     /// The head of the log is not signed with the installation's key, or says something else than its row.
     LogHead = "log_head", Damage;
     /// The tree of the leaves has another root than the head signs.

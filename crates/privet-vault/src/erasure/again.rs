@@ -5,6 +5,7 @@ use privet_store::{Leaf, append_leaf, values};
 
 use super::ErasureReason;
 use crate::audit::SubjectChange;
+use crate::followed::tell_ended;
 use crate::subject::{Page, SubjectId, belongings};
 use crate::{Actor, Error, Retention, SubjectRef, Vault};
 
@@ -93,15 +94,20 @@ impl Vault {
             .database()
             .write::<_, Error, _>(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
+                    let names = belongings::names_in_log(tx, &change.tenant, &id).await?;
                     belongings::delete(tx, &change.tenant, &id).await?;
                     Retention::finish_expiry(tx, &tenant, id.as_str()).await?;
-                    let leaf = Leaf {
-                        kind: "subject_rows_erased",
-                        tenant: &change.tenant,
-                        at: change.at,
-                        payload: &change,
-                    };
-                    Ok(append_leaf(tx, leaf).await?)
+                    const KIND: &str = "subject_rows_erased";
+                    if names.is_empty() {
+                        let leaf = Leaf {
+                            kind: KIND,
+                            tenant: &change.tenant,
+                            at: change.at,
+                            payload: &change,
+                        };
+                        return Ok(append_leaf(tx, leaf).await?);
+                    }
+                    tell_ended(tx, KIND, &change, &names).await
                 })
             })
             .await

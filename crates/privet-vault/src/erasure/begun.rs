@@ -1,17 +1,23 @@
 //! The rows of erasures, and what the log is told of them.
 
+use std::collections::BTreeSet;
+
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use privet_crypto::KeyId;
-use privet_store::{Leaf, Tx, append_leaf, values};
+use privet_store::{Leaf, Tx, Value, append_leaf, values};
 use privet_types::{Pseudonym, TenantId};
 use serde::Serialize;
 
 use super::{ErasureReceipt, NodeOutcome};
+use crate::followed::name_of;
 use crate::subject::{SubjectId, timestamp};
 use crate::{Actor, Error, Retention};
 
 /// Erasures read at once.
 pub(super) const PAGE: i64 = 100;
+/// Entries of the list of erased persons asked for at once.
+const ENTRIES: usize = 500;
 
 /// What the log is told.
 #[derive(Debug, Clone, Serialize)]
@@ -24,6 +30,10 @@ struct ErasureLeaf {
     reason: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<String>,
+    /// What it adds to the list of erased persons: half a SHA-256 of each entry, hexadecimal. What was there before was named
+    /// when it came, so that two erasures do not show that they were of one person.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    listed: Vec<String>,
 }
 
 /// An erasure that was begun.
@@ -83,6 +93,9 @@ pub(super) async fn begin(tx: &mut Tx, begun: &Begun, entries: Vec<[u8; 32]>) ->
         ],
     )
     .await?;
+    let known = listed(tx, tenant, &entries).await?;
+    let new = entries.iter().filter(|entry| !known.contains(*entry));
+    let names = new.map(|entry| HEXLOWER.encode(&name_of(entry))).collect();
     let rows = entries.into_iter().map(|entry| values![tenant, entry, at]);
     tx.insert_many(
         "INSERT INTO erased_identifiers (tenant, entry, erased_at)",
@@ -104,7 +117,24 @@ pub(super) async fn begin(tx: &mut Tx, begun: &Begun, entries: Vec<[u8; 32]>) ->
     .await?;
     // Who is erased is not to be erased again when a scheduled time comes.
     Retention::finish_expiry(tx, &begun.tenant, begun.subject.as_str()).await?;
-    leaf(tx, "subject_erasure_begun", begun, begun.at, None).await
+    leaf(tx, "subject_erasure_begun", begun, begun.at, (None, names)).await
+}
+
+/// Those of `entries` that are on the list of erased persons.
+async fn listed(tx: &mut Tx, tenant: &str, entries: &[[u8; 32]]) -> Result<BTreeSet<[u8; 32]>, Error> {
+    let mut found = BTreeSet::new();
+    for entries in entries.chunks(ENTRIES) {
+        let mut values = values![tenant];
+        values.extend(entries.iter().map(|entry| Value::from(*entry)));
+        let places: Vec<_> = (2..=values.len()).map(|place| format!("${place}")).collect();
+        let sql = format!(
+            "SELECT entry FROM erased_identifiers WHERE tenant = $1 AND entry IN ({})",
+            places.join(",")
+        );
+        let known: Vec<Option<[u8; 32]>> = tx.rows(sql, values).await?;
+        found.extend(known.into_iter().flatten());
+    }
+    Ok(found)
 }
 
 /// Writes down that it is done. `outcomes` is what `receipt` says.
@@ -133,7 +163,8 @@ pub(super) async fn finish(
         // Another node was first; its receipt counts.
         return Err(Error::Absent { what: "erasure" });
     }
-    leaf(tx, "subject_erased", begun, at, Some(receipt.hash())).await
+    let said = (Some(receipt.hash()), Vec::new());
+    leaf(tx, "subject_erased", begun, at, said).await
 }
 
 /// What outside stores were found to hold, as far as that was written down.
@@ -171,7 +202,7 @@ async fn leaf(
     kind: &'static str,
     begun: &Begun,
     at: Timestamp,
-    receipt: Option<String>,
+    (receipt, listed): (Option<String>, Vec<String>),
 ) -> Result<(), Error> {
     let payload = ErasureLeaf {
         at,
@@ -181,6 +212,7 @@ async fn leaf(
         erasure: begun.id.clone(),
         reason: begun.reason.clone(),
         receipt,
+        listed,
     };
     let leaf = Leaf {
         kind,

@@ -14,7 +14,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::SubjectChange;
-use crate::subject::SubjectId;
+use crate::followed::{RowName, half};
+use crate::subject::{Keys, SubjectId};
 use crate::{Actor, Error, SubjectRef, Vault};
 
 pub use pgvector::{PgVector, PgVectorConfig};
@@ -140,7 +141,12 @@ impl Vault {
         let change = SubjectChange {
             subject: Some(found.pseudonym()),
             count: Some(1),
-            ..SubjectChange::by(actor, at)
+            ..SubjectChange::by(actor, at).naming(edge_name(
+                &found.keys,
+                actor.tenant.as_str(),
+                found.row.id.as_str(),
+                [&name(&node.kind)?, &node.place, &node.node],
+            ))
         };
         let node = node.clone();
         self.store
@@ -239,6 +245,15 @@ impl Vault {
             })
             .collect()
     }
+}
+
+/// What the log calls an edge; `end` is its kind, place and id. Nobody can tell whose it was once the key is shredded.
+pub(crate) fn edge_name(keys: &Keys, tenant: &str, subject: &str, end: [&str; 3]) -> RowName {
+    let [kind, place, node] = end.map(str::as_bytes);
+    half(&keys.mark(
+        "privet/vault/lineage/1",
+        &[tenant.as_bytes(), subject.as_bytes(), kind, place, node],
+    ))
 }
 
 fn check(node: &Node) -> Result<(), Error> {

@@ -32,7 +32,7 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
     (
         "archive_entries",
         &["sealed"],
-        &[],
+        &["name_in_log"],
         &["tenant day id subject key_id surface purpose at"],
     ),
     ("archive_words", &[], &["word"], &["tenant day id subject"]),
@@ -99,7 +99,7 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
     (
         "reply_maps",
         &["sealed"],
-        &["id"],
+        &["id", "name_in_log"],
         &["tenant day subject key_id created_at expires_at"],
     ),
     ("request_tries", &[], &["person"], &["tenant kind made ends_at"]),
@@ -107,13 +107,13 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
     (
         "subject_apps",
         &["sealed"],
-        &[],
+        &["name_in_log"],
         &["tenant subject app version updated_at"],
     ),
     (
         "subject_app_versions",
         &["sealed"],
-        &[],
+        &["name_in_log"],
         &["tenant subject app version at"],
     ),
     (
@@ -149,13 +149,13 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
     (
         "subject_sessions",
         &["sealed"],
-        &["id"],
+        &["id", "name_in_log"],
         &["tenant subject key_id version created_at expires_at until_at sliding_ms"],
     ),
     (
         "subject_shares",
         &["sealed"],
-        &["id"],
+        &["id", "name_in_log"],
         &["tenant subject created_at expires_at most_reads reads"],
     ),
     (
@@ -173,13 +173,13 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
     (
         "proposals",
         &["sealed"],
-        &[],
+        &["name_in_log"],
         &["tenant id kind status subject object asked_by seq opened_at closed_at"],
     ),
     (
         "own_tokens",
         &[],
-        &["id", "mark"],
+        &["id", "mark", "name_in_log"],
         &["tenant subject created_at ends_at idle_ms expires_at"],
     ),
     ("vault_calls", &[], &[], &["tenant id event subject app note"]),
@@ -190,7 +190,7 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
     (
         "vault_tokens",
         &["sealed"],
-        &["dedup", "mark"],
+        &["dedup", "mark", "name_in_log"],
         &[
             "tenant token substitute kind subject key_id preserves_format created_at expires_at final_at sliding_ms",
         ],

@@ -8,6 +8,7 @@ use super::list::one;
 use super::model::{ProposalKind, ProposalStatus, Proposed};
 use super::row::{ABSENT, CLOSED, Closing, Details, Row, TABLE};
 use crate::audit::SubjectChange;
+use crate::followed::RowName;
 use crate::subject::Found;
 use crate::{
     Actor, ErasureReason, Error, EventKind, ForgetOutcome, GivenBy, Ground, PermittedUse, RecordChange,
@@ -87,7 +88,7 @@ impl Proposals {
                 .store
                 .database()
                 .write(&crate::Vault::scope(actor), move |tx| {
-                    Box::pin(async move { write(tx, &found, &row, &change).await })
+                    Box::pin(async move { write(tx, &found, &row, change).await })
                 })
                 .await?;
             if let Some(opened) = opened {
@@ -289,7 +290,7 @@ async fn write(
     tx: &mut Tx,
     found: &Found,
     row: &Row,
-    change: &SubjectChange,
+    change: SubjectChange,
 ) -> Result<Option<Opened>, Error> {
     if !found.row.hold(tx).await? {
         return Ok(None);
@@ -328,17 +329,19 @@ async fn write(
             most: MOST_OPEN.unsigned_abs(),
         });
     }
-    tx.execute(
-        "DELETE FROM proposals WHERE tenant = $1 AND subject = $2 AND status <> 'open' AND seq <= $3",
-        values![tenant, subject, row.seq - MOST_KEPT],
-    )
-    .await?;
+    let over: Vec<Option<RowName>> = tx
+        .rows(
+            "DELETE FROM proposals WHERE tenant = $1 AND subject = $2 AND status <> 'open' AND seq <= $3 \
+             RETURNING name_in_log",
+            values![tenant, subject, row.seq - MOST_KEPT],
+        )
+        .await?;
     row.insert(tx, tenant).await?;
     let leaf = Leaf {
         kind: "proposal_opened",
         tenant,
         at: change.at,
-        payload: change,
+        payload: &change.ending(over),
     };
     append_leaf(tx, leaf).await?;
     Ok(Some(Opened {

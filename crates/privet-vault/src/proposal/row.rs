@@ -1,15 +1,14 @@
 //! The rows of proposals. Everything that a row says is bound into what is sealed of it, so that nobody with the
 //! database alone makes it say something else.
 
-use data_encoding::HEXLOWER;
 use jiff::Timestamp;
-use privet_crypto::sha256;
 use privet_store::{Leaf, Tx, append_leaf, values};
 use privet_types::Pseudonym;
 use serde_json::{Value, json};
 
 use super::model::{Proposal, ProposalKind, ProposalStatus};
 use crate::audit::SubjectChange;
+use crate::followed::name_of;
 use crate::subject::{Found, Place, sealed, timestamp};
 use crate::{Actor, Error, Record, SubjectId, Vault};
 
@@ -153,18 +152,22 @@ impl Row {
     pub(super) fn leaf(&self, actor: &Actor, found: &Found, at: Timestamp) -> SubjectChange {
         SubjectChange {
             subject: Some(found.pseudonym()),
-            sealed: self
-                .sealed
-                .as_deref()
-                .map(|sealed| HEXLOWER.encode(&sha256(sealed))),
             object: Some(self.id.clone()),
-            ..SubjectChange::by(actor, at)
+            ..match self.sealed.as_deref() {
+                Some(sealed) => SubjectChange::by(actor, at).storing(sealed),
+                None => SubjectChange::by(actor, at),
+            }
         }
+    }
+
+    fn name_in_log(&self) -> Option<Vec<u8>> {
+        self.sealed.as_deref().map(|sealed| name_of(sealed).to_vec())
     }
 
     pub(super) async fn insert(&self, tx: &mut Tx, tenant: &str) -> Result<(), Error> {
         let sql = format!(
-            "INSERT INTO proposals (tenant, {COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+            "INSERT INTO proposals (tenant, {COLUMNS}, name_in_log) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
         );
         tx.execute(
             sql,
@@ -179,7 +182,8 @@ impl Row {
                 self.seq,
                 self.opened_at,
                 self.closed_at,
-                self.sealed.clone()
+                self.sealed.clone(),
+                self.name_in_log()
             ],
         )
         .await?;
@@ -190,12 +194,13 @@ impl Row {
 impl Closing {
     /// That the open proposal `before` becomes `after`.
     pub(super) fn new(actor: &Actor, before: &Row, after: Row, change: SubjectChange) -> Result<Self, Error> {
+        let sealed = before.sealed.clone().ok_or(Error::Damaged { table: TABLE })?;
         Ok(Self {
             tenant: actor.tenant.as_str().to_owned(),
             id: before.id.clone(),
-            before: before.sealed.clone().ok_or(Error::Damaged { table: TABLE })?,
+            change: change.ending([Some(name_of(&sealed))]),
+            before: sealed,
             after,
-            change,
         })
     }
 
@@ -203,7 +208,7 @@ impl Closing {
     pub(crate) async fn write(&self, tx: &mut Tx) -> Result<(), Error> {
         let closed = tx
             .execute(
-                "UPDATE proposals SET status = $1, closed_at = $2, sealed = $3 \
+                "UPDATE proposals SET status = $1, closed_at = $2, sealed = $3, name_in_log = $7 \
                  WHERE tenant = $4 AND id = $5 AND status = 'open' AND sealed = $6",
                 values![
                     self.after.status.name(),
@@ -211,7 +216,8 @@ impl Closing {
                     self.after.sealed.clone(),
                     &self.tenant,
                     &self.id,
-                    self.before.as_slice()
+                    self.before.as_slice(),
+                    self.after.name_in_log()
                 ],
             )
             .await?;

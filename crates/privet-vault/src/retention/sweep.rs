@@ -1,5 +1,6 @@
 //! Taking away what is past its time: by an index, in small batches, without reading a row.
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use privet_store::{Leaf, Scope, Value, append_leaf, values};
 use privet_types::{Budget, TenantId};
@@ -8,6 +9,7 @@ use serde::Serialize;
 use super::target::{RetentionTarget, TargetTime};
 use super::{Retention, policies};
 use crate::Error;
+use crate::followed::{self, RowName};
 
 /// Most rows that one transaction takes: some milliseconds, so that writers do not wait.
 const BATCH: u64 = 512;
@@ -41,6 +43,9 @@ struct SweepLeaf<'a> {
     policy: Option<&'a str>,
     rows: u64,
     before: i64,
+    /// Rows that are no more, as the log called them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ended: Vec<String>,
 }
 
 /// One policy's rows of one target, as a statement that takes some of them.
@@ -172,13 +177,22 @@ impl Retention {
                             batch.target.time.bound(batch.cutoff)
                         ];
                         values.extend(batch.values.iter().cloned());
-                        let gone = tx.execute(batch.statement(most), values).await?;
+                        let mut ended = Vec::new();
+                        let gone = if followed::TABLES.contains(&batch.target.table) {
+                            let sql = format!("{} RETURNING name_in_log", batch.statement(most));
+                            let rows: Vec<Option<RowName>> = tx.rows(sql, values).await?;
+                            ended.extend(rows.iter().flatten().map(|name| HEXLOWER.encode(name)));
+                            rows.len() as u64
+                        } else {
+                            tx.execute(batch.statement(most), values).await?
+                        };
                         if gone > 0 {
                             let payload = SweepLeaf {
                                 target: batch.target.name,
                                 policy: batch.policy.as_deref(),
                                 rows: gone,
                                 before: batch.cutoff,
+                                ended,
                             };
                             let leaf = Leaf {
                                 kind: "retention_swept",

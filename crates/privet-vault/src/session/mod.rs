@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
-use privet_crypto::{KeyId, sha256};
+use privet_crypto::KeyId;
 use privet_store::{Leaf, Tx, append_leaf, values};
 use privet_types::TenantId;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::audit::{Access, Audited, Operation, SubjectChange};
+use crate::followed::{RowName, name_of};
 use crate::subject::{Owner, Place, millis, sealed, slid, timestamp};
 use crate::{Actor, Error, Ground, Record, SubjectId, SubjectRef, Vault};
 
@@ -158,10 +159,9 @@ impl Vault {
                 change: SubjectChange {
                     subject: owner.pseudonym(),
                     count: Some(session.data.fields().len() as u64),
-                    sealed: Some(HEXLOWER.encode(&sha256(&container))),
                     expires_at: Some(expires_at),
                     ground,
-                    ..SubjectChange::by(actor, at)
+                    ..SubjectChange::by(actor, at).storing(&container)
                 },
                 container,
                 version,
@@ -332,19 +332,19 @@ impl Vault {
             .database()
             .write::<_, Error, _>(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
-                    let ended: Option<(Option<String>, [u8; 16])> = tx
+                    let ended: Option<(Option<String>, [u8; 16], Option<RowName>)> = tx
                         .optional(
                             "DELETE FROM subject_sessions WHERE tenant = $1 AND id = $2 AND expires_at > $3 \
-                             RETURNING subject, key_id",
+                             RETURNING subject, key_id, name_in_log",
                             values![tenant.as_str(), id, at.as_millisecond()],
                         )
                         .await?;
-                    let (subject, key) = ended.ok_or(ABSENT)?;
+                    let (subject, key, name) = ended.ok_or(ABSENT)?;
                     let leaf = Leaf {
                         kind: "session_ended",
                         tenant: tenant.as_str(),
                         at,
-                        payload: &change,
+                        payload: &change.ending([name]),
                     };
                     append_leaf(tx, leaf).await?;
                     Ok(subject.is_none().then(|| KeyId::from_bytes(key)))
@@ -430,16 +430,17 @@ impl WriteSession {
             return Ok(None);
         }
         let tenant = self.tenant.as_str();
-        let before: Option<(Option<String>, [u8; 16])> = tx
+        let before: Option<(Option<String>, [u8; 16], Option<RowName>)> = tx
             .optional(
-                "DELETE FROM subject_sessions WHERE tenant = $1 AND id = $2 RETURNING subject, key_id",
+                "DELETE FROM subject_sessions WHERE tenant = $1 AND id = $2 RETURNING subject, key_id, name_in_log",
                 values![tenant, self.id],
             )
             .await?;
+        let mut ended: Vec<Option<RowName>> = before.iter().map(|(.., name)| *name).collect();
         let subject = self.owner.subject().map(SubjectId::as_str);
         tx.execute(
             "INSERT INTO subject_sessions (tenant, id, subject, key_id, version, created_at, expires_at, until_at, \
-             sliding_ms, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             sliding_ms, sealed, name_in_log) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             values![
                 tenant,
                 self.id,
@@ -450,26 +451,30 @@ impl WriteSession {
                 self.times.expires_at,
                 self.times.until_at,
                 self.times.sliding_ms,
-                self.container
+                self.container.as_slice(),
+                name_of(&self.container)
             ],
         )
         .await?;
         if let Some(subject) = subject {
-            tx.execute(
-                "DELETE FROM subject_sessions WHERE tenant = $1 AND subject = $2 AND id IN (SELECT id FROM \
-                 subject_sessions WHERE tenant = $1 AND subject = $2 ORDER BY created_at DESC, id LIMIT 1000 OFFSET $3)",
-                values![tenant, subject, self.most],
-            )
-            .await?;
+            let over: Vec<Option<RowName>> = tx
+                .rows(
+                    "DELETE FROM subject_sessions WHERE tenant = $1 AND subject = $2 AND id IN (SELECT id FROM \
+                     subject_sessions WHERE tenant = $1 AND subject = $2 ORDER BY created_at DESC, id LIMIT 1000 \
+                     OFFSET $3) RETURNING name_in_log",
+                    values![tenant, subject, self.most],
+                )
+                .await?;
+            ended.extend(over);
         }
         let leaf = Leaf {
             kind: "session_stored",
             tenant,
             at: self.change.at,
-            payload: &self.change,
+            payload: &self.change.ending(ended),
         };
         append_leaf(tx, leaf).await?;
-        let own = before.and_then(|(subject, key)| subject.is_none().then(|| KeyId::from_bytes(key)));
+        let own = before.and_then(|(subject, key, _)| subject.is_none().then(|| KeyId::from_bytes(key)));
         Ok(Some(own.into_iter().collect()))
     }
 }

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 use privet_crypto::KeyId;
-use privet_store::{Leaf, Scope, Tx, append_leaf, values};
+use privet_store::{Scope, Tx, values};
 use privet_types::TenantId;
 
 use crate::audit::SubjectChange;
+use crate::followed::{RowName, tell_ended};
 use crate::request::sweep_tries;
 use crate::{Error, Vault};
 
@@ -22,11 +23,14 @@ pub struct Swept {
     pub own_tokens: u64,
 }
 
-/// Rows that had a key of their own.
+/// Rows that are no more: what the log called them, and the keys that some had for themselves.
 struct Ended {
-    rows: u64,
+    names: Vec<Option<RowName>>,
     keys: Vec<KeyId>,
 }
+
+/// Id or key, subject, name.
+type EndedRow = (Option<Vec<u8>>, Option<String>, Option<RowName>);
 
 impl Vault {
     /// Deletes sessions, shared records and tokens of `tenant` that have ended, `most` of each kind at most, and shreds
@@ -50,32 +54,21 @@ impl Vault {
                         ended(tx, "vault_tokens", "token", "key_id, subject", tenant, now, most).await?;
                     let own = ended(tx, "own_tokens", "id", "id, subject", tenant, now, most).await?;
                     sweep_tries(tx, tenant, now, most).await?;
-                    let swept = Swept {
-                        sessions: sessions.rows,
-                        shares: shares.rows,
-                        tokens: tokens.rows,
-                        own_tokens: own.rows,
-                    };
+                    let change = SubjectChange::by_installation(tenant, now);
                     for (kind, rows) in [
-                        ("sessions_ended", swept.sessions),
-                        ("shares_ended", swept.shares),
-                        ("tokens_ended", swept.tokens),
-                        ("own_tokens_ended", swept.own_tokens),
+                        ("sessions_ended", &sessions),
+                        ("shares_ended", &shares),
+                        ("tokens_ended", &tokens),
+                        ("own_tokens_ended", &own),
                     ] {
-                        if rows > 0 {
-                            let payload = SubjectChange {
-                                count: Some(rows),
-                                ..SubjectChange::by_installation(tenant, now)
-                            };
-                            let leaf = Leaf {
-                                kind,
-                                tenant,
-                                at: now,
-                                payload: &payload,
-                            };
-                            append_leaf(tx, leaf).await?;
-                        }
+                        tell_ended(tx, kind, &change, &rows.names).await?;
                     }
+                    let swept = Swept {
+                        sessions: sessions.names.len() as u64,
+                        shares: shares.names.len() as u64,
+                        tokens: tokens.names.len() as u64,
+                        own_tokens: own.names.len() as u64,
+                    };
                     let keys: Vec<KeyId> = sessions.keys.into_iter().chain(tokens.keys).collect();
                     Ok((swept, keys))
                 })
@@ -97,16 +90,15 @@ async fn ended(
 ) -> Result<Ended, Error> {
     let sql = format!(
         "DELETE FROM {table} WHERE tenant = $1 AND {id} IN (SELECT {id} FROM {table} \
-         WHERE tenant = $1 AND expires_at <= $2 ORDER BY expires_at LIMIT $3) RETURNING {returning}"
+         WHERE tenant = $1 AND expires_at <= $2 ORDER BY expires_at LIMIT $3) RETURNING {returning}, name_in_log"
     );
-    let rows: Vec<(Option<Vec<u8>>, Option<String>)> =
-        tx.rows(sql, values![tenant, now.as_millisecond(), most]).await?;
-    let own = |(key, subject): &(Option<Vec<u8>>, Option<String>)| match (key, subject) {
+    let rows: Vec<EndedRow> = tx.rows(sql, values![tenant, now.as_millisecond(), most]).await?;
+    let own = |(key, subject, _): &EndedRow| match (key, subject) {
         (Some(key), None) => key.as_slice().try_into().ok().map(KeyId::from_bytes),
         _ => None,
     };
     Ok(Ended {
-        rows: rows.len() as u64,
         keys: rows.iter().filter_map(own).collect(),
+        names: rows.into_iter().map(|(.., name)| name).collect(),
     })
 }

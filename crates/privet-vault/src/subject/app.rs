@@ -1,8 +1,6 @@
 //! What applications keep of a person.
 
-use data_encoding::HEXLOWER;
 use jiff::Timestamp;
-use privet_crypto::sha256;
 use privet_store::{Leaf, Tx, append_leaf, values};
 use serde::Serialize;
 use serde_json::Value;
@@ -15,6 +13,7 @@ use super::read::timestamp;
 use super::record::Record;
 use super::row::Found;
 use crate::audit::{Access, Audited, Operation, SubjectChange};
+use crate::followed::{RowName, name_of};
 use crate::proposal::Closing;
 use crate::{Actor, Error, Ground, Vault};
 
@@ -195,25 +194,26 @@ impl Vault {
                         return Err(Error::VersionConflict { found: 0 });
                     }
                     let id = &row.id;
-                    let deleted = tx
-                        .execute(
-                            "DELETE FROM subject_apps WHERE tenant = $1 AND subject = $2 AND app = $3",
+                    let deleted: Option<Option<RowName>> = tx
+                        .optional(
+                            "DELETE FROM subject_apps WHERE tenant = $1 AND subject = $2 AND app = $3 \
+                             RETURNING name_in_log",
                             values![tenant.as_str(), id.as_str(), &app],
                         )
                         .await?;
-                    if deleted == 0 {
-                        return Err(ABSENT);
-                    }
-                    tx.execute(
-                        "DELETE FROM subject_app_versions WHERE tenant = $1 AND subject = $2 AND app = $3",
-                        values![tenant.as_str(), id.as_str(), app],
-                    )
-                    .await?;
+                    let current = deleted.ok_or(ABSENT)?;
+                    let former: Vec<Option<RowName>> = tx
+                        .rows(
+                            "DELETE FROM subject_app_versions WHERE tenant = $1 AND subject = $2 AND app = $3 \
+                             RETURNING name_in_log",
+                            values![tenant.as_str(), id.as_str(), app],
+                        )
+                        .await?;
                     let leaf = Leaf {
                         kind: "app_deleted",
                         tenant: tenant.as_str(),
                         at,
-                        payload: &change,
+                        payload: &change.ending([current]).ending(former),
                     };
                     Ok(append_leaf(tx, leaf).await?)
                 })
@@ -249,9 +249,8 @@ impl Vault {
                 subject: Some(found.pseudonym()),
                 version: Some(version + 1),
                 count: Some(data.fields().len() as u64),
-                sealed: Some(HEXLOWER.encode(&sha256(&sealed))),
                 ground,
-                ..SubjectChange::by(actor, at)
+                ..SubjectChange::by(actor, at).storing(&sealed)
             };
             let stored = Stored {
                 id: found.row.id.clone(),
@@ -265,7 +264,7 @@ impl Vault {
                 .database()
                 .write::<_, Error, _>(&Self::scope(actor), move |tx| {
                     Box::pin(async move {
-                        let is_written = write_app(tx, &found, &app, versions, sealed, &change).await?;
+                        let is_written = write_app(tx, &found, &app, versions, sealed, change).await?;
                         if let Some(closing) = closing.filter(|_| is_written) {
                             closing.write(tx).await?;
                         }
@@ -305,7 +304,7 @@ async fn write_app(
     app: &str,
     (before, kept): (u64, u32),
     sealed: Vec<u8>,
-    change: &SubjectChange,
+    change: SubjectChange,
 ) -> Result<bool, Error> {
     if !found.row.hold(tx).await? {
         return Ok(false);
@@ -328,8 +327,8 @@ async fn write_app(
     // Only if it is still the current one; then nothing keeps the next one from taking its place below.
     let kept_before = tx
         .execute(
-            "INSERT INTO subject_app_versions (tenant, subject, app, version, at, sealed) \
-         SELECT tenant, subject, app, version, updated_at, sealed FROM subject_apps \
+            "INSERT INTO subject_app_versions (tenant, subject, app, version, at, sealed, name_in_log) \
+         SELECT tenant, subject, app, version, updated_at, sealed, name_in_log FROM subject_apps \
          WHERE tenant = $1 AND subject = $2 AND app = $3 AND version = $4",
             values![tenant, id, app, signed(before)],
         )
@@ -338,16 +337,19 @@ async fn write_app(
     if before > 0 && kept_before == 0 {
         return Ok(false);
     }
-    tx.execute(
-        "DELETE FROM subject_app_versions WHERE tenant = $1 AND subject = $2 AND app = $3 AND version <= $4",
-        values![tenant, id, app, signed((before + 1).saturating_sub(kept.into()))],
-    )
-    .await?;
+    let former: Vec<Option<RowName>> = tx
+        .rows(
+            "DELETE FROM subject_app_versions WHERE tenant = $1 AND subject = $2 AND app = $3 AND version <= $4 \
+             RETURNING name_in_log",
+            values![tenant, id, app, signed((before + 1).saturating_sub(kept.into()))],
+        )
+        .await?;
     let written = tx
         .execute(
-            "INSERT INTO subject_apps (tenant, subject, app, version, updated_at, sealed) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, subject, app) DO UPDATE SET \
-             version = excluded.version, updated_at = excluded.updated_at, sealed = excluded.sealed \
+            "INSERT INTO subject_apps (tenant, subject, app, version, updated_at, sealed, name_in_log) \
+             VALUES ($1, $2, $3, $4, $5, $6, $8) ON CONFLICT (tenant, subject, app) DO UPDATE SET \
+             version = excluded.version, updated_at = excluded.updated_at, sealed = excluded.sealed, \
+             name_in_log = excluded.name_in_log \
              WHERE subject_apps.version = $7",
             values![
                 tenant,
@@ -355,8 +357,9 @@ async fn write_app(
                 app,
                 signed(before + 1),
                 change.at.as_millisecond(),
-                sealed,
-                signed(before)
+                sealed.as_slice(),
+                signed(before),
+                name_of(&sealed)
             ],
         )
         .await?;
@@ -367,7 +370,7 @@ async fn write_app(
         kind: "app_stored",
         tenant,
         at: change.at,
-        payload: change,
+        payload: &change.ending(former),
     };
     append_leaf(tx, leaf).await?;
     Ok(true)

@@ -6,6 +6,7 @@ use privet_store::{Tx, values};
 
 use super::id::SubjectId;
 use crate::Error;
+use crate::followed::{self, RowName};
 use crate::lineage::NodeKind;
 
 /// How many rows there are, or were, of each kind.
@@ -59,6 +60,23 @@ pub(crate) async fn count(tx: &mut Tx, tenant: &str, id: &SubjectId) -> Result<B
     Ok(rows)
 }
 
+/// What the log calls the rows that hang on the subject `id`, as far as it has names for them.
+pub(crate) async fn names_in_log(
+    tx: &mut Tx,
+    tenant: &str,
+    id: &SubjectId,
+) -> Result<Vec<Option<RowName>>, Error> {
+    let mut names = Vec::new();
+    for table in followed::TABLES {
+        let sql = format!(
+            "SELECT name_in_log FROM {table} WHERE tenant = $1 AND subject = $2 AND name_in_log IS NOT NULL"
+        );
+        let found: Vec<Option<RowName>> = tx.rows(sql, values![tenant, id.as_str()]).await?;
+        names.extend(found);
+    }
+    Ok(names)
+}
+
 /// Deletes all rows that hang on the subject `id` and marks it as erased; its own row stays, so that the id is never given
 /// again. For erasure, which shreds the key and appends the leaf. Works for a subject that is erased already.
 pub(crate) async fn delete(tx: &mut Tx, tenant: &str, id: &SubjectId) -> Result<Belongings, Error> {
@@ -71,7 +89,7 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &str, id: &SubjectId) -> Result<
     // That a change was asked for and decided stays; who asked and what for does not.
     let closed = tx
         .execute(
-            "UPDATE proposals SET subject = NULL, sealed = NULL, asked_by = '' \
+            "UPDATE proposals SET subject = NULL, sealed = NULL, name_in_log = NULL, asked_by = '' \
              WHERE tenant = $1 AND subject = $2 AND status <> 'open'",
             values![tenant, id.as_str()],
         )

@@ -18,6 +18,7 @@ use super::read::timestamp;
 use super::record::Record;
 use super::row::{Found, SubjectState};
 use crate::audit::{Access, Audited, Operation, SubjectChange};
+use crate::followed::{RowName, name_of};
 use crate::{Actor, Error, Ground, Vault};
 
 const ATTEMPTS: usize = 16;
@@ -165,10 +166,9 @@ impl Vault {
             let container = seal(&found.keys, &place(&found, &name), &what)?;
             let change = SubjectChange {
                 subject: Some(found.pseudonym()),
-                sealed: Some(HEXLOWER.encode(&sha256(&container))),
                 expires_at: Some(expires_at),
                 ground,
-                ..SubjectChange::by(actor, at)
+                ..SubjectChange::by(actor, at).storing(&container)
             };
             let is_written = self
                 .store
@@ -286,20 +286,19 @@ impl Vault {
             .database()
             .write(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
-                    let deleted = tx
-                        .execute(
-                            "DELETE FROM subject_shares WHERE tenant = $1 AND id = $2 AND expires_at > $3",
+                    let deleted: Option<Option<RowName>> = tx
+                        .optional(
+                            "DELETE FROM subject_shares WHERE tenant = $1 AND id = $2 AND expires_at > $3 \
+                             RETURNING name_in_log",
                             values![tenant.as_str(), id, at.as_millisecond()],
                         )
                         .await?;
-                    if deleted == 0 {
-                        return Err(ABSENT);
-                    }
+                    let name = deleted.ok_or(ABSENT)?;
                     let leaf = Leaf {
                         kind: "share_revoked",
                         tenant: tenant.as_str(),
                         at,
-                        payload: &change,
+                        payload: &change.ending([name]),
                     };
                     Ok(append_leaf(tx, leaf).await?)
                 })
@@ -382,8 +381,8 @@ async fn write(
         });
     }
     tx.execute(
-        "INSERT INTO subject_shares (tenant, id, subject, created_at, expires_at, most_reads, reads, sealed) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO subject_shares (tenant, id, subject, created_at, expires_at, most_reads, reads, sealed, \
+         name_in_log) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         values![
             tenant,
             id,
@@ -392,7 +391,8 @@ async fn write(
             change.expires_at.map_or(0, Timestamp::as_millisecond),
             most_reads,
             signed(0),
-            container
+            container.as_slice(),
+            name_of(&container)
         ],
     )
     .await?;

@@ -8,9 +8,8 @@ mod substitute;
 
 use std::time::Duration;
 
-use data_encoding::HEXLOWER;
 use jiff::Timestamp;
-use privet_crypto::{KeyId, random_uuid, sha256};
+use privet_crypto::{KeyId, random_uuid};
 use privet_store::{Leaf, append_leaf, values};
 use privet_types::{Secret, TenantId};
 use serde_json::{Value, json};
@@ -21,6 +20,7 @@ pub(crate) use life::Life;
 pub(crate) use row::{first_record_name, record_name};
 
 use crate::audit::{Access, Audited, Operation, SubjectChange};
+use crate::followed::RowName;
 use crate::subject::{Owner, check_name, sealed, timestamp};
 use crate::{Actor, Error, Ground, Record, SubjectId, SubjectRef, Vault};
 use row::{TokenRow, Tried, WriteToken, place};
@@ -187,19 +187,19 @@ impl Vault {
             .database()
             .write::<_, Error, _>(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
-                    let deleted: Option<(Option<String>, [u8; 16])> = tx
+                    let deleted: Option<(Option<String>, [u8; 16], Option<RowName>)> = tx
                         .optional(
                             "DELETE FROM vault_tokens WHERE tenant = $1 AND (token = $2 OR substitute = $2) \
-                             AND (expires_at IS NULL OR expires_at > $3) RETURNING subject, key_id",
+                             AND (expires_at IS NULL OR expires_at > $3) RETURNING subject, key_id, name_in_log",
                             values![tenant.as_str(), name, at.as_millisecond()],
                         )
                         .await?;
-                    let (subject, key) = deleted.ok_or(ABSENT)?;
+                    let (subject, key, name) = deleted.ok_or(ABSENT)?;
                     let leaf = Leaf {
                         kind: "token_deleted",
                         tenant: tenant.as_str(),
                         at,
-                        payload: &change,
+                        payload: &change.ending([name]),
                     };
                     append_leaf(tx, leaf).await?;
                     Ok(subject.is_none().then(|| KeyId::from_bytes(key)))
@@ -376,10 +376,9 @@ impl Vault {
             change: SubjectChange {
                 subject: owner.pseudonym(),
                 count: Some(1),
-                sealed: Some(HEXLOWER.encode(&sha256(&container))),
                 expires_at: expiry,
                 ground,
-                ..SubjectChange::by(actor, at)
+                ..SubjectChange::by(actor, at).storing(&container)
             },
             tenant: actor.tenant.clone(),
             token: token.clone(),

@@ -7,6 +7,7 @@ use privet_types::TenantId;
 use super::TABLE;
 use super::life::Life;
 use crate::audit::SubjectChange;
+use crate::followed::{RowName, name_of, tell_ended};
 use crate::subject::{Keys, Place};
 use crate::{Error, SubjectId};
 
@@ -148,11 +149,15 @@ impl WriteToken {
         let dedup = self.dedup.map(|dedup| dedup.to_vec());
         if let Some(dedup) = &dedup {
             // What has ended is no token any more.
-            tx.execute(
-                "DELETE FROM vault_tokens WHERE tenant = $1 AND kind = $2 AND dedup = $3 AND expires_at <= $4",
-                values![tenant, &self.kind, dedup.as_slice(), at],
-            )
-            .await?;
+            let ended: Vec<Option<RowName>> = tx
+                .rows(
+                    "DELETE FROM vault_tokens WHERE tenant = $1 AND kind = $2 AND dedup = $3 AND expires_at <= $4 \
+                     RETURNING name_in_log",
+                    values![tenant, &self.kind, dedup.as_slice(), at],
+                )
+                .await?;
+            let change = SubjectChange::by_installation(tenant, self.change.at);
+            tell_ended(tx, "tokens_ended", &change, &ended).await?;
         }
         // A name leads to one value, whichever of the two it is.
         let taken: i64 = tx
@@ -195,8 +200,8 @@ impl WriteToken {
         Ok(tx
             .execute(
                 "INSERT INTO vault_tokens (tenant, token, substitute, kind, subject, key_id, preserves_format, dedup, \
-                 created_at, final_at, sliding_ms, expires_at, mark, sealed) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING",
+                 created_at, final_at, sliding_ms, expires_at, mark, sealed, name_in_log) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING",
                 values![
                     self.tenant.as_str(),
                     &self.token,
@@ -211,7 +216,8 @@ impl WriteToken {
                     self.life.sliding,
                     self.life.expires_at,
                     self.mark,
-                    self.container.as_slice()
+                    self.container.as_slice(),
+                    name_of(&self.container)
                 ],
             )
             .await?)

@@ -20,19 +20,19 @@ on_both_databases! {
     a_report_says_nothing_of_anybody
 }
 
-async fn check(house: &House, vault: &Vault) -> CheckReport {
+pub(crate) async fn check(house: &House, vault: &Vault) -> CheckReport {
     let log = log(house).await;
     let all = [ann().tenant];
     vault.check_all(&all, &log, &mut |_, _| {}).await.unwrap()
 }
 
 /// Kinds and tables of what was found.
-fn found(report: &CheckReport) -> BTreeSet<(&'static str, String)> {
+pub(crate) fn found(report: &CheckReport) -> BTreeSet<(&'static str, String)> {
     let findings = report.findings.iter();
     findings.map(|one| (one.kind.name(), one.table.clone())).collect()
 }
 
-fn set(expected: &[(&'static str, &str)]) -> BTreeSet<(&'static str, String)> {
+pub(crate) fn set(expected: &[(&'static str, &str)]) -> BTreeSet<(&'static str, String)> {
     expected
         .iter()
         .map(|(kind, table)| (*kind, (*table).to_owned()))
@@ -40,7 +40,13 @@ fn set(expected: &[(&'static str, &str)]) -> BTreeSet<(&'static str, String)> {
 }
 
 /// Runs `sql` on `table`, checks, and puts the table back.
-async fn with_damage(house: &House, vault: &Vault, in_keyring: bool, table: &str, sql: &str) -> CheckReport {
+pub(crate) async fn with_damage(
+    house: &House,
+    vault: &Vault,
+    in_keyring: bool,
+    table: &str,
+    sql: &str,
+) -> CheckReport {
     house
         .damage(in_keyring, &format!("CREATE TABLE kept AS SELECT * FROM {table}"))
         .await;
@@ -92,9 +98,9 @@ async fn what_is_whole_is_called_whole(house: &House) {
 }
 
 /// Kinds and tables.
-type Expected = &'static [(&'static str, &'static str)];
+pub(crate) type Expected = &'static [(&'static str, &'static str)];
 /// Table, statement, and what is found.
-type Damage = (&'static str, &'static str, Expected);
+pub(crate) type Damage = (&'static str, &'static str, Expected);
 
 const ROWS: &[Damage] = &[
     (
@@ -217,12 +223,15 @@ const ROWS: &[Damage] = &[
     (
         "lineage",
         "UPDATE lineage SET subject = 'nobody'",
-        &[("row_without_subject", "lineage")],
+        &[
+            ("row_missing", "audit_events"),
+            ("row_without_subject", "lineage"),
+        ],
     ),
     (
         "lineage",
         "UPDATE lineage SET kind = 'nonsense'",
-        &[("edge_unreadable", "lineage")],
+        &[("edge_unreadable", "lineage"), ("row_missing", "audit_events")],
     ),
     (
         "erasures",

@@ -15,6 +15,7 @@ mod calls;
 mod checks;
 mod consent;
 mod consent_changes;
+mod deletions;
 mod erasure;
 mod forget;
 mod furnished;

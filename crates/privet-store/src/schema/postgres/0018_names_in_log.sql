@@ -1,0 +1,11 @@
+-- What the log calls a row: half the SHA-256 of what is sealed in it, of a token of one's own half its first mark. Rows from
+-- before have none. Who deletes a row tells the log its name; the check notices where nobody did.
+ALTER TABLE archive_entries ADD COLUMN name_in_log BYTEA;
+ALTER TABLE own_tokens ADD COLUMN name_in_log BYTEA;
+ALTER TABLE proposals ADD COLUMN name_in_log BYTEA;
+ALTER TABLE reply_maps ADD COLUMN name_in_log BYTEA;
+ALTER TABLE subject_app_versions ADD COLUMN name_in_log BYTEA;
+ALTER TABLE subject_apps ADD COLUMN name_in_log BYTEA;
+ALTER TABLE subject_sessions ADD COLUMN name_in_log BYTEA;
+ALTER TABLE subject_shares ADD COLUMN name_in_log BYTEA;
+ALTER TABLE vault_tokens ADD COLUMN name_in_log BYTEA;
