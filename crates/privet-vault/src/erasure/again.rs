@@ -88,12 +88,12 @@ impl Vault {
     async fn erase_orphan(&self, actor: &Actor, id: SubjectId) -> Result<(), Error> {
         // Nobody can say any more how the log called them.
         let change = SubjectChange::by(actor, self.now());
-        let tenant = actor.tenant.clone();
+        let (tenant, names) = (actor.tenant.clone(), self.request_names(&actor.tenant).await?);
         self.store
             .database()
             .write::<_, Error, _>(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
-                    belongings::delete(tx, &change.tenant, &id).await?;
+                    belongings::delete(tx, &change.tenant, &id, &names).await?;
                     Retention::finish_expiry(tx, &tenant, id.as_str()).await?;
                     let leaf = Leaf {
                         kind: "subject_rows_erased",
