@@ -1,9 +1,9 @@
 //! What leaves by itself for requests of subjects: one-time codes, to whoever takes them to people, and callbacks. Each is a
 //! POST of JSON, signed under a key of the tenant (RFC 9421).
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
@@ -17,7 +17,7 @@ use privet_vault::{
     Requests, Vault,
 };
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::Error;
@@ -30,8 +30,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const CODES: usize = 64;
 /// The pauses before each try to hand on a code. Who gets none asks for another.
 const CODE_PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(8)];
-/// Callbacks of one tenant that are sent at once.
-const CALLBACKS: usize = 8;
+/// Callbacks that are sent at once.
+const CALLBACKS: usize = 64;
+/// Those of them that go to one host.
+const CALLBACKS_A_HOST: usize = 8;
+/// Tenants whose callbacks are sent at once.
+const TENANTS: usize = 16;
+/// How long after its start a round begins no further callback: what came meanwhile is looked for then.
+const ROUND: Duration = Duration::from_secs(30);
 
 /// Sends codes and callbacks. Cheap to clone.
 #[derive(Clone)]
@@ -40,9 +46,21 @@ pub struct Outbox(Arc<Shared>);
 struct Shared {
     connector: Connector,
     code_url: Option<String>,
-    hosts: BTreeSet<String>,
+    /// Where callbacks may go, each with its places.
+    hosts: BTreeMap<String, Arc<Semaphore>>,
     vault: Vault,
     codes: Arc<Semaphore>,
+    callbacks: Arc<Semaphore>,
+}
+
+/// Sending what is due for one tenant.
+struct Round {
+    outbox: Outbox,
+    requests: Requests,
+    actor: Actor,
+    began: Instant,
+    /// Hosts that did not answer in time. The others do not wait for them again.
+    silent: Mutex<BTreeSet<String>>,
 }
 
 /// Why a message did not arrive. Says nothing of what was in it, and not where it was to go.
@@ -98,9 +116,14 @@ impl Outbox {
         Ok(Self(Arc::new(Shared {
             connector: connector(settings.ca_file.clone(), PATIENCE)?,
             code_url: settings.code_url.clone(),
-            hosts: settings.callback_hosts.clone(),
+            hosts: settings
+                .callback_hosts
+                .iter()
+                .map(|host| (host.clone(), Arc::new(Semaphore::new(CALLBACKS_A_HOST))))
+                .collect(),
             vault,
             codes: Arc::new(Semaphore::new(CODES)),
+            callbacks: Arc::new(Semaphore::new(CALLBACKS)),
         })))
     }
 
@@ -111,23 +134,39 @@ impl Outbox {
 
     /// Whether a callback may go to `url`: `https`, and one of the hosts that the settings name.
     pub(crate) fn allows(&self, url: &str) -> bool {
-        let Ok(uri) = url.parse::<Uri>() else {
-            return false;
-        };
-        let Some(authority) = uri.authority() else {
-            return false;
-        };
+        self.host(url).is_some()
+    }
+
+    /// The host that the settings name, where `url` may be called.
+    fn host(&self, url: &str) -> Option<(&String, &Arc<Semaphore>)> {
+        let uri = url.parse::<Uri>().ok()?;
+        let authority = uri.authority()?;
         let host = authority.host().to_ascii_lowercase();
         let place = match authority.port_u16() {
             Some(port) if port != 443 => format!("{host}:{port}"),
             _ => host,
         };
-        uri.scheme() == Some(&Scheme::HTTPS)
-            && !authority.as_str().contains('@')
-            && self.0.hosts.contains(&place)
+        let is_plain = uri.scheme() == Some(&Scheme::HTTPS) && !authority.as_str().contains('@');
+        self.0.hosts.get_key_value(&place).filter(|_| is_plain)
     }
 
-    /// Sends the callbacks of `tenant` that are due. Returns how many were told to all who wanted to be.
+    /// Sends the callbacks of all `tenants` that are due. What fails for one does not keep the others.
+    pub async fn tell_each(&self, requests: &Requests, tenants: impl IntoIterator<Item = TenantId>) {
+        let (places, mut under_way) = (Arc::new(Semaphore::new(TENANTS)), JoinSet::new());
+        for tenant in tenants {
+            let (outbox, requests, places) = (self.clone(), requests.clone(), Arc::clone(&places));
+            under_way.spawn(async move {
+                let _place = places.acquire_owned().await;
+                if let Err(error) = outbox.tell(&requests, &tenant).await {
+                    tracing::warn!(%tenant, %error, "callbacks that are due cannot be sent");
+                }
+            });
+        }
+        while under_way.join_next().await.is_some() {}
+    }
+
+    /// Sends the callbacks of `tenant` that are due: those of one request one after the other, in the order of its steps,
+    /// those of different requests at once. Returns how many were told to all who wanted to be.
     ///
     /// # Errors
     /// Those of the store.
@@ -137,62 +176,31 @@ impl Outbox {
             principal: Pseudonym("callbacks".to_owned()),
         };
         let due = requests.callbacks(&actor).await?;
+        for damaged in &due.damaged {
+            let state = requests.put_off_callback(&actor, damaged).await?;
+            let (request, step) = (&damaged.request, damaged.seq);
+            tracing::error!(%tenant, request, step, ?state, "the row of a request is damaged, so nobody can be told of it");
+        }
+        let round = Arc::new(Round {
+            outbox: self.clone(),
+            requests: requests.clone(),
+            actor,
+            began: Instant::now(),
+            silent: Mutex::default(),
+        });
         let (mut told, mut under_way) = (0, JoinSet::new());
-        let places = Arc::new(Semaphore::new(CALLBACKS));
-        for callback in due {
-            let (outbox, requests, actor) = (self.clone(), requests.clone(), actor.clone());
-            let places = Arc::clone(&places);
-            under_way.spawn(async move {
-                let _place = places.acquire_owned().await;
-                outbox.tell_all(&requests, &actor, callback).await
-            });
+        for steps in by_request(due.ready) {
+            let round = Arc::clone(&round);
+            under_way.spawn(async move { round.tell_steps(steps).await });
         }
         while let Some(done) = under_way.join_next().await {
             match done {
-                Ok(Ok(true)) => told += 1,
-                Ok(Ok(false)) => {}
+                Ok(Ok(steps)) => told += steps,
                 Ok(Err(error)) => tracing::warn!(%tenant, %error, "a callback cannot be recorded"),
                 Err(error) => tracing::warn!(%tenant, %error, "a callback ended early"),
             }
         }
         Ok(told)
-    }
-
-    /// Sends one callback to all who were not told yet. Whether all are told now.
-    async fn tell_all(
-        &self,
-        requests: &Requests,
-        actor: &Actor,
-        mut callback: Callback,
-    ) -> Result<bool, privet_vault::Error> {
-        if !requests.take_callback(actor, &mut callback).await? {
-            return Ok(false);
-        }
-        let (tenant, request, step) = (&actor.tenant, &callback.request, callback.seq);
-        let mut told = BTreeSet::new();
-        for (place, url) in &callback.urls {
-            let mut body = callback.body.clone();
-            if let Some(body) = body.as_object_mut() {
-                body.insert("status_callback_url".to_owned(), url.as_str().into());
-            }
-            // The settings may have changed since the request came.
-            let sent = if self.allows(url) {
-                self.post(tenant, url, body.to_string().into_bytes()).await
-            } else {
-                Err(NotTaken::Address)
-            };
-            match sent {
-                Ok(()) => _ = told.insert(*place),
-                Err(error) => {
-                    tracing::info!(%tenant, request, step, place, %error, "a callback did not arrive");
-                }
-            }
-        }
-        let state = requests.settle_callback(actor, &callback, &told).await?;
-        if state == CallbackState::GivenUp {
-            tracing::warn!(%tenant, request, step, "a callback was given up");
-        }
-        Ok(state == CallbackState::Told)
     }
 
     async fn post(&self, tenant: &TenantId, url: &str, body: Vec<u8>) -> Result<(), NotTaken> {
@@ -241,6 +249,120 @@ impl Outbox {
             }
         }
         tracing::error!(%tenant, request, "a code is lost; nobody takes it to the person");
+    }
+}
+
+impl Round {
+    /// Tells the steps of one request. Who was not told one of them is not told the later ones before.
+    async fn tell_steps(&self, steps: Vec<Callback>) -> Result<usize, privet_vault::Error> {
+        let (mut told, mut late) = (0, BTreeSet::new());
+        for mut callback in steps {
+            late.extend(callback.held.iter().copied());
+            let urls = callback.urls.iter().filter(|(place, _)| !late.contains(place));
+            let hosts: BTreeMap<_, _> = urls.filter_map(|(_, url)| self.outbox.host(url)).collect();
+            let hosts: Vec<_> = hosts.into_values().cloned().collect();
+            let _places = places(&hosts).await;
+            let _place = Arc::clone(&self.outbox.0.callbacks).acquire_owned().await;
+            // From here to where it is settled it takes less than until another node may try it.
+            let is_late = self.began.elapsed() > ROUND;
+            if is_late || !self.requests.take_callback(&self.actor, &mut callback).await? {
+                break;
+            }
+            let reached = self.reach(&callback, &late).await;
+            let state = self
+                .requests
+                .settle_callback(&self.actor, &callback, &reached)
+                .await?;
+            let (tenant, request, step) = (&self.actor.tenant, &callback.request, callback.seq);
+            match state {
+                CallbackState::Told => told += 1,
+                CallbackState::GivenUp => {
+                    tracing::warn!(%tenant, request, step, "a callback was given up");
+                }
+                CallbackState::Waiting => {
+                    late.extend(callback.urls.into_keys().filter(|place| !reached.contains(place)));
+                }
+            }
+        }
+        Ok(told)
+    }
+
+    /// Sends `callback` to all but those at the places `late`. Returns the places of those who took it.
+    async fn reach(&self, callback: &Callback, late: &BTreeSet<u8>) -> BTreeSet<u8> {
+        let mut under_way = JoinSet::new();
+        for (place, url) in callback.urls.iter().filter(|(place, _)| !late.contains(place)) {
+            let (place, url, tenant) = (*place, url.clone(), self.actor.tenant.clone());
+            let mut body = callback.body.clone();
+            if let Some(body) = body.as_object_mut() {
+                body.insert("status_callback_url".to_owned(), url.as_str().into());
+            }
+            // The settings may have changed since the request came.
+            let host = self.outbox.host(&url).map(|(host, _)| host.clone());
+            let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_silent = host.as_ref().is_some_and(|host| silent.contains(host));
+            drop(silent);
+            let outbox = self.outbox.clone();
+            under_way.spawn(async move {
+                let sent = match &host {
+                    None => Err(NotTaken::Address),
+                    Some(_) if is_silent => Err(NotTaken::Silence),
+                    Some(_) => outbox.post(&tenant, &url, body.to_string().into_bytes()).await,
+                };
+                (place, host, sent)
+            });
+        }
+        let mut reached = BTreeSet::new();
+        while let Some(done) = under_way.join_next().await {
+            let Ok((place, host, sent)) = done else { continue };
+            let Err(error) = sent else {
+                reached.insert(place);
+                continue;
+            };
+            if let (NotTaken::Silence, Some(host)) = (&error, host) {
+                let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+                silent.insert(host);
+            }
+            let (tenant, request, step) = (&self.actor.tenant, &callback.request, callback.seq);
+            tracing::info!(%tenant, request, step, place, %error, "a callback did not arrive");
+        }
+        reached
+    }
+}
+
+/// The callbacks of each request, in the order in which they are.
+fn by_request(callbacks: Vec<Callback>) -> Vec<Vec<Callback>> {
+    let (mut steps, mut places) = (Vec::<Vec<Callback>>::new(), BTreeMap::new());
+    for callback in callbacks {
+        let place = *places.entry(callback.request.clone()).or_insert(steps.len());
+        match steps.get_mut(place) {
+            Some(steps) => steps.push(callback),
+            None => steps.push(vec![callback]),
+        }
+    }
+    steps
+}
+
+/// A place of each of `hosts`. Who waits for one holds none, so that nobody waits for a host that is not its own.
+async fn places(hosts: &[Arc<Semaphore>]) -> Vec<OwnedSemaphorePermit> {
+    let mut awaited = 0;
+    loop {
+        let Some(host) = hosts.get(awaited) else {
+            return Vec::new();
+        };
+        let mut held = Vec::with_capacity(hosts.len());
+        held.extend(Arc::clone(host).acquire_owned().await);
+        let others = hosts.iter().enumerate().filter(|(number, _)| *number != awaited);
+        let mut missing = None;
+        for (number, host) in others {
+            match Arc::clone(host).try_acquire_owned() {
+                Ok(place) => held.push(place),
+                Err(_) => missing = missing.or(Some(number)),
+            }
+        }
+        match missing {
+            None => return held,
+            Some(number) => awaited = number,
+        }
     }
 }
 

@@ -58,10 +58,10 @@ pub use proposal::{
 pub use receipt::{Receipt, ReceiptError};
 pub use request::{
     Answer, Approval, Asked, Callback, CallbackState, CancelGround, CodeDelivery, CodeMessage, CodeSent,
-    ConsentLine, Delivered, Extension, ExtensionReason, Held, IdentityHash, IdentityMethod, IdentityProof,
-    NewRequest, OPEN_DSR_VERSION, Request, RequestConfig, RequestKind, RequestOutcome, RequestQuery,
-    RequestReceipt, RequestStatement, RequestStatus, RequestStep, Requests, SignedHeaders, SubjectPackage,
-    SubjectReport,
+    ConsentLine, DamagedCallback, Delivered, DueCallbacks, Extension, ExtensionReason, Held, IdentityHash,
+    IdentityMethod, IdentityProof, NewRequest, OPEN_DSR_VERSION, Request, RequestConfig, RequestKind,
+    RequestOutcome, RequestQuery, RequestReceipt, RequestStatement, RequestStatus, RequestStep, Requests,
+    SignedHeaders, SubjectPackage, SubjectReport,
 };
 pub use retention::{
     ActiveHold, ExpiryState, ExpiryStatus, Hold, Policies, Retention, RetentionPolicy, RetentionReport,

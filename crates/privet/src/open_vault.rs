@@ -371,11 +371,7 @@ impl Teller {
                 return;
             }
         };
-        for tenant in tenants {
-            if let Err(error) = self.outbox.tell(&self.requests, &tenant).await {
-                tracing::warn!(%tenant, %error, "callbacks that are due cannot be sent");
-            }
-        }
+        self.outbox.tell_each(&self.requests, tenants).await;
     }
 }
 

@@ -89,16 +89,16 @@ impl Vault {
     async fn erase_orphan(&self, actor: &Actor, id: SubjectId) -> Result<(), Error> {
         // Nobody can say any more how the log called them.
         let change = SubjectChange::by(actor, self.now());
-        let tenant = actor.tenant.clone();
+        let (tenant, names) = (actor.tenant.clone(), self.request_names(&actor.tenant).await?);
         self.store
             .database()
             .write::<_, Error, _>(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
-                    let names = belongings::names_in_log(tx, &change.tenant, &id).await?;
-                    belongings::delete(tx, &change.tenant, &id).await?;
+                    let in_log = belongings::names_in_log(tx, &change.tenant, &id).await?;
+                    belongings::delete(tx, &change.tenant, &id, &names).await?;
                     Retention::finish_expiry(tx, &tenant, id.as_str()).await?;
                     const KIND: &str = "subject_rows_erased";
-                    if names.is_empty() {
+                    if in_log.is_empty() {
                         let leaf = Leaf {
                             kind: KIND,
                             tenant: &change.tenant,
@@ -107,7 +107,7 @@ impl Vault {
                         };
                         return Ok(append_leaf(tx, leaf).await?);
                     }
-                    tell_ended(tx, KIND, &change, &names).await
+                    tell_ended(tx, KIND, &change, &in_log).await
                 })
             })
             .await

@@ -24,6 +24,7 @@ impl Vault {
         let outside = self.empty_outside(begun, &nodes).await?;
         let shredding = self.keyring.shred(&begun.tenant, &[begun.key_id]).await?;
         let signer = self.receipt_signer(&begun.tenant).await?;
+        let names = self.request_names(&begun.tenant).await?;
         let (begun, backend) = (begun.clone(), self.store.backend());
         let times = (begun.at, self.now(), shredding.keyring_backup_deadline);
         let receipt = self
@@ -31,7 +32,7 @@ impl Vault {
             .database()
             .write::<_, Error, _>(&Self::scope(&actor), move |tx| {
                 Box::pin(async move {
-                    let rows = belongings::delete(tx, begun.tenant.as_str(), &begun.subject).await?;
+                    let rows = belongings::delete(tx, begun.tenant.as_str(), &begun.subject, &names).await?;
                     let mut outcomes = own_nodes(&rows, backend);
                     outcomes.extend(outside);
                     outcomes.extend(unreachable(&nodes));

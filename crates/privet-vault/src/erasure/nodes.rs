@@ -99,6 +99,7 @@ pub(super) fn own_nodes(rows: &Belongings, backend: Backend) -> Vec<NodeOutcome>
         (NodeKind::SurrogateMaps, shredded),
         (NodeKind::Proposals, shredded),
         (NodeKind::OwnTokens, deleted),
+        (NodeKind::RequestNames, deleted),
         (NodeKind::IndexEntries, deleted),
         (
             NodeKind::FormatPreservingTokens,

@@ -55,6 +55,8 @@ pub enum NodeKind {
     Proposals,
     /// Tokens with which the person called for themselves.
     OwnTokens,
+    /// Keyed hashes of what the person was named by in requests.
+    RequestNames,
     /// An export.
     Export,
     /// Chunks and vectors.

@@ -6,7 +6,7 @@ use privet_types::TenantId;
 
 use super::flow::record_name;
 use super::receipt::RequestReceipt;
-use super::row::{COLUMNS, Columns, read};
+use super::row::{COLUMNS, Columns, read, row_key};
 use crate::{Error, SubjectId, Vault};
 
 /// Requests read at a time.
@@ -38,10 +38,7 @@ pub(crate) async fn check_page(
     tenant: &TenantId,
     after: &str,
 ) -> Result<Vec<CheckedRequest>, Error> {
-    let key = vault
-        .keyring
-        .tenant_hash_key(tenant, "privet/vault/request-row")
-        .await?;
+    let key = row_key(vault, tenant).await?;
     let receipts = vault.receipt_key(tenant).await?;
     let (owner, after) = (tenant.clone(), after.to_owned());
     let rows: Vec<Columns> = vault

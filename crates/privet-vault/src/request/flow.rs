@@ -118,6 +118,23 @@ impl Requests {
         let now = self.vault.now();
         new.check(now)?;
         let details = new.details()?;
+        // Again where the subject was erased meanwhile: then nobody of that name is known.
+        for _ in 0..ATTEMPTS {
+            if let Some(opened) = self.received(actor, new, &details, now).await? {
+                return Ok(opened);
+            }
+        }
+        Err(Error::VersionConflict { found: 0 })
+    }
+
+    /// As [`open`](Self::open); `None` if the subject was erased meanwhile.
+    async fn received(
+        &self,
+        actor: &Actor,
+        new: &NewRequest,
+        details: &Record,
+        now: Timestamp,
+    ) -> Result<Option<(Request, RequestReceipt)>, Error> {
         let found = self.asked_by(actor, &new.identities).await?;
         let key = self
             .hash_key(&actor.tenant, "privet/vault/request-identity")
@@ -164,9 +181,9 @@ impl Requests {
         let sealed = match &found {
             Some(found) => {
                 let keys = found.keys.id;
-                self.vault.count_seals(&actor.tenant, keys, &details).await?;
+                self.vault.count_seals(&actor.tenant, keys, details).await?;
                 let name = record_name(&request.id);
-                Some(sealed::seal(&found.keys, &place(found, &name), &details)?)
+                Some(sealed::seal(&found.keys, &place(found, &name), details)?)
             }
             // Nobody's key would seal it, and nobody would carry it out.
             None => None,
@@ -189,8 +206,8 @@ impl Requests {
             receipt: Some(receipt.clone()),
             tries: None,
         };
-        self.write(write).await?;
-        Ok((request, receipt))
+        let written = self.write(write).await?;
+        Ok(written.map(|_| (request, receipt)))
     }
 
     /// The subject that all known `identities` are of.

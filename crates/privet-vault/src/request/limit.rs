@@ -5,11 +5,13 @@
 //! for somebody unknown: nothing is sent, and no code is right.
 
 use jiff::{SignedDuration, Timestamp};
+use privet_crypto::HashKey;
 use privet_store::{Tx, values};
+use privet_types::TenantId;
 
 use super::Requests;
 use super::machine::Step;
-use super::model::Request;
+use super::model::{IdentityHash, Request};
 use crate::{Actor, Error, Vault};
 
 /// What is counted.
@@ -53,6 +55,19 @@ impl Tried {
     }
 }
 
+/// The key of the hashes by which persons are counted.
+pub(super) async fn person_key(vault: &Vault, tenant: &TenantId) -> Result<HashKey, Error> {
+    let keyring = &vault.keyring;
+    Ok(keyring
+        .tenant_hash_key(tenant, "privet/vault/request-person")
+        .await?)
+}
+
+/// By what the person is counted whom a request named so.
+pub(super) fn name(key: &HashKey, identity: &IdentityHash) -> [u8; 32] {
+    key.hash(&[b"name", identity.kind.as_bytes(), identity.hash.as_bytes()])
+}
+
 impl Requests {
     /// What `step` of `request` counts, if it does.
     pub(super) async fn tries(
@@ -65,17 +80,8 @@ impl Requests {
         let Some(what) = Tried::of(step) else {
             return Ok(None);
         };
-        let key = self
-            .hash_key(&actor.tenant, "privet/vault/request-person")
-            .await?;
-        let names = request.identities.iter().map(|identity| {
-            let parts = [
-                b"name".as_slice(),
-                identity.kind.as_bytes(),
-                identity.hash.as_bytes(),
-            ];
-            key.hash(&parts)
-        });
+        let key = person_key(&self.vault, &actor.tenant).await?;
+        let names = request.identities.iter().map(|identity| name(&key, identity));
         // In one order for all, so that nobody waits for whom waits for them.
         let mut names: Vec<[u8; 32]> = names.collect();
         names.sort_unstable();

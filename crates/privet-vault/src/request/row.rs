@@ -4,7 +4,7 @@ use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use privet_crypto::{HashKey, sha256};
 use privet_store::{Leaf, Tx, append_leaf, values};
-use privet_types::Pseudonym;
+use privet_types::{Pseudonym, TenantId};
 use serde::Serialize;
 
 use super::Requests;
@@ -16,7 +16,7 @@ use super::receipt::RequestReceipt;
 use crate::subject::timestamp;
 use crate::{Actor, Error, SubjectId, Vault};
 
-const TABLE: &str = "subject_requests";
+pub(super) const TABLE: &str = "subject_requests";
 pub(super) const ABSENT: Error = Error::Absent { what: "request" };
 /// Most requests, steps or callbacks that one call returns.
 const MOST: u32 = 1000;
@@ -102,8 +102,16 @@ pub(super) type Columns = (
 pub(super) const COLUMNS: &str =
     "id, kind, status, subject, received_at, due_at, body, sealed, receipt, mark";
 
+/// The key of the hashes that rows must have.
+pub(super) async fn row_key(vault: &Vault, tenant: &TenantId) -> Result<HashKey, Error> {
+    let keyring = &vault.keyring;
+    Ok(keyring
+        .tenant_hash_key(tenant, "privet/vault/request-row")
+        .await?)
+}
+
 /// The keyed hash that a row must have.
-fn mark(
+pub(super) fn mark(
     key: &HashKey,
     tenant: &str,
     request: &Request,
@@ -151,10 +159,6 @@ pub(super) fn read(key: &HashKey, tenant: &str, columns: Columns) -> Result<Row,
 }
 
 impl Requests {
-    async fn row_key(&self, actor: &Actor) -> Result<HashKey, Error> {
-        self.hash_key(&actor.tenant, "privet/vault/request-row").await
-    }
-
     pub(super) async fn row(&self, actor: &Actor, id: &str) -> Result<Row, Error> {
         let condition = "id = $2";
         let rows = self
@@ -170,7 +174,7 @@ impl Requests {
         condition: &str,
         values: Vec<privet_store::Value>,
     ) -> Result<Vec<Row>, Error> {
-        let key = self.row_key(actor).await?;
+        let key = row_key(&self.vault, &actor.tenant).await?;
         let sql = format!("SELECT {COLUMNS} FROM subject_requests WHERE tenant = $1 AND {condition}");
         let rows: Vec<Columns> = self
             .vault
@@ -185,9 +189,9 @@ impl Requests {
             .collect()
     }
 
-    /// Writes a step with its leaf. `None` if somebody else was first.
+    /// Writes a step with its leaf. `None` if somebody else was first, or the subject of a new request was erased meanwhile.
     pub(super) async fn write(&self, write: Write) -> Result<Option<Written>, Error> {
-        let key = self.row_key(&write.actor).await?;
+        let key = row_key(&self.vault, &write.actor.tenant).await?;
         let body = serde_json::to_string(&write.case).map_err(Error::Json)?;
         let receipt = write.receipt.as_ref().map(serde_json::to_string).transpose();
         let receipt = receipt.map_err(Error::Json)?;
@@ -248,6 +252,21 @@ impl Requests {
 }
 
 impl Write {
+    /// Whether the subject of a new request, if it has one, is not erased. Holds it so for the transaction: an erasure that
+    /// comes to its end later finds the request.
+    async fn is_subject_there(&self, tx: &mut Tx) -> Result<bool, Error> {
+        let Some(subject) = &self.case.request.subject else {
+            return Ok(true);
+        };
+        let held = tx
+            .execute(
+                "UPDATE subjects SET state = state WHERE tenant = $1 AND id = $2 AND state <> 'erased'",
+                values![self.actor.tenant.as_str(), subject.as_str()],
+            )
+            .await?;
+        Ok(held == 1)
+    }
+
     async fn run(
         self,
         tx: &mut Tx,
@@ -259,6 +278,9 @@ impl Write {
         let tenant = self.actor.tenant.as_str();
         let changed = match &self.before {
             None => {
+                if !self.is_subject_there(tx).await? {
+                    return Ok(None);
+                }
                 tx.execute(
                     format!(
                         "INSERT INTO subject_requests (tenant, {COLUMNS}) \

@@ -8,6 +8,7 @@ use super::id::SubjectId;
 use crate::Error;
 use crate::followed::{self, RowName};
 use crate::lineage::NodeKind;
+use crate::request::{RequestNames, count_named};
 
 /// How many rows there are, or were, of each kind.
 pub(crate) type Belongings = BTreeMap<NodeKind, u64>;
@@ -57,6 +58,7 @@ pub(crate) async fn count(tx: &mut Tx, tenant: &str, id: &SubjectId) -> Result<B
         let found: i64 = tx.one(sql, values![tenant, id.as_str()]).await?;
         *rows.entry(kind).or_default() += found.unsigned_abs();
     }
+    rows.insert(NodeKind::RequestNames, count_named(tx, tenant, id).await?);
     Ok(rows)
 }
 
@@ -79,7 +81,12 @@ pub(crate) async fn names_in_log(
 
 /// Deletes all rows that hang on the subject `id` and marks it as erased; its own row stays, so that the id is never given
 /// again. For erasure, which shreds the key and appends the leaf. Works for a subject that is erased already.
-pub(crate) async fn delete(tx: &mut Tx, tenant: &str, id: &SubjectId) -> Result<Belongings, Error> {
+pub(crate) async fn delete(
+    tx: &mut Tx,
+    tenant: &str,
+    id: &SubjectId,
+    names: &RequestNames,
+) -> Result<Belongings, Error> {
     tx.execute(
         "UPDATE subjects SET state = 'erased' WHERE tenant = $1 AND id = $2",
         values![tenant, id.as_str()],
@@ -95,6 +102,8 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: &str, id: &SubjectId) -> Result<
         )
         .await?;
     rows.insert(NodeKind::Proposals, closed);
+    // Requests stay; by what they named the person does not.
+    rows.insert(NodeKind::RequestNames, names.forget(tx, tenant, id).await?);
     // Calls stay in the log; whom they were about does not.
     tx.execute(
         "UPDATE vault_calls SET subject = NULL, app = NULL, note = NULL WHERE tenant = $1 AND subject = $2",

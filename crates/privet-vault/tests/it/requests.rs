@@ -8,10 +8,11 @@ use privet_crypto::SigningKey;
 use privet_store::values;
 use privet_types::{Clock, Secret};
 use privet_vault::{
-    CallbackState, CancelGround, CodeDelivery, CodeMessage, Consent, ConsentConfig, Delivered, ErasureReason,
-    Error, EventKind, ExtensionReason, Ground, Hold, IdentityMethod, NewConversation, NewRequest, NewSession,
-    NewToken, PermittedUse, Request, RequestConfig, RequestKind, RequestOutcome, RequestQuery,
-    RequestReceipt, RequestStatus, Requests, Retention, STORE_TARGETS, Statement, SubjectRef, TokenForm,
+    Callback, CallbackState, CancelGround, CodeDelivery, CodeMessage, Consent, ConsentConfig, Delivered,
+    ErasureReason, Error, EventKind, ExtensionReason, ForgetOutcome, Ground, Hold, IdentityMethod,
+    NewConversation, NewRequest, NewSession, NewToken, NodeKind, PermittedUse, Request, RequestConfig,
+    RequestKind, RequestOutcome, RequestQuery, RequestReceipt, RequestStatus, Requests, Retention,
+    STORE_TARGETS, Statement, SubjectRef, TokenForm,
 };
 use serde_json::{Value, json};
 
@@ -27,6 +28,8 @@ on_both_databases! {
     a_rectification_needs_a_second_principal
     an_erasure_is_carried_out_and_its_receipts_hold
     what_was_done_before_is_not_done_again
+    an_erasure_leaves_no_name_in_any_request_of_the_person
+    an_erasure_does_not_show_in_the_limits_of_open_requests
     a_legal_hold_stands_against_an_erasure
     a_restriction_and_an_objection_are_carried_out
     a_portable_copy_has_what_the_subject_provided
@@ -36,6 +39,8 @@ on_both_databases! {
     a_deadline_that_was_edited_does_not_open
     each_change_of_status_is_told_once
     who_cannot_be_told_is_tried_for_a_day_and_others_are_told_once
+    a_damaged_request_keeps_no_other_from_being_told
+    a_later_step_waits_for_the_earlier_one
     requests_are_listed_by_what_they_are
     what_is_asked_for_is_shown_to_who_decides_and_gone_with_the_subject
     each_step_has_its_leaf
@@ -95,6 +100,13 @@ impl Office {
         let sent = self.post.0.lock().unwrap();
         Secret::new(sent.last().unwrap().1.clone())
     }
+}
+
+/// Whom to tell now.
+async fn due(office: &Office) -> Vec<Callback> {
+    let due = office.requests.callbacks(&ann()).await.unwrap();
+    assert!(due.damaged.is_empty());
+    due.ready
 }
 
 /// A code that is not `code`.
@@ -440,6 +452,111 @@ async fn what_was_done_before_is_not_done_again(house: &House) {
     assert_eq!(answer.request.outcome, Some(RequestOutcome::NothingHeld));
 }
 
+/// The keyed hashes of names in requests.
+async fn names(house: &House) -> Vec<String> {
+    let bodies: Vec<String> = house
+        .rows("SELECT body FROM subject_requests ORDER BY id", values![])
+        .await;
+    let mut hashes = Vec::new();
+    for body in bodies {
+        let body: Value = serde_json::from_str(&body).unwrap();
+        let identities = body["request"]["identities"].as_array().unwrap();
+        hashes.extend(
+            identities
+                .iter()
+                .map(|one| one["hash"].as_str().unwrap().to_owned()),
+        );
+    }
+    hashes
+}
+
+async fn an_erasure_leaves_no_name_in_any_request_of_the_person(house: &House) {
+    let office = office(house);
+    house.subject(json!({"login": "bo"})).await;
+    office.open(RequestKind::Access, &by("login", "bo")).await;
+    let of_others = names(house).await;
+    let who = ada(house).await;
+    let closed = office.open(RequestKind::Access, &by("login", "ada")).await;
+    office
+        .requests
+        .cancel(&ann(), &closed.id, CancelGround::Withdrawn)
+        .await
+        .unwrap();
+    let open = office
+        .open(RequestKind::Objection, &by("email", "ada@example.org"))
+        .await;
+    let damaged = office.open(RequestKind::Access, &by("login", "ada")).await;
+    let sql = "UPDATE subject_requests SET due_at = due_at + 1 WHERE id = $1";
+    house.sql(sql, values![&damaged.id]).await;
+    let before = names(house).await;
+    assert_eq!(before.len(), 4);
+    let plan = house.vault.plan_erasure(&ann(), &who).await.unwrap().value;
+    let forgotten = house.vault.forget(&ann(), &who, ErasureReason::Request).await;
+    let ForgetOutcome::Erased(receipt) = forgotten.unwrap() else {
+        panic!("nothing holds her")
+    };
+    let statement: privet_vault::ErasureStatement = serde_json::from_str(&receipt.statement).unwrap();
+    assert_eq!(statement.nodes, plan.nodes);
+    let node = |node: &&privet_vault::NodeOutcome| node.kind == NodeKind::RequestNames;
+    assert_eq!(statement.nodes.iter().find(node).unwrap().count, 3);
+    let left = names(house).await;
+    let known: Vec<_> = left.iter().filter(|hash| before.contains(hash)).collect();
+    assert_eq!(known, of_others.iter().collect::<Vec<_>>());
+    // Requests stay what they were: the one that was damaged, too.
+    assert!(is_damaged(&office.requests.request(&ann(), &damaged.id).await));
+    let kept = office.requests.request(&ann(), &closed.id).await.unwrap();
+    assert_eq!(
+        (kept.status, kept.identities.len()),
+        (RequestStatus::Cancelled, 0)
+    );
+    office
+        .requests
+        .vouch(&ann(), &open.id, IdentityMethod::Document)
+        .await
+        .unwrap();
+    let answer = office.requests.execute(&ann(), &open.id).await.unwrap();
+    assert_eq!(answer.request.outcome, Some(RequestOutcome::NothingHeld));
+    // Of who asks now, nobody is known.
+    let anew = office.open(RequestKind::Access, &by("login", "ada")).await;
+    assert_eq!(anew.subject, None);
+}
+
+async fn an_erasure_does_not_show_in_the_limits_of_open_requests(house: &House) {
+    let (who, office) = (ada(house).await, office(house));
+    let mut requests = Vec::new();
+    for login in ["ada", "nobody"] {
+        let mut of_one = Vec::new();
+        for _ in 0..3 {
+            of_one.push(office.open(RequestKind::Access, &by("login", login)).await.id);
+        }
+        requests.push(of_one);
+    }
+    let send = async |id: &str| match office.requests.send_code(&ann(), id, "email").await {
+        Ok(sent) => sent.attempts.to_string(),
+        Err(error) => error.to_string(),
+    };
+    let mut answers = [Vec::new(), Vec::new()];
+    for (of_one, said) in requests.iter().zip(&mut answers) {
+        for _ in 0..5 {
+            said.push(send(&of_one[0]).await);
+        }
+    }
+    house
+        .vault
+        .forget(&ann(), &who, ErasureReason::Request)
+        .await
+        .unwrap();
+    for (of_one, said) in requests.iter().zip(&mut answers) {
+        for _ in 0..5 {
+            said.push(send(&of_one[1]).await);
+        }
+        said.push(send(&of_one[2]).await);
+    }
+    let [of_erased, of_unknown] = answers;
+    assert_eq!(of_erased, of_unknown);
+    assert!(of_unknown[10].contains("too many"), "{of_unknown:?}");
+}
+
 async fn a_legal_hold_stands_against_an_erasure(house: &House) {
     let (who, office) = (ada(house).await, office(house));
     let retention = Retention::new(
@@ -555,7 +672,7 @@ async fn another_tenant_sees_no_request(house: &House) {
     assert!(is_absent(&requests.package(&eve, &id).await.map(|_| ())));
     assert!(is_absent(&requests.asked(&eve, &id).await));
     assert!(requests.due(&eve, Timestamp::MAX).await.unwrap().is_empty());
-    assert!(requests.callbacks(&eve).await.unwrap().is_empty());
+    assert!(requests.callbacks(&eve).await.unwrap().ready.is_empty());
     // Its own request about a subject of somebody else is one about nobody.
     let new = NewRequest::new(RequestKind::Access, vec![who]);
     assert_eq!(requests.open(&eve, &new).await.unwrap().0.subject, None);
@@ -655,7 +772,7 @@ async fn each_change_of_status_is_told_once(house: &House) {
     new.callbacks = vec!["https://example.org/dsr".to_owned()];
     let id = office.vouched(&new).await;
     office.requests.execute(&ann(), &id).await.unwrap();
-    let mut callbacks = office.requests.callbacks(&ann()).await.unwrap();
+    let mut callbacks = due(&office).await;
     let told: Vec<_> = callbacks
         .iter()
         .map(|one| {
@@ -675,7 +792,7 @@ async fn each_change_of_status_is_told_once(house: &House) {
         let state = office.requests.settle_callback(&ann(), callback, &all).await;
         assert_eq!(state.unwrap(), CallbackState::Told);
     }
-    assert!(office.requests.callbacks(&ann()).await.unwrap().is_empty());
+    assert!(due(&office).await.is_empty());
     assert!(is_absent(
         &office.requests.settle_callback(&ann(), &callbacks[0], &all).await
     ));
@@ -699,14 +816,14 @@ async fn who_cannot_be_told_is_tried_for_a_day_and_others_are_told_once(house: &
     let (request, _) = office.requests.open(&ann(), &new).await.unwrap();
     let (mut tries, mut hours) = (0, 0);
     loop {
-        let due = office.requests.callbacks(&ann()).await.unwrap();
-        if let [one] = due.as_slice() {
+        let waiting = due(&office).await;
+        if let [one] = waiting.as_slice() {
             let mut one = one.clone();
             let places: Vec<_> = one.urls.keys().copied().collect();
             // The first try reaches the one of them, which is not told again.
             assert_eq!(places, if tries == 0 { vec![0, 1] } else { vec![1] });
             assert!(office.requests.take_callback(&ann(), &mut one).await.unwrap());
-            assert!(office.requests.callbacks(&ann()).await.unwrap().is_empty());
+            assert!(due(&office).await.is_empty());
             let told = BTreeSet::from_iter((tries == 0).then_some(0));
             let state = office
                 .requests
@@ -725,6 +842,62 @@ async fn who_cannot_be_told_is_tried_for_a_day_and_others_are_told_once(house: &
     assert_eq!(tries, 12);
     let steps = office.requests.steps(&ann(), &request.id).await.unwrap();
     assert_eq!(steps[0].callback, Some(CallbackState::GivenUp));
+}
+
+async fn a_damaged_request_keeps_no_other_from_being_told(house: &House) {
+    let (who, office) = (ada(house).await, office(house));
+    let mut new = NewRequest::new(RequestKind::Access, vec![who]);
+    new.callbacks = vec!["https://example.org/dsr".to_owned()];
+    let (damaged, _) = office.requests.open(&ann(), &new).await.unwrap();
+    house.pass(1);
+    let (good, _) = office.requests.open(&ann(), &new).await.unwrap();
+    let sql = "UPDATE subject_requests SET due_at = due_at + 1 WHERE id = $1";
+    house.sql(sql, values![&damaged.id]).await;
+    for tries in 1..=12 {
+        let due = office.requests.callbacks(&ann()).await.unwrap();
+        let ready: Vec<_> = due.ready.iter().map(|one| &one.request).collect();
+        assert_eq!(ready, [&good.id]);
+        let [found] = due.damaged.as_slice() else {
+            panic!("{:?}", due.damaged);
+        };
+        assert_eq!((&found.request, found.seq), (&damaged.id, 1));
+        let state = office.requests.put_off_callback(&ann(), found).await.unwrap();
+        let expected = if tries == 12 {
+            CallbackState::GivenUp
+        } else {
+            CallbackState::Waiting
+        };
+        assert_eq!(state, Some(expected), "{tries}");
+        // Another node that saw it, too, does not count it again.
+        let again = office.requests.put_off_callback(&ann(), found).await.unwrap();
+        assert_eq!(again, None);
+        let now = office.requests.callbacks(&ann()).await.unwrap();
+        assert!(now.damaged.is_empty());
+        house.pass(6 * 3600);
+    }
+    let steps = office.requests.steps(&ann(), &damaged.id).await.unwrap();
+    assert_eq!(steps[0].callback, Some(CallbackState::GivenUp));
+}
+
+async fn a_later_step_waits_for_the_earlier_one(house: &House) {
+    let (who, office) = (ada(house).await, office(house));
+    let mut new = NewRequest::new(RequestKind::Access, vec![who]);
+    new.callbacks = vec!["https://a.example/".to_owned(), "https://b.example/".to_owned()];
+    let id = office.vouched(&new).await;
+    let mut first = due(&office).await.remove(0);
+    assert!(office.requests.take_callback(&ann(), &mut first).await.unwrap());
+    let told = BTreeSet::from([0]);
+    let state = office.requests.settle_callback(&ann(), &first, &told).await;
+    assert_eq!(state.unwrap(), CallbackState::Waiting);
+    office.requests.start(&ann(), &id).await.unwrap();
+    // The first step is not due again yet, and the second may go to who was told the first alone.
+    let [second] = due(&office).await.try_into().unwrap();
+    assert_eq!((second.seq, second.urls.len()), (3, 2));
+    assert_eq!(second.held, BTreeSet::from([1]));
+    house.pass(3600);
+    let both = due(&office).await;
+    let order: Vec<_> = both.iter().map(|one| (one.seq, one.held.len())).collect();
+    assert_eq!(order, [(1, 0), (3, 0)]);
 }
 
 async fn requests_are_listed_by_what_they_are(house: &House) {

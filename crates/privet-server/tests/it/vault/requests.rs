@@ -376,3 +376,87 @@ async fn callbacks_go_signed_to_hosts_that_are_allowed_and_again_until_they_are_
         house.end().await;
     }
 }
+
+#[tokio::test]
+async fn a_host_that_never_answers_keeps_nobody_else_from_being_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mute, quick) = (
+        RawProvider::start(|_| privet_testkit::Answer::Silence).await,
+        RawProvider::always(TAKEN).await,
+    );
+    let fronts = [
+        TlsFront::start(mute.address()).await,
+        TlsFront::start(quick.address()).await,
+    ];
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, fronts.iter().map(TlsFront::ca_pem).collect::<String>()).unwrap();
+    let [mute_url, quick_url] = fronts
+        .each_ref()
+        .map(|front| format!("https://{}/dsr", front.address()));
+    let lines = format!(
+        "[vault.requests]\ncallback_hosts = [\"{}\", \"{}\"]\nca_file = \"{}\"",
+        fronts[0].address(),
+        fronts[1].address(),
+        ca.display()
+    );
+    for (round, house) in houses_with(&lines).await.into_iter().enumerate() {
+        house.subject(json!({"email": ADA})).await;
+        // More than go to one host at once, and one for both.
+        for urls in std::iter::repeat_n(vec![&mute_url], 12).chain([vec![&quick_url]]) {
+            let made = ask_for(&house, "access", ADA, json!({"status_callback_urls": urls})).await;
+            assert_eq!(made.status, 201, "{}", made.text());
+        }
+        let vault = house.gateway.vault();
+        let tenants = ["acme".parse().unwrap()];
+        let telling = vault.outbox.tell_each(&vault.requests, tenants);
+        let arrived = async {
+            let quickly = tokio::time::timeout(Duration::from_secs(8), quick.arrived(round + 1));
+            quickly.await.expect("the other host is told meanwhile");
+        };
+        // Nobody waits until the mute one is given up.
+        tokio::select! {
+            () = telling => panic!("the mute host has answered"),
+            () = arrived => {}
+        }
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn the_steps_of_a_request_arrive_in_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = RawProvider::always(TAKEN).await;
+    let front = TlsFront::start(other.address()).await;
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, front.ca_pem()).unwrap();
+    let lines = format!(
+        "[vault.requests]\ncallback_hosts = [\"{}\"]\nca_file = \"{}\"",
+        front.address(),
+        ca.display()
+    );
+    for house in houses_with(&lines).await {
+        house.subject(json!({"email": ADA})).await;
+        let url = format!("https://{}/dsr", front.address());
+        let before = other.requests().len();
+        for _ in 0..6 {
+            let callbacks = json!({"status_callback_urls": [url]});
+            let made = ask_for(&house, "access", ADA, callbacks).await.json();
+            let request = format!("/requests/{}", made["subject_request_id"].as_str().unwrap());
+            vouched(&house, &request).await;
+            house.post(&format!("{request}/execute"), json!({})).await;
+        }
+        assert_eq!(house.gateway.tell_callbacks("acme").await, 18);
+        let mut told = std::collections::BTreeMap::<String, Vec<String>>::new();
+        for message in other.requests().split_off(before) {
+            let body: Value = serde_json::from_slice(&message.body).unwrap();
+            let word = |field: &str| body[field].as_str().unwrap().to_owned();
+            let steps = told.entry(word("subject_request_id")).or_default();
+            steps.push(word("request_status"));
+        }
+        assert_eq!(told.len(), 6);
+        for steps in told.into_values() {
+            assert_eq!(steps, ["pending", "in_progress", "completed"]);
+        }
+        house.end().await;
+    }
+}
