@@ -105,6 +105,10 @@ pub struct Access {
     pub ground: Ground,
     /// How many fields were opened.
     pub fields: u32,
+    /// Which fields of the record, where not all of them were shown: of each name 32 bits of a keyed hash, hexadecimal. Nobody
+    /// can tell which names they were once the subject's key is shredded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
     /// About how many subjects.
     pub subjects: u32,
     /// How it ended.
@@ -196,6 +200,7 @@ impl Access {
             operation,
             ground,
             fields: 0,
+            names: Vec::new(),
             subjects: 0,
             result: AccessResult::Shown,
         }
@@ -250,6 +255,34 @@ impl Vault {
                 })
             })
             .await
+    }
+}
+
+/// A leaf with whose and when it is behind what it says.
+#[derive(Serialize)]
+pub(crate) struct Complete<'a, T> {
+    #[serde(flatten)]
+    leaf: &'a T,
+    tenant: &'a str,
+    /// To the millisecond, as the log has it. Absent where the leaf says it in another way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<Timestamp>,
+}
+
+impl<'a, T> Complete<'a, T> {
+    pub(crate) const fn new(leaf: &'a T, tenant: &'a str) -> Self {
+        Self {
+            leaf,
+            tenant,
+            at: None,
+        }
+    }
+
+    pub(crate) fn at(self, at: Timestamp) -> Self {
+        Self {
+            at: Timestamp::from_millisecond(at.as_millisecond()).ok(),
+            ..self
+        }
     }
 }
 

@@ -330,6 +330,13 @@ impl Sweeper {
         if let Err(error) = self.vault.sweep_ended(tenant, SWEPT).await {
             tracing::warn!(%tenant, %error, "what has ended cannot be swept");
         }
+        match self.vault.retire_index_secrets(tenant).await {
+            Ok(0) => {}
+            Ok(secrets) => tracing::info!(%tenant, secrets, "former secrets of blind indexes were destroyed"),
+            Err(error) => {
+                tracing::warn!(%tenant, %error, "former secrets of blind indexes cannot be destroyed")
+            }
+        }
         let by = Actor {
             tenant: tenant.clone(),
             principal: Pseudonym("retention".to_owned()),

@@ -9,7 +9,8 @@ use super::call::{Call, Reply};
 use super::consent::moment;
 use super::problem::VaultProblem;
 
-/// Leaves that are computed again on request; some seconds. `privet vault measure` has no such bound.
+/// Leaves that are computed again on request; some seconds. Of longer logs so many are drawn. `privet vault measure` has no
+/// such bound.
 const MOST_LEAVES: u64 = 200_000;
 /// Subjects and events that are looked at.
 const SAMPLE: u64 = 10_000;

@@ -6,14 +6,16 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use privet_crypto::IndexSecret;
 use privet_types::TenantId;
 
+use super::Keyring;
 use super::events::KeyEvent;
 use super::place::{stored, tenant_secret};
 use super::rotate::count_change;
-use super::tenant::{IndexVersions, index_name};
-use super::{FIRST_INDEX, Keyring};
+use super::tenant::{INDEX, IndexVersions, index_name, index_number};
+use crate::sql::Tx;
 use crate::{Error, values};
 
 /// Twice as long as a process may go without asking for changes, and then some.
@@ -108,8 +110,9 @@ impl Keyring {
         self.after_change(tenant).await
     }
 
-    /// Ends the rotation: the secret before is destroyed, unless it is the first, which other things are hashed with. Its
-    /// entries must be gone by then.
+    /// Ends the rotation: nothing is written with the secret before any more. Its entries must be gone by then, and all else that
+    /// can be made anew must have been. What cannot, such as sessions, is still looked up with it:
+    /// [`destroy_faded_index`](Self::destroy_faded_index).
     ///
     /// # Errors
     /// [`Error::Database`] if the database refuses.
@@ -119,7 +122,7 @@ impl Keyring {
             Box::pin(async move {
                 let ended: Option<i64> = tx
                     .optional(
-                        "UPDATE index_rotations SET ended_at = $2 WHERE tenant = $1 AND current_at IS NOT NULL \
+                        "UPDATE index_rotations SET ended_at = $2, moved_at = $2 WHERE tenant = $1 AND current_at IS NOT NULL \
                          AND ended_at IS NULL RETURNING number",
                         values![&name, now],
                     )
@@ -127,21 +130,74 @@ impl Keyring {
                 let Some(number) = ended else {
                     return Ok(());
                 };
-                let before = u32::try_from(number - 1).unwrap_or(FIRST_INDEX);
-                if before > FIRST_INDEX {
-                    tx.execute(
-                        "DELETE FROM tenant_secrets WHERE tenant = $1 AND name = $2",
-                        values![&name, index_name(before)],
-                    )
-                    .await?;
-                }
+                let before = u32::try_from(number - 1).unwrap_or(1);
                 count_change(tx).await?;
                 event("index_secret_retired", &name, now, before).record(tx).await
             })
         })
         .await?;
-        self.wipe().await?;
         self.after_change(tenant).await
+    }
+
+    /// Since when nothing new is hashed with the tenant's former secrets, if there are any and nothing that can be made anew hangs
+    /// on them.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the database refuses.
+    pub async fn index_faded_since(&self, tenant: &TenantId) -> Result<Option<Timestamp>, Error> {
+        match self.tenant(tenant).await? {
+            Some(keys) if keys.indexes.len() > keys.index_use.written.len() => {}
+            _ => return Ok(None),
+        }
+        let name = tenant.as_str().to_owned();
+        let newest: Option<(i64, Option<i64>, Option<i64>)> = self
+            .read(tenant, move |tx| Box::pin(async move { newest(tx, &name).await }))
+            .await?;
+        Ok(match newest {
+            Some((_, Some(since), Some(_))) => Timestamp::from_millisecond(since).ok(),
+            _ => None,
+        })
+    }
+
+    /// Destroys the tenant's former secrets, if [`index_faded_since`](Self::index_faded_since) has a time. What was hashed with
+    /// them must have ended by then: nobody finds it any more. Returns how many there were.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the database refuses.
+    pub async fn destroy_faded_index(&self, tenant: &TenantId) -> Result<u64, Error> {
+        let (name, now) = (tenant.as_str().to_owned(), self.now());
+        let destroyed = self
+            .write(tenant, move |tx| {
+                Box::pin(async move {
+                    // Another rotation may have begun meanwhile.
+                    let Some((current, Some(_), Some(_))) = newest(tx, &name).await? else {
+                        return Ok(0);
+                    };
+                    let current = index_name(u32::try_from(current).unwrap_or(0));
+                    let gone: Vec<String> = tx
+                        .rows(
+                            "DELETE FROM tenant_secrets WHERE tenant = $1 AND (name = $2 OR name LIKE $3) \
+                             AND name <> $4 RETURNING name",
+                            values![&name, INDEX, format!("{INDEX}/%"), current],
+                        )
+                        .await?;
+                    for secret in gone.iter().filter_map(|secret| index_number(secret)) {
+                        event("index_secret_destroyed", &name, now, secret)
+                            .record(tx)
+                            .await?;
+                    }
+                    if !gone.is_empty() {
+                        count_change(tx).await?;
+                    }
+                    Ok(gone.len() as u64)
+                })
+            })
+            .await?;
+        if destroyed > 0 {
+            self.wipe().await?;
+            self.after_change(tenant).await?;
+        }
+        Ok(destroyed)
     }
 
     async fn after_change(&self, tenant: &TenantId) -> Result<IndexVersions, Error> {
@@ -149,6 +205,16 @@ impl Keyring {
         let keys = self.load_tenant(tenant).await?.ok_or(Error::NoRow)?;
         Ok(keys.index_use.clone())
     }
+}
+
+/// Number of the newest rotation, when its secret became the one that is looked up with, and when all was moved to it.
+async fn newest(tx: &mut Tx, tenant: &str) -> Result<Option<(i64, Option<i64>, Option<i64>)>, Error> {
+    tx.optional(
+        "SELECT number, current_at, CASE WHEN ended_at IS NULL THEN NULL ELSE moved_at END FROM index_rotations \
+         WHERE tenant = $1 ORDER BY number DESC LIMIT 1",
+        values![tenant],
+    )
+    .await
 }
 
 fn event(kind: &'static str, tenant: &str, now: i64, number: u32) -> KeyEvent {

@@ -47,9 +47,6 @@ use roots::Roots;
 use seals::SealCounts;
 use tenant::Tenants;
 
-/// The secret of what cannot be made anew, because its values are not kept: names of sessions, ids of replies.
-const FIRST_INDEX: u32 = 1;
-
 /// The keys of an installation. Cheap to clone; clones share the connections and the cache. Many processes may have one
 /// keyring open.
 #[derive(Clone)]
@@ -114,12 +111,39 @@ impl Keyring {
         Database::open(&location.into(), &schema::KEYRING).await
     }
 
-    /// The key of the blind index of `field` that never changes. For what cannot be made anew.
+    /// The key of the blind index of `field` with which something new is hashed.
     ///
     /// # Errors
     /// [`Error::Database`] if the database refuses.
     pub async fn index_key(&self, tenant: &TenantId, field: &str) -> Result<IndexKey, Error> {
-        self.index_key_version(tenant, field, FIRST_INDEX).await
+        let keys = self.ensure_tenant(tenant).await?;
+        let version = keys.index_use.searched;
+        let secret = keys.indexes.get(&version).ok_or(Error::KeyShredded)?;
+        Ok(secret.index_key(tenant.as_str().as_bytes(), field.as_bytes(), version))
+    }
+
+    /// The keys of the blind index of `field` under all secrets that there are: first the one of
+    /// [`index_key`](Self::index_key), then the others, newest first. For what is looked up and cannot be made anew, or not at
+    /// once.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the database refuses.
+    pub async fn index_keys(&self, tenant: &TenantId, field: &str) -> Result<Vec<IndexKey>, Error> {
+        let keys = self.ensure_tenant(tenant).await?;
+        let current = keys.index_use.searched;
+        let others = keys
+            .indexes
+            .keys()
+            .rev()
+            .copied()
+            .filter(|version| *version != current);
+        std::iter::once(current)
+            .chain(others)
+            .map(|version| {
+                let secret = keys.indexes.get(&version).ok_or(Error::KeyShredded)?;
+                Ok(secret.index_key(tenant.as_str().as_bytes(), field.as_bytes(), version))
+            })
+            .collect()
     }
 
     /// The key of the blind index of `field` under the tenant's secret number `version`, one of

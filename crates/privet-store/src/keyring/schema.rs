@@ -8,10 +8,12 @@ pub(super) const KEYRING: Schema = Schema {
     sqlite: &[
         include_str!("schema/sqlite_0001.sql"),
         include_str!("schema/sqlite_0002.sql"),
+        include_str!("schema/sqlite_0003.sql"),
     ],
     postgres: &[
         include_str!("schema/postgres_0001.sql"),
         include_str!("schema/postgres_0002.sql"),
+        include_str!("schema/postgres_0003.sql"),
     ],
     seeded: &["changes"],
 };

@@ -28,7 +28,7 @@ pub(super) struct TenantKeys {
     pub(super) key: WrappingKey,
     /// INVARIANT: at least one.
     pub(super) epochs: BTreeMap<u64, Epoch>,
-    /// Secrets of blind indexes, by number. INVARIANT: the first, and those that `index_use` names.
+    /// Secrets of blind indexes that were not destroyed, by number. INVARIANT: those that `index_use` names among them.
     pub(super) indexes: BTreeMap<u32, IndexSecret>,
     pub(super) index_use: IndexVersions,
     pub(super) secret: Arc<RootKey>,
@@ -318,7 +318,7 @@ pub(super) fn index_name(number: u32) -> String {
 }
 
 /// The number of the indexes' secret called `which`.
-fn index_number(which: &str) -> Option<u32> {
+pub(super) fn index_number(which: &str) -> Option<u32> {
     if which == INDEX {
         return Some(1);
     }

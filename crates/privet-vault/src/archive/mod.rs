@@ -5,6 +5,7 @@
 
 mod entry;
 mod key;
+mod rehash;
 mod reply;
 mod search;
 mod sweep;

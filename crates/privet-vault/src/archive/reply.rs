@@ -5,7 +5,7 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use privet_crypto::KeyId;
-use privet_store::{Leaf, append_leaf, values};
+use privet_store::{Leaf, Tx, append_leaf, values};
 use privet_types::{Secret, TenantId};
 
 use super::key::DayKey;
@@ -70,7 +70,9 @@ impl Vault {
         if ttl.as_millis() == 0 || ttl > longest {
             return Err(bad("ttl", "a map may not live that long, or not at all"));
         }
-        let id = self.reply_id(&actor.tenant, &new.reply).await?;
+        let ids = self.reply_ids(&actor.tenant, &new.reply).await?;
+        let (id, former) = ids.split_first().ok_or(Error::Stopped)?;
+        let (id, former) = (*id, former.to_vec());
         for _ in 0..ATTEMPTS {
             let at = self.now();
             let end = at.as_millisecond() + millis(ttl);
@@ -92,6 +94,7 @@ impl Vault {
                 ground,
                 ..SubjectChange::by(actor, at).storing(&container)
             };
+            let former = former.clone();
             let is_written = self
                 .store
                 .database()
@@ -100,7 +103,10 @@ impl Vault {
                         if !owner.hold(tx).await? {
                             return Ok(false);
                         }
-                        let mut before = None;
+                        let mut before: Vec<Option<RowName>> = Vec::new();
+                        for id in former {
+                            before.extend(taken(tx, &change.tenant, id).await?);
+                        }
                         for _ in 0..ATTEMPTS {
                             let stored = tx
                                 .execute(
@@ -130,13 +136,7 @@ impl Vault {
                                 append_leaf(tx, leaf).await?;
                                 return Ok(true);
                             }
-                            let taken: Option<Option<RowName>> = tx
-                                .optional(
-                                    "DELETE FROM reply_maps WHERE tenant = $1 AND id = $2 RETURNING name_in_log",
-                                    values![&change.tenant, id],
-                                )
-                                .await?;
-                            before = taken.or(before);
+                            before.extend(taken(tx, &change.tenant, id).await?);
                         }
                         Err(Error::VersionConflict { found: 0 })
                     })
@@ -160,24 +160,31 @@ impl Vault {
         reply: &Secret<String>,
         ground: Ground,
     ) -> Result<Audited<ReplyMap>, Error> {
-        let id = self.reply_id(&actor.tenant, reply).await?;
+        let ids = self.reply_ids(&actor.tenant, reply).await?;
         let (tenant, now) = (actor.tenant.clone(), self.now().as_millisecond());
-        let row: Option<ReplyRow> = self
+        let found: Option<([u8; 32], ReplyRow)> = self
             .store
             .database()
             .read::<_, Error, _>(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
-                    Ok(tx
-                        .optional(
-                            "SELECT subject, key_id, created_at, expires_at, sealed FROM reply_maps \
-                             WHERE tenant = $1 AND id = $2 AND expires_at > $3",
-                            values![tenant.as_str(), id, now],
-                        )
-                        .await?)
+                    for id in ids {
+                        let row: Option<ReplyRow> = tx
+                            .optional(
+                                "SELECT subject, key_id, created_at, expires_at, sealed FROM reply_maps \
+                                 WHERE tenant = $1 AND id = $2 AND expires_at > $3",
+                                values![tenant.as_str(), id, now],
+                            )
+                            .await?;
+                        if let Some(row) = row {
+                            return Ok(Some((id, row)));
+                        }
+                    }
+                    Ok(None)
                 })
             })
             .await?;
-        let (subject, key_id, created_at, expires_at, container) = row.ok_or(ABSENT)?;
+        let (id, row) = found.ok_or(ABSENT)?;
+        let (subject, key_id, created_at, expires_at, container) = row;
         let subject = subject.map(SubjectId::stored);
         let key_id = KeyId::from_bytes(key_id);
         let owner = self
@@ -205,10 +212,24 @@ impl Vault {
         })
     }
 
-    async fn reply_id(&self, tenant: &TenantId, reply: &Secret<String>) -> Result<[u8; 32], Error> {
-        let key = self.keyring.index_key(tenant, "privet/reply-map").await?;
-        Ok(key.exact(reply.expose().as_bytes()))
+    /// What is kept of a reply's id: first what a new map gets, then what those from before a rotation have.
+    async fn reply_ids(&self, tenant: &TenantId, reply: &Secret<String>) -> Result<Vec<[u8; 32]>, Error> {
+        let keys = self.keyring.index_keys(tenant, "privet/reply-map").await?;
+        Ok(keys
+            .iter()
+            .map(|key| key.exact(reply.expose().as_bytes()))
+            .collect())
     }
+}
+
+/// Takes the map with this id away, if there is one, and says what the log calls it.
+async fn taken(tx: &mut Tx, tenant: &str, id: [u8; 32]) -> Result<Vec<Option<RowName>>, Error> {
+    Ok(tx
+        .rows(
+            "DELETE FROM reply_maps WHERE tenant = $1 AND id = $2 RETURNING name_in_log",
+            values![tenant, id],
+        )
+        .await?)
 }
 
 pub(crate) fn record_name(id: &[u8; 32], created_at: i64, expires_at: i64) -> String {

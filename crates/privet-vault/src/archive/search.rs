@@ -172,18 +172,21 @@ impl Vault {
         };
         // A day at a time: each has a key of its own.
         for day in query.from_day.max(after.0)..=query.to_day {
-            let key = self
+            let keys = self
                 .keyring
-                .index_key(&actor.tenant, &words::index_name(day))
+                .index_keys(&actor.tenant, &words::index_name(day))
                 .await?;
             let mut values = values.clone();
-            values.extend([Value::from(day), words::entry(&key, word).into()]);
-            let next = values.len();
+            values.push(Value::from(day));
+            let of_day = values.len();
+            values.extend(keys.iter().map(|key| Value::from(words::entry(key, word))));
+            let places: Vec<String> = (of_day + 1..=values.len())
+                .map(|place| format!("${place}"))
+                .collect();
+            let places = places.join(",");
             let sql = format!(
-                "{condition} AND day = ${} AND id IN (SELECT w.id FROM archive_words w WHERE w.tenant = $1 \
-                 AND w.day = ${} AND w.word = ${next}) ORDER BY id LIMIT {AT_ONCE}",
-                next - 1,
-                next - 1
+                "{condition} AND day = ${of_day} AND id IN (SELECT w.id FROM archive_words w WHERE w.tenant = $1 \
+                 AND w.day = ${of_day} AND w.word IN ({places})) ORDER BY id LIMIT {AT_ONCE}"
             );
             let rows = self.entries(actor, &sql, values).await?;
             if !rows.is_empty() {

@@ -8,6 +8,7 @@ use privet_store::{Leaf, Tx, append_leaf_id, values};
 use privet_types::Pseudonym;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Complete;
 use crate::subject::{signed, timestamp};
 use crate::{Actor, Error, SubjectId, Vault};
 
@@ -153,7 +154,7 @@ impl Vault {
                         kind: KIND,
                         tenant,
                         at,
-                        payload: &payload,
+                        payload: &Complete::new(&payload, tenant).at(at),
                     };
                     let event = append_leaf_id(tx, leaf).await?;
                     tx.execute(

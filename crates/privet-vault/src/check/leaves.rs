@@ -312,16 +312,16 @@ impl Walker<'_> {
                 if leaf.node == STORE_NODE {
                     newest = newest.max(leaf.at);
                 }
-                for one in said(&leaf.kind, leaf.at, &leaf.payload, &payload) {
-                    self.take(&leaf.kind, leaf.id, one);
+                for one in said(self.tenant.as_str(), &leaf.kind, leaf.at, &leaf.payload, &payload) {
+                    self.take(&leaf.kind, leaf.id, &one);
                 }
             }
         }
     }
 
     /// What a leaf says, if it is of this part.
-    fn take(&mut self, kind: &str, event: i64, said: Said) {
-        let (name, subject, stays) = match said {
+    fn take(&mut self, kind: &str, event: i64, said: &Said) {
+        let (name, subject, stays) = match *said {
             Said::Erased(subject) => {
                 self.erased.insert(subject);
                 return;
@@ -617,13 +617,29 @@ async fn nameless(vault: &Vault, tenant: &TenantId) -> Result<u64, Error> {
     Ok(count.unsigned_abs())
 }
 
+/// How the kinds of leaves begin that tell of keys: the keyring tells of them, whoever asked for the change.
+const OF_KEYS: [&str; 6] = [
+    "epoch_",
+    "index_secret_",
+    "root_key_",
+    "subject_key_",
+    "subject_keys_",
+    "tenant_key",
+];
+
 /// How many of the fields that a leaf should have it has: when, whose, and by whom, unless the installation did it itself.
 fn fields(kind: &str, payload: &Value) -> (u64, u64) {
     let has = |field: &str| payload.get(field).is_some_and(|value| !value.is_null());
     let is_its_own = matches!(
         kind,
-        "sessions_ended" | "shares_ended" | "tokens_ended" | "conversations_ended" | "reply_maps_ended"
-    ) || kind.ends_with("_swept");
+        "sessions_ended"
+            | "shares_ended"
+            | "tokens_ended"
+            | "own_tokens_ended"
+            | "conversations_ended"
+            | "reply_maps_ended"
+    ) || kind.ends_with("_swept")
+        || OF_KEYS.iter().any(|of| kind.starts_with(of));
     let filled = u64::from(has("at")) + u64::from(has("tenant"));
     if is_its_own {
         (filled, 2)

@@ -1,5 +1,7 @@
 //! What a leaf says of rows, as short names.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use privet_crypto::sha256;
 use serde_json::Value;
@@ -48,8 +50,28 @@ pub(super) fn exact(kind: &str, at: i64, json: &str) -> Name {
     name("exact", &[kind, &at.to_string(), json])
 }
 
+/// The leaf without whose and when it is, if that is what it is: its row says the same in columns of its own, and leaves from
+/// before had neither.
+fn bare<'j>(tenant: &str, at: i64, json: &'j str, payload: &Value) -> Cow<'j, str> {
+    let text = |field: &str| payload.get(field).and_then(Value::as_str);
+    let mut inner = json.strip_suffix('}').unwrap_or(json);
+    let said_at = text("at").filter(|said| {
+        let said = said.parse::<Timestamp>();
+        said.is_ok_and(|said| said.as_millisecond() == at)
+    });
+    if let Some(said_at) = said_at {
+        inner = inner
+            .strip_suffix(&format!(",\"at\":\"{said_at}\""))
+            .unwrap_or(inner);
+    }
+    match inner.strip_suffix(&format!(",\"tenant\":\"{tenant}\"")) {
+        Some(inner) => Cow::Owned(format!("{inner}}}")),
+        None => Cow::Borrowed(json),
+    }
+}
+
 /// What a leaf says of rows.
-pub(super) fn said(kind: &str, at: i64, json: &str, payload: &Value) -> Vec<Said> {
+pub(super) fn said(tenant: &str, kind: &str, at: i64, json: &str, payload: &Value) -> Vec<Said> {
     let text = |field: &str| payload.get(field).and_then(Value::as_str);
     let list = |field: &str| payload.get(field).and_then(Value::as_array).into_iter().flatten();
     let subject = text("subject").map(|subject| name("subject", &[subject]));
@@ -68,7 +90,7 @@ pub(super) fn said(kind: &str, at: i64, json: &str, payload: &Value) -> Vec<Said
             "definition_changed" | "definition_deleted" | "hold_placed" | "hold_released" | "hold_ended"
         );
     if is_kept {
-        stored(exact(kind, at, json), None, true);
+        stored(exact(kind, at, &bare(tenant, at, json, payload)), None, true);
     }
     match (kind, text("erasure"), text("subject"), text("request")) {
         ("subject_created", _, Some(id), _) => stored(name("subject", &[id]), subject, true),
@@ -123,7 +145,7 @@ mod tests {
     use super::*;
 
     fn stays(kind: &str, payload: &Value) -> Vec<bool> {
-        let all = said(kind, 0, &payload.to_string(), payload);
+        let all = said("acme", kind, 0, &payload.to_string(), payload);
         let stays = all
             .iter()
             .map(|one| matches!(one, Said::Stored { stays: true, .. }));
@@ -139,11 +161,31 @@ mod tests {
     }
 
     #[test]
+    fn whose_and_when_a_leaf_is_counts_if_it_is_so() {
+        let same = |json: &str| {
+            let payload = serde_json::from_str(json).unwrap();
+            bare("acme", 1_000, json, &payload) == r#"{"hold":"h"}"#
+        };
+        assert!(same(r#"{"hold":"h"}"#));
+        assert!(same(r#"{"hold":"h","tenant":"acme"}"#));
+        assert!(same(
+            r#"{"hold":"h","tenant":"acme","at":"1970-01-01T00:00:01Z"}"#
+        ));
+        assert!(!same(
+            r#"{"hold":"h","tenant":"other","at":"1970-01-01T00:00:01Z"}"#
+        ));
+        assert!(!same(
+            r#"{"hold":"h","tenant":"acme","at":"1970-01-01T00:00:02Z"}"#
+        ));
+    }
+
+    #[test]
     fn a_row_is_called_by_half_of_its_hash() {
         let whole = "0123456789abcdef".repeat(4);
-        assert_eq!(seal_name(&whole), seal_name(&whole[..ROW_NAME]));
-        let ended = json!({"ended": [&whole[..ROW_NAME]]});
-        let all = said("session_ended", 0, "", &ended);
+        let (half, _) = whole.split_at(ROW_NAME);
+        assert_eq!(seal_name(&whole), seal_name(half));
+        let ended = json!({"ended": [half]});
+        let all = said("acme", "session_ended", 0, "", &ended);
         assert!(matches!(all[..], [Said::Ended(name)] if name == seal_name(&whole)));
     }
 }

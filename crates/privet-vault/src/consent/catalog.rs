@@ -12,6 +12,7 @@ use super::definition::{
     Activity, Agreement, Definition, DefinitionKind, Purpose, Recipient, Versioned, bad,
 };
 use super::{Consent, hex, next_seq};
+use crate::audit::Complete;
 use crate::{Actor, Error};
 
 /// What the log is told of a definition.
@@ -316,7 +317,7 @@ async fn insert<D: Definition>(
     Ok(())
 }
 
-/// The JSON of the leaf of a version, as it was written.
+/// The JSON of the leaf of a version, as it was written, without whose and when it is.
 pub(crate) fn leaf_json(
     kind: DefinitionKind,
     name: &str,
@@ -353,7 +354,7 @@ async fn tell<D: Definition>(
         kind,
         tenant: tenant.as_str(),
         at,
-        payload: &payload,
+        payload: &Complete::new(&payload, tenant.as_str()).at(at),
     };
     Ok(append_leaf(tx, leaf).await?)
 }

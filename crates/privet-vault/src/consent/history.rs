@@ -15,6 +15,7 @@ use super::event::{
     AgreementRef, ConsentEvent, EVERY_PURPOSE, EventKind, GivenBy, Statement, SubjectPseudonym, Track,
 };
 use super::{Consent, hex, next_seq};
+use crate::audit::Complete;
 use crate::proposal::Closing;
 use crate::{Actor, Error};
 
@@ -565,7 +566,7 @@ fn leaf_of(event: &ConsentEvent) -> EventLeaf<'_> {
     }
 }
 
-/// The JSON of the leaf of `event`, as it was written.
+/// The JSON of the leaf of `event`, as it was written, without whose it is.
 pub(crate) fn leaf_json(event: &ConsentEvent) -> Result<String, Error> {
     serde_json::to_string(&leaf_of(event)).map_err(Error::Json)
 }
@@ -600,7 +601,7 @@ async fn insert(
             kind: event.kind.leaf(),
             tenant: tenant.as_str(),
             at: now,
-            payload: &payload,
+            payload: &Complete::new(&payload, tenant.as_str()),
         };
         append_leaf(tx, leaf).await?;
     }

@@ -1,8 +1,8 @@
 //! Auditability: can everything that happened be proved?
 
-use privet_types::{ClassShare, Measurement, Part, TenantId};
+use privet_types::{ClassShare, Interval, Measurement, Part, TenantId};
 
-use super::Surroundings;
+use super::{Surroundings, wilson};
 use crate::check::leaves;
 use crate::{Error, Vault};
 
@@ -33,6 +33,7 @@ pub(super) async fn measure(
         "of when, whose and by whom, in the leaves themselves",
     );
     let (verified, has_gap) = verified(around);
+    let verified_within = verified.interval;
     let timeliness = Part::share(
         "timeliness",
         compared.timely,
@@ -54,6 +55,19 @@ pub(super) async fn measure(
             Some(product.powf(0.25))
         }
     };
+    // The other parts are counted, so only this one is unsure.
+    let interval = match (value, verified_within) {
+        (Some(value), Some(within)) if !has_gap => {
+            let share = parts.iter().find(|part| part.name == "verified_share");
+            let share = share.and_then(|part| part.value).filter(|share| *share > 0.0);
+            share.map(|share| Interval {
+                low: value * (within.low / share).powf(0.25),
+                high: value * (within.high / share).powf(0.25),
+                confidence: within.confidence,
+            })
+        }
+        _ => None,
+    };
     let mut excluded = vec![
         "changes that left neither row nor leaf".to_owned(),
         "rows that ended by their time or were deleted: nothing is there to hold a leaf against".to_owned(),
@@ -66,8 +80,15 @@ pub(super) async fn measure(
     }
     Ok(Measurement {
         value,
-        method: "every row held against the leaves of its tenant; the tree computed again from all leaves"
-            .to_owned(),
+        interval,
+        method: match around.log.as_ref().and_then(|log| log.sampled) {
+            None => "every row held against the leaves of its tenant; the tree computed again from all leaves",
+            Some(_) => {
+                "every row held against the leaves of its tenant; the tree computed again from the hashes of all leaves, \
+                 and leaves drawn at random held against their hashes"
+            }
+        }
+        .to_owned(),
         sample_size: rows + compared.leaves,
         population: rows + compared.leaves,
         classes,
@@ -84,10 +105,6 @@ fn verified(around: &Surroundings) -> (Part, bool) {
     let Some(log) = &around.log else {
         return (Part::share(name, 0, 0, "nobody held the log's key"), false);
     };
-    if !log.is_recomputed {
-        let note = "it has more leaves than are computed again on request";
-        return (Part::share(name, 0, 0, note), log.has_gap());
-    }
     if log.position.size == 0 {
         return (
             Part::share(name, 0, 0, "nothing was sequenced yet"),
@@ -102,6 +119,20 @@ fn verified(around: &Surroundings) -> (Part, bool) {
         )
     });
     let good = if is_rooted { log.verified } else { 0 };
-    let note = "leaves under the signed head that are what was signed, of the whole installation";
-    (Part::share(name, good, log.position.size, note), log.has_gap())
+    let part = match log.sampled {
+        None if log.is_recomputed => {
+            let note = "leaves under the signed head that are what was signed, of the whole installation";
+            Part::share(name, good, log.position.size, note)
+        }
+        None => Part::share(name, 0, 0, "its leaves were not computed again"),
+        Some(drawn) => {
+            let note = "leaves, drawn at random, that are what was signed, of the whole installation; the tree above all \
+                        leaves was computed as a whole";
+            Part {
+                interval: wilson(good, drawn),
+                ..Part::share(name, good, drawn, note)
+            }
+        }
+    };
+    (part, log.has_gap())
 }

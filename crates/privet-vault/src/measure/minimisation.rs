@@ -8,6 +8,7 @@ use privet_types::{Action, AuditEvent, Interval, Measurement, Part, Pseudonym, T
 use serde::Deserialize;
 
 use super::{FieldNeed, Fineness, Measures, flipped, wilson};
+use crate::audit::Operation;
 use crate::calls::KIND as CALLS;
 use crate::subject::find::loaded;
 use crate::{Error, Vault};
@@ -23,8 +24,8 @@ const CONFIDENCE: f64 = 0.90;
 #[derive(Default)]
 struct Tally {
     subjects: u64,
-    /// Fields of each subject, and how many were shown since, by the log's name of the subject.
-    fields: HashMap<Pseudonym, (u64, u64)>,
+    /// Use of the fields of each subject, by the log's name of the subject.
+    fields: HashMap<Pseudonym, Use>,
     finer: u64,
     judged: u64,
     raw: u64,
@@ -33,16 +34,46 @@ struct Tally {
     has_reads: bool,
 }
 
+/// Fields of a record, and which were shown.
+#[derive(Default)]
+struct Use {
+    /// Those that the record has, as the log calls them, and whether each was shown by its name.
+    fields: HashMap<String, bool>,
+    /// When the record was changed last, in milliseconds.
+    changed_at: i64,
+    /// Most fields that one read showed which did not say which they were.
+    most: u64,
+}
+
 /// What matters here of a leaf that tells of a read, or of a call of Databunker's interfaces.
 #[derive(Deserialize)]
 struct Read {
     #[serde(default)]
     subject: Option<Pseudonym>,
     fields: u64,
+    #[serde(default)]
+    names: Vec<String>,
+    #[serde(default)]
+    operation: Option<Operation>,
+    #[serde(default)]
+    call: Option<String>,
     /// Why a call was refused: then nothing was shown.
     #[serde(default)]
     why: Option<String>,
 }
+
+/// Calls of Databunker's interfaces that show fields of records.
+const CALLS_OF_RECORDS: [&str; 9] = [
+    "BulkListAllUsers",
+    "BulkListGroupUsers",
+    "BulkListUsers",
+    "SystemGetUserHTMLReport",
+    "SystemGetUserProfiles",
+    "SystemGetUserReport",
+    "SystemSearchUserProfiles",
+    "UserGet",
+    "UserSearch",
+];
 
 /// The kinds of leaves that tell of reads: those of the vault's own interface, and calls of Databunker's.
 const READS: [&str; 2] = ["vault_read", CALLS];
@@ -120,8 +151,16 @@ async fn look(
         for found in vault.unlock_many(tenant, rows).await? {
             let record = found.subject()?.record;
             tally.subjects += 1;
-            let total = record.fields().len() as u64;
-            tally.fields.insert(found.pseudonym(), (total, 0));
+            let names = record
+                .fields()
+                .keys()
+                .map(|field| (found.name_in_log(field), false));
+            let used = Use {
+                fields: names.collect(),
+                changed_at: found.row.updated_at,
+                most: 0,
+            };
+            tally.fields.insert(found.pseudonym(), used);
             for (field, value) in record.fields() {
                 let passed = needs.get(field).and_then(|need| need.is_passed_by(value));
                 tally.judged += u64::from(passed.is_some());
@@ -132,8 +171,8 @@ async fn look(
     Ok(())
 }
 
-/// What was shown of the subjects. The log says how many fields, not which: several reads of few fields count as if they
-/// were different ones.
+/// What was shown of the subjects. Reads of named fields say which; a read of the whole record showed all fields that it has now if
+/// it was not changed since, and else as many as it said.
 async fn reads(
     vault: &Vault,
     tenant: &TenantId,
@@ -153,8 +192,11 @@ async fn reads(
                 if let Ok(read) = serde_json::from_str::<Read>(&leaf.payload) {
                     // A call that wrote something, or was refused, is no read.
                     tally.has_reads |= kind != CALLS || read.has_shown();
+                    if !read.is_of_records() {
+                        continue;
+                    }
                     if since.is_none_or(|since| leaf.at >= since.as_millisecond()) {
-                        tally.read(&read);
+                        tally.read(leaf.at, &read);
                     }
                 }
             }
@@ -164,6 +206,25 @@ async fn reads(
 }
 
 impl Read {
+    /// Whether it showed fields of records as they are: data of applications, sessions and tokens are none, and neither are older
+    /// versions.
+    fn is_of_records(&self) -> bool {
+        match (self.operation, self.call.as_deref()) {
+            (_, Some(call)) => CALLS_OF_RECORDS.contains(&call),
+            // A shared record may show other things, too; of a record it names the fields.
+            (Some(Operation::ReadShare), None) => !self.names.is_empty(),
+            (Some(operation), None) => matches!(
+                operation,
+                Operation::ReadRecord
+                    | Operation::ReadFields
+                    | Operation::Search
+                    | Operation::BulkPage
+                    | Operation::ReadCopy
+            ),
+            (None, None) => false,
+        }
+    }
+
     const fn has_shown(&self) -> bool {
         self.why.is_none() && self.fields > 0
     }
@@ -205,15 +266,39 @@ async fn decisions(
     }
 }
 
+impl Use {
+    fn read(&mut self, at: i64, read: &Read) {
+        for name in &read.names {
+            if let Some(is_shown) = self.fields.get_mut(name) {
+                *is_shown = true;
+            }
+        }
+        if !read.names.is_empty() {
+            return;
+        }
+        if at >= self.changed_at && read.fields >= self.fields.len() as u64 {
+            self.fields.values_mut().for_each(|is_shown| *is_shown = true);
+        } else {
+            self.most = self.most.max(read.fields);
+        }
+    }
+
+    /// So many of the fields were shown at least.
+    fn used(&self) -> u64 {
+        let named = self.fields.values().filter(|is_shown| **is_shown).count() as u64;
+        named.max(self.most.min(self.fields.len() as u64))
+    }
+}
+
 impl Tally {
-    fn read(&mut self, read: &Read) {
+    fn read(&mut self, at: i64, read: &Read) {
         if !read.has_shown() {
             return;
         }
         match &read.subject {
             Some(subject) => {
-                if let Some((_, shown)) = self.fields.get_mut(subject) {
-                    *shown = shown.saturating_add(read.fields);
+                if let Some(known) = self.fields.get_mut(subject) {
+                    known.read(at, read);
                 }
             }
             None => self.shown_of_many = self.shown_of_many.saturating_add(read.fields),
@@ -221,8 +306,8 @@ impl Tally {
     }
 
     fn measured(self, population: u64, has_needs: bool, blank: Measurement) -> Measurement {
-        let total: u64 = self.fields.values().map(|(total, _)| total).sum();
-        let used: u64 = self.fields.values().map(|(total, shown)| shown.min(total)).sum();
+        let total: u64 = self.fields.values().map(|one| one.fields.len() as u64).sum();
+        let used: u64 = self.fields.values().map(Use::used).sum();
         let is_sampled = self.subjects < population;
         let part = |name: &str, bad: u64, all: u64, is_sampled: bool, note: &str| {
             let mut part = Part::share(name, all - bad, all, note);
@@ -281,8 +366,8 @@ impl Tally {
         Measurement {
             value: reason.is_none().then(|| mean(&values)),
             interval,
-            method: "records opened; reads and decisions counted from the log, which says how many fields were shown, not \
-                     which"
+            method: "records opened; reads and decisions taken from the log, which names the fields that were shown by keyed \
+                     hashes, unless the whole record was"
                 .to_owned(),
             sample_size: self.subjects,
             population,

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Retention, canonical};
+use crate::audit::Complete;
 use crate::consent::bad;
 use crate::{Actor, Error};
 
@@ -307,7 +308,7 @@ impl Retention {
                         kind,
                         tenant: tenant.as_str(),
                         at,
-                        payload: &payload,
+                        payload: &Complete::new(&payload, tenant.as_str()).at(at),
                     };
                     append_leaf(tx, leaf).await?;
                     Ok(true)

@@ -7,6 +7,7 @@ use privet_types::TenantId;
 use serde::Serialize;
 
 use super::{Retention, canonical};
+use crate::audit::Complete;
 use crate::consent::{bad, check_name, check_text, hex};
 use crate::{Actor, Error};
 
@@ -72,7 +73,7 @@ pub(crate) struct HoldRow {
 }
 
 impl HoldRow {
-    /// Kind and JSON of its leaf, as it was written; `None` for a kind that is not written.
+    /// Kind and JSON of its leaf, as it was written, without whose and when it is; `None` for a kind that is not written.
     pub(crate) fn leaf(&self) -> Result<Option<(&'static str, String)>, Error> {
         let kind = match (self.kind.as_str(), self.version) {
             ("placed", 1) => "hold_placed",
@@ -361,7 +362,7 @@ async fn tell(
         kind,
         tenant: tenant.as_str(),
         at,
-        payload,
+        payload: &Complete::new(payload, tenant.as_str()).at(at),
     };
     Ok(append_leaf(tx, leaf).await?)
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::target::{RetentionTarget, TargetTime};
 use super::{Retention, policies};
 use crate::Error;
+use crate::audit::Complete;
 use crate::followed::{self, RowName};
 
 /// Most rows that one transaction takes: some milliseconds, so that writers do not wait.
@@ -198,7 +199,7 @@ impl Retention {
                                 kind: "retention_swept",
                                 tenant: owner.as_str(),
                                 at: now,
-                                payload: &payload,
+                                payload: &Complete::new(&payload, owner.as_str()).at(now),
                             };
                             append_leaf(tx, leaf).await?;
                         }

@@ -105,7 +105,9 @@ impl Vault {
             }
             None => privet_crypto::random_uuid()?,
         };
-        let id = self.session_id(&actor.tenant, &name).await?;
+        let ids = self.session_ids(&actor.tenant, &name).await?;
+        let (id, former) = ids.split_first().ok_or(Error::Stopped)?;
+        let (id, former) = (*id, former.to_vec());
         let longest = Duration::from_secs(self.config.session_seconds.into());
         let ttl = new.ttl.unwrap_or(longest);
         if ttl.is_zero() || ttl > longest || new.sliding.is_some_and(|span| span.is_zero()) {
@@ -155,6 +157,7 @@ impl Vault {
             let write = WriteSession {
                 tenant: actor.tenant.clone(),
                 id,
+                former: former.clone(),
                 most,
                 change: SubjectChange {
                     subject: owner.pseudonym(),
@@ -224,25 +227,31 @@ impl Vault {
         only: Option<&SubjectId>,
         ground: Ground,
     ) -> Result<Audited<Session>, Error> {
-        let id = self.session_id(&actor.tenant, name).await?;
+        let ids = self.session_ids(&actor.tenant, name).await?;
         let (tenant, now) = (actor.tenant.clone(), self.now().as_millisecond());
-        let row: Option<SessionRow> = self
+        let found: Option<([u8; 32], SessionRow)> = self
             .store
             .database()
             .read::<_, Error, _>(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
-                    Ok(tx
-                        .optional(
-                            "SELECT subject, key_id, version, created_at, expires_at, until_at, sliding_ms, sealed \
-                             FROM subject_sessions \
-                             WHERE tenant = $1 AND id = $2 AND expires_at > $3",
-                            values![tenant.as_str(), id, now],
-                        )
-                        .await?)
+                    for id in ids {
+                        let row: Option<SessionRow> = tx
+                            .optional(
+                                "SELECT subject, key_id, version, created_at, expires_at, until_at, sliding_ms, sealed \
+                                 FROM subject_sessions \
+                                 WHERE tenant = $1 AND id = $2 AND expires_at > $3",
+                                values![tenant.as_str(), id, now],
+                            )
+                            .await?;
+                        if let Some(row) = row {
+                            return Ok(Some((id, row)));
+                        }
+                    }
+                    Ok(None)
                 })
             })
             .await?;
-        let row = row.ok_or(ABSENT)?;
+        let (id, row) = found.ok_or(ABSENT)?;
         if only.is_some_and(|only| row.0.as_deref() != Some(only.as_str())) {
             return Err(ABSENT);
         }
@@ -324,7 +333,7 @@ impl Vault {
     /// # Errors
     /// [`Error::Absent`] if there is none, or it has ended already.
     pub async fn delete_session(&self, actor: &Actor, name: &str) -> Result<(), Error> {
-        let id = self.session_id(&actor.tenant, name).await?;
+        let ids = self.session_ids(&actor.tenant, name).await?;
         let at = self.now();
         let (tenant, change) = (actor.tenant.clone(), SubjectChange::by(actor, at));
         let own = self
@@ -332,13 +341,17 @@ impl Vault {
             .database()
             .write::<_, Error, _>(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
-                    let ended: Option<(Option<String>, [u8; 16], Option<RowName>)> = tx
-                        .optional(
-                            "DELETE FROM subject_sessions WHERE tenant = $1 AND id = $2 AND expires_at > $3 \
-                             RETURNING subject, key_id, name_in_log",
-                            values![tenant.as_str(), id, at.as_millisecond()],
-                        )
-                        .await?;
+                    let mut ended: Option<(Option<String>, [u8; 16], Option<RowName>)> = None;
+                    for id in ids {
+                        let deleted = tx
+                            .optional(
+                                "DELETE FROM subject_sessions WHERE tenant = $1 AND id = $2 AND expires_at > $3 \
+                                 RETURNING subject, key_id, name_in_log",
+                                values![tenant.as_str(), id, at.as_millisecond()],
+                            )
+                            .await?;
+                        ended = ended.or(deleted);
+                    }
                     let (subject, key, name) = ended.ok_or(ABSENT)?;
                     let leaf = Leaf {
                         kind: "session_ended",
@@ -355,10 +368,10 @@ impl Vault {
             .await
     }
 
-    /// What is kept of a session's name.
-    async fn session_id(&self, tenant: &TenantId, name: &str) -> Result<[u8; 32], Error> {
-        let key = self.keyring.index_key(tenant, "privet/session").await?;
-        Ok(key.exact(name.as_bytes()))
+    /// What is kept of a session's name: first what a new one gets, then what those from before a rotation have.
+    async fn session_ids(&self, tenant: &TenantId, name: &str) -> Result<Vec<[u8; 32]>, Error> {
+        let keys = self.keyring.index_keys(tenant, "privet/session").await?;
+        Ok(keys.iter().map(|key| key.exact(name.as_bytes())).collect())
     }
 
     async fn open_session(
@@ -415,6 +428,8 @@ impl Vault {
 struct WriteSession {
     tenant: TenantId,
     id: [u8; 32],
+    /// What a session of that name from before a rotation has.
+    former: Vec<[u8; 32]>,
     owner: Owner,
     container: Vec<u8>,
     version: i64,
@@ -430,12 +445,17 @@ impl WriteSession {
             return Ok(None);
         }
         let tenant = self.tenant.as_str();
-        let before: Option<(Option<String>, [u8; 16], Option<RowName>)> = tx
-            .optional(
-                "DELETE FROM subject_sessions WHERE tenant = $1 AND id = $2 RETURNING subject, key_id, name_in_log",
-                values![tenant, self.id],
-            )
-            .await?;
+        let mut before: Vec<(Option<String>, [u8; 16], Option<RowName>)> = Vec::new();
+        for id in std::iter::once(self.id).chain(self.former) {
+            let replaced = tx
+                .optional(
+                    "DELETE FROM subject_sessions WHERE tenant = $1 AND id = $2 \
+                     RETURNING subject, key_id, name_in_log",
+                    values![tenant, id],
+                )
+                .await?;
+            before.extend(replaced);
+        }
         let mut ended: Vec<Option<RowName>> = before.iter().map(|(.., name)| *name).collect();
         let subject = self.owner.subject().map(SubjectId::as_str);
         tx.execute(
@@ -474,8 +494,8 @@ impl WriteSession {
             payload: &self.change.ending(ended),
         };
         append_leaf(tx, leaf).await?;
-        let own = before.and_then(|(subject, key, _)| subject.is_none().then(|| KeyId::from_bytes(key)));
-        Ok(Some(own.into_iter().collect()))
+        let own = before.into_iter().filter(|(subject, ..)| subject.is_none());
+        Ok(Some(own.map(|(_, key, _)| KeyId::from_bytes(key)).collect()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use privet_store::{Scope, values};
 use privet_types::TenantId;
@@ -15,6 +16,9 @@ use super::record::Record;
 use super::row::{Found, SubjectState, record_name};
 use crate::audit::{Access, Audited, Operation};
 use crate::{Actor, Error, Ground, Vault};
+
+/// Bytes of the keyed hash of a field's name in the log.
+const NAME: usize = 4;
 
 /// A record with what is known about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -80,7 +84,9 @@ impl Vault {
     ) -> Result<Audited<Subject>, Error> {
         let found = self.find_for(actor, who, ground).await?;
         let subject = found.subject_with(fields)?;
-        Ok(self.audited(actor, &found, subject, Operation::ReadFields, ground))
+        let mut read = self.audited(actor, &found, subject, Operation::ReadFields, ground);
+        read.access.names = found.names_in_log(&read.value.record);
+        Ok(read)
     }
 
     /// The record of `who` as it was in version `version`.
@@ -211,6 +217,22 @@ impl Vault {
 }
 
 impl Found {
+    /// What the log calls the fields of `record`.
+    pub(crate) fn names_in_log(&self, record: &Record) -> Vec<String> {
+        record
+            .fields()
+            .keys()
+            .map(|field| self.name_in_log(field))
+            .collect()
+    }
+
+    /// What the log calls the field `field` of the subject.
+    pub(crate) fn name_in_log(&self, field: &str) -> String {
+        let parts = [&self.row.tenant, self.row.id.as_str(), field].map(str::as_bytes);
+        let hash = self.keys.mark("privet/vault/field/1", &parts);
+        HEXLOWER.encode(hash.first_chunk::<NAME>().unwrap_or(&[0; NAME]))
+    }
+
     /// The subject with its whole record.
     pub(crate) fn subject(&self) -> Result<Subject, Error> {
         let name = record_name(self.row.updated_at);

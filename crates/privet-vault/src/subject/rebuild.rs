@@ -1,6 +1,7 @@
 //! Building the indexes anew: after an index was added, or the rules of a form changed; or under another secret.
 
-use privet_store::{Leaf, Tx, append_leaf, values};
+use privet_store::{Leaf, Scope, Tx, append_leaf, values};
+use privet_types::TenantId;
 
 use super::create::{insert_entries, taken_field};
 use super::find::loaded;
@@ -16,6 +17,9 @@ const MOST: u32 = 500;
 
 /// Entries deleted in one transaction.
 const DELETED: u64 = 2_000;
+
+/// So far the clocks of processes may be apart, in milliseconds.
+const ODD_CLOCKS_MS: i64 = 3_600_000;
 
 /// How often a subject that others change at the same moment is looked at again.
 const ATTEMPTS: u32 = 100;
@@ -160,7 +164,8 @@ pub struct IndexRotation {
 impl Vault {
     /// Gives the tenant another secret of its blind indexes and builds all entries anew, while every process goes on
     /// serving: entries are written under both secrets, looked up under the former one until all are there, and then those
-    /// of the former one are deleted. Where it is stopped, the next call goes on. `tell` hears of each page.
+    /// of the former one are deleted. Tokens of equal values and words of the archive are hashed anew, too. The former secret is
+    /// destroyed once nothing hangs on it: [`retire_index_secrets`](Self::retire_index_secrets). Where it is stopped, the next call goes on. `tell` hears of each page.
     ///
     /// # Errors
     /// [`Error::Damaged`] if a record does not open, and those of the store; the indexes work then as before.
@@ -187,6 +192,8 @@ impl Vault {
         // entries of the new one.
         self.rebuild_all(actor, &mut rotation, tell).await?;
         self.delete_entries(actor, former).await?;
+        self.rehash_tokens(tenant).await?;
+        self.rehash_words(tenant).await?;
         self.keyring.end_index(tenant).await?;
         // Until they heard of that, others wrote entries of the former secret, too.
         self.keyring.heard_everywhere().await;
@@ -194,6 +201,43 @@ impl Vault {
         rotation.version = next;
         debug_assert_eq!(versions.searched, next);
         Ok(rotation)
+    }
+
+    /// Destroys the tenant's former secrets of blind indexes once all sessions and maps of replies from before the rotation have
+    /// ended, which alone cannot be hashed anew: an hour and the longest life of either after it, at the latest. Returns how many
+    /// it destroyed.
+    ///
+    /// # Errors
+    /// Those of the store and the keyring.
+    pub async fn retire_index_secrets(&self, tenant: &TenantId) -> Result<u64, Error> {
+        let Some(since) = self.keyring.index_faded_since(tenant).await? else {
+            return Ok(0);
+        };
+        let (owner, now) = (tenant.clone(), self.now().as_millisecond());
+        let until = since.as_millisecond().saturating_add(ODD_CLOCKS_MS);
+        if now <= until {
+            return Ok(0);
+        }
+        let left: i64 = self
+            .store
+            .database()
+            .read::<_, Error, _>(&Scope::Tenant(tenant.clone()), move |tx| {
+                Box::pin(async move {
+                    Ok(tx
+                        .one(
+                            "SELECT (SELECT COUNT(*) FROM subject_sessions WHERE tenant = $1 AND created_at <= $2 \
+                             AND expires_at > $3) + (SELECT COUNT(*) FROM reply_maps WHERE tenant = $1 \
+                             AND created_at <= $2 AND expires_at > $3)",
+                            values![owner.as_str(), until, now],
+                        )
+                        .await?)
+                })
+            })
+            .await?;
+        match left {
+            0 => Ok(self.keyring.destroy_faded_index(tenant).await?),
+            _ => Ok(0),
+        }
     }
 
     async fn rebuild_all(

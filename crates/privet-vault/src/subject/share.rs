@@ -199,7 +199,10 @@ impl Vault {
         let data = self
             .shown(&opened.actor, &opened.found, opened.what.clone())
             .await?;
-        let (reads, access) = self.read_shared(&opened, data.fields().len()).await?;
+        let (reads, mut access) = self.read_shared(&opened, data.fields().len()).await?;
+        if opened.what.fields().contains_key("fields") {
+            access.names = opened.found.names_in_log(&data);
+        }
         Ok(Audited {
             value: Shared {
                 tenant: opened.actor.tenant.as_str().to_owned(),

@@ -3,6 +3,7 @@
 mod format;
 mod life;
 mod many;
+mod rehash;
 mod row;
 mod substitute;
 
@@ -365,8 +366,8 @@ impl Vault {
         let subject = owner.subject();
         // Equal values have one token of a kind that keeps the form: the cipher gives no other.
         let dedup = match new.is_shared || keeps_form {
-            true => Some(self.dedup(&actor.tenant, new, subject).await?),
-            false => None,
+            true => self.dedup(&actor.tenant, new, subject).await?,
+            false => Vec::new(),
         };
         let value = Record::from_value(json!({"value": new.value.expose()}))?;
         let record = record_name(&token, substitute.as_deref(), &new.kind, keeps_form, created_at);
@@ -455,14 +456,15 @@ impl Vault {
         tenant: &TenantId,
         new: &NewToken,
         subject: Option<&SubjectId>,
-    ) -> Result<[u8; 32], Error> {
+    ) -> Result<Vec<[u8; 32]>, Error> {
         let form = dedup_form(new.form, new.substitute.is_some());
         let owner = subject.map_or("", SubjectId::as_str);
         self.dedup_of(tenant, form, &new.kind, new.value.expose(), owner)
             .await
     }
 
-    /// The blind index of `value` of a token of this form and kind; `owner` is the subject's id, or empty.
+    /// The blind index of `value` of a token of this form and kind; `owner` is the subject's id, or empty. First what a new token
+    /// gets, then what those may have that a rotation has not come to.
     pub(crate) async fn dedup_of(
         &self,
         tenant: &TenantId,
@@ -470,10 +472,11 @@ impl Vault {
         kind: &str,
         value: &str,
         owner: &str,
-    ) -> Result<[u8; 32], Error> {
+    ) -> Result<Vec<[u8; 32]>, Error> {
         let field = format!("privet/token/{form}/{kind}");
-        let key = self.keyring.index_key(tenant, &field).await?;
-        Ok(key.exact(format!("{owner}/{value}").as_bytes()))
+        let keys = self.keyring.index_keys(tenant, &field).await?;
+        let text = format!("{owner}/{value}");
+        Ok(keys.iter().map(|key| key.exact(text.as_bytes())).collect())
     }
 }
 

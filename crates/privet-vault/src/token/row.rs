@@ -45,7 +45,8 @@ pub(super) struct WriteToken {
     pub(super) subject: Option<SubjectId>,
     pub(super) key_id: KeyId,
     pub(super) keeps_form: bool,
-    pub(super) dedup: Option<[u8; 32]>,
+    /// The first is its own; an equal value from before a rotation may have one of the others. Empty where none is shared.
+    pub(super) dedup: Vec<[u8; 32]>,
     pub(super) life: Life,
     pub(super) mark: [u8; 32],
     pub(super) container: Vec<u8>,
@@ -146,18 +147,22 @@ impl WriteToken {
     pub(super) async fn run(self, tx: &mut Tx) -> Result<Tried, Error> {
         let tenant = self.tenant.as_str();
         let at = self.change.at.as_millisecond();
-        let dedup = self.dedup.map(|dedup| dedup.to_vec());
-        if let Some(dedup) = &dedup {
+        for dedup in &self.dedup {
             // What has ended is no token any more.
             let ended: Vec<Option<RowName>> = tx
                 .rows(
                     "DELETE FROM vault_tokens WHERE tenant = $1 AND kind = $2 AND dedup = $3 AND expires_at <= $4 \
                      RETURNING name_in_log",
-                    values![tenant, &self.kind, dedup.as_slice(), at],
+                    values![tenant, &self.kind, *dedup, at],
                 )
                 .await?;
             let change = SubjectChange::by_installation(tenant, self.change.at);
             tell_ended(tx, "tokens_ended", &change, &ended).await?;
+        }
+        for dedup in self.dedup.iter().skip(1) {
+            if let Some(known) = known(tx, tenant, &self.kind, *dedup).await? {
+                return Ok(Tried::Known(known));
+            }
         }
         // A name leads to one value, whichever of the two it is.
         let taken: i64 = tx
@@ -167,19 +172,14 @@ impl WriteToken {
             )
             .await?;
         let stored = match taken {
-            0 => self.insert(tx, dedup.clone()).await?,
+            0 => self.insert(tx).await?,
             _ => 0,
         };
         if stored == 0 {
-            let Some(dedup) = dedup else {
+            let Some(dedup) = self.dedup.first() else {
                 return Ok(Tried::Again);
             };
-            let known: Option<String> = tx
-                .optional(
-                    "SELECT token FROM vault_tokens WHERE tenant = $1 AND kind = $2 AND dedup = $3",
-                    values![tenant, &self.kind, dedup],
-                )
-                .await?;
+            let known = known(tx, tenant, &self.kind, *dedup).await?;
             return Ok(known.map_or(Tried::Again, Tried::Known));
         }
         let leaf = Leaf {
@@ -196,7 +196,7 @@ impl WriteToken {
         Ok(Tried::Stored)
     }
 
-    async fn insert(&self, tx: &mut Tx, dedup: Option<Vec<u8>>) -> Result<u64, Error> {
+    async fn insert(&self, tx: &mut Tx) -> Result<u64, Error> {
         Ok(tx
             .execute(
                 "INSERT INTO vault_tokens (tenant, token, substitute, kind, subject, key_id, preserves_format, dedup, \
@@ -210,7 +210,7 @@ impl WriteToken {
                     self.subject.as_ref().map(SubjectId::as_str),
                     *self.key_id.as_bytes(),
                     self.keeps_form,
-                    dedup,
+                    self.dedup.first().map(|dedup| dedup.to_vec()),
                     self.change.at.as_millisecond(),
                     self.life.final_at,
                     self.life.sliding,
@@ -222,6 +222,16 @@ impl WriteToken {
             )
             .await?)
     }
+}
+
+/// The token of an equal value.
+async fn known(tx: &mut Tx, tenant: &str, kind: &str, dedup: [u8; 32]) -> Result<Option<String>, Error> {
+    Ok(tx
+        .optional(
+            "SELECT token FROM vault_tokens WHERE tenant = $1 AND kind = $2 AND dedup = $3",
+            values![tenant, kind, dedup],
+        )
+        .await?)
 }
 
 /// What is clear in the row is bound, so that nobody gives a token another kind or substitute; its times are bound by the

@@ -4,7 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use privet_crypto::SealedHeader;
 use privet_store::{Keyring, KeyringConfig, Scope, Store, values};
-use privet_vault::{ErasureReason, Ground, Vault};
+use privet_types::{Clock, Secret};
+use privet_vault::{
+    ArchiveQuery, ErasureReason, Ground, NewConversation, NewReplyMap, NewSession, NewToken, SubjectRef,
+    TokenForm, Vault,
+};
 use serde_json::json;
 
 use crate::support::{House, ann, by, config, is_absent, on_both_databases, record};
@@ -16,6 +20,7 @@ on_both_databases! {
     indexes_get_another_secret_while_two_processes_serve
     a_rotation_that_was_stopped_goes_on
     entries_that_a_late_writer_left_behind_are_put_right
+    the_first_secret_is_destroyed_once_nothing_hangs_on_it
 }
 
 /// Another process on the same databases.
@@ -241,4 +246,142 @@ async fn entries_that_a_late_writer_left_behind_are_put_right(house: &House) {
     assert!(is_absent(
         &house.vault.read(&ann(), &by("login", "before"), ORDINARY).await
     ));
+}
+
+async fn the_first_secret_is_destroyed_once_nothing_hangs_on_it(house: &House) {
+    let vault = &house.vault;
+    let who = house.subject(json!({"login": "ada"})).await;
+    let put = async |name: &str| {
+        let session = NewSession {
+            name: Some(name.to_owned()),
+            data: record(json!({"page": 1})),
+            ..NewSession::default()
+        };
+        vault.put_session(&ann(), session, ORDINARY).await.unwrap()
+    };
+    let token = async |value: &str, form, subject: Option<&SubjectRef>| {
+        let new = NewToken {
+            kind: "card".to_owned(),
+            value: Secret::new(value.to_owned()),
+            subject: subject.cloned(),
+            ttl: None,
+            sliding: None,
+            is_shared: true,
+            renews: false,
+            substitute: None,
+            form,
+        };
+        vault.create_token(&ann(), &new, ORDINARY).await.unwrap()
+    };
+    let map = async |reply: &str| {
+        let map = NewReplyMap {
+            reply: Secret::new(reply.to_owned()),
+            subject: None,
+            map: record(json!({"<PERSON_1>": "Ada"})),
+            ttl: None,
+        };
+        vault.put_reply_map(&ann(), &map, ORDINARY).await.unwrap()
+    };
+    let read_map = async |reply: &str| {
+        let reply = Secret::new(reply.to_owned());
+        vault.reply_map(&ann(), &reply, ORDINARY).await
+    };
+    let archived = async |prompt: &str, subject: Option<&SubjectRef>| {
+        let conversation = NewConversation {
+            subject: subject.cloned(),
+            surface: "openai-chat".to_owned(),
+            purpose: None,
+            model: "model-1".to_owned(),
+            conversation: None,
+            prompt: Secret::new(prompt.to_owned()),
+            reply: Secret::new("good day".to_owned()),
+            is_whole: true,
+        };
+        vault.archive(&ann(), &conversation, ORDINARY).await.unwrap()
+    };
+    let hits = async |word: &str| {
+        let day = house.clock.now().as_millisecond() / 86_400_000;
+        let query = ArchiveQuery {
+            word: Some(word.to_owned()),
+            from_day: day - 3,
+            to_day: day,
+            limit: 10,
+            ..ArchiveQuery::default()
+        };
+        let found = vault.search_archive(&ann(), &query, ORDINARY).await.unwrap();
+        found.value.conversations.len()
+    };
+    let secrets = async || {
+        house
+            .keyring
+            .database()
+            .read::<Vec<String>, privet_vault::Error, _>(&Scope::Installation, |tx| {
+                Box::pin(async move {
+                    let sql = "SELECT name FROM tenant_secrets WHERE name LIKE 'index%' ORDER BY name";
+                    Ok(tx.rows(sql, Vec::new()).await?)
+                })
+            })
+            .await
+            .unwrap()
+    };
+    let (form, keeps) = (TokenForm::Random, TokenForm::PreservingFormat);
+    for name in ["kept", "replaced", "ended"] {
+        put(name).await;
+    }
+    for reply in ["kept", "replaced"] {
+        map(reply).await;
+    }
+    let before = [
+        token("4000123456789010", form, Some(&who)).await,
+        token("4000123456789010", keeps, None).await,
+        token("4000123456789028", form, None).await,
+    ];
+    archived("where is my parcel", Some(&who)).await;
+    archived("where is my letter", None).await;
+
+    vault.rotate_indexes(&ann(), &mut |_| {}).await.unwrap();
+    assert_eq!(secrets().await, ["index", "index/2"]);
+    house.pass(60);
+    // What is from before is found, replaced and ended as ever.
+    assert!(vault.session(&ann(), "kept", ORDINARY).await.is_ok());
+    put("replaced").await;
+    let sessions: Vec<i64> = house
+        .rows("SELECT COUNT(*) FROM subject_sessions", Vec::new())
+        .await;
+    assert_eq!(sessions, [3], "one of each name");
+    vault.delete_session(&ann(), "ended").await.unwrap();
+    assert!(is_absent(&vault.session(&ann(), "ended", ORDINARY).await));
+    assert!(read_map("kept").await.is_ok());
+    map("replaced").await;
+    let maps: Vec<i64> = house.rows("SELECT COUNT(*) FROM reply_maps", Vec::new()).await;
+    assert_eq!(maps, [2]);
+    assert_eq!((hits("parcel").await, hits("letter").await), (1, 1));
+    house.pass(7_200);
+    assert_eq!(
+        vault.retire_index_secrets(&ann().tenant).await.unwrap(),
+        0,
+        "the session kept it"
+    );
+
+    // The last session from before, and the last map, are over.
+    house.pass(40 * 86_400);
+    put("later").await;
+    assert_eq!(vault.retire_index_secrets(&ann().tenant).await.unwrap(), 1);
+    assert_eq!(secrets().await, ["index/2"]);
+    assert!(vault.session(&ann(), "later", ORDINARY).await.is_ok());
+    let again = [
+        token("4000123456789010", form, Some(&who)).await,
+        token("4000123456789010", keeps, None).await,
+        token("4000123456789028", form, None).await,
+    ];
+    for (one, two) in before.iter().zip(&again) {
+        assert!(two.is_known && one.token == two.token, "{one:?} {two:?}");
+    }
+    house.pass(-40 * 86_400);
+    assert_eq!((hits("parcel").await, hits("letter").await), (1, 1));
+    assert!(vault.read(&ann(), &by("login", "ada"), ORDINARY).await.is_ok());
+    // Another process finds all of it, too.
+    let other = house.reopened().await;
+    assert!(other.vault.session(&ann(), "later", ORDINARY).await.is_ok());
+    other.keyring.close().await;
 }
