@@ -491,9 +491,9 @@ async fn succeeded(sequencer: &Sequencer, successors: &mut Successors) -> Option
         return None;
     }
     let signer = successors.find(&known)?;
-    successors.tell(&signer);
     match Sequencer::open(sequencer.store.clone(), signer).await {
         Ok(next) => {
+            successors.tell(&next.signer);
             tracing::info!("the audit log goes on under the key that it was given");
             Some(next)
         }

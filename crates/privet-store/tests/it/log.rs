@@ -6,7 +6,8 @@ use std::time::Duration;
 use privet_crypto::SigningKey;
 use privet_log::{Checkpoint, Edge, Hash, Leaf, NoteSigner};
 use privet_store::{
-    AuditRecord, Backend, Error, Sequencer, Spool, Store, log_signer, run_flusher, run_sequencer,
+    AuditRecord, Backend, Error, LogKey, Sequencer, Spool, Store, Successors, log_signer, run_flusher,
+    run_sequencer, run_sequencer_through_changes,
 };
 use sqlx::{Connection, Executor, SqliteConnection};
 use tokio::sync::oneshot;
@@ -466,13 +467,14 @@ async fn every_event_that_was_answered_for_is_in_the_log_after_any_kill() {
 
 /// What `keys` sign now, and the sequencer that works with the second.
 async fn changed_key(store: &Store) -> (NoteSigner, Sequencer) {
-    let next = || {
-        let key = SigningKey::parse(&format!("privet-signing-1:{}", "a".repeat(64))).unwrap();
-        log_signer(&root_key(), Some(key)).unwrap()
-    };
     let at = jiff::Timestamp::from_second(5).unwrap();
     let changed = sequencer(store).await.change_key(next(), at).await.unwrap();
     (next(), changed)
+}
+
+fn next() -> NoteSigner {
+    let key = SigningKey::parse(&format!("privet-signing-1:{}", "a".repeat(64))).unwrap();
+    log_signer(&root_key(), Some(key)).unwrap()
 }
 
 #[tokio::test]
@@ -539,6 +541,41 @@ async fn two_who_change_the_key_at_once_do_not_both_do_it() {
                 .count(),
             1
         );
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_running_sequencer_tells_of_another_key_only_once_the_log_is_found_to_be_signed_with_it() {
+    for house in House::each().await {
+        let store = &house.store;
+        let key = LogKey::from(signer().key().clone());
+        let run = |running: Sequencer| {
+            let successors = Successors::new(key.clone(), || Some(next()));
+            run_sequencer_through_changes(running, successors, Duration::from_millis(1), async {})
+        };
+        let mut running = sequencer(store).await;
+        store.append_audit("n", &records(1..=3)).await.unwrap();
+        running.run_once().await.unwrap();
+        store.append_audit("n", &records(4..=5)).await.unwrap();
+        // The settings name a key that stands in the row, too; but nobody gave it to the log.
+        let put = |key: &NoteSigner| {
+            format!(
+                "UPDATE settings SET value = '{}' WHERE name = 'log_key'",
+                key.key()
+            )
+        };
+        house.raw(&put(&next())).await.unwrap();
+        let ended = run(running).await;
+        assert!(matches!(ended, Err(Error::LogKeyChanged { .. })), "{ended:?}");
+        assert_eq!(&key.get(), signer().key());
+        house.raw(&put(&signer())).await.unwrap();
+
+        let running = sequencer(store).await;
+        changed_key(store).await;
+        store.append_audit("n", &records(6..=7)).await.unwrap();
+        run(running).await.unwrap();
+        assert_eq!(&key.get(), next().key());
         house.end().await;
     }
 }
