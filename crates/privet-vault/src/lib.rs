@@ -44,7 +44,8 @@ pub use erasure::{
 };
 pub use error::Error;
 pub use import::{
-    ImportFormat, ImportLine, ImportOptions, ImportProgress, ImportReader, ImportReport, LineError,
+    ImportFormat, ImportLimits, ImportLine, ImportOptions, ImportProgress, ImportReader, ImportReport,
+    LineError,
 };
 pub use lineage::{Connected, Connector, Node, NodeKind, PgVector, PgVectorConfig, Reach, Registered};
 pub use measure::{
@@ -68,9 +69,9 @@ pub use retention::{
 };
 pub use session::{NewSession, Session, Swept};
 pub use subject::{
-    AppData, BulkRead, BulkState, Counts, Ground, Identifier, IndexRotation, Lifetime, NewShare, NewView,
-    Page, PermittedUse, Rebuilt, Record, RecordChange, Search, Share, Shared, Shown, Source, Stored, Subject,
-    SubjectId, SubjectInfo, SubjectRef, SubjectState, Unlock, ValueForm, VersionInfo, Viewed,
+    AppData, BulkRead, BulkState, Counts, Ground, Identifier, IndexRotation, Lifetime, NewShare, NewSubjects,
+    NewView, Page, PermittedUse, Rebuilt, Record, RecordChange, Search, Share, Shared, Shown, Source, Stored,
+    Subject, SubjectId, SubjectInfo, SubjectRef, SubjectState, Unlock, ValueForm, VersionInfo, Viewed,
 };
 pub use token::{NewToken, Substitute, Token, TokenForm, TokenValue};
 pub use vault::{Actor, ErasedList, Vault};

@@ -15,12 +15,12 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::{self, Sent};
 use super::page::Page;
-use super::records::{self, Records};
 use super::refusal::{JSON, Refusal, absent};
 use super::table::{Entry, Interface, Needs, Params};
 use super::{Databunker, audit, identity, own_tokens, page, time};
 use crate::prompt::{new_request_id, with_request_id};
 use crate::query::pairs;
+use crate::records::{self, Records};
 use crate::vault::call::collect;
 
 /// The header of the key. It is read from nowhere else.

@@ -10,6 +10,7 @@ use privet_vault::Error;
 use serde_json::json;
 
 use super::table::Interface;
+use crate::records::BadRecords;
 use crate::vault::problem::VaultProblem;
 
 /// The content type of all answers that are JSON.
@@ -164,6 +165,16 @@ impl From<VaultProblem> for Refusal {
             StatusCode::SERVICE_UNAVAILABLE if problem.code == "busy" => Self::Busy,
             status if status.is_server_error() => Self::Failed,
             _ => Self::BadBody,
+        }
+    }
+}
+
+impl From<BadRecords> for Refusal {
+    fn from(bad: BadRecords) -> Self {
+        match bad {
+            BadRecords::Body => Self::BadBody,
+            BadRecords::Records(why) => Self::field("records", why),
+            BadRecords::Failed => Self::Failed,
         }
     }
 }

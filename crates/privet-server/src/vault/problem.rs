@@ -6,6 +6,8 @@ use http::{Response, StatusCode};
 use privet_access::Denied;
 use serde_json::{Value, json};
 
+use crate::records::BadRecords;
+
 /// Why a request to the vault was refused. Never holds a value that was sent or stored.
 #[derive(Debug)]
 pub(crate) struct VaultProblem {
@@ -160,6 +162,20 @@ impl From<Denied> for VaultProblem {
             _ => (StatusCode::UNAUTHORIZED, "invalid_api_key"),
         };
         Self::new(status, code, denied.to_string())
+    }
+}
+
+impl From<BadRecords> for VaultProblem {
+    fn from(bad: BadRecords) -> Self {
+        match bad {
+            BadRecords::Body => Self::new(
+                StatusCode::BAD_REQUEST,
+                "bad_json",
+                "the body is no JSON object with a list `records`",
+            ),
+            BadRecords::Records(why) => Self::field("records", why),
+            BadRecords::Failed => privet_vault::Error::Stopped.into(),
+        }
     }
 }
 
