@@ -21,6 +21,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/sqlite/0013_callbacks.sql"),
         include_str!("schema/sqlite/0014_request_tries.sql"),
         include_str!("schema/sqlite/0015_events_of_subjects.sql"),
+        include_str!("schema/sqlite/0016_events_of_people.sql"),
     ],
     postgres: &[
         include_str!("schema/postgres/0001_keys_and_audit.sql"),
@@ -38,6 +39,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0013_callbacks.sql"),
         include_str!("schema/postgres/0014_request_tries.sql"),
         include_str!("schema/postgres/0015_events_of_subjects.sql"),
+        include_str!("schema/postgres/0016_events_of_people.sql"),
     ],
     seeded: &["changes", "log_head"],
 };

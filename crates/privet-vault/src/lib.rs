@@ -28,7 +28,7 @@ pub use archive::{
     ReplyMap, SweptArchive,
 };
 pub use audit::{Access, AccessResult, Audited, Operation, SubjectChange};
-pub use calls::{CallEntry, CallPage, NewCall};
+pub use calls::{CallEntry, CallPage, NewCall, Wrote};
 pub use check::{CheckOutcome, CheckReport, Finding, FindingKind, NotChecked, OnChecked, Severity};
 pub use config::{IndexConfig, PrefixConfig, VaultConfig};
 pub use consent::{
@@ -67,7 +67,7 @@ pub use retention::{
     ActiveHold, ExpiryState, ExpiryStatus, Hold, Policies, Retention, RetentionPolicy, RetentionReport,
     RetentionRow, RetentionTarget, STORE_TARGETS, SweepReport, SweptRows, TargetSurface, TargetTime,
 };
-pub use session::{NewSession, Session, Swept};
+pub use session::{NewSession, Session, SessionMark, Swept};
 pub use subject::{
     AppData, BulkRead, BulkState, Counts, Ground, Identifier, IndexRotation, Lifetime, NewShare, NewSubjects,
     NewView, Page, PermittedUse, Rebuilt, Record, RecordChange, Search, Share, Shared, Shown, Source, Stored,

@@ -417,6 +417,7 @@ async fn with_everything(house: &House) -> SubjectRef {
         fields: 2,
         subjects: 1,
         version: None,
+        wrote: None,
         since: None,
     };
     vault.tell_call(&ann(), call).await.unwrap();
