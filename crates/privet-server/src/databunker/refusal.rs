@@ -209,6 +209,7 @@ impl From<Error> for Refusal {
             Error::SamePrincipal | Error::SecondPrincipal => {
                 Self::NotAllowed("somebody else has to do this".into())
             }
+            Error::Busy { .. } => Self::Busy,
             Error::NotOpen { .. } => Self::Locked,
             Error::Answered => {
                 Self::Conflict("users answered to this legal basis, so it keeps its name".into())

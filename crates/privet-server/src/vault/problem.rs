@@ -213,6 +213,7 @@ impl From<privet_vault::Error> for VaultProblem {
             Error::TooMany { .. } | Error::HistoryFull { .. } => {
                 Self::new(StatusCode::CONFLICT, "too_many", text)
             }
+            Error::Busy { .. } => Self::busy(),
             Error::SamePrincipal => Self::new(StatusCode::FORBIDDEN, "same_principal", text),
             Error::NotOpen { .. } => Self::new(StatusCode::FORBIDDEN, "not_open", text),
             Error::NotReady { .. } => Self::new(StatusCode::CONFLICT, "not_ready", text),
