@@ -22,6 +22,7 @@ mod presidio;
 mod problem;
 mod prompt;
 mod query;
+mod records;
 mod reply;
 mod upstream;
 mod vault;

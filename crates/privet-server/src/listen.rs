@@ -156,6 +156,9 @@ impl Server {
         } = connections;
         let ended = tokio::time::timeout(limits.shutdown_grace.duration(), graceful.shutdown()).await;
         drop(workers);
+        if let Some(api) = &gateway.vault {
+            api.tell_waiting_refusals().await;
+        }
         drop(end_archive);
         let is_kept = match archiving {
             None => true,

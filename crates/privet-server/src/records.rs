@@ -4,10 +4,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
-
-use super::refusal::Refusal;
 
 /// The field that holds the records.
 const RECORDS: &str = "records";
@@ -29,6 +26,17 @@ pub(crate) struct Limits {
     pub(crate) depth: usize,
 }
 
+/// Why a body with many records is refused. Holds nothing of what was sent.
+#[derive(Debug)]
+pub(crate) enum BadRecords {
+    /// It is no JSON object, or what stands beside the records is no JSON.
+    Body,
+    /// The records cannot be used, and why.
+    Records(String),
+    /// What was found before is not there any more.
+    Failed,
+}
+
 /// Records as they were sent, each of which is known to be a JSON object.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Records {
@@ -37,7 +45,10 @@ pub(crate) struct Records {
 }
 
 /// Takes `body` apart: into what stands beside the records, and these, if it has any.
-pub(super) fn read(body: &Bytes, limits: Limits) -> Result<(Map<String, Value>, Option<Records>), Refusal> {
+pub(crate) fn read(
+    body: &Bytes,
+    limits: Limits,
+) -> Result<(Map<String, Value>, Option<Records>), BadRecords> {
     let mut text = Text { bytes: body, at: 0 };
     let (mut fields, mut records, mut beside) = (Map::new(), None, 0);
     text.expect(b'{')?;
@@ -48,7 +59,7 @@ pub(super) fn read(body: &Bytes, limits: Limits) -> Result<(Map<String, Value>, 
         text.expect(b':')?;
         if name == RECORDS && text.peek() == Some(b'[') {
             if records.is_some() {
-                return Err(Refusal::BadBody);
+                return Err(BadRecords::Body);
             }
             let places = text.records(limits)?;
             let body = body.clone();
@@ -58,27 +69,26 @@ pub(super) fn read(body: &Bytes, limits: Limits) -> Result<(Map<String, Value>, 
         let value = text.value(&mut 0, usize::MAX)?;
         beside += name.len() + value.len();
         if beside > MOST_BESIDE {
-            return Err(Refusal::field(
-                "records",
-                format!("what stands beside them has more than {MOST_BESIDE} bytes"),
-            ));
+            return Err(BadRecords::Records(format!(
+                "what stands beside them has more than {MOST_BESIDE} bytes"
+            )));
         }
         fields.insert(name, parsed(text.part(&value)?)?);
     }
     match text.peek() {
         None => Ok((fields, records)),
-        Some(_) => Err(Refusal::BadBody),
+        Some(_) => Err(BadRecords::Body),
     }
 }
 
 impl Records {
     /// How many there are.
-    pub(super) const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.places.len()
     }
 
     /// Batches of at most 500 records, each with its place in the list. A batch ends once its records have 256 KiB.
-    pub(super) fn batches(&self) -> Batches<'_> {
+    pub(crate) fn batches(&self) -> Batches<'_> {
         Batches {
             records: self,
             next: 0,
@@ -87,13 +97,13 @@ impl Records {
 }
 
 /// Batches of records, one after the other.
-pub(super) struct Batches<'r> {
+pub(crate) struct Batches<'r> {
     records: &'r Records,
     next: usize,
 }
 
 impl Iterator for Batches<'_> {
-    type Item = Result<Vec<(usize, Map<String, Value>)>, Refusal>;
+    type Item = Result<Vec<(usize, Map<String, Value>)>, BadRecords>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let (mut batch, mut bytes) = (Vec::new(), 0);
@@ -102,7 +112,7 @@ impl Iterator for Batches<'_> {
                 break;
             };
             let Some(text) = self.records.body.get(place.clone()) else {
-                return Some(Err(Refusal::Failed));
+                return Some(Err(BadRecords::Failed));
             };
             match parsed(text) {
                 Ok(record) => batch.push((self.next, record)),
@@ -115,8 +125,8 @@ impl Iterator for Batches<'_> {
     }
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(text: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(text).map_err(|_| Refusal::BadBody)
+fn parsed<T: serde::de::DeserializeOwned>(text: &[u8]) -> Result<T, BadRecords> {
+    serde_json::from_slice(text).map_err(|_| BadRecords::Body)
 }
 
 /// JSON that is taken apart. What it does not look at itself, such as numbers, is looked at where the parts are parsed.
@@ -126,8 +136,8 @@ struct Text<'t> {
 }
 
 impl Text<'_> {
-    fn part(&self, place: &Range<usize>) -> Result<&[u8], Refusal> {
-        self.bytes.get(place.clone()).ok_or(Refusal::BadBody)
+    fn part(&self, place: &Range<usize>) -> Result<&[u8], BadRecords> {
+        self.bytes.get(place.clone()).ok_or(BadRecords::Body)
     }
 
     /// The next byte that is no white space.
@@ -138,16 +148,16 @@ impl Text<'_> {
         self.bytes.get(self.at).copied()
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), Refusal> {
+    fn expect(&mut self, byte: u8) -> Result<(), BadRecords> {
         if self.peek() != Some(byte) {
-            return Err(Refusal::BadBody);
+            return Err(BadRecords::Body);
         }
         self.at += 1;
         Ok(())
     }
 
     /// Whether there is a further part before `close`; passes over the comma before it.
-    fn goes_on(&mut self, close: u8, is_first: &mut bool) -> Result<bool, Refusal> {
+    fn goes_on(&mut self, close: u8, is_first: &mut bool) -> Result<bool, BadRecords> {
         let was_first = std::mem::take(is_first);
         if self.peek() == Some(close) {
             self.at += 1;
@@ -160,7 +170,7 @@ impl Text<'_> {
     }
 
     /// A string with its quotation marks.
-    fn string(&mut self) -> Result<Range<usize>, Refusal> {
+    fn string(&mut self) -> Result<Range<usize>, BadRecords> {
         self.expect(b'"')?;
         let start = self.at - 1;
         loop {
@@ -168,7 +178,7 @@ impl Text<'_> {
                 Some(b'"') => break,
                 Some(b'\\') => self.at += 2,
                 Some(_) => self.at += 1,
-                None => return Err(Refusal::BadBody),
+                None => return Err(BadRecords::Body),
             }
         }
         self.at += 1;
@@ -177,7 +187,7 @@ impl Text<'_> {
 
     /// A value of any kind, that is no longer than `most` bytes. `deepest` becomes how many objects and lists stand in each
     /// other.
-    fn value(&mut self, deepest: &mut usize, most: usize) -> Result<Range<usize>, Refusal> {
+    fn value(&mut self, deepest: &mut usize, most: usize) -> Result<Range<usize>, BadRecords> {
         self.peek();
         let (start, mut depth) = (self.at, 0_usize);
         while let Some(&byte) = self.bytes.get(self.at) {
@@ -212,8 +222,8 @@ impl Text<'_> {
         Ok(start..self.at)
     }
 
-    /// The records of the list that begins here. Each is found to be an object, and JSON.
-    fn records(&mut self, limits: Limits) -> Result<Vec<Range<usize>>, Refusal> {
+    /// The records of the list that begins here. Each is parsed, and dropped at once.
+    fn records(&mut self, limits: Limits) -> Result<Vec<Range<usize>>, BadRecords> {
         self.expect(b'[')?;
         let (mut places, mut is_first) = (Vec::new(), true);
         while self.goes_on(b']', &mut is_first)? {
@@ -221,24 +231,29 @@ impl Text<'_> {
             if index >= limits.records {
                 let most = limits.records;
                 let why = format!("there are more than {most} of them: the limit `bulk_records`");
-                return Err(Refusal::field(RECORDS, why));
+                return Err(BadRecords::Records(why));
             }
             if self.peek() != Some(b'{') {
-                return Err(Refusal::field(RECORDS, "use a list of objects"));
+                return Err(BadRecords::Records("use a list of objects".to_owned()));
             }
             let mut deepest = 0;
             let place = self.value(&mut deepest, limits.bytes)?;
             if place.len() > limits.bytes {
                 let most = limits.bytes;
                 let why = format!("number {index} has more than {most} bytes: the limit `bulk_record`");
-                return Err(Refusal::field(RECORDS, why));
+                return Err(BadRecords::Records(why));
             }
             if deepest > limits.depth {
                 let most = limits.depth;
                 let why = format!("number {index} is more than {most} levels deep: the limit `bulk_depth`");
-                return Err(Refusal::field(RECORDS, why));
+                return Err(BadRecords::Records(why));
             }
-            parsed::<IgnoredAny>(self.part(&place)?)?;
+            // INVARIANT: every record that is kept parses as the batches will parse it, so that no batch is refused behind others
+            // that were stored.
+            if parsed::<Map<String, Value>>(self.part(&place)?).is_err() {
+                let why = format!("number {index} is no JSON object that can be read");
+                return Err(BadRecords::Records(why));
+            }
             places.push(place);
         }
         Ok(places)
@@ -259,7 +274,7 @@ mod tests {
 
     type Taken = (Map<String, Value>, Option<Vec<Value>>);
 
-    fn taken(text: &str) -> Result<Taken, Refusal> {
+    fn taken(text: &str) -> Result<Taken, BadRecords> {
         let (fields, records) = read(&Bytes::from(text.to_owned()), LIMITS)?;
         let all = |records: Records| {
             let batches: Vec<_> = records.batches().collect::<Result<_, _>>().unwrap();
@@ -293,13 +308,13 @@ mod tests {
             (r#"{"records":[{"a":[[{}]]}]}"#, "bulk_depth"),
             (r#"{"records":[1]}"#, "use a list of objects"),
         ] {
-            let Err(Refusal::BadField(field, why)) = taken(text) else {
+            let Err(BadRecords::Records(why)) = taken(text) else {
                 panic!("{text}")
             };
-            assert!(field == "records" && why.contains(limit), "{why}");
+            assert!(why.contains(limit), "{why}");
         }
         let beside = format!(r#"{{"a":"{}"}}"#, "x".repeat(MOST_BESIDE));
-        assert!(matches!(taken(&beside), Err(Refusal::BadField(..))));
+        assert!(matches!(taken(&beside), Err(BadRecords::Records(_))));
     }
 
     #[test]

@@ -21,7 +21,8 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/sqlite/0013_callbacks.sql"),
         include_str!("schema/sqlite/0014_request_tries.sql"),
         include_str!("schema/sqlite/0015_events_of_subjects.sql"),
-        include_str!("schema/sqlite/0018_names_in_log.sql"),
+        include_str!("schema/sqlite/0016_events_of_people.sql"),
+        include_str!("schema/sqlite/0017_names_in_log.sql"),
     ],
     postgres: &[
         include_str!("schema/postgres/0001_keys_and_audit.sql"),
@@ -39,7 +40,8 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0013_callbacks.sql"),
         include_str!("schema/postgres/0014_request_tries.sql"),
         include_str!("schema/postgres/0015_events_of_subjects.sql"),
-        include_str!("schema/postgres/0018_names_in_log.sql"),
+        include_str!("schema/postgres/0016_events_of_people.sql"),
+        include_str!("schema/postgres/0017_names_in_log.sql"),
     ],
     seeded: &["changes", "log_head"],
 };

@@ -16,7 +16,9 @@ use jiff::Timestamp;
 use privet_crypto::RootKey;
 use privet_store::{Keyring, KeyringConfig, Location, Store};
 use privet_types::{Clock, Pseudonym};
-use privet_vault::{Actor, Ground, ImportFormat, ImportOptions, Record, SubjectRef, Vault, VaultConfig};
+use privet_vault::{
+    Actor, Ground, ImportFormat, ImportLimits, ImportOptions, Record, SubjectRef, Vault, VaultConfig,
+};
 use serde_json::json;
 
 /// Clients of the single writes and reads.
@@ -74,6 +76,7 @@ async fn measure(records: u64, store: Location, keyring: Location) {
         format: ImportFormat::JsonLines,
         is_dry_run: false,
         first_line: 1,
+        limits: ImportLimits::default(),
     };
     let start = Start::now();
     let report = vault

@@ -58,6 +58,12 @@ pub enum Error {
         /// How many there may be.
         most: u64,
     },
+    /// Another one is at work that leaves no room for this one.
+    #[error("another {what} is being made; try again in a moment")]
+    Busy {
+        /// What is made one at a time.
+        what: &'static str,
+    },
     /// Who asked for a bulk read may not approve it.
     #[error("who asked for a bulk read cannot approve it; somebody else has to")]
     SamePrincipal,

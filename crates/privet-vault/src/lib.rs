@@ -29,7 +29,7 @@ pub use archive::{
     ReplyMap, SweptArchive,
 };
 pub use audit::{Access, AccessResult, Audited, Operation, SubjectChange};
-pub use calls::{CallEntry, CallPage, NewCall};
+pub use calls::{CallEntry, CallPage, NewCall, Wrote};
 pub use check::{CheckOutcome, CheckReport, Finding, FindingKind, NotChecked, OnChecked, Severity};
 pub use config::{IndexConfig, PrefixConfig, VaultConfig};
 pub use consent::{
@@ -45,7 +45,8 @@ pub use erasure::{
 };
 pub use error::Error;
 pub use import::{
-    ImportFormat, ImportLine, ImportOptions, ImportProgress, ImportReader, ImportReport, LineError,
+    ImportFormat, ImportLimits, ImportLine, ImportOptions, ImportProgress, ImportReader, ImportReport,
+    LineError,
 };
 pub use lineage::{Connected, Connector, Node, NodeKind, PgVector, PgVectorConfig, Reach, Registered};
 pub use measure::{
@@ -67,11 +68,11 @@ pub use retention::{
     ActiveHold, ExpiryState, ExpiryStatus, Hold, Policies, Retention, RetentionPolicy, RetentionReport,
     RetentionRow, RetentionTarget, STORE_TARGETS, SweepReport, SweptRows, TargetSurface, TargetTime,
 };
-pub use session::{NewSession, Session, Swept};
+pub use session::{NewSession, Session, SessionMark, Swept};
 pub use subject::{
-    AppData, BulkRead, BulkState, Counts, Ground, Identifier, IndexRotation, Lifetime, NewShare, NewView,
-    Page, PermittedUse, Rebuilt, Record, RecordChange, Search, Share, Shared, Shown, Source, Stored, Subject,
-    SubjectId, SubjectInfo, SubjectRef, SubjectState, Unlock, ValueForm, VersionInfo, Viewed,
+    AppData, BulkRead, BulkState, Counts, Ground, Identifier, IndexRotation, Lifetime, NewShare, NewSubjects,
+    NewView, Page, PermittedUse, Rebuilt, Record, RecordChange, Search, Share, Shared, Shown, Source, Stored,
+    Subject, SubjectId, SubjectInfo, SubjectRef, SubjectState, Unlock, ValueForm, VersionInfo, Viewed,
 };
 pub use token::{NewToken, Substitute, Token, TokenForm, TokenValue};
 pub use vault::{Actor, ErasedList, Vault};

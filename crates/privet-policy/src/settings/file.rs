@@ -182,6 +182,12 @@ pub struct VaultFile {
     pub import_timeout: Period,
     /// Most rows of a page.
     pub page: u32,
+    /// Most records of a call that makes several subjects in one transaction.
+    pub bulk_records: u32,
+    /// Largest record of such a call, and of an import.
+    pub bulk_record: ByteSize,
+    /// How many objects and lists may stand in each other in such a record; the record is the first.
+    pub bulk_depth: u32,
     /// Most requests at work at once; more are refused with 503.
     pub concurrent_requests: u32,
     /// Databunker's interfaces over the same records.
@@ -508,6 +514,9 @@ impl Default for VaultFile {
             import_body: ByteSize::from_mib(1024),
             import_timeout: Period::from_secs(600),
             page: 100,
+            bulk_records: 1_000,
+            bulk_record: ByteSize::from_mib(1),
+            bulk_depth: 32,
             concurrent_requests: 256,
             databunker: DatabunkerFile::default(),
             connectors: Vec::new(),

@@ -159,6 +159,12 @@ pub struct VaultLimits {
     pub import_timeout: Period,
     /// Most rows of a page.
     pub page: u32,
+    /// Most records of a call that makes several subjects.
+    pub bulk_records: u32,
+    /// Largest record of such a call, and of an import.
+    pub bulk_record: ByteSize,
+    /// How many objects and lists may stand in each other in one of them.
+    pub bulk_depth: u32,
     /// Most requests at work at once.
     pub concurrent_requests: u32,
 }

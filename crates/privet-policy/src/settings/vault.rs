@@ -29,6 +29,9 @@ pub(super) fn check(
         import_body,
         import_timeout,
         page,
+        bulk_records,
+        bulk_record,
+        bulk_depth,
         concurrent_requests,
         databunker,
         connectors,
@@ -51,6 +54,9 @@ pub(super) fn check(
         import_body,
         import_timeout,
         page,
+        bulk_records,
+        bulk_record,
+        bulk_depth,
         concurrent_requests,
     };
     bytes_within(
@@ -69,6 +75,13 @@ pub(super) fn check(
     )?;
     period_within(import_timeout, Period::from_secs(1), &at, "import_timeout")?;
     count_within(page, 1, 1_000, &at, "page")?;
+    // They are stored in one transaction.
+    count_within(bulk_records, 1, 10_000, &at, "bulk_records")?;
+    // A record has no more.
+    let most = ByteSize::from_mib(1);
+    bytes_within(bulk_record, ByteSize::from_kib(1), most, &at, "bulk_record")?;
+    // Deeper ones the parser refuses.
+    count_within(bulk_depth, 2, 100, &at, "bulk_depth")?;
     count_within(concurrent_requests, 1, 1_000_000, &at, "concurrent_requests")?;
     let archive_at = at.key("archive");
     count_within(archive.days, 1, 3_650, &archive_at, "days")?;

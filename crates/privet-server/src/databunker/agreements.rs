@@ -7,7 +7,8 @@ use http::Method;
 use jiff::Timestamp;
 use privet_types::KeyScope::{VaultAdmin, VaultRead, VaultWrite};
 use privet_vault::{
-    Agreement, AgreementStatus, Error, EventKind, KnownAgreement, LegalBasis, Proposed, Statement, SubjectId,
+    Agreement, AgreementStatus, ConsentEvent, Error, EventKind, KnownAgreement, LegalBasis, Proposed,
+    Statement, SubjectId, Wrote,
 };
 use serde_json::{Value, json};
 
@@ -182,7 +183,7 @@ fn name_of(standing: &AgreementStatus) -> &str {
 }
 
 /// Records that `subject` said what `said` says.
-async fn say(call: &Call, subject: &SubjectId, said: Said) -> Result<(), Refusal> {
+async fn say(call: &mut Call, subject: &SubjectId, said: Said) -> Result<(), Refusal> {
     let kind = match said.word {
         Word::Yes => EventKind::Given,
         Word::Pending => EventKind::Requested,
@@ -197,9 +198,57 @@ async fn say(call: &Call, subject: &SubjectId, said: Said) -> Result<(), Refusal
     statement.agreement = Some(said.brief);
     statement.expires_at = said.expires_at;
     statement.evidence = said.evidence;
+    write_down(call, subject, &statement).await
+}
+
+/// Records `statement`, which the event of the call then names.
+async fn write_down(call: &mut Call, subject: &SubjectId, statement: &Statement) -> Result<(), Refusal> {
     let consent = &call.bunker.api.consent;
-    consent.record(&call.actor, subject.as_str(), &statement).await?;
+    let told = consent.record(&call.actor, subject.as_str(), statement).await?;
+    let told = told.into_iter().next();
+    call.event.wrote = told.map(|event| Wrote::Statement(event.statement));
     Ok(())
+}
+
+/// How `subject` stood to an agreement before the statement `id` and behind it, as far as the history is kept; `None` if the
+/// statement is of no agreement.
+pub(super) async fn around(
+    call: &Call,
+    subject: &SubjectId,
+    id: &str,
+) -> Result<Option<(Value, Value)>, Refusal> {
+    let (consent, tenant) = (&call.bunker.api.consent, &call.actor.tenant);
+    let history = match consent.history(tenant, subject.as_str()).await {
+        Err(Error::Absent { .. }) => return Ok(None),
+        history => history?,
+    };
+    let Some(after) = history.iter().find(|event| event.statement == id) else {
+        return Ok(None);
+    };
+    let Some(name) = after.agreement.as_ref().map(|agreement| &agreement.name) else {
+        return Ok(None);
+    };
+    let is_of_it = |event: &&ConsentEvent| event.agreement.as_ref().is_some_and(|of| of.name == *name);
+    let of_it = || history.iter().filter(is_of_it);
+    let before = of_it()
+        .filter(|event| event.seq < after.seq)
+        .max_by_key(|event| event.seq);
+    let first_at = of_it().map(|event| event.at).min().unwrap_or(after.at);
+    let mut shown = [Value::Null, Value::Null];
+    for (row_of, event) in shown.iter_mut().zip([before, Some(after)]) {
+        let Some(event) = event else { continue };
+        let evidence = consent
+            .evidence(tenant, subject.as_str(), &event.statement)
+            .await?;
+        let standing = AgreementStatus {
+            event: event.clone(),
+            first_at,
+            status: event.kind,
+        };
+        *row_of = row(subject, &(standing, evidence));
+    }
+    let [before, after] = shown;
+    Ok(Some((before, after)))
 }
 
 async fn accept(call: &mut Call) -> Result<Answer, Refusal> {
@@ -266,8 +315,7 @@ async fn cancel(call: &mut Call) -> Result<Answer, Refusal> {
     let mut statement = Statement::new(EventKind::Withdrawn, &[], call.now());
     statement.agreement = Some(name);
     statement.evidence = evidence;
-    let consent = &call.bunker.api.consent;
-    consent.record(&call.actor, subject.as_str(), &statement).await?;
+    write_down(call, &subject, &statement).await?;
     Ok(Answer::done())
 }
 

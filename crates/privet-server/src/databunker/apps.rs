@@ -88,9 +88,11 @@ async fn create(call: &mut Call) -> Result<Answer, Refusal> {
     };
     let data = record("appdata", data)?;
     let who = SubjectRef::Token(call.person().await?);
-    call.vault()
+    let stored = call
+        .vault()
         .put_app(&call.actor, &who, &app, &data, None, Ground::Ordinary)
         .await?;
+    call.event.version = Some(stored.version);
     Ok(written(call, &who))
 }
 
@@ -131,9 +133,11 @@ async fn update(call: &mut Call) -> Result<Answer, Refusal> {
 async fn amend(call: &mut Call, change: &RecordChange) -> Result<Answer, Refusal> {
     let app = app(call)?;
     let who = SubjectRef::Token(call.person().await?);
-    call.vault()
+    let stored = call
+        .vault()
         .amend_app(&call.actor, &who, &app, change, None, Ground::Ordinary)
         .await?;
+    call.event.version = Some(stored.version);
     Ok(written(call, &who))
 }
 

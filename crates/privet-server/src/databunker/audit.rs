@@ -6,9 +6,10 @@ use std::future::ready;
 use http::Method;
 use jiff::Timestamp;
 use privet_types::KeyScope::{VaultAudit, VaultRead};
-use privet_vault::{CallEntry, CallPage, Error, Ground, NewCall, SubjectId, SubjectRef};
+use privet_vault::{CallEntry, CallPage, Error, Ground, NewCall, Record, SubjectId, SubjectRef, Wrote};
 use serde_json::{Value, json};
 
+use super::agreements;
 use super::bulk;
 use super::call::{Answer, Call};
 use super::refusal::Refusal;
@@ -46,6 +47,7 @@ pub(super) async fn record(call: &Call, refusal: Option<&Refusal>) -> Result<(),
         fields: access.map_or(0, |access| access.fields),
         subjects: access.map_or(0, |access| access.subjects),
         version: call.event.version,
+        wrote: call.event.wrote.clone(),
         since: call.since,
     };
     call.vault().tell_call(&call.actor, new).await.map_err(|error| {
@@ -100,7 +102,7 @@ async fn all(call: &mut Call) -> Result<Answer, Refusal> {
     let page = call.page()?;
     let (vault, actor) = (call.vault(), &call.actor);
     vault.check_unlock(actor, &unlock).await?;
-    let found = vault.calls(actor, page.offset, page.limit).await?;
+    let found = vault.all_events(actor, page.offset, page.limit).await?;
     vault.use_unlock(actor, &unlock, found.rows.len() as u64).await?;
     Ok(listed(call, &found))
 }
@@ -113,7 +115,13 @@ const fn refused_all(_: &Call) -> Result<Answer, Refusal> {
 
 async fn get(call: &mut Call) -> Result<Answer, Refusal> {
     let id = call.uuid("auditeventuuid")?;
-    let found = match call.vault().call(&call.actor, &id).await {
+    let (vault, actor) = (call.vault(), &call.actor);
+    let found = if call.may_audit {
+        vault.any_call(actor, &id).await
+    } else {
+        vault.call(actor, &id).await
+    };
+    let found = match found {
         Err(Error::Absent { .. }) => return Err(ABSENT),
         found => found?,
     };
@@ -139,28 +147,66 @@ async fn get(call: &mut Call) -> Result<Answer, Refusal> {
     }
 }
 
-/// What the profile was before the event and behind it. That is in the vault and not in the log: versions that are gone, with
-/// the person or because there were too many, are `null`.
+/// What was written, before the event and behind it: a profile, the data of an application, a session, an agreement. That is in
+/// the vault and not in the log: what is gone, with the person or because there were too many versions, is `null`.
 async fn changed(call: &mut Call, event: &CallEntry) -> Result<Option<(Value, Value)>, Refusal> {
-    let (Some(subject), Some(after)) = (&event.subject, event.version) else {
+    let Some(subject) = &event.subject else {
         return Ok(None);
     };
     call.event.subject = Some(subject.clone());
+    match (&event.wrote, event.version) {
+        (_, Some(after)) => versions(call, subject, event.app.as_deref(), after)
+            .await
+            .map(Some),
+        (Some(Wrote::Statement(id)), None) => agreements::around(call, subject, id).await,
+        // One that is replaced is not kept.
+        (Some(Wrote::Session(mark)), None) => {
+            let (vault, actor) = (call.vault(), &call.actor);
+            let read = vault.marked_session(actor, mark, subject, Ground::Ordinary).await;
+            let session = kept(read)?.map(|read| call.shown(read).data.into_value());
+            Ok(Some((Value::Null, session.unwrap_or_default())))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+/// Version `after` of the profile of `subject`, or of what `app` keeps, and the one before it.
+async fn versions(
+    call: &mut Call,
+    subject: &SubjectId,
+    app: Option<&str>,
+    after: u64,
+) -> Result<(Value, Value), Refusal> {
     let who = SubjectRef::Token(subject.clone());
-    let mut profiles = [Value::Null, Value::Null];
-    for (profile, version) in profiles.iter_mut().zip([after.saturating_sub(1), after]) {
+    let mut found = [Value::Null, Value::Null];
+    for (shown, version) in found.iter_mut().zip([after.saturating_sub(1), after]) {
         if version == 0 {
             continue;
         }
-        let (vault, actor) = (call.vault(), &call.actor);
-        match vault.read_version(actor, &who, version, Ground::Ordinary).await {
-            Ok(read) => *profile = call.shown(read).record.into_value(),
-            Err(Error::Absent { .. } | Error::Restricted) => {}
-            Err(error) => return Err(error.into()),
-        }
+        let (vault, actor, ground) = (call.vault(), &call.actor, Ground::Ordinary);
+        let data = match app {
+            Some(app) => {
+                let read = vault.read_app_version(actor, &who, app, version, ground).await;
+                kept(read)?.map(|read| call.shown(read).data)
+            }
+            None => {
+                let read = vault.read_version(actor, &who, version, ground).await;
+                kept(read)?.map(|read| call.shown(read).record)
+            }
+        };
+        *shown = data.map(Record::into_value).unwrap_or_default();
     }
-    let [before, after] = profiles;
-    Ok(Some((before, after)))
+    let [before, after] = found;
+    Ok((before, after))
+}
+
+/// What was read, unless it is not kept any more, or not shown now.
+fn kept<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(Error::Absent { .. } | Error::Restricted) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn listed(call: &Call, page: &CallPage) -> Answer {

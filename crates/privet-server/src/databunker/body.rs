@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::records::{self, Limits, Records};
 use super::refusal::Refusal;
 use super::table::Interface;
 use crate::query::pairs;
+use crate::records::{self, Limits, Records};
 
 /// Most bytes of `request_metadata`, as JSON.
 const MOST_METADATA: usize = 4 << 10;

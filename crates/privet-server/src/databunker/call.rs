@@ -9,18 +9,18 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use privet_policy::DatabunkerSettings;
 use privet_types::{KeyScope, Pseudonym, TenantId};
-use privet_vault::{Access, Actor, Audited, SubjectId, SubjectRef, Vault};
+use privet_vault::{Access, Actor, Audited, SubjectId, SubjectRef, Vault, Wrote};
 use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::{self, Sent};
 use super::page::Page;
-use super::records::{self, Records};
 use super::refusal::{JSON, Refusal, absent};
 use super::table::{Entry, Interface, Needs, Params};
 use super::{Databunker, audit, identity, own_tokens, page, time};
 use crate::prompt::{new_request_id, with_request_id};
 use crate::query::pairs;
+use crate::records::{self, Records};
 use crate::vault::call::collect;
 
 /// The header of the key. It is read from nowhere else.
@@ -42,6 +42,8 @@ pub(crate) struct Call {
     pub(crate) own: Option<SubjectId>,
     /// Whether the caller's key is good for erasing.
     pub(crate) may_erase: bool,
+    /// Whether it is good for reading the whole log.
+    pub(crate) may_audit: bool,
     /// What the log will be told beside what was done and how it ended.
     pub(crate) event: Event,
     /// The tenant's newest event before the call was worked on, if it may change something.
@@ -63,8 +65,10 @@ pub(crate) struct Event {
     pub(crate) partner: Option<String>,
     /// What was read.
     pub(crate) access: Option<Access>,
-    /// Which version of the profile was written.
+    /// Which version of the profile, or of the data of `app`, was written.
     pub(crate) version: Option<u64>,
+    /// What was written that has no version.
+    pub(crate) wrote: Option<Wrote>,
 }
 
 /// What is answered.
@@ -80,6 +84,7 @@ struct Caller {
     actor: Actor,
     own: Option<SubjectId>,
     may_erase: bool,
+    may_audit: bool,
 }
 
 /// Answers `request`.
@@ -184,6 +189,7 @@ async fn admit(
         actor: caller.actor,
         own: caller.own,
         may_erase: caller.may_erase,
+        may_audit: caller.may_audit,
         event: Event::default(),
         since,
         params,
@@ -203,6 +209,20 @@ async fn admit(
         Ok(call)
     } else {
         Err(Refusal::Missing(missing))
+    }
+}
+
+/// Two reads of one call as one.
+fn both(before: &Access, after: Access) -> Access {
+    let subjects = if before.subject.is_some() && before.subject == after.subject {
+        before.subjects.max(after.subjects)
+    } else {
+        before.subjects.saturating_add(after.subjects)
+    };
+    Access {
+        fields: before.fields.saturating_add(after.fields),
+        subjects,
+        ..after
     }
 }
 
@@ -227,6 +247,7 @@ async fn who(
                 },
                 own: None,
                 may_erase: false,
+                may_audit: false,
             });
         }
         Needs::AnyKey => None,
@@ -245,6 +266,7 @@ async fn who(
             actor: own.actor,
             own: Some(own.subject),
             may_erase: false,
+            may_audit: false,
         });
     }
     let (caller, actor) = bunker.api.caller(key).await?;
@@ -256,10 +278,12 @@ async fn who(
         caller.check(scope)?;
     }
     let may_erase = caller.check(KeyScope::VaultErase).is_ok();
+    let may_audit = caller.check(KeyScope::VaultAudit).is_ok();
     Ok(Caller {
         actor,
         own: None,
         may_erase,
+        may_audit,
     })
 }
 
@@ -491,8 +515,12 @@ impl Call {
 
     /// What was read; the log is told of it before it is shown.
     pub(crate) fn shown<T>(&mut self, read: Audited<T>) -> T {
-        self.event.access = Some(read.access);
-        read.value
+        let Audited { value, access } = read;
+        self.event.access = Some(match self.event.access.take() {
+            None => access,
+            Some(before) => both(&before, access),
+        });
+        value
     }
 }
 

@@ -16,7 +16,6 @@ mod expiry;
 mod identity;
 mod own_tokens;
 mod page;
-mod records;
 mod refusal;
 mod reports;
 mod requests;

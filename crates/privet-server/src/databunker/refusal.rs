@@ -10,6 +10,7 @@ use privet_vault::Error;
 use serde_json::json;
 
 use super::table::Interface;
+use crate::records::BadRecords;
 use crate::vault::problem::VaultProblem;
 
 /// The content type of all answers that are JSON.
@@ -168,6 +169,16 @@ impl From<VaultProblem> for Refusal {
     }
 }
 
+impl From<BadRecords> for Refusal {
+    fn from(bad: BadRecords) -> Self {
+        match bad {
+            BadRecords::Body => Self::BadBody,
+            BadRecords::Records(why) => Self::field("records", why),
+            BadRecords::Failed => Self::Failed,
+        }
+    }
+}
+
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {
@@ -198,6 +209,7 @@ impl From<Error> for Refusal {
             Error::SamePrincipal | Error::SecondPrincipal => {
                 Self::NotAllowed("somebody else has to do this".into())
             }
+            Error::Busy { .. } => Self::Busy,
             Error::NotOpen { .. } => Self::Locked,
             Error::Answered => {
                 Self::Conflict("users answered to this legal basis, so it keeps its name".into())

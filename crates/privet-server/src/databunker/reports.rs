@@ -1,11 +1,12 @@
 //! Reports of all that is held of a user.
 
+use http::StatusCode;
 use privet_types::KeyScope::VaultAdmin;
 use privet_vault::{SubjectRef, SubjectReport};
 use serde_json::json;
 
 use super::call::{Answer, Call};
-use super::refusal::Refusal;
+use super::refusal::{JSON, Refusal};
 use super::table::{Entry, Table};
 
 pub(super) fn register(table: &mut Table) {
@@ -23,8 +24,9 @@ async fn made(call: &mut Call) -> Result<SubjectReport, Refusal> {
 }
 
 async fn report(call: &mut Call) -> Result<Answer, Refusal> {
-    let report = made(call).await?.to_value()?;
-    Ok(Answer::of(json!({ "report": report })))
+    let report = made(call).await?.to_json()?;
+    let text = format!(r#"{{"status":"ok","report":{report}}}"#);
+    Ok(Answer::Text(StatusCode::OK, JSON, text))
 }
 
 async fn page(call: &mut Call) -> Result<Answer, Refusal> {

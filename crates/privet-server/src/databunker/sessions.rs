@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 use privet_types::KeyScope::{VaultRead, VaultWrite};
-use privet_vault::{Ground, NewSession, Session, SubjectRef};
+use privet_vault::{Ground, NewSession, Session, SubjectRef, Wrote};
 use serde_json::{Map, Value, json};
 
 use super::call::{Answer, Call};
@@ -117,7 +117,7 @@ async fn upsert(call: &mut Call) -> Result<Answer, Refusal> {
 }
 
 async fn put(
-    call: &Call,
+    call: &mut Call,
     name: Option<String>,
     subject: Option<SubjectRef>,
     asked: Asked,
@@ -134,6 +134,8 @@ async fn put(
         .vault()
         .put_session(&call.actor, new, Ground::Ordinary)
         .await?;
+    let mark = call.vault().session_mark(&call.actor, &session).await?;
+    call.event.wrote = mark.map(Wrote::Session);
     Ok(Answer::of(match call.interface {
         Interface::V1 => json!({ "session": session.name }),
         Interface::V2 => json!({ "sessionuuid": session.name }),

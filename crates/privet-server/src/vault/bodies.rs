@@ -368,10 +368,14 @@ pub(crate) struct ValueBody {
 }
 
 /// Several new subjects.
-#[derive(Deserialize, JsonSchema)]
+#[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "the shape in the document; such a body is read record by record"
+)]
 pub(crate) struct NewSubjectsBody {
-    /// The records; 1,000 at most.
+    /// The records: at least one, and no more than `bulk_records` of the settings; none past `bulk_record` or `bulk_depth`.
     pub(crate) records: Vec<Object>,
 }
 

@@ -3,32 +3,61 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::StatusCode;
+use privet_policy::ByteSize;
 use privet_vault::{
-    BulkRead, BulkState, Error, Ground, ImportFormat, ImportOptions, ImportProgress, Operation, Page,
+    BulkRead, BulkState, Error, Ground, ImportFormat, ImportLimits, ImportOptions, ImportProgress,
+    NewSubjects, Operation, Page,
 };
 
 use super::bodies::{
-    BulkPageBody, BulkReadBody, BulkReadsBody, ImportBody, LineBody, NewSubjectsBody, OutcomeBody,
-    OutcomesBody, ReasonBody, StoredBody, SubjectsBody, UnlockBody, record,
+    BulkPageBody, BulkReadBody, BulkReadsBody, ImportBody, LineBody, OutcomeBody, OutcomesBody, ReasonBody,
+    StoredBody, SubjectsBody, UnlockBody, record,
 };
 use super::call::{Call, Reply};
 use super::problem::VaultProblem;
+use crate::records;
 
-/// Most records of one call that is no import.
-const MOST: usize = 1_000;
-
+/// Makes subjects of the records of the body, in one transaction. Only a batch of them is values at one time; the others are
+/// text, or sealed. Nothing is stored if one of them is no record.
 pub(crate) async fn create(mut call: Call) -> Result<Reply, VaultProblem> {
-    let body: NewSubjectsBody = call.json().await?;
-    if body.records.is_empty() || body.records.len() > MOST {
-        return Err(VaultProblem::field("records", format!("send 1 to {MOST}")));
+    let body = call.json_text().await?;
+    let limits = &call.api.limits;
+    let limits = records::Limits {
+        records: limits.bulk_records as usize,
+        bytes: size(limits.bulk_record),
+        depth: limits.bulk_depth as usize,
+    };
+    let (beside, records) = records::read(&body, limits)?;
+    if let Some(name) = beside.keys().find(|name| *name != "records") {
+        return Err(VaultProblem::field(name.clone(), "there is no such field"));
     }
-    let records = body.records.into_iter().map(record).collect::<Result<_, _>>()?;
-    let made = call.api.vault.create_many(&call.actor, records).await?;
+    let records = records
+        .filter(|records| records.len() > 0)
+        .ok_or_else(|| VaultProblem::field("records", "use a list of objects, with at least one"))?;
+    for batch in records.batches() {
+        for (index, sent) in batch? {
+            record(sent).map_err(|problem| {
+                VaultProblem::field("records", format!("number {index}: {}", problem.detail))
+            })?;
+        }
+    }
+    let (vault, actor) = (&call.api.vault, &call.actor);
+    let mut sealed = NewSubjects::default();
+    for batch in records.batches() {
+        let batch = batch?.into_iter().map(|(_, sent)| record(sent));
+        let batch = batch.collect::<Result<_, _>>()?;
+        vault.seal_new(actor, &mut sealed, batch).await?;
+    }
+    let made = vault.store_new(actor, sealed).await?;
     let rows = made.into_iter().map(|outcome| match outcome {
         Ok(stored) => OutcomeBody::Stored(StoredBody::from(stored)),
         Err(error) => OutcomeBody::refused(error.into()),
     });
     Reply::ok(&OutcomesBody { rows: rows.collect() })
+}
+
+fn size(bytes: ByteSize) -> usize {
+    usize::try_from(bytes.bytes()).unwrap_or(usize::MAX)
 }
 
 /// Reads lines as they come and stores them in batches. Who is cut off goes on at the line that the answer names.
@@ -48,6 +77,10 @@ pub(crate) async fn import(mut call: Call) -> Result<Reply, VaultProblem> {
             Some(_) => return Err(VaultProblem::field("dry_run", "use `true` or `false`")),
         },
         first_line: call.asked_number("first_line")?.unwrap_or(1),
+        limits: ImportLimits {
+            bytes: size(call.api.limits.bulk_record),
+            depth: call.api.limits.bulk_depth as usize,
+        },
     };
     let reader = call.stream()?;
     let reached: Arc<Mutex<Option<ImportProgress>>> = Arc::default();

@@ -257,6 +257,12 @@ impl Call {
 
     /// The body as JSON of `T`.
     pub(crate) async fn json<T: DeserializeOwned>(&mut self) -> Result<T, VaultProblem> {
+        let bytes = self.json_text().await?;
+        read_json(&bytes)
+    }
+
+    /// The body, which says that it is JSON.
+    pub(crate) async fn json_text(&mut self) -> Result<Bytes, VaultProblem> {
         let kind = self.media();
         let is_json = kind == "application/json" || kind.ends_with("+json");
         if !is_json || self.headers.contains_key(CONTENT_ENCODING) {
@@ -266,8 +272,7 @@ impl Call {
                 "send the body as plain JSON: `content-type: application/json`, and no `content-encoding`",
             ));
         }
-        let bytes = self.whole().await?;
-        read_json(&bytes)
+        self.whole().await
     }
 
     async fn whole(&mut self) -> Result<Bytes, VaultProblem> {

@@ -6,6 +6,8 @@ use http::{Response, StatusCode};
 use privet_access::Denied;
 use serde_json::{Value, json};
 
+use crate::records::BadRecords;
+
 /// Why a request to the vault was refused. Never holds a value that was sent or stored.
 #[derive(Debug)]
 pub(crate) struct VaultProblem {
@@ -163,6 +165,20 @@ impl From<Denied> for VaultProblem {
     }
 }
 
+impl From<BadRecords> for VaultProblem {
+    fn from(bad: BadRecords) -> Self {
+        match bad {
+            BadRecords::Body => Self::new(
+                StatusCode::BAD_REQUEST,
+                "bad_json",
+                "the body is no JSON object with a list `records`",
+            ),
+            BadRecords::Records(why) => Self::field("records", why),
+            BadRecords::Failed => privet_vault::Error::Stopped.into(),
+        }
+    }
+}
+
 impl From<privet_vault::Error> for VaultProblem {
     fn from(error: privet_vault::Error) -> Self {
         use privet_vault::Error;
@@ -197,6 +213,7 @@ impl From<privet_vault::Error> for VaultProblem {
             Error::TooMany { .. } | Error::HistoryFull { .. } => {
                 Self::new(StatusCode::CONFLICT, "too_many", text)
             }
+            Error::Busy { .. } => Self::busy(),
             Error::SamePrincipal => Self::new(StatusCode::FORBIDDEN, "same_principal", text),
             Error::NotOpen { .. } => Self::new(StatusCode::FORBIDDEN, "not_open", text),
             Error::NotReady { .. } => Self::new(StatusCode::CONFLICT, "not_ready", text),

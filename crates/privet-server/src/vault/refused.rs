@@ -26,7 +26,11 @@ type Key = (String, Pseudonym, &'static str);
 
 /// Counts what was refused.
 #[derive(Default)]
-pub(super) struct Refusals(Mutex<BTreeMap<Key, Count>>);
+pub(super) struct Refusals {
+    counts: Mutex<BTreeMap<Key, Count>>,
+    /// Held while the log is told of what waited, so that who comes behind finds it told.
+    telling: tokio::sync::Mutex<()>,
+}
 
 /// Of one key.
 #[derive(Default)]
@@ -47,7 +51,7 @@ struct RefusedLeaf<'a> {
 impl Refusals {
     /// Counts one. Says how many are to be told now: the first of a second is told at once.
     fn count(&self, key: &mut Key, second: i64) -> u64 {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.len() >= MOST && !counts.contains_key(key) {
             key.0 = NOBODYS.to_owned();
             key.1 = Pseudonym("many".to_owned());
@@ -63,12 +67,12 @@ impl Refusals {
 
     /// What waits, and forgets what does not.
     fn take(&self) -> Vec<(Key, u64)> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = counts.iter_mut().filter(|(_, count)| count.waiting > 0);
-        let taken = waiting.map(|(key, count)| (key.clone(), std::mem::take(&mut count.waiting)));
-        let taken: Vec<_> = taken.collect();
-        counts.retain(|key, _| taken.iter().any(|(told, _)| told == key));
-        taken
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.retain(|_, count| count.waiting > 0);
+        let waiting = counts.iter_mut();
+        waiting
+            .map(|(key, count)| (key.clone(), std::mem::take(&mut count.waiting)))
+            .collect()
     }
 }
 
@@ -82,6 +86,14 @@ impl VaultApi {
         };
         let count = self.refusals.count(&mut key, self.clock.now().as_second());
         if count > 0 {
+            self.tell_refused(&key, count).await;
+        }
+    }
+
+    /// Tells the log of all that was refused and waits to be told.
+    pub(crate) async fn tell_waiting_refusals(&self) {
+        let _telling = self.refusals.telling.lock().await;
+        for (key, count) in self.refusals.take() {
             self.tell_refused(&key, count).await;
         }
     }
@@ -115,9 +127,7 @@ pub(super) fn tell_each_second(api: &Arc<VaultApi>) {
         loop {
             tokio::time::sleep(PAUSE).await;
             let Some(api) = api.upgrade() else { return };
-            for (key, count) in api.refusals.take() {
-                api.tell_refused(&key, count).await;
-            }
+            api.tell_waiting_refusals().await;
         }
     });
 }
@@ -138,7 +148,7 @@ mod tests {
         assert_eq!(refusals.count(&mut key("b"), 1), 1);
         assert_eq!(refusals.take(), [(key("a"), 2)]);
         assert_eq!(refusals.take(), []);
-        assert!(refusals.0.lock().unwrap().is_empty());
+        assert!(refusals.counts.lock().unwrap().is_empty());
         refusals.count(&mut key("a"), 2);
         refusals.count(&mut key("a"), 2);
         // What waited comes with the next one, too.
@@ -151,7 +161,7 @@ mod tests {
         for number in 0..3 * MOST {
             refusals.count(&mut key(&number.to_string()), 1);
         }
-        assert_eq!(refusals.0.lock().unwrap().len(), MOST + 1);
+        assert_eq!(refusals.counts.lock().unwrap().len(), MOST + 1);
         let told: u64 = refusals.take().iter().map(|(_, count)| count).sum();
         assert_eq!(told, 2 * MOST as u64 - 1);
     }

@@ -184,7 +184,7 @@ fn belongings() -> Vec<Route> {
 /// Many records at once, and the log.
 fn many() -> Vec<Route> {
     vec![
-        route!(POST "/subjects/batch", VaultBulk, "Makes several subjects in one transaction.", bulk::create)
+        route!(POST "/subjects/batch", VaultBulk, "Makes several subjects in one transaction. As many as `bulk_records`; only a batch of them is in memory as values.", bulk::create)
             .takes::<NewSubjectsBody>()
             .gives::<OutcomesBody<StoredBody>>(200),
         route!(POST "/imports", VaultBulk, "Imports subjects from JSON Lines or CSV, as they come.", bulk::import)

@@ -1,6 +1,7 @@
 //! Calls of Databunker's interfaces as their own lists show them: one row a call beside its leaf.
 
 mod events;
+mod id;
 
 use jiff::Timestamp;
 use privet_crypto::random_uuid;
@@ -10,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::Complete;
 use crate::subject::{signed, timestamp};
-use crate::{Actor, Error, SubjectId, Vault};
+use crate::{Actor, Error, SessionMark, SubjectId, Vault};
+use id::EventId;
 
 /// The kind of the leaves.
 pub(crate) const KIND: &str = "vault_call";
@@ -38,8 +40,10 @@ pub struct NewCall {
     pub fields: u32,
     /// Of about how many subjects.
     pub subjects: u32,
-    /// Which version of the record it wrote, if it wrote one.
+    /// Which version it wrote, if it wrote one: of the data of `app`, or else of the record.
     pub version: Option<u64>,
+    /// What it wrote that has no version. Kept as long as the subject.
+    pub wrote: Option<Wrote>,
     /// What [`Vault::newest_event`] said before the call was worked on, if it may have changed something: what the vault told
     /// of the same subject since, on behalf of the same principal, is part of this call.
     pub since: Option<i64>,
@@ -48,7 +52,7 @@ pub struct NewCall {
 /// A call that was recorded, or another event of the log that is about a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallEntry {
-    /// A random UUID; one that is made of the event's number where the event is no call.
+    /// A random UUID; where the event is no call, one that leads to it for who was shown it.
     pub id: String,
     /// When, UTC.
     pub at: Timestamp,
@@ -70,8 +74,19 @@ pub struct CallEntry {
     pub fields: u32,
     /// Of about how many subjects.
     pub subjects: u32,
-    /// Which version of the record was written, if one was.
+    /// Which version was written, if one was: of the data of `app`, or else of the record.
     pub version: Option<u64>,
+    /// What was written that has no version.
+    pub wrote: Option<Wrote>,
+}
+
+/// What a call wrote that has no version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wrote {
+    /// What the subject said of a purpose or an agreement: the id of the statement.
+    Statement(String),
+    /// A session.
+    Session(SessionMark),
 }
 
 /// A page of calls.
@@ -101,9 +116,10 @@ struct CallLeaf {
     version: Option<u64>,
 }
 
-/// `id, subject, app, note, at, payload`.
+/// `id, subject, app, note, wrote, at, payload`.
 pub(super) type CallRow = (
     String,
+    Option<String>,
     Option<String>,
     Option<String>,
     Option<String>,
@@ -111,7 +127,7 @@ pub(super) type CallRow = (
     String,
 );
 
-const SELECT: &str = "SELECT c.id, c.subject, c.app, c.note, e.at, e.payload FROM vault_calls c \
+const SELECT: &str = "SELECT c.id, c.subject, c.app, c.note, c.wrote, e.at, e.payload FROM vault_calls c \
                       JOIN audit_events e ON e.id = c.event WHERE c.tenant = $1";
 
 impl Vault {
@@ -158,14 +174,16 @@ impl Vault {
                     };
                     let event = append_leaf_id(tx, leaf).await?;
                     tx.execute(
-                        "INSERT INTO vault_calls (tenant, id, event, subject, app, note) VALUES ($1, $2, $3, $4, $5, $6)",
+                        "INSERT INTO vault_calls (tenant, id, event, subject, app, note, wrote) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7)",
                         values![
                             tenant,
                             payload.id,
                             event,
                             subject.as_ref().map(SubjectId::as_str),
                             call.app.filter(|_| is_kept),
-                            call.note.filter(|_| is_kept).map(cut)
+                            call.note.filter(|_| is_kept).map(cut),
+                            call.wrote.filter(|_| is_kept).map(|wrote| wrote.to_text())
                         ],
                     )
                     .await?;
@@ -178,42 +196,31 @@ impl Vault {
             .await
     }
 
-    /// Calls of the tenant, newest first: `limit`, 1,000 at most, behind the first `offset`. O(`offset`).
+    /// The call `id`, or the event of the log that [`events_of`](Self::events_of) calls so. The latter is there as long as its
+    /// subject is.
     ///
     /// # Errors
-    /// Those of the store; [`Error::Damaged`] if a leaf cannot be read.
-    pub async fn calls(&self, actor: &Actor, offset: u64, limit: u32) -> Result<CallPage, Error> {
-        let tenant = actor.tenant.clone();
-        let (offset, limit) = (signed(offset), limit.min(MOST_LISTED));
-        let (total, rows): (i64, Vec<CallRow>) = self
-            .store
-            .database()
-            .read::<_, Error, _>(&Self::scope(actor), move |tx| {
-                Box::pin(async move {
-                    let total = "SELECT COUNT(*) FROM vault_calls c WHERE c.tenant = $1";
-                    let total = tx.one(total, values![tenant.as_str()]).await?;
-                    let page = values![tenant.as_str(), limit, offset];
-                    let tail = "ORDER BY c.event DESC LIMIT $2 OFFSET $3";
-                    let rows = tx.rows(format!("{SELECT} {tail}"), page).await?;
-                    Ok((total, rows))
-                })
-            })
-            .await?;
-        Ok(CallPage {
-            total: total.unsigned_abs(),
-            rows: rows.into_iter().map(read).collect::<Result<_, _>>()?,
-        })
+    /// [`Error::Absent`]; those of the store; [`Error::Damaged`] if a leaf cannot be read.
+    pub async fn call(&self, actor: &Actor, id: &str) -> Result<CallEntry, Error> {
+        if let Some(said) = id::read(id) {
+            return self.event(actor, id, said).await;
+        }
+        self.random_call(actor, id).await
     }
 
-    /// The call `id`, or the event of the log that [`events_of`](Self::events_of) calls so. Of the latter it is not told whom
-    /// it was about.
+    /// As [`call`](Self::call), also by what [`all_events`](Self::all_events) calls an event: for who may read the whole log. Of
+    /// such an event it is not told whom it was about.
     ///
     /// # Errors
-    /// [`Error::Absent`]; those of [`calls`](Self::calls).
-    pub async fn call(&self, actor: &Actor, id: &str) -> Result<CallEntry, Error> {
-        if let Some(event) = events::number(id) {
-            return self.event(actor, event).await;
+    /// Those of [`call`](Self::call).
+    pub async fn any_call(&self, actor: &Actor, id: &str) -> Result<CallEntry, Error> {
+        match id::read(id) {
+            Some(EventId::Bare(number)) => self.bare_event(actor, number).await,
+            _ => self.call(actor, id).await,
         }
+    }
+
+    async fn random_call(&self, actor: &Actor, id: &str) -> Result<CallEntry, Error> {
         let (tenant, id) = (actor.tenant.clone(), id.to_owned());
         let row: Option<CallRow> = self
             .store
@@ -241,7 +248,7 @@ async fn holds(tx: &mut Tx, tenant: &str, subject: &SubjectId) -> Result<bool, E
     Ok(held == 1)
 }
 
-pub(super) fn read((id, subject, app, note, at, payload): CallRow) -> Result<CallEntry, Error> {
+pub(super) fn read((id, subject, app, note, wrote, at, payload): CallRow) -> Result<CallEntry, Error> {
     let damaged = || Error::Damaged { table: "vault_calls" };
     let leaf: CallLeaf = serde_json::from_str(&payload).map_err(|_| damaged())?;
     // Nobody lets a row point to another call.
@@ -261,7 +268,28 @@ pub(super) fn read((id, subject, app, note, at, payload): CallRow) -> Result<Cal
         fields: leaf.fields,
         subjects: leaf.subjects,
         version: leaf.version,
+        wrote: wrote
+            .map(|text| Wrote::parse(&text).ok_or_else(damaged))
+            .transpose()?,
     })
+}
+
+impl Wrote {
+    /// As it is stored.
+    fn to_text(&self) -> String {
+        match self {
+            Self::Statement(id) => format!("statement/{id}"),
+            Self::Session(mark) => format!("session/{mark}"),
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text.split_once('/')? {
+            ("statement", id) => Self::Statement(id.to_owned()),
+            ("session", mark) => Self::Session(mark.parse().ok()?),
+            _ => return None,
+        })
+    }
 }
 
 fn cut(mut note: String) -> String {

@@ -111,7 +111,7 @@ pub(super) async fn begin(tx: &mut Tx, begun: &Begun, entries: Vec<[u8; 32]>) ->
     .await?;
     // Calls stay in the log; whom they were about is gone from here on.
     tx.execute(
-        "UPDATE vault_calls SET subject = NULL, app = NULL, note = NULL WHERE tenant = $1 AND subject = $2",
+        "UPDATE vault_calls SET subject = NULL, app = NULL, note = NULL, wrote = NULL WHERE tenant = $1 AND subject = $2",
         values![tenant, begun.subject.as_str()],
     )
     .await?;

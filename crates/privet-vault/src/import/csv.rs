@@ -2,15 +2,17 @@
 
 use std::io::BufRead;
 
-use super::read::Trouble;
+use super::read::{TOO_LONG, Trouble};
 use crate::Error;
 use crate::subject::MOST_BYTES;
 
-/// A reader of rows. Bounded: a row of more than 1 MiB is no row.
+/// A reader of rows. Bounded: a row past its limit is no row, and one with a quoted cell of more than 1 MiB ends the reading.
 #[derive(Debug)]
 pub(super) struct Rows<R> {
     reader: R,
     delimiter: u8,
+    /// Most bytes of a row.
+    most: usize,
     /// The line that is read next.
     line: u64,
 }
@@ -59,10 +61,11 @@ impl Row {
 }
 
 impl<R: BufRead> Rows<R> {
-    pub(super) const fn new(reader: R, delimiter: u8) -> Self {
+    pub(super) const fn new(reader: R, delimiter: u8, most: usize) -> Self {
         Self {
             reader,
             delimiter,
+            most,
             line: 1,
         }
     }
@@ -109,15 +112,19 @@ impl<R: BufRead> Rows<R> {
                 at = step(&mut row, at, *byte, self.delimiter);
             }
             self.reader.consume(read);
-            if is_done {
-                return Ok(Some(finish(row, at)));
-            }
-            if row.bytes.len() > MOST_BYTES {
-                if at == At::Quoted {
+            // Cells take room also if they are empty.
+            if row.bytes.len() + row.ends.len() > self.most {
+                // Nobody knows where a cell ends whose end is not read.
+                if at == At::Quoted && row.bytes.len() > MOST_BYTES {
                     return Err(unended(line));
                 }
-                at = At::Skipped("a row is longer than 1 MiB");
-                row = Row::default();
+                if at != At::Quoted {
+                    at = At::Skipped(TOO_LONG);
+                    row = Row::default();
+                }
+            }
+            if is_done {
+                return Ok(Some(finish(row, at)));
             }
         }
     }

@@ -9,7 +9,7 @@ use read::{Line, Records, Trouble};
 
 pub use read::ImportFormat;
 
-use crate::subject::Prepared;
+use crate::subject::{MOST_BYTES, Prepared};
 use crate::{Actor, Error, Lifetime, Record, Vault};
 
 /// Records of a batch: one transaction.
@@ -28,6 +28,27 @@ pub struct ImportOptions {
     pub is_dry_run: bool,
     /// Pass over all lines before this one, from 1: to go on after an import that was stopped.
     pub first_line: u64,
+    /// What a record may hold.
+    pub limits: ImportLimits,
+}
+
+/// What a record of a file may hold; a line with more is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImportLimits {
+    /// Most bytes of its line or row; never more than 1 MiB.
+    pub bytes: usize,
+    /// How many objects and lists may stand in each other in it, which is the first. Cells of a CSV have none.
+    pub depth: usize,
+}
+
+impl Default for ImportLimits {
+    /// 1 MiB, and 100 levels: 28 fewer than the parser takes.
+    fn default() -> Self {
+        Self {
+            bytes: MOST_BYTES,
+            depth: 100,
+        }
+    }
 }
 
 /// How far an import is.
@@ -72,7 +93,7 @@ impl<R: BufRead> ImportReader<R> {
     /// # Errors
     /// [`Error::BadImport`] if the first row of a CSV does not name its fields, [`Error::Read`] if `reader` fails.
     pub fn open(reader: R, format: ImportFormat) -> Result<Self, Error> {
-        Records::open(reader, format).map(Self)
+        Records::open(reader, format, ImportLimits::default()).map(Self)
     }
 
     /// The next line that is not blank.
@@ -116,7 +137,8 @@ impl Vault {
         mut tell: impl FnMut(&ImportProgress) + Send,
     ) -> Result<ImportReport, Error> {
         // Reading may wait, for a disk or for who sends: not on the runtime.
-        let opened = tokio::task::spawn_blocking(move || Records::open(reader, options.format));
+        let opened =
+            tokio::task::spawn_blocking(move || Records::open(reader, options.format, options.limits));
         let mut records = Some(opened.await.map_err(|_| Error::Stopped)??);
         let mut report = ImportReport {
             progress: ImportProgress {

@@ -5,6 +5,7 @@ use std::io::{BufRead, Chain, Cursor, Read};
 
 use serde_json::Value;
 
+use super::ImportLimits;
 use super::csv::{Row, Rows};
 use crate::subject::MOST_BYTES;
 use crate::{Error, Record};
@@ -21,6 +22,9 @@ pub enum ImportFormat {
     /// A JSON object a line.
     JsonLines,
 }
+
+/// Of a line or row past its limit.
+pub(super) const TOO_LONG: &str = "a record is longer than it may be: the limit `bulk_record`, 1 MiB at most";
 
 /// Why a line gives no record. Says nothing of what stands there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,20 +56,25 @@ pub(super) enum Records<R> {
     JsonLines {
         reader: Unmarked<R>,
         line: u64,
+        limits: ImportLimits,
     },
 }
 
 impl<R: BufRead> Records<R> {
     /// # Errors
     /// [`Error::BadImport`] if the first row of a CSV names no fields, one twice, or the delimiter is none.
-    pub(super) fn open(reader: R, format: ImportFormat) -> Result<Self, Error> {
+    pub(super) fn open(reader: R, format: ImportFormat, limits: ImportLimits) -> Result<Self, Error> {
         let reader = without_mark(reader)?;
+        let limits = ImportLimits {
+            bytes: limits.bytes.min(MOST_BYTES),
+            ..limits
+        };
         match format {
             ImportFormat::Csv {
                 delimiter: b'"' | b'\n' | b'\r',
             } => Err(first("a quote or line end separates no cells")),
             ImportFormat::Csv { delimiter } => {
-                let mut rows = Rows::new(reader, delimiter);
+                let mut rows = Rows::new(reader, delimiter, limits.bytes);
                 let names = match rows.next()? {
                     Some((_, Ok(row))) => names(&row)?,
                     Some((_, Err(trouble))) => return Err(first(trouble.why)),
@@ -73,7 +82,11 @@ impl<R: BufRead> Records<R> {
                 };
                 Ok(Self::Csv { rows, names })
             }
-            ImportFormat::JsonLines => Ok(Self::JsonLines { reader, line: 1 }),
+            ImportFormat::JsonLines => Ok(Self::JsonLines {
+                reader,
+                line: 1,
+                limits,
+            }),
         }
     }
 
@@ -88,7 +101,7 @@ impl<R: BufRead> Records<R> {
                 bytes: row.as_ref().map_or(0, |row| row.cells().map(<[u8]>::len).sum()),
                 record: row.and_then(|row| of_row(&row, names)),
             })),
-            Self::JsonLines { reader, line } => json_line(reader, line),
+            Self::JsonLines { reader, line, limits } => json_line(reader, line, *limits),
         }
     }
 }
@@ -143,10 +156,11 @@ fn of_row(row: &Row, names: &[String]) -> Result<Record, Trouble> {
     })
 }
 
-fn json_line(reader: &mut impl BufRead, line: &mut u64) -> Result<Option<Line>, Error> {
+fn json_line(reader: &mut impl BufRead, line: &mut u64, limits: ImportLimits) -> Result<Option<Line>, Error> {
     loop {
         let mut bytes = Vec::new();
-        let most = MOST_BYTES as u64 + 1;
+        // The line end is no part of the record.
+        let most = limits.bytes as u64 + 2;
         let read = reader
             .by_ref()
             .take(most)
@@ -157,19 +171,25 @@ fn json_line(reader: &mut impl BufRead, line: &mut u64) -> Result<Option<Line>, 
         }
         let number = *line;
         *line += 1;
-        if !bytes.ends_with(b"\n") && read as u64 == most {
+        let is_cut = !bytes.ends_with(b"\n") && read as u64 == most;
+        if is_cut {
             reader.skip_until(b'\n').map_err(Error::Read)?;
-            return Ok(Some(Line {
-                number,
-                record: Err(Trouble {
-                    field: None,
-                    why: "a record is larger than 1 MiB",
-                }),
-                bytes: 0,
-            }));
+        }
+        let refused = |why| Line {
+            number,
+            record: Err(Trouble { field: None, why }),
+            bytes: 0,
+        };
+        if is_cut || bytes.trim_ascii().len() > limits.bytes {
+            return Ok(Some(refused(TOO_LONG)));
         }
         if bytes.trim_ascii().is_empty() {
             continue;
+        }
+        if is_deeper(&bytes, limits.depth) {
+            return Ok(Some(refused(
+                "a record is deeper than it may be: the limit `bulk_depth`",
+            )));
         }
         let record = Record::parse(bytes.trim_ascii()).map_err(|error| Trouble {
             field: None,
@@ -184,6 +204,24 @@ fn json_line(reader: &mut impl BufRead, line: &mut u64) -> Result<Option<Line>, 
             bytes: read,
         }));
     }
+}
+
+/// Whether more than `most` objects and lists stand in each other in the JSON `text`.
+fn is_deeper(text: &[u8], most: usize) -> bool {
+    let (mut depth, mut is_in_text, mut is_escaped) = (0_usize, false, false);
+    for byte in text {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_in_text => is_escaped = true,
+            b'"' => is_in_text = !is_in_text,
+            _ if is_in_text => {}
+            b'{' | b'[' if depth == most => return true,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
 }
 
 const fn first(why: &'static str) -> Error {
@@ -201,8 +239,12 @@ mod tests {
     type Lines = Vec<(u64, Result<String, &'static str>)>;
 
     fn read(text: &[u8], format: ImportFormat) -> Result<Lines, Error> {
+        read_within(text, format, ImportLimits::default())
+    }
+
+    fn read_within(text: &[u8], format: ImportFormat, limits: ImportLimits) -> Result<Lines, Error> {
         // Small steps, so that cells and quotes fall on the bounds of what is read at once.
-        let mut records = Records::open(std::io::BufReader::with_capacity(3, text), format)?;
+        let mut records = Records::open(std::io::BufReader::with_capacity(3, text), format, limits)?;
         let mut lines = Vec::new();
         while let Some(line) = records.next()? {
             let record = line.record.map(|record| record.into_value().to_string());
@@ -265,12 +307,46 @@ mod tests {
     #[test]
     fn a_byte_order_mark_that_comes_byte_by_byte_is_passed_over() {
         let text: &[u8] = b"\xef\xbb\xbfa,b\n1,2\n";
-        let mut records = Records::open(std::io::BufReader::with_capacity(1, text), CSV).unwrap();
+        let limits = ImportLimits::default();
+        let mut records = Records::open(std::io::BufReader::with_capacity(1, text), CSV, limits).unwrap();
         let record = records.next().unwrap().unwrap().record.unwrap();
         assert_eq!(record.into_value().to_string(), r#"{"a":"1","b":"2"}"#);
         // What only begins like one belongs to the first name.
         let text: &[u8] = b"\xef\xbb\xbc,b\n1,2\n";
-        assert!(Records::open(std::io::BufReader::with_capacity(1, text), CSV).is_ok());
+        assert!(Records::open(std::io::BufReader::with_capacity(1, text), CSV, limits).is_ok());
+    }
+
+    #[test]
+    fn a_record_past_its_limits_is_refused_and_the_next_one_read() {
+        let limits = ImportLimits { bytes: 20, depth: 3 };
+        let told = |text: &str, format| -> Vec<(u64, Option<String>)> {
+            let lines = read_within(text.as_bytes(), format, limits).unwrap();
+            let why = |record: Result<String, &str>| record.err().map(str::to_owned);
+            lines
+                .into_iter()
+                .map(|(line, record)| (line, why(record)))
+                .collect()
+        };
+        let (long, deep) = ("`bulk_record`", "`bulk_depth`");
+        let text = "{\"a\":\"0123456789ab\"}\r\n{\"a\":\"0123456789abc\"}\n{\"a\":[[\"[[\\\"[[\"]]}\n\
+                    {\"a\":[[[]]]}\n{\"a\":[[],[]],\"b\":[]}\n";
+        let lines = told(text, ImportFormat::JsonLines);
+        let numbers: Vec<u64> = lines.iter().map(|(line, _)| *line).collect();
+        assert_eq!(numbers, [1, 2, 3, 4, 5]);
+        let whys: Vec<_> = lines.iter().map(|(_, why)| why.as_deref()).collect();
+        assert_eq!((whys[0], whys[2]), (None, None));
+        assert!(
+            whys[1].unwrap().contains(long) && whys[3].unwrap().contains(deep),
+            "{whys:?}"
+        );
+        assert_eq!(whys[4], None);
+        let text = "a,b\n1,0123456789\n2,012345678901234567890\n3,x\n,,,,,,,,,,,,,,,,,,,,,,\n4,\"y\"\n";
+        let lines = told(text, CSV);
+        let whys: Vec<_> = lines.iter().map(|(line, why)| (*line, why.is_none())).collect();
+        assert_eq!(whys, [(2, true), (3, false), (4, true), (5, false), (6, true)]);
+        for line in [1, 3] {
+            assert!(lines[line].1.as_ref().unwrap().contains(long), "{lines:?}");
+        }
     }
 
     #[test]

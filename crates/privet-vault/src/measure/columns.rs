@@ -182,7 +182,12 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         &["id", "mark", "name_in_log"],
         &["tenant subject created_at ends_at idle_ms expires_at"],
     ),
-    ("vault_calls", &[], &[], &["tenant id event subject app note"]),
+    (
+        "vault_calls",
+        &[],
+        &[],
+        &["tenant id event subject app note wrote"],
+    ),
     ("vault_call_parts", &[], &[], &["tenant event"]),
     ("log_checkpoints", &[], &[], &["size at is_key_change checkpoint"]),
     ("log_former_keys", &[], &[], &["last_size key"]),

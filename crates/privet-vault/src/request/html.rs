@@ -5,9 +5,13 @@ use serde_json::Value;
 
 use super::model::RequestKind;
 use super::package::{Held, SubjectPackage};
+use crate::Error;
 
 /// Deeper values are shown as JSON.
 const DEEPEST: usize = 8;
+
+/// The part that is no part of what is held.
+const EVENTS: &str = "events";
 
 const ALL_HELD: &str = "The data held about you";
 
@@ -75,7 +79,7 @@ const PARTS: [(&str, &str, &str); 16] = [
         "Which changes of your data were asked for.",
     ),
     (
-        "events",
+        EVENTS,
         "What was done",
         "Who did what with your data, and when: the newest entries of the log.",
     ),
@@ -85,8 +89,8 @@ const RIGHTS: &str = "You can ask for your data to be corrected (Article 16 GDPR
     machine-readable copy (20), and object to processing (21). You can withdraw a consent at any time (7(3)), and complain \
     to a supervisory authority (77).";
 
-/// The page of `package`; `held` is its [`Held`](super::Held) as JSON.
-pub(super) fn page(package: &SubjectPackage, held: &Value) -> String {
+/// The page of `package`.
+pub(super) fn page(package: &SubjectPackage) -> Result<String, Error> {
     let title = match package.kind {
         RequestKind::Portability => "The data you provided",
         _ => ALL_HELD,
@@ -96,28 +100,23 @@ pub(super) fn page(package: &SubjectPackage, held: &Value) -> String {
         ("Request", package.request.as_str()),
         ("Article of the GDPR", article.as_str()),
     ];
-    show_page(
-        title,
-        &of_request,
-        (&package.tenant, package.generated_at),
-        &package.held,
-        held,
-    )
+    let made = (package.tenant.as_str(), package.generated_at);
+    show_page(title, &of_request, made, &package.held, &[])
 }
 
-/// A page of all that is held, which no request asked for; `shown` is what is held as JSON, with more parts if there are.
-pub(super) fn page_of_all(made: (&str, Timestamp), held: &Held, shown: &Value) -> String {
-    show_page(ALL_HELD, &[], made, held, shown)
+/// A page of all that is held, which no request asked for, and of the `events` about it.
+pub(super) fn page_of_all(made: (&str, Timestamp), held: &Held, events: &[Value]) -> Result<String, Error> {
+    show_page(ALL_HELD, &[], made, held, events)
 }
 
-/// `made` says by which organisation, and when.
+/// `made` says by which organisation, and when. One part is a value at a time.
 fn show_page(
     title: &str,
     first: &[(&str, &str)],
     made: (&str, Timestamp),
     held: &Held,
-    shown: &Value,
-) -> String {
+    events: &[Value],
+) -> Result<String, Error> {
     let mut out = String::with_capacity(16 << 10);
     out.push_str("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
     out.push_str(
@@ -148,11 +147,16 @@ fn show_page(
     }
     out.push_str("</dl>");
     for (field, heading, what) in PARTS {
-        let Some(value) = shown.get(field) else { continue };
+        let value = match field {
+            EVENTS if events.is_empty() => None,
+            EVENTS => Some(Value::from(events)),
+            field => held.part(field)?,
+        };
+        let Some(value) = value else { continue };
         for part in ["<section><h2>", heading, "</h2><p>", what, "</p>"] {
             out.push_str(part);
         }
-        show(&mut out, value, 0);
+        show(&mut out, &value, 0);
         out.push_str("</section>");
     }
     for part in [
@@ -162,7 +166,7 @@ fn show_page(
     ] {
         out.push_str(part);
     }
-    out
+    Ok(out)
 }
 
 fn show(out: &mut String, value: &Value, depth: usize) {

@@ -6,6 +6,7 @@
 //! pure function. Times are those of Article 12(3).
 
 mod callback;
+mod capped;
 mod checked;
 mod execute;
 mod flow;
@@ -129,6 +130,7 @@ pub struct Requests {
     consent: Consent,
     delivery: Arc<dyn CodeDelivery>,
     config: RequestConfig,
+    reports: report::Reports,
 }
 
 impl Requests {
@@ -169,6 +171,7 @@ impl Requests {
             consent,
             delivery,
             config,
+            reports: report::Reports::default(),
         })
     }
 

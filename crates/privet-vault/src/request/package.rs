@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Requests;
+use super::capped;
 use super::flow::FOR_THE_SUBJECT;
 use super::html;
 use super::model::{Request, RequestKind};
@@ -18,7 +19,18 @@ use crate::{
 /// Name of the format, with its version.
 const FORMAT: &str = "privet-subject-package-1";
 /// Largest copy, as JSON. A subject with more gets conversations by the archive's own export.
-pub(super) const MOST_BYTES: usize = 256 << 20;
+const MOST_BYTES: usize = 256 << 20;
+/// What a copy is called in errors.
+const BYTES: &str = "bytes of a copy";
+/// Where what is held is sealed. Sealed, it has no fewer bytes than open.
+const STORED: [&str; 6] = [
+    "subject_versions",
+    "subject_apps",
+    "subject_sessions",
+    "vault_tokens",
+    "archive_entries",
+    "proposals",
+];
 
 /// A copy of what is held of a subject. Has no `Debug`: it is personal data.
 #[derive(Clone, Serialize)]
@@ -129,14 +141,7 @@ impl SubjectPackage {
     /// # Errors
     /// [`Error::TooMany`] past 256 MiB.
     pub fn to_json(&self) -> Result<String, Error> {
-        let json = serde_json::to_string_pretty(self).map_err(Error::Json)?;
-        if json.len() > MOST_BYTES {
-            return Err(Error::TooMany {
-                what: "bytes of a copy",
-                most: MOST_BYTES as u64,
-            });
-        }
-        Ok(json)
+        capped::to_pretty_json(self, BYTES, MOST_BYTES)
     }
 
     /// As one HTML page, for people. It loads nothing and runs nothing.
@@ -144,9 +149,8 @@ impl SubjectPackage {
     /// # Errors
     /// As [`to_json`](Self::to_json).
     pub fn to_html(&self) -> Result<String, Error> {
-        self.to_json()?;
-        let value = serde_json::to_value(&self.held).map_err(Error::Json)?;
-        Ok(html::page(self, &value))
+        capped::check(self, BYTES, MOST_BYTES)?;
+        html::page(self)
     }
 }
 
@@ -175,6 +179,39 @@ impl Requests {
     ) -> Result<SubjectPackage, Error> {
         let held = self.all_held(actor, found).await?;
         Ok(self.package_of(actor, request, held))
+    }
+
+    /// Refuses, before anything is loaded, who has more than `most` bytes stored in the parts that are sealed.
+    ///
+    /// # Errors
+    /// [`Error::TooMany`] of `what`; those of the store.
+    pub(super) async fn check_stored(
+        &self,
+        actor: &Actor,
+        found: &Found,
+        what: &'static str,
+        most: usize,
+    ) -> Result<(), Error> {
+        let parts = STORED
+            .map(|table| {
+                format!("SELECT LENGTH(sealed) AS bytes FROM {table} WHERE tenant = $1 AND subject = $2")
+            })
+            .join(" UNION ALL ");
+        let sql = format!("SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM ({parts}) stored");
+        let (tenant, id) = (actor.tenant.clone(), found.row.id.clone());
+        let bytes: i64 = self
+            .vault
+            .store
+            .database()
+            .read::<_, Error, _>(&Vault::scope(actor), move |tx| {
+                Box::pin(async move { Ok(tx.one(sql, values![tenant.as_str(), id.as_str()]).await?) })
+            })
+            .await?;
+        if bytes.unsigned_abs() > most as u64 {
+            let most = most as u64;
+            return Err(Error::TooMany { what, most });
+        }
+        Ok(())
     }
 
     /// All that is held of a subject.
@@ -319,6 +356,34 @@ impl Requests {
                 Box::pin(async move { Ok(tx.rows(sql, values![tenant.as_str(), id.as_str()]).await?) })
             })
             .await
+    }
+}
+
+impl Held {
+    /// One part as it stands in the JSON; `None` if it is left out there, or no part has this name.
+    pub(super) fn part(&self, name: &str) -> Result<Option<Value>, Error> {
+        fn all<T: Serialize>(part: &[T]) -> Result<Option<Value>, Error> {
+            let shown = (!part.is_empty()).then(|| serde_json::to_value(part));
+            shown.transpose().map_err(Error::Json)
+        }
+        match name {
+            "record" => serde_json::to_value(&self.record).map(Some).map_err(Error::Json),
+            "versions" => all(&self.versions),
+            "applications" => all(&self.applications),
+            "sessions" => all(&self.sessions),
+            "tokens" => all(&self.tokens),
+            "shares" => all(&self.shares),
+            "conversations" => all(&self.conversations),
+            "reply_maps" => all(&self.reply_maps),
+            "consent" => all(&self.consent),
+            "purposes" => all(&self.purposes),
+            "recipients" => all(&self.recipients),
+            "retention" => all(&self.retention),
+            "elsewhere" => all(&self.elsewhere),
+            "requests" => all(&self.requests),
+            "proposals" => all(&self.proposals),
+            _ => Ok(None),
+        }
     }
 }
 

@@ -1,10 +1,14 @@
 //! A report of all that the vault holds of a subject, for an operator who asks without a request of the subject.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::capped;
 use super::flow::FOR_THE_SUBJECT;
-use super::package::{Held, MOST_BYTES};
+use super::package::Held;
 use super::{Requests, html};
 use crate::{Access, Actor, Audited, CallEntry, Error, Operation, SubjectRef};
 
@@ -12,9 +16,30 @@ use crate::{Access, Actor, Audited, CallEntry, Error, Operation, SubjectRef};
 const MOST_EVENTS: u32 = 10_000;
 /// Events that are read at a time.
 const PAGE: u32 = 1_000;
+/// Largest report, as JSON. Who has more gets it by a request of the subject, whose copy may be larger.
+const MOST_BYTES: usize = 32 << 20;
+/// What a report is called in errors.
+const BYTES: &str = "bytes of a report";
 
-/// All that is held of a subject, and what the log has about it. Has no `Debug`: it is personal data.
-#[derive(Clone, Serialize)]
+/// How many reports are made at one time, and how large they may be. Clones share the places.
+#[derive(Debug, Clone)]
+pub(super) struct Reports {
+    places: Arc<Semaphore>,
+    most_bytes: usize,
+}
+
+impl Default for Reports {
+    fn default() -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(1)),
+            most_bytes: MOST_BYTES,
+        }
+    }
+}
+
+/// All that is held of a subject, and what the log has about it. While there is one no other is made. Has no `Debug`: it is
+/// personal data.
+#[derive(Serialize)]
 pub struct SubjectReport {
     /// Tenant name.
     pub tenant: String,
@@ -27,15 +52,35 @@ pub struct SubjectReport {
     pub events: Vec<Value>,
     /// How many events there are.
     pub events_total: u64,
+    #[serde(skip)]
+    most_bytes: usize,
+    #[serde(skip)]
+    _place: OwnedSemaphorePermit,
 }
 
 impl Requests {
-    /// A report of all that is held of `who`, whether processing is restricted or not.
+    /// With reports of `bytes` bytes of JSON at most, instead of 32 MiB.
+    #[must_use]
+    pub fn with_report_bytes(mut self, bytes: usize) -> Self {
+        self.reports.most_bytes = bytes;
+        self
+    }
+
+    /// A report of all that is held of `who`, whether processing is restricted or not. One is made at a time, also by clones:
+    /// the place is free again once the report is dropped.
     ///
     /// # Errors
-    /// [`Error::Absent`] if there is no such subject, [`Error::Damaged`], those of the store and the keyring.
+    /// [`Error::Busy`] if another one is there; [`Error::TooMany`] if more is stored of the subject than a report may have
+    /// bytes, before any of it is loaded; [`Error::Absent`] if there is no such subject, [`Error::Damaged`], those of the store
+    /// and the keyring.
     pub async fn report(&self, actor: &Actor, who: &SubjectRef) -> Result<Audited<SubjectReport>, Error> {
+        let places = Arc::clone(&self.reports.places);
+        let place = places
+            .try_acquire_owned()
+            .map_err(|_| Error::Busy { what: "report" })?;
+        let most_bytes = self.reports.most_bytes;
         let found = self.vault.find(actor, who).await?;
+        self.check_stored(actor, &found, BYTES, most_bytes).await?;
         let held = self.all_held(actor, &found).await?;
         let (mut events, mut events_total) = (Vec::new(), 0);
         for offset in (0..MOST_EVENTS).step_by(PAGE as usize) {
@@ -59,6 +104,8 @@ impl Requests {
                 held,
                 events,
                 events_total,
+                most_bytes,
+                _place: place,
             },
             access: access.of(found.pseudonym(), fields),
         })
@@ -69,29 +116,18 @@ impl SubjectReport {
     /// As JSON.
     ///
     /// # Errors
-    /// [`Error::TooMany`] past 256 MiB.
-    pub fn to_value(&self) -> Result<Value, Error> {
-        let text = serde_json::to_vec(self).map_err(Error::Json)?;
-        if text.len() > MOST_BYTES {
-            return Err(Error::TooMany {
-                what: "bytes of a report",
-                most: MOST_BYTES as u64,
-            });
-        }
-        serde_json::from_slice(&text).map_err(Error::Json)
+    /// [`Error::TooMany`] once it has more bytes than a report may have.
+    pub fn to_json(&self) -> Result<String, Error> {
+        capped::to_json(self, BYTES, self.most_bytes)
     }
 
     /// As one HTML page. It loads nothing and runs nothing; every text in it is escaped.
     ///
     /// # Errors
-    /// As [`to_value`](Self::to_value).
+    /// As [`to_json`](Self::to_json).
     pub fn to_html(&self) -> Result<String, Error> {
-        let value = self.to_value()?;
-        Ok(html::page_of_all(
-            (&self.tenant, self.generated_at),
-            &self.held,
-            &value,
-        ))
+        capped::check(self, BYTES, self.most_bytes)?;
+        html::page_of_all((&self.tenant, self.generated_at), &self.held, &self.events)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sessions of applications: data that ends by itself.
 
+mod mark;
 mod sweep;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::followed::{RowName, name_of};
 use crate::subject::{Owner, Place, millis, sealed, slid, timestamp};
 use crate::{Actor, Error, Ground, Record, SubjectId, SubjectRef, Vault};
 
+pub use mark::SessionMark;
 pub use sweep::Swept;
 
 const ATTEMPTS: usize = 16;

@@ -106,7 +106,7 @@ pub(crate) async fn delete(
     rows.insert(NodeKind::RequestNames, names.forget(tx, tenant, id).await?);
     // Calls stay in the log; whom they were about does not.
     tx.execute(
-        "UPDATE vault_calls SET subject = NULL, app = NULL, note = NULL WHERE tenant = $1 AND subject = $2",
+        "UPDATE vault_calls SET subject = NULL, app = NULL, note = NULL, wrote = NULL WHERE tenant = $1 AND subject = $2",
         values![tenant, id.as_str()],
     )
     .await?;

@@ -34,6 +34,14 @@ pub(crate) struct Prepared {
     outcomes: Vec<Result<usize, Error>>,
 }
 
+/// New subjects that are sealed, batch by batch, and not stored yet.
+#[derive(Debug, Default)]
+pub struct NewSubjects {
+    prepared: Prepared,
+    /// The unique values they have.
+    taken: BTreeSet<Entry>,
+}
+
 #[derive(Debug, Clone)]
 struct NewSubject {
     row: SubjectRow,
@@ -116,6 +124,37 @@ impl Vault {
         Ok(are_erased.into_iter().map(outcome).collect())
     }
 
+    /// Seals `records` and adds them to `new`; keep to some hundreds of records. Of those that have one unique value the first
+    /// has it.
+    ///
+    /// # Errors
+    /// Those of the keyring.
+    pub async fn seal_new(
+        &self,
+        actor: &Actor,
+        new: &mut NewSubjects,
+        records: Vec<Record>,
+    ) -> Result<(), Error> {
+        let more = self
+            .prepare_beside(actor, records, Lifetime::default(), &mut new.taken)
+            .await?;
+        new.prepared.add(more);
+        Ok(())
+    }
+
+    /// Stores what was sealed, durable on return, in one transaction. A record that cannot be stored keeps no other from it.
+    /// The outcomes are in the order of the records.
+    ///
+    /// # Errors
+    /// Those of [`create_many`](Self::create_many).
+    pub async fn store_new(
+        &self,
+        actor: &Actor,
+        new: NewSubjects,
+    ) -> Result<Vec<Result<Stored, Error>>, Error> {
+        self.store_prepared(actor, new.prepared).await
+    }
+
     /// Indexes, keys and seals `records`.
     pub(crate) async fn prepare(
         &self,
@@ -123,14 +162,23 @@ impl Vault {
         records: Vec<Record>,
         lifetime: Lifetime,
     ) -> Result<Prepared, Error> {
+        self.prepare_beside(actor, records, lifetime, &mut BTreeSet::new())
+            .await
+    }
+
+    /// As [`prepare`](Self::prepare), beside others that have the unique values `taken`.
+    async fn prepare_beside(
+        &self,
+        actor: &Actor,
+        records: Vec<Record>,
+        lifetime: Lifetime,
+        taken: &mut BTreeSet<Entry>,
+    ) -> Result<Prepared, Error> {
         let indexes = self.indexes(&actor.tenant).await?;
         let mut outcomes = Vec::with_capacity(records.len());
-        let mut taken: BTreeSet<Entry> = BTreeSet::new();
         let mut good = Vec::with_capacity(records.len());
         for record in records {
-            let entries = indexes
-                .entries(&record)
-                .and_then(|entries| claim(&mut taken, entries));
+            let entries = indexes.entries(&record).and_then(|entries| claim(taken, entries));
             outcomes.push(entries.map(|entries| {
                 good.push((record, entries));
                 good.len() - 1
@@ -309,6 +357,15 @@ impl Vault {
 }
 
 impl Prepared {
+    /// Adds what was prepared of the records behind.
+    fn add(&mut self, more: Self) {
+        let before = self.subjects.len();
+        self.subjects.extend(more.subjects);
+        let outcomes = more.outcomes.into_iter();
+        self.outcomes
+            .extend(outcomes.map(|outcome| outcome.map(|number| before + number)));
+    }
+
     /// How each record fared, where nothing is to be stored.
     pub(crate) fn into_outcomes(self) -> Vec<Result<(), Error>> {
         self.outcomes

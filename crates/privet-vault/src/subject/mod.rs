@@ -32,6 +32,7 @@ mod stats;
 pub use app::AppData;
 pub use bulk::{BulkRead, BulkState, Unlock};
 pub use change::Stored;
+pub use create::NewSubjects;
 pub use ground::{Ground, PermittedUse};
 pub use id::{SubjectId, SubjectRef};
 pub use index::Identifier;

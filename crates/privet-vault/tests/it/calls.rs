@@ -25,6 +25,7 @@ fn about(call: &'static str, subject: Option<&SubjectId>) -> NewCall {
         fields: 2,
         subjects: 1,
         version: None,
+        wrote: None,
         since: None,
     }
 }
@@ -68,8 +69,10 @@ async fn calls_are_listed_newest_first_and_a_page_at_a_time(house: &House) {
     assert_eq!(page.total, 5);
     let part = vault.events_of(&ann(), &one, 1, 2).await.unwrap();
     assert_eq!((part.total, part.rows.as_slice()), (5, &page.rows[1..3]));
-    let all = vault.calls(&ann(), 0, 10).await.unwrap();
-    assert_eq!((all.total, all.rows.len()), (6, 6));
+    let all = vault.all_events(&ann(), 0, 10).await.unwrap();
+    assert_eq!((all.total, all.rows.len()), (8, 8));
+    let rest = vault.all_events(&ann(), 6, 10).await.unwrap();
+    assert_eq!((rest.total, rest.rows.as_slice()), (8, &all.rows[6..]));
     assert_eq!(
         (all.rows[0].subject.as_ref(), all.rows[1].subject.as_ref()),
         (None, Some(&two))
@@ -86,7 +89,7 @@ async fn calls_are_listed_newest_first_and_a_page_at_a_time(house: &House) {
         (Some("email"), Some("shop"))
     );
     assert!(is_absent(&vault.call(&eve(), &first.id).await));
-    assert_eq!(vault.calls(&eve(), 0, 10).await.unwrap().total, 0);
+    assert_eq!(vault.all_events(&eve(), 0, 10).await.unwrap().total, 0);
     let leaves = house.leaves().await;
     assert_eq!(leaves.iter().filter(|kind| *kind == "vault_call").count(), 6);
     let told: Vec<String> = house.rows("SELECT payload FROM audit_events", values![]).await;
@@ -106,14 +109,20 @@ async fn an_erased_subject_is_named_by_no_call(house: &House) {
     // As the call that erased, if it named the subject.
     tell(house, about("UserDelete", Some(&id))).await;
     assert!(is_absent(&vault.events_of(&ann(), &id, 0, 10).await));
-    let all = vault.calls(&ann(), 0, 10).await.unwrap();
-    assert_eq!(
-        all.rows.iter().map(|row| row.call.as_str()).collect::<Vec<_>>(),
-        ["UserDelete", "UserCreate"]
+    let all = vault.all_events(&ann(), 0, 10).await.unwrap();
+    assert!(
+        all.rows
+            .iter()
+            .all(|row| row.subject.is_none() && row.app.is_none())
     );
-    for row in &all.rows {
-        assert_eq!((&row.subject, &row.app, &row.note), (&None, &None, &None));
-    }
+    let calls: Vec<_> = all
+        .rows
+        .iter()
+        .filter(|row| row.call.starts_with("User"))
+        .collect();
+    let told: Vec<_> = calls.iter().map(|row| row.call.as_str()).collect();
+    assert_eq!(told, ["UserDelete", "UserCreate"]);
+    assert!(calls.iter().all(|row| row.note.is_none()));
     assert_eq!(vault.call(&ann(), &known).await.unwrap().subject, None);
     let rows: Vec<i64> = house
         .rows(
@@ -130,7 +139,7 @@ async fn nobody_lets_a_call_be_about_somebody_else(house: &House) {
     house
         .sql("UPDATE vault_calls SET subject = $1", values![id.as_str()])
         .await;
-    assert!(is_damaged(&house.vault.calls(&ann(), 0, 10).await));
+    assert!(is_damaged(&house.vault.all_events(&ann(), 0, 10).await));
 }
 
 async fn what_a_call_led_to_is_listed_as_the_call_alone(house: &House) {
@@ -183,10 +192,18 @@ async fn what_a_call_led_to_is_listed_as_the_call_alone(house: &House) {
         (&native.subject, &theirs.principal.0),
         (&Some(id.clone()), &"somebody-else".to_owned())
     );
-    // By its id alone nobody learns whom it is about.
-    let got = vault.call(&ann(), &native.id).await.unwrap();
-    assert_eq!((&got.subject, &got.call), (&None, &native.call));
+    assert_eq!(vault.call(&ann(), &native.id).await.unwrap(), *native);
     assert!(is_absent(&vault.call(&eve(), &native.id).await));
+    // Who reads the whole log has an id that nobody else can use, and that does not say whom it is about.
+    let all = vault.all_events(&ann(), 0, 10).await.unwrap();
+    let known = &all.rows[0];
+    assert_eq!((&known.call, &known.subject), (&native.call, &None));
+    assert_eq!(vault.any_call(&ann(), &known.id).await.unwrap(), *known);
+    assert_eq!(vault.any_call(&ann(), &native.id).await.unwrap(), *native);
+    assert!(is_absent(&vault.call(&ann(), &known.id).await));
+    assert!(is_absent(&vault.any_call(&eve(), &known.id).await));
     let rest = vault.events_of(&ann(), &id, 3, 10).await.unwrap();
     assert_eq!(rest.rows.as_slice(), &page.rows[3..]);
+    vault.forget(&ann(), &who, ErasureReason::Request).await.unwrap();
+    assert!(is_absent(&vault.call(&ann(), &native.id).await));
 }

@@ -378,6 +378,7 @@ async fn an_import_does_not_bring_an_erased_person_back() {
             format: privet_vault::ImportFormat::JsonLines,
             is_dry_run: false,
             first_line: 1,
+            limits: privet_vault::ImportLimits::default(),
         };
         let report = house.vault.import(&by, lines, options, |_| {}).await.unwrap();
         assert_eq!(

@@ -10,10 +10,10 @@ use privet_types::Clock;
 use privet_types::Secret;
 use privet_vault::{
     Ask, Connected, Connector, Consent, ConsentConfig, ErasureReason, ErasureReceipt, Error, EventKind,
-    ForgetOutcome, Ground, Hold, ImportFormat, ImportOptions, LegalBasis, NewCall, NewConversation,
-    NewOwnToken, NewReplyMap, NewSession, NewShare, NewToken, Node, NodeKind, Proposals, Proposed, Reach,
-    Reason, RecordChange, Retention, STORE_TARGETS, Shown, Statement, SubjectId, SubjectRef, TokenForm,
-    Vault,
+    ForgetOutcome, Ground, Hold, ImportFormat, ImportLimits, ImportOptions, LegalBasis, NewCall,
+    NewConversation, NewOwnToken, NewReplyMap, NewSession, NewShare, NewToken, Node, NodeKind, Proposals,
+    Proposed, Reach, Reason, RecordChange, Retention, STORE_TARGETS, Shown, Statement, SubjectId, SubjectRef,
+    TokenForm, Vault,
 };
 use serde_json::json;
 
@@ -124,6 +124,7 @@ async fn imported(house: &House, lines: &str) -> (u64, usize) {
         format: ImportFormat::JsonLines,
         is_dry_run: false,
         first_line: 1,
+        limits: ImportLimits::default(),
     };
     let lines = std::io::Cursor::new(lines.to_owned().into_bytes());
     let report = house.vault.import(&ann(), lines, options, |_| {}).await.unwrap();
@@ -416,6 +417,7 @@ async fn with_everything(house: &House) -> SubjectRef {
         fields: 2,
         subjects: 1,
         version: None,
+        wrote: None,
         since: None,
     };
     vault.tell_call(&ann(), call).await.unwrap();

@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use privet_types::TenantId;
-use privet_vault::{ErasedList, Error, Identifier, ImportFormat, ImportOptions, ImportReport, Vault};
+use privet_vault::{
+    ErasedList, Error, Identifier, ImportFormat, ImportLimits, ImportOptions, ImportReport, Vault,
+};
 use serde_json::json;
 
 use crate::support::{House, ann, by, on_both_databases};
@@ -27,6 +29,7 @@ fn options(format: ImportFormat) -> ImportOptions {
         format,
         is_dry_run: false,
         first_line: 1,
+        limits: ImportLimits::default(),
     }
 }
 

@@ -29,6 +29,7 @@ mod pgvector;
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
 mod proposals;
+mod reports;
 mod requests;
 mod retention;
 mod rules;

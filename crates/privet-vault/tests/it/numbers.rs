@@ -268,6 +268,7 @@ async fn minimisation_counts_calls_of_databunkers_interfaces_as_reads(house: &Ho
         fields,
         subjects: 1,
         version: None,
+        wrote: None,
         since: None,
     };
     // What was written or refused is no read.

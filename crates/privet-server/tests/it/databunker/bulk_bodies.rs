@@ -62,6 +62,52 @@ async fn records_past_a_limit_are_refused_by_its_name_and_nothing_is_stored() {
     }
 }
 
+/// What only a parser of whole values refuses, in the last record of several batches.
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_named_and_no_batch_before_it_is_stored() {
+    const BEFORE: usize = 1_050;
+    for bunker in bunkers_with("").await {
+        for (call, record) in calls() {
+            let good = record.to_string();
+            for bad in [
+                br#""\ud800""#.as_slice(),
+                br#""\udc00\ud800""#,
+                b"1e999",
+                b"-1e999",
+                b"\"\xff\"",
+                b"\"\xed\xa0\x80\"",
+                b"\"\x01\"",
+                b"01",
+                b"nul",
+                b"1 2",
+            ] {
+                let mut body = format!("{{\"records\":[{}", format!("{good},").repeat(BEFORE)).into_bytes();
+                body.extend_from_slice(good.trim_end_matches('}').as_bytes());
+                if call == "UserCreateBulk" {
+                    body.push(b'}');
+                }
+                body.extend_from_slice(b",\"more\":");
+                body.extend_from_slice(bad);
+                body.extend_from_slice(b"}]}");
+                let path = format!("/v2/{call}");
+                let ask = bunker.bare("POST", &path).header("x-bunker-token", &bunker.key);
+                let message = assert_refused(&ask.body(body).send().await, 400);
+                let number = format!("number {BEFORE} ");
+                assert!(
+                    message.contains("records") && message.contains(&number),
+                    "{message}"
+                );
+            }
+        }
+        let stats = bunker.good("SystemGetSystemStats", json!({})).await;
+        assert_eq!(
+            (&stats["stats"]["numusers"], &stats["stats"]["numtokens"]),
+            (&json!(0), &json!(0))
+        );
+        bunker.end().await;
+    }
+}
+
 /// The memory of a process of its own is looked at, in which nothing else goes on.
 #[test]
 fn a_bulk_body_takes_a_few_times_its_size_and_not_that_of_its_values() {

@@ -1,6 +1,7 @@
 //! Reports of all that is held of a user.
 
-use privet_types::{KeyScope, KeyScopes};
+use privet_types::{KeyScope, KeyScopes, Pseudonym};
+use privet_vault::{Actor, SubjectRef};
 use serde_json::{Value, json};
 
 use super::{NOWHERE, assert_ok, assert_refused, bunkers, who};
@@ -146,6 +147,37 @@ async fn a_report_is_for_an_officer_and_of_nobody_else() {
             &bunker.v2("SystemGetUserReport", who(&token, json!({}))).await,
             404,
         );
+        bunker.end().await;
+    }
+}
+
+#[tokio::test]
+async fn one_report_is_made_at_a_time_and_the_next_is_told_to_come_again() {
+    for bunker in bunkers().await {
+        let token = bunker.user(json!({"login": "ada", "first": "Ada"})).await;
+        let actor = Actor {
+            tenant: "acme".parse().unwrap(),
+            principal: Pseudonym("test".to_owned()),
+        };
+        let named = SubjectRef::Token(token.parse().unwrap());
+        let held = bunker
+            .gateway
+            .vault()
+            .requests
+            .report(&actor, &named)
+            .await
+            .unwrap();
+        for call in ["SystemGetUserReport", "SystemGetUserHTMLReport"] {
+            let refused = bunker.v2(call, who(&token, json!({}))).await;
+            let message = assert_refused(&refused, 503);
+            assert!(message.contains("try again"), "{message}");
+            assert_eq!(refused.header("retry-after"), Some("1"));
+        }
+        drop(held);
+        bunker.good("SystemGetUserReport", who(&token, json!({}))).await;
+        bunker
+            .good("SystemGetUserHTMLReport", who(&token, json!({})))
+            .await;
         bunker.end().await;
     }
 }

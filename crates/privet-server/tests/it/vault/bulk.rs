@@ -1,7 +1,7 @@
 use privet_types::{KeyScope, KeyScopes};
 use serde_json::json;
 
-use super::{assert_problem, houses};
+use super::{assert_problem, houses, houses_with};
 
 #[tokio::test]
 async fn many_subjects_are_made_at_once_and_a_bad_one_keeps_no_other_from_it() {
@@ -95,6 +95,116 @@ async fn a_bulk_read_needs_a_second_person_and_a_short_unlock() {
             .post("/bulk-reads/page", json!({ "unlock": unlocked }))
             .await;
         assert_problem(&late, 403, "not_open", &[]);
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn records_past_a_limit_are_refused_by_its_name_and_nothing_is_stored() {
+    for house in houses_with("bulk_records = 3\nbulk_record = \"1KiB\"\nbulk_depth = 4\n").await {
+        let one = json!({"a": 1});
+        for (records, limit) in [
+            (json!([one, one, one, one]), "bulk_records"),
+            (json!([one, {"a": "x".repeat(1024)}]), "bulk_record`"),
+            (json!([one, {"a": [[[[]]]]}]), "bulk_depth"),
+            (json!([one, {"": 1}]), "number 1"),
+            (json!([]), "at least one"),
+            (json!([one, 1]), "list of objects"),
+            (json!("x"), "at least one"),
+        ] {
+            let reply = house.post("/subjects/batch", json!({ "records": records })).await;
+            assert_problem(&reply, 400, "bad_field", &["xx"]);
+            let problem = reply.json();
+            assert_eq!(problem["field"], "records");
+            assert!(problem["detail"].as_str().unwrap().contains(limit), "{problem}");
+        }
+        let more = house
+            .post("/subjects/batch", json!({"records": [one], "more": 1}))
+            .await;
+        assert_problem(&more, 400, "bad_field", &[]);
+        assert_problem(
+            &house.post("/subjects/batch", json!([])).await,
+            400,
+            "bad_json",
+            &[],
+        );
+        assert_eq!(house.get("/subjects").await.json()["rows"], json!([]));
+        let made = house
+            .post("/subjects/batch", json!({"records": [one, one, one]}))
+            .await;
+        assert_eq!(
+            made.json()["rows"].as_array().map(Vec::len),
+            Some(3),
+            "{}",
+            made.text()
+        );
+
+        let lines = format!(
+            "{{\"a\":\"{}\"}}\n{{\"a\":[[[[]]]]}}\n{{\"a\":[[[]]]}}\n",
+            "x".repeat(1024)
+        );
+        let ask = house.gateway.ask_vault(&house.key, "POST", "/imports", None);
+        let report = ask.header("content-type", "application/x-ndjson").body(lines);
+        let report = report.send().await.json();
+        assert_eq!(
+            (&report["created"], &report["refused"]),
+            (&json!(1), &json!(2)),
+            "{report}"
+        );
+        for (at, limit) in [(0, "bulk_record`"), (1, "bulk_depth")] {
+            let why = report["errors"][at]["why"].as_str().unwrap();
+            assert!(why.contains(limit), "{report}");
+        }
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn many_records_are_one_transaction_however_many_batches_they_are() {
+    const MANY: usize = 900;
+    for house in houses().await {
+        let records = |last: &str| {
+            let records: Vec<String> = (0..MANY).map(|i| format!("{{\"login\":\"u{i}\"}}")).collect();
+            format!("{{\"records\":[{},{last}]}}", records.join(","))
+        };
+        let post = async |body: Vec<u8>| {
+            let ask = house
+                .gateway
+                .ask_vault(&house.key, "POST", "/subjects/batch", None);
+            ask.header("content-type", "application/json")
+                .body(body)
+                .send()
+                .await
+        };
+        for bad in [
+            r#"{"a":1e999}"#,
+            r#"{"a":"\ud800"}"#,
+            r#"{"a":01}"#,
+            "{\"a\":\"\u{1}\"}",
+        ] {
+            let reply = post(records(bad).into_bytes()).await;
+            assert_problem(&reply, 400, "bad_field", &["u1"]);
+            let problem = reply.json();
+            assert!(
+                problem["detail"].as_str().unwrap().contains("number 900 "),
+                "{problem}"
+            );
+        }
+        let mut cut = records("{}").into_bytes();
+        cut.truncate(cut.len() - 1);
+        assert_problem(&post(cut).await, 400, "bad_json", &[]);
+        assert_eq!(house.get("/subjects").await.json()["rows"], json!([]));
+        // The first of two has the value, in whichever batches they are.
+        let made = post(records(r#"{"login":"u7"}"#).into_bytes()).await;
+        assert_eq!(made.status, 200, "{}", made.text());
+        let made = made.json();
+        let rows = made["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), MANY + 1);
+        assert!(rows.iter().take(MANY).all(|row| row["version"] == 1));
+        assert_eq!(
+            (&rows[MANY]["code"], &rows[MANY]["field"]),
+            (&json!("taken"), &json!("login"))
+        );
         house.end().await;
     }
 }

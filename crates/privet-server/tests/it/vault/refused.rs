@@ -121,3 +121,22 @@ async fn refusals_are_counted_by_who_and_why() {
         house.end().await;
     }
 }
+
+#[tokio::test]
+async fn what_was_refused_in_the_last_second_is_in_the_log_behind_a_clean_stop() {
+    let gateway = || TestGateway::builder().vault("listen = \"127.0.0.1:0\"\n");
+    let first = gateway().start().await;
+    for _ in 0..FLOOD {
+        let reply = first
+            .ask_vault("prvt_none", "GET", "/subjects", None)
+            .send()
+            .await;
+        assert_eq!(reply.status, 401);
+    }
+    let stopped = first.stop().await;
+    let second = gateway().home(stopped.home).start().await;
+    let told = refusals(&second, FLOOD).await;
+    let counts = told.iter().map(|(_, leaf)| leaf["count"].as_u64().unwrap());
+    assert_eq!(counts.sum::<u64>(), FLOOD, "{told:?}");
+    second.stop().await;
+}
