@@ -28,6 +28,7 @@ mod pgvector;
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
 mod proposals;
+mod request_limits;
 mod requests;
 mod retention;
 mod rules;
