@@ -39,6 +39,12 @@ struct Read {
     #[serde(default)]
     subject: Option<Pseudonym>,
     fields: u64,
+    /// What was done, of a read.
+    #[serde(default)]
+    operation: Option<String>,
+    /// What was done, of a call.
+    #[serde(default)]
+    call: Option<String>,
     /// Why a call was refused: then nothing was shown.
     #[serde(default)]
     why: Option<String>,
@@ -46,6 +52,25 @@ struct Read {
 
 /// The kinds of leaves that tell of reads: those of the vault's own interface, and calls of Databunker's.
 const READS: [&str; 2] = ["vault_read", CALLS];
+/// What shows fields of one subject's own record: operations, and calls of Databunker's interfaces. All else shows data of
+/// applications, sessions or tokens, or nothing of what is kept.
+const RECORDS: [&str; 7] = [
+    "read_record",
+    "read_fields",
+    "read_version",
+    "read_copy",
+    "UserGet",
+    "SystemGetUserReport",
+    "SystemGetUserHTMLReport",
+];
+/// What shows fields of records of many.
+const OF_MANY: [&str; 5] = [
+    "search",
+    "bulk_page",
+    "UserSearch",
+    "BulkListUsers",
+    "BulkListAllUsers",
+];
 
 pub(super) async fn measure(
     measures: &Measures,
@@ -164,6 +189,11 @@ async fn reads(
 }
 
 impl Read {
+    fn is_one_of(&self, names: &[&str]) -> bool {
+        let done = self.operation.as_deref().or(self.call.as_deref());
+        done.is_some_and(|done| names.contains(&done))
+    }
+
     const fn has_shown(&self) -> bool {
         self.why.is_none() && self.fields > 0
     }
@@ -211,12 +241,15 @@ impl Tally {
             return;
         }
         match &read.subject {
-            Some(subject) => {
+            Some(subject) if read.is_one_of(&RECORDS) => {
                 if let Some((_, shown)) = self.fields.get_mut(subject) {
                     *shown = shown.saturating_add(read.fields);
                 }
             }
-            None => self.shown_of_many = self.shown_of_many.saturating_add(read.fields),
+            None if read.is_one_of(&OF_MANY) => {
+                self.shown_of_many = self.shown_of_many.saturating_add(read.fields);
+            }
+            _ => {}
         }
     }
 
@@ -270,7 +303,7 @@ impl Tally {
         });
         let mut excluded = vec![
             "kinds that the policy lets pass, which are not looked for, and what detection missed".to_owned(),
-            "data of applications, sessions and tokens".to_owned(),
+            "data of applications, sessions and tokens, and shared records".to_owned(),
         ];
         if self.shown_of_many > 0 {
             excluded.push(format!(
