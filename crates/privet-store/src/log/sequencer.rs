@@ -39,6 +39,8 @@ pub struct Sequencer {
     edge: Edge,
     last_event: i64,
     last_seq: i64,
+    /// The log has another key by now.
+    is_superseded: bool,
 }
 
 /// What a round has computed, ready to be committed.
@@ -76,6 +78,7 @@ impl Sequencer {
             edge: Edge::default(),
             last_event: 0,
             last_seq: 0,
+            is_superseded: false,
         };
         sequencer.reload().await?;
         Ok(sequencer)
@@ -131,13 +134,17 @@ impl Sequencer {
         Ok(())
     }
 
-    /// The next round; `None` if there is no new leaf.
-    async fn compute(&self) -> Result<Option<Round>, Error> {
+    /// The next round; `None` if there is no new leaf. Also looks whether the log has another key: where others sequence
+    /// everything, nothing else tells.
+    async fn compute(&mut self) -> Result<Option<Round>, Error> {
         let last_event = self.last_event;
-        let rows: Vec<UnsequencedLeaf> = self
+        let (rows, known): (Vec<UnsequencedLeaf>, Option<String>) = self
             .store
-            .read(move |tx| Box::pin(unsequenced(tx, last_event)))
+            .read(move |tx| {
+                Box::pin(async move { Ok((unsequenced(tx, last_event).await?, known_key(tx).await?)) })
+            })
             .await?;
+        self.is_superseded = known.is_some_and(|known| known != self.signer.key().to_string());
         if rows.is_empty() {
             return Ok(None);
         }
@@ -241,6 +248,12 @@ async fn unsequenced(tx: &mut Tx, last_event: i64) -> Result<Vec<UnsequencedLeaf
             .await
         }
     }
+}
+
+/// The key that the log has.
+async fn known_key(tx: &mut Tx) -> Result<Option<String>, Error> {
+    tx.optional("SELECT value FROM settings WHERE name = 'log_key'", values![])
+        .await
 }
 
 /// Puts a round behind the head of size and last event `before`; [`Error::NotFirst`] if the head is another by now.
@@ -365,6 +378,7 @@ impl Sequencer {
                         edge,
                         last_event,
                         last_seq,
+                        is_superseded: false,
                     });
                 }
                 Err(Error::NotFirst) => self.reload().await?,
@@ -452,20 +466,32 @@ async fn run(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
     let mut shutdown = pin!(shutdown);
-    let mut pause = interval;
+    let (mut pause, mut is_told) = (interval, false);
     loop {
         let is_last = tokio::select! {
             () = &mut shutdown => true,
             () = tokio::time::sleep(pause) => false,
         };
         let mut done = sequencer.run_once().await;
-        if let (Err(_), Some(successors)) = (&done, &mut successors)
-            && let Some(next) = succeeded(&sequencer, successors).await
+        if let Some(successors) = &mut successors
+            && (done.is_err() || sequencer.is_superseded)
         {
-            sequencer = next;
-            done = sequencer.run_once().await;
+            match succeeded(&sequencer, successors).await {
+                Some(next) => {
+                    (sequencer, is_told) = (next, false);
+                    done = sequencer.run_once().await;
+                }
+                None if sequencer.is_superseded && !is_told => {
+                    is_told = true;
+                    tracing::warn!(
+                        "the audit log has another key than this process; name it in the settings, or restart"
+                    );
+                }
+                None => {}
+            }
         }
         pause = match done {
+            Ok(_) if sequencer.is_superseded => (pause * 2).min(LONGEST_PAUSE),
             Ok(_) => interval,
             Err(error) if is_last => return Err(error),
             Err(error) => {
@@ -482,10 +508,7 @@ async fn run(
 
 /// A sequencer with the key that the log has now, if it has another one, and that is known here.
 async fn succeeded(sequencer: &Sequencer, successors: &mut Successors) -> Option<Sequencer> {
-    let known: Result<Option<String>, Error> = sequencer
-        .store
-        .read(|tx| Box::pin(tx.optional("SELECT value FROM settings WHERE name = 'log_key'", values![])))
-        .await;
+    let known = sequencer.store.read(|tx| Box::pin(known_key(tx))).await;
     let known = known.ok().flatten()?;
     if known == sequencer.signer.key().to_string() {
         return None;

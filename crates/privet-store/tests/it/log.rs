@@ -465,11 +465,51 @@ async fn every_event_that_was_answered_for_is_in_the_log_after_any_kill() {
     assert_eq!(logged, (1..=logged.len() as u64).collect::<Vec<_>>());
 }
 
+fn next_signer() -> NoteSigner {
+    let key = SigningKey::parse(&format!("privet-signing-1:{}", "a".repeat(64))).unwrap();
+    log_signer(&root_key(), Some(key)).unwrap()
+}
+
 /// What `keys` sign now, and the sequencer that works with the second.
 async fn changed_key(store: &Store) -> (NoteSigner, Sequencer) {
     let at = jiff::Timestamp::from_second(5).unwrap();
-    let changed = sequencer(store).await.change_key(next(), at).await.unwrap();
-    (next(), changed)
+    let changed = sequencer(store)
+        .await
+        .change_key(next_signer(), at)
+        .await
+        .unwrap();
+    (next_signer(), changed)
+}
+
+#[tokio::test]
+async fn who_has_nothing_to_sequence_hears_of_another_key() {
+    for house in House::each().await {
+        let idle = sequencer(&house.store).await;
+        let (next, mut busy) = changed_key(&house.store).await;
+        // The other one takes all there is.
+        house.store.append_audit("n", &records(1..=3)).await.unwrap();
+        assert_eq!(busy.run_once().await.unwrap(), 3);
+        let known = LogKey::from(signer().key().clone());
+        let successors = Successors::new(known.clone(), || Some(next_signer()));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let running = tokio::spawn(run_sequencer_through_changes(
+            idle,
+            successors,
+            Duration::from_millis(1),
+            async { _ = stopped.await },
+        ));
+        let heard = async {
+            while known.get() != *next.key() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), heard)
+            .await
+            .expect("it hears of the key");
+        stop.send(()).unwrap();
+        running.await.unwrap().unwrap();
+        house.end().await;
+    }
 }
 
 fn next() -> NoteSigner {

@@ -1,5 +1,7 @@
 //! Carrying requests out.
 
+use std::collections::BTreeSet;
+
 use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
 use privet_crypto::sha256;
@@ -66,7 +68,15 @@ impl Requests {
         if row.case.request.status == RequestStatus::Pending {
             self.start(actor, id).await?;
         }
+        // The erasure takes the names out of the requests.
+        let counted = match row.case.request.kind {
+            RequestKind::Erasure => self.counted_as(actor, &row.case.request).await?,
+            _ => BTreeSet::new(),
+        };
         let effect = self.effect(actor, &row).await?;
+        if matches!(effect.outcome, RequestOutcome::Erased { .. }) {
+            self.forget_tries(actor, counted).await?;
+        }
         let complete = Step::Complete(effect.outcome);
         let request = self.step(actor, id, |_, _| Ok(complete.clone())).await?;
         Ok(Answer {

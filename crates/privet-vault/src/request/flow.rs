@@ -1,7 +1,7 @@
 //! Taking requests in, and the steps up to their being carried out.
 
 use jiff::Timestamp;
-use privet_crypto::{OneTimeCode, random_uuid};
+use privet_crypto::{OneTimeCode, random, random_uuid};
 use privet_types::Secret;
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::model::{
     months_after, seconds_after,
 };
 use super::receipt::{RequestReceipt, RequestStatement};
-use super::row::{Row, Write, Written};
+use super::row::{Row, Write};
 use super::{CodeMessage, Requests};
 use crate::subject::{Found, Place, sealed};
 use crate::{Actor, Error, Ground, PermittedUse, Record, SubjectId, SubjectRef};
@@ -236,13 +236,37 @@ impl Requests {
     pub async fn send_code(&self, actor: &Actor, id: &str, channel: &str) -> Result<CodeSent, Error> {
         let code = OneTimeCode::generate(self.config.code_digits)?;
         let key = self.hash_key(&actor.tenant, CODES).await?;
-        let hash = data_encoding::HEXLOWER.encode(&code.hash(&key, id.as_bytes()));
         let expires_at = seconds_after(self.vault.now(), self.config.code_seconds);
-        let step = Step::SendCode { hash, expires_at };
-        let (request, written) = self.written(actor, id, |_, _| Ok(step.clone())).await?;
+        // What nobody gets, nobody can type.
+        let step = |is_sent: bool| {
+            let hash = if is_sent {
+                code.hash(&key, id.as_bytes())
+            } else {
+                random::<32>()?
+            };
+            Ok::<_, Error>(Step::SendCode {
+                hash: data_encoding::HEXLOWER.encode(&hash),
+                expires_at,
+                is_sent,
+            })
+        };
+        let request = self.row(actor, id).await?.case.request;
+        let is_shut = self.is_shut(actor, &request, &step(true)?).await?;
         let address = self.address(actor, request.subject.as_ref(), channel).await?;
         // Past the limit of the subject nothing is sent, and the answer is the same.
-        if let Some(address) = address.filter(|_| !written.is_shut) {
+        let mut address = address.filter(|_| !is_shut);
+        loop {
+            let step = step(address.is_some())?;
+            match self.step(actor, id, |_, _| Ok(step.clone())).await {
+                // The limit was reached meanwhile, and nothing was written.
+                Err(Error::NotDelivered) if address.is_some() => address = None,
+                written => {
+                    written?;
+                    break;
+                }
+            }
+        }
+        if let Some(address) = address {
             let message = CodeMessage {
                 tenant: &actor.tenant,
                 request: id,
@@ -301,11 +325,12 @@ impl Requests {
         typed: &Secret<String>,
     ) -> Result<Request, Error> {
         let key = self.hash_key(&actor.tenant, CODES).await?;
-        let mut left = None;
-        let row = self.row(actor, id).await?;
-        let is_shut = self.is_shut(actor, &row.case.request).await?;
-        let request = self
-            .step(actor, id, |case, at| {
+        let right = Step::TypeCode { is_right: true };
+        let request = self.row(actor, id).await?.case.request;
+        let mut is_shut = self.is_shut(actor, &request, &right).await?;
+        loop {
+            let mut left = None;
+            let typed = self.step(actor, id, |case, at| {
                 let code = case.live_code(at)?;
                 let mut hash = [0; 32];
                 let stored = data_encoding::HEXLOWER
@@ -320,11 +345,13 @@ impl Requests {
                     OneTimeCode::is_code_of(&key, id.as_bytes(), typed.expose(), &hash) && !is_shut;
                 left = (!is_right).then(|| code.attempts_left - 1);
                 Ok(Step::TypeCode { is_right })
-            })
-            .await?;
-        match left {
-            Some(left) => Err(Error::WrongCode { left }),
-            None => Ok(request),
+            });
+            match (typed.await, left) {
+                // The limit was reached meanwhile, and nothing was written.
+                (Err(Error::WrongCode { .. }), _) if !is_shut => is_shut = true,
+                (Ok(_), Some(left)) => return Err(Error::WrongCode { left }),
+                (typed, _) => return typed,
+            }
         }
     }
 
@@ -399,18 +426,8 @@ impl Requests {
         &self,
         actor: &Actor,
         id: &str,
-        make: impl FnMut(&mut Case, Timestamp) -> Result<Step, Error> + Send,
-    ) -> Result<Request, Error> {
-        Ok(self.written(actor, id, make).await?.0)
-    }
-
-    /// As [`step`](Self::step), with what came of writing it.
-    async fn written(
-        &self,
-        actor: &Actor,
-        id: &str,
         mut make: impl FnMut(&mut Case, Timestamp) -> Result<Step, Error> + Send,
-    ) -> Result<(Request, Written), Error> {
+    ) -> Result<Request, Error> {
         for _ in 0..ATTEMPTS {
             let before = self.row(actor, id).await?;
             let at = self.vault.now();
@@ -442,8 +459,8 @@ impl Requests {
                 receipt,
                 tries,
             };
-            if let Some(written) = self.write(write).await? {
-                return Ok((request, written));
+            if self.write(write).await?.is_some() {
+                return Ok(request);
             }
         }
         Err(Error::VersionConflict { found: 0 })

@@ -4,9 +4,11 @@
 //! name is told so; who is known has no part in that. Past the limit of the subject, by several names, the answers are those
 //! for somebody unknown: nothing is sent, and no code is right.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use privet_crypto::HashKey;
-use privet_store::{Tx, values};
+use privet_store::{Backend, Tx, values};
 use privet_types::TenantId;
 
 use super::Requests;
@@ -14,11 +16,17 @@ use super::machine::Step;
 use super::model::{IdentityHash, Request};
 use crate::{Actor, Error, Vault};
 
+const OVER: Error = Error::NotReady {
+    why: "too many codes were sent or typed wrongly for this person; try again later, or vouch",
+};
+
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tried {
-    /// A code was sent.
+    /// A code is sent.
     Code,
+    /// A code is sent to nobody.
+    NoCode,
     /// A code was typed that is wrong.
     Wrong,
     /// A code was typed that is right, which counts for nothing.
@@ -40,14 +48,15 @@ pub(super) struct Tries {
 impl Tried {
     const fn kind(self) -> &'static str {
         match self {
-            Self::Code => "code",
+            Self::Code | Self::NoCode => "code",
             Self::Wrong | Self::Right => "attempt",
         }
     }
 
     const fn of(step: &Step) -> Option<Self> {
         match step {
-            Step::SendCode { .. } => Some(Self::Code),
+            Step::SendCode { is_sent: true, .. } => Some(Self::Code),
+            Step::SendCode { is_sent: false, .. } => Some(Self::NoCode),
             Step::TypeCode { is_right: false } => Some(Self::Wrong),
             Step::TypeCode { is_right: true } => Some(Self::Right),
             _ => None,
@@ -94,7 +103,7 @@ impl Requests {
             }
         };
         let most = match what {
-            Tried::Code => self.config.person_codes,
+            Tried::Code | Tried::NoCode => self.config.person_codes,
             Tried::Wrong | Tried::Right => self.config.person_attempts,
         };
         let window = SignedDuration::from_secs(self.config.person_seconds.into());
@@ -108,11 +117,84 @@ impl Requests {
         }))
     }
 
-    /// Whether so many wrong codes were typed for the subject of `request` that none is right any more.
-    pub(super) async fn is_shut(&self, actor: &Actor, request: &Request) -> Result<bool, Error> {
+    /// As what the person of `request` is counted: by the names that all of its requests gave, and itself.
+    ///
+    /// # Errors
+    /// Those of the store and the keyring.
+    pub(super) async fn counted_as(
+        &self,
+        actor: &Actor,
+        request: &Request,
+    ) -> Result<BTreeSet<[u8; 32]>, Error> {
+        let tenant = actor.tenant.clone();
+        let subject = request
+            .subject
+            .as_ref()
+            .map(|subject| subject.as_str().to_owned());
+        let ids: Vec<String> = self
+            .vault
+            .store
+            .database()
+            .read::<_, Error, _>(&Vault::scope(actor), move |tx| {
+                Box::pin(async move {
+                    let sql = "SELECT id FROM subject_requests WHERE tenant = $1 AND subject = $2";
+                    Ok(tx.rows(sql, values![tenant.as_str(), subject]).await?)
+                })
+            })
+            .await?;
+        let (typed, at) = (Step::TypeCode { is_right: true }, self.vault.now());
+        let mut persons = BTreeSet::new();
+        for id in ids {
+            let request = match self.row(actor, &id).await {
+                Ok(row) => row.case.request,
+                // Nobody knows any more what it named; that ends by itself.
+                Err(Error::Damaged { .. } | Error::Absent { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            if let Some(tries) = self.tries(actor, &request, &typed, at).await? {
+                persons.extend(tries.names);
+                persons.insert(tries.subject);
+            }
+        }
+        Ok(persons)
+    }
+
+    /// Deletes what was counted for `persons`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(super) async fn forget_tries(&self, actor: &Actor, persons: BTreeSet<[u8; 32]>) -> Result<(), Error> {
+        // Each in a transaction of its own: it waits for nobody while it holds a row.
+        for person in persons {
+            let tenant = actor.tenant.clone();
+            self.vault
+                .store
+                .database()
+                .write::<_, Error, _>(&Vault::scope(actor), move |tx| {
+                    Box::pin(async move {
+                        for kind in ["attempt", "code"] {
+                            tx.execute(
+                                "DELETE FROM request_tries WHERE tenant = $1 AND person = $2 AND kind = $3",
+                                values![tenant.as_str(), person, kind],
+                            )
+                            .await?;
+                        }
+                        Ok(())
+                    })
+                })
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the limit of the subject of `request` is reached for `step`: then nothing is sent, and no code is right.
+    /// Looked at before a code is made or compared; [`Tries::count`] has the last word.
+    ///
+    /// # Errors
+    /// [`Error::NotReady`] if that of a name is reached.
+    pub(super) async fn is_shut(&self, actor: &Actor, request: &Request, step: &Step) -> Result<bool, Error> {
         let at = self.vault.now();
-        let typed = Step::TypeCode { is_right: true };
-        let Some(tries) = self.tries(actor, request, &typed, at).await? else {
+        let Some(tries) = self.tries(actor, request, step, at).await? else {
             return Ok(false);
         };
         let tenant = actor.tenant.clone();
@@ -121,6 +203,11 @@ impl Requests {
             .database()
             .read::<_, Error, _>(&Vault::scope(actor), move |tx| {
                 Box::pin(async move {
+                    for name in &tries.names {
+                        if tries.made(tx, tenant.as_str(), *name, at).await? >= tries.most {
+                            return Err(OVER);
+                        }
+                    }
                     let made = tries.made(tx, tenant.as_str(), tries.subject, at).await?;
                     Ok(made >= tries.most)
                 })
@@ -130,27 +217,21 @@ impl Requests {
 }
 
 impl Tries {
-    /// Counts in the transaction that writes the step. Says whether the subject itself is past its limit, so that nothing may
-    /// be sent.
+    /// Counts in the transaction that writes the step. Whoever counts for the same person waits until it ends.
     ///
     /// # Errors
-    /// [`Error::NotReady`] if a name is past its limit: then nothing may be written.
-    pub(super) async fn count(&self, tx: &mut Tx, tenant: &str, at: Timestamp) -> Result<bool, Error> {
-        let over = Error::NotReady {
-            why: "too many codes were sent or typed wrongly for this person; try again later, or vouch",
-        };
+    /// [`Error::NotReady`] if a name is past its limit. If the subject is: [`Error::NotDelivered`] for a code that is sent, and
+    /// [`Error::WrongCode`] for a right one. Then nothing may be written; the step is to be done as for somebody unknown.
+    pub(super) async fn count(&self, tx: &mut Tx, tenant: &str, at: Timestamp) -> Result<(), Error> {
         for name in &self.names {
-            let is_over = match self.what {
-                Tried::Right => self.made(tx, tenant, *name, at).await? >= self.most,
-                _ => self.add(tx, tenant, *name, at).await? > self.most,
-            };
-            if is_over {
-                return Err(over);
+            if self.add(tx, tenant, *name, at).await? {
+                return Err(OVER);
             }
         }
-        match self.what {
-            Tried::Right => Ok(false),
-            _ => Ok(self.add(tx, tenant, self.subject, at).await? > self.most),
+        match (self.what, self.add(tx, tenant, self.subject, at).await?) {
+            (Tried::Code, true) => Err(Error::NotDelivered),
+            (Tried::Right, true) => Err(Error::WrongCode { left: 0 }),
+            _ => Ok(()),
         }
     }
 
@@ -164,23 +245,35 @@ impl Tries {
         Ok(made.unwrap_or_default())
     }
 
-    async fn add(&self, tx: &mut Tx, tenant: &str, person: [u8; 32], at: Timestamp) -> Result<i64, Error> {
-        let sql = "INSERT INTO request_tries (tenant, person, kind, made, ends_at) VALUES ($1, $2, $3, 1, $4) \
-                   ON CONFLICT (tenant, person, kind) DO UPDATE SET \
-                   made = CASE WHEN request_tries.ends_at <= $5 THEN 1 ELSE request_tries.made + 1 END, \
-                   ends_at = CASE WHEN request_tries.ends_at <= $5 THEN excluded.ends_at \
-                   ELSE request_tries.ends_at END RETURNING made";
+    /// Counts for `person`. Whether that is past the limit, or would be, had the code been wrong.
+    async fn add(&self, tx: &mut Tx, tenant: &str, person: [u8; 32], at: Timestamp) -> Result<bool, Error> {
+        // A right code holds the row, and leaves what it says.
+        let more = i64::from(self.what != Tried::Right);
+        let is_anew = "request_tries.ends_at <= $6 OR request_tries.made = 0";
+        let sql = format!(
+            "INSERT INTO request_tries (tenant, person, kind, made, ends_at) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (tenant, person, kind) DO UPDATE SET \
+             made = CASE WHEN {is_anew} THEN excluded.made ELSE request_tries.made + excluded.made END, \
+             ends_at = CASE WHEN {is_anew} THEN excluded.ends_at ELSE request_tries.ends_at END RETURNING made"
+        );
         let (kind, now) = (self.what.kind(), at.as_millisecond());
-        Ok(tx
-            .one(sql, values![tenant, person, kind, self.ends_at, now])
-            .await?)
+        let values = values![tenant, person, kind, more, self.ends_at, now];
+        let made: i64 = tx.one(sql, values).await?;
+        Ok(made + 1 - more > self.most)
     }
 }
 
 /// Deletes what was counted and is over: `most` rows at most.
 pub(crate) async fn sweep(tx: &mut Tx, tenant: &str, now: Timestamp, most: u32) -> Result<u64, Error> {
-    let sql = "DELETE FROM request_tries WHERE tenant = $1 AND (person, kind) IN \
-               (SELECT person, kind FROM request_tries WHERE tenant = $1 AND ends_at <= $2 ORDER BY ends_at LIMIT $3)";
+    // Whoever counts holds some rows and waits for others. What it holds is counted anew, or swept the next time.
+    let unheld = match tx.backend() {
+        Backend::Postgres => "FOR UPDATE SKIP LOCKED",
+        Backend::Sqlite => "",
+    };
+    let sql = format!(
+        "DELETE FROM request_tries WHERE tenant = $1 AND (person, kind) IN \
+         (SELECT person, kind FROM request_tries WHERE tenant = $1 AND ends_at <= $2 ORDER BY ends_at LIMIT $3 {unheld})"
+    );
     Ok(tx
         .execute(sql, values![tenant, now.as_millisecond(), most])
         .await?)

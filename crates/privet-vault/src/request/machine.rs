@@ -33,8 +33,15 @@ pub(super) struct Case {
 /// A step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
-    SendCode { hash: String, expires_at: Timestamp },
-    TypeCode { is_right: bool },
+    SendCode {
+        hash: String,
+        expires_at: Timestamp,
+        /// Whether somebody gets the code; else `hash` is of none.
+        is_sent: bool,
+    },
+    TypeCode {
+        is_right: bool,
+    },
     Vouch(IdentityMethod),
     Approve,
     Extend(ExtensionReason),
@@ -76,7 +83,7 @@ impl Case {
             return Err(not_ready("it is closed"));
         }
         match step {
-            Step::SendCode { hash, expires_at } => self.send_code(hash, *expires_at, config),
+            Step::SendCode { hash, expires_at, .. } => self.send_code(hash, *expires_at, config),
             Step::TypeCode { is_right } => self.type_code(*is_right, by, at),
             Step::Vouch(method) => self.prove(*method, by, at),
             Step::Approve => self.approve(by, at),
@@ -254,6 +261,7 @@ mod tests {
             3 => (0_i64..4_000).prop_map(|end| Step::SendCode {
                 hash: String::new(),
                 expires_at: Timestamp::from_second(1_800_000_000 + end).unwrap(),
+                is_sent: true,
             }),
             6 => any::<bool>().prop_map(|is_right| Step::TypeCode { is_right }),
             1 => Just(Step::Vouch(IdentityMethod::Document)),
@@ -311,6 +319,7 @@ mod tests {
         let send = Step::SendCode {
             hash: String::new(),
             expires_at: end,
+            is_sent: true,
         };
         case.apply(&send, &ann, at, &config).unwrap();
         case.apply(&Step::TypeCode { is_right: true }, &ann, at, &config)

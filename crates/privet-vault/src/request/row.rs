@@ -79,13 +79,6 @@ pub(super) struct Write {
     pub(super) tries: Option<Tries>,
 }
 
-/// That a step was written.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Written {
-    /// So much was tried for the subject that nothing may be sent.
-    pub(super) is_shut: bool,
-}
-
 pub(super) type Columns = (
     String,
     String,
@@ -273,7 +266,7 @@ impl Write {
         body: String,
         receipt: Option<String>,
         mark: [u8; 32],
-    ) -> Result<Option<Written>, Error> {
+    ) -> Result<Option<()>, Error> {
         let request = &self.case.request;
         let tenant = self.actor.tenant.as_str();
         let changed = match &self.before {
@@ -324,10 +317,9 @@ impl Write {
         if changed == 0 {
             return Ok(None);
         }
-        let is_shut = match &self.tries {
-            Some(tries) => tries.count(tx, tenant, self.at).await?,
-            None => false,
-        };
+        if let Some(tries) = &self.tries {
+            tries.count(tx, tenant, self.at).await?;
+        }
         let was = self.before.as_ref().map(|row| row.case.request.status);
         let is_told = (!request.callbacks.is_empty() && was != Some(request.status)).then_some(0_i64);
         tx.execute(
@@ -367,6 +359,6 @@ impl Write {
             payload: &payload,
         };
         append_leaf(tx, leaf).await?;
-        Ok(Some(Written { is_shut }))
+        Ok(Some(()))
     }
 }

@@ -81,7 +81,7 @@ impl Vault {
             .await?;
         let row = row.ok_or(Error::Absent { what: "version" })?;
         let data = found.app(app, &row)?;
-        let access = Access::shown(actor, self.now(), Operation::ReadVersion, ground);
+        let access = Access::shown(actor, self.now(), Operation::ReadApp, ground);
         Ok(Audited {
             access: access.of(found.pseudonym(), data.data.fields().len()),
             value: data,

@@ -30,6 +30,7 @@ mod pgvector;
 mod postgres;
 mod proposals;
 mod reports;
+mod request_limits;
 mod requests;
 mod retention;
 mod rules;

@@ -18,6 +18,7 @@ on_both_databases! {
     minimisation_counts_what_is_unused_too_fine_and_sent_raw
     minimisation_counts_each_field_of_records_once
     minimisation_counts_calls_of_databunkers_interfaces_as_reads
+    what_applications_keep_is_no_field_of_a_record
     what_cannot_be_measured_says_why
     auditability_falls_with_what_has_no_leaf_and_is_zero_with_a_gap
     a_sample_has_an_interval
@@ -300,6 +301,39 @@ async fn minimisation_counts_calls_of_databunkers_interfaces_as_reads(house: &Ho
         .await
         .unwrap();
     assert_eq!(part(&measured[0], "used_fields").1, 0);
+}
+
+async fn what_applications_keep_is_no_field_of_a_record(house: &House) {
+    let home = furnish(house).await;
+    let who = privet_vault::SubjectRef::Token(home.ada.clone());
+    let (by, ground) = (ann(), privet_vault::Ground::Ordinary);
+    let data = privet_vault::Record::from_value(json!({"a": 1, "b": 2, "c": 3})).unwrap();
+    let put = home.vault.put_app(&by, &who, "club", &data, None, ground).await;
+    put.unwrap();
+    let data = home.vault.read_app(&by, &who, "club", ground).await.unwrap();
+    let version = home.vault.read_app_version(&by, &who, "club", 1, ground).await;
+    for (seq, access) in (1..).zip([data.access, version.unwrap().access]) {
+        assert_eq!(access.fields, 3);
+        leaf(house, seq, "vault_read", serde_json::to_value(&access).unwrap()).await;
+    }
+    for call in ["AppdataGet", "SessionGet", "TokenGet", "SharedRecordGet"] {
+        let shown = NewCall {
+            call,
+            why: None,
+            subject: Some(home.ada.clone()),
+            mode: None,
+            app: None,
+            note: None,
+            fields: 3,
+            subjects: 1,
+            version: None,
+            since: None,
+        };
+        home.vault.tell_call(&by, shown).await.unwrap();
+    }
+    let measured = measure(house, &home, Metric::Minimisation).await;
+    assert_eq!(part(&measured[0], "used_fields"), (Some(0.0), 0, 5));
+    assert!(!measured[0].excluded.iter().any(|what| what.contains("searches")));
 }
 
 async fn what_cannot_be_measured_says_why(house: &House) {
