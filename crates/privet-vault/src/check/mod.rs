@@ -134,7 +134,7 @@ impl Look<'_, '_> {
 }
 
 /// Whether an error says that what is stored is damaged; all others say that the store or keyring does not answer.
-fn is_damage(error: &Error) -> bool {
+pub(crate) fn is_damage(error: &Error) -> bool {
     matches!(
         error,
         Error::Damaged { .. }

@@ -4,12 +4,13 @@ use privet_store::{Leaf, Scope, Tx, append_leaf, values};
 use privet_types::TenantId;
 
 use super::create::{insert_entries, taken_field};
-use super::find::loaded;
+use super::find::{Loaded, loaded};
 use super::id::SubjectId;
 use super::index::{Entries, TenantIndexes};
 use super::list::Page;
 use super::row::{Found, SubjectRow};
 use crate::audit::SubjectChange;
+use crate::check::is_damage;
 use crate::{Actor, Error, Vault};
 
 /// Most subjects of one call.
@@ -34,45 +35,43 @@ pub struct Rebuilt {
     /// Those that keep their old entries, and the field that is why: another subject has the value, or it has not the
     /// form that the index asks for.
     pub refused: Vec<(SubjectId, String)>,
+    /// Those that keep their old entries because their row or record does not open.
+    pub damaged: Vec<SubjectId>,
 }
 
 impl Vault {
     /// Builds the index entries of a page of subjects from their records, 500 at most. Finding goes on meanwhile: each
     /// subject's entries are replaced in one transaction. Restricted subjects are built, too; it shows nothing of them.
+    /// A subject that is damaged keeps no other from it.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if a record does not open, and those of the store.
+    /// Those of the store and the keyring.
     pub async fn rebuild_indexes(&self, actor: &Actor, page: &Page) -> Result<Rebuilt, Error> {
         let indexes = self.indexes(&actor.tenant).await?;
         let (tenant, page) = (actor.tenant.clone(), page.clone());
-        let rows = self
+        let subjects = self
             .store
             .database()
             .read(&Self::scope(actor), move |tx| {
-                Box::pin(async move {
-                    let after = page.after.as_ref().map_or("", SubjectId::as_str);
-                    let limit = page.limit.min(MOST);
-                    let values = values![tenant.as_str(), after, limit];
-                    loaded(
-                        tx,
-                        tenant.as_str(),
-                        None,
-                        "s.id > $2 ORDER BY s.id LIMIT $3",
-                        values,
-                    )
-                    .await
-                })
+                Box::pin(async move { one_by_one(tx, tenant.as_str(), &page).await })
             })
             .await?;
         let mut rebuilt = Rebuilt {
-            subjects: rows.len() as u64,
-            last: rows.last().map(|(row, _)| row.id.clone()),
+            subjects: subjects.len() as u64,
+            last: subjects.last().map(|(id, _)| id.clone()),
             refused: Vec::new(),
+            damaged: Vec::new(),
         };
-        for found in self.unlock_many(&actor.tenant, rows).await? {
-            let id = found.row.id.clone();
-            if let Some(field) = self.rebuild_one(actor, &indexes, found).await? {
-                rebuilt.refused.push((id, field));
+        for (id, loaded) in subjects {
+            let outcome = match loaded {
+                Some(loaded) => self.rebuild(actor, &indexes, loaded).await,
+                None => Err(Error::Damaged { table: "subjects" }),
+            };
+            match outcome {
+                Ok(None) => {}
+                Ok(Some(field)) => rebuilt.refused.push((id, field)),
+                Err(error) if is_damage(&error) => rebuilt.damaged.push(id),
+                Err(error) => return Err(error),
             }
         }
         if rebuilt.subjects > 0 {
@@ -101,6 +100,19 @@ impl Vault {
 }
 
 impl Vault {
+    /// As [`rebuild_one`](Self::rebuild_one), of what was loaded. One whose key is shredded is left out.
+    async fn rebuild(
+        &self,
+        actor: &Actor,
+        indexes: &TenantIndexes,
+        loaded: Loaded,
+    ) -> Result<Option<String>, Error> {
+        match self.unlock_many(&actor.tenant, vec![loaded]).await?.pop() {
+            Some(found) => self.rebuild_one(actor, indexes, found).await,
+            None => Ok(None),
+        }
+    }
+
     /// Builds the entries of one subject. Returns the field for which that cannot be.
     async fn rebuild_one(
         &self,
@@ -159,6 +171,10 @@ pub struct IndexRotation {
     /// Subjects that keep their old entries, which are gone now: another one has the value, or it has not the form that the
     /// index asks for.
     pub refused: u64,
+    /// Subjects whose row or record does not open. As long as there are any, the rotation is not over: nothing that was
+    /// written under the former secret is deleted, so that the values of these subjects stay theirs. Once they are restored
+    /// or erased, the next call goes on.
+    pub damaged: u64,
 }
 
 impl Vault {
@@ -168,7 +184,7 @@ impl Vault {
     /// destroyed once nothing hangs on it: [`retire_index_secrets`](Self::retire_index_secrets). Where it is stopped, the next call goes on. `tell` hears of each page.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if a record does not open, and those of the store; the indexes work then as before.
+    /// Those of the store and the keyring; the indexes work then as before.
     pub async fn rotate_indexes(
         &self,
         actor: &Actor,
@@ -185,12 +201,20 @@ impl Vault {
         self.keyring.heard_everywhere().await;
         if versions.searched == former {
             self.rebuild_all(actor, &mut rotation, tell).await?;
+            if rotation.damaged > 0 {
+                rotation.version = former;
+                return Ok(rotation);
+            }
             versions = self.keyring.switch_index(tenant).await?;
             self.keyring.heard_everywhere().await;
         }
         // Once more: whoever began to write before it heard of the secret is done by now, and has left out, or left behind,
         // entries of the new one.
         self.rebuild_all(actor, &mut rotation, tell).await?;
+        rotation.version = next;
+        if rotation.damaged > 0 {
+            return Ok(rotation);
+        }
         self.delete_entries(actor, former).await?;
         self.rehash_tokens(tenant).await?;
         self.rehash_words(tenant).await?;
@@ -198,7 +222,6 @@ impl Vault {
         // Until they heard of that, others wrote entries of the former secret, too.
         self.keyring.heard_everywhere().await;
         self.delete_entries(actor, former).await?;
-        rotation.version = next;
         debug_assert_eq!(versions.searched, next);
         Ok(rotation)
     }
@@ -250,11 +273,12 @@ impl Vault {
             after: None,
             limit: MOST,
         };
-        rotation.refused = 0;
+        (rotation.refused, rotation.damaged) = (0, 0);
         loop {
             let rebuilt = self.rebuild_indexes(actor, &page).await?;
             rotation.subjects += rebuilt.subjects;
             rotation.refused += rebuilt.refused.len() as u64;
+            rotation.damaged += rebuilt.damaged.len() as u64;
             tell(rotation);
             if rebuilt.last.is_none() {
                 return Ok(());
@@ -292,6 +316,31 @@ impl Vault {
         }
         Ok(())
     }
+}
+
+/// The subjects of a page, each with what is stored of it: `None` where that cannot be read.
+async fn one_by_one(
+    tx: &mut Tx,
+    tenant: &str,
+    page: &Page,
+) -> Result<Vec<(SubjectId, Option<Loaded>)>, Error> {
+    let after = page.after.as_ref().map_or("", SubjectId::as_str);
+    let ids: Vec<String> = tx
+        .rows(
+            "SELECT id FROM subjects WHERE tenant = $1 AND state <> 'erased' AND id > $2 ORDER BY id LIMIT $3",
+            values![tenant, after, page.limit.min(MOST)],
+        )
+        .await?;
+    let mut subjects = Vec::with_capacity(ids.len());
+    for id in ids {
+        let found = match loaded(tx, tenant, None, "s.id = $2", values![tenant, &id]).await {
+            Ok(mut rows) => rows.pop(),
+            Err(error) if is_damage(&error) => None,
+            Err(error) => return Err(error),
+        };
+        subjects.push((SubjectId::stored(id), found));
+    }
+    Ok(subjects)
 }
 
 /// Puts `entries` in the place of those that are there, unless the record has changed meanwhile. Says whether.

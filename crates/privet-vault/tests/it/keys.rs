@@ -11,7 +11,7 @@ use privet_vault::{
 };
 use serde_json::json;
 
-use crate::support::{House, ann, by, config, is_absent, on_both_databases, record};
+use crate::support::{House, ann, by, config, is_absent, is_damaged, on_both_databases, record};
 
 const ORDINARY: Ground = Ground::Ordinary;
 
@@ -21,6 +21,8 @@ on_both_databases! {
     a_rotation_that_was_stopped_goes_on
     entries_that_a_late_writer_left_behind_are_put_right
     the_first_secret_is_destroyed_once_nothing_hangs_on_it
+    what_is_damaged_keeps_no_other_from_its_entries
+    a_rotation_keeps_the_former_secret_while_something_is_damaged
 }
 
 /// Another process on the same databases.
@@ -384,4 +386,71 @@ async fn the_first_secret_is_destroyed_once_nothing_hangs_on_it(house: &House) {
     let other = house.reopened().await;
     assert!(other.vault.session(&ann(), "later", ORDINARY).await.is_ok());
     other.keyring.close().await;
+}
+
+async fn what_is_damaged_keeps_no_other_from_its_entries(house: &House) {
+    let mut ids = Vec::new();
+    for n in 0..6 {
+        let record = json!({"login": format!("s{n}"), "badge": n.to_string()});
+        ids.push(house.create(record).await);
+    }
+    ids.sort();
+    // The row of one, the record of another; of a third there is no record.
+    for (id, damage) in ids.iter().step_by(2).zip([
+        "UPDATE subjects SET mark = $2 WHERE id = $1",
+        "UPDATE subject_versions SET sealed = $2 WHERE subject = $1",
+        "DELETE FROM subject_versions WHERE subject = $1 AND sealed <> $2",
+    ]) {
+        assert_eq!(house.sql(damage, values![id.as_str(), vec![0_u8; 32]]).await, 1);
+    }
+    let later = house.with_index("badge");
+    let page = privet_vault::Page {
+        after: None,
+        limit: 100,
+    };
+    let rebuilt = later.rebuild_indexes(&ann(), &page).await.unwrap();
+    let damaged: Vec<_> = ids.iter().step_by(2).cloned().collect();
+    assert_eq!((rebuilt.subjects, rebuilt.damaged), (6, damaged));
+    assert!(rebuilt.refused.is_empty());
+    let entries: Vec<String> = house
+        .rows(
+            "SELECT subject FROM subject_index WHERE field = 'badge' ORDER BY subject",
+            Vec::new(),
+        )
+        .await;
+    let whole: Vec<_> = ids.iter().skip(1).step_by(2).map(|id| id.as_str()).collect();
+    assert_eq!(entries, whole);
+}
+
+async fn a_rotation_keeps_the_former_secret_while_something_is_damaged(house: &House) {
+    house.subject(json!({"login": "whole"})).await;
+    let broken = house.create(json!({"login": "broken"})).await;
+    let id = broken.as_str();
+    let marks: Vec<Vec<u8>> = house
+        .rows("SELECT mark FROM subjects WHERE id = $1", values![id])
+        .await;
+    let set = "UPDATE subjects SET mark = $2 WHERE id = $1";
+    house.sql(set, values![id, vec![0_u8; 32]]).await;
+    // However often it is tried.
+    for _ in 0..2 {
+        let done = house.vault.rotate_indexes(&ann(), &mut |_| {}).await.unwrap();
+        assert_eq!((done.version, done.damaged, done.refused), (1, 1, 0));
+        assert_eq!(versions_in_use(house).await, [1, 2]);
+    }
+    let read = async |login: &str| house.vault.read(&ann(), &by("login", login), ORDINARY).await;
+    assert!(read("whole").await.is_ok());
+    assert!(is_damaged(&read("broken").await));
+    let again = house
+        .vault
+        .create(&ann(), record(json!({"login": "broken"})))
+        .await;
+    assert!(
+        matches!(again, Err(privet_vault::Error::Taken { .. })),
+        "{again:?}"
+    );
+    house.sql(set, values![id, marks[0].clone()]).await;
+    let done = house.vault.rotate_indexes(&ann(), &mut |_| {}).await.unwrap();
+    assert_eq!((done.version, done.damaged, done.refused), (2, 0, 0));
+    assert_eq!(versions_in_use(house).await, [2]);
+    assert!(read("broken").await.is_ok());
 }

@@ -24,12 +24,14 @@ struct Report {
     version: u32,
     subjects: u64,
     refused: u64,
+    damaged: u64,
 }
 
 pub(super) fn run(args: &RotateIndexArgs) -> Result<ExitCode> {
     let settings = super::settings(&args.common)?;
     let tenant: TenantId = args.tenant.parse()?;
     let done = super::with(&settings, async |open| {
+        super::is_known(open, &tenant).await?;
         let by = super::operator(&tenant);
         Ok(open.vault().rotate_indexes(&by, &mut |_| {}).await?)
     })?;
@@ -39,7 +41,8 @@ pub(super) fn run(args: &RotateIndexArgs) -> Result<ExitCode> {
             version: done.version,
             subjects: done.subjects,
             refused: done.refused,
+            damaged: done.damaged,
         },
     )?;
-    Ok(ExitCode::SUCCESS)
+    Ok(super::exit(done.damaged))
 }

@@ -54,15 +54,19 @@ pub(crate) enum VaultCommand {
   privet vault rotate-index --tenant acme
   privet vault rotate-index --tenant acme --format json | jq .refused
 
-An interrupted rotation is brought to its end by calling it again.")]
+An interrupted rotation is brought to its end by calling it again. `refused` are records whose entries are gone: another one has
+the value, or it has not the index's form. `damaged` are records that do not open; `privet vault check` names them. While there
+are any, exit 1, and the former secret stays: restore or erase them, then call it again.")]
     RotateIndex(index::RotateIndexArgs),
     /// Build a tenant's blind indexes anew from the records, while gateways serve.
     #[command(after_help = "Examples:
   privet vault reindex --tenant acme
   privet vault reindex --tenant acme --format json | jq .refused
 
-For after an index or a search by prefix was switched on: records written before are found by it only then. `refused` are records
-that keep the entries they had: another one has the value, or it has not the index's form.")]
+For after an index or a search by prefix was switched on: records that were there before are found by it only then. First restart
+every gateway with the new settings: one with the old ones writes no such entries. `refused` are records that keep the entries
+they had: another one has the value, or it has not the index's form. `damaged` are records that do not open and keep theirs, too:
+exit 1; `privet vault check` names them.")]
     Reindex(reindex::ReindexArgs),
     /// Go on with erasures that were begun and not finished.
     #[command(after_help = "Examples:
@@ -160,6 +164,25 @@ fn with<T>(settings: &Settings, work: impl AsyncFnOnce(&OpenVault) -> Result<T>)
         store.close().await;
         done
     })
+}
+
+/// That there is such a tenant: looking after the indexes of another name would make keys for it.
+async fn is_known(open: &OpenVault, tenant: &TenantId) -> Result<()> {
+    if open.keyring().inspect_tenant(tenant).await?.is_none() {
+        bail!(
+            "the keyring has no keys of a tenant `{tenant}`; `privet keyring status` lists those that there are"
+        );
+    }
+    Ok(())
+}
+
+/// 1 if something is damaged.
+fn exit(damaged: u64) -> ExitCode {
+    if damaged == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    }
 }
 
 /// Whoever works on the machine itself. No person: who that was, the machine's own records say.

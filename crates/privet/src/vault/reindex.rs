@@ -27,16 +27,19 @@ pub(crate) struct ReindexArgs {
 struct Report {
     subjects: u64,
     refused: u64,
+    damaged: u64,
 }
 
 pub(super) fn run(args: &ReindexArgs) -> Result<ExitCode> {
     let settings = super::settings(&args.common)?;
     let tenant: TenantId = args.tenant.parse()?;
     let report = super::with(&settings, async |open| {
+        super::is_known(open, &tenant).await?;
         let by = super::operator(&tenant);
         let mut report = Report {
             subjects: 0,
             refused: 0,
+            damaged: 0,
         };
         let mut page = Page {
             after: None,
@@ -46,6 +49,7 @@ pub(super) fn run(args: &ReindexArgs) -> Result<ExitCode> {
             let built = open.vault().rebuild_indexes(&by, &page).await?;
             report.subjects += built.subjects;
             report.refused += built.refused.len() as u64;
+            report.damaged += built.damaged.len() as u64;
             match built.last {
                 Some(last) => page.after = Some(last),
                 None => return Ok(report),
@@ -53,5 +57,5 @@ pub(super) fn run(args: &ReindexArgs) -> Result<ExitCode> {
         }
     })?;
     print(&args.common, &report)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(super::exit(report.damaged))
 }

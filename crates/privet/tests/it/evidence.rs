@@ -141,7 +141,7 @@ fn a_running_gateway_goes_on_with_the_key_that_the_log_was_given() {
     write(&folder, "log-2.pub", &next);
     // It has to sign this one, and cannot.
     make_keys(&folder, 1);
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    serving.wait_for("cannot sequence", 20);
     let with = format!(
         "{}\n[keys]\nlog = {{ file = \"keys/log-2.key\" }}\n",
         read(&folder, "privet.toml")

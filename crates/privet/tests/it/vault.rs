@@ -171,7 +171,7 @@ fn a_search_by_prefix_that_is_switched_on_later_finds_who_was_there_before() {
     let reindex = ["vault", "reindex", "--tenant", "acme", "--format", "json"];
     assert_eq!(
         json(&fine(&folder, &reindex)),
-        serde_json::json!({"subjects": 2, "refused": 0})
+        serde_json::json!({"subjects": 2, "refused": 0, "damaged": 0})
     );
     assert_eq!(buckets(), 0);
     let settings = folder.path().join("privet.toml");
@@ -180,9 +180,38 @@ fn a_search_by_prefix_that_is_switched_on_later_finds_who_was_there_before() {
     std::fs::write(&settings, format!("{text}\n{more}")).expect("a file");
     assert_eq!(
         json(&fine(&folder, &reindex)),
-        serde_json::json!({"subjects": 2, "refused": 0})
+        serde_json::json!({"subjects": 2, "refused": 0, "damaged": 0})
     );
     assert_eq!(buckets(), 2);
+}
+
+#[test]
+fn indexes_are_built_around_what_is_damaged_and_for_no_tenant_that_there_is_not() {
+    let folder = with_people_and(async |_, store, person| {
+        let id = person.as_str().to_owned();
+        let damage = store
+            .database()
+            .write::<_, privet_store::Error, _>(&Scope::Installation, move |tx| {
+                Box::pin(async move {
+                    let sql = "UPDATE subjects SET mark = $1 WHERE id = $2";
+                    tx.execute(sql, values![vec![0_u8; 32], id]).await
+                })
+            });
+        assert_eq!(damage.await.expect("an update"), 1);
+    });
+    for command in ["reindex", "rotate-index"] {
+        let told = run(
+            &folder,
+            &["vault", command, "--tenant", "acme", "--format", "json"],
+        );
+        assert_eq!(told.status.code(), Some(1), "{}", err(&told));
+        let told = json(&out(&told));
+        assert_eq!((&told["refused"], &told["damaged"]), (&0.into(), &1.into()));
+        let said = refused(&folder, &["vault", command, "--tenant", "acmee"]);
+        assert!(said.contains("no keys of a tenant `acmee`"), "{said}");
+    }
+    let status = fine(&folder, &["keyring", "status"]);
+    assert!(status.contains("acme") && !status.contains("acmee"), "{status}");
 }
 
 #[test]
