@@ -142,7 +142,7 @@ impl Server {
         let (store, keyring) = if on_postgres {
             (
                 "url = { env = \"PRIVET_STORE_URL\" }",
-                "keyring_url = { env = \"PRIVET_KEYRING_URL\" }",
+                "[keyring]\nurl = { env = \"PRIVET_KEYRING_URL\" }",
             )
         } else {
             ("", "")

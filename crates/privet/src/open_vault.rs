@@ -334,7 +334,7 @@ impl Sweeper {
             Ok(0) => {}
             Ok(secrets) => tracing::info!(%tenant, secrets, "former secrets of blind indexes were destroyed"),
             Err(error) => {
-                tracing::warn!(%tenant, %error, "former secrets of blind indexes cannot be destroyed")
+                tracing::warn!(%tenant, %error, "former secrets of blind indexes cannot be destroyed");
             }
         }
         let by = Actor {
