@@ -5,6 +5,10 @@ mod activation;
 mod classifier;
 mod forward;
 mod matmul;
+#[cfg_attr(
+    not(feature = "onnx"),
+    expect(dead_code, reason = "much of it is read by classifiers only")
+)]
 mod onnx;
 mod protobuf;
 mod weights;

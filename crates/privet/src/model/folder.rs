@@ -41,6 +41,7 @@ impl Folder {
     }
 
     /// The folder of networks itself.
+    #[cfg(feature = "onnx")]
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }

@@ -18,7 +18,9 @@ pub(crate) struct Own {
 }
 
 /// None.
-#[expect(clippy::unnecessary_wraps, reason = "it stands in for one that fails")]
+///
+/// # Errors
+/// Never.
 pub(crate) fn own_networks(_: &Folder) -> Result<Vec<Own>> {
     Ok(Vec::new())
 }

@@ -83,6 +83,9 @@ pub(super) struct Names<'a> {
     pub(super) labelled: LinearNames<'a>,
 }
 
+/// The tables of pieces and of places, and of kinds of text if there is one.
+type Tables<'a> = (&'a str, &'a str, Option<&'a str>);
+
 /// Steps that only move and scale numbers, from what they begin with on.
 struct Moved<'g, 'a> {
     root: &'a str,
@@ -611,8 +614,7 @@ impl<'t, 'g, 'a> Pattern<'t, 'g, 'a> {
 
     /// `name` as the sum of what the tables say of pieces, places and, in BERT, of the kind of the text; `None` if it is
     /// something else.
-    #[expect(clippy::type_complexity, reason = "used once, next to where it is made")]
-    fn embeddings(&self, name: &'a str) -> Result<Option<(&'a str, &'a str, Option<&'a str>)>, Error> {
+    fn embeddings(&self, name: &'a str) -> Result<Option<Tables<'a>>, Error> {
         let (mut open, mut picked) = (vec![self.resolve(name)], Vec::new());
         for _ in 0..MOST_STEPS {
             let Some(next) = open.pop() else { break };
