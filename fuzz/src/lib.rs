@@ -19,7 +19,7 @@ mod texts;
 mod vault;
 
 pub use documents::fuzz_settings;
-pub use encoders::fuzz_encoder;
+pub use encoders::{fuzz_classifier, fuzz_encoder};
 pub use files::{fuzz_csv_file, fuzz_json_file, fuzz_manifest, fuzz_operators, fuzz_records, fuzz_windows};
 pub use gold::fuzz_gold;
 pub use keys::{fuzz_passphrase, fuzz_sealed, fuzz_sealed_stream, fuzz_share};
@@ -42,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     ("restore", fuzz_restore),
     ("normalize", fuzz_normalize),
     ("encoder", fuzz_encoder),
+    ("classifier", fuzz_classifier),
     ("json_file", fuzz_json_file),
     ("csv_file", fuzz_csv_file),
     ("records", fuzz_records),

@@ -3,7 +3,7 @@
 use privet_types::BudgetError;
 
 /// Why weights were refused, or a text was not tagged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The bytes are not weights of this layout.
@@ -28,6 +28,17 @@ pub enum Error {
     Model {
         /// What is wrong with it.
         reason: &'static str,
+    },
+    /// The graph of a token classifier goes another way than a BERT's.
+    #[error(
+        "its graph has the operator `{operator}` where BERT and DistilBERT have {wanted}; export it anew, without \
+         optimisation and dynamic quantisation"
+    )]
+    Operator {
+        /// The operator, as ONNX or its vendor calls it.
+        operator: String,
+        /// What stands there in a graph that can be run.
+        wanted: &'static str,
     },
     /// The vocabulary cannot be used.
     #[error("the vocabulary cannot be used: {reason}")]

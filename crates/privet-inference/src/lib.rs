@@ -2,7 +2,8 @@
 //!
 //! For privet-pii. Text is cut into tokens ([`token::tokenize`]) and these into windows ([`token::windows`]); [`Tagger`]
 //! gives each token of a window a probability for each label ([`label`]). Its weights are part of the binary.
-//! [`Encoder`] is slower and stronger, and its weights are handed in: those of [`rampart`]. Pure functions.
+//! [`Encoder`] is slower and stronger, and its weights are handed in: those of [`rampart`], or, with the feature `onnx`, those
+//! of another BERT. Pure functions.
 //!
 //! ```
 //! use privet_inference::{Memory, Tagger, token};
@@ -24,7 +25,7 @@ pub mod rampart;
 pub mod token;
 mod weights;
 
-pub use encoder::{Encoder, EncoderMemory, Piece, TaggedWords, Word};
+pub use encoder::{Encoder, EncoderMemory, Piece, Spelling, TaggedWords, Word};
 pub use error::Error;
 pub use network::{Memory, Tagger};
 pub use weights::REACH;

@@ -139,10 +139,10 @@ impl Analyzer {
         self.find(text, context, true, budget)
     }
 
-    /// Work units that a byte of text needs at most: 256, and 12,288 with Rampart.
+    /// Work units that a byte of text needs at most: 256, 12,288 with Rampart, and as its size tells with another network.
     #[must_use]
     pub fn units_per_byte(&self) -> u64 {
-        if self.model.is_some() { 12_288 } else { 256 }
+        self.model.as_ref().map_or(256, |model| model.units_per_byte())
     }
 
     /// The same without the neural network: for names that programs use, keys and numbers, where no sentence speaks.

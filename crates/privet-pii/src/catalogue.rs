@@ -5,7 +5,8 @@ use privet_types::Entity;
 use crate::recognizers::ids;
 
 /// Rules of the recognisers that are written as code; those of [`ids`] are listed by their specs. A rule named with `*`
-/// stands for all of its family. Terms and recognisers of one's own report any kind, as `term/listed` and `custom/*`.
+/// stands for all of its family. Terms, recognisers and networks of one's own report any kind, as `term/listed`, `custom/*` and
+/// `onnx/label`.
 const RULES: &[(Entity, &[&str])] = &[
     (Entity::AGE, &["age/word"]),
     (

@@ -43,6 +43,12 @@ pub enum Error {
         /// The network's name.
         name: String,
     },
+    /// A token classifier of the user's choice cannot be used.
+    #[error("the network cannot be used: {problem}")]
+    Classifier {
+        /// What is wrong with it, and the way out.
+        problem: String,
+    },
     /// The threshold is no chance.
     #[error("threshold {value} is not between 0 and 1")]
     Threshold {

@@ -44,6 +44,8 @@ pub use language::Language;
 pub use lookalike::lookalikes;
 pub use mentions::{Mention, Mentions, Part};
 pub use ner::Model;
+#[cfg(feature = "onnx")]
+pub use ner::{ClassifierFiles, Labels};
 #[doc(hidden)]
 pub use ner::{Ner, TokenEvidence};
 pub use restore::{Restorer, SurrogateMap};

@@ -58,7 +58,7 @@ fn erf(x: f32) -> f32 {
     (1.0 - p * t * exp(-size * size)).copysign(x)
 }
 
-/// Adds `residual` to `rows` and normalises each row over its `width`: Ba, Kiros & Hinton 2016, with ε = 10⁻¹².
+/// Adds `residual` to `rows` and normalises each row over its `width`: Ba, Kiros & Hinton 2016.
 pub(crate) struct Normalise<'a> {
     pub(crate) rows: &'a mut [f32],
     pub(crate) residual: Option<&'a [f32]>,
@@ -81,7 +81,7 @@ impl NullaryFnOnce for Normalise<'_> {
             let row = row.as_chunks_mut::<LANES>().0;
             let mean = sum(row.iter().copied()) * share;
             let squares = row.iter().map(|chunk| chunk.map(|n| (n - mean) * (n - mean)));
-            let factor = (sum(squares) * share + 1e-12).sqrt().recip();
+            let factor = (sum(squares) * share + self.norm.epsilon).sqrt().recip();
             let gain = self.norm.gain.as_chunks::<LANES>().0;
             let offset = self.norm.offset.as_chunks::<LANES>().0;
             for ((chunk, gain), offset) in row.iter_mut().zip(gain).zip(offset) {

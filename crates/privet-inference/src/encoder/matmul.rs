@@ -6,7 +6,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::weights::{BLOCK, COLUMNS, Linear};
+use super::weights::{BLOCK, COLUMNS, Linear, Numbers};
 
 /// Inputs that the kernel goes through before it turns to the next group: 12 KiB of a panel and up to 9 KiB of a group, which
 /// the first cache holds together.
@@ -104,25 +104,66 @@ impl WithSimd for Multiply<'_> {
         if left.inputs != right.inputs {
             return;
         }
-        let (rows, blocks) = (right.inputs / 2, right.inputs / BLOCK);
-        let panels = right
-            .halves
-            .chunks_exact(rows)
-            .zip(right.scales.chunks_exact(blocks));
-        for (at, ((halves, scales), bias)) in panels.zip(&right.bias).enumerate() {
-            let parts = halves.chunks(DEPTH / 2).zip(scales.chunks(DEPTH / BLOCK));
-            for (part, (halves, scales)) in parts.enumerate() {
-                unpack(halves, scales, panel);
-                let start = if part == 0 { Start::From(bias) } else { Start::Add };
-                let target = Target {
-                    numbers: out,
-                    stride: right.outputs,
-                    offset: at * COLUMNS,
-                };
-                run(simd, left, part * DEPTH, panel, start, target);
+        match &right.numbers {
+            Numbers::Halves { halves, scales } => {
+                let (rows, blocks) = (right.inputs / 2, right.inputs / BLOCK);
+                let panels = halves.chunks_exact(rows).zip(scales.chunks_exact(blocks));
+                for (at, ((halves, scales), bias)) in panels.zip(&right.bias).enumerate() {
+                    let parts = halves.chunks(DEPTH / 2).zip(scales.chunks(DEPTH / BLOCK));
+                    for (part, (halves, scales)) in parts.enumerate() {
+                        unpack(halves, scales, panel);
+                        add(
+                            simd,
+                            left,
+                            part,
+                            panel,
+                            bias,
+                            Target {
+                                numbers: out,
+                                stride: right.outputs,
+                                offset: at * COLUMNS,
+                            },
+                        );
+                    }
+                }
+            }
+            #[cfg(feature = "onnx")]
+            Numbers::Floats(numbers) => {
+                let panels = numbers.chunks_exact(right.inputs.max(1));
+                for (at, (numbers, bias)) in panels.zip(&right.bias).enumerate() {
+                    for (part, panel) in numbers.chunks(DEPTH).enumerate() {
+                        add(
+                            simd,
+                            left,
+                            part,
+                            panel,
+                            bias,
+                            Target {
+                                numbers: out,
+                                stride: right.outputs,
+                                offset: at * COLUMNS,
+                            },
+                        );
+                    }
+                }
             }
         }
     }
+}
+
+/// The part `part` of a panel by every group, begun with `bias`. No closure: it would not be compiled for the processor's
+/// vectors.
+#[inline(always)]
+fn add<S: Simd>(
+    simd: S,
+    left: &Packed,
+    part: usize,
+    panel: &[[f32; COLUMNS]],
+    bias: &[f32; COLUMNS],
+    out: Target<'_>,
+) {
+    let start = if part == 0 { Start::From(bias) } else { Start::Add };
+    run(simd, left, part * DEPTH, panel, start, out);
 }
 
 /// `out` = `left` · `panels`, both of 32-bit numbers.

@@ -1,8 +1,14 @@
 //! A BERT encoder that gives each word of a text a probability for each label: slower and stronger than the tagger.
 
 mod activation;
+#[cfg(feature = "onnx")]
+mod classifier;
 mod forward;
 mod matmul;
+#[cfg_attr(
+    not(feature = "onnx"),
+    expect(dead_code, reason = "much of it is read by classifiers only")
+)]
 mod onnx;
 mod protobuf;
 mod weights;
@@ -18,7 +24,7 @@ use forward::{Space, forward};
 use weights::{COLUMNS, Weights};
 use wordpiece::Vocabulary;
 
-pub use wordpiece::Piece;
+pub use wordpiece::{Piece, Spelling};
 
 /// An encoder with its weights and its vocabulary. Made once, then shared between threads.
 #[derive(Debug)]
@@ -26,6 +32,8 @@ pub struct Encoder {
     weights: Weights,
     vocabulary: Vocabulary,
     heads: usize,
+    /// Work units for a piece.
+    units: usize,
     arch: Arch,
 }
 
@@ -65,6 +73,10 @@ const BATCH: usize = 192;
 /// time that the encoder takes for one.
 const UNITS_PER_PIECE: usize = 6_000;
 
+/// Multiplications of 32-bit numbers for a work unit: as many as a MiniLM of Rampart's size makes in [`UNITS_PER_PIECE`].
+#[cfg(feature = "onnx")]
+const PRODUCTS_PER_UNIT: usize = 1_500;
+
 /// A stretch of pieces that the encoder sees at once, and those it answers for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stretch {
@@ -84,16 +96,55 @@ impl Encoder {
     pub fn read(model: &[u8], vocabulary: &str, heads: usize) -> Result<Self, Error> {
         let weights = Weights::read(model)?;
         let vocabulary = Vocabulary::read(vocabulary)?;
-        let is_fit =
-            heads > 0 && weights.width % heads == 0 && (weights.width / heads).is_multiple_of(COLUMNS);
-        if !is_fit {
-            return Err(Error::Model {
-                reason: "its width does not fit the number of heads",
-            });
-        }
         if vocabulary.size != weights.words.rows {
             return Err(Error::Vocabulary {
                 reason: "it has another number of pieces than the encoder",
+            });
+        }
+        Self::new(weights, vocabulary, heads, UNITS_PER_PIECE)
+    }
+
+    /// Reads a token classifier of another make.
+    ///
+    /// `model`: the bytes of an ONNX file with a BERT or DistilBERT, as Hugging Face's Optimum and `torch.onnx` write it, its
+    /// numbers of 32 or 16 bits, or of bytes that are converted where they stand. `pieces`: its vocabulary, numbered from 0,
+    /// for text in `spelling`. `heads`: `num_attention_heads` of its configuration.
+    ///
+    /// What the graph does is recognised step by step, and compared with what BERT does; 16-bit numbers and bytes become
+    /// 32-bit ones. Takes the file's size twice in memory while it reads, and once thereafter.
+    ///
+    /// # Errors
+    /// [`Error`] if the bytes are no such encoder, or do not fit each other.
+    #[cfg(feature = "onnx")]
+    pub fn read_classifier<'p>(
+        model: &[u8],
+        pieces: impl IntoIterator<Item = &'p str>,
+        spelling: Spelling,
+        heads: usize,
+    ) -> Result<Self, Error> {
+        let vocabulary = Vocabulary::of(pieces, spelling)?;
+        let weights = classifier::read(model, heads)?;
+        if vocabulary.size > weights.words.rows {
+            return Err(Error::Vocabulary {
+                reason: "it has more pieces than the encoder",
+            });
+        }
+        let width = weights.width;
+        let layers = weights.layers.iter();
+        let products: usize = layers
+            .map(|layer| width * (4 * width + 2 * layer.inner.outputs))
+            .sum();
+        let units = (products / PRODUCTS_PER_UNIT).max(256);
+        Self::new(weights, vocabulary, heads, units)
+    }
+
+    fn new(weights: Weights, vocabulary: Vocabulary, heads: usize, units: usize) -> Result<Self, Error> {
+        let is_fit = heads > 0
+            && weights.width.is_multiple_of(heads)
+            && (weights.width / heads).is_multiple_of(COLUMNS);
+        if !is_fit {
+            return Err(Error::Model {
+                reason: "its width does not fit the number of heads, or a head is no multiple of 16 wide",
             });
         }
         if weights.places.rows < OVERLAP + 4 {
@@ -105,8 +156,30 @@ impl Encoder {
             weights,
             vocabulary,
             heads,
+            units,
             arch: Arch::new(),
         })
+    }
+
+    /// Work units that [`tag`](Self::tag) charges for a byte at most: a byte is one piece at most, which stretches that
+    /// overlap see several times, and each window has two more around it.
+    #[must_use]
+    pub fn units_per_byte(&self) -> u64 {
+        let most = MOST_PIECES.min(self.weights.places.rows - 2);
+        let times = most.div_ceil(most - OVERLAP);
+        u64::try_from(self.units * (1 + 2 * times)).unwrap_or(u64::MAX)
+    }
+
+    /// Numbers of a piece between two layers.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.weights.width
+    }
+
+    /// How many layers there are.
+    #[must_use]
+    pub fn layers(&self) -> usize {
+        self.weights.layers.len()
     }
 
     /// How many labels there are.
@@ -159,8 +232,8 @@ impl Encoder {
     /// Adds the words of `windows`, byte ranges of `text` on character bounds, with their probabilities, to `out`.
     ///
     /// A window is seen on its own: what is said of it depends on no text outside. Windows of more than 254 pieces are seen
-    /// in stretches that overlap by 64. A word has the mean of its pieces' probabilities. O(n) time; memory O(n) in words. Charges 6,000 units a
-    /// piece, about 1,500 a byte.
+    /// in stretches that overlap by 64. A word has the mean of its pieces' probabilities. O(n) time; memory O(n) in words. Charges
+    /// 6,000 units a piece for Rampart, about 1,500 a byte, and others by their size ([`units_per_byte`](Self::units_per_byte)).
     ///
     /// # Errors
     /// [`Error::Budget`] if the budget is spent or cancelled.
@@ -256,7 +329,7 @@ impl Encoder {
             ids.push(self.vocabulary.last);
             texts.push(from..ids.len());
         }
-        budget.charge(u64::try_from(UNITS_PER_PIECE * ids.len()).unwrap_or(u64::MAX))?;
+        budget.charge(u64::try_from(self.units * ids.len()).unwrap_or(u64::MAX))?;
         let scores = forward(self.arch, &self.weights, self.heads, &ids, &texts, space, budget)?;
         let width = self.weights.labelled.outputs;
         for (stretch, text) in stretches.iter().zip(&texts) {

@@ -11,21 +11,32 @@ pub(crate) const COLUMNS: usize = 16;
 pub(crate) const BLOCK: usize = 32;
 
 /// Bounds on what is read: more than any encoder that could be run here has.
-const MOST_LAYERS: usize = 48;
-const MOST_WIDTH: usize = 8192;
+pub(crate) const MOST_LAYERS: usize = 48;
+pub(crate) const MOST_WIDTH: usize = 8192;
 
-/// A matrix of 4-bit numbers with a scale for each [`BLOCK`] of a column, and a bias.
+/// A matrix and a bias.
 #[derive(Debug)]
 pub(crate) struct Linear {
-    /// A multiple of [`BLOCK`].
     pub(crate) inputs: usize,
     /// Rounded up to a multiple of [`COLUMNS`]; what is beyond is zero.
     pub(crate) outputs: usize,
-    /// Panel by panel, two inputs a row: [`COLUMNS`] bytes with the first of the two in the low half. A number is the half less 8.
-    pub(crate) halves: Vec<[u8; COLUMNS]>,
-    /// Panel by panel, a row for each block of inputs.
-    pub(crate) scales: Vec<[f32; COLUMNS]>,
+    pub(crate) numbers: Numbers,
     pub(crate) bias: Vec<[f32; COLUMNS]>,
+}
+
+/// The numbers of a matrix, panel by panel.
+#[derive(Debug)]
+pub(crate) enum Numbers {
+    /// Of 4 bits, with a scale for each [`BLOCK`] of a column; inputs are a multiple of that.
+    Halves {
+        /// Two inputs a row: [`COLUMNS`] bytes with the first of the two in the low half. A number is the half less 8.
+        halves: Vec<[u8; COLUMNS]>,
+        /// A row for each block of inputs.
+        scales: Vec<[f32; COLUMNS]>,
+    },
+    /// An input a row.
+    #[cfg(feature = "onnx")]
+    Floats(Vec<[f32; COLUMNS]>),
 }
 
 /// Gain and offset of a layer normalisation.
@@ -33,15 +44,24 @@ pub(crate) struct Linear {
 pub(crate) struct Norm {
     pub(crate) gain: Vec<f32>,
     pub(crate) offset: Vec<f32>,
+    /// What keeps the divisor from zero.
+    pub(crate) epsilon: f32,
 }
 
-/// A table of vectors, a byte a number.
+/// A table of vectors.
 #[derive(Debug)]
 pub(crate) struct Table {
-    numbers: Vec<u8>,
-    scale: f32,
-    zero: f32,
+    pub(crate) cells: Cells,
     pub(crate) rows: usize,
+}
+
+/// The numbers of a table, row by row.
+#[derive(Debug)]
+pub(crate) enum Cells {
+    /// A byte a number.
+    Bytes { numbers: Vec<u8>, scale: f32, zero: f32 },
+    #[cfg(feature = "onnx")]
+    Floats(Vec<f32>),
 }
 
 #[derive(Debug)]
@@ -83,21 +103,31 @@ impl Table {
         if columns != width || rows == 0 {
             return Err(bad("an embedding has another width than the encoder"));
         }
-        Ok(Self {
+        let cells = Cells::Bytes {
             numbers: quantized.bytes()?.to_vec(),
             scale: part("scale")?.float()?,
             zero: f32::from(part("zero_point")?.byte()?),
-            rows,
-        })
+        };
+        Ok(Self { cells, rows })
     }
 
     /// Adds the `row`th row to `sum`.
     #[inline(always)]
     pub(crate) fn add(&self, row: usize, sum: &mut [f32]) {
         let start = row * sum.len();
-        let numbers = self.numbers.get(start..start + sum.len()).unwrap_or_default();
-        for (sum, number) in sum.iter_mut().zip(numbers) {
-            *sum += (f32::from(*number) - self.zero) * self.scale;
+        let row = start..start + sum.len();
+        match &self.cells {
+            Cells::Bytes { numbers, scale, zero } => {
+                for (sum, number) in sum.iter_mut().zip(numbers.get(row).unwrap_or_default()) {
+                    *sum += (f32::from(*number) - zero) * scale;
+                }
+            }
+            #[cfg(feature = "onnx")]
+            Cells::Floats(numbers) => {
+                for (sum, number) in sum.iter_mut().zip(numbers.get(row).unwrap_or_default()) {
+                    *sum += number;
+                }
+            }
         }
     }
 }
@@ -109,7 +139,11 @@ impl Norm {
         if gain.len() != width || offset.len() != width {
             return Err(bad("a normalisation has another width than the encoder"));
         }
-        Ok(Self { gain, offset })
+        Ok(Self {
+            gain,
+            offset,
+            epsilon: 1e-12,
+        })
     }
 }
 
@@ -180,15 +214,14 @@ impl Linear {
         Self {
             inputs,
             outputs: bias.len() * COLUMNS,
-            halves,
-            scales,
+            numbers: Numbers::Halves { halves, scales },
             bias,
         }
     }
 }
 
 /// Rows of `width`, as columns of panels; `filler` where there are fewer than a whole panel of them.
-fn panels<T: Copy>(rows: &[T], width: usize, filler: T) -> Vec<[T; COLUMNS]> {
+pub(crate) fn panels<T: Copy>(rows: &[T], width: usize, filler: T) -> Vec<[T; COLUMNS]> {
     let mut out = Vec::with_capacity(rows.len().div_ceil(COLUMNS));
     for panel in rows.chunks(width * COLUMNS) {
         let from = out.len();

@@ -16,6 +16,26 @@ const MOST_CHARS: usize = 100;
 const MOST_PIECES: usize = 1 << 20;
 const LONGEST: usize = 256;
 
+/// How a text is spelt before it is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spelling {
+    /// Capital letters become small ones.
+    pub is_lower_case: bool,
+    /// Letters lose their accents.
+    pub strips_accents: bool,
+    /// Each Han character is a word.
+    pub cuts_ideographs: bool,
+}
+
+impl Spelling {
+    /// That of BERT's uncased networks.
+    pub const UNCASED: Self = Self {
+        is_lower_case: true,
+        strips_accents: true,
+        cuts_ideographs: true,
+    };
+}
+
 /// A piece of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Piece {
@@ -44,15 +64,24 @@ pub(crate) struct Vocabulary {
     /// Stands behind every text.
     pub(crate) last: u32,
     pub(crate) size: usize,
+    spelling: Spelling,
 }
 
 impl Vocabulary {
     /// Reads `vocab.txt`: a piece a line, numbered from 0.
     pub(crate) fn read(text: &str) -> Result<Self, Error> {
+        Self::of(text.lines(), Spelling::UNCASED)
+    }
+
+    /// The vocabulary of `pieces`, numbered from 0, for text in `spelling`.
+    pub(crate) fn of<'p>(
+        pieces: impl IntoIterator<Item = &'p str>,
+        spelling: Spelling,
+    ) -> Result<Self, Error> {
         let bad = |reason| Error::Vocabulary { reason };
         let (mut firsts, mut others) = (HashMap::new(), HashMap::new());
         let (mut longest, mut size) = (0, 0);
-        for (line, id) in text.lines().zip(0_u32..) {
+        for (line, id) in pieces.into_iter().zip(0_u32..) {
             if line.is_empty() || line.len() > LONGEST || size >= MOST_PIECES {
                 return Err(bad("a line is empty or too long, or there are too many"));
             }
@@ -77,11 +106,17 @@ impl Vocabulary {
             others,
             longest,
             size,
+            spelling,
         })
     }
 
     /// The pieces of `text`, whose first byte counts as `offset`. O(n): a word of more than 100 characters is one piece.
     pub(crate) fn pieces(&self, text: &str, offset: usize, out: &mut Vec<Piece>) {
+        let Spelling {
+            is_lower_case,
+            strips_accents,
+            cuts_ideographs,
+        } = self.spelling;
         let mut word = Word::default();
         for (start, c) in text.char_indices() {
             let (start, end) = (offset + start, offset + start + c.len_utf8());
@@ -91,26 +126,36 @@ impl Vocabulary {
                     ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c' => word.cut(self, out),
                     c if c.is_ascii_punctuation() => word.alone(c, start, end, self, out),
                     c if c.is_ascii_control() => {}
-                    c => word.push(c.to_ascii_lowercase(), start, end),
+                    c if is_lower_case => word.push(c.to_ascii_lowercase(), start, end),
+                    c => word.push(c, start, end),
                 }
             } else if is_left_out(c) {
             } else if c.is_whitespace() {
                 word.cut(self, out);
-            } else if is_ideograph(c) {
+            } else if cuts_ideographs && is_ideograph(c) {
                 word.alone(c, start, end, self, out);
             } else {
-                decompose_canonical(c, |part| {
-                    if is_combining_mark(part) {
-                        return;
+                let mut take = |part: char| {
+                    if is_punctuation(part) {
+                        word.alone(part, start, end, self, out);
+                    } else {
+                        word.push(part, start, end);
                     }
-                    for small in part.to_lowercase().filter(|c| !is_combining_mark(*c)) {
-                        if is_punctuation(small) {
-                            word.alone(small, start, end, self, out);
-                        } else {
-                            word.push(small, start, end);
-                        }
+                };
+                let is_lost = |part: char| strips_accents && is_combining_mark(part);
+                let mut spell = |part: char| {
+                    if is_lost(part) {
+                    } else if is_lower_case {
+                        part.to_lowercase().filter(|c| !is_lost(*c)).for_each(&mut take);
+                    } else {
+                        take(part);
                     }
-                });
+                };
+                if strips_accents {
+                    decompose_canonical(c, spell);
+                } else {
+                    spell(c);
+                }
             }
         }
         word.cut(self, out);
@@ -288,6 +333,21 @@ mod tests {
         assert_eq!(pieces("annx an"), [(1, "annx"), (4, "an")]);
         let long = "an".repeat(51);
         assert_eq!(pieces(&format!("{long} an")), [(1, long.as_str()), (4, "an")]);
+    }
+
+    #[test]
+    fn a_cased_vocabulary_keeps_capitals_and_accents() {
+        let spelling = Spelling {
+            is_lower_case: false,
+            strips_accents: false,
+            cuts_ideographs: false,
+        };
+        let list = ["[UNK]", "[CLS]", "[SEP]", "An", "Mü", "##na", "mu", "東京"];
+        let vocabulary = Vocabulary::of(list, spelling).unwrap();
+        let mut out = Vec::new();
+        vocabulary.pieces("Anna Müna anna 東京", 0, &mut out);
+        let ids: Vec<u32> = out.iter().map(|p| p.id).collect();
+        assert_eq!(ids, [3, 5, 4, 5, 0, 7]);
     }
 
     #[test]

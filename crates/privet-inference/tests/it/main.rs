@@ -3,6 +3,8 @@
 // Without `cfg(test)` the lints would not take the helpers for tests.
 #[cfg(test)]
 mod encoder;
+#[cfg(all(test, feature = "onnx"))]
+mod exported;
 #[cfg(test)]
 mod rampart;
 

@@ -5,6 +5,8 @@
 //! words, greetings and other cues, e-mail addresses and names near by ([`rescore`]). Of the text outside the window that
 //! is at most 4 KB before and after, so a long text may be given in pieces that overlap by more than that.
 
+#[cfg(feature = "onnx")]
+mod classifier;
 mod decode;
 mod evidence;
 mod facts;
@@ -14,6 +16,7 @@ mod model;
 mod rampart;
 mod rescore;
 mod sparse;
+mod together;
 mod widen;
 
 use std::collections::HashMap;
@@ -28,6 +31,8 @@ use privet_types::{Basis, Budget, Entity, Finding, RuleId, Span};
 use crate::error::Error;
 use evidence::Evidence;
 
+#[cfg(feature = "onnx")]
+pub use classifier::{ClassifierFiles, Labels};
 pub use model::Model;
 pub use rescore::TokenEvidence;
 

@@ -1,7 +1,11 @@
 //! Networks that are no part of the binary: their bytes are handed in.
 
+use std::ops::Range;
+
 use privet_types::{Budget, Entity, Finding, Span};
 
+#[cfg(feature = "onnx")]
+use super::classifier::{Classifier, ClassifierFiles, Labels};
 use super::rampart::Rampart;
 use crate::error::Error;
 
@@ -13,7 +17,32 @@ const SURE: f32 = 0.8;
 /// A network that is no part of the binary. Made once from bytes that the caller has read and checked, then shared between threads.
 #[derive(Debug)]
 pub struct Model {
-    rampart: Rampart,
+    name: String,
+    network: Network,
+}
+
+#[derive(Debug)]
+enum Network {
+    Rampart(Rampart),
+    #[cfg(feature = "onnx")]
+    Classifier(Classifier),
+}
+
+/// What a network has found, and where it has looked.
+pub(super) struct Found {
+    /// Sorted and disjoint.
+    pub(super) findings: Vec<Finding>,
+    /// Sorted and disjoint.
+    pub(super) looked_at: Vec<Range<usize>>,
+}
+
+pub(super) fn of_encoder(error: privet_inference::Error) -> Error {
+    match error {
+        privet_inference::Error::Budget(error) => Error::Budget(error),
+        other => Error::Recognizers {
+            reason: other.to_string(),
+        },
+    }
 }
 
 impl Model {
@@ -28,25 +57,66 @@ impl Model {
     /// [`Error::Recognizers`] if the bytes are not Rampart.
     pub fn rampart(model: &[u8], vocabulary: &str) -> Result<Self, Error> {
         Ok(Self {
-            rampart: Rampart::read(model, vocabulary)?,
+            name: Self::RAMPART.to_owned(),
+            network: Network::Rampart(Rampart::read(model, vocabulary)?),
+        })
+    }
+
+    /// A token classifier of the user's choice, called `name` by policies: a BERT or DistilBERT that finds what `labels` say
+    /// its labels mean.
+    ///
+    /// Takes the size of its matrices as 32-bit numbers in memory.
+    ///
+    /// # Errors
+    /// [`Error::Classifier`] if the files are no such network, or do not fit each other or the labels.
+    #[cfg(feature = "onnx")]
+    pub fn classifier(name: &str, files: &ClassifierFiles<'_>, labels: &Labels) -> Result<Self, Error> {
+        Ok(Self {
+            name: name.to_owned(),
+            network: Network::Classifier(Classifier::read(files, labels)?),
         })
     }
 
     /// The name under which a policy asks for it.
     #[must_use]
     pub fn name(&self) -> &str {
-        Self::RAMPART
+        &self.name
     }
 
     /// The kinds that it reports.
     pub(crate) fn entities(&self) -> &[Entity] {
-        &Rampart::ENTITIES
+        match &self.network {
+            Network::Rampart(_) => &Rampart::ENTITIES,
+            #[cfg(feature = "onnx")]
+            Network::Classifier(classifier) => classifier.entities(),
+        }
+    }
+
+    /// Work units that a byte of text needs at most, with all that looks at it.
+    pub(crate) fn units_per_byte(&self) -> u64 {
+        match &self.network {
+            Network::Rampart(_) => 12_288,
+            #[cfg(feature = "onnx")]
+            Network::Classifier(classifier) => 512 + classifier.units_per_byte(),
+        }
+    }
+
+    /// What this network finds in `text`, and whether its word counts for a kind.
+    fn find(&self, text: &str, budget: &Budget) -> Result<(Found, &[Entity]), Error> {
+        Ok(match &self.network {
+            Network::Rampart(rampart) => (
+                rampart.find(text, budget)?,
+                &[Entity::PERSON, Entity::STREET_ADDRESS],
+            ),
+            #[cfg(feature = "onnx")]
+            Network::Classifier(classifier) => (classifier.find(text, budget)?, classifier.entities()),
+        })
     }
 
     /// What this network finds in `text`, with what the network in the binary, `small`, found there.
     ///
-    /// Where this one has looked, its word counts for persons and addresses; where the other is sure of one, it stands as
-    /// well.
+    /// Where this one has looked, its word counts for the kinds it knows, of Rampart's those of persons and addresses; where the
+    /// other is sure of one, it stands as well.
     ///
     /// # Errors
     /// [`Error::Budget`] if the budget is spent or cancelled.
@@ -56,20 +126,18 @@ impl Model {
         small: Vec<Finding>,
         budget: &Budget,
     ) -> Result<Vec<Finding>, Error> {
-        let found = self.rampart.find(text, budget)?;
+        let (found, own_kinds) = self.find(text, budget)?;
         let is_looked_at = |at: usize| {
             let next = found.looked_at.partition_point(|range| range.end <= at);
             found.looked_at.get(next).is_some_and(|range| range.start <= at)
         };
         let mut all = small;
-        all.retain(|f| {
-            let is_ours = matches!(f.entity, Entity::PERSON | Entity::STREET_ADDRESS);
-            !is_ours || f.score >= SURE || !is_looked_at(f.span.start)
-        });
-        // It knows no organisations, and takes many for towns.
+        all.retain(|f| !own_kinds.contains(&f.entity) || f.score >= SURE || !is_looked_at(f.span.start));
+        // Who knows no organisations takes many for towns.
+        let knows_none = !self.entities().contains(&Entity::ORGANIZATION);
         let organisations: Vec<Span> = all
             .iter()
-            .filter(|f| f.entity == Entity::ORGANIZATION)
+            .filter(|f| knows_none && f.entity == Entity::ORGANIZATION)
             .map(|f| f.span)
             .collect();
         let is_organisation = |f: &Finding| {

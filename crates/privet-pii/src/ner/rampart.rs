@@ -6,15 +6,13 @@
 use std::ops::Range;
 
 use privet_inference::rampart::{self, Kind, LABELS};
-use privet_inference::token::{self, tokenize, windows};
 use privet_inference::{Encoder, EncoderMemory, TaggedWords, Word};
 use privet_types::{Basis, Budget, Entity, Finding, RuleId, Span};
 
+use super::model::{Found, of_encoder};
+use super::together::stretches;
 use super::trimmed;
 use crate::error::Error;
-
-/// Bytes of text that are seen together, at least as long as they are sentences of one paragraph.
-const TOGETHER: usize = 480;
 
 /// The least mean probability of a finding.
 const LEAST: f32 = 0.5;
@@ -28,14 +26,6 @@ const PHONE_DIGITS: Range<usize> = 7..16;
 #[derive(Debug)]
 pub(crate) struct Rampart {
     encoder: Encoder,
-}
-
-/// What Rampart has found, and where it has looked.
-pub(crate) struct Found {
-    /// Sorted and disjoint.
-    pub(crate) findings: Vec<Finding>,
-    /// Sorted and disjoint.
-    pub(crate) looked_at: Vec<Range<usize>>,
 }
 
 /// What a word is taken for.
@@ -76,7 +66,7 @@ impl Rampart {
 
     /// Findings in `text`. O(n); see [`Encoder::tag`] for what it charges.
     pub(crate) fn find(&self, text: &str, budget: &Budget) -> Result<Found, Error> {
-        let looked_at = stretches(text);
+        let looked_at = stretches(text, is_latin);
         let (mut memory, mut tagged) = (EncoderMemory::default(), TaggedWords::default());
         let mut findings = Vec::new();
         // A few at a time: probabilities take 140 bytes a word.
@@ -102,54 +92,6 @@ impl Rampart {
         }
         Ok(Found { findings, looked_at })
     }
-}
-
-fn of_encoder(error: privet_inference::Error) -> Error {
-    match error {
-        privet_inference::Error::Budget(error) => Error::Budget(error),
-        other => Error::Recognizers {
-            reason: other.to_string(),
-        },
-    }
-}
-
-/// The stretches of `text` that are looked at: sentences, some together, with more Latin letters than others.
-///
-/// Where a stretch ends is decided by the sentences before it since the last empty line or the last sentence that is told by
-/// a hash of its bytes: so a text may be given in pieces that share some hundred sentences.
-fn stretches(text: &str) -> Vec<Range<usize>> {
-    let tokens = tokenize(text);
-    let mut out: Vec<Range<usize>> = Vec::new();
-    let mut is_open = false;
-    for window in windows(text, &tokens) {
-        let held = tokens.get(window).unwrap_or_default();
-        let (Some(first), Some(last)) = (held.first(), held.last()) else {
-            continue;
-        };
-        let bytes = first.start..last.end;
-        let sentence = text.get(bytes.clone()).unwrap_or_default();
-        if !is_latin(sentence) {
-            is_open = false;
-            continue;
-        }
-        match out.last_mut() {
-            Some(open) if is_open && bytes.end - open.start <= TOGETHER => open.end = bytes.end,
-            _ => out.push(bytes),
-        }
-        let is_paragraph_end = last.kind == token::Kind::Break
-            && text
-                .get(last.start..last.end)
-                .is_some_and(|gap| gap.bytes().filter(|b| *b == b'\n').count() > 1);
-        is_open = !is_paragraph_end && !hash(sentence).is_multiple_of(8);
-    }
-    out
-}
-
-/// FNV-1a.
-fn hash(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    })
 }
 
 fn is_latin(text: &str) -> bool {
@@ -443,14 +385,14 @@ mod tests {
     #[test]
     fn sentences_of_a_paragraph_are_seen_together_and_other_scripts_are_left_out() {
         let text = "Anna lives here.\n\nВладимир живёт там.\n\n東京です。 Bob lives there, too.";
-        let seen: Vec<&str> = stretches(text)
+        let seen: Vec<&str> = stretches(text, is_latin)
             .into_iter()
             .map(|r| text.get(r).unwrap())
             .collect();
         assert_eq!(seen, ["Anna lives here.\n\n", "Bob lives there, too."]);
         let long = "It was here. ".repeat(200);
-        let stretches = stretches(&long);
-        assert!(stretches.iter().all(|r| r.len() <= TOGETHER));
+        let stretches = stretches(&long, is_latin);
+        assert!(stretches.iter().all(|r| r.len() <= 480));
         assert!(stretches.is_sorted_by(|a, b| a.end <= b.start));
         let seen: usize = stretches.iter().map(|r| r.len()).sum();
         assert!(seen >= 199 * 12, "{seen}");

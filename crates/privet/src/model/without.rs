@@ -1,0 +1,49 @@
+//! What stands in for networks of one's own where the feature `onnx` is not built.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use privet_pii::{Config, Model};
+
+use super::folder::{Folder, State};
+use super::package::RAMPART;
+
+/// A network of one's own; there is none.
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+    pub(crate) hash: String,
+    pub(crate) state: State,
+}
+
+/// None.
+///
+/// # Errors
+/// Never.
+pub(crate) fn own_networks(_: &Folder) -> Result<Vec<Own>> {
+    Ok(Vec::new())
+}
+
+/// Fails: see above.
+///
+/// # Errors
+/// Always.
+pub(crate) fn add_own(_: &Folder, _: &Path, name: &str, _: &[String]) -> Result<String> {
+    bail!(
+        "cannot add `{name}`: this Privet was built without the feature `onnx`; build it with `cargo build --features onnx`"
+    )
+}
+
+/// Fails: see above.
+///
+/// # Errors
+/// Always.
+pub(crate) fn load(_: &Folder, name: &str) -> Result<Model> {
+    bail!(
+        "the network `{name}` is asked for, and this Privet was built without the feature `onnx`, which reads networks of \
+         one's own; use `{}` or `{}`, or build it with `cargo build --features onnx`",
+        Config::SMALL,
+        RAMPART.name
+    )
+}
