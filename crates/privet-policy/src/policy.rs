@@ -52,6 +52,10 @@ pub struct ArchiveConfig {
     pub unnamed: bool,
     /// What becomes of prompts while the archive cannot keep them.
     pub on_failure: ArchiveFailure,
+    /// Whether a reply comes to its end only once the conversation is on disk. One that is no stream is sent then.
+    // Left out where it is not, so that a policy without it keeps its version.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub durable: bool,
 }
 
 /// What is kept of a conversation.

@@ -98,6 +98,7 @@ pub struct Gateway {
 /// What is derived for one tenant. There are as many as tenants with keys.
 struct TenantKeys {
     hashes: Arc<HashKey>,
+    conversations: Arc<HashKey>,
     /// By principal.
     surrogates: RwLock<HashMap<String, Arc<HashKey>>>,
 }
@@ -224,6 +225,11 @@ impl Gateway {
         Arc::clone(&self.keys_of(tenant).hashes)
     }
 
+    /// The key of the hashes by which the turns of a tenant's conversations are known.
+    pub(crate) fn conversations(&self, tenant: &TenantId) -> Arc<HashKey> {
+        Arc::clone(&self.keys_of(tenant).conversations)
+    }
+
     fn keys_of(&self, tenant: &TenantId) -> Arc<TenantKeys> {
         let known = self.tenant_keys.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(keys) = known.get(tenant) {
@@ -233,6 +239,7 @@ impl Gateway {
         let scope = tenant.as_str().as_bytes();
         let keys = Arc::new(TenantKeys {
             hashes: Arc::new(self.root.hash_key("privet/server/audit-hash", scope)),
+            conversations: Arc::new(self.root.hash_key("privet/server/conversation", scope)),
             surrogates: RwLock::default(),
         });
         let mut known = self.tenant_keys.write().unwrap_or_else(PoisonError::into_inner);

@@ -59,6 +59,10 @@ pub(crate) enum Problem {
         "the conversation could not be kept as the policy demands, so nothing was sent; try again in a moment, or send less at once"
     )]
     NotArchived,
+    #[error(
+        "the conversation could not be kept as the policy demands, so its reply is held back; try again in a moment"
+    )]
+    ReplyNotArchived,
     /// A request that is refused in words of its own, which hold no value.
     #[error("{text}")]
     Told { status: StatusCode, text: String },
@@ -183,7 +187,7 @@ impl Problem {
                 "api_error",
                 "not_recorded",
             ),
-            Self::NotArchived => kind(
+            Self::NotArchived | Self::ReplyNotArchived => kind(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "server_error",
                 "api_error",
@@ -251,6 +255,14 @@ impl Problem {
 const fn no_consent_kind(why: NoConsent) -> Kind {
     let code = match why {
         NoConsent::BadHeader => return kind(StatusCode::BAD_REQUEST, INVALID, INVALID, "bad_subject_header"),
+        NoConsent::BadConversation => {
+            return kind(
+                StatusCode::BAD_REQUEST,
+                INVALID,
+                INVALID,
+                "bad_conversation_header",
+            );
+        }
         NoConsent::Unavailable => {
             return kind(
                 StatusCode::SERVICE_UNAVAILABLE,

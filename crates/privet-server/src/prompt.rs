@@ -18,7 +18,7 @@ use crate::archive::{self, Archive, Place, Taking};
 use crate::gateway::Gateway;
 use crate::problem::Problem;
 use crate::reply::{self, ReplyLimits};
-use crate::vault::{About, Guarded, NoConsent};
+use crate::vault::{About, Guarded, NoConsent, conversation};
 use crate::{headers, query};
 
 /// Work units that every request gets, whatever its size.
@@ -124,6 +124,7 @@ async fn serve(
                     kept,
                 },
             about,
+            conversation,
             permit,
             read_at,
         }) => {
@@ -150,6 +151,11 @@ async fn serve(
                     purpose,
                     surface,
                     model: clearance.model.clone(),
+                    ground: guarded.ground,
+                    part: match conversation {
+                        Some(name) => archive::Part::Named(name),
+                        None => archive::Part::Begun(gateway.conversations(&caller.tenant)),
+                    },
                 };
                 archive.take(place, about, prompt)
             });
@@ -164,6 +170,8 @@ struct Prepared {
     cleared: Cleared,
     /// Whom it is about, and what it is for.
     about: Option<About>,
+    /// Of which conversation it is, as it says itself.
+    conversation: Option<String>,
     permit: OwnedSemaphorePermit,
     /// When the last byte of the request had come.
     read_at: Instant,
@@ -182,6 +190,7 @@ async fn prepare(
     if about.is_some() && gateway.vault.is_none() {
         return Err(NoConsent::NoVault.into());
     }
+    let conversation = conversation(&parts.headers)?.map(str::to_owned);
     let permit = Arc::clone(&gateway.requests)
         .try_acquire_owned()
         .map_err(|_| Problem::Busy)?;
@@ -231,6 +240,7 @@ async fn prepare(
     Ok(Prepared {
         cleared,
         about,
+        conversation,
         permit,
         read_at,
     })

@@ -15,11 +15,16 @@ use privet_types::Budget;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
-use crate::archive::Taking;
+use crate::archive::{NotWritten, Taking, Written};
 use crate::connection::ReplyBody;
 use crate::headers;
 use crate::pool::Pool;
 use crate::problem::Problem;
+
+/// How the last event of a stream begins, in either dialect: clients go by it, and not by the end of the body.
+const ENDS: [&[u8]; 2] = [b"data: [DONE]", b"event: message_stop"];
+/// Bytes that wait behind what may be such an event. More show that it was none.
+const LAST_BYTES: usize = 64 << 10;
 
 /// Limits of one reply.
 #[derive(Clone, Copy)]
@@ -40,8 +45,11 @@ pub(crate) async fn restore(
     let (parts, body) = upstream.into_parts();
     let mut reply_headers = headers::incoming(&parts.headers);
     let kind = media_type(&parts.headers);
-    let body = if restoration.is_empty() || kind == "text/event-stream" {
+    // What may not end before it is written down is sent when it is, and not as it comes.
+    let is_durable = taking.as_ref().is_some_and(Taking::is_durable);
+    let body = if (restoration.is_empty() && !is_durable) || kind == "text/event-stream" {
         if restoration.is_empty()
+            && !is_durable
             && let Some(length) = parts.headers.get(CONTENT_LENGTH)
         {
             reply_headers.insert(CONTENT_LENGTH, length.clone());
@@ -57,6 +65,9 @@ pub(crate) async fn restore(
             timer: Box::pin(tokio::time::sleep(limits.idle)),
             failed: None,
             is_flushed: false,
+            written: None,
+            is_durable,
+            last: Vec::new(),
             _permit: permit,
         })
     } else {
@@ -75,7 +86,9 @@ pub(crate) async fn restore(
             })?;
         if let Some(taking) = &mut taking {
             taking.told(&body);
-            taking.end();
+            if let Some(written) = taking.end() {
+                written.await.map_err(|_| Problem::ReplyNotArchived)?;
+            }
         }
         reply_headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         drop(permit);
@@ -164,6 +177,12 @@ struct RestoringBody {
     is_flushed: bool,
     /// The conversation, where it is kept.
     taking: Option<Taking>,
+    /// What the end waits for.
+    written: Option<Written>,
+    /// Whether its end waits for its being written down.
+    is_durable: bool,
+    /// What is shown with the end.
+    last: Vec<u8>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -176,6 +195,8 @@ enum StreamError {
     Upstream(#[source] hyper::Error),
     #[error(transparent)]
     Restore(#[from] RestoreError),
+    #[error(transparent)]
+    NotWritten(#[from] NotWritten),
 }
 
 impl http_body::Body for RestoringBody {
@@ -196,6 +217,19 @@ impl http_body::Body for RestoringBody {
             }
             if let Some(failed) = this.failed.take() {
                 return Poll::Ready(Some(Err(axum::Error::new(failed))));
+            }
+            if let Some(written) = &mut this.written {
+                let written = ready!(written.as_mut().poll(context));
+                this.written = None;
+                if let Err(error) = written {
+                    tracing::warn!(%error, "stream ended early");
+                    this.failed = Some(error.into());
+                    continue;
+                }
+                let last = std::mem::take(&mut this.last);
+                if !last.is_empty() {
+                    return Poll::Ready(Some(Ok(Frame::data(Bytes::from(last)))));
+                }
             }
             let Some(upstream) = &mut this.upstream else {
                 return Poll::Ready(None);
@@ -235,8 +269,19 @@ impl http_body::Body for RestoringBody {
             if let Some(taking) = &mut this.taking {
                 taking.told(&out);
                 if this.upstream.is_none() && this.failed.is_none() {
-                    taking.end();
+                    this.written = taking.end();
                 }
+            }
+            if this.is_durable {
+                let is_end =
+                    |event: &[u8]| ENDS.iter().any(|end| event.windows(end.len()).any(|w| w == *end));
+                let is_last = !this.last.is_empty() || is_end(&out);
+                this.last.append(&mut out);
+                let waits = is_last && this.upstream.is_some() && this.last.len() <= LAST_BYTES;
+                if this.written.is_some() || waits {
+                    continue;
+                }
+                out = std::mem::take(&mut this.last);
             }
             if !out.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(Bytes::from(out)))));

@@ -36,9 +36,9 @@ pub use consent::{
     Activity, Agreement, AgreementRef, AgreementStatus, Ask, Consent, ConsentCompliance, ConsentConfig,
     ConsentEvent, ConsentReceipt, Controller, Definition, DefinitionKind, EVERY_PURPOSE, EventKind, GivenBy,
     KeyAnswer, KnownAgreement, LegalBasis, Processing, Purpose, RECEIPT_SCHEMA, Reason, ReceiptEvent,
-    ReceiptNotice, ReceiptParty, ReceiptPurpose, ReceiptRecipient, ReceiptSignature, Recipient,
-    RecipientRole, SignedReceipt, SpecialCondition, Statement, SubjectKeys, SubjectPseudonym, Track,
-    Transfer, Verdict, Versioned, dpv, evaluate, pseudonym, run_consent_watch, verify_receipt,
+    ReceiptNotice, ReceiptParty, ReceiptPurpose, ReceiptRecipient, ReceiptRetention, ReceiptSignature,
+    Recipient, RecipientRole, SignedReceipt, SpecialCondition, Statement, SubjectKeys, SubjectPseudonym,
+    Track, Transfer, Verdict, Versioned, dpv, evaluate, pseudonym, run_consent_watch, verify_receipt,
 };
 pub use erasure::{
     ErasurePlan, ErasureReason, ErasureReceipt, ErasureStatement, ForgetOutcome, NodeOutcome, Outcome,
@@ -60,9 +60,9 @@ pub use receipt::{Receipt, ReceiptError};
 pub use request::{
     Answer, Approval, Asked, Callback, CallbackState, CancelGround, CodeDelivery, CodeMessage, CodeSent,
     ConsentLine, DamagedCallback, Delivered, DueCallbacks, Extension, ExtensionReason, Held, IdentityHash,
-    IdentityMethod, IdentityProof, NewRequest, OPEN_DSR_VERSION, Request, RequestConfig, RequestKind,
-    RequestOutcome, RequestQuery, RequestReceipt, RequestStatement, RequestStatus, RequestStep, Requests,
-    SignedHeaders, SubjectPackage, SubjectReport,
+    IdentityMethod, IdentityProof, NewRequest, NewRequestBody, OPEN_DSR_VERSION, Request, RequestConfig,
+    RequestKind, RequestOutcome, RequestQuery, RequestReceipt, RequestStatement, RequestStatus, RequestStep,
+    Requests, SignedHeaders, SubjectPackage, SubjectReport, as_written,
 };
 pub use retention::{
     ActiveHold, ExpiryState, ExpiryStatus, Hold, Policies, Retention, RetentionPolicy, RetentionReport,

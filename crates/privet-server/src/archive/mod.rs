@@ -2,18 +2,22 @@
 //!
 //! A prompt that is to be kept takes a place before it is sent. What was said goes into that place as it passes, and once
 //! the reply has ended a task of its own writes it down. Where the policy says so, prompts are refused while there is no
-//! place, or while nothing can be written.
+//! place, or while nothing can be written. Where it says `durable`, no reply comes to its end before it is written.
 
+mod part;
 mod said;
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use privet_crypto::HashKey;
 use privet_policy::{ArchiveConfig, ArchiveContent, ArchiveFailure};
 use privet_types::{Secret, SurfaceKind};
 use privet_vault::{Actor, Error, Ground, NewConversation, SubjectRef, Vault};
 use tokio::sync::mpsc::{self, OwnedPermit};
+use tokio::sync::oneshot;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
@@ -43,9 +47,20 @@ pub(crate) struct Archive {
     is_failing: AtomicBool,
 }
 
+/// How long a reply that is to be durable waits for its conversation's being written.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// There is no place for a conversation that must be kept.
 #[derive(Debug)]
 pub(crate) struct NoPlace;
+
+/// A conversation that must be kept is not written yet.
+#[derive(Debug, thiserror::Error)]
+#[error("the conversation could not be kept")]
+pub(crate) struct NotWritten;
+
+/// The end of writing a conversation.
+pub(crate) type Written = Pin<Box<dyn Future<Output = Result<(), NotWritten>> + Send>>;
 
 /// A place in the archive, taken.
 pub(crate) struct Place {
@@ -60,12 +75,26 @@ pub(crate) struct About {
     pub(crate) purpose: Option<String>,
     pub(crate) surface: SurfaceKind,
     pub(crate) model: String,
+    /// What for the subject's data is used.
+    pub(crate) ground: Ground,
+    pub(crate) part: Part,
+}
+
+/// Which conversation a prompt is part of.
+pub(crate) enum Part {
+    /// Its caller says so.
+    Named(String),
+    /// It is told by how it begins, under this key.
+    Begun(Arc<HashKey>),
 }
 
 /// A conversation that goes on. Dropped before its end, it is kept as far as it came.
 pub(crate) struct Taking {
     content: ArchiveContent,
     most: usize,
+    on_failure: ArchiveFailure,
+    /// Where the reply waits for its being written: when it is.
+    written: Option<oneshot::Receiver<()>>,
     /// `None` once it was handed on.
     open: Option<(Place, Conversation)>,
 }
@@ -79,6 +108,17 @@ struct Conversation {
     is_whole: bool,
     /// Its share of the memory, until it is written.
     bytes: Option<OwnedSemaphorePermit>,
+    /// Whoever waits for its being written. Dropped where that is given up.
+    waiting: Option<oneshot::Sender<()>>,
+}
+
+/// A conversation as it is to be written.
+struct Ready {
+    actor: Actor,
+    new: NewConversation,
+    ground: Ground,
+    _bytes: Option<OwnedSemaphorePermit>,
+    waiting: Option<oneshot::Sender<()>>,
 }
 
 impl Archive {
@@ -131,6 +171,7 @@ impl Archive {
 
     /// Begins a conversation.
     pub(crate) fn take(&self, place: Place, about: About, prompt: Vec<u8>) -> Taking {
+        let (waiting, written) = self.config.durable.then(oneshot::channel).unzip();
         let conversation = Conversation {
             about,
             prompt,
@@ -138,9 +179,12 @@ impl Archive {
             is_stream: false,
             is_whole: false,
             bytes: None,
+            waiting,
         };
         Taking {
             content: self.config.content,
+            on_failure: self.config.on_failure,
+            written,
             most: MOST_BYTES.saturating_sub(conversation.prompt.len()),
             open: Some((place, conversation)),
         }
@@ -174,19 +218,21 @@ impl Archive {
     async fn keep(&self, vault: &Vault, conversation: Conversation) {
         // Megabytes of JSON are not read where others wait for their turn.
         let read = tokio::task::spawn_blocking(move || conversation.read()).await;
-        let Ok((actor, new, _bytes)) = read else {
+        let Ok(mut ready) = read else {
             tracing::error!("a conversation cannot be read, and is not kept");
             return;
         };
         let mut tries = 0;
         loop {
-            match vault.archive(&actor, &new, Ground::Ordinary).await {
+            match vault.archive(&ready.actor, &ready.new, ready.ground).await {
                 Ok(_) => {
                     self.is_failing.store(false, Ordering::Relaxed);
+                    ready.is_settled();
                     return;
                 }
                 Err(Error::Absent { .. } | Error::Restricted) => {
                     tracing::info!("a conversation is not kept: its subject is gone, or restricted");
+                    ready.is_settled();
                     return;
                 }
                 Err(
@@ -228,18 +274,45 @@ impl Place {
 }
 
 impl Conversation {
-    fn read(self) -> (Actor, NewConversation, Option<OwnedSemaphorePermit>) {
+    fn read(self) -> Ready {
+        let conversation = match self.about.part {
+            Part::Named(name) => Some(name),
+            Part::Begun(key) => {
+                let subject = match &self.about.subject {
+                    Some(SubjectRef::Token(id)) => id.as_str(),
+                    _ => "",
+                };
+                let whose = [self.about.actor.principal.0.as_bytes(), subject.as_bytes()];
+                part::of(&key, &whose, &self.prompt)
+            }
+        };
         let new = NewConversation {
             subject: self.about.subject,
             surface: self.about.surface.name().to_owned(),
             purpose: self.about.purpose,
             model: self.about.model,
-            conversation: None,
+            conversation,
             prompt: Secret::new(said::prompt(&self.prompt)),
             reply: Secret::new(said::reply(&self.reply, self.is_stream)),
             is_whole: self.is_whole,
         };
-        (self.about.actor, new, self.bytes)
+        Ready {
+            actor: self.about.actor,
+            new,
+            ground: self.about.ground,
+            _bytes: self.bytes,
+            waiting: self.waiting,
+        }
+    }
+}
+
+impl Ready {
+    /// It is written, or must not be.
+    fn is_settled(&mut self) {
+        if let Some(waiting) = self.waiting.take() {
+            // Whoever called may be gone.
+            let _ = waiting.send(());
+        }
     }
 }
 
@@ -283,9 +356,21 @@ impl Taking {
         }
     }
 
-    /// The reply has come to its end.
-    pub(crate) fn end(&mut self) {
+    /// Whether the end of the reply waits for its being written.
+    pub(crate) const fn is_durable(&self) -> bool {
+        self.written.is_some()
+    }
+
+    /// The reply has come to its end. Returns what it has to wait for before the caller may see that.
+    pub(crate) fn end(&mut self) -> Option<Written> {
         self.hand_on(true);
+        let (written, on_failure) = (self.written.take()?, self.on_failure);
+        Some(Box::pin(async move {
+            match (tokio::time::timeout(PATIENCE, written).await, on_failure) {
+                (Ok(Ok(())), _) | (_, ArchiveFailure::GoOn) => Ok(()),
+                _ => Err(NotWritten),
+            }
+        }))
     }
 
     fn hand_on(&mut self, is_whole: bool) {
@@ -300,5 +385,94 @@ impl Taking {
 impl Drop for Taking {
     fn drop(&mut self) {
         self.hand_on(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use privet_types::Pseudonym;
+
+    use super::*;
+
+    fn archive(on_failure: ArchiveFailure) -> Arc<Archive> {
+        let config = ArchiveConfig {
+            content: ArchiveContent::Plain,
+            on_failure,
+            ..ArchiveConfig::default()
+        };
+        Archive::new(config, 1000)
+    }
+
+    fn about() -> About {
+        About {
+            actor: Actor {
+                tenant: "acme".parse().unwrap(),
+                principal: Pseudonym("p".to_owned()),
+            },
+            subject: None,
+            purpose: None,
+            surface: SurfaceKind::OpenaiChat,
+            model: "m".to_owned(),
+            ground: Ground::Ordinary,
+            part: Part::Named("c".to_owned()),
+        }
+    }
+
+    #[test]
+    fn no_more_waits_than_the_memory_that_is_set_aside() {
+        let refusing = archive(ArchiveFailure::Refuse);
+        let mut places = Vec::new();
+        while let Ok(Some(place)) = refusing.place(MOST_BYTES) {
+            places.push(place);
+        }
+        let kib = (MOST_BYTES + REPLY_BYTES) / 1024;
+        assert_eq!(places.len(), WAITING_KIB / kib);
+        assert!(matches!(refusing.place(MOST_BYTES), Err(NoPlace)));
+        assert!(
+            matches!(refusing.place(MOST_BYTES + 1), Err(NoPlace)),
+            "never fits"
+        );
+        // What was written leaves its share to others.
+        places.pop();
+        assert!(matches!(refusing.place(MOST_BYTES), Ok(Some(_))));
+        let going_on = archive(ArchiveFailure::GoOn);
+        let places: Vec<_> = (0..20).map(|_| going_on.place(MOST_BYTES).unwrap()).collect();
+        assert_eq!(places.iter().flatten().count(), WAITING_KIB / kib);
+    }
+
+    #[tokio::test]
+    async fn a_reply_for_which_no_memory_is_left_is_kept_as_far_as_it_came() {
+        let archive = archive(ArchiveFailure::Refuse);
+        let place = archive.place(0).unwrap().unwrap();
+        let mut taking = archive.take(place, about(), Vec::new());
+        taking.told(&[b'x'; REPLY_BYTES]);
+        let mut others = Vec::new();
+        while let Ok(Some(place)) = archive.place(MOST_BYTES) {
+            others.push(place);
+        }
+        while let Ok(Some(place)) = archive.place(0) {
+            others.push(place);
+        }
+        taking.told(&[b'y'; 1024]);
+        taking.end();
+        let mut waiting = archive.waiting.lock().unwrap().take().unwrap();
+        let kept = waiting.recv().await.unwrap();
+        assert!(!kept.is_whole);
+        assert_eq!(kept.reply, [b'x'; REPLY_BYTES]);
+    }
+
+    #[tokio::test]
+    async fn a_reply_is_kept_up_to_the_largest_that_the_vault_takes() {
+        let archive = archive(ArchiveFailure::Refuse);
+        let place = archive.place(1000).unwrap().unwrap();
+        let mut taking = archive.take(place, about(), vec![b'p'; 1000]);
+        for _ in 0..8 {
+            taking.told(&vec![b'x'; 1 << 20]);
+        }
+        taking.end();
+        let mut waiting = archive.waiting.lock().unwrap().take().unwrap();
+        let kept = waiting.recv().await.unwrap();
+        assert!(!kept.is_whole);
+        assert_eq!(kept.prompt.len() + kept.reply.len(), MOST_BYTES);
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct FindBody {
     from: String,
     /// To this day, it included.
     to: String,
+    /// Only those that are part of this: a name that callers gave in `x-privet-conversation`, or what `part_of` says.
+    part_of: Option<String>,
     /// Only those in which prompt or reply holds this text, in any case.
     text: Option<String>,
     /// Only those that hold this whole word, found by the index of words.
@@ -57,6 +59,10 @@ pub(crate) struct ConversationBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     purpose: Option<String>,
     model: String,
+    /// What the calls of one conversation have in common: the name that the caller gave in `x-privet-conversation`, or
+    /// `~` and a keyed hash of how it begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part_of: Option<String>,
     /// The JSON of the prompt, as the caller or the provider saw it.
     prompt: String,
     /// The texts of the reply.
@@ -130,6 +136,7 @@ fn query(call: &Call, span: FindBody) -> Result<ArchiveQuery, VaultProblem> {
         from_day: day("from", &span.from)?,
         to_day: day("to", &span.to)?,
         subject: None,
+        conversation: span.part_of,
         text: span.text,
         word: span.word,
         after: span.after,
@@ -159,6 +166,7 @@ impl From<Archived> for ConversationBody {
             surface: archived.surface,
             purpose: archived.purpose,
             model: archived.model,
+            part_of: archived.conversation,
             prompt: archived.prompt,
             reply: archived.reply,
             is_whole: archived.is_whole,

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use privet_policy::ConsentConfig;
 use privet_types::{Pseudonym, TenantId};
-use privet_vault::{Ask, Reason, SubjectId, Verdict};
+use privet_vault::{Ask, Ground, PermittedUse, Reason, SubjectId, Verdict};
 
 use super::VaultApi;
 
@@ -15,6 +15,10 @@ use super::VaultApi;
 const SUBJECT: &str = "x-privet-subject";
 /// What a prompt is for: the name of a purpose.
 const PURPOSE: &str = "x-privet-purpose";
+/// Of which conversation a prompt is: a name of the caller's own.
+const CONVERSATION: &str = "x-privet-conversation";
+/// Longest name of a conversation.
+const LONGEST_CONVERSATION: usize = 128;
 
 /// Subjects whose pseudonyms are kept at hand.
 const SUBJECTS: usize = 10_000;
@@ -28,6 +32,10 @@ pub(crate) enum NoConsent {
     NoPurpose,
     #[error("`x-privet-subject` takes one token of a subject, and `x-privet-purpose` one name of a purpose")]
     BadHeader,
+    #[error(
+        "`x-privet-conversation` takes one name of a conversation: 1 to 128 letters, digits, `.`, `_` and `-`, and nothing personal"
+    )]
+    BadConversation,
     #[error("there is no vault here, so consent cannot be checked")]
     NoVault,
     #[error("the person has withdrawn consent for this purpose, so nothing was sent")]
@@ -50,6 +58,8 @@ pub(crate) struct About {
 pub(crate) struct Guarded {
     pub(crate) subject: Option<Pseudonym>,
     pub(crate) purpose: Option<String>,
+    /// What for the subject's data is used, if it may be.
+    pub(crate) ground: Ground,
 }
 
 /// Pseudonyms of subjects that prompts were about.
@@ -71,6 +81,18 @@ impl About {
             subject: subject.parse().map_err(|_| NoConsent::BadHeader)?,
             purpose: purpose.to_owned(),
         }))
+    }
+}
+
+/// The name that `headers` give to the conversation. It can hold nothing that a stand-in, an address or a name with spaces is
+/// written with.
+pub(crate) fn conversation(headers: &HeaderMap) -> Result<Option<&str>, NoConsent> {
+    let name = one(headers, CONVERSATION).map_err(|_| NoConsent::BadConversation)?;
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let is_name = |name: &str| name.len() <= LONGEST_CONVERSATION && name.bytes().all(fits);
+    match name {
+        Some(name) if !is_name(name) => Err(NoConsent::BadConversation),
+        name => Ok(name),
     }
 }
 
@@ -104,6 +126,9 @@ impl VaultApi {
         }
         guarded.subject = self.pseudonym(tenant, &about.subject).await;
         if verdict.allowed {
+            if verdict.serves_legal_claims {
+                guarded.ground = Ground::Permitted(PermittedUse::LegalClaims);
+            }
             // Without a pseudonym the record would not say whom this was about.
             return guarded.subject.as_ref().map(|_| ()).ok_or(NoConsent::Unavailable);
         }
@@ -233,6 +258,30 @@ mod tests {
             read(&[(SUBJECT, " "), (PURPOSE, "help")], &policy),
             Err(NoConsent::BadHeader)
         );
+    }
+
+    #[test]
+    fn a_conversation_has_one_plain_name() {
+        let named = |values: &[&'static str]| {
+            let mut map = HeaderMap::new();
+            for value in values {
+                map.append(CONVERSATION, http::HeaderValue::from_static(value));
+            }
+            conversation(&map).map(|name| name.map(str::to_owned))
+        };
+        assert_eq!(named(&[]), Ok(None));
+        assert_eq!(named(&["chat-7_a.B"]), Ok(Some("chat-7_a.B".to_owned())));
+        let long: &'static str = "x".repeat(129).leak();
+        for bad in [
+            &["a", "a"][..],
+            &[""],
+            &["ada@example.com"],
+            &["Ada Lovelace"],
+            &["~1"],
+            &[long],
+        ] {
+            assert_eq!(named(bad), Err(NoConsent::BadConversation), "{bad:?}");
+        }
     }
 
     #[test]

@@ -44,7 +44,7 @@ use privet_vault::{Actor, Consent, Requests, Retention, RootProtection, Vault};
 use tokio::sync::Semaphore;
 
 pub use describe::openapi;
-pub(crate) use guard::{About, Guarded, NoConsent};
+pub(crate) use guard::{About, Guarded, NoConsent, conversation};
 
 use crate::databunker;
 use problem::VaultProblem;

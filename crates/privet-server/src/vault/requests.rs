@@ -3,9 +3,9 @@
 use http::StatusCode;
 use privet_types::Secret;
 use privet_vault::{
-    Answer, CancelGround, ErasureReceipt, Error, ExtensionReason, Ground, IdentityMethod, NewRequest,
+    Answer, CancelGround, ErasureReceipt, Error, ExtensionReason, Ground, IdentityMethod, NewRequestBody,
     OPEN_DSR_VERSION, Operation, PermittedUse, Request, RequestKind, RequestOutcome, RequestQuery,
-    RequestReceipt, RequestStatus, SubjectPackage, SubjectRef,
+    RequestReceipt, RequestStatus, SubjectPackage, as_written,
 };
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -15,38 +15,6 @@ use super::bodies::Object;
 use super::call::{Call, HTML, JSON, Reply};
 use super::consent::moment;
 use super::problem::VaultProblem;
-
-/// A request that is to be taken in.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewRequestBody {
-    /// Which right.
-    subject_request_type: RequestKind,
-    /// When it was received, RFC 3339; now if left out. The time runs from then.
-    submitted_time: Option<String>,
-    /// By what the subject names itself, 1 to 16; all that are known must be of one subject.
-    subject_identities: Vec<NamedBody>,
-    /// Whom to tell of changes of the status: `https` URLs of hosts that the settings allow, 16 at most.
-    #[serde(default)]
-    status_callback_urls: Vec<String>,
-    /// For a rectification: what to correct, as a JSON merge patch (RFC 7396).
-    patch: Option<Object>,
-    /// For an objection: to which purposes; to all if left out.
-    #[serde(default)]
-    purposes: Vec<String>,
-    /// What the subject says; 4 KiB at most. Kept under the subject's key.
-    note: Option<String>,
-}
-
-/// By what a subject names itself.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NamedBody {
-    /// `token`, `login`, `email`, `phone`, `custom`, or another field with an index.
-    identity_type: String,
-    /// Its value.
-    identity_value: String,
-}
 
 /// Where a request stands. Tells nobody whether its subject is known.
 #[derive(Serialize, JsonSchema)]
@@ -215,25 +183,19 @@ pub(crate) struct KeysBody {
 pub(crate) async fn create(mut call: Call) -> Result<Reply, VaultProblem> {
     let body: NewRequestBody = call.json().await?;
     let outbox = &call.api.outbox;
-    if !body.status_callback_urls.iter().all(|url| outbox.allows(url)) {
+    if !body.callbacks().iter().all(|url| outbox.allows(url)) {
         return Err(VaultProblem::field(
             "status_callback_urls",
             "use `https` URLs of hosts that `callback_hosts` of the settings names",
         ));
     }
-    let named = |one: &NamedBody| SubjectRef::parse(&one.identity_type, &one.identity_value);
-    let identities = body.subject_identities.iter().map(named);
-    let identities = identities.collect::<Result<_, _>>().map_err(renamed)?;
-    let mut new = NewRequest::new(body.subject_request_type, identities);
-    new.received_at = moment("submitted_time", body.submitted_time.as_deref())?;
-    new.callbacks = body.status_callback_urls;
-    new.purposes = body.purposes;
-    new.note = body.note.map(Secret::new);
-    if let Some(patch) = &body.patch {
-        let text = serde_json::to_string(patch).map_err(Error::Json)?;
-        new.patch = Some(Secret::new(text));
-    }
-    let (request, _) = call.api.requests.open(&call.actor, &new).await.map_err(renamed)?;
+    let new = body.into_request(call.now())?;
+    let (request, _) = call
+        .api
+        .requests
+        .open(&call.actor, &new)
+        .await
+        .map_err(as_written)?;
     Reply::json(StatusCode::CREATED, &shown(&call, request))
 }
 
@@ -427,18 +389,6 @@ fn word<T: DeserializeOwned>(call: &Call, name: &'static str) -> Result<Option<T
     value
         .transpose()
         .map_err(|_| VaultProblem::field(name, "is no such word; see GET /api/v1/openapi.json"))
-}
-
-/// The error with its field named as it is called here.
-fn renamed(error: Error) -> VaultProblem {
-    let mut problem = VaultProblem::from(error);
-    problem.field = problem.field.map(|field| match field.as_str() {
-        "received_at" => "submitted_time".to_owned(),
-        "callbacks" => "status_callback_urls".to_owned(),
-        "patch" | "purposes" | "note" => field,
-        _ => "subject_identities".to_owned(),
-    });
-    problem
 }
 
 fn shown(call: &Call, request: Request) -> RequestBody {

@@ -5,8 +5,8 @@ use privet_types::KeyScope::{
     VaultAdmin, VaultApprove, VaultAudit, VaultBulk, VaultErase, VaultRead, VaultWrite,
 };
 use privet_vault::{
-    Activity, Agreement, Controller, Definition, FieldNeed, Node, Purpose, Recipient, RequestReceipt,
-    RetentionPolicy, SignedReceipt,
+    Activity, Agreement, Controller, Definition, FieldNeed, NewRequestBody, Node, Purpose, Recipient,
+    RequestReceipt, RetentionPolicy, SignedReceipt,
 };
 use schemars::JsonSchema;
 
@@ -26,7 +26,7 @@ use super::lineage::{NodeBody, NodesBody};
 use super::measurements::MeasurementsBody;
 use super::requests::{
     AnswerBody, AskedBody, ClosedBody, CodeBody, CodeSentBody, ExtensionBody, GroundBody, KeysBody,
-    MethodBody, NewRequestBody, RequestBody, RequestsBody, SendBody, StepsBody,
+    MethodBody, RequestBody, RequestsBody, SendBody, StepsBody,
 };
 use super::retained::{
     ExpiryBody, ExpiryTokenBody, HoldsBody, NewExpiryBody, NewHoldBody, PlacedBody, RetentionBody,

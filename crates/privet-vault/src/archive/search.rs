@@ -30,6 +30,8 @@ pub struct ArchiveQuery {
     pub to_day: i64,
     /// Only those of this subject.
     pub subject: Option<SubjectRef>,
+    /// Only those that are part of this conversation: [`Archived::conversation`].
+    pub conversation: Option<String>,
     /// Only those in which prompt or reply holds this text, in any case.
     pub text: Option<String>,
     /// Only those in which prompt or reply holds this whole word, found by the index.
@@ -67,6 +69,8 @@ impl ArchivePage {
 impl Vault {
     /// The conversations that fit `query`, by day and id. Without `word`, those of the span are opened one after the
     /// other, 5,000 a call at most. Conversations of restricted subjects are left out without a permitted purpose.
+    ///
+    /// Of which conversation something is part is sealed, and looked for as a text is.
     ///
     /// With neither text nor word it is the export: page by page, [`ArchivePage::to_json_lines`].
     ///
@@ -116,6 +120,7 @@ impl Vault {
                 after = (row.day, row.id.clone());
                 opened += 1;
                 if let Some(found) = self.opened(actor, &row, &mut owners, ground).await?
+                    && is_part_of(&found, query.conversation.as_deref())
                     && fits(&found, text.as_deref(), word.as_deref())
                 {
                     bytes += found.prompt.len() + found.reply.len();
@@ -220,6 +225,10 @@ impl Vault {
             _ => Ok(None),
         }
     }
+}
+
+fn is_part_of(found: &Archived, conversation: Option<&str>) -> bool {
+    conversation.is_none_or(|name| found.conversation.as_deref() == Some(name))
 }
 
 fn fits(found: &Archived, text: Option<&str>, word: Option<&str>) -> bool {

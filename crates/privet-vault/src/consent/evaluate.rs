@@ -34,6 +34,8 @@ pub struct Verdict {
     pub since: Option<i64>,
     /// From when on it is no longer so, even if nothing happens.
     pub expires: Option<i64>,
+    /// Whether it is allowed for legal claims, so that a restriction does not stand against it.
+    pub serves_legal_claims: bool,
 }
 
 /// Why something may or may not be done.
@@ -87,6 +89,7 @@ impl Verdict {
             reason,
             since,
             expires: None,
+            serves_legal_claims: false,
         }
     }
 }
@@ -157,6 +160,7 @@ pub fn evaluate<'e>(
             .map(|event| event.at)
             .max(),
         expires: None,
+        serves_legal_claims: purpose.serves_legal_claims,
     }
 }
 
@@ -206,6 +210,7 @@ fn of_consent(
         reason: Reason::ConsentInForce,
         since,
         expires,
+        serves_legal_claims: purpose.serves_legal_claims,
     }
 }
 

@@ -42,7 +42,7 @@ pub use event::{
 pub use history::AgreementStatus;
 pub use receipt::{
     ConsentReceipt, RECEIPT_SCHEMA, ReceiptEvent, ReceiptNotice, ReceiptParty, ReceiptPurpose,
-    ReceiptRecipient, ReceiptSignature, SignedReceipt, verify_receipt,
+    ReceiptRecipient, ReceiptRetention, ReceiptSignature, SignedReceipt, verify_receipt,
 };
 
 pub(crate) use cache::Cache;

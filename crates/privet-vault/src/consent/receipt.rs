@@ -12,14 +12,16 @@ use serde::{Deserialize, Serialize};
 
 use super::basis::LegalBasis;
 use super::catalog::{current, last};
-use super::definition::{Agreement, Controller, Purpose, Recipient, Versioned};
+use super::definition::{Agreement, Controller, Purpose, Recipient, RecipientRole, Transfer, Versioned};
 use super::event::{AgreementRef, ConsentEvent, EventKind, GivenBy};
 use super::{Consent, hex};
 use crate::receipt::{check, read};
-use crate::{Error, ReceiptError};
+use crate::{Error, ReceiptError, RetentionPolicy};
 
 /// Which shape a receipt has.
-pub const RECEIPT_SCHEMA: &str = "privet-consent-receipt/1";
+pub const RECEIPT_SCHEMA: &str = "privet-consent-receipt/2";
+/// Shapes that earlier versions gave out: they lack fields, and hold what they held.
+const EARLIER_SCHEMAS: [&str; 1] = ["privet-consent-receipt/1"];
 /// What a signature is over begins with this, so that no signature for something else fits.
 const DOMAIN: &[u8] = b"privet consent receipt 1\n";
 /// How it is signed.
@@ -60,6 +62,12 @@ pub struct ConsentReceipt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiptParty {
+    /// Identifies it here: its name among the definitions. Empty on receipts of the first shape, as `role` is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
+    /// What it is: `controller`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub role: String,
     /// Its legal name.
     pub name: String,
     /// How to reach it.
@@ -109,6 +117,23 @@ pub struct ReceiptPurpose {
     pub special_categories: Vec<String>,
     /// Who gets the data.
     pub recipients: Vec<ReceiptRecipient>,
+    /// How long the data is kept, by the policies that stood when the receipt was issued.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retention: Vec<ReceiptRetention>,
+    /// After how many days the consent runs out, if it says nothing itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_days: Option<u32>,
+}
+
+/// How long data is kept, as on a receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReceiptRetention {
+    /// Which category of data; absent if all of the purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// For how many days.
+    pub days: u32,
 }
 
 /// A recipient, as on a receipt.
@@ -119,6 +144,12 @@ pub struct ReceiptRecipient {
     pub name: String,
     /// Its country, ISO 3166-1 alpha-2; empty if it is not defined any more.
     pub country: String,
+    /// What it is to the controller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<RecipientRole>,
+    /// What allows the transfer, if the country is outside the European Economic Area.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<Transfer>,
 }
 
 /// What happened, as on a receipt.
@@ -189,7 +220,8 @@ impl ConsentReceipt {
 /// [`ReceiptError`] says what is wrong with it.
 pub fn verify_receipt(json: &[u8], key: &VerifyingKey) -> Result<ConsentReceipt, ReceiptError> {
     let signed: SignedReceipt = read(json)?;
-    if signed.receipt.schema_version != RECEIPT_SCHEMA {
+    let schema = signed.receipt.schema_version.as_str();
+    if schema != RECEIPT_SCHEMA && !EARLIER_SCHEMAS.contains(&schema) {
         return Err(ReceiptError::Unknown {
             field: "schema_version",
         });
@@ -219,6 +251,7 @@ struct Parts {
     agreement: Option<Versioned<Agreement>>,
     purposes: Vec<Versioned<Purpose>>,
     recipients: Vec<Versioned<Recipient>>,
+    retention: Vec<RetentionPolicy>,
 }
 
 impl Consent {
@@ -235,6 +268,8 @@ impl Consent {
     ) -> Result<ConsentReceipt, Error> {
         let (name, _) = self.expect_known(tenant, subject).await?;
         let (owner, id) = (tenant.clone(), statement.to_owned());
+        let policies = self.definitions::<RetentionPolicy>(tenant, false).await?;
+        let retention = policies.into_iter().map(|one| one.definition).collect();
         let parts = self
             .database
             .read(&Scope::Tenant(tenant.clone()), move |tx| {
@@ -269,6 +304,7 @@ impl Consent {
                         agreement,
                         purposes,
                         recipients,
+                        retention,
                     })
                 })
             })
@@ -302,16 +338,20 @@ fn build(
             url: notice_url,
         }
     });
-    let country_of = |name: &str| {
+    let recipient = |name: &str| {
         let found = parts.recipients.iter().find(|one| one.definition.name == name);
-        found
-            .map(|one| one.definition.country.clone())
-            .unwrap_or_default()
+        let found = found.map(|one| &one.definition);
+        ReceiptRecipient {
+            name: name.to_owned(),
+            country: found.map(|one| one.country.clone()).unwrap_or_default(),
+            role: found.map(|one| one.role),
+            transfer: found.and_then(|one| one.transfer),
+        }
     };
     let purposes = parts
         .purposes
         .iter()
-        .map(|one| receipt_purpose(&one.definition, first, country_of))
+        .map(|one| receipt_purpose(&one.definition, first, recipient, &parts.retention))
         .collect();
     Ok(ConsentReceipt {
         schema_version: RECEIPT_SCHEMA.to_owned(),
@@ -322,6 +362,8 @@ fn build(
         principal_id: first.subject.to_hex(),
         controllers: controller
             .map(|one| ReceiptParty {
+                id: one.name.clone(),
+                role: CONTROLLER.to_owned(),
                 name: one.title.clone(),
                 contact: one.contact.clone(),
                 address: one.address.clone(),
@@ -348,7 +390,8 @@ fn build(
 fn receipt_purpose(
     purpose: &Purpose,
     event: &ConsentEvent,
-    country_of: impl Fn(&str) -> String,
+    recipient: impl Fn(&str) -> ReceiptRecipient,
+    retention: &[RetentionPolicy],
 ) -> ReceiptPurpose {
     let is_said =
         |said: &Option<Vec<String>>, name: &String| said.as_ref().is_none_or(|all| all.contains(name));
@@ -371,12 +414,27 @@ fn receipt_purpose(
             .recipients
             .iter()
             .filter(|name| is_said(&event.recipients, name))
-            .map(|name| ReceiptRecipient {
-                name: name.clone(),
-                country: country_of(name),
-            })
+            .map(|name| recipient(name))
             .collect(),
+        retention: kept(purpose, retention),
+        valid_days: purpose.valid_days,
     }
+}
+
+/// How long what is processed for `purpose` is kept, whatever the surface.
+fn kept(purpose: &Purpose, policies: &[RetentionPolicy]) -> Vec<ReceiptRetention> {
+    let bears = |policy: &&RetentionPolicy| {
+        let of_purpose = policy.purpose.as_ref().is_none_or(|name| *name == purpose.name);
+        let category = policy.category.as_ref();
+        of_purpose
+            && policy.surface.is_none()
+            && category.is_none_or(|name| purpose.categories.contains(name))
+    };
+    let kept = policies.iter().filter(bears).map(|policy| ReceiptRetention {
+        category: policy.category.clone(),
+        days: policy.keep_days,
+    });
+    kept.collect()
 }
 
 fn rfc3339(ms: i64) -> Result<String, Error> {

@@ -69,7 +69,7 @@ impl NewRequest {
         }
     }
 
-    fn check(&self, now: Timestamp) -> Result<(), Error> {
+    pub(super) fn check(&self, now: Timestamp) -> Result<(), Error> {
         if !(1..=MOST_NAMED).contains(&self.identities.len()) {
             return Err(bad("identities", "1 to 16"));
         }
@@ -488,7 +488,7 @@ fn place<'a>(found: &'a Found, name: &'a str) -> Place<'a> {
     }
 }
 
-fn bad(field: &str, why: &'static str) -> Error {
+pub(super) fn bad(field: &str, why: &'static str) -> Error {
     Error::BadField {
         field: field.to_owned(),
         why,

@@ -5,6 +5,7 @@
 //! and then it is carried out: each step is a row and a leaf in one transaction, and which step may follow which is a
 //! pure function. Times are those of Article 12(3).
 
+mod body;
 mod callback;
 mod capped;
 mod checked;
@@ -33,6 +34,7 @@ use privet_crypto::{HashKey, OneTimeCode, SigningKey, VerifyingKey};
 use privet_types::{Secret, TenantId};
 use serde::{Deserialize, Serialize};
 
+pub use body::{NewRequestBody, as_written};
 pub use callback::{Callback, CallbackState, DamagedCallback, DueCallbacks};
 pub(crate) use checked::check_page;
 pub use execute::Answer;

@@ -9,6 +9,7 @@ on_both_databases! {
     an_application_keeps_reads_and_deletes_its_data
     an_application_changes_its_data_by_merge_patch
     a_name_that_is_none_is_refused
+    what_was_deleted_does_not_come_back_with_a_change_at_the_same_time
 }
 
 const ORDINARY: Ground = Ground::Ordinary;
@@ -83,5 +84,43 @@ async fn a_name_that_is_none_is_refused(house: &House) {
             .put_app(&ann(), &who, name, &record(json!({})), None, ORDINARY)
             .await;
         assert!(matches!(refused, Err(Error::BadField { .. })), "{name}");
+    }
+}
+
+async fn what_was_deleted_does_not_come_back_with_a_change_at_the_same_time(house: &House) {
+    let who = house.subject(json!({"login": "ann"})).await;
+    let vault = &house.vault;
+    let old = record(json!({"secret": "old"}));
+    for round in 0..20 {
+        vault
+            .put_app(&ann(), &who, "shop", &old, None, ORDINARY)
+            .await
+            .unwrap();
+        let mut under_way = tokio::task::JoinSet::new();
+        for n in 0..3 {
+            let (vault, who) = (vault.clone(), who.clone());
+            under_way.spawn(async move {
+                let patch = json!({"n": n});
+                let changed = vault
+                    .update_app(&ann(), &who, "shop", &patch, None, ORDINARY)
+                    .await;
+                changed.map(|_| ())
+            });
+        }
+        vault.delete_app(&ann(), &who, "shop", ORDINARY).await.unwrap();
+        for changed in under_way.join_all().await {
+            assert!(
+                matches!(changed, Ok(()) | Err(Error::VersionConflict { .. })),
+                "{changed:?}"
+            );
+        }
+        match vault.read_app(&ann(), &who, "shop", ORDINARY).await {
+            Ok(found) => {
+                let data = found.value.data.into_value();
+                assert!(data.get("secret").is_none(), "round {round}: {data}");
+                vault.delete_app(&ann(), &who, "shop", ORDINARY).await.unwrap();
+            }
+            Err(error) => assert!(matches!(error, Error::Absent { .. }), "{error:?}"),
+        }
     }
 }

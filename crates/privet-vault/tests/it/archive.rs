@@ -16,6 +16,8 @@ use crate::support::{House, ann, eve, is_absent, is_damaged, on_both_databases, 
 on_both_databases! {
     conversations_are_found_by_text_by_word_and_by_subject
     the_export_goes_page_by_page_as_json_lines
+    a_page_ends_before_it_is_too_large
+    calls_of_one_conversation_are_found_together
     a_day_that_is_over_goes_with_its_key
     a_legal_hold_keeps_conversations
     who_is_erased_takes_conversations_and_maps_along
@@ -157,6 +159,51 @@ async fn the_export_goes_page_by_page_as_json_lines(house: &House) {
         prompts,
         ["prompt 0", "prompt 1", "prompt 2", "prompt 3", "prompt 4"]
     );
+}
+
+async fn a_page_ends_before_it_is_too_large(house: &House) {
+    // Together more than the 32 MiB of a page.
+    let prompt = "long ".repeat(3 << 19);
+    for _ in 0..6 {
+        archive(house, None, &prompt).await;
+    }
+    let mut query = all();
+    let mut found = Vec::new();
+    loop {
+        let page = house
+            .vault
+            .search_archive(&ann(), &query, ORDINARY)
+            .await
+            .unwrap()
+            .value;
+        found.push(page.conversations.len());
+        query.after = page.next;
+        if query.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, [5, 1]);
+}
+
+async fn calls_of_one_conversation_are_found_together(house: &House) {
+    let who = house.subject(json!({"login": "ada"})).await;
+    for (name, prompt) in [
+        (Some("c-1"), "one"),
+        (Some("c-2"), "two"),
+        (Some("c-1"), "three"),
+        (None, "four"),
+    ] {
+        let mut new = conversation(Some(&who), prompt);
+        new.conversation = name.map(str::to_owned);
+        house.vault.archive(&ann(), &new, ORDINARY).await.unwrap();
+    }
+    for (name, prompts) in [("c-1", &["one", "three"][..]), ("c-2", &["two"]), ("c-3", &[])] {
+        let part = ArchiveQuery {
+            conversation: Some(name.to_owned()),
+            ..all()
+        };
+        assert_eq!(found(house, &part).await, prompts);
+    }
 }
 
 async fn a_day_that_is_over_goes_with_its_key(house: &House) {

@@ -29,6 +29,7 @@ on_both_databases! {
     an_erasure_taken_up_again_tells_of_all_that_outside_stores_had
     two_nodes_that_finish_one_erasure_give_one_receipt
     who_is_due_is_erased_and_who_is_held_is_not
+    who_is_held_uses_up_no_place_of_a_round
     nothing_that_names_an_erased_person_is_left_but_what_is_meant_to_be
     rows_whose_key_is_gone_go_page_by_page
 }
@@ -548,4 +549,48 @@ async fn rows_whose_key_is_gone_go_page_by_page(house: &House) {
         .rows("SELECT COUNT(*) FROM subject_versions", Vec::new())
         .await;
     assert_eq!(versions, [1]);
+}
+
+async fn who_is_held_uses_up_no_place_of_a_round(house: &House) {
+    let retention = retention_of(house);
+    let mut people = Vec::new();
+    // The first of each kind is due longer.
+    for (login, seconds) in [("a", 50), ("b", 60)] {
+        let end = house.clock.now() + jiff::SignedDuration::from_secs(seconds);
+        let life = privet_vault::Lifetime {
+            until: Some(end),
+            sliding: None,
+        };
+        people.push(house.create(json!({ "login": login })).await);
+        let records = vec![record(json!({"login": format!("{login}2")}))];
+        let made = house.vault.create_many_for(&ann(), records, life).await.unwrap();
+        people.push(made.into_iter().next().unwrap().unwrap().id);
+        let with_expiry = people[people.len() - 2].as_str();
+        retention.start_expiry(&ann(), with_expiry, end).await.unwrap();
+    }
+    for who in people.iter().take(2) {
+        let hold = Hold {
+            subject: Some(who.as_str().to_owned()),
+            category: None,
+            until: None,
+            reference: format!("case-{}", who.as_str()),
+            why: "a claim".to_owned(),
+        };
+        retention.hold(&ann(), &hold).await.unwrap();
+    }
+    house.pass(100);
+    // A place for one of each kind.
+    assert_eq!(
+        house.vault.erase_due(&retention, &ann().tenant, 1).await.unwrap(),
+        2
+    );
+    assert_eq!(
+        house.vault.erase_due(&retention, &ann().tenant, 1).await.unwrap(),
+        0
+    );
+    let states: Vec<(String, String)> = house.rows("SELECT id, state FROM subjects", Vec::new()).await;
+    for (n, who) in people.iter().enumerate() {
+        let state = states.iter().find(|(id, _)| id == who.as_str()).unwrap();
+        assert_eq!(state.1 == "erased", n >= 2, "{n}");
+    }
 }

@@ -6,11 +6,12 @@ use privet_crypto::SealedHeader;
 use privet_store::{Keyring, KeyringConfig, Scope, Store, values};
 use privet_types::{Clock, Secret};
 use privet_vault::{
-    ArchiveQuery, ErasureReason, Ground, NewConversation, NewReplyMap, NewSession, NewToken, SubjectRef,
-    TokenForm, Vault,
+    ArchiveQuery, CheckReport, ErasureReason, Ground, Measures, Metric, NewConversation, NewReplyMap, NewSession, NewToken,
+    RootProtection, SubjectRef, Surroundings, TokenForm, Vault,
 };
 use serde_json::json;
 
+use crate::furnished::{furnish, log, sequence};
 use crate::support::{House, ann, by, config, is_absent, is_damaged, on_both_databases, record};
 
 const ORDINARY: Ground = Ground::Ordinary;
@@ -23,6 +24,8 @@ on_both_databases! {
     the_first_secret_is_destroyed_once_nothing_hangs_on_it
     what_is_damaged_keeps_no_other_from_its_entries
     a_rotation_keeps_the_former_secret_while_something_is_damaged
+    what_a_rotation_left_over_is_named_and_goes_with_the_next
+    keys_of_later_generations_are_checked_and_counted
 }
 
 /// Another process on the same databases.
@@ -453,4 +456,96 @@ async fn a_rotation_keeps_the_former_secret_while_something_is_damaged(house: &H
     assert_eq!((done.version, done.damaged, done.refused), (2, 0, 0));
     assert_eq!(versions_in_use(house).await, [2]);
     assert!(read("broken").await.is_ok());
+}
+
+/// What a check finds: kinds, tables and how many.
+async fn found(house: &House, vault: &Vault) -> Vec<(&'static str, String, u64)> {
+    sequence(house).await;
+    let all = [ann().tenant];
+    let log = log(house).await;
+    let report: CheckReport = vault.check_all(&all, &log, &mut |_, _| {}).await.unwrap();
+    let findings = report.findings.into_iter();
+    findings
+        .map(|one| (one.kind.name(), one.table, one.count))
+        .collect()
+}
+
+async fn what_a_rotation_left_over_is_named_and_goes_with_the_next(house: &House) {
+    house.subject(json!({"login": "ada"})).await;
+    house
+        .damage(false, "CREATE TABLE kept AS SELECT * FROM subject_index")
+        .await;
+    house.vault.rotate_indexes(&ann(), &mut |_| {}).await.unwrap();
+    assert_eq!(found(house, &house.vault).await, []);
+    let back = "INSERT INTO subject_index SELECT * FROM kept; DROP TABLE kept";
+    house.damage(false, back).await;
+    assert_eq!(versions_in_use(house).await, [1, 2]);
+    let stale = ("index_outdated", "subject_index".to_owned(), 1);
+    assert_eq!(found(house, &house.vault).await, [stale]);
+    // It finds nobody.
+    house
+        .damage(false, "DELETE FROM subject_index WHERE key_version = 2")
+        .await;
+    assert!(is_absent(
+        &house.vault.read(&ann(), &by("login", "ada"), ORDINARY).await
+    ));
+    let done = house.vault.rotate_indexes(&ann(), &mut |_| {}).await.unwrap();
+    assert_eq!((done.version, versions_in_use(house).await), (3, vec![3]));
+    assert_eq!(found(house, &house.vault).await, []);
+}
+
+async fn keys_of_later_generations_are_checked_and_counted(house: &House) {
+    let home = furnish(house).await;
+    assert_eq!(found(house, &home.vault).await, []);
+    let keys = async || -> i64 {
+        let tenants = house.keyring.status().await.unwrap().tenants;
+        tenants
+            .iter()
+            .map(|tenant| tenant.subject_keys.cast_signed())
+            .sum()
+    };
+    let before = keys().await;
+    wear_out(&house.keyring).await;
+    let (store, keyring, vault) = other_process(house).await;
+    let vault = vault.with_connector("warehouse", home.outside.clone());
+    let who = SubjectRef::Token(home.ada.clone());
+    vault
+        .update(&ann(), &who, &json!({"city": "Bonn"}), None, ORDINARY)
+        .await
+        .unwrap();
+    assert!(keys().await > before, "a second generation");
+    assert_eq!(found(house, &vault).await, []);
+    let around = Surroundings {
+        root: RootProtection::Plain,
+        log: Some(log(house).await),
+        backups: None,
+        since: None,
+        sample: None,
+    };
+    let measures = Measures::new(vault.clone(), home.consent.clone(), home.retention.clone());
+    let measured = measures
+        .measure(&ann().tenant, Metric::EncryptionStrength, &around)
+        .await
+        .unwrap();
+    let part = |name: &str| {
+        let part = measured[0].parts.iter().find(|part| part.name == name).unwrap();
+        (part.numerator, part.denominator)
+    };
+    // Each key of the first generation has sealed too often; those of the second have not.
+    let (worn, all) = (before.unsigned_abs(), keys().await.unsigned_abs());
+    assert_eq!(part("data_keys"), (all - worn, all), "{measured:?}");
+    let (good, all) = part("aead");
+    assert_eq!(good, all, "what the first generation sealed, and the second");
+    // Without the second generation, what it sealed is lost, and that is said.
+    house
+        .damage(true, "DELETE FROM subject_keys WHERE generation > 0")
+        .await;
+    keyring.close().await;
+    store.close().await;
+    let (store, keyring, vault) = other_process(house).await;
+    let vault = vault.with_connector("warehouse", home.outside.clone());
+    let lost = found(house, &vault).await;
+    assert!(!lost.is_empty());
+    keyring.close().await;
+    store.close().await;
 }

@@ -36,7 +36,7 @@ pub(crate) struct ForgetArgs {
 /// How the person is known. `-` reads the value from standard input, so that it is in no history of a shell.
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-struct Who {
+pub(super) struct Who {
     /// By the subject's id.
     #[arg(long)]
     token: Option<String>,
@@ -79,7 +79,7 @@ impl From<Reason> for ErasureReason {
 }
 
 impl Who {
-    fn read(&self) -> Result<SubjectRef> {
+    pub(super) fn read(&self) -> Result<SubjectRef> {
         let given = [
             ("token", &self.token),
             ("email", &self.email),

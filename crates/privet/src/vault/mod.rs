@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod conversations;
 mod forget;
 mod index;
 mod log;
@@ -98,6 +99,11 @@ docs/numbers.md has the formulas.")]
   privet vault receipt verify receipt.json --key HEX"
     )]
     Receipt(receipt::ReceiptCommand),
+    /// Write the archived conversations of a person into a file, a JSON object a line.
+    #[command(after_help = "Examples:
+  privet vault conversations --tenant acme --token ID --from 2027-01-01 --to 2027-01-31 --out january.jsonl
+  privet vault conversations --tenant acme --email - --from 2027-01-01 --to 2027-12-31 --part-of chat-7 --out chat-7.jsonl")]
+    Conversations(conversations::ConversationsArgs),
     /// Requests of people: what is asked for, by whom it is decided, what it gives.
     #[command(
         subcommand,
@@ -120,6 +126,7 @@ pub(crate) fn run(command: &VaultCommand) -> Result<ExitCode> {
         VaultCommand::Check(args) => check::run(args),
         VaultCommand::Measure(args) => measure::run(args),
         VaultCommand::Receipt(command) => receipt::run(command),
+        VaultCommand::Conversations(args) => conversations::run(args),
         VaultCommand::Request(command) => request::run(command),
     }
 }

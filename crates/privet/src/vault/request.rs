@@ -299,7 +299,7 @@ async fn export(open: &OpenVault, actor: &Actor, args: &ExportArgs) -> Result<()
     write(&args.out, &text)
 }
 
-fn expect_free(path: &Path) -> Result<()> {
+pub(super) fn expect_free(path: &Path) -> Result<()> {
     if path.exists() {
         bail!("`{}` is there already; name another file", path.display());
     }

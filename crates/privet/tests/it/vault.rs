@@ -10,11 +10,11 @@ use privet_policy::RequestSettings;
 use privet_server::Outbox;
 use privet_store::{Database, Keyring, KeyringConfig, Scope, Store, values};
 use privet_testkit::{RawProvider, TlsFront};
-use privet_types::{Clock, Pseudonym};
+use privet_types::{Clock, Pseudonym, Secret};
 use privet_vault::{
-    Actor, Consent, ConsentConfig, Hold, IdentityMethod, NewRequest, Node, NodeKind, Reach, Record,
-    RequestConfig, RequestKind, Requests, Retention, STORE_TARGETS, SubjectId, SubjectRef, Vault,
-    VaultConfig,
+    Actor, Consent, ConsentConfig, Ground, Hold, IdentityMethod, NewConversation, NewRequest, Node, NodeKind,
+    Reach, Record, RequestConfig, RequestKind, Requests, Retention, STORE_TARGETS, SubjectId, SubjectRef,
+    Vault, VaultConfig,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -65,7 +65,9 @@ async fn fill(data: &Path, root: RootKey, more: impl AsyncFnOnce(&Vault, &Store,
     let keyring = Keyring::open(&path, Arc::new(root), config, Arc::clone(&clock))
         .await
         .expect("a keyring");
-    let vault = Vault::open(store.clone(), keyring.clone(), clock, VaultConfig::default()).expect("a vault");
+    let mut config = VaultConfig::default();
+    config.archive.is_on = true;
+    let vault = Vault::open(store.clone(), keyring.clone(), clock, config).expect("a vault");
     let actor = actor();
     let mut people = Vec::new();
     for (name, email) in [("Zilpha", EMAIL), ("Ottokar", "ottokar@mail.example")] {
@@ -433,6 +435,59 @@ fn ask_for(folder: &TempDir, kind: RequestKind, callbacks: Vec<String>) -> Strin
         store.close().await;
         id
     })
+}
+
+#[test]
+fn a_persons_conversations_are_written_into_a_file_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = with_people_and(async |vault, _, _| {
+        for (conversation, prompt) in [("chat-7", "one"), ("chat-8", "two"), ("chat-7", "three")] {
+            let new = NewConversation {
+                subject: Some(SubjectRef::parse("email", EMAIL).expect("an identity")),
+                surface: "openai-chat".to_owned(),
+                purpose: None,
+                model: "m".to_owned(),
+                conversation: Some(conversation.to_owned()),
+                prompt: Secret::new(prompt.to_owned()),
+                reply: Secret::new("well".to_owned()),
+                is_whole: true,
+            };
+            let kept = vault.archive(&actor(), &new, Ground::Ordinary).await;
+            kept.expect("the vault answers").expect("it is on");
+        }
+    });
+    let all = [
+        "vault",
+        "conversations",
+        "--tenant",
+        "acme",
+        "--email",
+        EMAIL,
+        "--from",
+        "2020-01-01",
+        "--to",
+        "2120-01-01",
+    ];
+    let told = fine(&folder, &[&all[..], &["--out", "all.jsonl"]].concat());
+    assert!(told.contains('3') && !told.contains(EMAIL), "{told}");
+    let mode = std::fs::metadata(folder.path().join("all.jsonl"))
+        .expect("a file")
+        .permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600);
+    let part = [
+        &all[..],
+        &["--part-of", "chat-7", "--out", "chat-7.jsonl", "--format", "json"],
+    ]
+    .concat();
+    assert_eq!(json(&fine(&folder, &part))["conversations"], 2);
+    let lines = std::fs::read_to_string(folder.path().join("chat-7.jsonl")).expect("a file");
+    let mut prompts: Vec<_> = lines.lines().map(|line| json(line)["prompt"].clone()).collect();
+    prompts.sort_by_key(ToString::to_string);
+    assert_eq!(prompts, ["one", "three"]);
+    // What is there already stays.
+    refused(&folder, &part);
+    // Each look is an event of the log.
+    assert!(!fine(&folder, &["audit", "tail", "--filter", "kind=vault_read"]).is_empty());
 }
 
 #[test]

@@ -270,3 +270,133 @@ async fn conversations_belong_to_the_tenant_of_the_key_and_end_with_a_restrictio
         house.end().await;
     }
 }
+
+#[tokio::test]
+async fn what_serves_legal_claims_is_kept_of_a_restricted_person_too() {
+    for house in houses_with_archive("[archive]\ncontent = \"plain\"").await {
+        let gateway = &house.gateway;
+        let (token, key) = consenting_in(gateway, "default", json!({"serves_legal_claims": true})).await;
+        let path = format!("/subjects/{token}/restriction");
+        let restricted = json!({"is_restricted": true});
+        let done = gateway
+            .ask_vault(&key, "PUT", &path, Some(&restricted))
+            .send()
+            .await;
+        assert_eq!(done.status, 200, "{}", done.text());
+        send(gateway, CHAT, chat("demo-echo", "about the claim"), &token).await;
+        let find =
+            json!({"subject": {"by": "token", "value": token}, "from": "2026-01-01", "to": "2026-12-31"});
+        let mut rows = json!([]);
+        for _ in 0..400 {
+            let ask = gateway.ask_vault(&key, "POST", "/conversations/search", Some(&find));
+            let found = ask.header("x-privet-ground", "legal_claims").send().await;
+            assert_eq!(found.status, 200, "{}", found.text());
+            rows = found.json()["rows"].clone();
+            if rows != json!([]) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(rows.as_array().unwrap().len(), 1);
+        assert!(
+            rows[0]["prompt"].as_str().unwrap().contains("about the claim"),
+            "{rows}"
+        );
+        // Without that ground nobody reads it.
+        let ask = gateway.ask_vault(&key, "POST", "/conversations/search", Some(&find));
+        assert_problem(&ask.send().await, 403, "restricted", &["claim"]);
+        house.end().await;
+    }
+}
+
+/// A prompt with these turns of a user, each answered.
+fn turns(said: &[&str]) -> String {
+    let mut messages = vec![json!({"role": "system", "content": "be kind"})];
+    for text in said {
+        messages.push(json!({"role": "user", "content": text}));
+        messages.push(json!({"role": "assistant", "content": "well"}));
+    }
+    messages.pop();
+    json!({"model": "demo-echo", "messages": messages}).to_string()
+}
+
+#[tokio::test]
+async fn the_turns_of_a_conversation_are_found_by_its_name_and_by_how_it_begins() {
+    for content in ["plain", "masked"] {
+        for house in houses_with_archive(&format!("[archive]\ncontent = \"{content}\"")).await {
+            let gateway = &house.gateway;
+            let (token, key) = consenting(gateway).await;
+            let first = format!("write to {EMAIL}");
+            for said in [&[first.as_str()][..], &[&first, "and again"], &["another"]] {
+                send(gateway, CHAT, turns(said), &token).await;
+            }
+            for said in [&["another"][..], &["what else", "now"]] {
+                let ask = gateway.post(CHAT, turns(said)).header("x-privet-subject", &token);
+                let ask = ask.header("x-privet-purpose", "help");
+                let reply = ask.header("x-privet-conversation", "chat-7").send().await;
+                assert_eq!(reply.status, 200, "{}", reply.text());
+            }
+            assert!(!gateway.seen_text().contains("chat-7"), "it stays here");
+            let sent = gateway.seen().len();
+            let bad = gateway
+                .post(CHAT, turns(&["x"]))
+                .header("x-privet-conversation", EMAIL);
+            assert_refused(&bad.send().await, CHAT, 400, "bad_conversation_header");
+            assert_eq!(gateway.seen().len(), sent, "nothing is sent");
+
+            let rows = conversations(gateway, &key, &token, 5).await;
+            let part_of = |text: &str| {
+                let fits = |row: &&Value| row["prompt"].as_str().unwrap().contains(text);
+                rows.iter().find(fits).unwrap()["part_of"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            };
+            let begun = part_of("and again");
+            assert_eq!(part_of("what else"), "chat-7");
+            assert!(begun.starts_with('~') && !begun.contains(&token), "{begun}");
+            for (name, count) in [(begun.as_str(), 2), ("chat-7", 2), ("~", 0)] {
+                let find = json!({"subject": {"by": "token", "value": token}, "part_of": name});
+                let found = ask(gateway, &key, "/conversations/search", find.clone()).await;
+                let found = found.json()["rows"].as_array().unwrap().clone();
+                assert_eq!(found.len(), count, "{name}: {rows:?}");
+                assert!(found.iter().all(|row| row["part_of"] == name));
+                let lines = ask(gateway, &key, "/conversations/export", find).await.text();
+                assert_eq!(lines.lines().count(), count, "{lines}");
+            }
+            house.end().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_it_is_durable_no_reply_ends_before_it_is_kept() {
+    let policy = "[archive]\ncontent = \"plain\"\ndurable = true\nunnamed = true";
+    for house in houses_with_archive(policy).await {
+        let gateway = &house.gateway;
+        let (token, key) = consenting(gateway).await;
+        let subject = json!({"subject": {"by": "token", "value": token}});
+        for (count, body) in [chat("demo-echo", "one"), chat_stream("demo-echo", "two")]
+            .into_iter()
+            .enumerate()
+        {
+            let reply = send(gateway, CHAT, body, &token).await;
+            assert!(reply.is_whole);
+            let found = ask(gateway, &key, "/conversations/search", subject.clone()).await;
+            assert_eq!(
+                found.json()["rows"].as_array().unwrap().len(),
+                count + 1,
+                "at once"
+            );
+        }
+        gateway.lose_store().await;
+        // Both before it is known that nothing can be written.
+        let whole = gateway.post(CHAT, chat("demo-echo", "three"));
+        let stream = gateway.post(CHAT, chat_stream("demo-echo", "four"));
+        let (whole, stream) = tokio::join!(whole.send(), stream.send());
+        assert_refused(&whole, CHAT, 503, "not_archived");
+        assert!(!whole.text().contains("three"));
+        assert!(stream.status != 200 || !stream.is_whole, "{}", stream.text());
+        house.crash().await;
+    }
+}

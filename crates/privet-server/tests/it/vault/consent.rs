@@ -39,7 +39,7 @@ pub(super) async fn consenting_in(gateway: &TestGateway, tenant: &str, more: Val
     (token, key)
 }
 
-async fn say(gateway: &TestGateway, key: &str, token: &str, kind: &str) {
+pub(super) async fn say(gateway: &TestGateway, key: &str, token: &str, kind: &str) {
     let body = json!({"kind": kind, "purposes": ["help"]});
     let path = format!("/subjects/{token}/consents");
     let said = gateway.ask_vault(key, "POST", &path, Some(&body)).send().await;

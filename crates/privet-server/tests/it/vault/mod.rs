@@ -9,6 +9,7 @@ mod log;
 mod measurements;
 mod refused;
 mod requests;
+mod rights;
 mod scopes;
 mod subjects;
 mod tenants;

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use super::{ADA, House, assert_problem, houses, houses_with};
 
-const TAKEN: &str = "HTTP/1.1 204 No Content\r\n\r\n";
+pub(super) const TAKEN: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
 /// The fields whose values a request's answer may differ in.
 const CODE: &str = "\"code\":\"";
 
-async fn ask_for(house: &House, kind: &str, email: &str, more: Value) -> Reply {
+pub(super) async fn ask_for(house: &House, kind: &str, email: &str, more: Value) -> Reply {
     let mut body = json!({"subject_request_type": kind,
         "subject_identities": [{"identity_type": "email", "identity_value": email}]});
     body.as_object_mut()
@@ -41,7 +41,7 @@ async fn vouched(house: &House, request: &str) {
     assert_eq!(reply.json()["identity"], "document", "{}", reply.text());
 }
 
-async fn key(house: &House, name: &str) -> VerifyingKey {
+pub(super) async fn key(house: &House, name: &str) -> VerifyingKey {
     let hex = house.get("/request-keys").await.json()[name]
         .as_str()
         .unwrap()
@@ -56,7 +56,7 @@ fn header<'a>(message: &'a Recording, name: &str) -> &'a str {
 }
 
 /// The signature of `message`, which came to `url`, holds as RFC 9421 has it.
-fn is_signed(message: &Recording, url: &str, key: &VerifyingKey) -> bool {
+pub(super) fn is_signed(message: &Recording, url: &str, key: &VerifyingKey) -> bool {
     let digest = format!("sha-256=:{}:", BASE64.encode(&sha256(&message.body)));
     let params = header(message, "signature-input")
         .strip_prefix("privet=")
