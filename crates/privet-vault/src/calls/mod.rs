@@ -10,7 +10,7 @@ use privet_types::Pseudonym;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Complete;
-use crate::subject::{signed, timestamp};
+use crate::subject::timestamp;
 use crate::{Actor, Error, SessionMark, SubjectId, Vault};
 use id::EventId;
 

@@ -183,7 +183,7 @@ impl Requests {
     }
 
     /// Writes a step with its leaf. `None` if somebody else was first, or the subject of a new request was erased meanwhile.
-    pub(super) async fn write(&self, write: Write) -> Result<Option<Written>, Error> {
+    pub(super) async fn write(&self, write: Write) -> Result<Option<()>, Error> {
         let key = row_key(&self.vault, &write.actor.tenant).await?;
         let body = serde_json::to_string(&write.case).map_err(Error::Json)?;
         let receipt = write.receipt.as_ref().map(serde_json::to_string).transpose();

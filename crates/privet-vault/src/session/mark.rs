@@ -51,10 +51,8 @@ impl Vault {
             return Ok(None);
         };
         let created_at = u64::try_from(session.created_at.as_millisecond()).unwrap_or_default();
-        Ok(Some(SessionMark {
-            id: self.session_id(&actor.tenant, name).await?,
-            created_at,
-        }))
+        let ids = self.session_ids(&actor.tenant, name).await?;
+        Ok(ids.first().map(|id| SessionMark { id: *id, created_at }))
     }
 
     /// The session of `subject` that `mark` was made of. It is not used by this: its end does not move.

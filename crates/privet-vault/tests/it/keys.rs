@@ -6,8 +6,8 @@ use privet_crypto::SealedHeader;
 use privet_store::{Keyring, KeyringConfig, Scope, Store, values};
 use privet_types::{Clock, Secret};
 use privet_vault::{
-    ArchiveQuery, CheckReport, ErasureReason, Ground, Measures, Metric, NewConversation, NewReplyMap, NewSession, NewToken,
-    RootProtection, SubjectRef, Surroundings, TokenForm, Vault,
+    ArchiveQuery, CheckReport, ErasureReason, Ground, Measures, Metric, NewConversation, NewReplyMap,
+    NewSession, NewToken, RootProtection, SubjectRef, Surroundings, TokenForm, Vault,
 };
 use serde_json::json;
 
