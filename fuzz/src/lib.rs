@@ -15,6 +15,7 @@ pub mod mutate;
 mod recognizers;
 mod replies;
 mod requests;
+mod rights;
 mod texts;
 mod vault;
 
@@ -27,6 +28,7 @@ pub use ledger::{corpus_evidence, fuzz_checkpoint, fuzz_entries, fuzz_evidence, 
 pub use recognizers::{fuzz_presidio, fuzz_recognizers};
 pub use replies::fuzz_sse;
 pub use requests::fuzz_json_body;
+pub use rights::{fuzz_dsr_body, fuzz_identity};
 pub use texts::{fuzz_detect, fuzz_normalize, fuzz_restore};
 pub use vault::{fuzz_backup, fuzz_import, fuzz_keyring, fuzz_receipt};
 
@@ -65,6 +67,8 @@ pub const TARGETS: &[Target] = &[
     ("receipt", fuzz_receipt),
     ("backup", fuzz_backup),
     ("keyring", fuzz_keyring),
+    ("dsr_body", fuzz_dsr_body),
+    ("identity", fuzz_identity),
 ];
 
 /// The first byte of an input chooses among variants; the rest is the input proper.

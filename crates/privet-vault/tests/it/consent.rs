@@ -8,7 +8,8 @@ use privet_store::{Scope, values};
 use privet_types::Clock;
 use privet_vault::{
     Activity, Agreement, Ask, Consent, ConsentConfig, Controller, Error, EventKind, LegalBasis, Processing,
-    Purpose, Reason, ReceiptError, Recipient, Statement, SubjectKeys, Verdict, verify_receipt,
+    Purpose, Reason, ReceiptError, Recipient, RecipientRole, RetentionPolicy, Statement, SubjectKeys,
+    Verdict, verify_receipt,
 };
 
 use crate::site::{DAY, Site, actor, names, on_both, purpose, recipient};
@@ -625,6 +626,18 @@ async fn a_receipt_says_what_was_agreed_to_and_shows_every_change() {
         };
         site.consent.define(&site.actor, &controller).await.unwrap();
         site.consent.define(&site.actor, &agreement()).await.unwrap();
+        for (name, category, keep_days) in [("prompts", "prompt", 30), ("bills", "bill", 3650)] {
+            let policy = RetentionPolicy {
+                name: name.to_owned(),
+                purpose: None,
+                category: Some(category.to_owned()),
+                surface: None,
+                keep_days,
+                grace_days: 1,
+                ground: String::new(),
+            };
+            site.consent.define(&site.actor, &policy).await.unwrap();
+        }
         let agree = Statement {
             agreement: Some("terms".to_owned()),
             ..Statement::new(EventKind::Given, &[], site.now())
@@ -644,6 +657,12 @@ async fn a_receipt_says_what_was_agreed_to_and_shows_every_change() {
         assert_eq!(receipt.controllers[0].name, "Hedge Ltd");
         assert_eq!(receipt.purposes[0].title, "Title of support");
         assert_eq!(receipt.purposes[0].recipients[0].country, "DE");
+        let role = Some(RecipientRole::Processor);
+        assert_eq!(receipt.purposes[0].recipients[0].role, role);
+        assert_eq!(receipt.controllers[0].role, "controller");
+        // Of what the purpose has, and nothing else.
+        let kept: Vec<_> = receipt.purposes[0].retention.iter().map(|one| one.days).collect();
+        assert_eq!(kept, [30]);
         assert_eq!(
             receipt.notice.as_ref().unwrap().agreement,
             events[0].agreement.clone().unwrap()
@@ -651,6 +670,24 @@ async fn a_receipt_says_what_was_agreed_to_and_shows_every_change() {
         let key = SigningKey::generate().unwrap();
         let json = serde_json::to_vec_pretty(&receipt.clone().sign(&key).unwrap()).unwrap();
         assert_eq!(verify_receipt(&json, &key.verifying_key()).unwrap(), receipt);
+        // What was given out before receipts said so much is checked as it was signed.
+        let mut earlier = receipt.clone();
+        earlier.schema_version = "privet-consent-receipt/1".to_owned();
+        for party in &mut earlier.controllers {
+            (party.id, party.role) = (String::new(), String::new());
+        }
+        for purpose in &mut earlier.purposes {
+            (purpose.retention, purpose.valid_days) = (Vec::new(), None);
+            for recipient in &mut purpose.recipients {
+                (recipient.role, recipient.transfer) = (None, None);
+            }
+        }
+        let signed = serde_json::to_string(&earlier.clone().sign(&key).unwrap()).unwrap();
+        assert!(!signed.contains("\"role\"") && !signed.contains("retention"));
+        let read = verify_receipt(signed.as_bytes(), &key.verifying_key());
+        assert_eq!(read.unwrap(), earlier);
+        let unknown = signed.replace("consent-receipt/1", "consent-receipt/9");
+        assert!(verify_receipt(unknown.as_bytes(), &key.verifying_key()).is_err());
         let other = SigningKey::generate().unwrap().verifying_key();
         assert!(matches!(
             verify_receipt(&json, &other),

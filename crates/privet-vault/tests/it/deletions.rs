@@ -86,6 +86,7 @@ async fn a_row_that_somebody_deleted_is_noticed_and_nothing_else(house: &House) 
         fields: 1,
         subjects: 1,
         version: None,
+        wrote: None,
         since: None,
     };
     home.vault.tell_call(&ann(), call).await.unwrap();

@@ -327,6 +327,7 @@ async fn what_applications_keep_is_no_field_of_a_record(house: &House) {
             fields: 3,
             subjects: 1,
             version: None,
+            wrote: None,
             since: None,
         };
         home.vault.tell_call(&by, shown).await.unwrap();
