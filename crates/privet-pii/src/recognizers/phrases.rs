@@ -118,9 +118,9 @@ impl Head {
     #[inline]
     const fn len(self) -> usize {
         const ONES: u64 = 0x0101_0101_0101_0101;
-        let is_zero = self.0 ^ 0x20 * ONES;
+        let is_zero = self.0 ^ (0x20 * ONES);
         // The lowest bit is that of the first zero; Warren, Hacker's Delight, section 6-1.
-        let spaces = is_zero.wrapping_sub(ONES) & !is_zero & 0x80 * ONES;
+        let spaces = is_zero.wrapping_sub(ONES) & !is_zero & (0x80 * ONES);
         (spaces.trailing_zeros() / 8) as usize
     }
 

@@ -100,7 +100,7 @@ impl Eight {
     /// The highest bit of each byte that is an ASCII letter, and of each that is a small one.
     #[inline]
     const fn classes(self) -> (u64, u64) {
-        let small = self.0 & !Self::HIGH | 0x20 * Self::ONES;
+        let small = self.0 & !Self::HIGH | (0x20 * Self::ONES);
         let from_a = small + (0x80 - 0x61) * Self::ONES;
         let after_z = small + (0x80 - 0x7b) * Self::ONES;
         let letters = from_a & !after_z & !self.0 & Self::HIGH;
@@ -120,7 +120,7 @@ impl Eight {
     /// The first `count` bytes, 1 ..= 8 letters, as small letters; zeros for the others.
     #[inline]
     const fn small(self, count: usize) -> u64 {
-        (self.0 | 0x20 * Self::ONES) & u64::MAX >> (64 - 8 * count)
+        (self.0 | (0x20 * Self::ONES)) & u64::MAX >> (64 - 8 * count)
     }
 
     /// Whether the letter at `place`, 0 ..= 7, is a small one.
