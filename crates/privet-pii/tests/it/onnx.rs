@@ -75,7 +75,7 @@ fn labels_are_taken_for_what_the_user_says() {
     labels.insert("PER", "USERNAME").unwrap();
     labels.insert("LOC", "ignore").unwrap();
     let text = "my name is anna berger, and i live in zurich";
-    let own = analyzer(&TAUGHT, &labels);
+    let own = analyzer(&TAUGHT, &labels, &[Entity::USERNAME]);
     assert_eq!(
         found(&own, text, "onnx/label"),
         [(Entity::USERNAME, "anna berger")]
