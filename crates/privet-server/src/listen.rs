@@ -28,6 +28,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long conversations that wait for the archive may take to get there at shutdown.
 const ARCHIVE_GRACE: Duration = Duration::from_secs(10);
+/// How long the log may take, at the end, to be told of the vault's last refusals.
+const REFUSALS_GRACE: Duration = Duration::from_secs(3);
 
 /// Threads of one worker beside those for detection, for names that are looked up.
 const OTHER_THREADS: usize = 4;
@@ -157,7 +159,10 @@ impl Server {
         let ended = tokio::time::timeout(limits.shutdown_grace.duration(), graceful.shutdown()).await;
         drop(workers);
         if let Some(api) = &gateway.vault {
-            api.tell_waiting_refusals().await;
+            let told = tokio::time::timeout(REFUSALS_GRACE, api.tell_waiting_refusals()).await;
+            if told.is_err() {
+                tracing::error!("the log could not be told in time of the vault's last refusals");
+            }
         }
         drop(end_archive);
         let is_kept = match archiving {

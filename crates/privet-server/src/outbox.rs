@@ -38,6 +38,9 @@ const CALLBACKS_A_HOST: usize = 8;
 const TENANTS: usize = 16;
 /// How long after its start a round begins no further callback: what came meanwhile is looked for then.
 const ROUND: Duration = Duration::from_secs(30);
+/// Due callbacks of a tenant beyond which all of them are tried, so that they are put off: the store gives out only those that
+/// are due longest, and those that nobody can be sent now would stand before the others.
+const CROWD: usize = 100;
 
 /// Sends codes and callbacks. Cheap to clone.
 #[derive(Clone)]
@@ -59,6 +62,7 @@ struct Round {
     requests: Requests,
     actor: Actor,
     began: Instant,
+    is_crowded: bool,
     /// Hosts that did not answer in time. The others do not wait for them again.
     silent: Mutex<BTreeSet<String>>,
 }
@@ -186,6 +190,7 @@ impl Outbox {
             requests: requests.clone(),
             actor,
             began: Instant::now(),
+            is_crowded: due.ready.len() + due.damaged.len() > CROWD,
             silent: Mutex::default(),
         });
         let (mut told, mut under_way) = (0, JoinSet::new());
@@ -264,8 +269,15 @@ impl Round {
             let _places = places(&hosts).await;
             let _place = Arc::clone(&self.outbox.0.callbacks).acquire_owned().await;
             // From here to where it is settled it takes less than until another node may try it.
-            let is_late = self.began.elapsed() > ROUND;
-            if is_late || !self.requests.take_callback(&self.actor, &mut callback).await? {
+            if self.began.elapsed() > ROUND {
+                break;
+            }
+            // What would be sent to nobody uses up no try.
+            if !self.is_crowded && !self.is_of_use(&callback, &late) {
+                late.extend(callback.urls.into_keys());
+                continue;
+            }
+            if !self.requests.take_callback(&self.actor, &mut callback).await? {
                 break;
             }
             let reached = self.reach(&callback, &late).await;
@@ -287,6 +299,21 @@ impl Round {
         Ok(told)
     }
 
+    /// Whether somebody can be sent `callback` now, or could never be, which is to come to an end as well.
+    fn is_of_use(&self, callback: &Callback, late: &BTreeSet<u8>) -> bool {
+        let mut urls = callback.urls.iter().filter(|(place, _)| !late.contains(place));
+        urls.any(|(_, url)| {
+            self.outbox
+                .host(url)
+                .is_none_or(|(host, _)| !self.is_silent(host))
+        })
+    }
+
+    fn is_silent(&self, host: &str) -> bool {
+        let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        silent.contains(host)
+    }
+
     /// Sends `callback` to all but those at the places `late`. Returns the places of those who took it.
     async fn reach(&self, callback: &Callback, late: &BTreeSet<u8>) -> BTreeSet<u8> {
         let mut under_way = JoinSet::new();
@@ -298,9 +325,7 @@ impl Round {
             }
             // The settings may have changed since the request came.
             let host = self.outbox.host(&url).map(|(host, _)| host.clone());
-            let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_silent = host.as_ref().is_some_and(|host| silent.contains(host));
-            drop(silent);
+            let is_silent = host.as_ref().is_some_and(|host| self.is_silent(host));
             let outbox = self.outbox.clone();
             under_way.spawn(async move {
                 let sent = match &host {

@@ -22,8 +22,13 @@ use crate::pool::Pool;
 use crate::problem::Problem;
 
 /// How the last event of a stream begins, in either dialect: clients go by it, and not by the end of the body.
-const ENDS: [&[u8]; 2] = [b"data: [DONE]", b"event: message_stop"];
-/// Bytes that wait behind what may be such an event. More show that it was none.
+const ENDS: [&[u8]; 4] = [
+    b"data: [DONE]",
+    b"data:[DONE]",
+    b"event: message_stop",
+    b"event:message_stop",
+];
+/// Bytes that may wait with such an event for the body's end.
 const LAST_BYTES: usize = 64 << 10;
 
 /// Limits of one reply.
@@ -67,7 +72,7 @@ pub(crate) async fn restore(
             is_flushed: false,
             written: None,
             is_durable,
-            last: Vec::new(),
+            last: Last::default(),
             _permit: permit,
         })
     } else {
@@ -182,7 +187,7 @@ struct RestoringBody {
     /// Whether its end waits for its being written down.
     is_durable: bool,
     /// What is shown with the end.
-    last: Vec<u8>,
+    last: Last,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -197,6 +202,55 @@ enum StreamError {
     Restore(#[from] RestoreError),
     #[error(transparent)]
     NotWritten(#[from] NotWritten),
+    #[error("the provider's stream went on after its last event")]
+    AfterEnd,
+}
+
+/// What of a stream is held back until it is written down: its last event and all behind it, or the beginning of a line that
+/// may turn out to begin that event.
+#[derive(Default)]
+struct Last {
+    held: Vec<u8>,
+    is_end: bool,
+    /// Whether what is held, or comes next, goes on with a line.
+    is_inside: bool,
+}
+
+impl Last {
+    /// Takes all of `out` and gives back what may be shown.
+    fn hold(&mut self, out: &mut Vec<u8>) {
+        self.held.append(out);
+        if self.is_end {
+            return;
+        }
+        let mut rest = self.held.as_slice();
+        loop {
+            let is_end = |end: &&[u8]| rest.starts_with(end);
+            let may_be_end = |end: &&[u8]| end.starts_with(rest);
+            if !self.is_inside {
+                self.is_end = ENDS.iter().any(is_end);
+                if self.is_end || ENDS.iter().any(may_be_end) {
+                    break;
+                }
+            }
+            let line_end = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+            self.is_inside = line_end.is_none();
+            rest = line_end.and_then(|at| rest.get(at + 1..)).unwrap_or_default();
+            if self.is_inside {
+                break;
+            }
+        }
+        let shown = self.held.len() - rest.len();
+        out.extend(self.held.drain(..shown));
+    }
+
+    fn is_too_long(&self) -> bool {
+        self.held.len() > LAST_BYTES
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.held)
+    }
 }
 
 impl http_body::Body for RestoringBody {
@@ -226,7 +280,7 @@ impl http_body::Body for RestoringBody {
                     this.failed = Some(error.into());
                     continue;
                 }
-                let last = std::mem::take(&mut this.last);
+                let last = this.last.take();
                 if !last.is_empty() {
                     return Poll::Ready(Some(Ok(Frame::data(Bytes::from(last)))));
                 }
@@ -273,19 +327,86 @@ impl http_body::Body for RestoringBody {
                 }
             }
             if this.is_durable {
-                let is_end =
-                    |event: &[u8]| ENDS.iter().any(|end| event.windows(end.len()).any(|w| w == *end));
-                let is_last = !this.last.is_empty() || is_end(&out);
-                this.last.append(&mut out);
-                let waits = is_last && this.upstream.is_some() && this.last.len() <= LAST_BYTES;
-                if this.written.is_some() || waits {
+                this.last.hold(&mut out);
+                if this.written.is_some() {
+                    // All that is left comes with the end.
+                    out.append(&mut this.last.held);
+                    this.last.held = out;
                     continue;
                 }
-                out = std::mem::take(&mut this.last);
+                if this.upstream.is_some() && this.last.is_too_long() {
+                    tracing::warn!(error = %StreamError::AfterEnd, "stream ended early");
+                    this.upstream = None;
+                    this.failed = Some(StreamError::AfterEnd);
+                }
+                // A stream that broke off is not shown its end, since it is not kept as one that has ended.
             }
             if !out.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(Bytes::from(out)))));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is shown of `pieces` before the end, and what with it.
+    fn shown<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (String, String) {
+        let (mut last, mut shown) = (Last::default(), Vec::new());
+        for piece in pieces {
+            let mut out = piece.to_vec();
+            last.hold(&mut out);
+            shown.append(&mut out);
+        }
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (text(shown), text(last.take()))
+    }
+
+    #[test]
+    fn an_end_is_held_back_however_it_is_cut() {
+        for line_end in ["\n", "\r\n", "\r"] {
+            for end in ENDS.map(|end| std::str::from_utf8(end).unwrap()) {
+                for before in [
+                    "",
+                    ": ping",
+                    "data: {\"a\":1}",
+                    "data: [DO",
+                    "event: message_start",
+                ] {
+                    let before = match before {
+                        "" => String::new(),
+                        line => format!("{line}{line_end}{line_end}"),
+                    };
+                    let behind = format!("{end}{line_end}data: {{}}{line_end}{line_end}");
+                    let all = format!("{before}{behind}").into_bytes();
+                    let expected = (before, behind);
+                    for at in 0..=all.len() {
+                        let (first, second) = all.split_at(at);
+                        assert_eq!(shown([first, second]), expected, "cut at {at}");
+                    }
+                    assert_eq!(shown(all.chunks(1)), expected);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_speaks_of_an_end_is_shown_as_it_comes() {
+        let text = "event: message_start\ndata: {\"text\":\"data: [DONE] event: message_stop\"}\n\n\
+                    id: data:[DONE]\n data: [DONE]\ndata: {\"text\":\"event:message_stop";
+        let all = text.as_bytes();
+        for at in 0..=all.len() {
+            let (first, second) = all.split_at(at);
+            assert_eq!(
+                shown([first, second]),
+                (text.to_owned(), String::new()),
+                "cut at {at}"
+            );
+        }
+        assert_eq!(shown(all.chunks(1)).0, text);
+        let (seen, held) = shown([b"data: {}\nda".as_slice()]);
+        assert_eq!((seen.as_str(), held.as_str()), ("data: {}\n", "da"));
     }
 }

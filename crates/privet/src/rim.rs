@@ -183,25 +183,18 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Writes a file that only its owner may read, whole or not at all.
 pub(crate) fn write_exactly(path: &Path, bytes: &[u8]) -> Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    use std::os::unix::fs::DirBuilderExt;
     let folder = path
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let temporary = path.with_extension("new");
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)?;
+    // Its name is one that nothing has yet, and its mode 0600.
+    let mut file = tempfile::Builder::new().prefix(".privet-").tempfile_in(folder)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    // Not `rename`, which would replace a key that another process has just made.
-    let linked = fs::hard_link(&temporary, path);
-    fs::remove_file(&temporary)?;
-    linked?;
+    file.as_file().sync_all()?;
+    // Does not replace a key that another process has just made.
+    file.persist_noclobber(path).map_err(|failed| failed.error)?;
     fs::File::open(folder)?.sync_all()?;
     Ok(())
 }
@@ -313,6 +306,25 @@ mod tests {
             panic!("a file by default")
         };
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_new_file_touches_none_beside_it_and_does_not_replace_one() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (path, beside) = (
+            folder.path().join("chat-7.jsonl"),
+            folder.path().join("chat-7.new"),
+        );
+        fs::write(&beside, "mine").unwrap();
+        write_exactly(&path, b"first").unwrap();
+        let refused = write_exactly(&path, b"second").unwrap_err();
+        let refused = refused.downcast::<std::io::Error>().unwrap();
+        assert_eq!(refused.kind(), std::io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read(&beside).unwrap(), b"mine");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

@@ -165,8 +165,8 @@ impl Encoder {
     /// overlap see several times, and each window has two more around it.
     #[must_use]
     pub fn units_per_byte(&self) -> u64 {
-        let most = MOST_PIECES.min(self.weights.places.rows - 2);
-        let times = most.div_ceil(most - OVERLAP);
+        let (most, overlap) = self.reach();
+        let times = most.div_ceil(most - overlap);
         u64::try_from(self.units * (1 + 2 * times)).unwrap_or(u64::MAX)
     }
 
@@ -271,9 +271,15 @@ impl Encoder {
         self.run(pieces, &waiting, space, budget, out)
     }
 
+    /// How many pieces are seen at once, and by how many stretches overlap.
+    fn reach(&self) -> (usize, usize) {
+        let most = MOST_PIECES.min(self.weights.places.rows - 2);
+        (most, OVERLAP.min(most / 2))
+    }
+
     /// Cuts `pieces`, from `from` on, into stretches that the encoder can see at once, at word bounds.
     fn stretches(&self, pieces: &[Piece], from: usize) -> Vec<Stretch> {
-        let most = MOST_PIECES.min(self.weights.places.rows - 2);
+        let (most, overlap) = self.reach();
         let word_start = |at: usize, low: usize| {
             (low + 1..=at)
                 .rev()
@@ -290,14 +296,16 @@ impl Encoder {
                 });
                 break;
             }
-            let end = word_start(start + most, start);
-            let bound = word_start(end - OVERLAP / 2, own);
+            // `start` is at most `overlap` before `own`, so that every stretch answers for something.
+            let end = word_start(start + most, own);
+            let at = end.saturating_sub(overlap / 2);
+            let bound = if at > own { word_start(at, own) } else { end };
             out.push(Stretch {
                 seen: start..end,
                 own: own..bound,
             });
-            // A word is never longer than the overlap's half here, or it is one piece.
-            start = word_start(end.saturating_sub(OVERLAP), start).min(bound);
+            let next = word_start(end.saturating_sub(overlap), start).min(bound);
+            start = next.max(bound.saturating_sub(overlap));
             own = bound;
         }
         out

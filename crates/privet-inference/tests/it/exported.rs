@@ -146,6 +146,21 @@ fn other_exports_are_read_or_refused_as_the_guide_says() {
 }
 
 proptest! {
+    // Words of up to 100 pieces, more than the encoder sees at once.
+    #[test]
+    fn every_word_is_named_once_however_long_it_is(lengths in prop::collection::vec(1_usize..=100, 1..30)) {
+        let encoder = bert(BERT).unwrap();
+        let words: Vec<String> = lengths.iter().map(|length| "q".repeat(*length)).collect();
+        let text = words.join(" ");
+        let mut out = TaggedWords::default();
+        let mut memory = EncoderMemory::default();
+        let windows = [0..text.len()];
+        encoder.tag(&text, &windows, &mut memory, &Budget::unlimited(), &mut out).unwrap();
+        let covered: usize = out.words.iter().map(|word| word.end - word.start).sum();
+        prop_assert_eq!(covered, text.len() - (words.len() - 1));
+        prop_assert!(out.words.is_sorted_by(|a, b| a.end <= b.start));
+    }
+
     #[test]
     fn a_damaged_file_is_refused_or_still_gives_finite_scores(places in prop::collection::vec((0..BERT.len(), any::<u8>()), 1..8)) {
         let mut bytes = BERT.to_vec();

@@ -110,21 +110,21 @@ impl Keyring {
         self.after_change(tenant).await
     }
 
-    /// Ends the rotation: nothing is written with the secret before any more. Its entries must be gone by then, and all else that
+    /// Ends the rotation to the secret of that `number`: nothing is written with the secret before any more. Its entries must be gone by then, and all else that
     /// can be made anew must have been. What cannot, such as sessions, is still looked up with it:
     /// [`destroy_faded_index`](Self::destroy_faded_index).
     ///
     /// # Errors
     /// [`Error::Database`] if the database refuses.
-    pub async fn end_index(&self, tenant: &TenantId) -> Result<IndexVersions, Error> {
+    pub async fn end_index(&self, tenant: &TenantId, number: u32) -> Result<IndexVersions, Error> {
         let (name, now) = (tenant.as_str().to_owned(), self.now());
         self.write(tenant, move |tx| {
             Box::pin(async move {
                 let ended: Option<i64> = tx
                     .optional(
                         "UPDATE index_rotations SET ended_at = $2, moved_at = $2 WHERE tenant = $1 AND current_at IS NOT NULL \
-                         AND ended_at IS NULL RETURNING number",
-                        values![&name, now],
+                         AND ended_at IS NULL AND number = $3 RETURNING number",
+                        values![&name, now, number],
                     )
                     .await?;
                 let Some(number) = ended else {

@@ -254,7 +254,9 @@ impl Findings {
             .into_iter()
             .filter_map(|(place, mut rows)| {
                 let again = second.found.get(&place)?;
-                let was_told_whole = rows.rows.len() as u64 == rows.count;
+                // Of a look that named all of its rows, those that the other named, too, are all there are.
+                let is_whole = |rows: &Rows| rows.rows.len() as u64 == rows.count;
+                let was_told_whole = is_whole(&rows) || is_whole(again);
                 rows.rows.retain(|row| again.rows.contains(row));
                 rows.count = if was_told_whole {
                     rows.rows.len() as u64

@@ -68,11 +68,17 @@ impl Requests {
         if row.case.request.status == RequestStatus::Pending {
             self.start(actor, id).await?;
         }
-        // The erasure takes the names out of the requests.
-        let counted = match row.case.request.kind {
-            RequestKind::Erasure => self.counted_as(actor, &row.case.request).await?,
-            _ => BTreeSet::new(),
-        };
+        // The erasure takes the names out of the requests. Who is erased already is counted under stand-ins, which stay.
+        let mut counted = BTreeSet::new();
+        if let (RequestKind::Erasure, Some(subject)) = (row.case.request.kind, &row.case.request.subject)
+            && self
+                .vault
+                .find(actor, &SubjectRef::Token(subject.clone()))
+                .await
+                .is_ok()
+        {
+            counted = self.counted_as(actor, &row.case.request).await?;
+        }
         let effect = self.effect(actor, &row).await?;
         if matches!(effect.outcome, RequestOutcome::Erased { .. }) {
             self.forget_tries(actor, counted).await?;

@@ -343,7 +343,7 @@ impl Vault {
             .database()
             .write::<_, Error, _>(&Self::scope(actor), move |tx| {
                 Box::pin(async move {
-                    let mut ended: Option<(Option<String>, [u8; 16], Option<RowName>)> = None;
+                    let mut ended: Vec<(Option<String>, [u8; 16], Option<RowName>)> = Vec::new();
                     for id in ids {
                         let deleted = tx
                             .optional(
@@ -352,22 +352,24 @@ impl Vault {
                                 values![tenant.as_str(), id, at.as_millisecond()],
                             )
                             .await?;
-                        ended = ended.or(deleted);
+                        ended.extend(deleted);
                     }
-                    let (subject, key, name) = ended.ok_or(ABSENT)?;
+                    if ended.is_empty() {
+                        return Err(ABSENT);
+                    }
                     let leaf = Leaf {
                         kind: "session_ended",
                         tenant: tenant.as_str(),
                         at,
-                        payload: &change.ending([name]),
+                        payload: &change.ending(ended.iter().map(|(.., name)| *name)),
                     };
                     append_leaf(tx, leaf).await?;
-                    Ok(subject.is_none().then(|| KeyId::from_bytes(key)))
+                    let own = ended.iter().filter(|(subject, ..)| subject.is_none());
+                    Ok(own.map(|(_, key, _)| KeyId::from_bytes(*key)).collect::<Vec<_>>())
                 })
             })
             .await?;
-        self.shred_own(&actor.tenant, &own.into_iter().collect::<Vec<_>>())
-            .await
+        self.shred_own(&actor.tenant, &own).await
     }
 
     /// What is kept of a session's name: first what a new one gets, then what those from before a rotation have.

@@ -234,8 +234,8 @@ impl Vault {
         let mut version = 0;
         for _ in 0..ATTEMPTS {
             let found = self.find_for(actor, who, ground).await?;
-            let old = self.load_app(actor, &found, app).await?;
-            let old = old.map(|row| found.app(app, &row)).transpose()?;
+            let row = self.load_app(actor, &found, app).await?;
+            let old = row.as_ref().map(|row| found.app(app, row)).transpose()?;
             version = old.as_ref().map_or(0, |data| data.version);
             if expected.is_some_and(|expected| expected != version) {
                 break;
@@ -258,13 +258,14 @@ impl Vault {
                 at,
             };
             let (app, closing) = (app.to_owned(), closing.cloned());
-            let versions = (version, self.config.versions_kept);
+            let (before, kept) = (row.map(|(.., sealed)| sealed), self.config.versions_kept);
             let is_written = self
                 .store
                 .database()
                 .write::<_, Error, _>(&Self::scope(actor), move |tx| {
                     Box::pin(async move {
-                        let is_written = write_app(tx, &found, &app, versions, sealed, change).await?;
+                        let is_written =
+                            write_app(tx, &found, &app, (version, before, kept), sealed, change).await?;
                         if let Some(closing) = closing.filter(|_| is_written) {
                             closing.write(tx).await?;
                         }
@@ -302,7 +303,7 @@ async fn write_app(
     tx: &mut Tx,
     found: &Found,
     app: &str,
-    (before, kept): (u64, u32),
+    (before, was, kept): (u64, Option<Vec<u8>>, u32),
     sealed: Vec<u8>,
     change: SubjectChange,
 ) -> Result<bool, Error> {
@@ -324,13 +325,13 @@ async fn write_app(
             });
         }
     }
-    // Only if it is still the current one; then nothing keeps the next one from taking its place below.
+    // Only if it is still the current one, by what is sealed in it: numbers begin anew once it is deleted. Then nothing keeps the next one from taking its place below.
     let kept_before = tx
         .execute(
             "INSERT INTO subject_app_versions (tenant, subject, app, version, at, sealed, name_in_log) \
          SELECT tenant, subject, app, version, updated_at, sealed, name_in_log FROM subject_apps \
-         WHERE tenant = $1 AND subject = $2 AND app = $3 AND version = $4",
-            values![tenant, id, app, signed(before)],
+         WHERE tenant = $1 AND subject = $2 AND app = $3 AND version = $4 AND sealed = $5",
+            values![tenant, id, app, signed(before), was],
         )
         .await?;
     // Deleted or replaced since it was read: what was there must not come back.

@@ -218,7 +218,7 @@ impl Vault {
         self.delete_entries(actor, former).await?;
         self.rehash_tokens(tenant).await?;
         self.rehash_words(tenant).await?;
-        self.keyring.end_index(tenant).await?;
+        self.keyring.end_index(tenant, next).await?;
         // Until they heard of that, others wrote entries of the former secret, too.
         self.keyring.heard_everywhere().await;
         self.delete_entries(actor, former).await?;
@@ -258,7 +258,12 @@ impl Vault {
             })
             .await?;
         match left {
-            0 => Ok(self.keyring.destroy_faded_index(tenant).await?),
+            0 => {
+                // Tokens and words from before may have come back with a restored store, or late with a write that began early.
+                self.rehash_tokens(tenant).await?;
+                self.rehash_words(tenant).await?;
+                Ok(self.keyring.destroy_faded_index(tenant).await?)
+            }
             _ => Ok(0),
         }
     }

@@ -10,6 +10,9 @@ use privet_pii::Model;
 
 use super::package::{Package, Pinned};
 
+/// The file beside a package's own that says whose it is.
+const NOTICE: &str = "NOTICE";
+
 /// A folder with a folder for each network.
 #[derive(Debug)]
 pub(crate) struct Folder(PathBuf);
@@ -49,16 +52,18 @@ impl Folder {
     /// Writes `files`, which are those of `package`, as a whole or not at all. What was there is replaced.
     ///
     /// # Errors
-    /// If the folder cannot be written.
+    /// If the folder cannot be written, or what is there is no network.
     pub(crate) fn write(&self, package: &Package, files: &[Vec<u8>]) -> Result<PathBuf> {
         let credit = format!("{}\n", package.credit);
         let own = package.files.iter().zip(files);
         let mut all: Vec<(&str, &[u8])> = own.map(|(file, bytes)| (file.name, bytes.as_slice())).collect();
-        all.push(("NOTICE", credit.as_bytes()));
+        all.push((NOTICE, credit.as_bytes()));
+        self.holds(package)?;
         self.write_all(package.name, &all)
     }
 
-    /// Writes `files`, names and bytes, as the network `name`, as a whole or not at all. What was there is replaced.
+    /// Writes `files`, names and bytes, as the network `name`, as a whole or not at all. What was there is replaced: it
+    /// has to be a network, see [`Folder::is_ours`].
     ///
     /// # Errors
     /// If the folder cannot be written.
@@ -97,11 +102,63 @@ impl Folder {
         Ok(())
     }
 
-    /// Removes the files of the network `name`; `false` if there were none.
+    /// Whether something is where the network `name` belongs. It may then be replaced and removed: it is `files` and nothing else,
+    /// and a network, as their first says, which is the model, or `is_marked`.
+    ///
+    /// # Errors
+    /// If it is anything else, which is to stay.
+    pub(super) fn is_ours(&self, name: &str, files: &[&str], is_marked: bool) -> Result<bool> {
+        let place = self.place(name);
+        let cannot = || format!("cannot read `{}`", place.display());
+        let no_network = || {
+            format!(
+                "`{}` is no network that `privet pii model add` wrote, so it is left as it is",
+                place.display()
+            )
+        };
+        let entries = match fs::read_dir(&place) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::NotADirectory => bail!(no_network()),
+            Err(error) => return Err(error).with_context(cannot),
+        };
+        let mut is_network = is_marked;
+        let mut stranger = None;
+        for entry in entries {
+            let entry = entry.with_context(cannot)?;
+            let is_folder = entry.file_type().with_context(cannot)?.is_dir();
+            let file = entry.file_name();
+            match files.iter().position(|known| file == **known) {
+                Some(index) if !is_folder => is_network |= index == 0,
+                _ => stranger = Some(file),
+            }
+        }
+        match stranger {
+            _ if !is_network => bail!(no_network()),
+            Some(file) => bail!(
+                "`{}` holds `{}`, which `privet pii model add` did not write, so it is left as it is; move that elsewhere first",
+                place.display(),
+                file.display()
+            ),
+            None => Ok(true),
+        }
+    }
+
+    /// Whether something is where `package` belongs; see [`Folder::is_ours`].
+    ///
+    /// # Errors
+    /// If it is anything else.
+    pub(super) fn holds(&self, package: &Package) -> Result<bool> {
+        let files = package.files.iter().map(|file| file.name);
+        let files: Vec<&str> = files.chain([NOTICE]).collect();
+        self.is_ours(package.name, &files, false)
+    }
+
+    /// Removes the files of the network `name`; `false` if there were none. It has to be one, see [`Folder::is_ours`].
     ///
     /// # Errors
     /// If they cannot be removed.
-    pub(crate) fn remove(&self, name: &str) -> Result<bool> {
+    pub(super) fn remove(&self, name: &str) -> Result<bool> {
         let place = self.place(name);
         match fs::remove_dir_all(&place) {
             Ok(()) => Ok(true),
@@ -112,7 +169,8 @@ impl Folder {
 
     /// Whether `package` is there, to the byte.
     pub(crate) fn state(&self, package: &Package) -> State {
-        if !self.of(package).exists() {
+        let place = self.of(package);
+        if !package.files.iter().any(|file| place.join(file.name).exists()) {
             return State::Missing;
         }
         let wrong = package

@@ -58,3 +58,16 @@ pub(crate) fn for_config(config: &Config, folder: Option<&Path>) -> Result<Optio
     };
     Ok(Some(Arc::new(model)))
 }
+
+/// Removes the network `name` from `folder`; `false` if it is not there.
+///
+/// # Errors
+/// If what is there is no network, or cannot be removed.
+pub(crate) fn remove(folder: &Folder, name: &str) -> Result<bool> {
+    let is_there = if name == RAMPART.name {
+        folder.holds(&RAMPART)?
+    } else {
+        own::is_there(folder, name)?
+    };
+    Ok(is_there && folder.remove(name)?)
+}

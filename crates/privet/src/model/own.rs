@@ -89,9 +89,10 @@ fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
 /// Adds the network in the folder `from` as `name`, with `maps` such as `DEVICE=ignore`. Says what was added.
 ///
 /// # Errors
-/// If it cannot be run here, the name is taken, or the folder of networks cannot be written.
+/// If it cannot be run here, the name is taken, something else lies where it would, or the folder of networks cannot be written.
 pub(crate) fn add_own(folder: &Folder, from: &Path, name: &str, maps: &[String]) -> Result<String> {
     check_name(name)?;
+    is_there(folder, name)?;
     let mut labels = Labels::default();
     for map in maps {
         let (label, kind) = map
@@ -274,7 +275,27 @@ fn verified(folder: &Folder, name: &str) -> Result<(Files, Labels), Unfit> {
     Ok((files, labels))
 }
 
-/// The networks of the user's own in `folder`, by name; each is compared with its hashes.
+/// Whether something is where the network `name` of the user's own belongs, so that it may be replaced and removed.
+///
+/// # Errors
+/// If that is anything else.
+pub(super) fn is_there(folder: &Folder, name: &str) -> Result<bool> {
+    if check_name(name).is_err() {
+        return Ok(false);
+    }
+    let files: Vec<&str> = FILES.iter().map(|(file, _)| *file).chain([MANIFEST]).collect();
+    folder.is_ours(name, &files, manifest(folder, name).is_ok())
+}
+
+/// Whether what lies at `name` was added: its manifest says so, or it is what is left of that.
+fn is_network(folder: &Folder, name: &str) -> bool {
+    let has = |file: &str| folder.place(name).join(file).is_file();
+    manifest(folder, name).is_ok()
+        || (has(MODEL) && has(MANIFEST))
+        || is_there(folder, name).unwrap_or_default()
+}
+
+/// The networks of the user's own in `folder`, by name; other folders are passed over. Each is compared with its hashes.
 ///
 /// # Errors
 /// If the folder cannot be read.
@@ -291,6 +312,9 @@ pub(crate) fn own_networks(folder: &Folder) -> Result<Vec<Own>> {
         let Some(name) = name.to_str().filter(|name| check_name(name).is_ok()) else {
             continue;
         };
+        if !is_network(folder, name) {
+            continue;
+        }
         let kept = manifest(folder, name)
             .map(|manifest| manifest.files)
             .unwrap_or_default();

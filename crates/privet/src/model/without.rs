@@ -25,6 +25,14 @@ pub(crate) fn own_networks(_: &Folder) -> Result<Vec<Own>> {
     Ok(Vec::new())
 }
 
+/// It is not.
+///
+/// # Errors
+/// Never.
+pub(super) fn is_there(_: &Folder, _: &str) -> Result<bool> {
+    Ok(false)
+}
+
 /// Fails: see above.
 ///
 /// # Errors

@@ -157,12 +157,7 @@ pub(crate) fn run(command: &ModelCommand) -> Result<ExitCode> {
         ModelCommand::Add(args) => add(args),
         ModelCommand::List(args) => list(args),
         ModelCommand::Remove(args) => {
-            let folder = args.folder.folder()?;
-            let is_known = args.name == RAMPART.name
-                || model::own_networks(&folder)?
-                    .iter()
-                    .any(|own| own.name == args.name);
-            if !is_known || !folder.remove(&args.name)? {
+            if !model::remove(&args.folder.folder()?, &args.name)? {
                 eprintln!("privet: there is no network `{}` to remove", args.name);
             }
             Ok(ExitCode::SUCCESS)

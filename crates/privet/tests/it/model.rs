@@ -282,6 +282,83 @@ fn a_classifier_of_ones_own_is_added_used_refused_once_changed_and_removed() {
 
 #[cfg(feature = "onnx")]
 #[test]
+fn folders_that_are_no_network_are_passed_over_and_neither_removed_nor_replaced() {
+    let folder = folder();
+    let from = exported().display().to_string();
+    let model = |words: &[&str], code: i32| {
+        let words = [&["pii", "model"], words, &["--models", "."]].concat();
+        ended(&folder, &words, code)
+    };
+    let add = |name: &str, code: i32| model(&["add", "--onnx", &from, "--name", name], code);
+    // One with letters, one with a model of somebody else's, one of a web page, one with nothing, and a file.
+    for (file, text) in [
+        ("documents/letter.txt", "mine"),
+        ("documents/2026/letter.txt", "mine"),
+        ("others/model.onnx", "mine"),
+        ("others/README.md", "mine"),
+        ("page/manifest.json", "{\"name\": \"page\"}"),
+        ("page/config.json", "{}"),
+        ("rampart/letter.txt", "mine"),
+        ("file", "mine"),
+    ] {
+        let path = folder.path().join(file);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    }
+    std::fs::create_dir(folder.path().join("empty")).expect("a folder");
+    let others = ["documents", "others", "page", "empty", "file"];
+    for name in others {
+        for said in [model(&["remove", name], 2), add(name, 2)] {
+            let place = format!("`./{name}` ");
+            assert!(said.contains(&place) && said.contains("left as it is"), "{said}");
+        }
+    }
+    let said = model(&["remove", "rampart"], 2);
+    assert!(said.contains("rampart` is no network"), "{said}");
+    assert!(model(&["remove", "not-there"], 0).contains("no network `not-there`"));
+    assert!(model(&["remove", "../documents"], 0).contains("no network"));
+    assert!(model(&["verify"], 0).contains("no network was added"));
+
+    add("tiny", 0);
+    let said = model(&["verify"], 0);
+    assert_eq!(said, "`tiny` is as it was added\n");
+    let list = model(&["list"], 0);
+    assert!(list.contains("tiny") && !list.contains("changed"), "{list}");
+    assert!(!others.iter().any(|name| list.contains(name)), "{list}");
+
+    // A file of the user's in a network's folder stays, too.
+    let note = folder.path().join("tiny/note.txt");
+    std::fs::write(&note, "mine").expect("a file");
+    for said in [model(&["remove", "tiny"], 2), add("tiny", 2)] {
+        assert!(said.contains("`note.txt`"), "{said}");
+    }
+    std::fs::remove_file(note).expect("a file");
+    // A manifest that was spoilt is told; what it belongs to can be removed.
+    std::fs::write(folder.path().join("tiny/manifest.json"), "{}").expect("a file");
+    assert!(model(&["verify"], 1).contains("`manifest.json`"));
+    model(&["remove", "tiny"], 0);
+
+    let mut left: Vec<_> = std::fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    left.sort();
+    let kept = [
+        "documents",
+        "empty",
+        "file",
+        "letter.txt",
+        "others",
+        "page",
+        "rampart",
+    ];
+    assert_eq!(left, kept);
+    let letter = folder.path().join("documents/2026/letter.txt");
+    assert_eq!(std::fs::read(letter).expect("a file"), b"mine");
+}
+
+#[cfg(feature = "onnx")]
+#[test]
 fn what_the_labels_of_a_classifier_mean_is_said_where_it_is_not_known() {
     let folder = folder();
     let copy = copied(&folder);

@@ -4,7 +4,7 @@
 //! come to nothing for a text without padding, and places have to be counted from 0.
 
 use super::super::onnx::{Attribute, Node};
-use super::super::weights::MOST_LAYERS;
+use super::super::weights::{MOST_LAYERS, MOST_WIDTH};
 use super::small::Small;
 use super::trace::Trace;
 use crate::error::Error;
@@ -476,6 +476,11 @@ impl<'t, 'g, 'a> Pattern<'t, 'g, 'a> {
         if heads == 0 || width == 0 || !width.is_multiple_of(heads) {
             return Err(Error::Model {
                 reason: "its width does not fit the number of heads",
+            });
+        }
+        if width > MOST_WIDTH {
+            return Err(Error::Model {
+                reason: "its width is more than an encoder has",
             });
         }
         let depth = width / heads;

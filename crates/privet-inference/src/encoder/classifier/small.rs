@@ -5,6 +5,8 @@
 
 /// Most numbers of an array.
 pub(super) const MOST: usize = 1 << 16;
+/// Most axes of one.
+pub(super) const MOST_AXES: usize = 8;
 
 /// Numbers in rows of `shape`; whole ones and truth values, too.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,10 +17,13 @@ pub(super) struct Small {
     pub(super) is_whole: bool,
 }
 
-/// How many numbers an array of `shape` has, if it is not too large.
+/// How many numbers an array of `shape` has, if it is not too large: as one that is empty would be without its empty axes.
 pub(super) fn count(shape: &[usize]) -> Option<usize> {
-    let count = shape.iter().try_fold(1_usize, |all, n| all.checked_mul(*n))?;
-    (count <= MOST).then_some(count)
+    let whole = shape
+        .iter()
+        .try_fold(1_usize, |all, n| all.checked_mul((*n).max(1)))?;
+    let is_empty = shape.contains(&0);
+    (whole <= MOST && shape.len() <= 2 * MOST_AXES).then_some(if is_empty { 0 } else { whole })
 }
 
 /// The shape that arrays of `a` and `b` are brought to when they meet.
@@ -47,7 +52,7 @@ pub(super) fn axis(axis: i64, rank: usize) -> Option<usize> {
 
 impl Small {
     pub(super) fn new(shape: Vec<usize>, values: Vec<f64>, is_whole: bool) -> Option<Self> {
-        (count(&shape)? == values.len()).then_some(Self {
+        (shape.len() <= MOST_AXES && count(&shape)? == values.len()).then_some(Self {
             shape,
             values,
             is_whole,
@@ -135,7 +140,7 @@ impl Small {
         let along = axis(along, self.shape.len())?;
         let (outer, rest) = self.shape.split_at_checked(along)?;
         let (length, inner) = rest.split_first()?;
-        let width = count(inner)?;
+        let width = count(inner).filter(|width| *width > 0)?;
         let mut values = Vec::new();
         for block in 0..count(outer)? {
             for place in places.integers() {
@@ -160,7 +165,7 @@ impl Small {
     pub(super) fn gather_each(&self, places: &Self) -> Option<Self> {
         let (depth, outer) = places.shape.split_last()?;
         let inner = self.shape.get(*depth..)?;
-        let width = count(inner)?;
+        let width = count(inner).filter(|width| *width > 0)?;
         let strides = self.strides();
         let mut values = Vec::new();
         for place in places.integers().chunks_exact((*depth).max(1)) {
@@ -198,6 +203,9 @@ impl Small {
             .iter()
             .try_fold(0_usize, |sum, part| sum.checked_add(*part.shape.get(along)?))?;
         let mut values = Vec::new();
+        if parts.iter().all(|part| part.values.is_empty()) {
+            return None;
+        }
         for block in 0..outer {
             for part in parts {
                 let width = part.values.len().checked_div(outer)?;

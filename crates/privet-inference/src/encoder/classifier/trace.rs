@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::onnx::{Attribute, BOOL, FLOAT, Graph, HALF, Node, Tensor};
-use super::small::{MOST, Small, axis, broadcast, count, reshaped, squeezed, unsqueezed};
+use super::small::{MOST, MOST_AXES, Small, axis, broadcast, count, reshaped, squeezed, unsqueezed};
 use crate::error::Error;
 
 /// Most floating-point numbers of a tensor that may take part in a shape or a mask: more would be weights.
@@ -116,7 +116,7 @@ impl<'g, 'a> Trace<'g, 'a> {
         if inputs().next().is_some() && inputs().all(|name| self.constants.contains(name)) {
             self.constants.insert(node.output);
         }
-        if let Some(shape) = self.shape_after(node) {
+        if let Some(shape) = self.shape_after(node).filter(|shape| shape.len() <= MOST_AXES) {
             self.shapes.insert(node.output, shape);
         }
         let small = self.compute(node);

@@ -78,6 +78,7 @@ impl Labels {
     pub fn insert(&mut self, label: &str, kind: &str) -> Result<(), Error> {
         let entity = match kind {
             "ignore" => None,
+            "SURROGATE" => return Err(bad("`SURROGATE` is reserved for stand-ins; name another kind".to_owned())),
             _ => Some(Entity::ALL.iter().copied().find(|e| e.name() == kind).ok_or_else(|| {
                 bad(format!(
                     "`{kind}` is no kind; `privet pii entities` lists them, and `ignore` stands for none"

@@ -460,3 +460,84 @@ async fn the_steps_of_a_request_arrive_in_their_order() {
         house.end().await;
     }
 }
+
+#[tokio::test]
+async fn a_step_that_waits_for_an_earlier_one_uses_up_no_tries() {
+    let folder = tempfile::tempdir().unwrap();
+    let heard = std::sync::atomic::AtomicUsize::new(0);
+    // Twelve tries of the first step and one of the second are refused.
+    let other = RawProvider::start(move |_| {
+        let number = heard.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 15;
+        privet_testkit::Answer::Bytes(if number < 13 { BUSY } else { TAKEN }.into())
+    })
+    .await;
+    let front = TlsFront::start(other.address()).await;
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, front.ca_pem()).unwrap();
+    let lines = format!(
+        "[vault.requests]\ncallback_hosts = [\"{}\"]\nca_file = \"{}\"",
+        front.address(),
+        ca.display()
+    );
+    for house in houses_with(&lines).await {
+        house.subject(json!({"email": ADA})).await;
+        let callbacks = json!({"status_callback_urls": [format!("https://{}/dsr", front.address())]});
+        let made = ask_for(&house, "access", ADA, callbacks).await.json();
+        let request = format!("/requests/{}", made["subject_request_id"].as_str().unwrap());
+        vouched(&house, &request).await;
+        house.post(&format!("{request}/execute"), json!({})).await;
+        for _ in 0..12 {
+            assert_eq!(house.gateway.tell_callbacks("acme").await, 0);
+            house.gateway.clock().advance(Duration::from_secs(6 * 3600 + 1));
+        }
+        assert_eq!(house.gateway.tell_callbacks("acme").await, 2);
+        house.end().await;
+    }
+    let statuses = |message: &Recording| {
+        let body: Value = serde_json::from_slice(&message.body).unwrap();
+        body["request_status"].as_str().unwrap().to_owned()
+    };
+    let told: Vec<_> = other.requests().iter().take(15).map(statuses).collect();
+    assert_eq!(told[11..], ["pending", "in_progress", "in_progress", "completed"]);
+}
+
+#[tokio::test]
+async fn what_is_not_sent_to_a_host_that_fell_silent_uses_up_no_tries() {
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+    let folder = tempfile::tempdir().unwrap();
+    let is_mute = std::sync::Arc::new(AtomicBool::new(true));
+    let mute = std::sync::Arc::clone(&is_mute);
+    let other = RawProvider::start(move |_| {
+        if mute.load(SeqCst) {
+            privet_testkit::Answer::Silence
+        } else {
+            privet_testkit::Answer::Bytes(TAKEN.into())
+        }
+    })
+    .await;
+    let front = TlsFront::start(other.address()).await;
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, front.ca_pem()).unwrap();
+    let lines = format!(
+        "[vault.requests]\ncallback_hosts = [\"{}\"]\nca_file = \"{}\"",
+        front.address(),
+        ca.display()
+    );
+    for house in houses_with(&lines).await {
+        is_mute.store(true, SeqCst);
+        house.subject(json!({"email": ADA})).await;
+        // More than go to one host at once.
+        for _ in 0..12 {
+            let callbacks = json!({"status_callback_urls": [format!("https://{}/dsr", front.address())]});
+            assert_eq!(ask_for(&house, "access", ADA, callbacks).await.status, 201);
+        }
+        assert_eq!(house.gateway.tell_callbacks("acme").await, 0);
+        is_mute.store(false, SeqCst);
+        assert_eq!(
+            house.gateway.tell_callbacks("acme").await,
+            4,
+            "they are still due"
+        );
+        house.end().await;
+    }
+}

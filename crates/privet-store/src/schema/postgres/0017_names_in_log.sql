@@ -9,3 +9,5 @@ ALTER TABLE subject_apps ADD COLUMN name_in_log BYTEA;
 ALTER TABLE subject_sessions ADD COLUMN name_in_log BYTEA;
 ALTER TABLE subject_shares ADD COLUMN name_in_log BYTEA;
 ALTER TABLE vault_tokens ADD COLUMN name_in_log BYTEA;
+-- For what one conversation is found by, when that is made anew or checked.
+CREATE INDEX archive_words_conversation ON archive_words (tenant, day, id);

@@ -30,7 +30,7 @@ async fn entries_are_written_under_both_secrets_until_the_former_one_goes() {
         keyring.heard_everywhere().await;
         let versions = other.index_versions(&tenant()).await.unwrap();
         assert_eq!((versions.searched, versions.written), (2, vec![1, 2]));
-        let versions = keyring.end_index(&tenant()).await.unwrap();
+        let versions = keyring.end_index(&tenant(), 2).await.unwrap();
         assert_eq!((versions.searched, versions.written), (2, vec![2]));
         // What cannot be made anew is looked up with the first one until it has ended; what is new has the second.
         assert_eq!(key(1).await.unwrap(), first);
@@ -48,7 +48,7 @@ async fn entries_are_written_under_both_secrets_until_the_former_one_goes() {
         assert!(keyring.index_faded_since(&tenant()).await.unwrap().is_none());
         keyring.switch_index(&tenant()).await.unwrap();
         assert_eq!(keyring.destroy_faded_index(&tenant()).await.unwrap(), 0);
-        keyring.end_index(&tenant()).await.unwrap();
+        keyring.end_index(&tenant(), 3).await.unwrap();
         assert!(keyring.index_faded_since(&tenant()).await.unwrap().is_some());
         assert_eq!(keyring.destroy_faded_index(&tenant()).await.unwrap(), 2);
         assert!(keyring.index_faded_since(&tenant()).await.unwrap().is_none());
