@@ -350,7 +350,7 @@ mod tests {
             .split_whitespace()
             .zip(places)
             .map(|(word, (class, place))| {
-                let start = at + text[at..].find(word).unwrap();
+                let start = at + text.get(at..).unwrap().find(word).unwrap();
                 at = start + word.len();
                 Read {
                     word: Word { start, end: at },
