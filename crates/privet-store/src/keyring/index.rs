@@ -110,9 +110,9 @@ impl Keyring {
         self.after_change(tenant).await
     }
 
-    /// Ends the rotation to the secret of that `number`: nothing is written with the secret before any more. Its entries must be gone by then, and all else that
-    /// can be made anew must have been. What cannot, such as sessions, is still looked up with it:
-    /// [`destroy_faded_index`](Self::destroy_faded_index).
+    /// Ends the rotation to the secret of that `number`: nothing is written with the secret before any more. Its entries must
+    /// be gone by then, and all else that can be made anew must have been. What cannot, such as sessions, is still looked up
+    /// with it: [`destroy_faded_index`](Self::destroy_faded_index).
     ///
     /// # Errors
     /// [`Error::Database`] if the database refuses.

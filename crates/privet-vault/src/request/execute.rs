@@ -70,14 +70,12 @@ impl Requests {
         }
         // The erasure takes the names out of the requests. Who is erased already is counted under stand-ins, which stay.
         let mut counted = BTreeSet::new();
-        if let (RequestKind::Erasure, Some(subject)) = (row.case.request.kind, &row.case.request.subject)
-            && self
-                .vault
-                .find(actor, &SubjectRef::Token(subject.clone()))
-                .await
-                .is_ok()
-        {
-            counted = self.counted_as(actor, &row.case.request).await?;
+        if let (RequestKind::Erasure, Some(subject)) = (row.case.request.kind, &row.case.request.subject) {
+            match self.vault.find(actor, &SubjectRef::Token(subject.clone())).await {
+                Ok(_) => counted = self.counted_as(actor, &row.case.request).await?,
+                Err(Error::Absent { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         let effect = self.effect(actor, &row).await?;
         if matches!(effect.outcome, RequestOutcome::Erased { .. }) {

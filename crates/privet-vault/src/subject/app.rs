@@ -325,7 +325,8 @@ async fn write_app(
             });
         }
     }
-    // Only if it is still the current one, by what is sealed in it: numbers begin anew once it is deleted. Then nothing keeps the next one from taking its place below.
+    // Only if it is still the current one, by what is sealed in it: numbers begin anew once it is deleted. Then nothing keeps
+    // the next one from taking its place below.
     let kept_before = tx
         .execute(
             "INSERT INTO subject_app_versions (tenant, subject, app, version, at, sealed, name_in_log) \
