@@ -52,8 +52,8 @@ pub use policy::{
 pub use secret_ref::SecretRef;
 pub use settings::{
     ArchiveFile, Auth, CodeSettings, ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings,
-    Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile,
-    PresidioListener, Provider, ProviderFile, RequestRight, RequestSettings, RequestsFile, Route, Settings,
-    SettingsFile, StoreSettings, VaultFile, VaultLimits, VaultSettings, WitnessSettings,
-    example as settings_example, schema as settings_schema,
+    Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, MetricsFile, MetricsListener,
+    ModelFile, PresidioFile, PresidioListener, Provider, ProviderFile, RequestRight, RequestSettings,
+    RequestsFile, Route, Settings, SettingsFile, StoreSettings, VaultFile, VaultLimits, VaultSettings,
+    WitnessSettings, example as settings_example, schema as settings_schema,
 };

@@ -18,6 +18,7 @@ use privet_types::{Clock, KeyScope, Secret, SurfaceKind, TenantId};
 use tokio::sync::Semaphore;
 
 use crate::archive::Archive;
+use crate::metrics::Metrics;
 use crate::pool::{INLINE_BYTES, Pool};
 use crate::presidio::Analyzers;
 use crate::problem::{self, Problem};
@@ -80,6 +81,7 @@ pub struct Gateway {
     /// Belongs to `policy` and `analyzer`.
     pub(crate) memory: DetectionMemory,
     pub(crate) upstream: Upstream,
+    pub(crate) metrics: Metrics,
     pub(crate) spool: Spool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tenant: TenantId,
@@ -143,6 +145,7 @@ impl Gateway {
             analyzers: Analyzers::default(),
             memory: DetectionMemory::new(DETECTION_MEMORY),
             upstream: Upstream::new(&settings, &upstream_keys)?,
+            metrics: Metrics::new(&settings),
             pool: Pool::new(
                 threads,
                 limits.detect_queue as usize,
@@ -198,10 +201,15 @@ impl Gateway {
 
     /// Who sends a request with these headers, by its API key. The identity comes from the key alone, never from another header.
     pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, Denied> {
-        let presented = credentials::presented(headers).ok_or(Denied::Missing)?;
-        let caller = self.keys.authenticate(presented, self.clock.now()).await?;
+        let caller = self.caller(headers).await?;
         caller.check(KeyScope::Gateway)?;
         Ok(caller)
+    }
+
+    /// The same, whatever the key is good for.
+    pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Authenticated, Denied> {
+        let presented = credentials::presented(headers).ok_or(Denied::Missing)?;
+        self.keys.authenticate(presented, self.clock.now()).await
     }
 
     /// The key of one caller's surrogates: nobody else's values can be matched with theirs.

@@ -14,6 +14,7 @@ mod error;
 mod gateway;
 mod headers;
 mod listen;
+mod metrics;
 mod models;
 mod native;
 mod outbox;

@@ -44,7 +44,9 @@ pub(crate) async fn answer(
     request: Request<Body>,
 ) -> Response<Body> {
     let request_id = new_request_id();
-    let response = match serve(&gateway, surface, request, &request_id).await {
+    let served = serve(&gateway, surface, request, &request_id).await;
+    gateway.metrics.ended(surface, served.as_ref().err());
+    let response = match served {
         Ok(response) => response,
         Err(problem) => {
             tracing::info!(
@@ -139,6 +141,7 @@ async fn serve(
             let route = gateway.settings.route(&clearance.model);
             event.provider = route.map(|r| r.provider.name().to_owned());
             record(gateway, &event).await?;
+            let access = gateway.settings.log.access.then(|| event.clone());
             let taking = gateway.archive.as_ref().zip(kept).zip(event.principal);
             let taking = taking.map(|((archive, (prompt, place)), principal)| {
                 let (subject, purpose) = about.map(|about| (about.subject, about.purpose)).unzip();
@@ -160,9 +163,31 @@ async fn serve(
                 archive.take(place, about, prompt)
             });
             let query = parts.uri.query();
-            send(gateway, clearance, &parts.headers, query, permit, taking).await
+            let response = send(gateway, clearance, &parts.headers, query, permit, taking).await?;
+            if let Some(event) = access {
+                log_answer(&event, response.status().as_u16(), arrived);
+            }
+            Ok(response)
         }
     }
+}
+
+/// One line for a prompt whose reply has begun.
+fn log_answer(event: &AuditEvent, status: u16, arrived: Instant) {
+    tracing::info!(
+        request_id = event.request_id,
+        tenant = event.tenant,
+        principal = event.principal.as_ref().map(|principal| principal.0.as_str()),
+        surface = event.surface.name(),
+        model = event.model,
+        provider = event.provider,
+        action = event.decision.action.name(),
+        masked = event.decision.counts.values().sum::<u32>(),
+        decision_us = event.decision.latency_us,
+        reply_ms = u64::try_from(arrived.elapsed().as_millis()).unwrap_or(u64::MAX),
+        status,
+        "answered"
+    );
 }
 
 /// A prompt that may be sent, with its place among the requests under way.
@@ -249,7 +274,10 @@ async fn prepare(
 /// Hands `event` to the spool.
 pub(crate) async fn record(gateway: &Gateway, event: &AuditEvent) -> Result<(), Problem> {
     match gateway.spool.append(event).await {
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            gateway.metrics.decided(event);
+            Ok(())
+        }
         Err(error) => {
             tracing::error!(%error, "decision cannot be recorded; requests are refused until it can");
             Err(Problem::NotRecorded)
@@ -275,10 +303,16 @@ async fn send(
     let route = gateway.settings.route(&model).ok_or(NotCleared::NoRoute)?;
     let headers = headers::outgoing(headers, &gateway.analyzer);
     let upstream_model = route.upstream_model.unwrap_or(&model);
+    let asked = Instant::now();
     let upstream = gateway
         .upstream
         .send(route.provider, upstream_model, query, headers, prompt)
-        .await?;
+        .await;
+    let status = upstream.as_ref().ok().map(Response::status);
+    gateway
+        .metrics
+        .replied(route.provider.name(), status, asked.elapsed());
+    let upstream = upstream?;
     let limits = ReplyLimits {
         body_bytes: usize::try_from(gateway.settings.limits.reply_body.bytes()).unwrap_or(usize::MAX),
         idle: gateway.settings.limits.stream_idle_timeout.duration(),

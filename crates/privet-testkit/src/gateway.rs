@@ -48,6 +48,7 @@ pub struct Builder {
     keys: String,
     models: String,
     presidio: String,
+    metrics: String,
     vault: String,
     databases: Option<[Location; 2]>,
     providers: String,
@@ -76,6 +77,7 @@ pub struct Stopped {
 pub struct TestGateway {
     address: SocketAddr,
     presidio: Option<SocketAddr>,
+    metrics: Option<SocketAddr>,
     vault_address: Option<SocketAddr>,
     vault: Option<VaultParts>,
     key: String,
@@ -121,6 +123,12 @@ impl Builder {
     /// With these `[[models]]` before the usual ones: `demo*` leads to the provider `openai`, `claude*` to `anthropic`.
     pub fn models(mut self, models: &str) -> Self {
         models.clone_into(&mut self.models);
+        self
+    }
+
+    /// With these lines in the settings' `[metrics]`.
+    pub fn metrics(mut self, metrics: &str) -> Self {
+        metrics.clone_into(&mut self.metrics);
         self
     }
 
@@ -196,6 +204,7 @@ impl Builder {
                 &self.store,
                 &self.limits,
                 &self.presidio,
+                &self.metrics,
                 &self.vault,
                 &self.providers,
                 &self.models,
@@ -256,6 +265,7 @@ impl Builder {
         let server = Server::bind(gateway.expect("a gateway")).await.expect("a port");
         let (address, presidio) = (server.address(), server.presidio_address());
         let vault_address = server.vault_address();
+        let metrics = server.metrics_address();
         let (shutdown, is_shutdown) = watch::channel(false);
         let (stop, is_stopped) = watch::channel(false);
         let server = tokio::spawn(server.run(ended(is_shutdown)));
@@ -273,6 +283,7 @@ impl Builder {
         let mut gateway = TestGateway {
             address,
             presidio,
+            metrics,
             vault_address,
             vault: vault_parts,
             watch,
@@ -353,6 +364,12 @@ impl TestGateway {
     #[must_use]
     pub fn presidio_address(&self) -> SocketAddr {
         self.presidio.expect("the settings give them one")
+    }
+
+    /// Where a monitoring system reads figures.
+    #[must_use]
+    pub fn metrics_address(&self) -> SocketAddr {
+        self.metrics.expect("the settings give it one")
     }
 
     /// Where the vault answers.
@@ -613,7 +630,7 @@ async fn ended(mut stopped: watch::Receiver<bool>) {
 
 fn settings(
     provider: SocketAddr,
-    [keys, store, limits, presidio, vault, providers, models]: [&str; 7],
+    [keys, store, limits, presidio, metrics, vault, providers, models]: [&str; 8],
 ) -> String {
     format!(
         r#"
@@ -626,6 +643,8 @@ listen = "127.0.0.1:0"
 {limits}
 [presidio]
 {presidio}
+[metrics]
+{metrics}
 [vault]
 {vault}
 [[providers]]

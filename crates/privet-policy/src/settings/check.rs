@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::file::{
-    ConnectorFile, KeyringSettings, Limits, ModelFile, PresidioFile, SettingsFile, StoreSettings,
-    WitnessSettings,
+    ConnectorFile, KeyringSettings, Limits, MetricsFile, ModelFile, PresidioFile, SettingsFile,
+    StoreSettings, WitnessSettings,
 };
 use super::provider::{self, Provider};
-use super::{ModelRoute, PresidioListener, Settings, vault, wildcard};
+use super::{MetricsListener, ModelRoute, PresidioListener, Settings, vault, wildcard};
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
 use crate::message::suggest;
@@ -25,6 +25,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         limits,
         log,
         presidio,
+        metrics,
         vault,
         witnesses,
         providers,
@@ -34,6 +35,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         KeyPath::of("listen").fault("use an IP address and a port, such as `127.0.0.1:8787` or `[::1]:8787`")
     })?;
     let presidio = check_presidio(presidio)?;
+    let metrics = check_metrics(metrics)?;
     let (vault, connectors) = vault::check(vault, listen, document)?;
     let policy = policy
         .map(|path| full_path(&path, &KeyPath::of("policy"), document))
@@ -77,6 +79,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         limits,
         log,
         presidio,
+        metrics,
         vault,
         witnesses,
         connectors: connectors
@@ -165,6 +168,27 @@ fn check_presidio(file: PresidioFile) -> Result<Option<PresidioListener>, Fault>
         ));
     }
     Ok(Some(PresidioListener {
+        listen,
+        requires_key: file.require_key,
+    }))
+}
+
+/// Without a key only this machine may read.
+fn check_metrics(file: MetricsFile) -> Result<Option<MetricsListener>, Fault> {
+    let at = KeyPath::of("metrics");
+    let Some(listen) = file.listen else {
+        return Ok(None);
+    };
+    let listen: SocketAddr = listen.parse().map_err(|_| {
+        at.key("listen")
+            .fault("use an IP address and a port, such as `127.0.0.1:9464` or `[::1]:9464`")
+    })?;
+    if !listen.ip().is_loopback() && !file.require_key {
+        return Err(at.key("listen").fault(
+            "is not a loopback address, so anybody who reaches it could read without a key; set `require_key = true`, or use `127.0.0.1:9464`",
+        ));
+    }
+    Ok(Some(MetricsListener {
         listen,
         requires_key: file.require_key,
     }))

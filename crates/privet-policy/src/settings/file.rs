@@ -32,6 +32,8 @@ pub struct SettingsFile {
     pub log: Log,
     /// Presidio's endpoints on an address of their own.
     pub presidio: PresidioFile,
+    /// Figures for a monitoring system.
+    pub metrics: MetricsFile,
     /// The vault of personal records.
     pub vault: VaultFile,
     /// Who signs the checkpoints of the audit log beside the log itself (C2SP tlog-witness).
@@ -160,6 +162,17 @@ pub struct PresidioFile {
     pub listen: Option<String>,
     /// Whether callers there need an API key. Must be true if the address is not a loopback address. Restoring needs a
     /// key in any case.
+    pub require_key: bool,
+}
+
+/// The `[metrics]` table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsFile {
+    /// IP address and port on which `GET /metrics` answers a monitoring system, in the text format of OpenMetrics; nowhere if
+    /// left out.
+    pub listen: Option<String>,
+    /// Whether it needs an API key with the scope `metrics`. Must be true if the address is not a loopback address.
     pub require_key: bool,
 }
 
@@ -336,6 +349,8 @@ pub struct Log {
     pub format: LogFormat,
     /// The least that is logged.
     pub level: LogLevel,
+    /// Whether each prompt that got its answer has a line: who, where to, how long; nothing of its text.
+    pub access: bool,
 }
 
 /// How a log line looks.
@@ -456,6 +471,7 @@ impl Default for SettingsFile {
             limits: Limits::default(),
             log: Log::default(),
             presidio: PresidioFile::default(),
+            metrics: MetricsFile::default(),
             witnesses: Vec::new(),
             vault: VaultFile::default(),
             providers: Vec::new(),

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 pub use file::{
     ArchiveFile, Auth, ConnectorFile, ConnectorKind, DatabunkerFile, Dialect, KeyringSettings, KeysFile,
-    Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile, ProviderFile, RequestRight, RequestsFile,
-    SettingsFile, StoreSettings, VaultFile, WitnessSettings,
+    Limits, Log, LogFormat, LogLevel, MetricsFile, ModelFile, PresidioFile, ProviderFile, RequestRight,
+    RequestsFile, SettingsFile, StoreSettings, VaultFile, WitnessSettings,
 };
 pub use provider::Provider;
 
@@ -48,6 +48,8 @@ pub struct Settings {
     pub log: Log,
     /// Where Presidio's endpoints answer besides the gateway's own address.
     pub presidio: Option<PresidioListener>,
+    /// Where a monitoring system reads figures, if anywhere.
+    pub metrics: Option<MetricsListener>,
     /// The vault, if there is to be one.
     pub vault: Option<VaultSettings>,
     /// Who signs the checkpoints of the audit log beside the log itself.
@@ -65,6 +67,16 @@ pub struct PresidioListener {
     /// The address. INVARIANT: a loopback address, or `requires_key`.
     pub listen: SocketAddr,
     /// Whether callers need an API key.
+    pub requires_key: bool,
+}
+
+/// An address for a monitoring system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MetricsListener {
+    /// The address. INVARIANT: a loopback address, or `requires_key`.
+    pub listen: SocketAddr,
+    /// Whether it needs an API key with the scope `metrics`.
     pub requires_key: bool,
 }
 

@@ -16,6 +16,8 @@ mod headers;
 #[cfg(test)]
 mod masking;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
 #[cfg(test)]

@@ -71,6 +71,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("sqlx", &["privet-store"]),
     ("libsqlite3-sys", &["privet-faultfs"]),
     ("axum", &["privet-server"]),
+    ("prometheus-client", &["privet-server"]),
     ("hyper-rustls", &["privet-server", "privet"]),
     ("rcgen", &["privet-testkit", "privet-store"]),
     ("rustls", &["privet-server", "privet-testkit", "privet"]),
