@@ -112,6 +112,11 @@ impl Origin {
         }))
     }
 
+    /// What stands in the `host` header of requests to it.
+    pub(crate) const fn host(&self) -> &HeaderValue {
+        &self.host
+    }
+
     /// Sends `request`, whose address is a path and maybe a query, and waits for the head of the reply.
     pub(crate) async fn send(
         self: &Arc<Self>,

@@ -11,7 +11,7 @@ use privet_crypto::RootKey;
 use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
 use privet_policy::{Audit, Policy, Settings, VaultSettings};
-use privet_server::{Gateway, Outbox, Parts, Server, VaultParts, request_config};
+use privet_server::{AwsKeys, Gateway, Outbox, Parts, ProviderKey, Server, VaultParts, request_config};
 use privet_store::{
     AuditRow, Durability, Keyring, KeyringConfig, Location, Spool, SpoolConfig, Store, log_signer,
     run_flusher,
@@ -47,6 +47,7 @@ pub struct Builder {
     store: String,
     keys: String,
     models: String,
+    routing: String,
     presidio: String,
     vault: String,
     databases: Option<[Location; 2]>,
@@ -124,6 +125,12 @@ impl Builder {
         self
     }
 
+    /// With these lines in the settings' `[routing]`.
+    pub fn routing(mut self, routing: &str) -> Self {
+        routing.clone_into(&mut self.routing);
+        self
+    }
+
     /// With these lines in the settings' `[presidio]`.
     pub fn presidio(mut self, presidio: &str) -> Self {
         presidio.clone_into(&mut self.presidio);
@@ -196,6 +203,7 @@ impl Builder {
                 &self.store,
                 &self.limits,
                 &self.presidio,
+                &self.routing,
                 &self.vault,
                 &self.providers,
                 &self.models,
@@ -237,8 +245,7 @@ impl Builder {
         let upstream_keys = settings
             .providers()
             .iter()
-            .map(|provider| provider.name().to_owned())
-            .map(|name| (name.clone(), Secret::new(format!("upstream-key-of-{name}"))))
+            .map(|provider| (provider.name().to_owned(), key_of(provider)))
             .collect::<BTreeMap<_, _>>();
         let gateway = Gateway::new(Parts {
             model: None,
@@ -543,6 +550,22 @@ impl TestGateway {
     }
 }
 
+/// `upstream-key-of-NAME`, or what signs requests to AWS.
+fn key_of(provider: &privet_policy::Provider) -> ProviderKey {
+    let name = provider.name();
+    let Some(aws) = provider.aws() else {
+        return ProviderKey::Header(Secret::new(format!("upstream-key-of-{name}")));
+    };
+    ProviderKey::Aws(AwsKeys {
+        access_key_id: format!("id-of-{name}"),
+        secret_access_key: Secret::new(format!("upstream-key-of-{name}")),
+        session_token: aws
+            .session_token
+            .as_ref()
+            .map(|_| Secret::new(format!("token-of-{name}"))),
+    })
+}
+
 async fn open_vault(
     store: &Store,
     keyring: Location,
@@ -613,7 +636,7 @@ async fn ended(mut stopped: watch::Receiver<bool>) {
 
 fn settings(
     provider: SocketAddr,
-    [keys, store, limits, presidio, vault, providers, models]: [&str; 7],
+    [keys, store, limits, presidio, routing, vault, providers, models]: [&str; 8],
 ) -> String {
     format!(
         r#"
@@ -626,6 +649,8 @@ listen = "127.0.0.1:0"
 {limits}
 [presidio]
 {presidio}
+[routing]
+{routing}
 [vault]
 {vault}
 [[providers]]

@@ -14,6 +14,8 @@ mod fail_closed;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod kinds;
+#[cfg(test)]
 mod masking;
 #[cfg(test)]
 #[path = "../../../privet-store/tests/it/postgres.rs"]
@@ -23,7 +25,11 @@ mod presidio;
 #[cfg(test)]
 mod providers;
 #[cfg(test)]
+mod routing;
+#[cfg(test)]
 mod same;
+#[cfg(test)]
+mod sensitive;
 #[cfg(test)]
 mod sinks;
 #[cfg(test)]
