@@ -6,6 +6,7 @@
 
 mod archive;
 mod aws;
+mod bedrock;
 mod caller;
 mod clock;
 mod connection;

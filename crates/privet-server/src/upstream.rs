@@ -6,23 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper_util::client::legacy::connect::HttpConnector;
 use privet_policy::{Auth, Cleared, Prompt, Provider, Settings};
-use privet_types::{Clock, Secret};
+use privet_types::{Clock, Secret, SurfaceKind};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::Error;
 use crate::aws::{AwsKeys, Signer};
 use crate::connection::{Connector, NoReply, Origin, ReplyBody};
 use crate::health::{Health, Rest};
 use crate::pins::PinnedVerifier;
 use crate::problem::Problem;
+use crate::{Error, bedrock};
 
 type KeyHeader = (HeaderName, HeaderValue);
 
@@ -138,18 +138,56 @@ impl Upstream {
         let url = provider
             .url(prompt.surface(), model)
             .ok_or(Failed::NotSent(Problem::WrongDialect))?;
+        if provider.is_invoked() {
+            return self.invoke(provider, url, headers, &prompt).await;
+        }
         let url = match (query, url.contains('?')) {
             (Some(query), true) => format!("{url}&{query}"),
             (Some(query), false) => format!("{url}?{query}"),
             (None, _) => url,
         };
+        let body = Bytes::from(prompt.into_body());
+        self.tried(provider, target(&url)?, headers, body).await
+    }
+
+    /// The same for a provider that wants Anthropic's bodies as AWS has them. What the caller put behind the address stays here.
+    async fn invoke(
+        &self,
+        provider: &Provider,
+        mut url: String,
+        mut headers: HeaderMap,
+        prompt: &Prompt<Cleared>,
+    ) -> Result<Response<ReplyBody>, Failed> {
+        let betas = bedrock::betas(&mut headers);
+        let made = bedrock::invocation(prompt.body(), &betas);
+        let made = made.ok_or(Failed::NotSent(Problem::UpstreamUnreachable))?;
+        let accepted = if made.is_stream {
+            url.push_str("-with-response-stream");
+            bedrock::EVENT_STREAM
+        } else {
+            "application/json"
+        };
+        headers.insert(ACCEPT, HeaderValue::from_static(accepted));
+        let target = target(&url)?;
+        let reply = self
+            .tried(provider, target, headers, Bytes::from(made.body))
+            .await?;
+        Ok(bedrock::answer(reply))
+    }
+
+    /// Sends a request to a provider that does not rest, and remembers how that went.
+    async fn tried(
+        &self,
+        provider: &Provider,
+        target: PathAndQuery,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<ReplyBody>, Failed> {
         let reached = self.reached(provider)?;
         let trial = match reached.health.admit() {
             Ok(trial) => trial,
             Err(Rest) => return Err(Failed::NotSent(Problem::ProviderResting)),
         };
-        let body = Bytes::from(prompt.into_body());
-        let target = target(&url)?;
         let answered = self
             .request(provider, reached, Method::POST, target, headers, body)
             .await;
@@ -166,7 +204,7 @@ impl Upstream {
 
     /// Asks the provider for its list of models.
     pub(crate) async fn models(&self, provider: &Provider) -> Result<Response<ReplyBody>, Problem> {
-        let surface = privet_types::SurfaceKind::OpenaiModels;
+        let surface = SurfaceKind::OpenaiModels;
         let url = provider.url(surface, "").ok_or(Problem::WrongDialect)?;
         let mut headers = HeaderMap::new();
         headers.insert(
@@ -305,7 +343,8 @@ fn auth_header(provider: &Provider, key: &Secret<String>) -> Result<KeyHeader, E
 
 /// Where `provider` is reached: all its addresses differ in their paths only.
 fn origin(provider: &Provider, connector: Connector) -> Option<Arc<Origin>> {
-    let address = provider.url(privet_types::SurfaceKind::OpenaiModels, "model")?;
+    let url = |surface| provider.url(surface, "model");
+    let address = url(SurfaceKind::OpenaiModels).or_else(|| url(SurfaceKind::AnthropicMessages))?;
     let parts = address.parse::<Uri>().ok()?.into_parts();
     Origin::new(connector, parts.scheme?, parts.authority?)
 }

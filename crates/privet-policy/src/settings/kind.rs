@@ -73,7 +73,7 @@ pub(super) fn defaults(file: &ProviderFile, at: &KeyPath) -> Result<Defaults, Fa
     let dialect = dialect(file, kind, at)?;
     let (base_url, query) = match kind {
         ProviderKind::Azure => azure(file, at)?,
-        ProviderKind::Bedrock => (bedrock(file, at)?, file.query.clone()),
+        ProviderKind::Bedrock => (bedrock(file, dialect, at)?, file.query.clone()),
         _ => {
             let at_home = kind.public_address().unwrap_or_default();
             // Ollama and its like answer to Anthropic's dialect without the `/v1`.
@@ -98,10 +98,10 @@ pub(super) fn defaults(file: &ProviderFile, at: &KeyPath) -> Result<Defaults, Fa
     Ok(Defaults {
         dialect,
         base_url,
-        auth: if kind == ProviderKind::Azure {
-            Auth::ApiKey
-        } else {
-            auth(dialect)
+        auth: match kind {
+            ProviderKind::Azure => Auth::ApiKey,
+            ProviderKind::Bedrock => Auth::Bearer,
+            _ => auth(dialect),
         },
         query,
         is_local,
@@ -122,7 +122,7 @@ fn dialect(file: &ProviderFile, kind: ProviderKind, at: &KeyPath) -> Result<Dial
     } else {
         Dialect::Openai
     };
-    let speaks_both = kind.runs_at_home();
+    let speaks_both = kind.runs_at_home() || kind == ProviderKind::Bedrock;
     match file.dialect {
         Some(other) if other != own && !speaks_both => Err(at.key("dialect").fault(format!(
             "`{}` does not speak it; leave `dialect` out",
@@ -182,7 +182,7 @@ fn azure(file: &ProviderFile, at: &KeyPath) -> Result<(String, Option<String>), 
     Ok((format!("{base}/openai/deployments/{{model}}"), Some(query)))
 }
 
-fn bedrock(file: &ProviderFile, at: &KeyPath) -> Result<String, Fault> {
+fn bedrock(file: &ProviderFile, dialect: Dialect, at: &KeyPath) -> Result<String, Fault> {
     let Some(region) = &file.region else {
         return Err(at.fault("`region` is missing, such as `eu-central-1`"));
     };
@@ -203,7 +203,18 @@ fn bedrock(file: &ProviderFile, at: &KeyPath) -> Result<String, Fault> {
     if file.aws.is_none() && file.api_key.is_none() {
         return Err(at.fault("give a Bedrock API key with `api_key`, or keys that sign requests with `aws`"));
     }
-    let own = || format!("https://bedrock-runtime.{region}.amazonaws.com/openai/v1");
+    if dialect == Dialect::Anthropic && file.query.is_some() {
+        return Err(at
+            .key("query")
+            .fault("Bedrock's own addresses take none; leave it out"));
+    }
+    let own = || {
+        let host = format!("https://bedrock-runtime.{region}.amazonaws.com");
+        match dialect {
+            Dialect::Openai => format!("{host}/openai/v1"),
+            Dialect::Anthropic => host,
+        }
+    };
     Ok(file.base_url.clone().unwrap_or_else(own))
 }
 

@@ -103,6 +103,12 @@ impl Provider {
         self.aws.as_ref()
     }
 
+    /// Whether its models are asked by AWS's `InvokeModel`, whose bodies and streams differ from Anthropic's own.
+    #[must_use]
+    pub fn is_invoked(&self) -> bool {
+        self.kind == Some(ProviderKind::Bedrock) && self.dialect == Dialect::Anthropic
+    }
+
     /// Whether it is a machine of one's own.
     #[must_use]
     pub const fn is_local(&self) -> bool {
@@ -137,6 +143,13 @@ impl Provider {
     /// speak that dialect.
     #[must_use]
     pub fn url(&self, surface: SurfaceKind, model: &str) -> Option<String> {
+        if self.is_invoked() {
+            let model = percent_encoded(model);
+            return match surface {
+                SurfaceKind::AnthropicMessages => Some(format!("{}/model/{model}/invoke", self.base_url)),
+                _ => None,
+            };
+        }
         let endpoint = match (self.dialect, surface) {
             (Dialect::Openai, SurfaceKind::OpenaiChat) => "chat/completions",
             (Dialect::Openai, SurfaceKind::OpenaiModels) => "models",

@@ -79,7 +79,7 @@ pub enum ProviderKind {
     Azure,
     /// Google Gemini, by its endpoint that imitates `OpenAI`'s.
     Gemini,
-    /// AWS Bedrock, by its endpoint that imitates `OpenAI`'s.
+    /// AWS Bedrock: by its endpoint that imitates `OpenAI`'s, or with `dialect = "anthropic"` Anthropic's models by `InvokeModel`.
     Bedrock,
     /// Mistral.
     Mistral,

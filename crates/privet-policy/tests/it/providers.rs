@@ -86,6 +86,14 @@ fn each_kind_is_asked_at_its_own_address_with_its_key_in_its_own_header() {
     let url = anthropic.url(SurfaceKind::AnthropicMessages, "m");
     assert_eq!(url.as_deref(), Some("https://api.anthropic.com/v1/messages"));
     assert_eq!(anthropic.auth(), Auth::XApiKey);
+    let claude = provider(&format!("{bedrock}\ndialect = \"anthropic\""));
+    let url = claude.url(SurfaceKind::AnthropicMessages, "eu.anthropic.x:0");
+    assert_eq!(
+        url.as_deref(),
+        Some("https://bedrock-runtime.eu-central-1.amazonaws.com/model/eu.anthropic.x%3A0/invoke")
+    );
+    assert!(claude.is_invoked() && claude.auth() == Auth::Bearer);
+    assert_eq!(claude.url(SurfaceKind::OpenaiChat, "m"), None);
     let ollama = provider("kind = \"ollama\"\ndialect = \"anthropic\"");
     let url = ollama.url(SurfaceKind::AnthropicMessages, "m");
     assert_eq!(url.as_deref(), Some("http://127.0.0.1:11434/v1/messages"));
@@ -150,8 +158,8 @@ fn what_does_not_fit_a_kind_is_refused_with_the_way_out() {
         (&format!("{bedrock}\n{KEY}\n{AWS}"), "in the place of `api_key`"),
         ("kind = \"bedrock\"\nregion = \"x/y\"", "a region's name"),
         (
-            &format!("{bedrock}\n{KEY}\ndialect = \"anthropic\""),
-            "does not speak it",
+            &format!("{bedrock}\n{KEY}\ndialect = \"anthropic\"\nquery = \"a=b\""),
+            "take none",
         ),
         ("kind = \"openai\"\ndialect = \"anthropic\"", "does not speak it"),
         ("kind = \"openai\"\nlocal = true", "a service of others"),

@@ -149,6 +149,7 @@ async fn a_caller_chooses_neither_the_host_nor_the_way_to_another_server() {
         ask.send().await;
     }
     assert!(other.requests().is_empty());
+    assert!(!gateway.seen().is_empty());
     for seen in gateway.seen() {
         assert!(
             ["/v1/chat/completions", "/v1/messages"]

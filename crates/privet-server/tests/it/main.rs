@@ -6,6 +6,8 @@ mod audit;
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod bedrock;
+#[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod databunker;
