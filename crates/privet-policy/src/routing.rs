@@ -172,13 +172,13 @@ pub(crate) fn check(routing: &RoutingConfig, pii: &privet_pii::Config) -> Result
         .collect();
     let check_kind = |name: &String, at: &KeyPath| {
         let Some(entity) = known.iter().find(|entity| entity.name() == name.as_str()) else {
-            let names: Vec<&str> = known.iter().map(|entity| entity.name()).collect();
+            let names: Vec<&str> = Entity::ALL.iter().map(|entity| entity.name()).collect();
             return Err(at.fault(suggest("unknown entity", name, &names)));
         };
         if pii.action(*entity) == privet_pii::EntityAction::Allow {
-            return Err(at.fault(format!(
-                "`{name}` is not looked for, so the rule would never fit; set it to \"mask\" in `[pii.entities]`"
-            )));
+            return Err(at.fault(
+                "names a kind that is not looked for, so the rule would never fit; set it to \"mask\" in `[pii.entities]`",
+            ));
         }
         Ok(())
     };
@@ -198,17 +198,11 @@ pub(crate) fn check(routing: &RoutingConfig, pii: &privet_pii::Config) -> Result
         for kind in &rule.entities {
             check_kind(kind, &at.key("entities"))?;
         }
-        let classes: Vec<&str> = routing.classes.keys().map(String::as_str).collect();
-        if let Some(class) = rule
-            .classes
-            .iter()
-            .find(|class| !classes.contains(&class.as_str()))
-        {
-            return Err(at.key("classes").fault(suggest(
-                "no such class in `[routing.classes]`",
-                class,
-                &classes,
-            )));
+        // Their names are the user's own, and not repeated.
+        if !rule.classes.iter().all(|class| routing.classes.contains_key(class)) {
+            return Err(at
+                .key("classes")
+                .fault("names a class that `[routing.classes]` does not have"));
         }
         if rule.entities.is_empty() && rule.classes.is_empty() {
             return Err(at.fault("names no kind; say which with `entities` or `classes`"));

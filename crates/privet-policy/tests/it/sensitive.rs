@@ -53,9 +53,9 @@ fn a_rule_that_says_nothing_or_too_much_is_refused() {
         ("entities = [\"SSN\"]\naction = \"refuse\"", "unknown entity"),
         (
             "entities = [\"LOCATION\"]\naction = \"refuse\"",
-            "is not looked for",
+            "a kind that is not looked for",
         ),
-        ("classes = [\"money\"]\naction = \"refuse\"", "no such class"),
+        ("classes = [\"money\"]\naction = \"refuse\"", "does not have"),
         ("entities = [\"US_SSN\"]\naction = \"local\"", "`to` is missing"),
         (
             "entities = [\"US_SSN\"]\naction = \"refuse\"\nto = \"x\"",
