@@ -199,7 +199,11 @@ pub(crate) fn check(routing: &RoutingConfig, pii: &privet_pii::Config) -> Result
             check_kind(kind, &at.key("entities"))?;
         }
         // Their names are the user's own, and not repeated.
-        if !rule.classes.iter().all(|class| routing.classes.contains_key(class)) {
+        if !rule
+            .classes
+            .iter()
+            .all(|class| routing.classes.contains_key(class))
+        {
             return Err(at
                 .key("classes")
                 .fault("names a class that `[routing.classes]` does not have"));

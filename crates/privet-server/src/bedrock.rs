@@ -84,7 +84,7 @@ pub(crate) fn answer(mut reply: Response<ReplyBody>) -> Response<ReplyBody> {
     let kind = HeaderValue::from_static("text/event-stream");
     reply.headers_mut().insert(CONTENT_TYPE, kind);
     reply.headers_mut().remove(CONTENT_LENGTH);
-    reply.map(ReplyBody::as_events)
+    reply.map(ReplyBody::into_events)
 }
 
 /// A stream that is not framed as it should be.

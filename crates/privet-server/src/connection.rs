@@ -276,7 +276,7 @@ impl ReplyBody {
     }
 
     /// The same, read as AWS's event stream and given out as server-sent events.
-    pub(crate) fn as_events(mut self) -> Self {
+    pub(crate) fn into_events(mut self) -> Self {
         self.events = Some(Box::default());
         self
     }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Response};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use privet_policy::{Cleared, LocalModel, NotCleared, Prompt, Route};
 use privet_types::{AuditEvent, SurfaceKind};
 use tokio::task::JoinSet;
@@ -204,7 +206,9 @@ pub(crate) async fn send(
         let sent = upstream.send(route.provider, name, query, outgoing(), prompt.copy());
         let answer = sent.await;
         let asked_wait = match &answer {
-            Ok(reply) if settings.retry_on.contains(&reply.status().as_u16()) => retry_after(reply.headers()),
+            Ok(reply) if settings.retry_on.contains(&reply.status().as_u16()) => {
+                retry_after(reply.headers(), gateway.clock.now())
+            }
             Err(Failed::NotSent(Problem::UpstreamUnreachable | Problem::ProviderResting)) => None,
             _ => return Ok(answer?),
         };
@@ -281,15 +285,21 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// How long a provider wants to be left alone: `retry-after-ms`, or `retry-after` in seconds (RFC 9110 §10.2.3). A date, which
-/// no provider of models is known to send, counts as none.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
+/// How long a provider wants to be left alone: `retry-after-ms`, or `retry-after` in seconds or as a date (RFC 9110 §10.2.3).
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let number = |name: &str| text(name)?.parse::<f64>().ok();
     let seconds = number("retry-after-ms")
         .map(|millis| millis / 1_000.0)
-        .or_else(|| number(RETRY_AFTER.as_str()))?;
-    // NaN, negative and endless are no waits.
-    Duration::try_from_secs_f64(seconds).ok()
+        .or_else(|| number(RETRY_AFTER.as_str()));
+    match seconds {
+        // NaN, negative and endless are no waits.
+        Some(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+        None => {
+            let date = rfc2822::parse(text(RETRY_AFTER.as_str())?).ok()?;
+            Duration::try_from(date.timestamp().duration_since(now)).ok()
+        }
+    }
 }
 
 /// Asks providers whether they are well, as the settings say, for as long as what it gives back lives.
@@ -334,15 +344,18 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_read_in_either_unit_and_nonsense_is_none() {
+    fn a_wait_is_read_in_either_unit_or_as_a_date_and_nonsense_is_none() {
         let wait = |name: &'static str, value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(name, value.parse().unwrap());
-            retry_after(&headers)
+            retry_after(&headers, "1999-12-31T23:59:00Z".parse().unwrap())
         };
         assert_eq!(wait("retry-after", "2"), Some(Duration::from_secs(2)));
         assert_eq!(wait("retry-after-ms", "250"), Some(Duration::from_millis(250)));
-        for nonsense in ["-1", "NaN", "inf", "soon", "Fri, 31 Dec 1999 23:59:59 GMT"] {
+        let date = "Fri, 31 Dec 1999 23:59:59 GMT";
+        assert_eq!(wait("retry-after", date), Some(Duration::from_secs(59)));
+        let past = "Fri, 31 Dec 1999 23:58:59 GMT";
+        for nonsense in ["-1", "NaN", "inf", "soon", past] {
             assert_eq!(wait("retry-after", nonsense), None, "{nonsense}");
         }
     }

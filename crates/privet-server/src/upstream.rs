@@ -195,7 +195,7 @@ impl Upstream {
             Ok(response) if is_overloaded(response.status()) => trial.failed(),
             Ok(_)
             | Err(Failed::NotSent(Problem::WrongDialect) | Failed::Sent(Problem::UpstreamUnusable(_))) => {
-                trial.went_well()
+                trial.went_well();
             }
             Err(_) => trial.failed(),
         }
