@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::key_path::{Fault, KeyPath};
 use crate::message::suggest;
+use crate::routing::{self, RoutingConfig};
 use crate::{Error, Period, document, web_address};
 
 /// Most categories that a policy tells apart: each is a question to the vault.
@@ -38,6 +39,9 @@ pub struct PolicyFile {
     /// What is kept of conversations.
     #[serde(skip_serializing_if = "ArchiveConfig::is_default")]
     pub archive: ArchiveConfig,
+    /// Where prompts go that hold certain kinds of data.
+    #[serde(skip_serializing_if = "RoutingConfig::is_default")]
+    pub routing: RoutingConfig,
 }
 
 /// The `[archive]` table of the policy document: what of prompts and replies goes into the vault's archive, which
@@ -246,6 +250,12 @@ impl Policy {
         &self.file.archive
     }
 
+    /// Where prompts go that hold certain kinds of data.
+    #[must_use]
+    pub const fn routing(&self) -> &RoutingConfig {
+        &self.file.routing
+    }
+
     /// Names what the policy says, in 16 hexadecimal digits: equal for documents that say the same, however written.
     #[must_use]
     pub fn version(&self) -> &str {
@@ -313,6 +323,12 @@ fn check(file: &PolicyFile) -> Result<(), Fault> {
             .fault("a tool's name is empty"));
     }
     check_consent(&file.consent, &file.pii)?;
+    routing::check(&file.routing, &file.pii)?;
+    if file.routing.leaves_unmasked() && file.archive.content == ArchiveContent::Masked {
+        return Err(KeyPath::of("archive").key("content").fault(
+            "would keep prompts unmasked that a rule of `[[routing.sensitive]]` sends so; use \"plain\" or \"nothing\", or no `mask = false`",
+        ));
+    }
     let (least, most) = (Period::from_millis(1), Period::from_secs(60));
     if !(least..=most).contains(&file.audit.loss_window) {
         return Err(KeyPath::of("audit")

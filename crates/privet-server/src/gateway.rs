@@ -1,5 +1,6 @@
 //! The gateway's state and its addresses.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -14,7 +15,7 @@ use privet_pii::{Analyzer, Model};
 use privet_policy::{Policy, Settings};
 use privet_store::Spool;
 use privet_surface::DetectionMemory;
-use privet_types::{Clock, KeyScope, Secret, SurfaceKind, TenantId};
+use privet_types::{Clock, KeyScope, SurfaceKind, TenantId};
 use tokio::sync::Semaphore;
 
 use crate::archive::Archive;
@@ -22,7 +23,8 @@ use crate::metrics::Metrics;
 use crate::pool::{INLINE_BYTES, Pool};
 use crate::presidio::Analyzers;
 use crate::problem::{self, Problem};
-use crate::upstream::Upstream;
+use crate::routing::Routing;
+use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
 use crate::{Error, credentials, models, native, presidio, prompt};
 
@@ -55,7 +57,7 @@ pub struct Parts {
     /// The installation's root key.
     pub root: Arc<RootKey>,
     /// Each provider's key by its name in the settings.
-    pub upstream_keys: BTreeMap<String, Secret<String>>,
+    pub upstream_keys: BTreeMap<String, ProviderKey>,
     /// Who may call.
     pub keys: Arc<KeyRing>,
     /// Where decisions are recorded.
@@ -82,6 +84,7 @@ pub struct Gateway {
     pub(crate) memory: DetectionMemory,
     pub(crate) upstream: Upstream,
     pub(crate) metrics: Metrics,
+    pub(crate) routing: Routing,
     pub(crate) spool: Spool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tenant: TenantId,
@@ -124,6 +127,7 @@ impl Gateway {
             epoch,
             vault,
         } = parts;
+        policy.routing().check_against(&settings)?;
         let limits = &settings.limits;
         let threads = match limits.detect_threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -144,7 +148,8 @@ impl Gateway {
             model,
             analyzers: Analyzers::default(),
             memory: DetectionMemory::new(DETECTION_MEMORY),
-            upstream: Upstream::new(&settings, &upstream_keys)?,
+            upstream: Upstream::new(&settings, &upstream_keys, Arc::clone(&clock))?,
+            routing: Routing::default(),
             metrics: Metrics::new(&settings),
             pool: Pool::new(
                 threads,
@@ -285,15 +290,17 @@ async fn messages(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -
     prompt::answer(gateway, SurfaceKind::AnthropicMessages, request).await
 }
 
-async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, &'static str) {
-    if gateway.is_ready() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "not ready: keys or audit spool unavailable\n",
-        )
+async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Cow<'static, str>) {
+    if !gateway.is_ready() {
+        let text = "not ready: keys or audit spool unavailable\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, text.into());
     }
+    let text = match gateway.upstream.resting() {
+        (_, 0) => "ready\n".into(),
+        // Another node would find the same providers down: this one stays in service.
+        (all, resting) => format!("ready; providers down or resting: {resting} of {all}\n").into(),
+    };
+    (StatusCode::OK, text)
 }
 
 async fn tell(request: Request<Body>, problem: Problem) -> Response<Body> {

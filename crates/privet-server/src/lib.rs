@@ -5,6 +5,8 @@
 //! environment of its own, and keeps nothing but the audit events it hands to the spool.
 
 mod archive;
+mod aws;
+mod bedrock;
 mod caller;
 mod clock;
 mod connection;
@@ -13,11 +15,13 @@ mod databunker;
 mod error;
 mod gateway;
 mod headers;
+mod health;
 mod listen;
 mod metrics;
 mod models;
 mod native;
 mod outbox;
+mod pins;
 mod pool;
 mod presidio;
 mod problem;
@@ -25,13 +29,16 @@ mod prompt;
 mod query;
 mod records;
 mod reply;
+mod routing;
 mod upstream;
 mod vault;
 mod workers;
 
+pub use aws::AwsKeys;
 pub use clock::SystemClock;
 pub use error::Error;
 pub use gateway::{Gateway, Parts};
 pub use listen::Server;
 pub use outbox::{Outbox, request_config};
+pub use upstream::ProviderKey;
 pub use vault::{VaultParts, openapi};

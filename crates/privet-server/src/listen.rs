@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::caller::Caller;
 use crate::gateway::Gateway;
 use crate::workers::Workers;
-use crate::{Error, gateway, metrics, presidio, prompt, vault};
+use crate::{Error, gateway, metrics, presidio, prompt, routing, vault};
 
 /// How long accepting pauses after the system refused a connection (too many open files, most likely).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -156,6 +156,7 @@ impl Server {
             places: Arc::new(Semaphore::new(limits.connections as usize)),
             graceful: GracefulShutdown::new(),
         };
+        let _probes = routing::watch(&gateway);
         let (end_archive, archive_ended) = oneshot::channel::<()>();
         let archiving = gateway.archive.as_ref().zip(gateway.vault.as_ref());
         let archiving = archiving.map(|(archive, api)| {

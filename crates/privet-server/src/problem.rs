@@ -68,6 +68,8 @@ pub(crate) enum Problem {
     Told { status: StatusCode, text: String },
     #[error("the provider cannot be reached")]
     UpstreamUnreachable,
+    #[error("the provider has failed several times in a row and is given a rest; try again in a moment")]
+    ProviderResting,
     #[error("the provider did not answer in time")]
     UpstreamTimeout,
     #[error("the provider answered in a way that Privet cannot pass on safely ({0})")]
@@ -200,6 +202,12 @@ impl Problem {
                 "api_error",
                 "upstream_unreachable",
             ),
+            Self::ProviderResting => kind(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "overloaded_error",
+                "provider_resting",
+            ),
             Self::UpstreamTimeout => kind(
                 StatusCode::GATEWAY_TIMEOUT,
                 "server_error",
@@ -293,6 +301,7 @@ fn not_cleared_kind(not_cleared: &NotCleared) -> Kind {
             "not_found_error",
             "model_not_found",
         ),
+        NotCleared::Sensitive { .. } => kind(StatusCode::BAD_REQUEST, INVALID, INVALID, "sensitive_refused"),
         NotCleared::Refused { refusal, .. } => {
             let (status, code) = match refusal {
                 Refusal::Detector(privet_pii::Error::Budget(BudgetError::Spent))

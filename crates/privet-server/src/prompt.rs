@@ -17,9 +17,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::archive::{self, Archive, Place, Taking};
 use crate::gateway::Gateway;
 use crate::problem::Problem;
+use crate::query;
 use crate::reply::{self, ReplyLimits};
+use crate::routing::{self, Choice, Picked};
 use crate::vault::{About, Guarded, NoConsent, conversation};
-use crate::{headers, query};
 
 /// Work units that every request gets, whatever its size.
 pub(crate) const UNITS_PER_REQUEST: u64 = 1 << 20;
@@ -31,6 +32,7 @@ const MASKED: HeaderName = HeaderName::from_static("x-privet-masked");
 /// A clearance and the keyed hashes of what came and what goes out.
 struct Cleared {
     clearance: Clearance,
+    choice: Choice,
     request_hash: String,
     sent_hash: String,
     /// What the archive keeps of the prompt, and the place for it.
@@ -111,8 +113,10 @@ async fn serve(
         Err(problem) => {
             event.decision.latency_us = latency(arrived);
             problem.code().clone_into(&mut event.decision.reason);
-            if let Problem::NotCleared(NotCleared::Refused { model, .. }) = &problem {
-                event.model.clone_from(model);
+            match &problem {
+                Problem::NotCleared(NotCleared::Refused { model, .. }) => event.model.clone_from(model),
+                Problem::NotCleared(NotCleared::Sensitive { model, .. }) => event.model = Some(model.clone()),
+                _ => {}
             }
             record(gateway, &event).await?;
             Err(problem)
@@ -121,6 +125,7 @@ async fn serve(
             cleared:
                 Cleared {
                     clearance,
+                    choice,
                     request_hash,
                     sent_hash,
                     kept,
@@ -133,15 +138,23 @@ async fn serve(
             event.decision.latency_us = latency(read_at);
             let is_masked = clearance.masked > 0;
             event.decision.action = if is_masked { Action::Redact } else { Action::Allow };
-            event.decision.reason = if is_masked { "masked" } else { "clean" }.to_owned();
+            event.decision.reason = match (clearance.rule, is_masked) {
+                (Some(_), _) => routing::LOCAL,
+                (None, true) => "masked",
+                (None, false) => "clean",
+            }
+            .to_owned();
             event.decision.counts.clone_from(&clearance.counts);
             event.model = Some(clearance.model.clone());
             event.request_hash = Some(request_hash);
             event.sent_hash = Some(sent_hash);
-            let route = gateway.settings.route(&clearance.model);
-            event.provider = route.map(|r| r.provider.name().to_owned());
+            let route = gateway
+                .route(&clearance.model, choice)
+                .ok_or(NotCleared::NoRoute)?;
+            event.provider = Some(route.provider.name().to_owned());
             record(gateway, &event).await?;
             let access = gateway.settings.log.access.then(|| event.clone());
+            let others = (route.targets().len() > 1).then(|| event.clone());
             let taking = gateway.archive.as_ref().zip(kept).zip(event.principal);
             let taking = taking.map(|((archive, (prompt, place)), principal)| {
                 let (subject, purpose) = about.map(|about| (about.subject, about.purpose)).unzip();
@@ -162,8 +175,13 @@ async fn serve(
                 };
                 archive.take(place, about, prompt)
             });
-            let query = parts.uri.query();
-            let response = send(gateway, clearance, &parts.headers, query, permit, taking).await?;
+            let asked = routing::Asked {
+                choice,
+                headers: &parts.headers,
+                query: parts.uri.query(),
+                event: others,
+            };
+            let response = send(gateway, clearance, asked, permit, taking).await?;
             if let Some(event) = access {
                 log_answer(&event, response.status().as_u16(), arrived);
             }
@@ -233,7 +251,7 @@ async fn prepare(
         None => None,
     };
     let kept = place.zip(keeps.map(|(_, content)| content));
-    let cleared = clear(gateway, prompt, caller, parts.uri.query(), kept).await?;
+    let mut cleared = clear(gateway, surface, prompt, caller, parts.uri.query(), kept).await?;
     // Stand-ins can make a prompt longer than it came.
     let is_too_long = |archive: &Archive| {
         cleared
@@ -245,7 +263,7 @@ async fn prepare(
         return Err(Problem::NotArchived);
     }
     let model = &cleared.clearance.model;
-    let route = gateway.settings.route(model).ok_or(NotCleared::NoRoute)?;
+    let route = gateway.route(model, cleared.choice).ok_or(NotCleared::NoRoute)?;
     if route.provider.url(surface, model).is_none() {
         return Err(Problem::WrongDialect);
     }
@@ -257,10 +275,20 @@ async fn prepare(
         } else {
             None
         };
-        let ask = (route.provider.name(), categories);
-        vault
-            .guard(&caller.tenant, about, ask, gateway.clock.now(), guarded)
-            .await?;
+        let now = gateway.clock.now();
+        let ask = (route.provider.name(), categories.clone());
+        vault.guard(&caller.tenant, about, ask, now, guarded).await?;
+        for index in 0..route.targets().len() {
+            let other = route.with(index).filter(|other| other.provider != route.provider);
+            let Some(other) = other else { continue };
+            // Who may not get it does not stand in for who may.
+            let ask = (other.provider.name(), categories.clone());
+            let mut apart = Guarded::default();
+            let allowed = vault.guard(&caller.tenant, about, ask, now, &mut apart).await;
+            if allowed.is_err() || apart.ground != guarded.ground {
+                cleared.choice.bar(index);
+            }
+        }
     }
     Ok(Prepared {
         cleared,
@@ -288,8 +316,7 @@ pub(crate) async fn record(gateway: &Gateway, event: &AuditEvent) -> Result<(), 
 async fn send(
     gateway: &Arc<Gateway>,
     clearance: Clearance,
-    headers: &HeaderMap,
-    query: Option<&str>,
+    asked: routing::Asked<'_>,
     permit: OwnedSemaphorePermit,
     taking: Option<Taking>,
 ) -> Result<Response<Body>, Problem> {
@@ -300,19 +327,7 @@ async fn send(
         masked,
         ..
     } = clearance;
-    let route = gateway.settings.route(&model).ok_or(NotCleared::NoRoute)?;
-    let headers = headers::outgoing(headers, &gateway.analyzer);
-    let upstream_model = route.upstream_model.unwrap_or(&model);
-    let asked = Instant::now();
-    let upstream = gateway
-        .upstream
-        .send(route.provider, upstream_model, query, headers, prompt)
-        .await;
-    let status = upstream.as_ref().ok().map(Response::status);
-    gateway
-        .metrics
-        .replied(route.provider.name(), status, asked.elapsed());
-    let upstream = upstream?;
+    let upstream = routing::send(gateway, &model, prompt, asked).await?;
     let limits = ReplyLimits {
         body_bytes: usize::try_from(gateway.settings.limits.reply_body.bytes()).unwrap_or(usize::MAX),
         idle: gateway.settings.limits.stream_idle_timeout.duration(),
@@ -363,6 +378,7 @@ pub(crate) async fn read_body(
 
 async fn clear(
     gateway: &Arc<Gateway>,
+    surface: SurfaceKind,
     prompt: Prompt<Raw>,
     caller: &Authenticated,
     query: Option<&str>,
@@ -377,12 +393,15 @@ async fn clear(
     let pool = gateway.pool.clone();
     pool.run(gateway.weight(bytes), budget, move |budget| {
         query::check(query.as_deref(), &gateway.analyzer, budget)?;
-        let route = |model: &str| Some(gateway.settings.route(model)?.upstream_model.map(str::to_owned));
+        let picked = Picked::default();
+        let route = |model: &str| picked.route(&gateway, model);
+        let local = |rule: usize, model: &str| picked.local(&gateway, surface, rule, model);
         let clearing = Clearing {
             analyzer: &gateway.analyzer,
             key: &key,
             memory: Some(&gateway.memory),
             route: &route,
+            local: &local,
         };
         let clearance = gateway.policy.clear(&prompt, clearing, budget)?;
         let request_hash = hashes.hash_hex(&[prompt.body()]);
@@ -400,6 +419,7 @@ async fn clear(
             (body.to_vec(), place)
         });
         Ok(Cleared {
+            choice: picked.choice(clearance.rule),
             clearance,
             request_hash,
             sent_hash,

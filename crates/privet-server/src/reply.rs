@@ -16,7 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
 use crate::archive::{NotWritten, Taking, Written};
-use crate::connection::ReplyBody;
+use crate::connection::{BrokenBody, ReplyBody};
 use crate::headers;
 use crate::pool::Pool;
 use crate::problem::Problem;
@@ -197,7 +197,7 @@ enum StreamError {
     #[error("the provider's stream fell silent")]
     Idle,
     #[error("the provider's stream broke off")]
-    Upstream(#[source] hyper::Error),
+    Upstream(#[source] BrokenBody),
     #[error(transparent)]
     Restore(#[from] RestoreError),
     #[error(transparent)]

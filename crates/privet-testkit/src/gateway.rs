@@ -11,7 +11,7 @@ use privet_crypto::RootKey;
 use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
 use privet_policy::{Audit, Policy, Settings, VaultSettings};
-use privet_server::{Gateway, Outbox, Parts, Server, VaultParts, request_config};
+use privet_server::{AwsKeys, Gateway, Outbox, Parts, ProviderKey, Server, VaultParts, request_config};
 use privet_store::{
     AuditRow, Durability, Keyring, KeyringConfig, Location, Spool, SpoolConfig, Store, log_signer,
     run_flusher,
@@ -47,6 +47,7 @@ pub struct Builder {
     store: String,
     keys: String,
     models: String,
+    routing: String,
     presidio: String,
     metrics: String,
     vault: String,
@@ -132,6 +133,12 @@ impl Builder {
         self
     }
 
+    /// With these lines in the settings' `[routing]`.
+    pub fn routing(mut self, routing: &str) -> Self {
+        routing.clone_into(&mut self.routing);
+        self
+    }
+
     /// With these lines in the settings' `[presidio]`.
     pub fn presidio(mut self, presidio: &str) -> Self {
         presidio.clone_into(&mut self.presidio);
@@ -205,6 +212,7 @@ impl Builder {
                 &self.limits,
                 &self.presidio,
                 &self.metrics,
+                &self.routing,
                 &self.vault,
                 &self.providers,
                 &self.models,
@@ -246,8 +254,7 @@ impl Builder {
         let upstream_keys = settings
             .providers()
             .iter()
-            .map(|provider| provider.name().to_owned())
-            .map(|name| (name.clone(), Secret::new(format!("upstream-key-of-{name}"))))
+            .map(|provider| (provider.name().to_owned(), key_of(provider)))
             .collect::<BTreeMap<_, _>>();
         let gateway = Gateway::new(Parts {
             model: None,
@@ -560,6 +567,22 @@ impl TestGateway {
     }
 }
 
+/// `upstream-key-of-NAME`, or what signs requests to AWS.
+fn key_of(provider: &privet_policy::Provider) -> ProviderKey {
+    let name = provider.name();
+    let Some(aws) = provider.aws() else {
+        return ProviderKey::Header(Secret::new(format!("upstream-key-of-{name}")));
+    };
+    ProviderKey::Aws(AwsKeys {
+        access_key_id: format!("id-of-{name}"),
+        secret_access_key: Secret::new(format!("upstream-key-of-{name}")),
+        session_token: aws
+            .session_token
+            .as_ref()
+            .map(|_| Secret::new(format!("token-of-{name}"))),
+    })
+}
+
 async fn open_vault(
     store: &Store,
     keyring: Location,
@@ -630,7 +653,17 @@ async fn ended(mut stopped: watch::Receiver<bool>) {
 
 fn settings(
     provider: SocketAddr,
-    [keys, store, limits, presidio, metrics, vault, providers, models]: [&str; 8],
+    [
+        keys,
+        store,
+        limits,
+        presidio,
+        metrics,
+        routing,
+        vault,
+        providers,
+        models,
+    ]: [&str; 9],
 ) -> String {
     format!(
         r#"
@@ -645,6 +678,8 @@ listen = "127.0.0.1:0"
 {presidio}
 [metrics]
 {metrics}
+[routing]
+{routing}
 [vault]
 {vault}
 [[providers]]

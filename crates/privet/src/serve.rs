@@ -23,6 +23,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     }
     let settings = rim::settings(&args.config)?;
     let policy = rim::policy(&settings)?;
+    policy.routing().check_against(&settings)?;
     let upstream_keys = rim::upstream_keys(&settings)?;
     let model = rim::model(&settings, &policy)?;
     if args.check {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::provider_file::{ModelFile, ProviderFile, RoutingSettings};
 use crate::{ByteSize, Period, SecretRef};
 
 /// `privet.toml` as written: read once, at start.
@@ -38,6 +39,8 @@ pub struct SettingsFile {
     pub vault: VaultFile,
     /// Who signs the checkpoints of the audit log beside the log itself (C2SP tlog-witness).
     pub witnesses: Vec<WitnessSettings>,
+    /// How requests are sent again, and when a provider is given a rest.
+    pub routing: RoutingSettings,
     /// Who answers prompts; at least one.
     pub providers: Vec<ProviderFile>,
     /// Which provider answers for which model names; the first match wins; at least one.
@@ -395,70 +398,6 @@ impl LogLevel {
     }
 }
 
-/// One of `[[providers]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProviderFile {
-    /// The name `[[models]]` uses; letters, digits, `.`, `_`, `-`.
-    pub name: String,
-    /// The API it speaks.
-    pub dialect: Dialect,
-    /// Where it is, as its own client library spells it: with `/v1` for `OpenAI`'s dialect, without for Anthropic's.
-    /// `{model}` in the path becomes the model's name.
-    pub base_url: String,
-    /// Where its key is kept; left out if it needs none.
-    #[serde(default)]
-    pub api_key: Option<SecretRef>,
-    /// The header that carries the key; `bearer` for `openai`, `x-api-key` for `anthropic` if left out.
-    #[serde(default)]
-    pub auth: Option<Auth>,
-    /// A query for every request, such as `api-version=2024-10-21`; without `?`.
-    #[serde(default)]
-    pub query: Option<String>,
-    /// Certificates (PEM) to trust instead of the usual ones.
-    #[serde(default)]
-    pub ca_file: Option<PathBuf>,
-    /// Allows `http://` to another machine, where anybody on the way can read along.
-    #[serde(default)]
-    pub allow_plain_http: bool,
-}
-
-/// The API a provider speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Dialect {
-    /// `OpenAI` chat completions, and everything that imitates it.
-    Openai,
-    /// Anthropic messages.
-    Anthropic,
-}
-
-/// The header that carries a provider's key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Auth {
-    /// `Authorization: Bearer …`
-    Bearer,
-    /// `x-api-key: …`
-    XApiKey,
-    /// `api-key: …` (Azure)
-    ApiKey,
-}
-
-/// One of `[[models]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ModelFile {
-    /// The model names it is for; `*` stands for any text, also none.
-    #[serde(rename = "match")]
-    pub pattern: String,
-    /// The `name` of the provider that answers.
-    pub provider: String,
-    /// The name to ask the provider for, if it is not the caller's.
-    #[serde(default)]
-    pub upstream_model: Option<String>,
-}
-
 impl Default for SettingsFile {
     fn default() -> Self {
         Self {
@@ -474,6 +413,7 @@ impl Default for SettingsFile {
             metrics: MetricsFile::default(),
             witnesses: Vec::new(),
             vault: VaultFile::default(),
+            routing: RoutingSettings::default(),
             providers: Vec::new(),
             models: Vec::new(),
         }

@@ -2,7 +2,10 @@
 
 mod check;
 mod file;
+mod kind;
+mod models;
 mod provider;
+mod provider_file;
 mod requests;
 mod vault;
 mod wildcard;
@@ -12,11 +15,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use file::{
-    ArchiveFile, Auth, ConnectorFile, ConnectorKind, DatabunkerFile, Dialect, KeyringSettings, KeysFile,
-    Limits, Log, LogFormat, LogLevel, MetricsFile, ModelFile, PresidioFile, ProviderFile, RequestRight,
-    RequestsFile, SettingsFile, StoreSettings, VaultFile, WitnessSettings,
+    ArchiveFile, ConnectorFile, ConnectorKind, DatabunkerFile, KeyringSettings, KeysFile, Limits, Log,
+    LogFormat, LogLevel, MetricsFile, PresidioFile, RequestRight, RequestsFile, SettingsFile, StoreSettings,
+    VaultFile, WitnessSettings,
 };
-pub use provider::Provider;
+use models::ModelRoute;
+pub use models::{Route, Target};
+pub use provider::{AwsSigning, HealthCheck, Provider};
+pub use provider_file::{
+    Auth, AwsFile, Dialect, FallbackFile, HealthFile, ModelFile, ProviderFile, ProviderKind, RoutingSettings,
+    TargetFile,
+};
 
 use crate::{ByteSize, Error, Period, SecretRef, document};
 
@@ -56,6 +65,8 @@ pub struct Settings {
     pub witnesses: Vec<WitnessSettings>,
     /// Outside stores that erasure reaches, also where there is to be no vault over HTTP. INVARIANT: no two of one place.
     pub connectors: Vec<ConnectorFile>,
+    /// How requests are sent again, and when a provider is given a rest.
+    pub routing: RoutingSettings,
     providers: Vec<Provider>,
     models: Vec<ModelRoute>,
 }
@@ -181,25 +192,6 @@ pub struct VaultLimits {
     pub concurrent_requests: u32,
 }
 
-/// Which provider answers for which model names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct ModelRoute {
-    pattern: String,
-    /// INVARIANT: an index into `Settings::providers`.
-    provider: usize,
-    upstream_model: Option<String>,
-}
-
-/// Where a request for a model goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Route<'a> {
-    /// Who answers.
-    pub provider: &'a Provider,
-    /// The name to ask the provider for, if it is not the caller's.
-    pub upstream_model: Option<&'a str>,
-}
-
 impl Settings {
     /// Reads the settings in `text`. `path` is where the text came from: errors name it and relative paths in the
     /// document start at its folder; it is not read.
@@ -217,11 +209,14 @@ impl Settings {
             .models
             .iter()
             .find(|route| wildcard::matches(&route.pattern, model))?;
-        let provider = self.providers.get(found.provider)?;
-        Some(Route {
-            provider,
-            upstream_model: found.upstream_model.as_deref(),
-        })
+        Route::new(&found.targets, &self.providers)
+    }
+
+    /// The route to the provider of this name alone, asking for `model`.
+    #[must_use]
+    pub fn route_to<'a>(&'a self, provider: &str, model: &'a str) -> Option<Route<'a>> {
+        let provider = self.providers.iter().find(|known| known.name() == provider)?;
+        Some(Route::to(provider, model))
     }
 
     /// Every provider, in the document's order; at least one.
@@ -230,11 +225,12 @@ impl Settings {
         &self.providers
     }
 
-    /// Every `match` of `[[models]]` with the provider it leads to, in the document's order; at least one.
+    /// Every `match` of `[[models]]` with the first provider it leads to, in the document's order; at least one.
     pub fn models(&self) -> impl Iterator<Item = (&str, &Provider)> {
-        self.models
-            .iter()
-            .filter_map(|route| Some((route.pattern.as_str(), self.providers.get(route.provider)?)))
+        self.models.iter().filter_map(|route| {
+            let route_of = Route::new(&route.targets, &self.providers)?;
+            Some((route.pattern.as_str(), route_of.provider))
+        })
     }
 }
 

@@ -6,6 +6,8 @@ mod audit;
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod bedrock;
+#[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod databunker;
@@ -13,6 +15,8 @@ mod databunker;
 mod fail_closed;
 #[cfg(test)]
 mod headers;
+#[cfg(test)]
+mod kinds;
 #[cfg(test)]
 mod masking;
 #[cfg(test)]
@@ -25,7 +29,11 @@ mod presidio;
 #[cfg(test)]
 mod providers;
 #[cfg(test)]
+mod routing;
+#[cfg(test)]
 mod same;
+#[cfg(test)]
+mod sensitive;
 #[cfg(test)]
 mod sinks;
 #[cfg(test)]

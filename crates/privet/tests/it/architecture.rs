@@ -76,6 +76,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("rcgen", &["privet-testkit", "privet-store"]),
     ("rustls", &["privet-server", "privet-testkit", "privet"]),
     ("tokio-rustls", &["privet-testkit"]),
+    ("webpki-roots", &["privet-server"]),
     ("hyper", &["privet-server", "privet-demo", "privet-bench"]),
     (
         "hyper-util",
