@@ -21,6 +21,8 @@ mod postgres;
 #[cfg(test)]
 mod presidio;
 #[cfg(test)]
+mod protect;
+#[cfg(test)]
 mod providers;
 #[cfg(test)]
 mod same;
@@ -30,6 +32,8 @@ mod sinks;
 mod streams;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod surfaces;
 #[cfg(test)]
 mod upstream;
 #[cfg(test)]
