@@ -6,10 +6,10 @@ use std::sync::Arc;
 use privet_crypto::HashKey;
 use privet_pii::{Analyzer, SurrogateMap, escape_into};
 use privet_surface::json::Document;
-use privet_surface::{DetectionMemory, Masking, Refusal, Request, Restoration};
+use privet_surface::{DetectionMemory, Masked, Masking, Refusal, Request, Restoration};
 use privet_types::{Budget, Entity, SurfaceKind};
 
-use crate::{Policy, SensitiveAction};
+use crate::{Policy, SensitiveAction, Storage};
 
 /// A prompt as it came. It cannot be sent; only [`Policy::clear`] makes it a [`Prompt<Cleared>`].
 #[derive(Debug)]
@@ -172,7 +172,60 @@ pub enum NotCleared {
     NoRoute,
 }
 
+/// What masking for another sender needs beside the policy.
+#[derive(Clone, Copy)]
+pub struct Protecting<'a> {
+    /// The detector, made from the same policy.
+    pub analyzer: &'a Analyzer,
+    /// The surrogate key of tenant, epoch and principal.
+    pub key: &'a HashKey,
+    /// Remembers what was found before under the same policy.
+    pub memory: Option<&'a DetectionMemory>,
+}
+
 impl Policy {
+    /// Masks a body that its owner will send to a provider without Privet. It needs no model. O(n) work for n bytes, charged to
+    /// `budget`.
+    ///
+    /// # Errors
+    /// [`NotCleared::Refused`] if anything must not, or cannot safely, be sent.
+    pub fn protect(
+        &self,
+        surface: SurfaceKind,
+        body: &[u8],
+        protecting: Protecting<'_>,
+        budget: &Budget,
+    ) -> Result<Masked, NotCleared> {
+        let refused = |refusal| NotCleared::Refused { refusal, model: None };
+        let request = self.storable(Request::parse(surface, body, budget).map_err(refused)?);
+        let masking = Masking {
+            analyzer: protecting.analyzer,
+            pii: self.pii(),
+            parts: self.parts(),
+            key: protecting.key,
+            memory: protecting.memory,
+        };
+        request.mask(masking, None, budget).map_err(refused)
+    }
+
+    fn storable<'t>(&self, request: Request<'t>) -> Request<'t> {
+        match self.responses().store {
+            Storage::AsAsked => request,
+            Storage::Never => request.without_storage(),
+        }
+    }
+
+    /// Restores what [`Policy::protect`] masked, where the policy lets it.
+    #[must_use]
+    pub fn unprotect(&self, surface: SurfaceKind, map: SurrogateMap) -> Restoration {
+        Restoration::new(
+            surface.dialect(),
+            Arc::new(map),
+            Arc::clone(self.shared_restore()),
+            Arc::clone(self.urls()),
+        )
+    }
+
     /// Looks at the whole of `prompt` and replaces what is private. O(n) work for n bytes, charged to `budget`.
     ///
     /// # Errors
@@ -188,6 +241,7 @@ impl Policy {
             |refusal| NotCleared::Refused { refusal, model }
         };
         let request = Request::parse(prompt.surface, &prompt.body, budget).map_err(refused(None))?;
+        let request = self.storable(request);
         let model = request.model().map_err(refused(None))?;
         // The name goes to the provider and into the audit event as it is.
         let found = clearing
@@ -238,8 +292,11 @@ impl Policy {
             body = with_model(&body, name).ok_or_else(refused)?;
             rule_at = Some(index);
         }
+        if !prompt.surface.has_words_in_reply() {
+            map = SurrogateMap::default();
+        }
         let restoration = Restoration::new(
-            prompt.surface,
+            prompt.surface.dialect(),
             Arc::new(map),
             Arc::clone(self.shared_restore()),
             Arc::clone(self.urls()),

@@ -42,13 +42,13 @@ mod settings;
 mod web_address;
 
 pub use byte_size::{BadByteSize, ByteSize};
-pub use clear::{Clearance, Cleared, Clearing, LocalModel, NotCleared, Prompt, Raw};
+pub use clear::{Clearance, Cleared, Clearing, LocalModel, NotCleared, Prompt, Protecting, Raw};
 pub use error::Error;
 pub use operators::operators;
 pub use period::{BadPeriod, Period};
 pub use policy::{
     ArchiveConfig, ArchiveContent, ArchiveFailure, Audit, AuditConfig, ConsentConfig, Durability, Policy,
-    PolicyFile, example as policy_example, schema as policy_schema,
+    PolicyFile, ResponsesConfig, Storage, example as policy_example, schema as policy_schema,
 };
 pub use routing::{BadRoute, RoutingConfig, SensitiveAction, SensitiveRule};
 pub use secret_ref::SecretRef;

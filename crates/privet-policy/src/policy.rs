@@ -30,6 +30,10 @@ pub struct PolicyFile {
     pub restore: RestoreConfig,
     /// Content that Privet cannot look into.
     pub parts: PartsConfig,
+    /// What providers may keep.
+    // Left out where it says nothing, so that a policy without it keeps its version.
+    #[serde(skip_serializing_if = "ResponsesConfig::is_default")]
+    pub responses: ResponsesConfig,
     /// How decisions are recorded.
     pub audit: AuditConfig,
     /// What prompts about a person in the vault need.
@@ -42,6 +46,31 @@ pub struct PolicyFile {
     /// Where prompts go that hold certain kinds of data.
     #[serde(skip_serializing_if = "RoutingConfig::is_default")]
     pub routing: RoutingConfig,
+}
+
+/// The `[responses]` table of the policy document.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResponsesConfig {
+    /// Whether providers may keep requests and replies for later ones. What they keep is masked.
+    pub store: Storage,
+}
+
+/// Whether providers may keep requests and replies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Storage {
+    /// As the request says.
+    #[default]
+    AsAsked,
+    /// No: `store` goes out as `false`, and what cannot do without is refused.
+    Never,
+}
+
+impl ResponsesConfig {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The `[archive]` table of the policy document: what of prompts and replies goes into the vault's archive, which
@@ -230,6 +259,12 @@ impl Policy {
     #[must_use]
     pub const fn parts(&self) -> &PartsConfig {
         &self.file.parts
+    }
+
+    /// What providers may keep.
+    #[must_use]
+    pub const fn responses(&self) -> &ResponsesConfig {
+        &self.file.responses
     }
 
     /// How decisions are recorded.

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use http::{HeaderMap, Request, Response, StatusCode};
 use privet_access::{Authenticated, Denied, KeyRing, PseudonymKey};
-use privet_crypto::{HashKey, RootKey};
+use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_pii::{Analyzer, Model};
 use privet_policy::{Policy, Settings};
 use privet_store::Spool;
@@ -26,7 +26,7 @@ use crate::problem::{self, Problem};
 use crate::routing::Routing;
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
-use crate::{Error, credentials, models, native, presidio, prompt};
+use crate::{Error, credentials, models, native, presidio, prompt, protect};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -34,16 +34,19 @@ const DETECTION_MEMORY: usize = 16 << 20;
 /// More than a usual audit event takes in the spool: with less room than this the next one may be refused.
 const EVENT_BYTES: u64 = 4 << 10;
 
-const CHAT: &str = "/v1/chat/completions";
-const MESSAGES: &str = "/v1/messages";
+/// Where prompts are sent to, by surface.
+const PROMPTS: [(&str, SurfaceKind); 5] = [
+    ("/v1/chat/completions", SurfaceKind::OpenaiChat),
+    ("/v1/messages", SurfaceKind::AnthropicMessages),
+    ("/v1/responses", SurfaceKind::OpenaiResponses),
+    ("/v1/embeddings", SurfaceKind::OpenaiEmbeddings),
+    ("/v1/messages/count_tokens", SurfaceKind::AnthropicCountTokens),
+];
 
-/// The dialect of the prompts that are sent to `path`, if any are.
+/// The surface of the prompts that are sent to `path`, if any are.
 pub(crate) fn prompt_surface(path: &str) -> Option<SurfaceKind> {
-    match path {
-        CHAT => Some(SurfaceKind::OpenaiChat),
-        MESSAGES => Some(SurfaceKind::AnthropicMessages),
-        _ => None,
-    }
+    let known = PROMPTS.iter().find(|(known, _)| *known == path)?;
+    Some(known.1)
 }
 
 /// All that a gateway is made of. Files, environment and clock are read by the rim that fills it.
@@ -181,16 +184,24 @@ impl Gateway {
             .as_ref()
             .is_some_and(|vault| vault.listen.is_none());
         let vault = self.vault.as_ref().filter(|_| has_vault).map(vault::routes);
-        Router::new()
-            .route(CHAT, post(chat))
-            .route(MESSAGES, post(messages))
+        let prompts = PROMPTS
+            .into_iter()
+            .fold(Router::new(), |router, (path, surface)| {
+                let answer = move |State(gateway): State<Arc<Self>>, request: Request<Body>| {
+                    prompt::answer(gateway, surface, request)
+                };
+                router.route(path, post(answer))
+            });
+        prompts
             .route("/v1/models", get(models::list))
+            .route("/v1/models/{*id}", get(models::one))
             .route("/", get(|| async { StatusCode::OK }))
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .with_state(Arc::clone(self))
             .merge(presidio::routes(Arc::clone(self), true))
             .merge(native::routes(Arc::clone(self)))
+            .merge(protect::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
             .method_not_allowed_fallback(|request: Request<Body>| tell(request, Problem::WrongMethod))
@@ -231,6 +242,14 @@ impl Gateway {
         let mut known = keys.surrogates.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(principal.to_owned(), Arc::clone(&key));
         key
+    }
+
+    /// The key that seals what one caller needs to restore texts it sends on itself.
+    pub(crate) fn restoration_key(&self, tenant: &TenantId, principal: &str) -> SealingKey {
+        // Neither name can hold a zero byte.
+        let context = format!("{tenant}\0{principal}");
+        self.root
+            .sealing_key("privet/server/restoration", context.as_bytes())
     }
 
     /// The key of the hashes by which a tenant's records know bodies: nobody can tell from them that two tenants sent the same.
@@ -280,14 +299,6 @@ impl Gateway {
         let has_room = spool.used_bytes + EVENT_BYTES <= spool.max_bytes;
         self.keys.is_fresh() && !spool.is_failing && has_room
     }
-}
-
-async fn chat(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
-    prompt::answer(gateway, SurfaceKind::OpenaiChat, request).await
-}
-
-async fn messages(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
-    prompt::answer(gateway, SurfaceKind::AnthropicMessages, request).await
 }
 
 async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Cow<'static, str>) {

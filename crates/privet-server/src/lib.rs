@@ -26,6 +26,7 @@ mod pool;
 mod presidio;
 mod problem;
 mod prompt;
+mod protect;
 mod query;
 mod records;
 mod reply;

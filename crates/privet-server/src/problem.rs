@@ -18,7 +18,7 @@ pub(crate) enum Problem {
     #[error("{}", denial(.0))]
     Denied(#[from] Denied),
     #[error(
-        "Privet has no such address; it answers POST /v1/chat/completions, POST /v1/messages and GET /v1/models"
+        "Privet has no such address; it answers POST /v1/chat/completions, /v1/responses, /v1/embeddings, /v1/messages and /v1/messages/count_tokens, and GET /v1/models"
     )]
     NoSuchSurface,
     #[error("this address does not take that method")]
@@ -237,7 +237,7 @@ impl Problem {
             code,
         } = self.kind();
         let message = format!("privet: {self}");
-        let body = match surface {
+        let body = match surface.dialect() {
             SurfaceKind::AnthropicMessages => json!({
                 "type": "error",
                 "error": { "type": anthropic, "message": message },
@@ -311,7 +311,10 @@ fn not_cleared_kind(not_cleared: &NotCleared) -> Kind {
                     let status = StatusCode::SERVICE_UNAVAILABLE;
                     return kind(status, "server_error", "api_error", "detector_failed");
                 }
-                Refusal::Opaque { .. } => (StatusCode::BAD_REQUEST, "content_not_checkable"),
+                Refusal::Opaque { .. } | Refusal::Tokens { .. } => {
+                    (StatusCode::BAD_REQUEST, "content_not_checkable")
+                }
+                Refusal::Stored { .. } => (StatusCode::BAD_REQUEST, "storage_forbidden"),
                 Refusal::Blocked { .. } => (StatusCode::BAD_REQUEST, "entity_blocked"),
                 Refusal::CannotMask { .. } => (StatusCode::BAD_REQUEST, "cannot_mask"),
                 _ => (StatusCode::BAD_REQUEST, "bad_body"),

@@ -240,7 +240,9 @@ async fn prepare(
     check_media(&parts.headers)?;
     let prompt = Prompt::new(surface, read_body(gateway, &parts.headers, body).await?);
     let read_at = Instant::now();
-    let keeps = gateway.archive.as_ref().and_then(|archive| {
+    // Where no words come back there is no conversation.
+    let archive = gateway.archive.as_ref().filter(|_| surface.has_words_in_reply());
+    let keeps = archive.and_then(|archive| {
         let content = archive.keeps(about.is_some())?;
         Some((archive, content))
     });

@@ -152,8 +152,11 @@ impl Provider {
         }
         let endpoint = match (self.dialect, surface) {
             (Dialect::Openai, SurfaceKind::OpenaiChat) => "chat/completions",
+            (Dialect::Openai, SurfaceKind::OpenaiResponses) => "responses",
+            (Dialect::Openai, SurfaceKind::OpenaiEmbeddings) => "embeddings",
             (Dialect::Openai, SurfaceKind::OpenaiModels) => "models",
             (Dialect::Anthropic, SurfaceKind::AnthropicMessages) => "v1/messages",
+            (Dialect::Anthropic, SurfaceKind::AnthropicCountTokens) => "v1/messages/count_tokens",
             (Dialect::Anthropic, SurfaceKind::OpenaiModels) => "v1/models",
             _ => return None,
         };

@@ -27,6 +27,8 @@ mod postgres;
 #[cfg(test)]
 mod presidio;
 #[cfg(test)]
+mod protect;
+#[cfg(test)]
 mod providers;
 #[cfg(test)]
 mod routing;
@@ -40,6 +42,8 @@ mod sinks;
 mod streams;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod surfaces;
 #[cfg(test)]
 mod upstream;
 #[cfg(test)]
