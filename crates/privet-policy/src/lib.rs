@@ -31,6 +31,7 @@ mod clear;
 mod document;
 mod error;
 mod key_path;
+pub mod limits;
 mod message;
 mod nearest;
 mod operators;
@@ -51,9 +52,10 @@ pub use policy::{
 };
 pub use secret_ref::SecretRef;
 pub use settings::{
-    ArchiveFile, Auth, CodeSettings, ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings,
-    Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile,
-    PresidioListener, Provider, ProviderFile, RequestRight, RequestSettings, RequestsFile, Route, Settings,
-    SettingsFile, StoreSettings, VaultFile, VaultLimits, VaultSettings, WitnessSettings,
-    example as settings_example, schema as settings_schema,
+    ArchiveFile, Auth, CertificateFile, ClientAuth, ClientName, CodeSettings, ConnectorFile, ConnectorKind,
+    DatabunkerFile, DatabunkerSettings, Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel,
+    ModelFile, PresidioFile, PresidioListener, Provider, ProviderFile, RequestRight, RequestSettings,
+    RequestsFile, Route, Settings, SettingsFile, StoreSettings, TlsClient, TlsClientFile, TlsFile,
+    TlsSettings, VaultFile, VaultLimits, VaultSettings, WitnessSettings, example as settings_example,
+    schema as settings_schema,
 };

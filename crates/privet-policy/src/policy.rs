@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::key_path::{Fault, KeyPath};
+use crate::limits::{self, LimitsConfig};
 use crate::message::suggest;
 use crate::{Error, Period, document, web_address};
 
@@ -38,6 +39,9 @@ pub struct PolicyFile {
     /// What is kept of conversations.
     #[serde(skip_serializing_if = "ArchiveConfig::is_default")]
     pub archive: ArchiveConfig,
+    /// How much callers may use.
+    #[serde(skip_serializing_if = "LimitsConfig::is_default")]
+    pub limits: LimitsConfig,
 }
 
 /// The `[archive]` table of the policy document: what of prompts and replies goes into the vault's archive, which
@@ -246,6 +250,12 @@ impl Policy {
         &self.file.archive
     }
 
+    /// How much callers may use.
+    #[must_use]
+    pub const fn limits(&self) -> &LimitsConfig {
+        &self.file.limits
+    }
+
     /// Names what the policy says, in 16 hexadecimal digits: equal for documents that say the same, however written.
     #[must_use]
     pub fn version(&self) -> &str {
@@ -313,6 +323,7 @@ fn check(file: &PolicyFile) -> Result<(), Fault> {
             .fault("a tool's name is empty"));
     }
     check_consent(&file.consent, &file.pii)?;
+    limits::check(&file.limits)?;
     let (least, most) = (Period::from_millis(1), Period::from_secs(60));
     if !(least..=most).contains(&file.audit.loss_window) {
         return Err(KeyPath::of("audit")

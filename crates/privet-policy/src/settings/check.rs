@@ -8,7 +8,7 @@ use super::file::{
     WitnessSettings,
 };
 use super::provider::{self, Provider};
-use super::{ModelRoute, PresidioListener, Settings, vault, wildcard};
+use super::{ModelRoute, PresidioListener, Settings, tls, vault, wildcard};
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
 use crate::message::suggest;
@@ -24,17 +24,27 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         store,
         limits,
         log,
+        tls,
         presidio,
-        vault,
+        mut vault,
         witnesses,
         providers,
         models,
+        prices,
     } = file;
     let listen: SocketAddr = listen.parse().map_err(|_| {
         KeyPath::of("listen").fault("use an IP address and a port, such as `127.0.0.1:8787` or `[::1]:8787`")
     })?;
     let presidio = check_presidio(presidio)?;
+    vault.allow_plain_http |= tls::is_safe(&tls);
     let (vault, connectors) = vault::check(vault, listen, document)?;
+    let presidio_at = || KeyPath::of("presidio").key("listen");
+    let addresses = presidio.map(|own| (own.listen, presidio_at()));
+    tls::check_addresses(
+        &tls,
+        [(listen, KeyPath::of("listen"))].into_iter().chain(addresses),
+    )?;
+    let tls = tls::check(tls, document)?;
     let policy = policy
         .map(|path| full_path(&path, &KeyPath::of("policy"), document))
         .transpose()?;
@@ -76,6 +86,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         store,
         limits,
         log,
+        tls,
         presidio,
         vault,
         witnesses,
@@ -86,6 +97,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
                 ..connector
             })
             .collect(),
+        prices: crate::limits::check_prices(prices)?,
         providers,
         models,
     })
@@ -186,6 +198,7 @@ fn check_limits(limits: &Limits) -> Result<(), Fault> {
         headers,
         concurrent_requests,
         connections,
+        streams,
         header_timeout,
         body_timeout,
         connect_timeout,
@@ -206,6 +219,7 @@ fn check_limits(limits: &Limits) -> Result<(), Fault> {
     count_within(headers, 16, 1_000, &at, "headers")?;
     count_within(concurrent_requests, 1, 1_000_000, &at, "concurrent_requests")?;
     count_within(connections, 1, 1_000_000, &at, "connections")?;
+    count_within(streams, 1, 10_000, &at, "streams")?;
     count_within(detect_threads, 0, 1_024, &at, "detect_threads")?;
     count_within(detect_queue, 1, 1_000_000, &at, "detect_queue")?;
     let times = [

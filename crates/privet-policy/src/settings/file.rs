@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::tls::TlsFile;
+use crate::limits::PriceFile;
 use crate::{ByteSize, Period, SecretRef};
 
 /// `privet.toml` as written: read once, at start.
@@ -30,6 +32,8 @@ pub struct SettingsFile {
     pub limits: Limits,
     /// What is logged, and how.
     pub log: Log,
+    /// TLS on Privet's addresses, and clients' certificates.
+    pub tls: TlsFile,
     /// Presidio's endpoints on an address of their own.
     pub presidio: PresidioFile,
     /// The vault of personal records.
@@ -40,6 +44,8 @@ pub struct SettingsFile {
     pub providers: Vec<ProviderFile>,
     /// Which provider answers for which model names; the first match wins; at least one.
     pub models: Vec<ModelFile>,
+    /// What tokens cost, for limits of cost; the first match counts.
+    pub prices: Vec<PriceFile>,
 }
 
 /// The `[keys]` table.
@@ -129,6 +135,8 @@ pub struct Limits {
     pub concurrent_requests: u32,
     /// Most open client connections; more wait.
     pub connections: u32,
+    /// Most requests under way on one HTTP/2 connection; a client holds back more.
+    pub streams: u32,
     /// How long a client may take to send a request head.
     pub header_timeout: Period,
     /// How long a client may take to send a request body.
@@ -455,11 +463,13 @@ impl Default for SettingsFile {
             store: StoreSettings::default(),
             limits: Limits::default(),
             log: Log::default(),
+            tls: TlsFile::default(),
             presidio: PresidioFile::default(),
             witnesses: Vec::new(),
             vault: VaultFile::default(),
             providers: Vec::new(),
             models: Vec::new(),
+            prices: Vec::new(),
         }
     }
 }
@@ -591,6 +601,7 @@ impl Default for Limits {
             headers: 100,
             concurrent_requests: 1024,
             connections: 4096,
+            streams: 100,
             header_timeout: Period::from_secs(10),
             body_timeout: Period::from_secs(60),
             connect_timeout: Period::from_secs(10),

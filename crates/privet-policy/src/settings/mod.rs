@@ -4,8 +4,9 @@ mod check;
 mod file;
 mod provider;
 mod requests;
+mod tls;
 mod vault;
-mod wildcard;
+pub(crate) mod wildcard;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -17,7 +18,9 @@ pub use file::{
     SettingsFile, StoreSettings, VaultFile, WitnessSettings,
 };
 pub use provider::Provider;
+pub use tls::{CertificateFile, ClientAuth, ClientName, TlsClient, TlsClientFile, TlsFile, TlsSettings};
 
+use crate::limits::Prices;
 use crate::{ByteSize, Error, Period, SecretRef, document};
 
 /// `privet.toml` as checked. Paths are already relative to the current folder, not to the document.
@@ -46,6 +49,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What is logged, and how.
     pub log: Log,
+    /// TLS on Privet's addresses; plain HTTP if there is none, which is on loopback addresses only, or behind a proxy.
+    pub tls: Option<TlsSettings>,
     /// Where Presidio's endpoints answer besides the gateway's own address.
     pub presidio: Option<PresidioListener>,
     /// The vault, if there is to be one.
@@ -54,6 +59,8 @@ pub struct Settings {
     pub witnesses: Vec<WitnessSettings>,
     /// Outside stores that erasure reaches, also where there is to be no vault over HTTP. INVARIANT: no two of one place.
     pub connectors: Vec<ConnectorFile>,
+    /// What tokens cost.
+    pub prices: Prices,
     providers: Vec<Provider>,
     models: Vec<ModelRoute>,
 }

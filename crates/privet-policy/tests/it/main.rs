@@ -3,11 +3,13 @@
 #![cfg(test)]
 
 mod errors;
+mod limits;
 mod newtypes;
 mod policy;
 mod schemas;
 mod secrets;
 mod settings;
+mod tls;
 
 use privet_policy::{Error, Policy, Settings};
 
