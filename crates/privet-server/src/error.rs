@@ -38,6 +38,9 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The certificates of Privet's own addresses cannot be used.
+    #[error("the certificates in `[tls]` of the settings cannot be used")]
+    Certificate(#[from] crate::TlsError),
     /// The TLS library refused its own defaults.
     #[error("TLS cannot be set up")]
     Tls,
@@ -46,6 +49,12 @@ pub enum Error {
         "the policy keeps conversations, but there is no archive; set `[vault] enabled = true` and `[vault.archive] enabled = true` in the settings"
     )]
     NoArchive,
+    /// The policy limits cost, and nothing has a price.
+    #[error("the policy limits what models cost, but no model has a price; add `[[prices]]` to the settings")]
+    NoPrices,
+    /// The store does not answer.
+    #[error("what was used of budgets cannot be read")]
+    Store(#[from] privet_store::Error),
     /// The policy's detector cannot be made.
     #[error("the policy cannot be used")]
     Detector(#[from] privet_pii::Error),

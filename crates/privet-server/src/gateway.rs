@@ -7,10 +7,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{Extensions, HeaderMap, Request, Response, StatusCode};
 use privet_access::{Authenticated, Denied, KeyRing, PseudonymKey};
 use privet_crypto::{HashKey, RootKey};
 use privet_pii::{Analyzer, Model};
+use privet_policy::limits::SavedCounter;
 use privet_policy::{Policy, Settings};
 use privet_store::Spool;
 use privet_surface::DetectionMemory;
@@ -18,12 +19,14 @@ use privet_types::{Clock, KeyScope, Secret, SurfaceKind, TenantId};
 use tokio::sync::Semaphore;
 
 use crate::archive::Archive;
+use crate::credentials::{self, Claim};
+use crate::limits::{self, Limits};
 use crate::pool::{INLINE_BYTES, Pool};
 use crate::presidio::Analyzers;
 use crate::problem::{self, Problem};
 use crate::upstream::Upstream;
 use crate::vault::{self, VaultApi, VaultParts};
-use crate::{Error, credentials, models, native, presidio, prompt};
+use crate::{Error, models, native, presidio, prompt};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -67,6 +70,8 @@ pub struct Parts {
     pub epoch: u64,
     /// The vault, if there is one.
     pub vault: Option<VaultParts>,
+    /// What was used of budgets before: of [`crate::saved_limits`].
+    pub saved_limits: Vec<SavedCounter>,
 }
 
 /// A gateway, ready to answer. Shared by all connections.
@@ -88,6 +93,7 @@ pub struct Gateway {
     pub(crate) pseudonyms: PseudonymKey,
     pub(crate) root: Arc<RootKey>,
     pub(crate) vault: Option<Arc<VaultApi>>,
+    pub(crate) limits: Limits,
     /// Where conversations are kept, if they are.
     pub(crate) archive: Option<Arc<Archive>>,
     epoch: u64,
@@ -121,6 +127,7 @@ impl Gateway {
             tenant,
             epoch,
             vault,
+            saved_limits,
         } = parts;
         let limits = &settings.limits;
         let threads = match limits.detect_threads {
@@ -150,6 +157,7 @@ impl Gateway {
             ),
             requests: Arc::new(Semaphore::new(requests)),
             pseudonyms: PseudonymKey::new(&root),
+            limits: Limits::new(&policy, &settings, &root, saved_limits)?,
             policy: Arc::new(policy),
             tenant_keys: RwLock::default(),
             settings,
@@ -183,23 +191,36 @@ impl Gateway {
             .with_state(Arc::clone(self))
             .merge(presidio::routes(Arc::clone(self), true))
             .merge(native::routes(Arc::clone(self)))
+            .merge(limits::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
             .method_not_allowed_fallback(|request: Request<Body>| tell(request, Problem::WrongMethod))
     }
 
-    /// Whether these headers hold what looks like one of Privet's keys.
-    pub(crate) fn is_key_sent(headers: &HeaderMap) -> bool {
+    /// Whether a request says who sends it: by what looks like one of Privet's keys, or by a certificate.
+    pub(crate) fn says_who(parts: &http::request::Parts) -> bool {
+        Self::is_key_sent(&parts.headers) || credentials::has_certificate(&parts.extensions)
+    }
+
+    fn is_key_sent(headers: &HeaderMap) -> bool {
         ["authorization", "x-api-key", "api-key"].iter().any(|name| {
             let value = headers.get(*name).and_then(|v| v.to_str().ok());
             value.is_some_and(|v| v.contains(privet_access::KEY_PREFIX))
         })
     }
 
-    /// Who sends a request with these headers, by its API key. The identity comes from the key alone, never from another header.
-    pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, Denied> {
-        let presented = credentials::presented(headers).ok_or(Denied::Missing)?;
-        let caller = self.keys.authenticate(presented, self.clock.now()).await?;
+    /// Who sends a request with these headers, by its API key or the certificate of its connection, which stands in
+    /// `extensions`. The identity comes from these alone, never from another header.
+    pub(crate) async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> Result<Authenticated, Denied> {
+        let caller = match credentials::claim(headers, extensions) {
+            Claim::Key(key) => self.keys.authenticate(key, self.clock.now()).await?,
+            Claim::Certificate(who) => who.clone(),
+            Claim::Nothing => return Err(Denied::Missing),
+        };
         caller.check(KeyScope::Gateway)?;
         Ok(caller)
     }

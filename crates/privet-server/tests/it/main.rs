@@ -14,6 +14,8 @@ mod fail_closed;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod masking;
 #[cfg(test)]
 #[path = "../../../privet-store/tests/it/postgres.rs"]
@@ -30,6 +32,8 @@ mod sinks;
 mod streams;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod upstream;
 #[cfg(test)]
