@@ -31,6 +31,7 @@ mod clear;
 mod document;
 mod error;
 mod key_path;
+pub mod limits;
 mod message;
 mod nearest;
 mod operators;
@@ -53,10 +54,11 @@ pub use policy::{
 pub use routing::{BadRoute, RoutingConfig, SensitiveAction, SensitiveRule};
 pub use secret_ref::SecretRef;
 pub use settings::{
-    ArchiveFile, Auth, AwsFile, AwsSigning, CodeSettings, ConnectorFile, ConnectorKind, DatabunkerFile,
-    DatabunkerSettings, Dialect, FallbackFile, HealthCheck, HealthFile, KeyringSettings, KeysFile, Limits,
-    Log, LogFormat, LogLevel, MetricsFile, MetricsListener, ModelFile, PresidioFile, PresidioListener,
-    Provider, ProviderFile, ProviderKind, RequestRight, RequestSettings, RequestsFile, Route,
-    RoutingSettings, Settings, SettingsFile, StoreSettings, Target, TargetFile, VaultFile, VaultLimits,
-    VaultSettings, WitnessSettings, example as settings_example, schema as settings_schema,
+    ArchiveFile, Auth, AwsFile, AwsSigning, CertificateFile, ClientAuth, ClientName, CodeSettings,
+    ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings, Dialect, FallbackFile, HealthCheck,
+    HealthFile, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, MetricsFile, MetricsListener,
+    ModelFile, PresidioFile, PresidioListener, Provider, ProviderFile, ProviderKind, RequestRight,
+    RequestSettings, RequestsFile, Route, RoutingSettings, Settings, SettingsFile, StoreSettings, Target,
+    TargetFile, TlsClient, TlsClientFile, TlsFile, TlsSettings, VaultFile, VaultLimits, VaultSettings,
+    WitnessSettings, example as settings_example, schema as settings_schema,
 };

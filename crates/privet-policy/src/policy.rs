@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::key_path::{Fault, KeyPath};
+use crate::limits::{self, LimitsConfig};
 use crate::message::suggest;
 use crate::routing::{self, RoutingConfig};
 use crate::{Error, Period, document, web_address};
@@ -46,6 +47,9 @@ pub struct PolicyFile {
     /// Where prompts go that hold certain kinds of data.
     #[serde(skip_serializing_if = "RoutingConfig::is_default")]
     pub routing: RoutingConfig,
+    /// How much callers may use.
+    #[serde(skip_serializing_if = "LimitsConfig::is_default")]
+    pub limits: LimitsConfig,
 }
 
 /// The `[responses]` table of the policy document.
@@ -291,6 +295,12 @@ impl Policy {
         &self.file.routing
     }
 
+    /// How much callers may use.
+    #[must_use]
+    pub const fn limits(&self) -> &LimitsConfig {
+        &self.file.limits
+    }
+
     /// Names what the policy says, in 16 hexadecimal digits: equal for documents that say the same, however written.
     #[must_use]
     pub fn version(&self) -> &str {
@@ -364,6 +374,7 @@ fn check(file: &PolicyFile) -> Result<(), Fault> {
             "would keep prompts unmasked that a rule of `[[routing.sensitive]]` sends so; use \"plain\" or \"nothing\", or no `mask = false`",
         ));
     }
+    limits::check(&file.limits)?;
     let (least, most) = (Period::from_millis(1), Period::from_secs(60));
     if !(least..=most).contains(&file.audit.loss_window) {
         return Err(KeyPath::of("audit")

@@ -38,6 +38,9 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The certificates of Privet's own addresses cannot be used.
+    #[error("the certificates in `[tls]` of the settings cannot be used")]
+    Certificate(#[from] crate::TlsError),
     /// The TLS library refused its own defaults.
     #[error("TLS cannot be set up")]
     Tls,
@@ -49,6 +52,12 @@ pub enum Error {
     /// The policy sends prompts where the settings lead to nobody who may get them.
     #[error(transparent)]
     BadRoute(#[from] privet_policy::BadRoute),
+    /// The policy limits cost, and nothing has a price.
+    #[error("the policy limits what models cost, but no model has a price; add `[[prices]]` to the settings")]
+    NoPrices,
+    /// The store does not answer.
+    #[error("what was used of budgets cannot be read")]
+    Store(#[from] privet_store::Error),
     /// The policy's detector cannot be made.
     #[error("the policy cannot be used")]
     Detector(#[from] privet_pii::Error),

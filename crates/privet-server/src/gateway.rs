@@ -8,10 +8,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{Extensions, HeaderMap, Request, Response, StatusCode};
 use privet_access::{Authenticated, Denied, KeyRing, PseudonymKey};
 use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_pii::{Analyzer, Model};
+use privet_policy::limits::SavedCounter;
 use privet_policy::{Policy, Settings};
 use privet_store::Spool;
 use privet_surface::DetectionMemory;
@@ -19,6 +20,8 @@ use privet_types::{Clock, KeyScope, SurfaceKind, TenantId};
 use tokio::sync::Semaphore;
 
 use crate::archive::Archive;
+use crate::credentials::{self, Claim};
+use crate::limits::{self, Limits};
 use crate::metrics::Metrics;
 use crate::pool::{INLINE_BYTES, Pool};
 use crate::presidio::Analyzers;
@@ -26,7 +29,7 @@ use crate::problem::{self, Problem};
 use crate::routing::Routing;
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
-use crate::{Error, credentials, models, native, presidio, prompt, protect};
+use crate::{Error, models, native, presidio, prompt, protect};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -73,6 +76,8 @@ pub struct Parts {
     pub epoch: u64,
     /// The vault, if there is one.
     pub vault: Option<VaultParts>,
+    /// What was used of budgets before: of [`crate::saved_limits`].
+    pub saved_limits: Vec<SavedCounter>,
 }
 
 /// A gateway, ready to answer. Shared by all connections.
@@ -96,6 +101,7 @@ pub struct Gateway {
     pub(crate) pseudonyms: PseudonymKey,
     pub(crate) root: Arc<RootKey>,
     pub(crate) vault: Option<Arc<VaultApi>>,
+    pub(crate) limits: Limits,
     /// Where conversations are kept, if they are.
     pub(crate) archive: Option<Arc<Archive>>,
     epoch: u64,
@@ -129,6 +135,7 @@ impl Gateway {
             tenant,
             epoch,
             vault,
+            saved_limits,
         } = parts;
         policy.routing().check_against(&settings)?;
         let limits = &settings.limits;
@@ -161,6 +168,7 @@ impl Gateway {
             ),
             requests: Arc::new(Semaphore::new(requests)),
             pseudonyms: PseudonymKey::new(&root),
+            limits: Limits::new(&policy, &settings, &root, saved_limits)?,
             policy: Arc::new(policy),
             tenant_keys: RwLock::default(),
             settings,
@@ -202,30 +210,47 @@ impl Gateway {
             .merge(presidio::routes(Arc::clone(self), true))
             .merge(native::routes(Arc::clone(self)))
             .merge(protect::routes(Arc::clone(self)))
+            .merge(limits::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
             .method_not_allowed_fallback(|request: Request<Body>| tell(request, Problem::WrongMethod))
     }
 
-    /// Whether these headers hold what looks like one of Privet's keys.
-    pub(crate) fn is_key_sent(headers: &HeaderMap) -> bool {
+    /// Whether a request says who sends it: by what looks like one of Privet's keys, or by a certificate.
+    pub(crate) fn says_who(parts: &http::request::Parts) -> bool {
+        Self::is_key_sent(&parts.headers) || credentials::has_certificate(&parts.extensions)
+    }
+
+    fn is_key_sent(headers: &HeaderMap) -> bool {
         ["authorization", "x-api-key", "api-key"].iter().any(|name| {
             let value = headers.get(*name).and_then(|v| v.to_str().ok());
             value.is_some_and(|v| v.contains(privet_access::KEY_PREFIX))
         })
     }
 
-    /// Who sends a request with these headers, by its API key. The identity comes from the key alone, never from another header.
-    pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, Denied> {
-        let caller = self.caller(headers).await?;
+    /// Who sends a request with these headers, by its API key or the certificate of its connection, which stands in
+    /// `extensions`. The identity comes from these alone, never from another header.
+    pub(crate) async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> Result<Authenticated, Denied> {
+        let caller = self.caller(headers, extensions).await?;
         caller.check(KeyScope::Gateway)?;
         Ok(caller)
     }
 
     /// The same, whatever the key is good for.
-    pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Authenticated, Denied> {
-        let presented = credentials::presented(headers).ok_or(Denied::Missing)?;
-        self.keys.authenticate(presented, self.clock.now()).await
+    pub(crate) async fn caller(
+        &self,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> Result<Authenticated, Denied> {
+        match credentials::claim(headers, extensions) {
+            Claim::Key(key) => self.keys.authenticate(key, self.clock.now()).await,
+            Claim::Certificate(who) => Ok(who.clone()),
+            Claim::Nothing => Err(Denied::Missing),
+        }
     }
 
     /// The key of one caller's surrogates: nobody else's values can be matched with theirs.

@@ -1,8 +1,8 @@
 //! The gateway: takes prompts in the dialects of OpenAI and Anthropic, lets out only what the policy has cleared, and
 //! restores the replies.
 //!
-//! For the `privet` binary and for tests, which fill [`Parts`] and run a [`Server`]. It reads no file and no
-//! environment of its own, and keeps nothing but the audit events it hands to the spool.
+//! For the `privet` binary and for tests, which fill [`Parts`] and run a [`Server`]. It reads no
+//! environment, and no file of its own but certificates; it keeps nothing but the audit events it hands to the spool.
 
 mod archive;
 mod aws;
@@ -16,6 +16,7 @@ mod error;
 mod gateway;
 mod headers;
 mod health;
+mod limits;
 mod listen;
 mod metrics;
 mod models;
@@ -31,6 +32,8 @@ mod query;
 mod records;
 mod reply;
 mod routing;
+mod streams;
+mod tls;
 mod upstream;
 mod vault;
 mod workers;
@@ -39,7 +42,9 @@ pub use aws::AwsKeys;
 pub use clock::SystemClock;
 pub use error::Error;
 pub use gateway::{Gateway, Parts};
+pub use limits::saved_limits;
 pub use listen::Server;
 pub use outbox::{Outbox, request_config};
+pub use tls::{TlsError, check_certificates};
 pub use upstream::ProviderKey;
 pub use vault::{VaultParts, openapi};

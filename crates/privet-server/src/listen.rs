@@ -8,18 +8,24 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::{Method, Request, Response};
+use http::header::STRICT_TRANSPORT_SECURITY;
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, oneshot};
+use privet_policy::Limits;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::time::MissedTickBehavior;
+use tokio_rustls::TlsAcceptor;
 
 use crate::caller::Caller;
 use crate::gateway::Gateway;
+use crate::streams::{Streams, Verdict};
+use crate::tls::{ByCertificate, H2, Tls};
 use crate::workers::Workers;
 use crate::{Error, gateway, metrics, presidio, prompt, routing, vault};
 
@@ -34,6 +40,18 @@ const REFUSALS_GRACE: Duration = Duration::from_secs(3);
 /// Threads of one worker beside those for detection, for names that are looked up.
 const OTHER_THREADS: usize = 4;
 
+/// How long an HTTP/2 connection may rest without a request.
+const H2_REST: Duration = Duration::from_secs(60);
+/// How often a client is asked over HTTP/2 whether it is still there, and how long its answer may take.
+const H2_PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
+/// Bytes of request bodies that may wait on one HTTP/2 connection, and in one request.
+const H2_WINDOWS: (u32, u32) = (512 << 10, 256 << 10);
+/// Bytes of one reply that wait for the socket.
+const H2_SEND_BUFFER: usize = 64 << 10;
+/// Streams that the other side has reset and nobody has looked at yet, and those that were reset for its errors: past it the
+/// connection ends (CVE-2023-44487, "rapid reset").
+const H2_RESETS: (usize, usize) = (20, 64);
+
 /// A gateway on its addresses, not yet answering.
 pub struct Server {
     workers: Workers,
@@ -41,6 +59,7 @@ pub struct Server {
     presidio: Option<(TcpListener, Router)>,
     vault: Option<(TcpListener, Router)>,
     metrics: Option<(TcpListener, Router)>,
+    tls: Option<Arc<Tls>>,
     gateway: Arc<Gateway>,
     address: SocketAddr,
     presidio_address: Option<SocketAddr>,
@@ -52,18 +71,31 @@ pub struct Server {
 struct Connections {
     workers: Workers,
     http: http1::Builder,
-    /// How long a caller may take to read a piece of its reply.
-    write_timeout: Duration,
+    tls: Option<Arc<Tls>>,
+    limits: Limits,
     places: Arc<Semaphore>,
     graceful: GracefulShutdown,
+    /// The same for HTTP/2, whose connections end for other reasons, too.
+    closing: watch::Sender<()>,
+}
+
+/// What a connection tells each of its requests.
+struct Peer {
+    client: Option<ByCertificate>,
+    tls: Arc<Tls>,
+    /// None with HTTP/1.1.
+    streams: Option<Arc<Streams>>,
+    most_headers: usize,
 }
 
 impl Server {
     /// Takes the settings' addresses, and starts a thread for each core.
     ///
     /// # Errors
-    /// [`Error::Listen`] if an address cannot be had, [`Error::Threads`] if a thread cannot.
+    /// [`Error::Listen`] if an address cannot be had, [`Error::Threads`] if a thread cannot, [`Error::Certificate`] if the
+    /// settings' certificates cannot be used.
     pub async fn bind(gateway: Arc<Gateway>) -> Result<Self, Error> {
+        let tls = gateway.settings.tls.as_ref().map(Tls::new).transpose()?;
         let (listener, address) = take(gateway.settings.listen).await?;
         let (presidio, presidio_address) = match gateway.settings.presidio {
             None => (None, None),
@@ -99,6 +131,7 @@ impl Server {
             presidio,
             vault,
             metrics,
+            tls: tls.map(Arc::new),
             gateway,
             address,
             presidio_address,
@@ -111,6 +144,12 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether its addresses speak TLS.
+    #[must_use]
+    pub const fn has_tls(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// Where Presidio's endpoints have an address of their own, if the settings give them one.
@@ -140,6 +179,7 @@ impl Server {
             presidio,
             vault,
             metrics,
+            tls,
             gateway,
             ..
         } = self;
@@ -152,9 +192,17 @@ impl Server {
         let connections = Connections {
             workers,
             http,
-            write_timeout: limits.write_timeout.duration(),
+            tls: tls.clone(),
+            limits,
             places: Arc::new(Semaphore::new(limits.connections as usize)),
             graceful: GracefulShutdown::new(),
+            closing: watch::Sender::new(()),
+        };
+        let watching = async {
+            match tls {
+                Some(tls) => tls.watch().await,
+                None => std::future::pending().await,
+            }
         };
         let _probes = routing::watch(&gateway);
         let (end_archive, archive_ended) = oneshot::channel::<()>();
@@ -173,13 +221,19 @@ impl Server {
             () = own => {}
             () = of_vault => {}
             () = of_metrics => {}
+            () = watching => {}
         }
         drop((listener, presidio, vault, metrics));
         tracing::info!("shutting down; requests under way are finished");
         let Connections {
-            workers, graceful, ..
+            workers,
+            graceful,
+            closing,
+            ..
         } = connections;
-        let ended = tokio::time::timeout(limits.shutdown_grace.duration(), graceful.shutdown()).await;
+        closing.send_replace(());
+        let ended = async { tokio::join!(graceful.shutdown(), closing.closed()) };
+        let ended = tokio::time::timeout(limits.shutdown_grace.duration(), ended).await;
         drop(workers);
         if let Some(api) = &gateway.vault {
             let told = tokio::time::timeout(REFUSALS_GRACE, api.tell_waiting_refusals()).await;
@@ -231,16 +285,141 @@ impl Connections {
                 continue;
             }
             self.workers.serve(stream, |stream| {
-                let caller = TokioIo::new(Caller::new(stream, self.write_timeout));
-                let connection = self.http.serve_connection(caller, service.clone());
-                let connection = self.graceful.watch(connection);
+                let http = self.http.clone();
+                let watcher = self.graceful.watcher();
+                let secure = self.tls.as_ref().map(|tls| Secure {
+                    tls: Arc::clone(tls),
+                    limits: self.limits,
+                    closing: self.closing.subscribe(),
+                });
+                let caller = Caller::new(stream, self.limits.write_timeout.duration());
+                let service = service.clone();
                 async move {
-                    if let Err(error) = connection.await {
-                        tracing::debug!(is_timeout = error.is_timeout(), "a connection ended early");
+                    match secure {
+                        None => {
+                            let connection = http.serve_connection(TokioIo::new(caller), service);
+                            told(watcher.watch(connection).await);
+                        }
+                        // It needs far more room, which those without TLS need not set aside.
+                        Some(secure) => Box::pin(secure.serve(caller, http, watcher, service)).await,
                     }
                     drop(place);
                 }
             });
+        }
+    }
+}
+
+fn told(ended: Result<(), hyper::Error>) {
+    if let Err(error) = ended {
+        tracing::debug!(is_timeout = error.is_timeout(), "a connection ended early");
+    }
+}
+
+/// A connection that is to speak TLS.
+struct Secure {
+    tls: Arc<Tls>,
+    limits: Limits,
+    closing: watch::Receiver<()>,
+}
+
+impl Secure {
+    async fn serve(self, caller: Caller<TcpStream>, http: http1::Builder, watcher: Watcher, service: Front) {
+        let Self { tls, limits, closing } = self;
+        let handshake = TlsAcceptor::from(tls.config()).accept(caller);
+        let stream = match tokio::time::timeout(limits.header_timeout.duration(), handshake).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a TLS handshake failed");
+                return;
+            }
+            Err(_) => {
+                tracing::debug!("a TLS handshake took too long");
+                return;
+            }
+        };
+        let (_, session) = stream.get_ref();
+        let is_h2 = session.alpn_protocol() == Some(H2);
+        let streams = is_h2.then(Streams::new);
+        let peer = Peer {
+            client: tls.client(session.peer_certificates()),
+            tls,
+            streams: streams.clone(),
+            most_headers: limits.headers as usize,
+        };
+        let service = Front {
+            peer: Some(Arc::new(peer)),
+            ..service
+        };
+        let stream = TokioIo::new(stream);
+        match streams {
+            None => told(watcher.watch(http.serve_connection(stream, service)).await),
+            Some(streams) => {
+                drop(watcher);
+                let connection = h2(&limits).serve_connection(stream, service);
+                watch_over(connection, &streams, &limits, closing).await;
+            }
+        }
+    }
+}
+
+/// HTTP/2 within the settings' bounds.
+fn h2(limits: &Limits) -> http2::Builder<TokioExecutor> {
+    let mut http = http2::Builder::new(TokioExecutor::new());
+    http.timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(u32::try_from(limits.header_bytes.bytes()).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(H2_RESETS.0)
+        .max_local_error_reset_streams(H2_RESETS.1)
+        .initial_connection_window_size(H2_WINDOWS.0)
+        .initial_stream_window_size(H2_WINDOWS.1)
+        .max_send_buf_size(H2_SEND_BUFFER)
+        .keep_alive_interval(H2_PING.0)
+        .keep_alive_timeout(H2_PING.1);
+    http
+}
+
+type H2Connection<I> = http2::Connection<I, Front, TokioExecutor>;
+
+/// Drives `connection` to its end: in order when the server ends or nothing is asked for long, at once when a caller does not
+/// take a reply. Dropped, the connection drops its requests with it.
+async fn watch_over<I>(
+    connection: H2Connection<I>,
+    streams: &Streams,
+    limits: &Limits,
+    mut closing: watch::Receiver<()>,
+) where
+    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+{
+    let patience = limits.write_timeout.duration();
+    let mut look =
+        tokio::time::interval((patience / 4).clamp(Duration::from_millis(10), Duration::from_secs(1)));
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut connection = std::pin::pin!(connection);
+    let mut is_ending = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => return told(ended),
+            _ = closing.changed(), if !is_ending => {
+                is_ending = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            _ = look.tick() => match streams.judge(patience, H2_REST) {
+                Verdict::GoesOn => {}
+                Verdict::Idle if is_ending => {}
+                Verdict::Idle => {
+                    is_ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                Verdict::Stuck => {
+                    tracing::info!("a caller did not read its reply in time; its connection is closed");
+                    return;
+                }
+                Verdict::Cancels => {
+                    tracing::info!("a caller took its requests back too often; its connection is closed");
+                    return;
+                }
+            }
         }
     }
 }
@@ -251,23 +430,22 @@ struct Front {
     router: TowerToHyperService<Router>,
     /// None where no prompts are answered.
     prompts: Option<Arc<Gateway>>,
+    /// None without TLS.
+    peer: Option<Arc<Peer>>,
 }
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 impl Front {
     fn new(router: Router, prompts: Option<Arc<Gateway>>) -> Self {
         Self {
             router: TowerToHyperService::new(router),
             prompts,
+            peer: None,
         }
     }
-}
 
-impl Service<Request<Incoming>> for Front {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn answer(&self, request: Request<Incoming>) -> Answer {
         let is_post = request.method() == Method::POST;
         let surface = gateway::prompt_surface(request.uri().path()).filter(|_| is_post);
         match surface.zip(self.prompts.as_ref()) {
@@ -277,6 +455,42 @@ impl Service<Request<Incoming>> for Front {
             }
             None => Box::pin(self.router.call(request)),
         }
+    }
+}
+
+impl Service<Request<Incoming>> for Front {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn call(&self, mut request: Request<Incoming>) -> Answer {
+        let Some(peer) = self.peer.clone() else {
+            return self.answer(request);
+        };
+        if let Some(client) = &peer.client {
+            request.extensions_mut().insert(client.clone());
+        }
+        let stream = peer.streams.as_ref().map(Streams::begin);
+        // HTTP/1.1 counts them while it reads.
+        let answer = if request.headers().len() > peer.most_headers {
+            let mut refusal = Response::new(Body::empty());
+            *refusal.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            Box::pin(async { Ok(refusal) })
+        } else {
+            self.answer(request)
+        };
+        Box::pin(async move {
+            let mut response = answer.await?;
+            if let Some(hsts) = peer.tls.hsts() {
+                response
+                    .headers_mut()
+                    .insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+            }
+            Ok(match stream {
+                Some(stream) => response.map(|body| stream.pace(body)),
+                None => response,
+            })
+        })
     }
 }
 

@@ -11,7 +11,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::get;
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{HeaderMap, Response, StatusCode};
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
 use privet_access::Denied;
 use privet_policy::Settings;
 use privet_types::{Action, AuditEvent, Entity, KeyScope, SurfaceKind};
@@ -290,14 +291,15 @@ pub(crate) fn router(gateway: Arc<Gateway>, requires_key: bool) -> Router {
 
 async fn show(
     State((gateway, requires_key)): State<(Arc<Gateway>, bool)>,
-    headers: HeaderMap,
+    request: Request<Body>,
 ) -> Response<Body> {
+    let (parts, _) = request.into_parts();
     // A key that is sent must be good even where none is needed.
-    if (requires_key || Gateway::is_key_sent(&headers))
-        && let Err(denied) = authenticate(&gateway, &headers).await
+    if (requires_key || Gateway::says_who(&parts))
+        && let Err(denied) = authenticate(&gateway, &parts).await
     {
         let id = prompt::new_request_id();
-        let shape = problem::shape_of("/metrics", &headers);
+        let shape = problem::shape_of("/metrics", &parts.headers);
         return prompt::with_request_id(Problem::from(denied).respond(shape, &id), &id);
     }
     match gateway.metrics.text(&gateway) {
@@ -314,6 +316,7 @@ async fn show(
     }
 }
 
-async fn authenticate(gateway: &Gateway, headers: &HeaderMap) -> Result<(), Denied> {
-    gateway.caller(headers).await?.check(KeyScope::Metrics)
+async fn authenticate(gateway: &Gateway, parts: &Parts) -> Result<(), Denied> {
+    let caller = gateway.caller(&parts.headers, &parts.extensions).await?;
+    caller.check(KeyScope::Metrics)
 }

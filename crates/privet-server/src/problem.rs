@@ -1,10 +1,11 @@
 //! What goes wrong on the path of a prompt, and how each surface says so. The only place that turns errors into HTTP.
 
 use axum::body::Body;
-use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, Response, StatusCode};
 use privet_access::Denied;
 use privet_policy::NotCleared;
+use privet_policy::limits::Exceeded;
 use privet_surface::Refusal;
 use privet_surface::json::JsonError;
 use privet_types::{BudgetError, SurfaceKind};
@@ -43,6 +44,16 @@ pub(crate) enum Problem {
     WrongDialect,
     #[error("{0}")]
     NoConsent(#[from] NoConsent),
+    #[error("{exceeded}")]
+    Limited {
+        exceeded: Box<Exceeded>,
+        /// Seconds until there is room again.
+        retry_after: u64,
+    },
+    #[error(
+        "what this model costs is limited, and it has no price, so nothing was sent; the operator adds it to `[[prices]]` in the settings"
+    )]
+    NoPrice,
     #[error("Privet is busy; try again in a moment")]
     Busy,
     #[error("the check for private data took too long, so nothing was sent; try again, or send less at once")]
@@ -102,6 +113,11 @@ const fn kind(status: StatusCode, openai: &'static str, anthropic: &'static str,
         code,
     }
 }
+
+/// Providers' own clients go by it: with `false` they tell their caller at once, and do not wait for a budget to begin anew.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+/// Seconds that such a client may be left to wait by itself.
+const LONGEST_RETRY: u64 = 60;
 
 const INVALID: &str = "invalid_request_error";
 
@@ -165,6 +181,18 @@ impl Problem {
             Self::PrivateQuery => kind(StatusCode::BAD_REQUEST, INVALID, INVALID, "private_query"),
             Self::NoConsent(why) => no_consent_kind(*why),
             Self::WrongDialect => kind(StatusCode::BAD_REQUEST, INVALID, INVALID, "wrong_dialect"),
+            Self::Limited { .. } => kind(
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limit_error",
+                "rate_limit_error",
+                "limit_exceeded",
+            ),
+            Self::NoPrice => kind(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "permission_error",
+                "no_price",
+            ),
             Self::Busy => kind(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "server_error",
@@ -255,6 +283,12 @@ impl Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Self::Limited { retry_after, .. } = self {
+            headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
+            if *retry_after > LONGEST_RETRY {
+                headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+            }
         }
         response
     }

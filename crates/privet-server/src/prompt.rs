@@ -16,6 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::archive::{self, Archive, Place, Taking};
 use crate::gateway::Gateway;
+use crate::limits::Meter;
 use crate::problem::Problem;
 use crate::query;
 use crate::reply::{self, ReplyLimits};
@@ -84,7 +85,7 @@ async fn serve(
     request_id: &str,
 ) -> Result<Response<Body>, Problem> {
     let (parts, body) = request.into_parts();
-    let caller = gateway.authenticate(&parts.headers).await?;
+    let caller = gateway.authenticate(&parts.headers, &parts.extensions).await?;
     let arrived = Instant::now();
     let mut guarded = Guarded::default();
     let prepared = prepare(gateway, surface, &caller, &parts, body, &mut guarded).await;
@@ -133,6 +134,7 @@ async fn serve(
             about,
             conversation,
             permit,
+            meter,
             read_at,
         }) => {
             event.decision.latency_us = latency(read_at);
@@ -181,7 +183,8 @@ async fn serve(
                 query: parts.uri.query(),
                 event: others,
             };
-            let response = send(gateway, clearance, asked, permit, taking).await?;
+            let under_way = UnderWay { permit, meter };
+            let response = send(gateway, clearance, asked, under_way, taking).await?;
             if let Some(event) = access {
                 log_answer(&event, response.status().as_u16(), arrived);
             }
@@ -216,8 +219,16 @@ struct Prepared {
     /// Of which conversation it is, as it says itself.
     conversation: Option<String>,
     permit: OwnedSemaphorePermit,
+    /// What it takes from its limits, if any apply.
+    meter: Option<Meter>,
     /// When the last byte of the request had come.
     read_at: Instant,
+}
+
+/// What a request holds until its reply has ended.
+struct UnderWay {
+    permit: OwnedSemaphorePermit,
+    meter: Option<Meter>,
 }
 
 /// Everything up to the decision.
@@ -237,6 +248,7 @@ async fn prepare(
     let permit = Arc::clone(&gateway.requests)
         .try_acquire_owned()
         .map_err(|_| Problem::Busy)?;
+    gateway.limits.look(caller, gateway.clock.now())?;
     check_media(&parts.headers)?;
     let prompt = Prompt::new(surface, read_body(gateway, &parts.headers, body).await?);
     let read_at = Instant::now();
@@ -292,11 +304,14 @@ async fn prepare(
             }
         }
     }
+    let body = cleared.clearance.prompt.body();
+    let meter = gateway.limits.reserve(caller, model, body, gateway.clock.now())?;
     Ok(Prepared {
         cleared,
         about,
         conversation,
         permit,
+        meter,
         read_at,
     })
 }
@@ -319,7 +334,7 @@ async fn send(
     gateway: &Arc<Gateway>,
     clearance: Clearance,
     asked: routing::Asked<'_>,
-    permit: OwnedSemaphorePermit,
+    UnderWay { permit, mut meter }: UnderWay,
     taking: Option<Taking>,
 ) -> Result<Response<Body>, Problem> {
     let Clearance {
@@ -329,12 +344,33 @@ async fn send(
         masked,
         ..
     } = clearance;
-    let upstream = routing::send(gateway, &model, prompt, asked).await?;
+    if let Some(meter) = &mut meter {
+        meter.sent();
+    }
+    let upstream = routing::send(gateway, &model, prompt, asked)
+        .await
+        .inspect_err(|problem| {
+            if let (Problem::UpstreamUnreachable | Problem::ProviderResting, Some(meter)) =
+                (problem, &mut meter)
+            {
+                meter.not_sent();
+            }
+        })?;
+    if let Some(meter) = &mut meter {
+        meter.answered(&upstream);
+    }
     let limits = ReplyLimits {
         body_bytes: usize::try_from(gateway.settings.limits.reply_body.bytes()).unwrap_or(usize::MAX),
         idle: gateway.settings.limits.stream_idle_timeout.duration(),
     };
-    let mut response = reply::restore(upstream, restoration, limits, &gateway.pool, permit, taking).await?;
+    let restored = reply::restore(upstream, restoration, limits, &gateway.pool, permit, taking);
+    let mut response = match meter {
+        None => restored.await?,
+        Some(meter) => {
+            let response = meter.in_time(restored).await?;
+            meter.measure(response)
+        }
+    };
     response.headers_mut().insert(MASKED, HeaderValue::from(masked));
     Ok(response)
 }

@@ -34,6 +34,7 @@ mod error;
 mod files;
 mod flusher;
 mod keyring;
+mod limit_counters;
 mod log;
 mod schema;
 mod spool;
@@ -54,6 +55,7 @@ pub use keyring::{
     OnProgress, Progress, Remains, RootRotated, Shredding, SubjectKey, SweepFailure, Swept, TenantKeyRotated,
     TenantStatus, run_keyring,
 };
+pub use limit_counters::LimitCounter;
 pub use log::{
     KeptCheckpoint, Leaf, LogCheck, LogFault, LogHead, LogKey, LogLeaf, Sequencer, Successors, append_leaf,
     append_leaf_id, append_leaves, log_position, log_signer, run_sequencer, run_sequencer_through_changes,

@@ -11,7 +11,9 @@ use privet_crypto::RootKey;
 use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
 use privet_policy::{Audit, Policy, Settings, VaultSettings};
-use privet_server::{AwsKeys, Gateway, Outbox, Parts, ProviderKey, Server, VaultParts, request_config};
+use privet_server::{
+    AwsKeys, Gateway, Outbox, Parts, ProviderKey, Server, VaultParts, request_config, saved_limits,
+};
 use privet_store::{
     AuditRow, Durability, Keyring, KeyringConfig, Location, Spool, SpoolConfig, Store, log_signer,
     run_flusher,
@@ -31,6 +33,8 @@ use crate::wire::soon;
 
 /// As in `privet serve`.
 const KEY_REFRESH: Duration = Duration::from_millis(500);
+/// Sooner than in `privet serve`, which takes five seconds.
+const LIMITS: Duration = Duration::from_millis(100);
 /// As in `privet serve`.
 const FLUSH: Duration = Duration::from_millis(250);
 /// As in `privet serve`.
@@ -50,6 +54,8 @@ pub struct Builder {
     routing: String,
     presidio: String,
     metrics: String,
+    prices: String,
+    tls: String,
     vault: String,
     databases: Option<[Location; 2]>,
     providers: String,
@@ -91,6 +97,7 @@ pub struct TestGateway {
     stop: watch::Sender<bool>,
     server: JoinHandle<bool>,
     refresh: JoinHandle<()>,
+    limits: JoinHandle<()>,
     flusher: JoinHandle<Result<(), privet_store::Error>>,
     watch: Option<JoinHandle<()>>,
     home: Home,
@@ -145,6 +152,18 @@ impl Builder {
         self
     }
 
+    /// With these `[[prices]]`.
+    pub fn prices(mut self, prices: &str) -> Self {
+        prices.clone_into(&mut self.prices);
+        self
+    }
+
+    /// With these lines in the settings' `[tls]`, whose files lie in the folder of [`Builder::home`].
+    pub fn tls(mut self, tls: &str) -> Self {
+        tls.clone_into(&mut self.tls);
+        self
+    }
+
     /// With a vault, and these lines in the settings' `[vault]`.
     pub fn vault(mut self, vault: &str) -> Self {
         self.vault = format!("enabled = true\n{vault}");
@@ -195,6 +214,25 @@ impl Builder {
 
     /// Starts it.
     pub async fn start(self) -> TestGateway {
+        self.try_start().await.expect("a gateway")
+    }
+
+    /// Why it does not start, with what caused it.
+    pub async fn refused(self) -> String {
+        let started = self.try_start().await;
+        let Err(error) = started else {
+            panic!("the gateway starts");
+        };
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
+    }
+
+    async fn try_start(self) -> Result<TestGateway, privet_server::Error> {
         let home = self.home.unwrap_or_default();
         let provider = match self.provider {
             Some(_) => None,
@@ -213,9 +251,11 @@ impl Builder {
                 &self.presidio,
                 &self.metrics,
                 &self.routing,
+                &self.tls,
                 &self.vault,
                 &self.providers,
                 &self.models,
+                &self.prices,
             ]
             .map(String::as_str),
         );
@@ -256,7 +296,9 @@ impl Builder {
             .iter()
             .map(|provider| (provider.name().to_owned(), key_of(provider)))
             .collect::<BTreeMap<_, _>>();
+        let saved_limits = saved_limits(&store, spool.node()).await?;
         let gateway = Gateway::new(Parts {
+            saved_limits,
             model: None,
             epoch: settings.surrogate_epoch,
             settings,
@@ -269,7 +311,8 @@ impl Builder {
             tenant: TenantId::default(),
             vault,
         });
-        let server = Server::bind(gateway.expect("a gateway")).await.expect("a port");
+        let gateway = gateway?;
+        let server = Server::bind(Arc::clone(&gateway)).await?;
         let (address, presidio) = (server.address(), server.presidio_address());
         let vault_address = server.vault_address();
         let metrics = server.metrics_address();
@@ -278,6 +321,9 @@ impl Builder {
         let server = tokio::spawn(server.run(ended(is_shutdown)));
         let for_refresh = ended(is_stopped.clone());
         let refresh = tokio::spawn(async move { run_refresh(&ring, KEY_REFRESH, for_refresh).await });
+        let for_limits = (store.clone(), ended(is_stopped.clone()));
+        let limits =
+            tokio::spawn(async move { gateway.keep_limits(&for_limits.0, LIMITS, for_limits.1).await });
         let is_stopped_too = is_stopped.clone();
         let (to_flush, into) = (spool.clone(), store.clone());
         let flush = if self.is_hoarding { Duration::MAX } else { FLUSH };
@@ -304,13 +350,14 @@ impl Builder {
             stop,
             server,
             refresh,
+            limits,
             flusher,
             home,
         };
         gateway
             .key
             .clone_from(gateway.new_key("ann", None).await.key.expose());
-        gateway
+        Ok(gateway)
     }
 }
 
@@ -522,6 +569,12 @@ impl TestGateway {
         self.spool.status().waiting_events
     }
 
+    /// Its name in the store.
+    #[must_use]
+    pub fn node(&self) -> &str {
+        self.spool.node()
+    }
+
     /// Takes the store away: it answers nobody from now on, as a database that is down.
     pub async fn lose_store(&self) {
         self.store.close().await;
@@ -536,12 +589,18 @@ impl TestGateway {
     pub async fn crash(self) -> Home {
         self.server.abort();
         self.refresh.abort();
+        self.limits.abort();
         self.flusher.abort();
         if let Some(watch) = &self.watch {
             watch.abort();
         }
         // Errors say that they were aborted. A task that has ended holds nothing any more.
-        let _ = (self.server.await, self.refresh.await, self.flusher.await);
+        let _ = (
+            self.server.await,
+            self.refresh.await,
+            self.limits.await,
+            self.flusher.await,
+        );
         self.spool.close().await.expect("the spool closes");
         self.store.close().await;
         drop(self.spool);
@@ -556,6 +615,7 @@ impl TestGateway {
         soon("the end of the key refresh", self.refresh)
             .await
             .expect("no panic");
+        soon("the last budgets", self.limits).await.expect("no panic");
         let flushed = soon("the last flush", self.flusher).await.expect("no panic");
         flushed.expect("all events are stored");
         self.spool.close().await.expect("the spool closes");
@@ -660,10 +720,12 @@ fn settings(
         presidio,
         metrics,
         routing,
+        tls,
         vault,
         providers,
         models,
-    ]: [&str; 9],
+        prices,
+    ]: [&str; 11],
 ) -> String {
     format!(
         r#"
@@ -680,6 +742,8 @@ listen = "127.0.0.1:0"
 {metrics}
 [routing]
 {routing}
+[tls]
+{tls}
 [vault]
 {vault}
 [[providers]]
@@ -700,6 +764,7 @@ provider = "openai"
 [[models]]
 match = "claude*"
 provider = "anthropic"
+{prices}
 "#
     )
 }

@@ -24,6 +24,7 @@
 )]
 
 mod ask;
+mod authority;
 mod aws;
 mod clock;
 mod gateway;
@@ -32,6 +33,7 @@ mod tls_front;
 mod wire;
 
 pub use ask::{Ask, Open, Reply};
+pub use authority::{Authority, Identity};
 pub use aws::aws_message;
 pub use clock::FakeClock;
 pub use gateway::{Builder, Home, Stopped, TestGateway};

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use data_encoding::BASE64;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PublicKeyData as _};
 use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+
+use crate::authority::Authority;
 
 /// Speaks TLS on 127.0.0.1 and hands on what it hears to another address. Dropped, it closes everything.
 pub struct TlsFront {
@@ -22,23 +22,15 @@ pub struct TlsFront {
 impl TlsFront {
     /// In front of `target`, with a certificate for 127.0.0.1 that an authority made for this front alone has signed.
     pub async fn start(target: SocketAddr) -> Self {
-        let mut authority = CertificateParams::new(Vec::new()).expect("parameters of a certificate");
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("a key"))
-            .expect("a certificate of an authority");
-        let key = KeyPair::generate().expect("a key");
-        let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()])
-            .and_then(|params| params.signed_by(&key, &authority))
-            .expect("a certificate");
+        let authority = Authority::default();
+        let identity = authority.sign(&["127.0.0.1"]);
+        let pin = BASE64.encode(&privet_crypto::sha256(&identity.public_key()));
         let config =
             ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
                 .with_safe_default_protocol_versions()
                 .expect("versions of TLS")
                 .with_no_client_auth()
-                .with_single_cert(
-                    vec![certificate.der().clone()],
-                    PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-                )
+                .with_single_cert(vec![identity.certificate().clone()], identity.key())
                 .expect("key and certificate belong together");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -60,8 +52,8 @@ impl TlsFront {
         });
         Self {
             address,
-            ca_pem: pem(authority.der()),
-            pin: BASE64.encode(&privet_crypto::sha256(&key.subject_public_key_info())),
+            ca_pem: authority.pem(),
+            pin,
             _tasks: tasks,
         }
     }
@@ -83,14 +75,4 @@ impl TlsFront {
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
     }
-}
-
-/// A certificate as RFC 7468 writes it.
-fn pem(der: &[u8]) -> String {
-    let mut out = String::from("-----BEGIN CERTIFICATE-----\n");
-    for line in der.chunks(48) {
-        out.push_str(&BASE64.encode(line));
-        out.push('\n');
-    }
-    out + "-----END CERTIFICATE-----\n"
 }

@@ -10,7 +10,7 @@ use privet_access::{KeyRing, KeyRingConfig, run_refresh};
 use privet_crypto::{RootKey, SigningKey};
 use privet_pii::Model;
 use privet_policy::{Audit, Policy, Settings};
-use privet_server::{Gateway, Parts, ProviderKey, Server, SystemClock};
+use privet_server::{Gateway, Parts, ProviderKey, Server, SystemClock, saved_limits};
 use privet_store::{
     Durability, LogKey, Sequencer, Spool, SpoolConfig, Store, Successors, log_signer, run_flusher,
     run_sequencer_through_changes,
@@ -27,6 +27,8 @@ use crate::{memory, open_vault, rim};
 const KEY_REFRESH: Duration = Duration::from_millis(500);
 /// How often decisions go from the spool to the store.
 const FLUSH: Duration = Duration::from_millis(250);
+/// How often what was used of budgets is saved: a crash loses what was settled since.
+const LIMITS: Duration = Duration::from_secs(5);
 /// How often what is stored gets its position in the log: with [`FLUSH`], a signed checkpoint within a second.
 const SEQUENCE: Duration = Duration::from_millis(250);
 
@@ -40,6 +42,7 @@ pub(crate) struct Node {
     refresh: JoinHandle<()>,
     upkeep: Option<Upkeep>,
     witnessing: JoinHandle<()>,
+    limits: JoinHandle<()>,
     flusher: JoinHandle<Result<(), privet_store::Error>>,
     stop_log: watch::Sender<bool>,
     sequencer: JoinHandle<Result<(), privet_store::Error>>,
@@ -90,6 +93,7 @@ impl Node {
             .await
             .with_context(|| format!("cannot open the audit spool `{}`", settings.store.spool.display()))?;
         let keys = Arc::new(KeyRing::open(store.clone(), &root, KeyRingConfig::default()).await?);
+        let saved_limits = saved_limits(&store, spool.node()).await?;
         let epoch = settings.surrogate_epoch;
         let gateway = Gateway::new(Parts {
             settings,
@@ -103,8 +107,9 @@ impl Node {
             tenant: TenantId::default(),
             epoch,
             vault: parts,
+            saved_limits,
         })?;
-        let server = Server::bind(gateway).await?;
+        let server = Server::bind(Arc::clone(&gateway)).await?;
         let (stop, stopped) = watch::channel(false);
         let refresh = tokio::spawn({
             let (stopped, keys) = (ended(stopped.clone()), Arc::clone(&keys));
@@ -114,6 +119,10 @@ impl Node {
         let witnessing = tokio::spawn({
             let (store, stopped) = (store.clone(), ended(stopped.clone()));
             async move { run_witnesses(witnesses, store, public, stopped).await }
+        });
+        let limits = tokio::spawn({
+            let (store, stopped) = (store.clone(), ended(stopped.clone()));
+            async move { gateway.keep_limits(&store, LIMITS, stopped).await }
         });
         let flusher = tokio::spawn({
             let (spool, store) = (spool.clone(), store.clone());
@@ -132,6 +141,7 @@ impl Node {
             refresh,
             upkeep,
             witnessing,
+            limits,
             flusher,
             stop_log,
             sequencer,
@@ -141,6 +151,11 @@ impl Node {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.server.address()
+    }
+
+    /// Whether it speaks TLS there.
+    pub(crate) const fn has_tls(&self) -> bool {
+        self.server.has_tls()
     }
 
     /// Answers until `shutdown`, lets requests under way end, and writes down what is left to write.
@@ -153,6 +168,7 @@ impl Node {
             refresh,
             upkeep,
             witnessing,
+            limits,
             flusher,
             stop_log,
             sequencer,
@@ -168,6 +184,7 @@ impl Node {
         stop.send_replace(true);
         refresh.await?;
         witnessing.await?;
+        limits.await?;
         if let Some(upkeep) = upkeep {
             upkeep.end().await?;
         }

@@ -29,6 +29,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     if args.check {
         rim::store_location(&settings)?;
         crate::keyring::location(&settings)?;
+        privet_server::check_certificates(&settings)?;
         rim::say(format_args!(
             "settings and policy are fine; policy version {}",
             policy.version()
@@ -49,7 +50,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
                 .flatten()
         };
         let node = Node::start(settings, policy, model, root, log_key, log_key_now, upstream_keys).await?;
-        tracing::info!(address = %node.address(), version = env!("CARGO_PKG_VERSION"), "listening");
+        let scheme = if node.has_tls() { "https" } else { "http" };
+        tracing::info!(address = %node.address(), url = format!("{scheme}://{}", node.address()), version = env!("CARGO_PKG_VERSION"), "listening");
         node.run(shutdown).await
     })?;
     Ok(ExitCode::SUCCESS)

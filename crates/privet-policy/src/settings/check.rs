@@ -8,7 +8,7 @@ use super::file::{
     WitnessSettings,
 };
 use super::provider::{self, Provider};
-use super::{MetricsListener, PresidioListener, Settings, models, vault};
+use super::{MetricsListener, PresidioListener, Settings, models, tls, vault};
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
 use crate::{ByteSize, Period, SecretRef};
@@ -23,20 +23,33 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         store,
         limits,
         log,
+        tls,
         presidio,
         metrics,
-        vault,
+        mut vault,
         witnesses,
         routing,
         providers,
         models,
+        prices,
     } = file;
     let listen: SocketAddr = listen.parse().map_err(|_| {
         KeyPath::of("listen").fault("use an IP address and a port, such as `127.0.0.1:8787` or `[::1]:8787`")
     })?;
     let presidio = check_presidio(presidio)?;
     let metrics = check_metrics(metrics)?;
+    vault.allow_plain_http |= tls::is_safe(&tls);
     let (vault, connectors) = vault::check(vault, listen, document)?;
+    let presidio_at = || KeyPath::of("presidio").key("listen");
+    let presidio_address = presidio.map(|own| (own.listen, presidio_at()));
+    let metrics_address = metrics.map(|own| (own.listen, KeyPath::of("metrics").key("listen")));
+    let addresses = [
+        Some((listen, KeyPath::of("listen"))),
+        presidio_address,
+        metrics_address,
+    ];
+    tls::check_addresses(&tls, addresses.into_iter().flatten())?;
+    let tls = tls::check(tls, document)?;
     let policy = policy
         .map(|path| full_path(&path, &KeyPath::of("policy"), document))
         .transpose()?;
@@ -79,6 +92,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         store,
         limits,
         log,
+        tls,
         presidio,
         metrics,
         vault,
@@ -91,6 +105,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
             })
             .collect(),
         routing,
+        prices: crate::limits::check_prices(prices)?,
         providers,
         models,
     })
@@ -212,6 +227,7 @@ fn check_limits(limits: &Limits) -> Result<(), Fault> {
         headers,
         concurrent_requests,
         connections,
+        streams,
         header_timeout,
         body_timeout,
         connect_timeout,
@@ -232,6 +248,7 @@ fn check_limits(limits: &Limits) -> Result<(), Fault> {
     count_within(headers, 16, 1_000, &at, "headers")?;
     count_within(concurrent_requests, 1, 1_000_000, &at, "concurrent_requests")?;
     count_within(connections, 1, 1_000_000, &at, "connections")?;
+    count_within(streams, 1, 10_000, &at, "streams")?;
     count_within(detect_threads, 0, 1_024, &at, "detect_threads")?;
     count_within(detect_queue, 1, 1_000_000, &at, "detect_queue")?;
     let times = [

@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::provider_file::{ModelFile, ProviderFile, RoutingSettings};
+use super::tls::TlsFile;
+use crate::limits::PriceFile;
 use crate::{ByteSize, Period, SecretRef};
 
 /// `privet.toml` as written: read once, at start.
@@ -31,6 +33,8 @@ pub struct SettingsFile {
     pub limits: Limits,
     /// What is logged, and how.
     pub log: Log,
+    /// TLS on Privet's addresses, and clients' certificates.
+    pub tls: TlsFile,
     /// Presidio's endpoints on an address of their own.
     pub presidio: PresidioFile,
     /// Figures for a monitoring system.
@@ -45,6 +49,8 @@ pub struct SettingsFile {
     pub providers: Vec<ProviderFile>,
     /// Which provider answers for which model names; the first match wins; at least one.
     pub models: Vec<ModelFile>,
+    /// What tokens cost, for limits of cost; the first match counts.
+    pub prices: Vec<PriceFile>,
 }
 
 /// The `[keys]` table.
@@ -134,6 +140,8 @@ pub struct Limits {
     pub concurrent_requests: u32,
     /// Most open client connections; more wait.
     pub connections: u32,
+    /// Most requests under way on one HTTP/2 connection; a client holds back more.
+    pub streams: u32,
     /// How long a client may take to send a request head.
     pub header_timeout: Period,
     /// How long a client may take to send a request body.
@@ -409,6 +417,7 @@ impl Default for SettingsFile {
             store: StoreSettings::default(),
             limits: Limits::default(),
             log: Log::default(),
+            tls: TlsFile::default(),
             presidio: PresidioFile::default(),
             metrics: MetricsFile::default(),
             witnesses: Vec::new(),
@@ -416,6 +425,7 @@ impl Default for SettingsFile {
             routing: RoutingSettings::default(),
             providers: Vec::new(),
             models: Vec::new(),
+            prices: Vec::new(),
         }
     }
 }
@@ -547,6 +557,7 @@ impl Default for Limits {
             headers: 100,
             concurrent_requests: 1024,
             connections: 4096,
+            streams: 100,
             header_timeout: Period::from_secs(10),
             body_timeout: Period::from_secs(60),
             connect_timeout: Period::from_secs(10),

@@ -7,8 +7,9 @@ mod models;
 mod provider;
 mod provider_file;
 mod requests;
+mod tls;
 mod vault;
-mod wildcard;
+pub(crate) mod wildcard;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -26,7 +27,9 @@ pub use provider_file::{
     Auth, AwsFile, Dialect, FallbackFile, HealthFile, ModelFile, ProviderFile, ProviderKind, RoutingSettings,
     TargetFile,
 };
+pub use tls::{CertificateFile, ClientAuth, ClientName, TlsClient, TlsClientFile, TlsFile, TlsSettings};
 
+use crate::limits::Prices;
 use crate::{ByteSize, Error, Period, SecretRef, document};
 
 /// `privet.toml` as checked. Paths are already relative to the current folder, not to the document.
@@ -55,6 +58,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What is logged, and how.
     pub log: Log,
+    /// TLS on Privet's addresses; plain HTTP if there is none, which is on loopback addresses only, or behind a proxy.
+    pub tls: Option<TlsSettings>,
     /// Where Presidio's endpoints answer besides the gateway's own address.
     pub presidio: Option<PresidioListener>,
     /// Where a monitoring system reads figures, if anywhere.
@@ -67,6 +72,8 @@ pub struct Settings {
     pub connectors: Vec<ConnectorFile>,
     /// How requests are sent again, and when a provider is given a rest.
     pub routing: RoutingSettings,
+    /// What tokens cost.
+    pub prices: Prices,
     providers: Vec<Provider>,
     models: Vec<ModelRoute>,
 }

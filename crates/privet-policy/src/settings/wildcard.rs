@@ -1,7 +1,7 @@
 //! Model names with `*`.
 
 /// Whether `pattern`, in which `*` stands for any text, matches the whole of `name`. O(pattern × name) time at worst.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let mut pieces = pattern.split('*');
     let Some(first) = pieces.next() else { return false };
     let Some(mut rest) = name.strip_prefix(first) else {

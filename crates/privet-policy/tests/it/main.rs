@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod errors;
+mod limits;
 mod newtypes;
 mod policy;
 mod providers;
@@ -10,6 +11,7 @@ mod schemas;
 mod secrets;
 mod sensitive;
 mod settings;
+mod tls;
 
 use privet_policy::{Error, Policy, Settings};
 

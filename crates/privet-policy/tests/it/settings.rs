@@ -46,7 +46,11 @@ fn every_default_the_example_states_is_the_default() {
 
 #[test]
 fn without_a_key_presidios_endpoints_listen_on_this_machine_only() {
-    let with = |lines: &str| settings(&format!("{LEAST}\n[presidio]\n{lines}"));
+    let with = |lines: &str| {
+        settings(&format!(
+            "{LEAST}\n[tls]\nterminated_elsewhere = true\n[presidio]\n{lines}"
+        ))
+    };
     assert_eq!(settings(LEAST).unwrap().presidio, None);
     for (lines, needs_key) in [
         ("listen = \"127.0.0.1:3000\"", false),

@@ -18,6 +18,7 @@ use super::page::Page;
 use super::refusal::{JSON, Refusal, absent};
 use super::table::{Entry, Interface, Needs, Params};
 use super::{Databunker, audit, identity, own_tokens, page, time};
+use crate::credentials::Claim;
 use crate::prompt::{new_request_id, with_request_id};
 use crate::query::pairs;
 use crate::records::{self, Records};
@@ -269,7 +270,7 @@ async fn who(
             may_audit: false,
         });
     }
-    let (caller, actor) = bunker.api.caller(key).await?;
+    let (caller, actor) = bunker.api.caller(key.map_or(Claim::Nothing, Claim::Key)).await?;
     *known = Some(actor.clone());
     if named.is_some_and(|named| named != actor.tenant.as_str()) {
         return Err(Refusal::NoAccess);

@@ -123,8 +123,8 @@ pub(crate) async fn admit(
     requires_key: bool,
 ) -> Result<Call, Problem> {
     let (parts, body) = request.into_parts();
-    let caller = if requires_key || Gateway::is_key_sent(&parts.headers) {
-        Some(gateway.authenticate(&parts.headers).await?)
+    let caller = if requires_key || Gateway::says_who(&parts) {
+        Some(gateway.authenticate(&parts.headers, &parts.extensions).await?)
     } else {
         None
     };

@@ -26,7 +26,7 @@ use super::VaultApi;
 use super::problem::VaultProblem;
 use super::reader::BodyReader;
 use super::route::Route;
-use crate::credentials::presented;
+use crate::credentials::claim;
 use crate::prompt::{new_request_id, with_request_id};
 use crate::query::pairs;
 
@@ -137,7 +137,7 @@ async fn admit(
     let (parts, body) = request.into_parts();
     let actor = match route.scope {
         Some(scope) => {
-            let (caller, actor) = api.caller(presented(&parts.headers)).await?;
+            let (caller, actor) = api.caller(claim(&parts.headers, &parts.extensions)).await?;
             *known = Some(actor.clone());
             caller.check(scope)?;
             actor

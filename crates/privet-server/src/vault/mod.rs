@@ -46,6 +46,7 @@ use tokio::sync::Semaphore;
 pub use describe::openapi;
 pub(crate) use guard::{About, Guarded, NoConsent, conversation};
 
+use crate::credentials::Claim;
 use crate::databunker;
 use problem::VaultProblem;
 
@@ -146,10 +147,13 @@ impl VaultApi {
         api
     }
 
-    /// Who holds `key`, and on whose behalf they call.
-    pub(crate) async fn caller(&self, key: Option<&str>) -> Result<(Authenticated, Actor), Denied> {
-        let key = key.ok_or(Denied::Missing)?;
-        let caller = self.keys.authenticate(key, self.clock.now()).await?;
+    /// Who makes `claim`, and on whose behalf they call.
+    pub(crate) async fn caller(&self, claim: Claim<'_>) -> Result<(Authenticated, Actor), Denied> {
+        let caller = match claim {
+            Claim::Key(key) => self.keys.authenticate(key, self.clock.now()).await?,
+            Claim::Certificate(who) => who.clone(),
+            Claim::Nothing => return Err(Denied::Missing),
+        };
         let actor = Actor {
             principal: self.pseudonyms.pseudonym(&caller.tenant, &caller.principal),
             tenant: caller.tenant.clone(),

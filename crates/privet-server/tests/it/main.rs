@@ -18,6 +18,8 @@ mod headers;
 #[cfg(test)]
 mod kinds;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod masking;
 #[cfg(test)]
 mod metrics;
@@ -44,6 +46,8 @@ mod streams;
 mod support;
 #[cfg(test)]
 mod surfaces;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod upstream;
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod flusher;
 mod keyring;
 #[cfg(unix)]
 mod kills;
+mod limit_counters;
 mod log;
 mod migrations;
 #[cfg(unix)]

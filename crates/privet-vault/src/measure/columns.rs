@@ -82,6 +82,12 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         &["tenant hold version kind category at until actor reference"],
     ),
     (
+        "limit_counters",
+        &[],
+        &["counter"],
+        &["node window_start requests tokens cost_nanos"],
+    ),
+    (
         "lineage",
         &[],
         &[],

@@ -75,7 +75,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("hyper-rustls", &["privet-server", "privet"]),
     ("rcgen", &["privet-testkit", "privet-store"]),
     ("rustls", &["privet-server", "privet-testkit", "privet"]),
-    ("tokio-rustls", &["privet-testkit"]),
+    ("rustls-webpki", &["privet-server"]),
+    ("tokio-rustls", &["privet-server", "privet-testkit"]),
     ("webpki-roots", &["privet-server"]),
     ("hyper", &["privet-server", "privet-demo", "privet-bench"]),
     (

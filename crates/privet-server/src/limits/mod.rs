@@ -1,0 +1,171 @@
+//! Limits on the path of a prompt: what it may use is reserved before it is sent, and settled when its reply has ended, however
+//! that is.
+
+mod meter;
+mod routes;
+mod saving;
+mod usage;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use memchr::memmem;
+use privet_access::Authenticated;
+use privet_crypto::{HashKey, RootKey};
+use privet_policy::limits::{Asker, Counters, Exceeded, InMemory, Limiter, Prices, SavedCounter, Used};
+use privet_policy::{Policy, Settings};
+
+pub(crate) use meter::Meter;
+pub(crate) use routes::routes;
+pub use saving::saved_limits;
+
+use crate::Error;
+use crate::problem::Problem;
+
+/// Bytes of a prompt to a token, for the estimate: English has four, source code and other languages three.
+const BYTES_PER_TOKEN: u64 = 3;
+/// When a request without `stream_time` counts as lost, if it is not settled until then.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// The policy's limits, and what was used of them on this node.
+pub(crate) struct Limits {
+    limiter: Arc<Limiter>,
+    counters: Arc<InMemory>,
+    prices: Prices,
+    /// How long a provider may take to begin its reply.
+    first_byte: Duration,
+}
+
+impl Limits {
+    /// Goes on from `saved`.
+    pub(crate) fn new(
+        policy: &Policy,
+        settings: &Settings,
+        root: &RootKey,
+        saved: Vec<SavedCounter>,
+    ) -> Result<Self, Error> {
+        let config = policy.limits();
+        if config.rules.iter().any(|rule| rule.cost.is_some()) && settings.prices.is_empty() {
+            return Err(Error::NoPrices);
+        }
+        let names: HashKey = root.hash_key("privet/server/limit-counter", b"");
+        let naming = Box::new(move |name: &str| names.hash_hex(&[name.as_bytes()]));
+        let counters = Arc::new(InMemory::new(saved, naming));
+        let port = Arc::clone(&counters) as Arc<dyn Counters>;
+        Ok(Self {
+            limiter: Arc::new(Limiter::new(config, settings.prices.currency(), port)),
+            counters,
+            prices: settings.prices.clone(),
+            first_byte: settings.limits.first_byte_timeout.duration(),
+        })
+    }
+
+    /// Whether a request of `caller` can be within the limits at all, before anybody looks at it.
+    pub(crate) fn look(&self, caller: &Authenticated, now: Timestamp) -> Result<(), Problem> {
+        if self.limiter.is_empty() {
+            return Ok(());
+        }
+        let full = self.limiter.look(&asker(caller, None), now);
+        full.map_err(|exceeded| refused(exceeded, now))
+    }
+
+    /// Reserves what `body`, a prompt to `model`, may use. Nothing is kept of one to which no limit applies.
+    pub(crate) fn reserve(
+        &self,
+        caller: &Authenticated,
+        model: &str,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<Meter>, Problem> {
+        if self.limiter.is_empty() {
+            return Ok(None);
+        }
+        let asker = asker(caller, Some(model));
+        let price = self.prices.of(model);
+        let mut estimate = Used::default();
+        if self.limiter.counts_tokens(&asker) {
+            if price.is_none() && self.limiter.counts_cost(&asker) {
+                return Err(Problem::NoPrice);
+            }
+            estimate.input = (body.len() as u64).div_ceil(BYTES_PER_TOKEN);
+            estimate.output = reply_bound(body).unwrap_or_else(|| self.limiter.output_tokens().into());
+        }
+        let stream_time = self.limiter.stream_time(&asker);
+        let longest = stream_time.map_or(LONGEST, |time| time + self.first_byte);
+        let deadline = now.checked_add(longest).unwrap_or(Timestamp::MAX);
+        let taken = self
+            .limiter
+            .reserve(&asker, estimate.amount(price), deadline, now);
+        let reservation = taken.map_err(|exceeded| refused(exceeded, now))?;
+        if reservation.is_none() && stream_time.is_none() {
+            return Ok(None);
+        }
+        let limiter = Arc::clone(&self.limiter);
+        Ok(Some(Meter::new(
+            limiter,
+            reservation,
+            estimate,
+            price,
+            stream_time,
+        )))
+    }
+}
+
+fn asker<'a>(caller: &'a Authenticated, model: Option<&'a str>) -> Asker<'a> {
+    Asker {
+        tenant: caller.tenant.as_str(),
+        principal: caller.principal.as_str(),
+        key: &caller.key_id,
+        model,
+    }
+}
+
+fn refused(exceeded: Exceeded, now: Timestamp) -> Problem {
+    let left = exceeded.frees_at.map(|at| at.duration_since(now).as_secs());
+    Problem::Limited {
+        retry_after: left
+            .and_then(|left| u64::try_from(left).ok())
+            .map_or(1, |left| left + 1),
+        exceeded: Box::new(exceeded),
+    }
+}
+
+/// The bound that a prompt sets for its reply: the largest number that stands behind a name of such a bound, wherever that is. What
+/// stands elsewhere than it should can so only raise the estimate.
+fn reply_bound(body: &[u8]) -> Option<u64> {
+    const NAMES: [&[u8]; 3] = [b"tokens\"", b"completion_tokens\"", b"output_tokens\""];
+    const BEFORE: &[u8] = b"\"max_";
+    let bound = |at: usize| {
+        let rest = body.get(at + BEFORE.len()..)?;
+        let rest = NAMES.iter().find_map(|name| rest.strip_prefix(*name))?;
+        let rest = rest.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        std::str::from_utf8(rest.get(..digits)?).ok()?.parse().ok()
+    };
+    memmem::find_iter(body, BEFORE).filter_map(bound).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_of_a_reply_is_found_under_each_of_its_names_and_the_largest_counts() {
+        for (body, bound) in [
+            (r#"{"model":"m"}"#, None),
+            (r#"{"max_tokens":7}"#, Some(7)),
+            (r#"{"max_completion_tokens" : 70, "max_tokens":null}"#, Some(70)),
+            (r#"{"max_output_tokens":5,"metadata":{"max_tokens":9}}"#, Some(9)),
+            // A text in a string is none of a prompt's own names.
+            (
+                r#"{"messages":[{"content":"\"max_tokens\":900000"}],"max_tokens":3}"#,
+                Some(3),
+            ),
+            (r#"{"max_tokens":"many"}"#, None),
+            (r#"{"max_tokens":99999999999999999999999}"#, None),
+        ] {
+            assert_eq!(reply_bound(body.as_bytes()), bound, "{body}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `GET /api/v1/limits`: what the caller has used of its limits.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::routing::get;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Request, Response};
+use privet_policy::limits::{Part, Standing};
+use privet_types::SurfaceKind;
+use serde_json::{Value, json};
+
+use super::asker;
+use crate::gateway::Gateway;
+use crate::problem::Problem;
+use crate::prompt::{new_request_id, with_request_id};
+
+pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route("/api/v1/limits", get(show))
+        .with_state(gateway)
+}
+
+async fn show(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
+    let id = new_request_id();
+    let (parts, _) = request.into_parts();
+    let response = match gateway.authenticate(&parts.headers, &parts.extensions).await {
+        Err(denied) => Problem::from(denied).respond(SurfaceKind::Pii, &id),
+        Ok(caller) => {
+            let limits = &gateway.limits;
+            let standings = limits
+                .limiter
+                .standings(&asker(&caller, None), gateway.clock.now());
+            let shown: Vec<Value> = standings.iter().map(shown).collect();
+            let body = json!({ "currency": limits.prices.currency(), "limits": shown });
+            let mut response = Response::new(Body::from(body.to_string()));
+            response
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response
+        }
+    };
+    with_request_id(response, &id)
+}
+
+fn shown(standing: &Standing) -> Value {
+    let Standing { rule, .. } = standing;
+    let each: Vec<&str> = rule.each.iter().copied().map(Part::name).collect();
+    let mut shown = json!({ "name": rule.name, "each": each });
+    let mut set = |key: &str, value: Value| {
+        if let Some(object) = shown.as_object_mut() {
+            object.insert(key.to_owned(), value);
+        }
+    };
+    if !rule.models.is_empty() {
+        set("models", json!(rule.models));
+    }
+    if let Some(model) = &standing.model {
+        set("model", json!(model));
+    }
+    if let Some(window) = rule.window {
+        set("window", json!(window.name()));
+        set("from", json!(standing.window_start.map(|at| at.to_string())));
+        set("until", json!(standing.window_end.map(|at| at.to_string())));
+    }
+    let (settled, reserved) = (standing.settled, standing.reserved);
+    if let Some(most) = rule.requests {
+        set(
+            "requests",
+            json!({ "limit": most, "used": settled.requests, "reserved": reserved.requests }),
+        );
+    }
+    if let Some(most) = rule.tokens {
+        set(
+            "tokens",
+            json!({ "limit": most, "used": settled.tokens, "reserved": reserved.tokens }),
+        );
+    }
+    if let Some(most) = rule.cost {
+        set(
+            "cost",
+            json!({ "limit": units(most.millionths().saturating_mul(1000)), "used": units(settled.nanos), "reserved": units(reserved.nanos) }),
+        );
+    }
+    if let Some(most) = rule.concurrent {
+        set("concurrent", json!({ "limit": most, "used": standing.running }));
+    }
+    if let Some(time) = rule.stream_time {
+        set("stream_time", json!(time.to_string()));
+    }
+    shown
+}
+
+/// For people and plots; the counts themselves are exact.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "fifteen digits of money are enough to be shown"
+)]
+fn units(nanos: u64) -> f64 {
+    nanos as f64 / 1e9
+}
