@@ -146,6 +146,27 @@ fn the_printed_examples_pass_the_check() {
 }
 
 #[test]
+fn a_policy_that_sends_sensitive_prompts_to_who_is_not_local_fails_the_check() {
+    let folder = folder();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+    write(
+        "privet.toml",
+        "policy = \"policy.toml\"\n[[providers]]\nname = \"home\"\nkind = \"ollama\"\n\
+         [[providers]]\nname = \"far\"\nkind = \"vllm\"\nbase_url = \"https://gpu.example.com/v1\"\n\
+         [[models]]\nmatch = \"*\"\nprovider = \"far\"\n",
+    );
+    let rule = "[[routing.sensitive]]\nentities = [\"US_SSN\"]\naction = \"local\"\nmask = false\n";
+    write("policy.toml", &format!("{rule}to = \"far\"\n"));
+    let said = refused(&folder, &["serve", "--check"]);
+    assert!(
+        said.contains("`routing.sensitive[0].to`") && said.contains("is not local"),
+        "{said}"
+    );
+    write("policy.toml", &format!("{rule}to = \"home\"\n"));
+    fine(&folder, &["serve", "--check"]);
+}
+
+#[test]
 fn missing_settings_say_how_to_write_some() {
     let folder = folder();
     for arguments in [
