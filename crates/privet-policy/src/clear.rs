@@ -115,6 +115,20 @@ pub enum NotCleared {
     NoRoute,
 }
 
+impl NotCleared {
+    /// Whether it is what the prompt holds that must not go out, and not that it could not be looked at.
+    #[must_use]
+    pub const fn is_about_content(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                refusal: Refusal::Blocked { .. } | Refusal::Opaque { .. },
+                ..
+            }
+        )
+    }
+}
+
 impl Policy {
     /// Looks at the whole of `prompt` and replaces what is private. O(n) work for n bytes, charged to `budget`.
     ///

@@ -64,7 +64,9 @@ pub(crate) fn beside(document: &Path, written: &Path) -> PathBuf {
 
 /// The JSON Schema of `File`, with a line end.
 pub(crate) fn schema<File: schemars::JsonSchema>() -> String {
-    let schema = schemars::schema_for!(File);
+    let mut schema = schemars::schema_for!(File).to_value();
+    // By name, not by declaration: a field that is moved changes nothing.
+    schema.sort_all_objects();
     // A schema is a JSON value with text keys; writing one cannot fail.
     serde_json::to_string_pretty(&schema)
         .map(|text| text + "\n")

@@ -26,6 +26,7 @@
 //! # Ok::<(), privet_policy::Error>(())
 //! ```
 
+mod access;
 mod byte_size;
 mod clear;
 mod document;
@@ -40,6 +41,7 @@ mod secret_ref;
 mod settings;
 mod web_address;
 
+pub use access::{AccessConfig, RequireAssessment};
 pub use byte_size::{BadByteSize, ByteSize};
 pub use clear::{Clearance, Cleared, Clearing, NotCleared, Prompt, Raw};
 pub use error::Error;
@@ -51,9 +53,9 @@ pub use policy::{
 };
 pub use secret_ref::SecretRef;
 pub use settings::{
-    ArchiveFile, Auth, CodeSettings, ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings,
-    Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile,
-    PresidioListener, Provider, ProviderFile, RequestRight, RequestSettings, RequestsFile, Route, Settings,
-    SettingsFile, StoreSettings, VaultFile, VaultLimits, VaultSettings, WitnessSettings,
+    AccessFile, ArchiveFile, Auth, CodeSettings, ConnectorFile, ConnectorKind, DatabunkerFile,
+    DatabunkerSettings, Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile,
+    PresidioFile, PresidioListener, Provider, ProviderFile, RequestRight, RequestSettings, RequestsFile,
+    Route, Settings, SettingsFile, StoreSettings, VaultFile, VaultLimits, VaultSettings, WitnessSettings,
     example as settings_example, schema as settings_schema,
 };

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
 use http::{HeaderMap, Request, Response, StatusCode};
-use privet_access::{Authenticated, Denied, KeyRing, PseudonymKey};
+use privet_access::{Ask, Assessments, Authenticated, Denied, KeyRing, PseudonymKey, Resource};
 use privet_crypto::{HashKey, RootKey};
 use privet_pii::{Analyzer, Model};
 use privet_policy::{Policy, Settings};
@@ -17,6 +17,7 @@ use privet_surface::DetectionMemory;
 use privet_types::{Clock, KeyScope, Secret, SurfaceKind, TenantId};
 use tokio::sync::Semaphore;
 
+use crate::access::{self, Rules};
 use crate::archive::Archive;
 use crate::pool::{INLINE_BYTES, Pool};
 use crate::presidio::Analyzers;
@@ -67,6 +68,8 @@ pub struct Parts {
     pub epoch: u64,
     /// The vault, if there is one.
     pub vault: Option<VaultParts>,
+    /// What is known of the providers.
+    pub assessments: Assessments,
 }
 
 /// A gateway, ready to answer. Shared by all connections.
@@ -90,6 +93,8 @@ pub struct Gateway {
     pub(crate) vault: Option<Arc<VaultApi>>,
     /// Where conversations are kept, if they are.
     pub(crate) archive: Option<Arc<Archive>>,
+    /// What prompts may go where.
+    pub(crate) access: Rules,
     epoch: u64,
     tenant_keys: RwLock<HashMap<TenantId, Arc<TenantKeys>>>,
     keys: Arc<KeyRing>,
@@ -121,6 +126,7 @@ impl Gateway {
             tenant,
             epoch,
             vault,
+            assessments,
         } = parts;
         let limits = &settings.limits;
         let threads = match limits.detect_threads {
@@ -137,7 +143,9 @@ impl Gateway {
         }
         let requests = limits.concurrent_requests as usize;
         let archive = wanted.is_on().then(|| Archive::new(*wanted, requests));
+        let access = Rules::new(&settings, &policy, model.as_ref(), assessments)?;
         Ok(Arc::new(Self {
+            access,
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
             analyzers: Analyzers::default(),
@@ -202,6 +210,26 @@ impl Gateway {
         let caller = self.keys.authenticate(presented, self.clock.now()).await?;
         caller.check(KeyScope::Gateway)?;
         Ok(caller)
+    }
+
+    /// Who sends this request, if they may do what its address is for. An address without a gate lets nobody in.
+    pub(crate) async fn admit(&self, parts: &http::request::Parts) -> Result<Authenticated, Denied> {
+        let caller = self.authenticate(&parts.headers).await?;
+        let privilege = credentials::gate(parts.uri.path()).ok_or(Denied::OutOfScope(KeyScope::Gateway))?;
+        let ask = Ask {
+            privilege,
+            resource: Resource::Tenant,
+            at: self.clock.now(),
+            address: access::address_of(&parts.extensions),
+            prompt: None,
+        };
+        self.keys.authorise(&caller, &ask)?;
+        Ok(caller)
+    }
+
+    /// The keys, and the policies that decide about their holders.
+    pub(crate) fn keys(&self) -> &KeyRing {
+        &self.keys
     }
 
     /// The key of one caller's surrogates: nobody else's values can be matched with theirs.

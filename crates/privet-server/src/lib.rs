@@ -4,6 +4,7 @@
 //! For the `privet` binary and for tests, which fill [`Parts`] and run a [`Server`]. It reads no file and no
 //! environment of its own, and keeps nothing but the audit events it hands to the spool.
 
+mod access;
 mod archive;
 mod caller;
 mod clock;

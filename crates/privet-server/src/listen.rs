@@ -1,7 +1,7 @@
 //! Accepting connections, and ending them in order.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::access::ClientAddress;
 use crate::caller::Caller;
 use crate::gateway::Gateway;
 use crate::workers::Workers;
@@ -196,8 +197,8 @@ impl Connections {
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
                 return;
             };
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
+            let (stream, peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -209,7 +210,7 @@ impl Connections {
             }
             self.workers.serve(stream, |stream| {
                 let caller = TokioIo::new(Caller::new(stream, self.write_timeout));
-                let connection = self.http.serve_connection(caller, service.clone());
+                let connection = self.http.serve_connection(caller, service.for_caller(peer.ip()));
                 let connection = self.graceful.watch(connection);
                 async move {
                     if let Err(error) = connection.await {
@@ -228,6 +229,8 @@ struct Front {
     router: TowerToHyperService<Router>,
     /// None where no prompts are answered.
     prompts: Option<Arc<Gateway>>,
+    /// Where the connection comes from.
+    caller: Option<ClientAddress>,
 }
 
 impl Front {
@@ -235,6 +238,14 @@ impl Front {
         Self {
             router: TowerToHyperService::new(router),
             prompts,
+            caller: None,
+        }
+    }
+
+    fn for_caller(&self, address: IpAddr) -> Self {
+        Self {
+            caller: Some(ClientAddress(address)),
+            ..self.clone()
         }
     }
 }
@@ -244,7 +255,10 @@ impl Service<Request<Incoming>> for Front {
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        if let Some(caller) = self.caller {
+            request.extensions_mut().insert(caller);
+        }
         let is_post = request.method() == Method::POST;
         let surface = gateway::prompt_surface(request.uri().path()).filter(|_| is_post);
         match surface.zip(self.prompts.as_ref()) {

@@ -27,7 +27,7 @@ pub(crate) async fn list(State(gateway): State<Arc<Gateway>>, request: Request<B
     let request_id = new_request_id();
     let shape = problem::shape_of(request.uri().path(), request.headers());
     let (parts, _) = request.into_parts();
-    let response = match gateway.authenticate(&parts.headers).await {
+    let response = match gateway.admit(&parts).await {
         Err(denied) => Problem::from(denied).respond(shape, &request_id),
         Ok(_) => {
             let models = collect(&gateway).await;

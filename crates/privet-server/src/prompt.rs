@@ -14,6 +14,7 @@ use privet_types::{Action, AuditEvent, Budget, Decision, SurfaceKind};
 use privet_vault::{Actor, SubjectRef};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::access::{self, Outgoing};
 use crate::archive::{self, Archive, Place, Taking};
 use crate::gateway::Gateway;
 use crate::problem::Problem;
@@ -109,8 +110,13 @@ async fn serve(
         Err(problem) => {
             event.decision.latency_us = latency(arrived);
             problem.code().clone_into(&mut event.decision.reason);
-            if let Problem::NotCleared(NotCleared::Refused { model, .. }) = &problem {
-                event.model.clone_from(model);
+            match &problem {
+                Problem::NotCleared(NotCleared::Refused { model, .. }) => event.model.clone_from(model),
+                Problem::NotPermitted { provider, model, .. } | Problem::NotAssessed { provider, model } => {
+                    event.model = Some(model.clone());
+                    event.provider = Some(provider.clone());
+                }
+                _ => {}
             }
             record(gateway, &event).await?;
             Err(problem)
@@ -237,6 +243,15 @@ async fn prepare(
             .guard(&caller.tenant, about, ask, gateway.clock.now(), guarded)
             .await?;
     }
+    let out = Outgoing {
+        surface,
+        clearance: &cleared.clearance,
+        provider: route.provider,
+        purpose: guarded.purpose.as_deref(),
+        has_consent: about.is_some(),
+        address: access::address_of(&parts.extensions),
+    };
+    gateway.authorise_prompt(caller, &out)?;
     Ok(Prepared {
         cleared,
         about,
@@ -335,7 +350,8 @@ async fn clear(
     kept: Option<(Place, ArchiveContent)>,
 ) -> Result<Cleared, Problem> {
     let bytes = prompt.body().len();
-    let budget = Budget::new(gateway.units_per_byte() * bytes as u64 + UNITS_PER_REQUEST);
+    let units = gateway.units_per_byte() * bytes as u64 + UNITS_PER_REQUEST;
+    let budget = Budget::new(units * gateway.access.looks());
     let key = gateway.surrogate_key(&caller.tenant, caller.principal.as_str());
     let hashes = gateway.hashes(&caller.tenant);
     let query = query.map(str::to_owned);
@@ -351,6 +367,7 @@ async fn clear(
             route: &route,
         };
         let clearance = gateway.policy.clear(&prompt, clearing, budget)?;
+        gateway.check_assessment(&prompt, &clearance, clearing, budget)?;
         let request_hash = hashes.hash_hex(&[prompt.body()]);
         // Equal bodies have equal hashes: the record shows that nothing was changed.
         let sent_hash = if clearance.prompt.body() == prompt.body() {

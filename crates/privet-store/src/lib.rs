@@ -35,6 +35,8 @@ mod files;
 mod flusher;
 mod keyring;
 mod log;
+mod people;
+mod privilege_uses;
 mod schema;
 mod spool;
 mod sql;
@@ -58,7 +60,12 @@ pub use log::{
     KeptCheckpoint, Leaf, LogCheck, LogFault, LogHead, LogKey, LogLeaf, Sequencer, Successors, append_leaf,
     append_leaf_id, append_leaves, log_position, log_signer, run_sequencer, run_sequencer_through_changes,
 };
+pub use people::{
+    GrantRecord, GroupRecord, Holder, Membership, PeopleChange, PeopleSnapshot, PrincipalRecord,
+    TenantRecord, TrainingRecord,
+};
 pub use privet_log::NoteKey;
+pub use privilege_uses::PrivilegeUse;
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};
 pub use sql::{
     Backend, Database, FromRow, FromValue, LinkSecurity, Location, PostgresUrl, Row, Schema, Scope, Tx,

@@ -6,7 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use privet_access::{KeyRing, KeyRingConfig, NewKey, create_key, revoke_key, run_refresh};
+use jiff::tz::Offset;
+use privet_access::{
+    AccessRules, Assessments, Authorizer, KeyRing, KeyRingConfig, NewKey, People, PolicyText, Signer,
+    create_key, revoke_key, run_refresh,
+};
 use privet_crypto::RootKey;
 use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
@@ -51,6 +55,9 @@ pub struct Builder {
     vault: String,
     databases: Option<[Location; 2]>,
     providers: String,
+    access: String,
+    assessments: Vec<String>,
+    cedar: Option<String>,
     stale_after: Option<Duration>,
     provider: Option<SocketAddr>,
     is_calm: bool,
@@ -148,6 +155,19 @@ impl Builder {
         self
     }
 
+    /// With this text of Cedar policies beside the roles that ship.
+    pub fn cedar(mut self, text: &str) -> Self {
+        self.cedar = Some(text.to_owned());
+        self
+    }
+
+    /// With a signed assessment, and the public key that it is to be checked by.
+    pub fn assessment(mut self, signer: &str, text: &str) -> Self {
+        self.access = format!("signers = [\"{signer}\"]");
+        self.assessments.push(text.to_owned());
+        self
+    }
+
     /// With keys that are good for so long after the store was last read.
     pub fn stale_after(mut self, age: Duration) -> Self {
         self.stale_after = Some(age);
@@ -199,6 +219,7 @@ impl Builder {
                 &self.vault,
                 &self.providers,
                 &self.models,
+                &self.access,
             ]
             .map(String::as_str),
         );
@@ -225,7 +246,21 @@ impl Builder {
         if let Some(age) = self.stale_after {
             ring_config.stale_after = age;
         }
-        let ring = KeyRing::open(store.clone(), &root, ring_config).await;
+        let signers: Vec<Signer> = settings
+            .access
+            .signers
+            .iter()
+            .map(|signer| signer.parse().expect("a public key"))
+            .collect();
+        let (assessments, _) = Assessments::read(&self.assessments, &signers);
+        let own = self.cedar.iter().map(|text| PolicyText {
+            name: "own.cedar",
+            text,
+        });
+        let own: Vec<PolicyText<'_>> = own.collect();
+        let authorizer = Authorizer::new(&own, Offset::UTC).expect("policies");
+        let rules = AccessRules { authorizer, signers };
+        let ring = KeyRing::open_with(store.clone(), &root, ring_config, rules).await;
         let ring = Arc::new(ring.expect("keys"));
         let clock = Arc::new(FakeClock::default());
         let vault = match keyring.zip(settings.vault.as_ref()) {
@@ -252,6 +287,7 @@ impl Builder {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             tenant: TenantId::default(),
             vault,
+            assessments,
         });
         let server = Server::bind(gateway.expect("a gateway")).await.expect("a port");
         let (address, presidio) = (server.address(), server.presidio_address());
@@ -453,6 +489,13 @@ impl TestGateway {
         ask.body(body)
     }
 
+    /// The principals of `tenant`.
+    #[must_use]
+    pub fn people(&self, tenant: &str) -> People<'_> {
+        let tenant = tenant.parse().expect("a name");
+        People::new(&self.store, &self.root, tenant, &*self.clock)
+    }
+
     /// Makes a key for `principal`, good for `ttl`.
     pub async fn new_key(&self, principal: &str, ttl: Option<Duration>) -> NewKey {
         let expires_at = ttl.map(|ttl| self.clock.now().checked_add(ttl).expect("a near date"));
@@ -613,7 +656,7 @@ async fn ended(mut stopped: watch::Receiver<bool>) {
 
 fn settings(
     provider: SocketAddr,
-    [keys, store, limits, presidio, vault, providers, models]: [&str; 7],
+    [keys, store, limits, presidio, vault, providers, models, access]: [&str; 8],
 ) -> String {
     format!(
         r#"
@@ -628,6 +671,8 @@ listen = "127.0.0.1:0"
 {presidio}
 [vault]
 {vault}
+[access]
+{access}
 [[providers]]
 name = "openai"
 dialect = "openai"

@@ -8,7 +8,7 @@ use super::file::{
     WitnessSettings,
 };
 use super::provider::{self, Provider};
-use super::{ModelRoute, PresidioListener, Settings, vault, wildcard};
+use super::{ModelRoute, PresidioListener, Settings, access, vault, wildcard};
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
 use crate::message::suggest;
@@ -25,6 +25,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         limits,
         log,
         presidio,
+        access,
         vault,
         witnesses,
         providers,
@@ -77,6 +78,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         limits,
         log,
         presidio,
+        access: access::check(access, document)?,
         vault,
         witnesses,
         connectors: connectors

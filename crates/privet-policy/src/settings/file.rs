@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::access::AccessFile;
 use crate::{ByteSize, Period, SecretRef};
 
 /// `privet.toml` as written: read once, at start.
@@ -32,6 +33,8 @@ pub struct SettingsFile {
     pub log: Log,
     /// Presidio's endpoints on an address of their own.
     pub presidio: PresidioFile,
+    /// Whose signatures count, and what they signed.
+    pub access: AccessFile,
     /// The vault of personal records.
     pub vault: VaultFile,
     /// Who signs the checkpoints of the audit log beside the log itself (C2SP tlog-witness).
@@ -457,6 +460,7 @@ impl Default for SettingsFile {
             log: Log::default(),
             presidio: PresidioFile::default(),
             witnesses: Vec::new(),
+            access: AccessFile::default(),
             vault: VaultFile::default(),
             providers: Vec::new(),
             models: Vec::new(),

@@ -1,5 +1,6 @@
 //! `privet.toml`: where Privet listens, where it keeps things, which providers there are.
 
+mod access;
 mod check;
 mod file;
 mod provider;
@@ -11,6 +12,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub use access::AccessFile;
 pub use file::{
     ArchiveFile, Auth, ConnectorFile, ConnectorKind, DatabunkerFile, Dialect, KeyringSettings, KeysFile,
     Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile, ProviderFile, RequestRight, RequestsFile,
@@ -48,6 +50,8 @@ pub struct Settings {
     pub log: Log,
     /// Where Presidio's endpoints answer besides the gateway's own address.
     pub presidio: Option<PresidioListener>,
+    /// Whose signatures count, and what they signed.
+    pub access: AccessFile,
     /// The vault, if there is to be one.
     pub vault: Option<VaultSettings>,
     /// Who signs the checkpoints of the audit log beside the log itself.

@@ -2,7 +2,8 @@
 
 use axum::body::Body;
 use axum::extract::State;
-use http::{HeaderMap, Response};
+use http::Response;
+use http::request::Parts;
 use privet_pii::presidio::{Way, classes, operator_names};
 use privet_types::{Entity, SurfaceKind};
 
@@ -14,29 +15,29 @@ use crate::prompt::new_request_id;
 /// Stands for the kinds that Presidio has no recogniser for.
 pub(super) const OTHERS: &str = "PrivetRecognizer";
 
-pub(super) async fn recognizers(State(door): State<Door>, headers: HeaderMap) -> Response<Body> {
+pub(super) async fn recognizers(State(door): State<Door>, parts: Parts) -> Response<Body> {
     let own = door.gateway.policy.pii().recognizers.iter();
     let names: Vec<String> = classes()
         .chain([OTHERS])
         .map(str::to_owned)
         .chain(own.map(|r| r.name.clone()))
         .collect();
-    list(&door, &headers, names).await
+    list(&door, &parts, names).await
 }
 
-pub(super) async fn supported_entities(State(door): State<Door>, headers: HeaderMap) -> Response<Body> {
+pub(super) async fn supported_entities(State(door): State<Door>, parts: Parts) -> Response<Body> {
     let names = known(&door.gateway).iter().map(Entity::to_string).collect();
-    list(&door, &headers, names).await
+    list(&door, &parts, names).await
 }
 
-pub(super) async fn anonymizers(State(door): State<Door>, headers: HeaderMap) -> Response<Body> {
+pub(super) async fn anonymizers(State(door): State<Door>, parts: Parts) -> Response<Body> {
     let names = operator_names(Way::Anonymize).iter().map(|n| (*n).to_owned());
-    list(&door, &headers, names.collect()).await
+    list(&door, &parts, names.collect()).await
 }
 
-pub(super) async fn deanonymizers(State(door): State<Door>, headers: HeaderMap) -> Response<Body> {
+pub(super) async fn deanonymizers(State(door): State<Door>, parts: Parts) -> Response<Body> {
     let names = operator_names(Way::Deanonymize).iter().map(|n| (*n).to_owned());
-    list(&door, &headers, names.collect()).await
+    list(&door, &parts, names.collect()).await
 }
 
 /// Every kind that this gateway can find, sorted.
@@ -51,9 +52,9 @@ pub(crate) fn known(gateway: &Gateway) -> Vec<Entity> {
     all
 }
 
-async fn list(door: &Door, headers: &HeaderMap, names: Vec<String>) -> Response<Body> {
-    let is_let_in = if door.requires_key || Gateway::is_key_sent(headers) {
-        door.gateway.authenticate(headers).await.map(|_| ())
+async fn list(door: &Door, parts: &Parts, names: Vec<String>) -> Response<Body> {
+    let is_let_in = if door.requires_key || Gateway::is_key_sent(&parts.headers) {
+        door.gateway.admit(parts).await.map(|_| ())
     } else {
         Ok(())
     };
