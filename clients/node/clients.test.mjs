@@ -1,8 +1,11 @@
-// openai-node, unmodified, through the gateway (or, with PRIVET_DIRECT=1, straight to the provider).
+// openai-node and Vercel's AI SDK, unmodified, through the gateway (or, with PRIVET_DIRECT=1, straight to the provider).
 
 import assert from "node:assert/strict";
 import { readFileSync, statSync } from "node:fs";
 import { test } from "node:test";
+import { createAnthropic } from "@ai-sdk/anthropic";
+import { createOpenAI } from "@ai-sdk/openai";
+import { embedMany, generateText, jsonSchema, streamText, tool } from "ai";
 import OpenAI, { AuthenticationError, BadRequestError } from "openai";
 
 const { PRIVET_URL, PRIVET_KEY, PRIVET_RECORDING, PRIVET_DIRECT } = process.env;
@@ -157,9 +160,60 @@ for (const isStream of [false, true]) {
   });
 }
 
-guarded("models are listed", async () => {
+const responseTools = [{ type: "function", name: "send_mail", description: "Sends a mail.", strict: false, parameters }];
+
+guarded("a response is whole", async (requests) => {
+  const reply = await client.responses.create({ model: MODEL, input: INTRODUCTION });
+  whole(reply.output_text, `You wrote: ${INTRODUCTION}`, ...INTRODUCED);
+  assert.equal(requests().length, 1);
+});
+
+guarded("a streamed response says the same in pieces and at its end", async () => {
+  const stream = await client.responses.create({ model: MODEL, input: INTRODUCTION, stream: true });
+  const events = [];
+  for await (const event of stream) events.push(event);
+  const said = events.map((event) => (event.type === "response.output_text.delta" ? event.delta : "")).join("");
+  whole(said, `You wrote: ${INTRODUCTION}`, ...INTRODUCED);
+  const last = events.at(-1);
+  assert.equal(last.type, "response.completed");
+  assert.equal(last.response.output.at(-1).content[0].text, said);
+  assert.deepEqual(events.map((event) => event.sequence_number), events.map((_, number) => number));
+});
+
+for (const isStream of [false, true]) {
+  guarded(`three turns of responses with a tool call in between stay whole (${isStream ? "stream" : "json"})`, async () => {
+    const input = [user(INTRODUCTION)];
+    const ask = async () => {
+      const asked = { model: MODEL, input, tools: responseTools, store: false, instructions: `Write to ${SUPPORT}.` };
+      return isStream ? await client.responses.stream(asked).finalResponse() : await client.responses.create(asked);
+    };
+    const text = (reply) => reply.output.flatMap((item) => item.content ?? []).map((part) => part.text).join("");
+    const first = await ask();
+    whole(text(first), INTRODUCTION, SUPPORT);
+    input.push({ role: "assistant", content: text(first) }, user(ERRAND));
+    const [call] = (await ask()).output;
+    assert.deepEqual(JSON.parse(call.arguments), ARGUMENTS);
+    const { type, call_id, name, arguments: given } = call;
+    input.push({ type, call_id, name, arguments: given }, { type: "function_call_output", call_id, output: RESULT });
+    const third = await ask();
+    whole(text(third), `The tool answered: ${RESULT}`, EMAIL, IBAN);
+    input.push({ role: "assistant", content: text(third) }, user("Danke! 🙏 What else do you remember?"));
+    whole(text(await ask()), ...INTRODUCED, BILLING, SUPPORT);
+  });
+}
+
+guarded("texts are embedded the same alone and in a batch", async (requests) => {
+  const batch = await client.embeddings.create({ model: MODEL, input: [INTRODUCTION, "hello"] });
+  const alone = await client.embeddings.create({ model: MODEL, input: INTRODUCTION });
+  assert.equal(JSON.parse(requests()[0].body).encoding_format, "base64");
+  assert.deepEqual(batch.data[0].embedding, alone.data[0].embedding);
+  assert.notDeepEqual(batch.data[0].embedding, batch.data[1].embedding);
+});
+
+guarded("models are listed and told", async () => {
   const models = await client.models.list();
   assert.ok(models.data.some((model) => model.id.startsWith("demo-")));
+  assert.equal((await client.models.retrieve("demo-small")).id, "demo-small");
 });
 
 guarded("a wrong key is an authentication error", async (requests) => {
@@ -174,4 +228,44 @@ guarded("an image is a bad request", async (requests) => {
   const ask = client.chat.completions.create({ model: "demo-blind", messages });
   await assert.rejects(ask, (error) => error instanceof BadRequestError && error.status === 400);
   if (PRIVET_DIRECT !== "1") assert.deepEqual(requests(), []);
+});
+
+const sdk = createOpenAI({ baseURL: `${PRIVET_URL}/v1`, apiKey: PRIVET_KEY });
+const sdkAnthropic = createAnthropic({ baseURL: `${PRIVET_URL}/v1`, apiKey: PRIVET_KEY });
+const sdkModels = { responses: sdk(MODEL), chat: sdk.chat(MODEL), messages: sdkAnthropic("claude-demo") };
+const sdkPaths = { responses: "/v1/responses", chat: "/v1/chat/completions", messages: "/v1/messages" };
+
+for (const [name, model] of Object.entries(sdkModels)) {
+  guarded(`the AI SDK's ${name} are whole`, async (requests) => {
+    const { text } = await generateText({ model, prompt: INTRODUCTION, maxRetries: 0 });
+    whole(text, `You wrote: ${INTRODUCTION}`, ...INTRODUCED);
+    assert.deepEqual(requests().map(({ path }) => path), [sdkPaths[name]]);
+  });
+
+  guarded(`the AI SDK's streamed ${name} are whole`, async () => {
+    let text = "";
+    for await (const piece of streamText({ model, prompt: INTRODUCTION, maxRetries: 0 }).textStream) text += piece;
+    whole(text, INTRODUCTION, ...INTRODUCED);
+  });
+
+  guarded(`the AI SDK's tools get real arguments from ${name}`, async () => {
+    const given = [];
+    const send_mail = tool({
+      description: "Sends a mail.",
+      inputSchema: jsonSchema(parameters),
+      execute: async (input) => {
+        given.push(input);
+        return RESULT;
+      },
+    });
+    const asked = { model, prompt: ERRAND, tools: { send_mail }, maxRetries: 0 };
+    const { toolCalls } = await generateText(asked);
+    assert.deepEqual(toolCalls.map(({ input }) => input), [ARGUMENTS]);
+    assert.deepEqual(given, [ARGUMENTS]);
+  });
+}
+
+guarded("the AI SDK's texts are embedded", async () => {
+  const { embeddings } = await embedMany({ model: sdk.embedding(MODEL), values: [INTRODUCTION, "hello"], maxRetries: 0 });
+  assert.equal(embeddings.length, 2);
 });

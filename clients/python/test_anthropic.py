@@ -1,6 +1,8 @@
 """anthropic-python, unmodified, through the gateway (or, with PRIVET_DIRECT=1, straight to the provider)."""
 
+import json
 import os
+import urllib.request
 
 import anthropic
 import pytest
@@ -184,3 +186,43 @@ def test_an_error_in_a_stream_is_an_error(client):
             model="claude-demo-error-stream", max_tokens=LIMIT, messages=user(INTRODUCTION)
         ) as stream:
             stream.get_final_message()
+
+
+def test_the_tokens_of_what_is_sent_are_counted(client, provider):
+    counted = client.messages.count_tokens(model=MODEL, messages=user(INTRODUCTION), system=SYSTEM, tools=TOOLS)
+    message = client.messages.create(
+        model=MODEL, max_tokens=LIMIT, messages=user(INTRODUCTION), system=SYSTEM, tools=TOOLS
+    )
+    assert counted.input_tokens == message.usage.input_tokens > 0
+
+
+def test_one_model_is_told(client):
+    assert client.models.retrieve("claude-demo").type == "model"
+
+
+def test_bodies_of_a_coding_agent_pass_with_their_betas(provider):
+    """A body of the shape that coding agents send each turn, after a look whether anybody is there."""
+    headers = {"anthropic-beta": "claude-code-20250219,interleaved-thinking-2025-05-14,something-new-2031-01-01"}
+    with urllib.request.urlopen(urllib.request.Request(BASE_URL, method="HEAD"), timeout=30) as reply:
+        assert reply.status == 200
+    options = {"max_retries": 0, "timeout": 30, "default_headers": headers}
+    with anthropic.Anthropic(base_url=BASE_URL, auth_token=KEY, api_key=None, **options) as client:
+        system = [
+            {"type": "text", "text": "You are a coding agent that runs in a terminal."},
+            {"type": "text", "text": SYSTEM, "cache_control": {"type": "ephemeral"}},
+        ]
+        reminder = {"type": "text", "text": "<system-reminder>Today is a working day.</system-reminder>"}
+        said = {"type": "text", "text": INTRODUCTION, "cache_control": {"type": "ephemeral"}}
+        asked = {
+            "model": MODEL, "max_tokens": LIMIT, "system": system, "tools": TOOLS,
+            "messages": [{"role": "user", "content": [reminder, said]}],
+            "metadata": {"user_id": "user_0a1b_account__session_019a7c3e"},
+            "extra_query": {"beta": "true"},
+        }
+        stream = client.messages.create(**asked, stream=True)
+        text = "".join(event.delta.text for event in stream if event.type == "content_block_delta")
+        whole(text, INTRODUCTION, SUPPORT)
+    *_, request = provider.requests()
+    assert request["path"] == "/v1/messages?beta=true"
+    assert dict(request["headers"])["anthropic-beta"] == headers["anthropic-beta"]
+    assert json.loads(request["body"])["system"][0] == system[0]

@@ -162,8 +162,11 @@ def test_usage_comes_in_a_last_chunk_without_choices(client):
     assert all(chunk.usage is None for chunk in chunks)
 
 
-def test_models_are_listed(client):
+def test_models_are_listed_and_told(client):
     assert any(model.id.startswith("demo-") for model in client.models.list())
+    assert client.models.retrieve("demo-small").object == "model"
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("demo-that-nobody-has")
 
 
 def test_a_wrong_key_is_an_authentication_error(unreached):

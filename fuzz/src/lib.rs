@@ -19,6 +19,8 @@ mod rights;
 mod texts;
 mod vault;
 
+use privet_types::SurfaceKind;
+
 pub use documents::fuzz_settings;
 pub use encoders::{fuzz_classifier, fuzz_encoder};
 pub use files::{fuzz_csv_file, fuzz_json_file, fuzz_manifest, fuzz_operators, fuzz_records, fuzz_windows};
@@ -74,6 +76,16 @@ pub const TARGETS: &[Target] = &[
 /// The first byte of an input chooses among variants; the rest is the input proper.
 fn variant(data: &[u8]) -> Option<(u8, &[u8])> {
     data.split_first().map(|(first, rest)| (*first, rest))
+}
+
+/// The dialect that a variant is of: bits 0, 4 and 5 tell, so that inputs of before keep theirs.
+fn surface(variant: u8) -> SurfaceKind {
+    match (variant & 0x30, variant & 1) {
+        (0x10, _) => SurfaceKind::OpenaiResponses,
+        (0x20, _) => SurfaceKind::OpenaiEmbeddings,
+        (_, 0) => SurfaceKind::OpenaiChat,
+        _ => SurfaceKind::AnthropicMessages,
+    }
 }
 
 /// Cuts `data` at places that follow from `seed`: pieces of 1 to 16 bytes.

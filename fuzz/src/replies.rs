@@ -6,7 +6,7 @@ use privet_surface::{Restoration, RestoreConfig, RestoreError, StreamRestorer};
 use privet_types::SurfaceKind;
 
 use crate::texts::{map, urls};
-use crate::{pieces, variant};
+use crate::{pieces, surface, variant};
 
 fn restored<'p>(
     surface: SurfaceKind,
@@ -40,11 +40,7 @@ pub fn fuzz_sse(data: &[u8]) {
     let Some((variant, stream)) = variant(data) else {
         return;
     };
-    let surface = if variant & 1 == 0 {
-        SurfaceKind::OpenaiChat
-    } else {
-        SurfaceKind::AnthropicMessages
-    };
+    let surface = surface(variant);
     let whole = restored(surface, std::iter::once(stream)).expect("no input is large enough to be refused");
     let joined = restored(surface, pieces(stream, variant)).expect("no input is large enough to be refused");
     assert_eq!(events(&whole), events(&joined));

@@ -8,7 +8,7 @@ use privet_surface::{Masked, Masking, PartsConfig, Request, Restoration, Restore
 use privet_types::{Budget, SurfaceKind};
 
 use crate::texts::analyzer;
-use crate::variant;
+use crate::{surface, variant};
 
 /// Work allowed for one input; far more than an input of this size needs.
 const BUDGET: u64 = 1 << 32;
@@ -45,11 +45,7 @@ pub fn fuzz_json_body(data: &[u8]) {
     let Some((variant, body)) = variant(data) else {
         return;
     };
-    let surface = if variant & 1 == 0 {
-        SurfaceKind::OpenaiChat
-    } else {
-        SurfaceKind::AnthropicMessages
-    };
+    let surface = surface(variant);
     let style = if variant & 2 == 0 {
         Style::Tag
     } else {

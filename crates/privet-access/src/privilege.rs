@@ -33,6 +33,8 @@ pub enum Privilege {
     VaultAudit,
     /// Purposes, agreements, retention, legal holds.
     VaultAdmin,
+    /// Reading the gateway's figures.
+    ReadMetrics,
     /// Seeing API keys.
     KeyRead,
     /// Making and revoking them.
@@ -57,7 +59,7 @@ pub struct UnknownPrivilege {
 
 impl Privilege {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Prompt,
         Self::ListModels,
         Self::DetectText,
@@ -70,6 +72,7 @@ impl Privilege {
         Self::VaultErase,
         Self::VaultAudit,
         Self::VaultAdmin,
+        Self::ReadMetrics,
         Self::KeyRead,
         Self::KeyManage,
         Self::PeopleRead,
@@ -94,6 +97,7 @@ impl Privilege {
             Self::VaultErase => "vault.erase",
             Self::VaultAudit => "vault.audit",
             Self::VaultAdmin => "vault.admin",
+            Self::ReadMetrics => "metrics.read",
             Self::KeyRead => "key.read",
             Self::KeyManage => "key.manage",
             Self::PeopleRead => "people.read",
@@ -117,6 +121,7 @@ impl Privilege {
             Self::VaultErase => Some(KeyScope::VaultErase),
             Self::VaultAudit => Some(KeyScope::VaultAudit),
             Self::VaultAdmin => Some(KeyScope::VaultAdmin),
+            Self::ReadMetrics => Some(KeyScope::Metrics),
             Self::KeyRead
             | Self::KeyManage
             | Self::PeopleRead
@@ -126,13 +131,13 @@ impl Privilege {
         }
     }
 
-    /// The privilege of the vault's routes that need `scope`; `None` for the scope of the gateway, whose routes differ.
+    /// The privilege of the vault's routes that need `scope`; `None` for scopes that are not the vault's.
     #[must_use]
     pub fn of_vault(scope: KeyScope) -> Option<Self> {
         let is_its = |privilege: &Self| privilege.scope() == Some(scope);
         Self::ALL
             .into_iter()
-            .filter(|_| scope != KeyScope::Gateway)
+            .filter(|privilege| privilege.name().starts_with("vault."))
             .find(is_its)
     }
 
@@ -164,13 +169,14 @@ mod tests {
 
     #[test]
     fn every_scope_of_the_vault_has_a_privilege_of_its_name() {
-        for scope in KeyScope::ALL.into_iter().filter(|s| *s != KeyScope::Gateway) {
+        let others = [KeyScope::Gateway, KeyScope::Metrics];
+        for scope in KeyScope::ALL.into_iter().filter(|scope| !others.contains(scope)) {
             assert_eq!(
                 Privilege::of_vault(scope).map(Privilege::name),
                 Some(scope.name())
             );
         }
-        assert_eq!(Privilege::of_vault(KeyScope::Gateway), None);
+        assert_eq!(others.map(Privilege::of_vault), [None, None]);
     }
 
     #[test]

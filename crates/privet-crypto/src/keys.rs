@@ -161,6 +161,14 @@ impl HashKey {
     }
 }
 
+/// HMAC-SHA256 (RFC 2104) of `message` under `key`, as protocols of others ask for it. Own keyed hashes are [`HashKey`]'s.
+#[must_use]
+pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message).as_ref());
+    out
+}
+
 /// SHA-256 (FIPS 180-4) of `bytes`.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {

@@ -65,7 +65,7 @@ pub use deterministic::DeterministicKey;
 pub use error::Error;
 pub use ff1::{Ff1Key, MAX_POSITIONS, MIN_DOMAIN};
 pub use index::{IndexKey, IndexSecret};
-pub use keys::{HashKey, RootKey, sha256, sha256_parts, sha512};
+pub use keys::{HashKey, RootKey, hmac_sha256, sha256, sha256_parts, sha512};
 pub use passphrase::{Argon2Cost, PassphraseLock};
 pub use record::{MAX_SEALS, RecordKey, SEALED_OVERHEAD, SealCount, SealedHeader};
 pub use seal::SealingKey;

@@ -42,6 +42,8 @@ pub(crate) fn read(body: &[u8]) -> Result<Ask, BadRequest> {
             .get("thinking")
             .and_then(|thinking| string(thinking, "type"))
             .is_some_and(|kind| kind != "disabled"),
+        echo: Vec::new(),
+        wants_encrypted: false,
     };
     ask.system = match request.get("system") {
         Some(Value::String(system)) => system.clone(),
@@ -310,23 +312,23 @@ fn event(name: &'static str, fields: Vec<(&str, String)>) -> Event {
 
 /// `GET /v1/models` with an `anthropic-version` header.
 pub(crate) fn models(names: &[String]) -> String {
-    let models: Vec<String> = names
-        .iter()
-        .map(|name| {
-            object(&[
-                ("type", text("model")),
-                ("id", text(name)),
-                ("display_name", text(name)),
-                ("created_at", text("2023-11-14T22:13:20Z")),
-            ])
-        })
-        .collect();
+    let models: Vec<String> = names.iter().map(|name| model(name)).collect();
     let end = |name: Option<&String>| name.map_or_else(null, |name| text(name));
     object(&[
         ("data", array(&models)),
         ("has_more", "false".to_owned()),
         ("first_id", end(names.first())),
         ("last_id", end(names.last())),
+    ])
+}
+
+/// One model of that list.
+pub(crate) fn model(name: &str) -> String {
+    object(&[
+        ("type", text("model")),
+        ("id", text(name)),
+        ("display_name", text(name)),
+        ("created_at", text("2023-11-14T22:13:20Z")),
     ])
 }
 

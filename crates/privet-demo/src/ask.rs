@@ -19,8 +19,11 @@ pub(crate) struct Ask {
     pub(crate) tool_choice: ToolChoice,
     /// Whether one answer may hold several tool calls.
     pub(crate) allows_parallel: bool,
-    /// Anthropic's `thinking`.
+    /// Anthropic's `thinking`, or OpenAI's `reasoning`.
     pub(crate) wants_thinking: bool,
+    /// Fields of a response request that its reply repeats, each as JSON, and whether reasoning is encrypted.
+    pub(crate) echo: Vec<(&'static str, String)>,
+    pub(crate) wants_encrypted: bool,
 }
 
 /// One message.

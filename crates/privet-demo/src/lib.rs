@@ -1,17 +1,17 @@
-//! A demo provider that speaks the OpenAI and the Anthropic dialect, and what is needed to show a gateway at work with it.
+//! A demo provider that speaks the OpenAI dialects (chat completions, responses, embeddings) and the Anthropic one, and what is needed to show a gateway at work with it.
 //!
 //! For `privet demo`, for the tests of the gateway and of the official clients, and as a target that does what it is told. It
 //! holds:
-//! - [`Provider`]: answers both dialects on 127.0.0.1, cuts its streams at the worst places, records what it was sent;
+//! - [`Provider`]: answers all of them on 127.0.0.1, cuts its streams at the worst places, records what it was sent;
 //! - [`Front`]: a proxy before the gateway that shows what a client sent and got back;
 //! - [`columns`]: the three views side by side on a terminal;
 //! - [`script`]: a fixed conversation full of private values, and the check that none got out and all came back;
 //! - [`client`]: the HTTP client that the script uses.
 //!
 //! The model behind the provider knows nothing: it quotes what it was told and calls a tool when asked. A part of the model's
-//! name after `demo-` chooses how it behaves, in both dialects (`demo-echo`, `claude-demo-echo`): `echo` quotes only; `shout` and
+//! name after `demo-` chooses how it behaves, in every dialect (`demo-echo`, `claude-demo-echo`): `echo` quotes only; `shout` and
 //! `whisper` change case; `markdown` escapes underscores; `link` puts a value into URLs; `json` answers in JSON; `thinking`
-//! thinks aloud first (Anthropic only); `slow` waits between frames; `cut` breaks off inside a value; `blind` refuses images;
+//! thinks aloud first (not in chat completions); `slow` waits between frames; `cut` breaks off inside a value; `blind` refuses images;
 //! `error-429`, `error-500` and `error-stream` fail. It counts no real tokens, keeps no limits such as `max_tokens`, and tells
 //! the same time always.
 //!
@@ -35,6 +35,7 @@ mod body;
 pub mod client;
 pub mod columns;
 mod cuts;
+mod embeddings;
 mod error;
 mod front;
 mod json;
@@ -42,6 +43,7 @@ mod listener;
 mod model;
 mod openai;
 mod provider;
+mod responses;
 mod route;
 pub mod script;
 mod sse;

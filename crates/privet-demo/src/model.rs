@@ -251,6 +251,8 @@ pub(crate) mod tests {
             tool_choice: ToolChoice::Auto,
             allows_parallel: true,
             wants_thinking: false,
+            echo: Vec::new(),
+            wants_encrypted: false,
         }
     }
 

@@ -202,18 +202,18 @@ fn deltas(
 
 /// `GET /v1/models`.
 pub(crate) fn models(names: &[String]) -> String {
-    let models: Vec<String> = names
-        .iter()
-        .map(|name| {
-            object(&[
-                ("id", text(name)),
-                ("object", text("model")),
-                ("created", CREATED.to_string()),
-                ("owned_by", text("privet-demo")),
-            ])
-        })
-        .collect();
+    let models: Vec<String> = names.iter().map(|name| model(name)).collect();
     object(&[("object", text("list")), ("data", array(&models))])
+}
+
+/// One model of that list.
+pub(crate) fn model(name: &str) -> String {
+    object(&[
+        ("id", text(name)),
+        ("object", text("model")),
+        ("created", CREATED.to_string()),
+        ("owned_by", text("privet-demo")),
+    ])
 }
 
 /// The body of an error.

@@ -11,12 +11,13 @@ use crate::cuts::{Chance, Cuts};
 use crate::model::{Answer, Style, answer, half};
 use crate::provider::Shared;
 use crate::wire::{Event, Failure, sse};
-use crate::{anthropic, openai};
+use crate::{anthropic, embeddings, openai, responses};
 
 /// Whose shapes a reply has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dialect {
     OpenAi,
+    Responses,
     Anthropic,
 }
 
@@ -36,6 +37,8 @@ pub(crate) fn route(shared: &Shared, head: &Parts, body: &Bytes) -> Response<Fra
         shared,
         if is_anthropic {
             Dialect::Anthropic
+        } else if path == "/v1/responses" {
+            Dialect::Responses
         } else {
             Dialect::OpenAi
         },
@@ -53,6 +56,8 @@ pub(crate) fn route(shared: &Shared, head: &Parts, body: &Bytes) -> Response<Fra
             "anthropic-version: header is required",
         ))),
         (&Method::POST, "/v1/chat/completions") => visit.talk(openai::read(body)),
+        (&Method::POST, "/v1/responses") => visit.talk(responses::read(body)),
+        (&Method::POST, "/v1/embeddings") => visit.embed(body),
         (&Method::POST, "/v1/messages") => visit.talk(anthropic::read(body).and_then(with_limit(body))),
         (&Method::POST, "/v1/messages/count_tokens") => match anthropic::read(body) {
             Ok(ask) => visit.json(StatusCode::OK, &anthropic::count(&ask)),
@@ -66,6 +71,15 @@ pub(crate) fn route(shared: &Shared, head: &Parts, body: &Bytes) -> Response<Fra
                 openai::models(names)
             };
             visit.json(StatusCode::OK, &list)
+        }
+        (&Method::GET, path) if model(shared, path).is_some() => {
+            let name = model(shared, path).unwrap_or_default();
+            let json = if is_anthropic {
+                anthropic::model(name)
+            } else {
+                openai::model(name)
+            };
+            visit.json(StatusCode::OK, &json)
         }
         (method, path) => {
             let failure = Failure::NoSuchPath {
@@ -100,6 +114,13 @@ fn visit<'a>(shared: &'a Shared, dialect: Dialect, body: &[u8]) -> Visit<'a> {
         id: format!("demo{number:06}"),
         chance: Chance::new(seed, body),
     }
+}
+
+/// The model that `path` names, if it is one of the provider's.
+fn model<'s>(shared: &'s Shared, path: &str) -> Option<&'s str> {
+    let wanted = path.strip_prefix("/v1/models/")?;
+    let names = &shared.config.models;
+    names.iter().map(String::as_str).find(|name| *name == wanted)
 }
 
 fn has_key(shared: &Shared, head: &Parts) -> bool {
@@ -143,9 +164,22 @@ impl Visit<'_> {
         }
     }
 
+    fn embed(&mut self, body: &Bytes) -> Response<Frames> {
+        let ask = match embeddings::read(body) {
+            Ok(ask) => ask,
+            Err(bad) => return self.failure(&Failure::Bad(bad)),
+        };
+        match Style::of(&ask.model) {
+            Style::Error429 => self.failure(&Failure::TooManyRequests),
+            Style::Error500 => self.failure(&Failure::Broken),
+            _ => self.json(StatusCode::OK, &embeddings::reply(&ask)),
+        }
+    }
+
     fn whole(&mut self, ask: &Ask, answers: &[Answer]) -> Response<Frames> {
         let json = match self.dialect {
             Dialect::OpenAi => openai::reply(ask, answers, &self.id),
+            Dialect::Responses => responses::reply(ask, &first(answers), &self.id),
             Dialect::Anthropic => anthropic::reply(ask, &first(answers), &self.id),
         };
         if Style::of(&ask.model) != Style::Cut {
@@ -170,6 +204,7 @@ impl Visit<'_> {
         };
         let mut events = match self.dialect {
             Dialect::OpenAi => openai::events(ask, &answers, &self.id, cuts, &mut self.chance),
+            Dialect::Responses => responses::events(ask, &first(&answers), &self.id, cuts, &mut self.chance),
             Dialect::Anthropic => anthropic::events(ask, &first(&answers), &self.id, cuts, &mut self.chance),
         };
         if matches!(style, Style::Cut | Style::ErrorStream) {
@@ -180,10 +215,14 @@ impl Visit<'_> {
             events.truncate(end);
         }
         if style == Style::ErrorStream {
-            let name = (self.dialect == Dialect::Anthropic).then_some("error");
+            let (name, data) = match self.dialect {
+                Dialect::OpenAi => (None, self.error_body(&Failure::Overloaded)),
+                Dialect::Responses => (Some("error"), responses::error_event(events.len())),
+                Dialect::Anthropic => (Some("error"), self.error_body(&Failure::Overloaded)),
+            };
             events.push(Event {
                 name,
-                data: self.error_body(&Failure::Overloaded),
+                data,
                 is_delta: false,
             });
         }
@@ -197,7 +236,7 @@ impl Visit<'_> {
         }
         let kind = match self.dialect {
             Dialect::OpenAi => "text/event-stream",
-            Dialect::Anthropic => "text/event-stream; charset=utf-8",
+            Dialect::Responses | Dialect::Anthropic => "text/event-stream; charset=utf-8",
         };
         let head = self
             .head(StatusCode::OK)
@@ -226,7 +265,7 @@ impl Visit<'_> {
             (Failure::NoSuchPath { .. }, _) => StatusCode::NOT_FOUND,
             (Failure::TooManyRequests, _) => StatusCode::TOO_MANY_REQUESTS,
             (Failure::Broken, _) => StatusCode::INTERNAL_SERVER_ERROR,
-            (Failure::Overloaded, Dialect::OpenAi) => StatusCode::SERVICE_UNAVAILABLE,
+            (Failure::Overloaded, Dialect::OpenAi | Dialect::Responses) => StatusCode::SERVICE_UNAVAILABLE,
             (Failure::Overloaded, Dialect::Anthropic) => {
                 StatusCode::from_u16(529).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
             }
@@ -243,7 +282,7 @@ impl Visit<'_> {
 
     fn error_body(&self, failure: &Failure) -> String {
         match self.dialect {
-            Dialect::OpenAi => openai::error(failure),
+            Dialect::OpenAi | Dialect::Responses => openai::error(failure),
             Dialect::Anthropic => anthropic::error(failure, &self.request_id()),
         }
     }
@@ -254,7 +293,7 @@ impl Visit<'_> {
 
     fn head(&self, status: StatusCode) -> Builder {
         let name = match self.dialect {
-            Dialect::OpenAi => "x-request-id",
+            Dialect::OpenAi | Dialect::Responses => "x-request-id",
             Dialect::Anthropic => "request-id",
         };
         Response::builder().status(status).header(name, self.request_id())

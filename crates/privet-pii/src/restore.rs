@@ -112,6 +112,12 @@ impl SurrogateMap {
         sign.saturating_sub(reach)
     }
 
+    /// The pairs that it was made of.
+    #[must_use]
+    pub fn pairs(&self) -> &[Pair] {
+        &self.pairs
+    }
+
     /// Values that can be restored.
     #[must_use]
     pub fn len(&self) -> usize {

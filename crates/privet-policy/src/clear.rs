@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use privet_crypto::HashKey;
-use privet_pii::Analyzer;
-use privet_surface::{DetectionMemory, Masking, Refusal, Request, Restoration};
+use privet_pii::{Analyzer, SurrogateMap, escape_into};
+use privet_surface::json::Document;
+use privet_surface::{DetectionMemory, Masked, Masking, Refusal, Request, Restoration};
 use privet_types::{Budget, Entity, SurfaceKind};
 
-use crate::Policy;
+use crate::{Policy, SensitiveAction, Storage};
 
 /// A prompt as it came. It cannot be sent; only [`Policy::clear`] makes it a [`Prompt<Cleared>`].
 #[derive(Debug)]
@@ -62,11 +63,52 @@ impl Prompt<Cleared> {
         &self.body
     }
 
+    /// The same prompt, asking for `model`. O(n); nothing else changes. `None` only if the body cannot be read, which was read
+    /// before.
+    #[must_use]
+    pub fn for_model(&self, model: &str) -> Option<Self> {
+        Some(Self {
+            surface: self.surface,
+            body: with_model(&self.body, model)?,
+            _state: Cleared(()),
+        })
+    }
+
+    /// A copy, to be sent while this one is kept.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self {
+            surface: self.surface,
+            body: self.body.clone(),
+            _state: Cleared(()),
+        }
+    }
+
     /// The body to send, without a copy.
     #[must_use]
     pub fn into_body(self) -> Vec<u8> {
         self.body
     }
+}
+
+/// `body` with another model's name in it.
+fn with_model(body: &[u8], model: &str) -> Option<Vec<u8>> {
+    let document = Document::parse(body, &Budget::unlimited()).ok()?;
+    let at = document.root().get("model")?.range();
+    let mut name = String::from("\"");
+    escape_into(model, &mut name);
+    name.push('"');
+    let (before, after) = (body.get(..at.start)?, body.get(at.end..)?);
+    Some([before, name.as_bytes(), after].concat())
+}
+
+/// Who gets a prompt that must not go anywhere else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalModel {
+    /// The name to ask for, if it is not the caller's.
+    pub upstream_model: Option<String>,
+    /// Whether all who may answer are machines of one's own.
+    pub is_local: bool,
 }
 
 /// What clearing needs beside the policy.
@@ -80,6 +122,8 @@ pub struct Clearing<'a> {
     pub memory: Option<&'a DetectionMemory>,
     /// Finds the provider for a model: its name there, if it differs, or nothing if no provider has the model.
     pub route: &'a (dyn Fn(&str) -> Option<Option<String>> + Sync),
+    /// Finds who gets a prompt for a model instead, by the rule of `[[routing.sensitive]]` at a place; nothing if nobody can.
+    pub local: &'a (dyn Fn(usize, &str) -> Option<LocalModel> + Sync),
 }
 
 /// A prompt that may be sent, and all that its reply needs.
@@ -95,6 +139,8 @@ pub struct Clearance {
     pub counts: BTreeMap<Entity, u32>,
     /// How many values were replaced.
     pub masked: usize,
+    /// The rule of `[[routing.sensitive]]` by which it must go to a local model and to nobody else.
+    pub rule: Option<usize>,
 }
 
 /// Why a prompt may not be sent.
@@ -109,6 +155,17 @@ pub enum NotCleared {
         refusal: Refusal,
         /// The model asked for, if it could be read.
         model: Option<String>,
+    },
+    /// It holds what may go to no provider, or to none that there is.
+    #[error(
+        "the request holds {}, which must not be sent to this model; remove it, or use a model that is meant for such data",
+        list(.kinds)
+    )]
+    Sensitive {
+        /// The kinds that were found.
+        kinds: Vec<Entity>,
+        /// The model asked for.
+        model: String,
     },
     /// No provider answers for its model.
     #[error("no provider is set up for the model that was asked for; `GET /v1/models` lists those that are")]
@@ -129,7 +186,60 @@ impl NotCleared {
     }
 }
 
+/// What masking for another sender needs beside the policy.
+#[derive(Clone, Copy)]
+pub struct Protecting<'a> {
+    /// The detector, made from the same policy.
+    pub analyzer: &'a Analyzer,
+    /// The surrogate key of tenant, epoch and principal.
+    pub key: &'a HashKey,
+    /// Remembers what was found before under the same policy.
+    pub memory: Option<&'a DetectionMemory>,
+}
+
 impl Policy {
+    /// Masks a body that its owner will send to a provider without Privet. It needs no model. O(n) work for n bytes, charged to
+    /// `budget`.
+    ///
+    /// # Errors
+    /// [`NotCleared::Refused`] if anything must not, or cannot safely, be sent.
+    pub fn protect(
+        &self,
+        surface: SurfaceKind,
+        body: &[u8],
+        protecting: Protecting<'_>,
+        budget: &Budget,
+    ) -> Result<Masked, NotCleared> {
+        let refused = |refusal| NotCleared::Refused { refusal, model: None };
+        let request = self.storable(Request::parse(surface, body, budget).map_err(refused)?);
+        let masking = Masking {
+            analyzer: protecting.analyzer,
+            pii: self.pii(),
+            parts: self.parts(),
+            key: protecting.key,
+            memory: protecting.memory,
+        };
+        request.mask(masking, None, budget).map_err(refused)
+    }
+
+    fn storable<'t>(&self, request: Request<'t>) -> Request<'t> {
+        match self.responses().store {
+            Storage::AsAsked => request,
+            Storage::Never => request.without_storage(),
+        }
+    }
+
+    /// Restores what [`Policy::protect`] masked, where the policy lets it.
+    #[must_use]
+    pub fn unprotect(&self, surface: SurfaceKind, map: SurrogateMap) -> Restoration {
+        Restoration::new(
+            surface.dialect(),
+            Arc::new(map),
+            Arc::clone(self.shared_restore()),
+            Arc::clone(self.urls()),
+        )
+    }
+
     /// Looks at the whole of `prompt` and replaces what is private. O(n) work for n bytes, charged to `budget`.
     ///
     /// # Errors
@@ -145,6 +255,7 @@ impl Policy {
             |refusal| NotCleared::Refused { refusal, model }
         };
         let request = Request::parse(prompt.surface, &prompt.body, budget).map_err(refused(None))?;
+        let request = self.storable(request);
         let model = request.model().map_err(refused(None))?;
         // The name goes to the provider and into the audit event as it is.
         let found = clearing
@@ -170,9 +281,37 @@ impl Policy {
         let masked = request
             .mask(masking, upstream_model.as_deref(), budget)
             .map_err(refused(Some(&model)))?;
+        let counts = masked.counts;
+        let (mut body, mut map, mut replaced) = (masked.body, masked.map, masked.replaced.len());
+        let mut rule_at = None;
+        if let Some((index, rule)) = self.routing().rule_for(&counts) {
+            let refused = || NotCleared::Sensitive {
+                kinds: counts
+                    .keys()
+                    .copied()
+                    .filter(|kind| self.routing().is_meant(rule, *kind))
+                    .collect(),
+                model: model.clone().into_owned(),
+            };
+            let local = match rule.action {
+                SensitiveAction::Refuse => None,
+                SensitiveAction::Local => (clearing.local)(index, &model),
+            };
+            let local = local.filter(|local| local.is_local).ok_or_else(refused)?;
+            if !rule.mask {
+                prompt.body.clone_into(&mut body);
+                (map, replaced) = (SurrogateMap::new(Vec::new()), 0);
+            }
+            let name = local.upstream_model.as_deref().unwrap_or(&model);
+            body = with_model(&body, name).ok_or_else(refused)?;
+            rule_at = Some(index);
+        }
+        if !prompt.surface.has_words_in_reply() {
+            map = SurrogateMap::default();
+        }
         let restoration = Restoration::new(
-            prompt.surface,
-            Arc::new(masked.map),
+            prompt.surface.dialect(),
+            Arc::new(map),
             Arc::clone(self.shared_restore()),
             Arc::clone(self.urls()),
         )
@@ -180,13 +319,19 @@ impl Policy {
         Ok(Clearance {
             prompt: Prompt {
                 surface: prompt.surface,
-                body: masked.body,
+                body,
                 _state: Cleared(()),
             },
             model: model.into_owned(),
             restoration,
-            counts: masked.counts,
-            masked: masked.replaced.len(),
+            counts,
+            masked: replaced,
+            rule: rule_at,
         })
     }
+}
+
+fn list(kinds: &[Entity]) -> String {
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+    names.join(", ")
 }

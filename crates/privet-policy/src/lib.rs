@@ -37,25 +37,28 @@ mod nearest;
 mod operators;
 mod period;
 mod policy;
+mod routing;
 mod secret_ref;
 mod settings;
 mod web_address;
 
 pub use access::{AccessConfig, RequireAssessment};
 pub use byte_size::{BadByteSize, ByteSize};
-pub use clear::{Clearance, Cleared, Clearing, NotCleared, Prompt, Raw};
+pub use clear::{Clearance, Cleared, Clearing, LocalModel, NotCleared, Prompt, Protecting, Raw};
 pub use error::Error;
 pub use operators::operators;
 pub use period::{BadPeriod, Period};
 pub use policy::{
     ArchiveConfig, ArchiveContent, ArchiveFailure, Audit, AuditConfig, ConsentConfig, Durability, Policy,
-    PolicyFile, example as policy_example, schema as policy_schema,
+    PolicyFile, ResponsesConfig, Storage, example as policy_example, schema as policy_schema,
 };
+pub use routing::{BadRoute, RoutingConfig, SensitiveAction, SensitiveRule};
 pub use secret_ref::SecretRef;
 pub use settings::{
-    AccessFile, ArchiveFile, Auth, CodeSettings, ConnectorFile, ConnectorKind, DatabunkerFile,
-    DatabunkerSettings, Dialect, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, ModelFile,
-    PresidioFile, PresidioListener, Provider, ProviderFile, RequestRight, RequestSettings, RequestsFile,
-    Route, Settings, SettingsFile, StoreSettings, VaultFile, VaultLimits, VaultSettings, WitnessSettings,
-    example as settings_example, schema as settings_schema,
+    AccessFile, ArchiveFile, Auth, AwsFile, AwsSigning, CodeSettings, ConnectorFile, ConnectorKind,
+    DatabunkerFile, DatabunkerSettings, Dialect, FallbackFile, HealthCheck, HealthFile, KeyringSettings,
+    KeysFile, Limits, Log, LogFormat, LogLevel, MetricsFile, MetricsListener, ModelFile, PresidioFile,
+    PresidioListener, Provider, ProviderFile, ProviderKind, RequestRight, RequestSettings, RequestsFile,
+    Route, RoutingSettings, Settings, SettingsFile, StoreSettings, Target, TargetFile, VaultFile,
+    VaultLimits, VaultSettings, WitnessSettings, example as settings_example, schema as settings_schema,
 };

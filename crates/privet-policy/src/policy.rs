@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::{self, AccessConfig};
 use crate::key_path::{Fault, KeyPath};
 use crate::message::suggest;
+use crate::routing::{self, RoutingConfig};
 use crate::{Error, Period, document, web_address};
 
 /// Most categories that a policy tells apart: each is a question to the vault.
@@ -30,6 +31,10 @@ pub struct PolicyFile {
     pub restore: RestoreConfig,
     /// Content that Privet cannot look into.
     pub parts: PartsConfig,
+    /// What providers may keep.
+    // Left out where it says nothing, so that a policy without it keeps its version.
+    #[serde(skip_serializing_if = "ResponsesConfig::is_default")]
+    pub responses: ResponsesConfig,
     /// How decisions are recorded.
     pub audit: AuditConfig,
     /// What prompts about a person in the vault need.
@@ -42,6 +47,34 @@ pub struct PolicyFile {
     /// Who may do what.
     #[serde(skip_serializing_if = "AccessConfig::is_default")]
     pub access: AccessConfig,
+    /// Where prompts go that hold certain kinds of data.
+    #[serde(skip_serializing_if = "RoutingConfig::is_default")]
+    pub routing: RoutingConfig,
+}
+
+/// The `[responses]` table of the policy document.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResponsesConfig {
+    /// Whether providers may keep requests and replies for later ones. What they keep is masked.
+    pub store: Storage,
+}
+
+/// Whether providers may keep requests and replies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Storage {
+    /// As the request says.
+    #[default]
+    AsAsked,
+    /// No: `store` goes out as `false`, and what cannot do without is refused.
+    Never,
+}
+
+impl ResponsesConfig {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The `[archive]` table of the policy document: what of prompts and replies goes into the vault's archive, which
@@ -232,6 +265,12 @@ impl Policy {
         &self.file.parts
     }
 
+    /// What providers may keep.
+    #[must_use]
+    pub const fn responses(&self) -> &ResponsesConfig {
+        &self.file.responses
+    }
+
     /// How decisions are recorded.
     #[must_use]
     pub const fn audit(&self) -> Audit {
@@ -278,6 +317,12 @@ impl Policy {
             }
         }
         lets_pass.then(|| Self::of(file))
+    }
+
+    /// Where prompts go that hold certain kinds of data.
+    #[must_use]
+    pub const fn routing(&self) -> &RoutingConfig {
+        &self.file.routing
     }
 
     /// Names what the policy says, in 16 hexadecimal digits: equal for documents that say the same, however written.
@@ -352,6 +397,12 @@ fn check(file: &PolicyFile) -> Result<(), Fault> {
     }
     check_consent(&file.consent, &file.pii)?;
     access::check(&file.access)?;
+    routing::check(&file.routing, &file.pii)?;
+    if file.routing.leaves_unmasked() && file.archive.content == ArchiveContent::Masked {
+        return Err(KeyPath::of("archive").key("content").fault(
+            "would keep prompts unmasked that a rule of `[[routing.sensitive]]` sends so; use \"plain\" or \"nothing\", or no `mask = false`",
+        ));
+    }
     let (least, most) = (Period::from_millis(1), Period::from_secs(60));
     if !(least..=most).contains(&file.audit.loss_window) {
         return Err(KeyPath::of("audit")

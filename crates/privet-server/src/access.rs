@@ -15,6 +15,7 @@ use privet_types::{Budget, Entity, SurfaceKind};
 use crate::Error;
 use crate::gateway::Gateway;
 use crate::problem::Problem;
+use crate::routing::Choice;
 
 /// Where a request comes from, in its extensions.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +34,7 @@ pub(crate) struct Rules {
     assessments: Assessments,
     need: RequireAssessment,
     assess_local: bool,
-    /// Providers on this machine.
+    /// Providers that the settings call local, or that are on this machine.
     local: BTreeSet<String>,
     /// Refuses what the policy would let pass as it is; none if the policy lets nothing pass, or that needs no assessment.
     strict: Option<Strict>,
@@ -45,6 +46,7 @@ struct Strict {
 }
 
 /// What is asked about a prompt that could be sent.
+#[derive(Clone, Copy)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) surface: SurfaceKind,
     pub(crate) clearance: &'a Clearance,
@@ -71,7 +73,8 @@ impl Rules {
             }),
             _ => None,
         };
-        let local = settings.providers().iter().filter(|p| p.is_on_loopback());
+        let is_local = |provider: &&Provider| provider.is_local() || provider.is_on_loopback();
+        let local = settings.providers().iter().filter(is_local);
         Ok(Self {
             assessments,
             need,
@@ -98,66 +101,101 @@ impl Rules {
 }
 
 impl Gateway {
-    /// That `prompt`, which came out as `clearance`, holds nothing that its provider must have been assessed for, if that was
-    /// not.
+    /// That `prompt`, which came out as `clearance`, holds nothing that the provider of `choice` must have been assessed for, if
+    /// that was not. Others that could stand in for it and lack an assessment are barred.
     pub(crate) fn check_assessment(
         &self,
         prompt: &Prompt<Raw>,
         clearance: &Clearance,
         clearing: Clearing<'_>,
         budget: &Budget,
+        choice: &mut Choice,
     ) -> Result<(), Problem> {
         let rules = &self.access;
-        let provider = match self.settings.route(&clearance.model) {
-            Some(route) => route.provider.name(),
-            None => return Err(NotCleared::NoRoute.into()),
-        };
-        let refused = || Problem::NotAssessed {
-            provider: provider.to_owned(),
-            model: clearance.model.clone(),
-        };
-        match rules.need {
-            RequireAssessment::Never => Ok(()),
+        if rules.strict.is_none() && rules.need != RequireAssessment::Always {
+            return Ok(());
+        }
+        let route = self.route(&clearance.model, *choice).ok_or(NotCleared::NoRoute)?;
+        let lacks = |provider: &Provider| rules.lacks(provider.name(), self);
+        let others = (0..route.targets().len()).filter_map(|index| Some((index, route.with(index)?)));
+        let lacking: Vec<usize> = others
+            .filter(|(_, other)| lacks(other.provider))
+            .map(|(index, _)| index)
+            .collect();
+        let is_chosen_lacking = lacks(route.provider);
+        if !is_chosen_lacking && lacking.is_empty() {
+            return Ok(());
+        }
+        let needs_one = match rules.need {
+            RequireAssessment::Never => false,
             RequireAssessment::Always => {
                 let is_personal = |kind: &Entity| *kind != Entity::SURROGATE;
-                let has_any = clearance.masked > 0 || clearance.counts.keys().any(is_personal);
-                if has_any && rules.lacks(provider, self) {
-                    return Err(refused());
-                }
-                Ok(())
+                clearance.masked > 0 || clearance.counts.keys().any(is_personal)
             }
-            RequireAssessment::Unmasked => {
-                let Some(strict) = rules.strict.as_ref().filter(|_| rules.lacks(provider, self)) else {
-                    return Ok(());
-                };
-                let clearing = Clearing {
-                    analyzer: &strict.analyzer,
-                    // What is remembered belongs to the other policy.
-                    memory: None,
-                    ..clearing
-                };
-                match strict.policy.clear(prompt, clearing, budget) {
-                    Ok(_) => Ok(()),
-                    Err(error) if error.is_about_content() => Err(refused()),
-                    Err(error) => Err(error.into()),
+            RequireAssessment::Unmasked => match &rules.strict {
+                None => false,
+                Some(strict) => {
+                    let clearing = Clearing {
+                        analyzer: &strict.analyzer,
+                        // What is remembered belongs to the other policy.
+                        memory: None,
+                        ..clearing
+                    };
+                    match strict.policy.clear(prompt, clearing, budget) {
+                        Ok(_) => false,
+                        Err(error) if error.is_about_content() => true,
+                        Err(error) => return Err(error.into()),
+                    }
                 }
-            }
+            },
+        };
+        if needs_one && is_chosen_lacking {
+            return Err(Problem::NotAssessed {
+                provider: route.provider.name().to_owned(),
+                model: clearance.model.clone(),
+            });
         }
+        for index in lacking.into_iter().filter(|_| needs_one) {
+            choice.bar(index);
+        }
+        Ok(())
     }
 
     /// That the policies let `caller` send this.
     pub(crate) fn authorise_prompt(&self, caller: &Authenticated, out: &Outgoing<'_>) -> Result<(), Problem> {
-        let (provider, model) = (out.provider.name(), out.clearance.model.as_str());
-        let now = self.clock.now();
-        let standing: Standing = self.access.assessments.standing(provider, now);
-        let ask = Ask {
+        let standing = self
+            .access
+            .assessments
+            .standing(out.provider.name(), self.clock.now());
+        let ask = self.question(out, &standing);
+        self.keys()
+            .authorise(caller, &ask)
+            .map_err(|not| Problem::NotPermitted {
+                message: not.message,
+                provider: out.provider.name().to_owned(),
+                model: out.clearance.model.clone(),
+            })
+    }
+
+    /// Whether the policies would let `caller` send this.
+    pub(crate) fn permits_prompt(&self, caller: &Authenticated, out: &Outgoing<'_>) -> bool {
+        let standing = self
+            .access
+            .assessments
+            .standing(out.provider.name(), self.clock.now());
+        self.keys().permits(caller, &self.question(out, &standing))
+    }
+
+    fn question<'a>(&self, out: &Outgoing<'a>, standing: &'a Standing) -> Ask<'a> {
+        let provider = out.provider.name();
+        Ask {
             privilege: Privilege::Prompt,
             resource: Resource::Model {
-                name: model,
+                name: &out.clearance.model,
                 provider,
                 is_local: self.access.local.contains(provider),
             },
-            at: now,
+            at: self.clock.now(),
             address: out.address,
             prompt: Some(PromptFacts {
                 surface: out.surface.name(),
@@ -165,15 +203,8 @@ impl Gateway {
                 masked: out.clearance.masked,
                 purpose: out.purpose,
                 has_consent: out.has_consent,
-                assessment: &standing,
+                assessment: standing,
             }),
-        };
-        self.keys()
-            .authorise(caller, &ask)
-            .map_err(|not| Problem::NotPermitted {
-                message: not.message,
-                provider: provider.to_owned(),
-                model: model.to_owned(),
-            })
+        }
     }
 }

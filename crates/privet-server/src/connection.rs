@@ -7,7 +7,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,6 +27,8 @@ use tokio::net::TcpStream;
 use tokio::runtime::{self, Handle};
 use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
+
+use crate::bedrock::{BadFraming, EventStream};
 
 /// How long a connection may rest before it is closed. Providers and the middle boxes on the way close theirs after a
 /// minute or later.
@@ -86,6 +88,19 @@ pub(crate) enum NoReply {
 pub(crate) struct ReplyBody {
     body: Incoming,
     lease: Option<(Connection, Arc<Origin>)>,
+    /// Turns AWS's framing into events, where the provider uses it.
+    events: Option<Box<EventStream>>,
+}
+
+/// Why a reply's body ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BrokenBody {
+    /// The connection, or what HTTP makes of it.
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+    /// A stream in AWS's framing.
+    #[error(transparent)]
+    Framing(#[from] BadFraming),
 }
 
 impl Origin {
@@ -110,6 +125,11 @@ impl Origin {
             host: HeaderValue::from_str(&host).ok()?,
             resting: Mutex::default(),
         }))
+    }
+
+    /// What stands in the `host` header of requests to it.
+    pub(crate) const fn host(&self) -> &HeaderValue {
+        &self.host
     }
 
     /// Sends `request`, whose address is a path and maybe a query, and waits for the head of the reply.
@@ -163,6 +183,7 @@ impl Origin {
             let mut body = ReplyBody {
                 body,
                 lease: Some((connection, Arc::clone(self))),
+                events: None,
             };
             if body.body.is_end_stream() {
                 body.give_back();
@@ -253,17 +274,15 @@ impl ReplyBody {
             origin.keep(connection);
         }
     }
-}
 
-impl Body for ReplyBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
+    /// The same, read as AWS's event stream and given out as server-sent events.
+    pub(crate) fn into_events(mut self) -> Self {
+        self.events = Some(Box::default());
+        self
+    }
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let this = &mut *self;
+    fn poll_sent(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = self;
         let Some((connection, _)) = &mut this.lease else {
             return Pin::new(&mut this.body).poll_frame(context);
         };
@@ -284,12 +303,45 @@ impl Body for ReplyBody {
         }
         frame
     }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = BrokenBody;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenBody>>> {
+        let this = &mut *self;
+        loop {
+            let frame = ready!(this.poll_sent(context)).transpose()?;
+            let Some(events) = &mut this.events else {
+                return Poll::Ready(frame.map(Ok));
+            };
+            let Some(frame) = frame else {
+                return Poll::Ready((!events.is_at_end()).then_some(Err(BadFraming.into())));
+            };
+            let Ok(data) = frame.into_data() else { continue };
+            let mut out = Vec::new();
+            if let Err(error) = events.push(&data, &mut out) {
+                this.lease = None;
+                return Poll::Ready(Some(Err(error.into())));
+            }
+            if !out.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(Bytes::from(out)))));
+            }
+        }
+    }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.events.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
+        if self.events.is_some() {
+            return SizeHint::default();
+        }
         self.body.size_hint()
     }
 }

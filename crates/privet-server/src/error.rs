@@ -46,6 +46,9 @@ pub enum Error {
         "the policy keeps conversations, but there is no archive; set `[vault] enabled = true` and `[vault.archive] enabled = true` in the settings"
     )]
     NoArchive,
+    /// The policy sends prompts where the settings lead to nobody who may get them.
+    #[error(transparent)]
+    BadRoute(#[from] privet_policy::BadRoute),
     /// The policy's detector cannot be made.
     #[error("the policy cannot be used")]
     Detector(#[from] privet_pii::Error),

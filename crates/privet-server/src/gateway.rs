@@ -1,5 +1,6 @@
 //! The gateway's state and its addresses.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -9,22 +10,24 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use http::{HeaderMap, Request, Response, StatusCode};
 use privet_access::{Ask, Assessments, Authenticated, Denied, KeyRing, PseudonymKey, Resource};
-use privet_crypto::{HashKey, RootKey};
+use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_pii::{Analyzer, Model};
 use privet_policy::{Policy, Settings};
 use privet_store::Spool;
 use privet_surface::DetectionMemory;
-use privet_types::{Clock, KeyScope, Secret, SurfaceKind, TenantId};
+use privet_types::{Clock, KeyScope, SurfaceKind, TenantId};
 use tokio::sync::Semaphore;
 
 use crate::access::{self, Rules};
 use crate::archive::Archive;
+use crate::metrics::Metrics;
 use crate::pool::{INLINE_BYTES, Pool};
 use crate::presidio::Analyzers;
 use crate::problem::{self, Problem};
-use crate::upstream::Upstream;
+use crate::routing::Routing;
+use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
-use crate::{Error, credentials, models, native, presidio, prompt};
+use crate::{Error, credentials, models, native, presidio, prompt, protect};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -32,16 +35,19 @@ const DETECTION_MEMORY: usize = 16 << 20;
 /// More than a usual audit event takes in the spool: with less room than this the next one may be refused.
 const EVENT_BYTES: u64 = 4 << 10;
 
-const CHAT: &str = "/v1/chat/completions";
-const MESSAGES: &str = "/v1/messages";
+/// Where prompts are sent to, by surface.
+pub(crate) const PROMPTS: [(&str, SurfaceKind); 5] = [
+    ("/v1/chat/completions", SurfaceKind::OpenaiChat),
+    ("/v1/messages", SurfaceKind::AnthropicMessages),
+    ("/v1/responses", SurfaceKind::OpenaiResponses),
+    ("/v1/embeddings", SurfaceKind::OpenaiEmbeddings),
+    ("/v1/messages/count_tokens", SurfaceKind::AnthropicCountTokens),
+];
 
-/// The dialect of the prompts that are sent to `path`, if any are.
+/// The surface of the prompts that are sent to `path`, if any are.
 pub(crate) fn prompt_surface(path: &str) -> Option<SurfaceKind> {
-    match path {
-        CHAT => Some(SurfaceKind::OpenaiChat),
-        MESSAGES => Some(SurfaceKind::AnthropicMessages),
-        _ => None,
-    }
+    let known = PROMPTS.iter().find(|(known, _)| *known == path)?;
+    Some(known.1)
 }
 
 /// All that a gateway is made of. Files, environment and clock are read by the rim that fills it.
@@ -55,7 +61,7 @@ pub struct Parts {
     /// The installation's root key.
     pub root: Arc<RootKey>,
     /// Each provider's key by its name in the settings.
-    pub upstream_keys: BTreeMap<String, Secret<String>>,
+    pub upstream_keys: BTreeMap<String, ProviderKey>,
     /// Who may call.
     pub keys: Arc<KeyRing>,
     /// Where decisions are recorded.
@@ -83,6 +89,8 @@ pub struct Gateway {
     /// Belongs to `policy` and `analyzer`.
     pub(crate) memory: DetectionMemory,
     pub(crate) upstream: Upstream,
+    pub(crate) metrics: Metrics,
+    pub(crate) routing: Routing,
     pub(crate) spool: Spool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tenant: TenantId,
@@ -128,6 +136,7 @@ impl Gateway {
             vault,
             assessments,
         } = parts;
+        policy.routing().check_against(&settings)?;
         let limits = &settings.limits;
         let threads = match limits.detect_threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -150,7 +159,9 @@ impl Gateway {
             model,
             analyzers: Analyzers::default(),
             memory: DetectionMemory::new(DETECTION_MEMORY),
-            upstream: Upstream::new(&settings, &upstream_keys)?,
+            upstream: Upstream::new(&settings, &upstream_keys, Arc::clone(&clock))?,
+            routing: Routing::default(),
+            metrics: Metrics::new(&settings),
             pool: Pool::new(
                 threads,
                 limits.detect_queue as usize,
@@ -181,16 +192,24 @@ impl Gateway {
             .as_ref()
             .is_some_and(|vault| vault.listen.is_none());
         let vault = self.vault.as_ref().filter(|_| has_vault).map(vault::routes);
-        Router::new()
-            .route(CHAT, post(chat))
-            .route(MESSAGES, post(messages))
+        let prompts = PROMPTS
+            .into_iter()
+            .fold(Router::new(), |router, (path, surface)| {
+                let answer = move |State(gateway): State<Arc<Self>>, request: Request<Body>| {
+                    prompt::answer(gateway, surface, request)
+                };
+                router.route(path, post(answer))
+            });
+        prompts
             .route("/v1/models", get(models::list))
+            .route("/v1/models/{*id}", get(models::one))
             .route("/", get(|| async { StatusCode::OK }))
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .with_state(Arc::clone(self))
             .merge(presidio::routes(Arc::clone(self), true))
             .merge(native::routes(Arc::clone(self)))
+            .merge(protect::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
             .method_not_allowed_fallback(|request: Request<Body>| tell(request, Problem::WrongMethod))
@@ -206,16 +225,23 @@ impl Gateway {
 
     /// Who sends a request with these headers, by its API key. The identity comes from the key alone, never from another header.
     pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, Denied> {
-        let presented = credentials::presented(headers).ok_or(Denied::Missing)?;
-        let caller = self.keys.authenticate(presented, self.clock.now()).await?;
+        let caller = self.caller(headers).await?;
         caller.check(KeyScope::Gateway)?;
         Ok(caller)
     }
 
+    /// The same, whatever the key is good for.
+    pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Authenticated, Denied> {
+        let presented = credentials::presented(headers).ok_or(Denied::Missing)?;
+        self.keys.authenticate(presented, self.clock.now()).await
+    }
+
     /// Who sends this request, if they may do what its address is for. An address without a gate lets nobody in.
     pub(crate) async fn admit(&self, parts: &http::request::Parts) -> Result<Authenticated, Denied> {
-        let caller = self.authenticate(&parts.headers).await?;
-        let privilege = credentials::gate(parts.uri.path()).ok_or(Denied::OutOfScope(KeyScope::Gateway))?;
+        let caller = self.caller(&parts.headers).await?;
+        let closed = Denied::OutOfScope(KeyScope::Gateway);
+        let privilege = credentials::gate(parts.uri.path()).ok_or(closed)?;
+        caller.check(privilege.scope().ok_or(closed)?)?;
         let ask = Ask {
             privilege,
             resource: Resource::Tenant,
@@ -246,6 +272,14 @@ impl Gateway {
         let mut known = keys.surrogates.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(principal.to_owned(), Arc::clone(&key));
         key
+    }
+
+    /// The key that seals what one caller needs to restore texts it sends on itself.
+    pub(crate) fn restoration_key(&self, tenant: &TenantId, principal: &str) -> SealingKey {
+        // Neither name can hold a zero byte.
+        let context = format!("{tenant}\0{principal}");
+        self.root
+            .sealing_key("privet/server/restoration", context.as_bytes())
     }
 
     /// The key of the hashes by which a tenant's records know bodies: nobody can tell from them that two tenants sent the same.
@@ -297,23 +331,17 @@ impl Gateway {
     }
 }
 
-async fn chat(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
-    prompt::answer(gateway, SurfaceKind::OpenaiChat, request).await
-}
-
-async fn messages(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
-    prompt::answer(gateway, SurfaceKind::AnthropicMessages, request).await
-}
-
-async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, &'static str) {
-    if gateway.is_ready() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "not ready: keys or audit spool unavailable\n",
-        )
+async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Cow<'static, str>) {
+    if !gateway.is_ready() {
+        let text = "not ready: keys or audit spool unavailable\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, text.into());
     }
+    let text = match gateway.upstream.resting() {
+        (_, 0) => "ready\n".into(),
+        // Another node would find the same providers down: this one stays in service.
+        (all, resting) => format!("ready; providers down or resting: {resting} of {all}\n").into(),
+    };
+    (StatusCode::OK, text)
 }
 
 async fn tell(request: Request<Body>, problem: Problem) -> Response<Body> {

@@ -22,7 +22,7 @@ use crate::access::ClientAddress;
 use crate::caller::Caller;
 use crate::gateway::Gateway;
 use crate::workers::Workers;
-use crate::{Error, gateway, presidio, prompt, vault};
+use crate::{Error, gateway, metrics, presidio, prompt, routing, vault};
 
 /// How long accepting pauses after the system refused a connection (too many open files, most likely).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -41,10 +41,12 @@ pub struct Server {
     listener: TcpListener,
     presidio: Option<(TcpListener, Router)>,
     vault: Option<(TcpListener, Router)>,
+    metrics: Option<(TcpListener, Router)>,
     gateway: Arc<Gateway>,
     address: SocketAddr,
     presidio_address: Option<SocketAddr>,
     vault_address: Option<SocketAddr>,
+    metrics_address: Option<SocketAddr>,
 }
 
 /// What all connections share.
@@ -83,15 +85,26 @@ impl Server {
                 (Some((listener, vault::router(api))), Some(address))
             }
         };
+        let (metrics, metrics_address) = match gateway.settings.metrics {
+            None => (None, None),
+            Some(own) => {
+                let (listener, address) = take(own.listen).await?;
+                tracing::info!(%address, requires_key = own.requires_key, "metrics");
+                let router = metrics::router(Arc::clone(&gateway), own.requires_key);
+                (Some((listener, router)), Some(address))
+            }
+        };
         Ok(Self {
             workers: Workers::start(cores, gateway.pool.threads() + OTHER_THREADS)?,
             listener,
             presidio,
             vault,
+            metrics,
             gateway,
             address,
             presidio_address,
             vault_address,
+            metrics_address,
         })
     }
 
@@ -113,6 +126,12 @@ impl Server {
         self.vault_address
     }
 
+    /// Where a monitoring system reads figures, if the settings give it an address.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+
     /// Answers until `shutdown` is done; then takes no new connection, and lets requests and streams under way end for
     /// as long as the settings grant. Returns whether all of them did.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> bool {
@@ -121,6 +140,7 @@ impl Server {
             listener,
             presidio,
             vault,
+            metrics,
             gateway,
             ..
         } = self;
@@ -137,6 +157,7 @@ impl Server {
             places: Arc::new(Semaphore::new(limits.connections as usize)),
             graceful: GracefulShutdown::new(),
         };
+        let _probes = routing::watch(&gateway);
         let (end_archive, archive_ended) = oneshot::channel::<()>();
         let archiving = gateway.archive.as_ref().zip(gateway.vault.as_ref());
         let archiving = archiving.map(|(archive, api)| {
@@ -146,13 +167,15 @@ impl Server {
         });
         let own = connections.accept_own(presidio.as_ref());
         let of_vault = connections.accept_own(vault.as_ref());
+        let of_metrics = connections.accept_own(metrics.as_ref());
         tokio::select! {
             () = shutdown => {}
             () = connections.accept(&listener, Front::new(gateway.router(), Some(Arc::clone(&gateway)))) => {}
             () = own => {}
             () = of_vault => {}
+            () = of_metrics => {}
         }
-        drop((listener, presidio, vault));
+        drop((listener, presidio, vault, metrics));
         tracing::info!("shutting down; requests under way are finished");
         let Connections {
             workers, graceful, ..

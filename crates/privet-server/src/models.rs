@@ -1,4 +1,4 @@
-//! `GET /v1/models`: what the settings offer, as the providers list it.
+//! `GET /v1/models` and `GET /v1/models/{id}`: what the settings offer, as the providers list it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,13 +9,14 @@ use axum::extract::State;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Limited};
-use privet_policy::Provider;
+use privet_policy::{NotCleared, Provider};
 use privet_types::SurfaceKind;
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
 use crate::problem::{self, Problem};
 use crate::prompt::{new_request_id, with_request_id};
+use crate::query::decode;
 
 /// How long the providers are waited for.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -29,16 +30,45 @@ pub(crate) async fn list(State(gateway): State<Arc<Gateway>>, request: Request<B
     let (parts, _) = request.into_parts();
     let response = match gateway.admit(&parts).await {
         Err(denied) => Problem::from(denied).respond(shape, &request_id),
-        Ok(_) => {
-            let models = collect(&gateway).await;
-            let mut response = Response::new(Body::from(shaped(models, shape).to_string()));
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            response
-        }
+        Ok(_) => json_response(&shaped(collect(&gateway).await, shape)),
     };
     with_request_id(response, &request_id)
+}
+
+/// Answers with one model, by its name at the end of the address.
+pub(crate) async fn one(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
+    let request_id = new_request_id();
+    let (parts, _) = request.into_parts();
+    let path = parts.uri.path();
+    let shape = problem::shape_of(path, &parts.headers);
+    let id = path.strip_prefix("/v1/models/").and_then(|id| decode(id, b'+'));
+    let response = match gateway.admit(&parts).await {
+        Err(denied) => Problem::from(denied).respond(shape, &request_id),
+        Ok(_) => match find(&gateway, &id.unwrap_or_default()).await {
+            Some((id, model)) => json_response(&shaped_one(&id, model, shape)),
+            None => Problem::from(NotCleared::NoRoute).respond(shape, &request_id),
+        },
+    };
+    with_request_id(response, &request_id)
+}
+
+fn json_response(json: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(json.to_string()));
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+/// One model that leads to a provider: as that lists it, or as the settings name it outright.
+async fn find(gateway: &Gateway, id: &str) -> Option<(String, Value)> {
+    let provider = gateway.settings.route(id)?.provider;
+    let listed = tokio::time::timeout(DEADLINE, fetch(gateway, provider)).await;
+    let listed = listed.ok().flatten().unwrap_or_default();
+    let is_it = |model: &Value| model.get("id").and_then(Value::as_str) == Some(id);
+    let found = listed.into_iter().find(is_it);
+    let is_named = || gateway.settings.models().any(|(pattern, _)| pattern == id);
+    let model = found.or_else(|| is_named().then(|| named(id, provider)))?;
+    Some((id.to_owned(), model))
 }
 
 /// Every model by name: those the settings name outright, and those the providers list and the settings lead to them.
@@ -106,24 +136,27 @@ fn named(id: &str, provider: &Provider) -> Value {
 }
 
 fn shaped(models: BTreeMap<String, Value>, shape: SurfaceKind) -> Value {
-    if shape != SurfaceKind::AnthropicMessages {
-        let data = models.into_iter().map(|(id, mut model)| {
-            let defaults = json!({ "id": id, "object": "model", "created": 0, "owned_by": "unknown" });
-            fill(&mut model, &defaults);
-            model
-        });
-        return json!({ "object": "list", "data": data.collect::<Vec<_>>() });
-    }
     let (first, last) = (models.keys().next().cloned(), models.keys().next_back().cloned());
-    let data = models.into_iter().map(|(id, mut model)| {
+    let data = models
+        .into_iter()
+        .map(|(id, model)| shaped_one(&id, model, shape));
+    let data: Vec<Value> = data.collect();
+    if shape == SurfaceKind::AnthropicMessages {
+        json!({ "data": data, "has_more": false, "first_id": first, "last_id": last })
+    } else {
+        json!({ "object": "list", "data": data })
+    }
+}
+
+fn shaped_one(id: &str, mut model: Value, shape: SurfaceKind) -> Value {
+    let defaults = if shape == SurfaceKind::AnthropicMessages {
         let created_at = "1970-01-01T00:00:00Z";
-        fill(
-            &mut model,
-            &json!({ "id": id, "type": "model", "display_name": id, "created_at": created_at }),
-        );
-        model
-    });
-    json!({ "data": data.collect::<Vec<_>>(), "has_more": false, "first_id": first, "last_id": last })
+        json!({ "id": id, "type": "model", "display_name": id, "created_at": created_at })
+    } else {
+        json!({ "id": id, "object": "model", "created": 0, "owned_by": "unknown" })
+    };
+    fill(&mut model, &defaults);
+    model
 }
 
 fn fill(model: &mut Value, defaults: &Value) {

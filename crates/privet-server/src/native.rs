@@ -139,7 +139,15 @@ async fn anonymize(State(gateway): State<Arc<Gateway>>, request: Request<Body>) 
         };
         let weight = gateway.weight(call.body.len());
         let done = gateway.pool.run(weight, budget, work).await?;
-        finish(&gateway, &call, done, Action::Redact, "anonymized", &id).await
+        finish(
+            &gateway,
+            (SurfaceKind::Pii, &call),
+            done,
+            Action::Redact,
+            "anonymized",
+            &id,
+        )
+        .await
     };
     answer(SurfaceKind::Pii, work.await, &id)
 }
@@ -170,15 +178,23 @@ async fn restore(State(gateway): State<Arc<Gateway>>, request: Request<Body>) ->
             Ok((json.to_string(), BTreeMap::new()))
         };
         let done = gateway.pool.run(bytes, budget, work).await?;
-        finish(&gateway, &call, done, Action::Allow, "restored", &id).await
+        finish(
+            &gateway,
+            (SurfaceKind::Pii, &call),
+            done,
+            Action::Allow,
+            "restored",
+            &id,
+        )
+        .await
     };
     answer(SurfaceKind::Pii, work.await, &id)
 }
 
-/// Writes down what was done, or that it could not be.
-async fn finish(
+/// Writes down what was done on `surface`, or that it could not be.
+pub(crate) async fn finish(
     gateway: &Gateway,
-    call: &Call,
+    (surface, call): (SurfaceKind, &Call),
     done: Result<(String, BTreeMap<Entity, u32>), Problem>,
     action: Action,
     reason: &'static str,
@@ -192,7 +208,7 @@ async fn finish(
         }
     };
     let deed = Deed {
-        surface: SurfaceKind::Pii,
+        surface,
         action,
         reason,
         counts,

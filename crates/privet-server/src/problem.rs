@@ -18,7 +18,7 @@ pub(crate) enum Problem {
     #[error("{}", denial(.0))]
     Denied(#[from] Denied),
     #[error(
-        "Privet has no such address; it answers POST /v1/chat/completions, POST /v1/messages and GET /v1/models"
+        "Privet has no such address; it answers POST /v1/chat/completions, /v1/responses, /v1/embeddings, /v1/messages and /v1/messages/count_tokens, and GET /v1/models"
     )]
     NoSuchSurface,
     #[error("this address does not take that method")]
@@ -80,6 +80,8 @@ pub(crate) enum Problem {
     Told { status: StatusCode, text: String },
     #[error("the provider cannot be reached")]
     UpstreamUnreachable,
+    #[error("the provider has failed several times in a row and is given a rest; try again in a moment")]
+    ProviderResting,
     #[error("the provider did not answer in time")]
     UpstreamTimeout,
     #[error("the provider answered in a way that Privet cannot pass on safely ({0})")]
@@ -225,6 +227,12 @@ impl Problem {
                 "api_error",
                 "upstream_unreachable",
             ),
+            Self::ProviderResting => kind(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "overloaded_error",
+                "provider_resting",
+            ),
             Self::UpstreamTimeout => kind(
                 StatusCode::GATEWAY_TIMEOUT,
                 "server_error",
@@ -254,7 +262,7 @@ impl Problem {
             code,
         } = self.kind();
         let message = format!("privet: {self}");
-        let body = match surface {
+        let body = match surface.dialect() {
             SurfaceKind::AnthropicMessages => json!({
                 "type": "error",
                 "error": { "type": anthropic, "message": message },
@@ -318,6 +326,7 @@ fn not_cleared_kind(not_cleared: &NotCleared) -> Kind {
             "not_found_error",
             "model_not_found",
         ),
+        NotCleared::Sensitive { .. } => kind(StatusCode::BAD_REQUEST, INVALID, INVALID, "sensitive_refused"),
         NotCleared::Refused { refusal, .. } => {
             let (status, code) = match refusal {
                 Refusal::Detector(privet_pii::Error::Budget(BudgetError::Spent))
@@ -327,7 +336,10 @@ fn not_cleared_kind(not_cleared: &NotCleared) -> Kind {
                     let status = StatusCode::SERVICE_UNAVAILABLE;
                     return kind(status, "server_error", "api_error", "detector_failed");
                 }
-                Refusal::Opaque { .. } => (StatusCode::BAD_REQUEST, "content_not_checkable"),
+                Refusal::Opaque { .. } | Refusal::Tokens { .. } => {
+                    (StatusCode::BAD_REQUEST, "content_not_checkable")
+                }
+                Refusal::Stored { .. } => (StatusCode::BAD_REQUEST, "storage_forbidden"),
                 Refusal::Blocked { .. } => (StatusCode::BAD_REQUEST, "entity_blocked"),
                 Refusal::CannotMask { .. } => (StatusCode::BAD_REQUEST, "cannot_mask"),
                 _ => (StatusCode::BAD_REQUEST, "bad_body"),

@@ -18,9 +18,10 @@ use crate::access::{self, Outgoing};
 use crate::archive::{self, Archive, Place, Taking};
 use crate::gateway::Gateway;
 use crate::problem::Problem;
+use crate::query;
 use crate::reply::{self, ReplyLimits};
+use crate::routing::{self, Choice, Picked};
 use crate::vault::{About, Guarded, NoConsent, conversation};
-use crate::{headers, query};
 
 /// Work units that every request gets, whatever its size.
 pub(crate) const UNITS_PER_REQUEST: u64 = 1 << 20;
@@ -32,6 +33,7 @@ const MASKED: HeaderName = HeaderName::from_static("x-privet-masked");
 /// A clearance and the keyed hashes of what came and what goes out.
 struct Cleared {
     clearance: Clearance,
+    choice: Choice,
     request_hash: String,
     sent_hash: String,
     /// What the archive keeps of the prompt, and the place for it.
@@ -45,7 +47,9 @@ pub(crate) async fn answer(
     request: Request<Body>,
 ) -> Response<Body> {
     let request_id = new_request_id();
-    let response = match serve(&gateway, surface, request, &request_id).await {
+    let served = serve(&gateway, surface, request, &request_id).await;
+    gateway.metrics.ended(surface, served.as_ref().err());
+    let response = match served {
         Ok(response) => response,
         Err(problem) => {
             tracing::info!(
@@ -116,6 +120,7 @@ async fn serve(
                     event.model = Some(model.clone());
                     event.provider = Some(provider.clone());
                 }
+                Problem::NotCleared(NotCleared::Sensitive { model, .. }) => event.model = Some(model.clone()),
                 _ => {}
             }
             record(gateway, &event).await?;
@@ -125,6 +130,7 @@ async fn serve(
             cleared:
                 Cleared {
                     clearance,
+                    choice,
                     request_hash,
                     sent_hash,
                     kept,
@@ -137,14 +143,23 @@ async fn serve(
             event.decision.latency_us = latency(read_at);
             let is_masked = clearance.masked > 0;
             event.decision.action = if is_masked { Action::Redact } else { Action::Allow };
-            event.decision.reason = if is_masked { "masked" } else { "clean" }.to_owned();
+            event.decision.reason = match (clearance.rule, is_masked) {
+                (Some(_), _) => routing::LOCAL,
+                (None, true) => "masked",
+                (None, false) => "clean",
+            }
+            .to_owned();
             event.decision.counts.clone_from(&clearance.counts);
             event.model = Some(clearance.model.clone());
             event.request_hash = Some(request_hash);
             event.sent_hash = Some(sent_hash);
-            let route = gateway.settings.route(&clearance.model);
-            event.provider = route.map(|r| r.provider.name().to_owned());
+            let route = gateway
+                .route(&clearance.model, choice)
+                .ok_or(NotCleared::NoRoute)?;
+            event.provider = Some(route.provider.name().to_owned());
             record(gateway, &event).await?;
+            let access = gateway.settings.log.access.then(|| event.clone());
+            let others = (route.targets().len() > 1).then(|| event.clone());
             let taking = gateway.archive.as_ref().zip(kept).zip(event.principal);
             let taking = taking.map(|((archive, (prompt, place)), principal)| {
                 let (subject, purpose) = about.map(|about| (about.subject, about.purpose)).unzip();
@@ -165,10 +180,37 @@ async fn serve(
                 };
                 archive.take(place, about, prompt)
             });
-            let query = parts.uri.query();
-            send(gateway, clearance, &parts.headers, query, permit, taking).await
+            let asked = routing::Asked {
+                choice,
+                headers: &parts.headers,
+                query: parts.uri.query(),
+                event: others,
+            };
+            let response = send(gateway, clearance, asked, permit, taking).await?;
+            if let Some(event) = access {
+                log_answer(&event, response.status().as_u16(), arrived);
+            }
+            Ok(response)
         }
     }
+}
+
+/// One line for a prompt whose reply has begun.
+fn log_answer(event: &AuditEvent, status: u16, arrived: Instant) {
+    tracing::info!(
+        request_id = event.request_id,
+        tenant = event.tenant,
+        principal = event.principal.as_ref().map(|principal| principal.0.as_str()),
+        surface = event.surface.name(),
+        model = event.model,
+        provider = event.provider,
+        action = event.decision.action.name(),
+        masked = event.decision.counts.values().sum::<u32>(),
+        decision_us = event.decision.latency_us,
+        reply_ms = u64::try_from(arrived.elapsed().as_millis()).unwrap_or(u64::MAX),
+        status,
+        "answered"
+    );
 }
 
 /// A prompt that may be sent, with its place among the requests under way.
@@ -203,7 +245,9 @@ async fn prepare(
     check_media(&parts.headers)?;
     let prompt = Prompt::new(surface, read_body(gateway, &parts.headers, body).await?);
     let read_at = Instant::now();
-    let keeps = gateway.archive.as_ref().and_then(|archive| {
+    // Where no words come back there is no conversation.
+    let archive = gateway.archive.as_ref().filter(|_| surface.has_words_in_reply());
+    let keeps = archive.and_then(|archive| {
         let content = archive.keeps(about.is_some())?;
         Some((archive, content))
     });
@@ -214,7 +258,7 @@ async fn prepare(
         None => None,
     };
     let kept = place.zip(keeps.map(|(_, content)| content));
-    let cleared = clear(gateway, prompt, caller, parts.uri.query(), kept).await?;
+    let mut cleared = clear(gateway, surface, prompt, caller, parts.uri.query(), kept).await?;
     // Stand-ins can make a prompt longer than it came.
     let is_too_long = |archive: &Archive| {
         cleared
@@ -226,7 +270,7 @@ async fn prepare(
         return Err(Problem::NotArchived);
     }
     let model = &cleared.clearance.model;
-    let route = gateway.settings.route(model).ok_or(NotCleared::NoRoute)?;
+    let route = gateway.route(model, cleared.choice).ok_or(NotCleared::NoRoute)?;
     if route.provider.url(surface, model).is_none() {
         return Err(Problem::WrongDialect);
     }
@@ -238,10 +282,20 @@ async fn prepare(
         } else {
             None
         };
-        let ask = (route.provider.name(), categories);
-        vault
-            .guard(&caller.tenant, about, ask, gateway.clock.now(), guarded)
-            .await?;
+        let now = gateway.clock.now();
+        let ask = (route.provider.name(), categories.clone());
+        vault.guard(&caller.tenant, about, ask, now, guarded).await?;
+        for index in 0..route.targets().len() {
+            let other = route.with(index).filter(|other| other.provider != route.provider);
+            let Some(other) = other else { continue };
+            // Who may not get it does not stand in for who may.
+            let ask = (other.provider.name(), categories.clone());
+            let mut apart = Guarded::default();
+            let allowed = vault.guard(&caller.tenant, about, ask, now, &mut apart).await;
+            if allowed.is_err() || apart.ground != guarded.ground {
+                cleared.choice.bar(index);
+            }
+        }
     }
     let out = Outgoing {
         surface,
@@ -252,6 +306,16 @@ async fn prepare(
         address: access::address_of(&parts.extensions),
     };
     gateway.authorise_prompt(caller, &out)?;
+    for index in 0..route.targets().len() {
+        let other = route.with(index).filter(|other| other.provider != route.provider);
+        let other = other.map(|other| Outgoing {
+            provider: other.provider,
+            ..out
+        });
+        if other.is_some_and(|other| !gateway.permits_prompt(caller, &other)) {
+            cleared.choice.bar(index);
+        }
+    }
     Ok(Prepared {
         cleared,
         about,
@@ -264,7 +328,10 @@ async fn prepare(
 /// Hands `event` to the spool.
 pub(crate) async fn record(gateway: &Gateway, event: &AuditEvent) -> Result<(), Problem> {
     match gateway.spool.append(event).await {
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            gateway.metrics.decided(event);
+            Ok(())
+        }
         Err(error) => {
             tracing::error!(%error, "decision cannot be recorded; requests are refused until it can");
             Err(Problem::NotRecorded)
@@ -275,8 +342,7 @@ pub(crate) async fn record(gateway: &Gateway, event: &AuditEvent) -> Result<(), 
 async fn send(
     gateway: &Arc<Gateway>,
     clearance: Clearance,
-    headers: &HeaderMap,
-    query: Option<&str>,
+    asked: routing::Asked<'_>,
     permit: OwnedSemaphorePermit,
     taking: Option<Taking>,
 ) -> Result<Response<Body>, Problem> {
@@ -287,13 +353,7 @@ async fn send(
         masked,
         ..
     } = clearance;
-    let route = gateway.settings.route(&model).ok_or(NotCleared::NoRoute)?;
-    let headers = headers::outgoing(headers, &gateway.analyzer);
-    let upstream_model = route.upstream_model.unwrap_or(&model);
-    let upstream = gateway
-        .upstream
-        .send(route.provider, upstream_model, query, headers, prompt)
-        .await?;
+    let upstream = routing::send(gateway, &model, prompt, asked).await?;
     let limits = ReplyLimits {
         body_bytes: usize::try_from(gateway.settings.limits.reply_body.bytes()).unwrap_or(usize::MAX),
         idle: gateway.settings.limits.stream_idle_timeout.duration(),
@@ -344,6 +404,7 @@ pub(crate) async fn read_body(
 
 async fn clear(
     gateway: &Arc<Gateway>,
+    surface: SurfaceKind,
     prompt: Prompt<Raw>,
     caller: &Authenticated,
     query: Option<&str>,
@@ -359,15 +420,19 @@ async fn clear(
     let pool = gateway.pool.clone();
     pool.run(gateway.weight(bytes), budget, move |budget| {
         query::check(query.as_deref(), &gateway.analyzer, budget)?;
-        let route = |model: &str| Some(gateway.settings.route(model)?.upstream_model.map(str::to_owned));
+        let picked = Picked::default();
+        let route = |model: &str| picked.route(&gateway, model);
+        let local = |rule: usize, model: &str| picked.local(&gateway, surface, rule, model);
         let clearing = Clearing {
             analyzer: &gateway.analyzer,
             key: &key,
             memory: Some(&gateway.memory),
             route: &route,
+            local: &local,
         };
         let clearance = gateway.policy.clear(&prompt, clearing, budget)?;
-        gateway.check_assessment(&prompt, &clearance, clearing, budget)?;
+        let mut choice = picked.choice(clearance.rule);
+        gateway.check_assessment(&prompt, &clearance, clearing, budget, &mut choice)?;
         let request_hash = hashes.hash_hex(&[prompt.body()]);
         // Equal bodies have equal hashes: the record shows that nothing was changed.
         let sent_hash = if clearance.prompt.body() == prompt.body() {
@@ -383,6 +448,7 @@ async fn clear(
             (body.to_vec(), place)
         });
         Ok(Cleared {
+            choice,
             clearance,
             request_hash,
             sent_hash,

@@ -16,20 +16,26 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
 use crate::archive::{NotWritten, Taking, Written};
-use crate::connection::ReplyBody;
+use crate::connection::{BrokenBody, ReplyBody};
 use crate::headers;
 use crate::pool::Pool;
 use crate::problem::Problem;
 
-/// How the last event of a stream begins, in either dialect: clients go by it, and not by the end of the body.
-const ENDS: [&[u8]; 4] = [
+/// How the last event of a stream begins, in any dialect: clients go by it, and not by the end of the body.
+const ENDS: [&[u8]; 10] = [
     b"data: [DONE]",
     b"data:[DONE]",
     b"event: message_stop",
     b"event:message_stop",
+    b"event: response.completed",
+    b"event:response.completed",
+    b"event: response.incomplete",
+    b"event:response.incomplete",
+    b"event: response.failed",
+    b"event:response.failed",
 ];
-/// Bytes that may wait with such an event for the body's end.
-const LAST_BYTES: usize = 64 << 10;
+/// Bytes that may wait with such an event for the body's end. That of a response says the whole reply once more.
+const LAST_BYTES: usize = privet_surface::sse::MAX_EVENT_BYTES + (64 << 10);
 
 /// Limits of one reply.
 #[derive(Clone, Copy)]
@@ -197,7 +203,7 @@ enum StreamError {
     #[error("the provider's stream fell silent")]
     Idle,
     #[error("the provider's stream broke off")]
-    Upstream(#[source] hyper::Error),
+    Upstream(#[source] BrokenBody),
     #[error(transparent)]
     Restore(#[from] RestoreError),
     #[error(transparent)]

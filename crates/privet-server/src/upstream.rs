@@ -6,52 +6,124 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper_util::client::legacy::connect::HttpConnector;
 use privet_policy::{Auth, Cleared, Prompt, Provider, Settings};
-use privet_types::Secret;
+use privet_types::{Clock, Secret, SurfaceKind};
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::Error;
+use crate::aws::{AwsKeys, Signer};
 use crate::connection::{Connector, NoReply, Origin, ReplyBody};
+use crate::health::{Health, Rest};
+use crate::pins::PinnedVerifier;
 use crate::problem::Problem;
+use crate::{Error, bedrock};
 
 type KeyHeader = (HeaderName, HeaderValue);
 
+/// What AWS calls the service whose requests are signed.
+const BEDROCK: &str = "bedrock";
+
+/// A provider's key.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum ProviderKey {
+    /// One that stands in a header.
+    Header(Secret<String>),
+    /// Keys that sign each request.
+    Aws(AwsKeys),
+}
+
 /// Connections to all providers of the settings, and the keys they want.
 pub(crate) struct Upstream {
-    /// By the provider's name: where it is, and the header that carries its key.
-    origins: BTreeMap<String, (Arc<Origin>, Option<KeyHeader>)>,
+    /// By the provider's name.
+    providers: BTreeMap<String, Reached>,
+    clock: Arc<dyn Clock>,
+}
+
+/// One provider: where it is, how it knows us, how it is.
+struct Reached {
+    origin: Arc<Origin>,
+    identity: Identity,
     first_byte_timeout: Duration,
+    health: Health,
+}
+
+enum Identity {
+    None,
+    Header(KeyHeader),
+    Signed(Signer),
+}
+
+/// Why a request to a provider has no reply that can be passed on.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// It was not sent: there is no connection, or the provider is given a rest.
+    NotSent(Problem),
+    /// It may have been sent.
+    Sent(Problem),
+}
+
+impl From<Failed> for Problem {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::NotSent(problem) | Failed::Sent(problem) => problem,
+        }
+    }
 }
 
 impl Upstream {
     /// `keys`: each provider's key by its name in the settings.
-    pub(crate) fn new(settings: &Settings, keys: &BTreeMap<String, Secret<String>>) -> Result<Self, Error> {
-        let mut origins = BTreeMap::new();
-        let connect_timeout = settings.limits.connect_timeout.duration();
-        let common = connector(None, connect_timeout)?;
+    pub(crate) fn new(
+        settings: &Settings,
+        keys: &BTreeMap<String, ProviderKey>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        let mut providers = BTreeMap::new();
+        let limits = &settings.limits;
+        let common = connector(None, limits.connect_timeout.duration())?;
         for provider in settings.providers() {
-            let connector = match provider.ca_file() {
-                Some(path) => connector(Some(path.to_owned()), connect_timeout)?,
-                None => common.clone(),
+            let timeout = provider.connect_timeout();
+            let is_own = provider.ca_file().is_some() || timeout.is_some() || !provider.pins().is_empty();
+            let connector = if is_own {
+                let timeout = timeout.unwrap_or(limits.connect_timeout.duration());
+                pinned_connector(provider.ca_file().map(PathBuf::from), timeout, provider.pins())?
+            } else {
+                common.clone()
             };
             let origin = origin(provider, connector).ok_or_else(|| Error::BadAddress {
                 provider: provider.name().to_owned(),
             })?;
-            let header = keys
-                .get(provider.name())
-                .map(|key| auth_header(provider, key))
-                .transpose()?;
-            origins.insert(provider.name().to_owned(), (origin, header));
+            let reached = Reached {
+                origin,
+                identity: identity(provider, keys.get(provider.name()))?,
+                first_byte_timeout: provider
+                    .first_byte_timeout()
+                    .unwrap_or(limits.first_byte_timeout.duration()),
+                health: Health::new(provider.name(), &settings.routing),
+            };
+            providers.insert(provider.name().to_owned(), reached);
         }
-        Ok(Self {
-            origins,
-            first_byte_timeout: settings.limits.first_byte_timeout.duration(),
-        })
+        Ok(Self { providers, clock })
+    }
+
+    /// How a provider of the settings is.
+    pub(crate) fn health(&self, provider: &Provider) -> Option<&Health> {
+        self.providers.get(provider.name()).map(|reached| &reached.health)
+    }
+
+    /// Of how many providers how many are given a rest.
+    pub(crate) fn resting(&self) -> (usize, usize) {
+        let resting = self
+            .providers
+            .values()
+            .filter(|reached| !reached.health.is_well());
+        (self.providers.len(), resting.count())
     }
 
     /// Sends a cleared prompt. `query` is what the caller put behind the address.
@@ -62,81 +134,196 @@ impl Upstream {
         query: Option<&str>,
         headers: HeaderMap,
         prompt: Prompt<Cleared>,
-    ) -> Result<Response<ReplyBody>, Problem> {
+    ) -> Result<Response<ReplyBody>, Failed> {
         let url = provider
             .url(prompt.surface(), model)
-            .ok_or(Problem::WrongDialect)?;
+            .ok_or(Failed::NotSent(Problem::WrongDialect))?;
+        if provider.is_invoked() {
+            return self.invoke(provider, url, headers, &prompt).await;
+        }
         let url = match (query, url.contains('?')) {
             (Some(query), true) => format!("{url}&{query}"),
             (Some(query), false) => format!("{url}?{query}"),
             (None, _) => url,
         };
-        let body = Full::new(Bytes::from(prompt.into_body()));
-        self.request(provider, Method::POST, &url, headers, body).await
+        let body = Bytes::from(prompt.into_body());
+        self.tried(provider, target(&url)?, headers, body).await
+    }
+
+    /// The same for a provider that wants Anthropic's bodies as AWS has them. What the caller put behind the address stays here.
+    async fn invoke(
+        &self,
+        provider: &Provider,
+        mut url: String,
+        mut headers: HeaderMap,
+        prompt: &Prompt<Cleared>,
+    ) -> Result<Response<ReplyBody>, Failed> {
+        let betas = bedrock::betas(&mut headers);
+        let made = bedrock::invocation(prompt.body(), &betas);
+        let made = made.ok_or(Failed::NotSent(Problem::UpstreamUnreachable))?;
+        let accepted = if made.is_stream {
+            url.push_str("-with-response-stream");
+            bedrock::EVENT_STREAM
+        } else {
+            "application/json"
+        };
+        headers.insert(ACCEPT, HeaderValue::from_static(accepted));
+        let target = target(&url)?;
+        let reply = self
+            .tried(provider, target, headers, Bytes::from(made.body))
+            .await?;
+        Ok(bedrock::answer(reply))
+    }
+
+    /// Sends a request to a provider that does not rest, and remembers how that went.
+    async fn tried(
+        &self,
+        provider: &Provider,
+        target: PathAndQuery,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<ReplyBody>, Failed> {
+        let reached = self.reached(provider)?;
+        let trial = match reached.health.admit() {
+            Ok(trial) => trial,
+            Err(Rest) => return Err(Failed::NotSent(Problem::ProviderResting)),
+        };
+        let answered = self
+            .request(provider, reached, Method::POST, target, headers, body)
+            .await;
+        match &answered {
+            Ok(response) if is_overloaded(response.status()) => trial.failed(),
+            Ok(_)
+            | Err(Failed::NotSent(Problem::WrongDialect) | Failed::Sent(Problem::UpstreamUnusable(_))) => {
+                trial.went_well();
+            }
+            Err(_) => trial.failed(),
+        }
+        answered
     }
 
     /// Asks the provider for its list of models.
     pub(crate) async fn models(&self, provider: &Provider) -> Result<Response<ReplyBody>, Problem> {
-        let surface = privet_types::SurfaceKind::OpenaiModels;
+        let surface = SurfaceKind::OpenaiModels;
         let url = provider.url(surface, "").ok_or(Problem::WrongDialect)?;
         let mut headers = HeaderMap::new();
         headers.insert(
             HeaderName::from_static("anthropic-version"),
             HeaderValue::from_static("2023-06-01"),
         );
-        self.request(provider, Method::GET, &url, headers, Full::default())
-            .await
+        let (reached, target) = (self.reached(provider)?, target(&url)?);
+        let asked = self.request(provider, reached, Method::GET, target, headers, Bytes::new());
+        Ok(asked.await?)
+    }
+
+    /// Asks the provider at `path`, from its root, whether it is well.
+    pub(crate) async fn is_well(&self, provider: &Provider, path: &str) -> bool {
+        let (Ok(target), Ok(reached)) = (path.parse::<PathAndQuery>(), self.reached(provider)) else {
+            return false;
+        };
+        let asked = self.request(
+            provider,
+            reached,
+            Method::GET,
+            target,
+            HeaderMap::new(),
+            Bytes::new(),
+        );
+        let response = asked.await;
+        response.is_ok_and(|response| response.status().is_success())
+    }
+
+    fn reached(&self, provider: &Provider) -> Result<&Reached, Failed> {
+        self.providers
+            .get(provider.name())
+            .ok_or(Failed::NotSent(Problem::UpstreamUnreachable))
     }
 
     async fn request(
         &self,
         provider: &Provider,
+        reached: &Reached,
         method: Method,
-        url: &str,
+        target: PathAndQuery,
         headers: HeaderMap,
-        body: Full<Bytes>,
-    ) -> Result<Response<ReplyBody>, Problem> {
-        let (origin, auth) = self
-            .origins
-            .get(provider.name())
-            .ok_or(Problem::UpstreamUnreachable)?;
-        let address: Uri = url.parse().map_err(|_| Problem::UpstreamUnreachable)?;
-        let path = address
-            .into_parts()
-            .path_and_query
-            .ok_or(Problem::UpstreamUnreachable)?;
-        let mut request = Request::new(body);
+        body: Bytes,
+    ) -> Result<Response<ReplyBody>, Failed> {
+        let mut request = Request::new(());
         *request.headers_mut() = headers;
         if method == Method::POST && !request.headers().contains_key(CONTENT_TYPE) {
             request
                 .headers_mut()
                 .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        *request.method_mut() = method;
-        *request.uri_mut() = Uri::from(path);
-        if let Some((name, value)) = auth {
-            request.headers_mut().insert(name.clone(), value.clone());
+        match &reached.identity {
+            Identity::None => {}
+            Identity::Header((name, value)) => {
+                request.headers_mut().insert(name.clone(), value.clone());
+            }
+            Identity::Signed(signer) => {
+                let (host, at) = (reached.origin.host(), self.clock.now());
+                let signed = signer.sign(&method, host, target.as_str(), request.headers_mut(), &body, at);
+                signed.map_err(|_| Failed::NotSent(Problem::UpstreamUnreachable))?;
+            }
         }
-        let response = tokio::time::timeout(self.first_byte_timeout, origin.send(request)).await;
-        let response = response.map_err(|_| Problem::UpstreamTimeout)?.map_err(|error| {
-            tracing::warn!(
-                provider = provider.name(),
-                connect = matches!(error, NoReply::Connect),
-                "provider cannot be reached"
-            );
-            Problem::UpstreamUnreachable
-        })?;
+        *request.method_mut() = method;
+        *request.uri_mut() = Uri::from(target);
+        let request = request.map(|()| Full::new(body));
+        let response = tokio::time::timeout(reached.first_byte_timeout, reached.origin.send(request)).await;
+        let response = response
+            .map_err(|_| Failed::Sent(Problem::UpstreamTimeout))?
+            .map_err(|error| {
+                let is_unsent = matches!(error, NoReply::Connect);
+                tracing::warn!(
+                    provider = provider.name(),
+                    connect = is_unsent,
+                    "provider cannot be reached"
+                );
+                if is_unsent {
+                    Failed::NotSent(Problem::UpstreamUnreachable)
+                } else {
+                    Failed::Sent(Problem::UpstreamUnreachable)
+                }
+            })?;
         if response.status().is_redirection() {
             // Followed by the client, a redirect would carry the raw prompt past Privet.
-            return Err(Problem::UpstreamUnusable("a redirect"));
+            return Err(Failed::Sent(Problem::UpstreamUnusable("a redirect")));
         }
         let encoding = response.headers().get(http::header::CONTENT_ENCODING);
         if encoding.is_some_and(|e| e != "identity" && !e.is_empty()) {
-            return Err(Problem::UpstreamUnusable(
+            return Err(Failed::Sent(Problem::UpstreamUnusable(
                 "a compressed body, although none was asked for",
-            ));
+            )));
         }
         Ok(response)
+    }
+}
+
+/// Replies by which a provider says that it cannot serve anybody now: 529 is Anthropic's.
+fn is_overloaded(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 502 | 503 | 504 | 529)
+}
+
+/// Path and query of an address.
+fn target(url: &str) -> Result<PathAndQuery, Failed> {
+    let address: Option<Uri> = url.parse().ok();
+    address
+        .and_then(|address| address.into_parts().path_and_query)
+        .ok_or(Failed::NotSent(Problem::UpstreamUnreachable))
+}
+
+fn identity(provider: &Provider, key: Option<&ProviderKey>) -> Result<Identity, Error> {
+    let bad = || Error::BadUpstreamKey {
+        provider: provider.name().to_owned(),
+    };
+    match (key, provider.aws()) {
+        (None, None) => Ok(Identity::None),
+        (Some(ProviderKey::Header(key)), None) => auth_header(provider, key).map(Identity::Header),
+        (Some(ProviderKey::Aws(keys)), Some(aws)) => {
+            let signer = Signer::new(keys.clone(), aws.region.clone(), BEDROCK);
+            Ok(Identity::Signed(signer))
+        }
+        _ => Err(bad()),
     }
 }
 
@@ -156,39 +343,53 @@ fn auth_header(provider: &Provider, key: &Secret<String>) -> Result<KeyHeader, E
 
 /// Where `provider` is reached: all its addresses differ in their paths only.
 fn origin(provider: &Provider, connector: Connector) -> Option<Arc<Origin>> {
-    let address = provider.url(privet_types::SurfaceKind::OpenaiModels, "model")?;
+    let url = |surface| provider.url(surface, "model");
+    let address = url(SurfaceKind::OpenaiModels).or_else(|| url(SurfaceKind::AnthropicMessages))?;
     let parts = address.parse::<Uri>().ok()?.into_parts();
     Origin::new(connector, parts.scheme?, parts.authority?)
 }
 
 /// Opens connections, and trusts the certificates in `ca_file`, or the Mozilla root programme's.
 pub(crate) fn connector(ca_file: Option<PathBuf>, connect_timeout: Duration) -> Result<Connector, Error> {
+    pinned_connector(ca_file, connect_timeout, &[])
+}
+
+/// The same, and if there are `pins`, only connects to who has one of these public keys.
+fn pinned_connector(
+    ca_file: Option<PathBuf>,
+    connect_timeout: Duration,
+    pins: &[[u8; 32]],
+) -> Result<Connector, Error> {
     let mut http = HttpConnector::new();
     http.set_connect_timeout(Some(connect_timeout));
     http.set_nodelay(true);
     http.enforce_http(false);
-    let builder = hyper_rustls::HttpsConnectorBuilder::new();
-    let builder = match ca_file {
-        None => builder
-            .with_provider_and_webpki_roots(rustls::crypto::aws_lc_rs::default_provider())
-            .map_err(|_| Error::Tls)?,
+    let mut roots = RootCertStore::empty();
+    match ca_file {
+        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
         Some(path) => {
             let bad = || Error::BadCertificates { path: path.clone() };
-            let mut roots = rustls::RootCertStore::empty();
             for certificate in CertificateDer::pem_file_iter(&path).map_err(|_| bad())? {
                 roots.add(certificate.map_err(|_| bad())?).map_err(|_| bad())?;
             }
             if roots.is_empty() {
                 return Err(bad());
             }
-            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-            let config = rustls::ClientConfig::builder_with_provider(provider)
-                .with_safe_default_protocol_versions()
-                .map_err(|_| Error::Tls)?
-                .with_root_certificates(roots)
-                .with_no_client_auth();
-            builder.with_tls_config(config)
         }
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|_| Error::Tls)?;
+    let config = if pins.is_empty() {
+        config.with_root_certificates(roots).with_no_client_auth()
+    } else {
+        let verifier = PinnedVerifier::new(roots, provider, pins).ok_or(Error::Tls)?;
+        config
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth()
     };
+    let builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config);
     Ok(builder.https_or_http().enable_http1().wrap_connector(http))
 }

@@ -1,5 +1,7 @@
 //! What the fields of each surface's requests are: text to look at, structure to leave alone, content nobody can read.
 
+mod responses;
+
 use std::borrow::Cow;
 
 use privet_types::SurfaceKind;
@@ -78,6 +80,9 @@ const OPENAI_FIXED: &[&str] = &[
     "logit_bias/*",
 ];
 
+const EMBEDDINGS_STRUCTURAL: &[&str] = &["model", "encoding_format"];
+const EMBEDDINGS_FIXED: &[&str] = &["dimensions"];
+
 const ANTHROPIC_STRUCTURAL: &[&str] = &[
     "model",
     "service_tier",
@@ -133,11 +138,29 @@ fn fields(surface: SurfaceKind) -> Fields {
             names: ANTHROPIC_NAMES,
             fixed: ANTHROPIC_FIXED,
         },
+        SurfaceKind::OpenaiResponses => Fields {
+            structural: responses::STRUCTURAL,
+            names: responses::NAMES,
+            fixed: responses::FIXED,
+        },
+        SurfaceKind::OpenaiEmbeddings => Fields {
+            structural: EMBEDDINGS_STRUCTURAL,
+            names: &[],
+            fixed: EMBEDDINGS_FIXED,
+        },
         _ => Fields {
             structural: OPENAI_STRUCTURAL,
             names: OPENAI_NAMES,
             fixed: OPENAI_FIXED,
         },
+    }
+}
+
+/// The field that holds the turns of the conversation, which grows from request to request; of embeddings, the texts.
+pub(crate) const fn conversation(surface: SurfaceKind) -> &'static str {
+    match surface {
+        SurfaceKind::OpenaiResponses | SurfaceKind::OpenaiEmbeddings => "input",
+        _ => "messages",
     }
 }
 
@@ -190,6 +213,9 @@ fn matches(pattern: &str, path: &[Step<'_>]) -> bool {
 
 /// How a content part (an object with a `type`) is treated as a whole; none for parts whose fields are looked at.
 pub(crate) fn classify_part(surface: SurfaceKind, path: &[Step<'_>], part: Value<'_>) -> Option<Class> {
+    if surface == SurfaceKind::OpenaiResponses {
+        return responses::classify_part(path, part);
+    }
     let is_part = match path {
         [Step::Key(first), .., Step::Key(list), Step::Item(_)] => first == "messages" && list == "content",
         [Step::Key(system), Step::Item(_)] => system == "system",
@@ -213,17 +239,32 @@ pub(crate) fn classify_part(surface: SurfaceKind, path: &[Step<'_>], part: Value
         {
             None
         }
-        // Kinds that are not in use yet are told by their names.
-        kind if kind.contains("image") => Some(Class::Opaque(PartKind::Image)),
-        kind if kind.contains("audio") => Some(Class::Opaque(PartKind::Audio)),
-        kind if kind.contains("video")
-            || kind.contains("file")
-            || kind.contains("document")
-            || kind.contains("upload") =>
-        {
-            Some(Class::Opaque(PartKind::File))
-        }
-        _ => None,
+        kind => opaque(kind),
+    }
+}
+
+/// What a content part of this type carries, if it cannot be looked into. Kinds that are not in use yet are told by their
+/// names.
+fn opaque(kind: &str) -> Option<Class> {
+    let carries = |names: &[&str]| names.iter().any(|name| kind.contains(name));
+    let part = if carries(&["image", "screenshot"]) {
+        PartKind::Image
+    } else if carries(&["audio"]) {
+        PartKind::Audio
+    } else if carries(&["video", "file", "document", "upload"]) {
+        PartKind::File
+    } else {
+        return None;
+    };
+    Some(Class::Opaque(part))
+}
+
+/// Whether the field `key` of such a part is what cannot be looked into.
+pub(crate) fn is_opaque_field(surface: SurfaceKind, key: &str) -> bool {
+    match key {
+        "image_url" | "input_audio" | "file" | "source" | "file_id" => true,
+        "file_data" | "file_url" | "result" => surface == SurfaceKind::OpenaiResponses,
+        _ => false,
     }
 }
 
@@ -235,10 +276,22 @@ pub(crate) fn is_sealed_name(key: &str) -> bool {
     )
 }
 
-/// Whether the value at `path` is such a string: inside a content part of a message, and nothing but base64.
-pub(crate) fn is_sealed_field(path: &[Step<'_>], value: &str) -> bool {
-    let in_part = matches!(path, [Step::Key(first), Step::Item(_), Step::Key(list), Step::Item(_), ..]
-        if first == "messages" && list == "content");
+/// Whether the value at `path` is such a string: inside a content part of a message, or in an item of a response, and
+/// nothing but base64.
+pub(crate) fn is_sealed_field(surface: SurfaceKind, path: &[Step<'_>], value: &str) -> bool {
+    let in_part = match path {
+        [Step::Key(first), Step::Item(_), Step::Key(_)] => {
+            surface == SurfaceKind::OpenaiResponses && first == "input"
+        }
+        [
+            Step::Key(first),
+            Step::Item(_),
+            Step::Key(list),
+            Step::Item(_),
+            ..,
+        ] => first == "messages" && list == "content",
+        _ => false,
+    };
     let is_named = matches!(path.last(), Some(Step::Key(key)) if is_sealed_name(key));
     let is_base64 = value
         .bytes()
@@ -310,6 +363,21 @@ pub(crate) fn pointer(path: &[Step<'_>]) -> String {
         "refusal",
         "function_call",
         "functions",
+        "instructions",
+        "output",
+        "summary",
+        "call_id",
+        "prompt",
+        "variables",
+        "format",
+        "file_id",
+        "file_data",
+        "filename",
+        "result",
+        "action",
+        "previous_response_id",
+        "prompt_cache_key",
+        "dimensions",
     ];
     path.iter()
         .map(|step| match step {
@@ -350,6 +418,11 @@ mod tests {
             ANTHROPIC_STRUCTURAL,
             ANTHROPIC_NAMES,
             ANTHROPIC_FIXED,
+            EMBEDDINGS_STRUCTURAL,
+            EMBEDDINGS_FIXED,
+            responses::STRUCTURAL,
+            responses::NAMES,
+            responses::FIXED,
         ];
         let deepest = all
             .iter()

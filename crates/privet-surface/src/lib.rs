@@ -1,7 +1,7 @@
 //! API dialects as data: requests masked, replies restored, by the byte spans of their JSON.
 //!
-//! For the gateway. Pure functions over bytes: no sockets, no clock. Speaks OpenAI chat completions and Anthropic
-//! messages, whole and streamed.
+//! For the gateway. Pure functions over bytes: no sockets, no clock. Speaks OpenAI chat completions, responses and
+//! embeddings, and Anthropic messages, whole and streamed.
 
 mod config;
 mod dialect;
@@ -12,7 +12,9 @@ mod number;
 mod private;
 mod refusal;
 mod reply;
+mod splice;
 pub mod sse;
+mod storage;
 mod stream;
 
 pub use config::{PartKind, PartsConfig, RestoreConfig};

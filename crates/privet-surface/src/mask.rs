@@ -15,7 +15,8 @@ use crate::json::{Document, JsonError, Kind, Value};
 use crate::memory::{Detected, DetectionMemory, Element};
 use crate::private::{Private, digit_runs, is_apart, is_sure, merge};
 use crate::refusal::{MAX_VALUES, Refusal};
-use crate::{PartKind, PartsConfig, number};
+use crate::splice::{Edit, splice};
+use crate::{PartKind, PartsConfig, number, storage};
 
 /// How deep JSON inside strings inside JSON is followed.
 const MAX_LAYERS: usize = 4;
@@ -48,6 +49,7 @@ pub struct Request<'t> {
     surface: SurfaceKind,
     body: &'t [u8],
     document: Document<'t>,
+    may_be_stored: bool,
 }
 
 /// A request body that holds no private value, and how to undo that in the reply.
@@ -74,10 +76,20 @@ impl<'t> Request<'t> {
             return Err(Refusal::NotAnObject);
         }
         Ok(Self {
-            surface,
+            surface: surface.dialect(),
             body,
             document,
+            may_be_stored: true,
         })
+    }
+
+    /// The same request, which forbids the provider to keep it and its reply for later requests.
+    #[must_use]
+    pub fn without_storage(self) -> Self {
+        Self {
+            may_be_stored: false,
+            ..self
+        }
     }
 
     /// The model asked for.
@@ -96,11 +108,12 @@ impl<'t> Request<'t> {
     #[must_use]
     pub fn wants_json(&self) -> bool {
         let root = self.document.root();
-        let nested = || root.get("output_config").and_then(|config| config.get("format"));
+        let nested = |config: &str| root.get(config).and_then(|config| config.get("format"));
         let format = root
             .get("response_format")
             .or_else(|| root.get("output_format"))
-            .or_else(nested);
+            .or_else(|| nested("output_config"))
+            .or_else(|| nested("text"));
         let kind = format.and_then(|format| format.get_str("type"));
         kind.is_some_and(|kind| kind.starts_with("json"))
     }
@@ -116,6 +129,11 @@ impl<'t> Request<'t> {
         budget: &Budget,
     ) -> Result<Masked, Refusal> {
         let root = self.document.root();
+        let unstored = if self.may_be_stored {
+            None
+        } else {
+            storage::forbidden(self.surface, root)?
+        };
         let mut walk = Walk {
             surface: self.surface,
             masking,
@@ -133,14 +151,13 @@ impl<'t> Request<'t> {
             element: Element::None,
         };
         // Messages come first and in order: what one becomes must depend on those before it only.
-        let is_messages = |key: &Value<'_>| key.as_str().is_some_and(|k| k == "messages");
+        let conversation = dialect::conversation(self.surface);
+        let is_messages = |key: &Value<'_>| key.as_str().is_some_and(|k| k == conversation);
         for wants_messages in [true, false] {
             if !wants_messages {
                 walk.seen = 0..self.body.len();
                 // Providers cache what stands before the messages: it must not change with them.
-                walk.remembered.clear();
-                walk.judged.clear();
-                walk.mentions = Mentions::new();
+                walk.forget();
             }
             for (key, value) in root
                 .entries()
@@ -160,11 +177,11 @@ impl<'t> Request<'t> {
             escape_into(name, &mut text);
             text.push('"');
             edits.retain(|e| e.range != value.range());
-            edits.push(Edit {
-                range: value.range(),
-                text,
-                is_mask: false,
-            });
+            edits.push(Edit::beside(value.range(), text));
+        }
+        if let Some(edit) = unstored {
+            edits.retain(|e| e.range.end <= edit.range.start || edit.range.end <= e.range.start);
+            edits.push(edit);
         }
         edits.sort_by_key(|e| e.range.start);
         let body = splice(self.body, &edits);
@@ -181,36 +198,6 @@ impl<'t> Request<'t> {
 /// Model names may hold `@`, as Google's do, beside what tokens hold.
 fn is_model(name: &str) -> bool {
     dialect::is_token(&name.replace(['@', '+'], "-"))
-}
-
-pub(crate) struct Edit {
-    pub(crate) range: Range<usize>,
-    pub(crate) text: String,
-    is_mask: bool,
-}
-
-impl Edit {
-    pub(crate) fn new(range: Range<usize>, text: String) -> Self {
-        Self {
-            range,
-            text,
-            is_mask: true,
-        }
-    }
-}
-
-/// `body` with the ranges of `edits` (sorted, disjoint) replaced.
-pub(crate) fn splice(body: &[u8], edits: &[Edit]) -> Vec<u8> {
-    let grown: usize = edits.iter().map(|e| e.text.len()).sum();
-    let mut out = Vec::with_capacity(body.len() + grown);
-    let mut at = 0;
-    for edit in edits {
-        out.extend_from_slice(body.get(at..edit.range.start).unwrap_or_default());
-        out.extend_from_slice(edit.text.as_bytes());
-        at = edit.range.end;
-    }
-    out.extend_from_slice(body.get(at..).unwrap_or_default());
-    out
 }
 
 /// One text inside the body: how its offsets lead back to the body, and how deep in JSON strings it lies.
@@ -256,7 +243,7 @@ enum Reading {
 impl<'d> Walk<'_, 'd> {
     fn entry(&mut self, key: Value<'d>, value: Value<'d>) -> Result<(), Refusal> {
         let name = key.as_str().unwrap_or_default();
-        if self.path.is_empty() && name == "messages" {
+        if self.path.is_empty() && name == dialect::conversation(self.surface) {
             self.seen = value.range().start..value.range().start;
         }
         self.path.push(Step::Key(name));
@@ -366,6 +353,10 @@ impl<'d> Walk<'_, 'd> {
             }
             Kind::Array => {
                 for (index, item) in value.items().enumerate() {
+                    if self.surface == SurfaceKind::OpenaiEmbeddings && self.path.len() == 1 {
+                        // A text has the same vector alone and beside others.
+                        self.forget();
+                    }
                     self.path.push(Step::Item(index));
                     if self.path.len() == 2 {
                         self.element(item)?;
@@ -378,6 +369,11 @@ impl<'d> Walk<'_, 'd> {
             }
             Kind::String => self.string(value),
             Kind::Number => {
+                if self.is_token_of_text() {
+                    return Err(Refusal::Tokens {
+                        pointer: dialect::pointer(&self.path),
+                    });
+                }
                 let class = dialect::classify(self.surface, &self.path);
                 let context = self.context();
                 self.number_leaf(
@@ -398,10 +394,7 @@ impl<'d> Walk<'_, 'd> {
     fn passed_part(&mut self, part: Value<'d>) -> Result<(), Refusal> {
         for (key, value) in part.entries() {
             let name = key.as_str().unwrap_or_default();
-            if !matches!(
-                name.as_ref(),
-                "image_url" | "input_audio" | "file" | "source" | "file_id"
-            ) {
+            if !dialect::is_opaque_field(self.surface, &name) {
                 self.entry(key, value)?;
             }
         }
@@ -412,7 +405,7 @@ impl<'d> Walk<'_, 'd> {
         let class = dialect::classify(self.surface, &self.path);
         if value
             .as_str()
-            .is_some_and(|v| dialect::is_sealed_field(&self.path, &v))
+            .is_some_and(|v| dialect::is_sealed_field(self.surface, &self.path, &v))
         {
             return Ok(());
         }
@@ -706,6 +699,19 @@ impl<'d> Walk<'_, 'd> {
         }
         self.edits.push(Edit::new(range, text));
         Ok(())
+    }
+
+    /// What stands further on is looked at as if nothing had come before it.
+    fn forget(&mut self) {
+        self.remembered.clear();
+        self.judged.clear();
+        self.mentions = Mentions::new();
+    }
+
+    /// Whether a number at this place is part of a text that was cut into tokens.
+    fn is_token_of_text(&self) -> bool {
+        self.surface == SurfaceKind::OpenaiEmbeddings
+            && self.key_at(0).as_deref() == Some(dialect::conversation(self.surface))
     }
 
     fn charge(&self, units: u64) -> Result<(), Refusal> {

@@ -30,6 +30,22 @@ pub enum Refusal {
         /// Where it stands.
         pointer: String,
     },
+    /// A text that came as numbers.
+    #[error(
+        "a text given as token numbers at `{pointer}` cannot be checked for private data and was not sent; send the text itself"
+    )]
+    Tokens {
+        /// Where.
+        pointer: String,
+    },
+    /// The provider would have to keep the reply.
+    #[error(
+        "the policy lets providers keep no request and no reply (`[responses] store = \"never\"`), and `{field}` needs that; leave it out and send the whole conversation in `input`"
+    )]
+    Stored {
+        /// The field that needs it.
+        field: &'static str,
+    },
     /// The policy forbids sending this kind of data.
     #[error(
         "the policy forbids sending {entity} (found at `{pointer}`); remove it and send the request again"

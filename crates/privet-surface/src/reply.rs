@@ -8,7 +8,8 @@ use privet_types::{Budget, SurfaceKind};
 use crate::RestoreConfig;
 use crate::dialect::is_sealed_name;
 use crate::json::{Document, JsonError, Kind, Value};
-use crate::mask::{Edit, looks_like_json, splice};
+use crate::mask::looks_like_json;
+use crate::splice::{Edit, splice};
 use crate::sse::EventTooLarge;
 
 /// Why a reply cannot be restored.
@@ -31,6 +32,8 @@ pub struct Restoration {
     pub(crate) config: Arc<RestoreConfig>,
     pub(crate) urls: Arc<UrlAllow>,
     pub(crate) is_json_reply: bool,
+    /// Whether texts that came in pieces come again as a whole, and have to read the same.
+    pub(crate) repeats_pieces: bool,
 }
 
 /// Where a text of the reply goes.
@@ -55,6 +58,7 @@ impl Restoration {
             config,
             urls,
             is_json_reply: false,
+            repeats_pieces: false,
         }
     }
 
@@ -94,6 +98,15 @@ impl Restoration {
             text.to_owned()
         } else {
             self.run(text, Syntax::Text).0
+        }
+    }
+
+    /// How the reply's text is written: where JSON was asked for, what is restored in it has to be escaped.
+    pub(crate) fn text_syntax(&self) -> Syntax {
+        if self.is_json_reply {
+            Syntax::Json
+        } else {
+            Syntax::Text
         }
     }
 
@@ -153,6 +166,27 @@ impl Restoration {
         }
     }
 
+    /// Edits that restore all of `event` but what numbers it and names its place.
+    pub(crate) fn walk_event(&self, event: Value<'_>, edits: &mut Vec<Edit>) {
+        for (key, value) in event.entries() {
+            let name = key.as_str().unwrap_or_default();
+            if !matches!(name.as_ref(), "sequence_number" | "item_id" | "partial_image_b64") {
+                self.walk(value, edits);
+            }
+        }
+    }
+
+    /// Edits that restore a text that came in pieces as its pieces were restored.
+    pub(crate) fn repeated(&self, value: Value<'_>, syntax: Syntax, edits: &mut Vec<Edit>) {
+        let Some(text) = value.as_str().filter(|text| self.map.may_be_in(text)) else {
+            return;
+        };
+        let (restored, count) = self.run(&text, syntax);
+        if count > 0 {
+            edits.push(Edit::new(value.range(), quoted(&restored)));
+        }
+    }
+
     fn object(&self, object: Value<'_>, sink: Sink, edits: &mut Vec<Edit>) {
         let kind = object.get_str("type");
         let name = object.get("name").and_then(|name| self.tool_name(name));
@@ -165,14 +199,48 @@ impl Restoration {
                 (Some("tool_use" | "server_tool_use" | "mcp_tool_use"), "input") => {
                     self.value(value, self.tool_sink(name.as_deref()), edits);
                 }
+                (Some("image_generation_call"), "result") => {}
+                (Some(kind), field) if let Some(syntax) = self.piece(kind, field) => {
+                    let tool = name.as_deref().or_else(|| kind.strip_suffix("_call"));
+                    let is_restored = match kind.ends_with("_call") {
+                        true => self.allows_tool(tool),
+                        false => sink == Sink::Restored,
+                    };
+                    if is_restored {
+                        self.repeated(value, syntax, edits);
+                    }
+                }
                 (_, "arguments") if name.is_some() && value.kind() == Kind::String => {
                     self.string(value, Syntax::Json, self.tool_sink(name.as_deref()), edits);
+                }
+                (Some("custom_tool_call"), "input") => {
+                    self.value(value, self.tool_sink(name.as_deref()), edits);
+                }
+                // What a tool of the provider's own, or of the client's, is to do.
+                (Some(kind), "action" | "operation" | "code" | "queries")
+                    if let Some(tool) = kind.strip_suffix("_call") =>
+                {
+                    self.value(value, self.tool_sink(Some(tool)), edits);
                 }
                 _ => {
                     self.string(key, Syntax::Text, sink, edits);
                     self.value(value, sink, edits);
                 }
             }
+        }
+    }
+
+    /// How the text in `field` of an item or part of type `kind` is written, if it also came in pieces.
+    fn piece(&self, kind: &str, field: &str) -> Option<Syntax> {
+        if !self.repeats_pieces {
+            return None;
+        }
+        match (kind, field) {
+            ("output_text", "text") => Some(self.text_syntax()),
+            ("summary_text" | "reasoning_text", "text") | ("refusal", "refusal") => Some(Syntax::Text),
+            ("function_call" | "mcp_call", "arguments") => Some(Syntax::Json),
+            ("custom_tool_call", "input") | ("code_interpreter_call", "code") => Some(Syntax::Text),
+            _ => None,
         }
     }
 

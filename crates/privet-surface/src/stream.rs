@@ -1,13 +1,15 @@
 //! Restoring a streamed reply, event by event.
 
+mod responses;
+
 use std::collections::BTreeMap;
 
 use privet_pii::{Restorer, Syntax};
 use privet_types::{Budget, SurfaceKind};
 
 use crate::json::{Document, Kind, Value};
-use crate::mask::{Edit, splice};
 use crate::reply::{Restoration, RestoreError, quoted};
+use crate::splice::{Edit, splice};
 use crate::sse::{Event, EventReader};
 
 /// Choices, tools and fields followed at once; a stream with more is passed on with its surrogates.
@@ -23,12 +25,15 @@ pub struct StreamRestorer {
     tools: BTreeMap<(u64, u64), Option<String>>,
     /// `"id":…,"object":…,"created":…,"model":…` of the stream's chunks, for chunks of our own.
     head: String,
+    /// Of a stream of typed events: what is known of its items, by their place.
+    items: BTreeMap<u64, responses::Item>,
+    numbers: responses::Numbers,
 }
 
 /// One text that arrives in pieces.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Lane {
-    /// OpenAI: the choice. Anthropic: the content block.
+    /// OpenAI: the choice, or the item of a response. Anthropic: the content block.
     index: u64,
     field: Field,
 }
@@ -41,18 +46,26 @@ enum Field {
     Tool(u64),
     /// Arguments of OpenAI's older `function_call`.
     Function,
+    /// What deltas of this kind of typed events add to, and the part of the item that it is.
+    Typed(String, responses::Part),
 }
 
 impl StreamRestorer {
     /// A restorer for one stream.
     #[must_use]
     pub fn new(restoration: Restoration) -> Self {
+        let repeats_pieces = restoration.surface == SurfaceKind::OpenaiResponses;
         Self {
-            restoration,
+            restoration: Restoration {
+                repeats_pieces,
+                ..restoration
+            },
             reader: EventReader::default(),
             lanes: BTreeMap::new(),
             tools: BTreeMap::new(),
             head: String::new(),
+            items: BTreeMap::new(),
+            numbers: responses::Numbers::default(),
         }
     }
 
@@ -100,6 +113,7 @@ impl StreamRestorer {
         let mut edits = Vec::new();
         match self.restoration.surface {
             SurfaceKind::AnthropicMessages => self.anthropic(document.root(), &mut edits, out),
+            SurfaceKind::OpenaiResponses => self.responses(document.root(), &mut edits, out),
             _ => self.openai(document.root(), &mut edits, out),
         }
         edits.sort_by_key(|e| e.range.start);
@@ -159,7 +173,8 @@ impl StreamRestorer {
                             index,
                             field: Field::Text(name.to_owned()),
                         };
-                        self.piece(lane, value, Syntax::Text, is_last, edits, &mut met);
+                        let syntax = self.restoration.text_syntax();
+                        self.piece(lane, value, syntax, is_last, edits, &mut met);
                     }
                     _ => self.restoration.walk(value, edits),
                 }
@@ -212,7 +227,8 @@ impl StreamRestorer {
                             index,
                             field: Field::Text("text".to_owned()),
                         };
-                        self.piece(lane, text, Syntax::Text, false, edits, &mut Vec::new());
+                        let syntax = self.restoration.text_syntax();
+                        self.piece(lane, text, syntax, false, edits, &mut Vec::new());
                     }
                     _ => self.restoration.walk(event, edits),
                 }
@@ -226,7 +242,8 @@ impl StreamRestorer {
                                 index,
                                 field: Field::Text("text".to_owned()),
                             };
-                            self.piece(lane, text, Syntax::Text, false, edits, &mut Vec::new());
+                            let syntax = self.restoration.text_syntax();
+                            self.piece(lane, text, syntax, false, edits, &mut Vec::new());
                         }
                     }
                     Some("input_json_delta") => {
@@ -267,12 +284,6 @@ impl StreamRestorer {
         if self.lanes.len() >= MAX_LANES && !self.lanes.contains_key(&lane) {
             return;
         }
-        // Where JSON was asked for, what is restored in the text has to be escaped.
-        let syntax = if self.restoration.is_json_reply {
-            Syntax::Json
-        } else {
-            syntax
-        };
         let restorer = self
             .lanes
             .entry(lane.clone())
@@ -300,35 +311,47 @@ impl StreamRestorer {
             let text = quoted(&text);
             let index = lane.index;
             let event = match (self.restoration.surface, &lane.field) {
-                (SurfaceKind::AnthropicMessages, field) => {
-                    let (kind, key) = match field {
-                        Field::Text(_) => ("text_delta", "text"),
-                        Field::Tool(_) | Field::Function => ("input_json_delta", "partial_json"),
-                    };
-                    format!(
-                        "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":{index},\"delta\":{{\"type\":\"{kind}\",\"{key}\":{text}}}}}\n\n"
-                    )
+                (_, Field::Typed(kind, part)) => {
+                    let item = self.items.get(&index);
+                    responses::delta(kind, index, part, item, &text, &mut self.numbers)
                 }
-                (_, field) => {
-                    let delta = match field {
-                        Field::Text(name) => format!("{}:{text}", quoted(name)),
-                        Field::Tool(tool) => {
-                            format!(
-                                "\"tool_calls\":[{{\"index\":{tool},\"function\":{{\"arguments\":{text}}}}}]"
-                            )
-                        }
-                        Field::Function => format!("\"function_call\":{{\"arguments\":{text}}}"),
-                    };
-                    let comma = if self.head.is_empty() { "" } else { "," };
-                    format!(
-                        "data: {{{}{comma}\"choices\":[{{\"index\":{index},\"delta\":{{{delta}}},\"finish_reason\":null}}]}}\n\n",
-                        self.head
-                    )
+                (SurfaceKind::AnthropicMessages, Field::Text(_)) => {
+                    block_delta(index, "text_delta", "text", &text)
                 }
+                (SurfaceKind::AnthropicMessages, Field::Tool(_) | Field::Function) => {
+                    block_delta(index, "input_json_delta", "partial_json", &text)
+                }
+                (_, Field::Text(name)) => chunk(&self.head, index, &format!("{}:{text}", quoted(name))),
+                (_, Field::Tool(tool)) => {
+                    let delta = format!(
+                        "\"tool_calls\":[{{\"index\":{tool},\"function\":{{\"arguments\":{text}}}}}]"
+                    );
+                    chunk(&self.head, index, &delta)
+                }
+                (_, Field::Function) => chunk(
+                    &self.head,
+                    index,
+                    &format!("\"function_call\":{{\"arguments\":{text}}}"),
+                ),
             };
             out.extend_from_slice(event.as_bytes());
         }
     }
+}
+
+/// An event of our own that adds to a content block of Anthropic's; `text` is a JSON string.
+fn block_delta(index: u64, kind: &str, key: &str, text: &str) -> String {
+    format!(
+        "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":{index},\"delta\":{{\"type\":\"{kind}\",\"{key}\":{text}}}}}\n\n"
+    )
+}
+
+/// A chunk of our own of an OpenAI chat; `delta` is the inside of an object.
+fn chunk(head: &str, index: u64, delta: &str) -> String {
+    let comma = if head.is_empty() { "" } else { "," };
+    format!(
+        "data: {{{head}{comma}\"choices\":[{{\"index\":{index},\"delta\":{{{delta}}},\"finish_reason\":null}}]}}\n\n"
+    )
 }
 
 fn number(value: Option<Value<'_>>) -> u64 {

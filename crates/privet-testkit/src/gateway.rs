@@ -15,7 +15,7 @@ use privet_crypto::RootKey;
 use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
 use privet_policy::{Audit, Policy, Settings, VaultSettings};
-use privet_server::{Gateway, Outbox, Parts, Server, VaultParts, request_config};
+use privet_server::{AwsKeys, Gateway, Outbox, Parts, ProviderKey, Server, VaultParts, request_config};
 use privet_store::{
     AuditRow, Durability, Keyring, KeyringConfig, Location, Spool, SpoolConfig, Store, log_signer,
     run_flusher,
@@ -51,7 +51,9 @@ pub struct Builder {
     store: String,
     keys: String,
     models: String,
+    routing: String,
     presidio: String,
+    metrics: String,
     vault: String,
     databases: Option<[Location; 2]>,
     providers: String,
@@ -83,6 +85,7 @@ pub struct Stopped {
 pub struct TestGateway {
     address: SocketAddr,
     presidio: Option<SocketAddr>,
+    metrics: Option<SocketAddr>,
     vault_address: Option<SocketAddr>,
     vault: Option<VaultParts>,
     key: String,
@@ -128,6 +131,18 @@ impl Builder {
     /// With these `[[models]]` before the usual ones: `demo*` leads to the provider `openai`, `claude*` to `anthropic`.
     pub fn models(mut self, models: &str) -> Self {
         models.clone_into(&mut self.models);
+        self
+    }
+
+    /// With these lines in the settings' `[metrics]`.
+    pub fn metrics(mut self, metrics: &str) -> Self {
+        metrics.clone_into(&mut self.metrics);
+        self
+    }
+
+    /// With these lines in the settings' `[routing]`.
+    pub fn routing(mut self, routing: &str) -> Self {
+        routing.clone_into(&mut self.routing);
         self
     }
 
@@ -216,6 +231,8 @@ impl Builder {
                 &self.store,
                 &self.limits,
                 &self.presidio,
+                &self.metrics,
+                &self.routing,
                 &self.vault,
                 &self.providers,
                 &self.models,
@@ -272,8 +289,7 @@ impl Builder {
         let upstream_keys = settings
             .providers()
             .iter()
-            .map(|provider| provider.name().to_owned())
-            .map(|name| (name.clone(), Secret::new(format!("upstream-key-of-{name}"))))
+            .map(|provider| (provider.name().to_owned(), key_of(provider)))
             .collect::<BTreeMap<_, _>>();
         let gateway = Gateway::new(Parts {
             model: None,
@@ -292,6 +308,7 @@ impl Builder {
         let server = Server::bind(gateway.expect("a gateway")).await.expect("a port");
         let (address, presidio) = (server.address(), server.presidio_address());
         let vault_address = server.vault_address();
+        let metrics = server.metrics_address();
         let (shutdown, is_shutdown) = watch::channel(false);
         let (stop, is_stopped) = watch::channel(false);
         let server = tokio::spawn(server.run(ended(is_shutdown)));
@@ -309,6 +326,7 @@ impl Builder {
         let mut gateway = TestGateway {
             address,
             presidio,
+            metrics,
             vault_address,
             vault: vault_parts,
             watch,
@@ -389,6 +407,12 @@ impl TestGateway {
     #[must_use]
     pub fn presidio_address(&self) -> SocketAddr {
         self.presidio.expect("the settings give them one")
+    }
+
+    /// Where a monitoring system reads figures.
+    #[must_use]
+    pub fn metrics_address(&self) -> SocketAddr {
+        self.metrics.expect("the settings give it one")
     }
 
     /// Where the vault answers.
@@ -586,6 +610,22 @@ impl TestGateway {
     }
 }
 
+/// `upstream-key-of-NAME`, or what signs requests to AWS.
+fn key_of(provider: &privet_policy::Provider) -> ProviderKey {
+    let name = provider.name();
+    let Some(aws) = provider.aws() else {
+        return ProviderKey::Header(Secret::new(format!("upstream-key-of-{name}")));
+    };
+    ProviderKey::Aws(AwsKeys {
+        access_key_id: format!("id-of-{name}"),
+        secret_access_key: Secret::new(format!("upstream-key-of-{name}")),
+        session_token: aws
+            .session_token
+            .as_ref()
+            .map(|_| Secret::new(format!("token-of-{name}"))),
+    })
+}
+
 async fn open_vault(
     store: &Store,
     keyring: Location,
@@ -656,7 +696,18 @@ async fn ended(mut stopped: watch::Receiver<bool>) {
 
 fn settings(
     provider: SocketAddr,
-    [keys, store, limits, presidio, vault, providers, models, access]: [&str; 8],
+    [
+        keys,
+        store,
+        limits,
+        presidio,
+        metrics,
+        routing,
+        vault,
+        providers,
+        models,
+        access,
+    ]: [&str; 10],
 ) -> String {
     format!(
         r#"
@@ -669,6 +720,10 @@ listen = "127.0.0.1:0"
 {limits}
 [presidio]
 {presidio}
+[metrics]
+{metrics}
+[routing]
+{routing}
 [vault]
 {vault}
 [access]

@@ -24,6 +24,7 @@
 )]
 
 mod ask;
+mod aws;
 mod clock;
 mod gateway;
 mod raw_provider;
@@ -31,6 +32,7 @@ mod tls_front;
 mod wire;
 
 pub use ask::{Ask, Open, Reply};
+pub use aws::aws_message;
 pub use clock::FakeClock;
 pub use gateway::{Builder, Home, Stopped, TestGateway};
 pub use privet_demo as demo;

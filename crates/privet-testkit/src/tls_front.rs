@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use data_encoding::BASE64;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PublicKeyData as _};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::net::{TcpListener, TcpStream};
@@ -15,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 pub struct TlsFront {
     address: SocketAddr,
     ca_pem: String,
+    pin: String,
     _tasks: JoinSet<()>,
 }
 
@@ -60,6 +61,7 @@ impl TlsFront {
         Self {
             address,
             ca_pem: pem(authority.der()),
+            pin: BASE64.encode(&privet_crypto::sha256(&key.subject_public_key_info())),
             _tasks: tasks,
         }
     }
@@ -68,6 +70,12 @@ impl TlsFront {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// SHA-256 of the server's public key (`SubjectPublicKeyInfo`), base64.
+    #[must_use]
+    pub fn pin(&self) -> &str {
+        &self.pin
     }
 
     /// The authority's certificate, PEM.

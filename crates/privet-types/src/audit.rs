@@ -26,6 +26,18 @@ pub enum Action {
     Block,
 }
 
+impl Action {
+    /// The name in metrics and audit events.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Redact => "redact",
+            Self::Block => "block",
+        }
+    }
+}
+
 /// How one prompt was decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {

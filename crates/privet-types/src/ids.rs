@@ -135,14 +135,22 @@ impl Default for TenantId {
 pub enum SurfaceKind {
     /// OpenAI chat completions, `POST /v1/chat/completions`.
     OpenaiChat,
+    /// OpenAI responses, `POST /v1/responses`.
+    OpenaiResponses,
+    /// OpenAI embeddings, `POST /v1/embeddings`.
+    OpenaiEmbeddings,
     /// OpenAI model list, `GET /v1/models`.
     OpenaiModels,
     /// Anthropic messages, `POST /v1/messages`.
     AnthropicMessages,
+    /// Anthropic's count of a prompt's tokens, `POST /v1/messages/count_tokens`.
+    AnthropicCountTokens,
     /// Presidio's analyzer and anonymizer, `POST /analyze` and its like.
     Presidio,
     /// Privet's own `POST /api/v1/pii/…`.
     Pii,
+    /// Privet's own `POST /api/v1/protect` and `POST /api/v1/restore`.
+    Protect,
 }
 
 impl SurfaceKind {
@@ -151,11 +159,30 @@ impl SurfaceKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::OpenaiChat => "openai_chat",
+            Self::OpenaiResponses => "openai_responses",
+            Self::OpenaiEmbeddings => "openai_embeddings",
             Self::OpenaiModels => "openai_models",
             Self::AnthropicMessages => "anthropic_messages",
+            Self::AnthropicCountTokens => "anthropic_count_tokens",
             Self::Presidio => "presidio",
             Self::Pii => "pii",
+            Self::Protect => "protect",
         }
+    }
+
+    /// The surface whose requests have the same fields: a prompt whose tokens are counted is one of messages.
+    #[must_use]
+    pub const fn dialect(self) -> Self {
+        match self {
+            Self::AnthropicCountTokens => Self::AnthropicMessages,
+            other => other,
+        }
+    }
+
+    /// Whether a model answers in words. Where it does not, a reply holds numbers alone, and nothing to restore.
+    #[must_use]
+    pub const fn has_words_in_reply(self) -> bool {
+        !matches!(self, Self::OpenaiEmbeddings | Self::AnthropicCountTokens)
     }
 }
 

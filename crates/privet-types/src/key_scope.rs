@@ -23,6 +23,8 @@ pub enum KeyScope {
     VaultAudit,
     /// Purposes, agreements, retention, legal holds.
     VaultAdmin,
+    /// Reading the figures of the whole gateway, for a monitoring system.
+    Metrics,
 }
 
 /// The scopes of one API key.
@@ -39,7 +41,7 @@ pub struct UnknownScope {
 
 impl KeyScope {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Gateway,
         Self::VaultRead,
         Self::VaultWrite,
@@ -48,6 +50,7 @@ impl KeyScope {
         Self::VaultErase,
         Self::VaultAudit,
         Self::VaultAdmin,
+        Self::Metrics,
     ];
 
     /// The name, as it is written on the command line and kept in the store.
@@ -62,6 +65,7 @@ impl KeyScope {
             Self::VaultErase => "vault.erase",
             Self::VaultAudit => "vault.audit",
             Self::VaultAdmin => "vault.admin",
+            Self::Metrics => "metrics",
         }
     }
 

@@ -181,6 +181,7 @@ impl Demo {
         let (mut leaks, mut lost, mut requests) = (Vec::new(), Vec::new(), 0);
         for (surface, model) in [
             (SurfaceKind::OpenaiChat, "demo"),
+            (SurfaceKind::OpenaiResponses, "demo"),
             (SurfaceKind::AnthropicMessages, "claude-demo"),
         ] {
             for is_stream in [true, false] {
@@ -251,6 +252,8 @@ Press Ctrl-C to end; nothing of this is kept.
 fn show(exchange: &Exchange, seen: &[Recording]) -> String {
     let surface = if exchange.path.starts_with("/v1/messages") {
         SurfaceKind::AnthropicMessages
+    } else if exchange.path.starts_with("/v1/responses") {
+        SurfaceKind::OpenaiResponses
     } else {
         SurfaceKind::OpenaiChat
     };

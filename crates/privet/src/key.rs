@@ -92,7 +92,7 @@ fn scopes(names: &[String]) -> Result<KeyScopes> {
             scopes.extend(
                 KeyScope::ALL
                     .into_iter()
-                    .filter(|scope| *scope != KeyScope::Gateway),
+                    .filter(|scope| scope.name().starts_with("vault.")),
             );
         } else {
             scopes.push(name.parse().with_context(|| format!("`--scope {name}`"))?);

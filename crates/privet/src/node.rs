@@ -10,12 +10,12 @@ use privet_access::{KeyRing, KeyRingConfig, run_refresh};
 use privet_crypto::{RootKey, SigningKey};
 use privet_pii::Model;
 use privet_policy::{Audit, Settings};
-use privet_server::{Gateway, Parts, Server, SystemClock};
+use privet_server::{Gateway, Parts, ProviderKey, Server, SystemClock};
 use privet_store::{
     Durability, LogKey, Sequencer, Spool, SpoolConfig, Store, Successors, log_signer, run_flusher,
     run_sequencer_through_changes,
 };
-use privet_types::{Clock, Secret, TenantId};
+use privet_types::{Clock, TenantId};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -56,7 +56,7 @@ impl Node {
         root: RootKey,
         log_key: Option<SigningKey>,
         log_key_now: impl FnMut() -> Option<SigningKey> + Send + 'static,
-        upstream_keys: BTreeMap<String, Secret<String>>,
+        upstream_keys: BTreeMap<String, ProviderKey>,
     ) -> Result<Self> {
         let Access {
             policy,

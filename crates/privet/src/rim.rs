@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use privet_crypto::{RootKey, SigningKey};
 use privet_pii::Model;
 use privet_policy::{Policy, SecretRef, Settings, StoreSettings};
+use privet_server::{AwsKeys, ProviderKey};
 use privet_store::Location;
 use privet_types::Secret;
 
@@ -43,13 +44,26 @@ pub(crate) fn model(settings: &Settings, policy: &Policy) -> Result<Option<Arc<M
 }
 
 /// Each provider's key, by the provider's name.
-pub(crate) fn upstream_keys(settings: &Settings) -> Result<BTreeMap<String, Secret<String>>> {
+pub(crate) fn upstream_keys(settings: &Settings) -> Result<BTreeMap<String, ProviderKey>> {
     let mut keys = BTreeMap::new();
     for provider in settings.providers() {
-        if let Some(reference) = provider.api_key() {
-            let what = format!("the key of provider `{}`", provider.name());
-            keys.insert(provider.name().to_owned(), secret(reference, &what)?);
-        }
+        let what = |which: &str| format!("{which} of provider `{}`", provider.name());
+        let key = if let Some(aws) = provider.aws() {
+            let id = secret(&aws.access_key_id, &what("the access key's id"))?;
+            let token = aws.session_token.as_ref();
+            ProviderKey::Aws(AwsKeys {
+                access_key_id: id.expose().clone(),
+                secret_access_key: secret(&aws.secret_access_key, &what("the secret access key"))?,
+                session_token: token
+                    .map(|token| secret(token, &what("the session token")))
+                    .transpose()?,
+            })
+        } else if let Some(reference) = provider.api_key() {
+            ProviderKey::Header(secret(reference, &what("the key"))?)
+        } else {
+            continue;
+        };
+        keys.insert(provider.name().to_owned(), key);
     }
     Ok(keys)
 }

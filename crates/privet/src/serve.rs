@@ -25,6 +25,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     let settings = rim::settings(&args.config)?;
     let access = Access::load(&settings)?;
     let policy = &access.policy;
+    policy.routing().check_against(&settings)?;
     let upstream_keys = rim::upstream_keys(&settings)?;
     let model = rim::model(&settings, policy)?;
     if args.check {

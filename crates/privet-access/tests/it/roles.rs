@@ -15,6 +15,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         &[
             "key.manage",
             "key.read",
+            "metrics.read",
             "models.list",
             "people.manage",
             "people.read",
@@ -28,6 +29,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         &[
             "key.manage",
             "key.read",
+            "metrics.read",
             "people.read",
             "policy.read",
             "vault.audit",
@@ -79,6 +81,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         "service",
         PrincipalKind::Service,
         &[
+            "metrics.read",
             "models.list",
             "prompt",
             "text.anonymize",

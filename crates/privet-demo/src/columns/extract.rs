@@ -1,5 +1,7 @@
 //! From bodies to the texts in them.
 
+mod responses;
+
 use std::collections::BTreeMap;
 
 use privet_types::SurfaceKind;
@@ -32,7 +34,12 @@ impl Line {
 #[must_use]
 pub fn extract(surface: SurfaceKind, body: &[u8]) -> Vec<Line> {
     let is_anthropic = surface == SurfaceKind::AnthropicMessages;
+    let is_typed = surface == SurfaceKind::OpenaiResponses;
     let mut lines = match serde_json::from_slice::<Value>(body) {
+        Ok(document) if is_typed && document.get("error").is_none_or(Value::is_null) => {
+            responses::document(&document)
+        }
+        Err(_) if is_typed => responses::stream(body),
         Ok(document) if document.get("error").is_some_and(|error| !error.is_null()) => vec![error(&document)],
         Ok(document) if is_anthropic => anthropic(&document),
         Ok(document) => openai(&document),

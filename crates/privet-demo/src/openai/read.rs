@@ -45,6 +45,8 @@ pub(crate) fn read(body: &[u8]) -> Result<Ask, BadRequest> {
             .and_then(Value::as_bool)
             .unwrap_or(true),
         wants_thinking: false,
+        echo: Vec::new(),
+        wants_encrypted: false,
     };
     let mut open_calls: Vec<String> = Vec::new();
     for (at, message) in items(&request, "messages").iter().enumerate() {

@@ -24,7 +24,7 @@ pub(crate) struct Said {
 impl Dialogue {
     pub(crate) fn new(surface: SurfaceKind, script: &Script) -> Self {
         let messages = match surface {
-            SurfaceKind::AnthropicMessages => Vec::new(),
+            SurfaceKind::AnthropicMessages | SurfaceKind::OpenaiResponses => Vec::new(),
             _ => vec![json!({"role": "system", "content": script.system})],
         };
         Self { surface, messages }
@@ -35,7 +35,10 @@ impl Dialogue {
     }
 
     pub(crate) fn assistant(&mut self, message: Value) {
-        self.messages.push(message);
+        match message {
+            Value::Array(items) => self.messages.extend(items),
+            message => self.messages.push(message),
+        }
     }
 
     pub(crate) fn tool_results(&mut self, ids: &[String], result: &str) {
@@ -43,6 +46,9 @@ impl Dialogue {
             let block = |id: &String| json!({"type": "tool_result", "tool_use_id": id, "content": result});
             let blocks: Vec<Value> = ids.iter().map(block).collect();
             self.messages.push(json!({"role": "user", "content": blocks}));
+        } else if self.surface == SurfaceKind::OpenaiResponses {
+            let item = |id: &String| json!({"type": "function_call_output", "call_id": id, "output": result});
+            self.messages.extend(ids.iter().map(item));
         } else {
             let message = |id: &String| json!({"role": "tool", "tool_call_id": id, "content": result});
             self.messages.extend(ids.iter().map(message));
@@ -52,6 +58,7 @@ impl Dialogue {
     pub(crate) fn path(&self) -> &'static str {
         match self.surface {
             SurfaceKind::AnthropicMessages => "/v1/messages",
+            SurfaceKind::OpenaiResponses => "/v1/responses",
             _ => "/v1/chat/completions",
         }
     }
@@ -64,6 +71,13 @@ impl Dialogue {
             json!({
                 "model": model, "max_tokens": 1024, "system": [{"type": "text", "text": script.system}],
                 "messages": self.messages, "tools": [tool], "stream": is_stream,
+            })
+        } else if self.surface == SurfaceKind::OpenaiResponses {
+            let tool = json!({"type": "function", "name": name, "description": says, "parameters": script.tool_schema});
+            json!({
+                "model": model, "instructions": script.system, "input": self.messages, "tools": [tool],
+                "store": false, "include": ["reasoning.encrypted_content"],
+                "reasoning": {"effort": "low", "summary": "auto"}, "stream": is_stream,
             })
         } else {
             let function = json!({"name": name, "description": says, "parameters": script.tool_schema});
@@ -82,6 +96,8 @@ impl Dialogue {
                 json!({"role": "assistant", "content": reply.get("content")?})
             }
             (SurfaceKind::AnthropicMessages, None) => anthropic_stream(body)?,
+            (SurfaceKind::OpenaiResponses, Some(reply)) => reply.get("output")?.clone(),
+            (SurfaceKind::OpenaiResponses, None) => responses_stream(body)?,
             (_, Some(reply)) => items(&reply, "choices").first()?.get("message")?.clone(),
             (_, None) => openai_stream(body)?,
         };
@@ -89,9 +105,13 @@ impl Dialogue {
         let blocks = items(&message, "content")
             .iter()
             .filter(|block| string(block, "type") == Some("tool_use"));
+        let functions = message.as_array().map_or(&[][..], Vec::as_slice).iter();
+        let functions = functions.filter_map(|item| string(item, "call_id"));
         let call_ids = calls
             .chain(blocks)
-            .filter_map(|call| string(call, "id").map(str::to_owned))
+            .filter_map(|call| string(call, "id"))
+            .chain(functions)
+            .map(str::to_owned)
             .collect();
         Some(Said { message, call_ids })
     }
@@ -132,6 +152,22 @@ fn openai_stream(body: &[u8]) -> Option<Value> {
             .insert("tool_calls".to_owned(), calls.into_values().map(call).collect());
     }
     Some(message)
+}
+
+/// As [`openai_stream`]: the items as they were when they were done.
+fn responses_stream(body: &[u8]) -> Option<Value> {
+    let events = sse::events(body);
+    events
+        .last()
+        .filter(|event| event.name.as_deref() == Some("response.completed"))?;
+    let done = events
+        .iter()
+        .filter(|event| event.name.as_deref() == Some("response.output_item.done"));
+    done.map(|event| {
+        let data: Value = serde_json::from_str(&event.data).ok()?;
+        data.get("item").cloned()
+    })
+    .collect()
 }
 
 /// As [`openai_stream`].

@@ -10,4 +10,6 @@ mod local;
 #[cfg(test)]
 mod openai;
 #[cfg(test)]
+mod responses;
+#[cfg(test)]
 mod script;

@@ -1,6 +1,6 @@
 use privet_demo::Cuts;
 use privet_demo::script::{check, lost, scripted_conversation, stand_ins};
-use privet_types::SurfaceKind::{self, AnthropicMessages, OpenaiChat};
+use privet_types::SurfaceKind::{self, AnthropicMessages, OpenaiChat, OpenaiResponses};
 
 use crate::local::provider;
 
@@ -52,6 +52,12 @@ async fn the_conversation_runs_in_anthropic_json() {
 #[tokio::test]
 async fn the_conversation_runs_in_anthropic_streams() {
     values_come_back(AnthropicMessages, true).await;
+}
+
+#[tokio::test]
+async fn the_conversation_runs_in_responses_json_and_streams() {
+    values_come_back(OpenaiResponses, false).await;
+    values_come_back(OpenaiResponses, true).await;
 }
 
 #[tokio::test]

@@ -4,14 +4,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::file::{
-    ConnectorFile, KeyringSettings, Limits, ModelFile, PresidioFile, SettingsFile, StoreSettings,
+    ConnectorFile, KeyringSettings, Limits, MetricsFile, PresidioFile, SettingsFile, StoreSettings,
     WitnessSettings,
 };
 use super::provider::{self, Provider};
-use super::{ModelRoute, PresidioListener, Settings, access, vault, wildcard};
+use super::{MetricsListener, PresidioListener, Settings, access, models, vault};
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
-use crate::message::suggest;
 use crate::{ByteSize, Period, SecretRef};
 
 pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fault> {
@@ -26,8 +25,10 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         log,
         presidio,
         access,
+        metrics,
         vault,
         witnesses,
+        routing,
         providers,
         models,
     } = file;
@@ -35,6 +36,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         KeyPath::of("listen").fault("use an IP address and a port, such as `127.0.0.1:8787` or `[::1]:8787`")
     })?;
     let presidio = check_presidio(presidio)?;
+    let metrics = check_metrics(metrics)?;
     let (vault, connectors) = vault::check(vault, listen, document)?;
     let policy = policy
         .map(|path| full_path(&path, &KeyPath::of("policy"), document))
@@ -64,7 +66,8 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
     check_limits(&limits)?;
     check_witnesses(&witnesses)?;
     let providers = check_providers(providers, document)?;
-    let models = check_models(models, &providers)?;
+    let models = models::check(models, &providers)?;
+    models::check_routing(&routing)?;
     Ok(Settings {
         listen,
         policy,
@@ -79,6 +82,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         log,
         presidio,
         access: access::check(access, document)?,
+        metrics,
         vault,
         witnesses,
         connectors: connectors
@@ -88,6 +92,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
                 ..connector
             })
             .collect(),
+        routing,
         providers,
         models,
     })
@@ -167,6 +172,27 @@ fn check_presidio(file: PresidioFile) -> Result<Option<PresidioListener>, Fault>
         ));
     }
     Ok(Some(PresidioListener {
+        listen,
+        requires_key: file.require_key,
+    }))
+}
+
+/// Without a key only this machine may read.
+fn check_metrics(file: MetricsFile) -> Result<Option<MetricsListener>, Fault> {
+    let at = KeyPath::of("metrics");
+    let Some(listen) = file.listen else {
+        return Ok(None);
+    };
+    let listen: SocketAddr = listen.parse().map_err(|_| {
+        at.key("listen")
+            .fault("use an IP address and a port, such as `127.0.0.1:9464` or `[::1]:9464`")
+    })?;
+    if !listen.ip().is_loopback() && !file.require_key {
+        return Err(at.key("listen").fault(
+            "is not a loopback address, so anybody who reaches it could read without a key; set `require_key = true`, or use `127.0.0.1:9464`",
+        ));
+    }
+    Ok(Some(MetricsListener {
         listen,
         requires_key: file.require_key,
     }))
@@ -260,7 +286,7 @@ fn check_providers(files: Vec<crate::ProviderFile>, document: &Path) -> Result<V
     let at = KeyPath::of("providers");
     if files.is_empty() {
         return Err(at.fault(
-            "there is no provider; add one: [[providers]] with `name`, `dialect` and `base_url` (`privet serve --print-example` shows how)",
+            "there is no provider; add one: [[providers]] with `name` and `kind` (`privet serve --print-example` shows how)",
         ));
     }
     let mut providers: Vec<Provider> = Vec::with_capacity(files.len());
@@ -275,62 +301,4 @@ fn check_providers(files: Vec<crate::ProviderFile>, document: &Path) -> Result<V
         providers.push(provider);
     }
     Ok(providers)
-}
-
-/// Longer patterns cannot match a model name anybody uses.
-const LONGEST_PATTERN: usize = 256;
-
-fn check_models(files: Vec<ModelFile>, providers: &[Provider]) -> Result<Vec<ModelRoute>, Fault> {
-    let at = KeyPath::of("models");
-    if files.is_empty() {
-        return Err(at.fault(
-            "no model has a provider; add a route: [[models]] with `match = \"*\"` and the `provider` that answers (`privet serve --print-example` shows how)",
-        ));
-    }
-    let mut models: Vec<ModelRoute> = Vec::with_capacity(files.len());
-    for (
-        index,
-        ModelFile {
-            pattern,
-            provider,
-            upstream_model,
-        },
-    ) in files.into_iter().enumerate()
-    {
-        let here = at.index(index);
-        if pattern.is_empty() || pattern.len() > LONGEST_PATTERN {
-            return Err(here
-                .key("match")
-                .fault("use a model's name, or part of it and `*`, of 1 to 256 bytes"));
-        }
-        // An earlier pattern that matches this one as a text matches everything this one matches.
-        if let Some(earlier) = models
-            .iter()
-            .position(|route| wildcard::matches(&route.pattern, &pattern))
-        {
-            return Err(here.key("match").fault(format!(
-                "is never reached, because `models[{earlier}]` matches all of it first; move this one up, or delete it"
-            )));
-        }
-        let Some(provider) = providers.iter().position(|known| known.name() == provider) else {
-            let known: Vec<&str> = providers.iter().map(Provider::name).collect();
-            return Err(here
-                .key("provider")
-                .fault(suggest("no such provider", &provider, &known)));
-        };
-        if upstream_model
-            .as_ref()
-            .is_some_and(|name| name.is_empty() || name.contains('*'))
-        {
-            return Err(here
-                .key("upstream_model")
-                .fault("use one model's full name, without `*`"));
-        }
-        models.push(ModelRoute {
-            pattern,
-            provider,
-            upstream_model,
-        });
-    }
-    Ok(models)
 }

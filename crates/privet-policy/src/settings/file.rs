@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::access::AccessFile;
+use super::provider_file::{ModelFile, ProviderFile, RoutingSettings};
 use crate::{ByteSize, Period, SecretRef};
 
 /// `privet.toml` as written: read once, at start.
@@ -35,10 +36,14 @@ pub struct SettingsFile {
     pub presidio: PresidioFile,
     /// Whose signatures count, and what they signed.
     pub access: AccessFile,
+    /// Figures for a monitoring system.
+    pub metrics: MetricsFile,
     /// The vault of personal records.
     pub vault: VaultFile,
     /// Who signs the checkpoints of the audit log beside the log itself (C2SP tlog-witness).
     pub witnesses: Vec<WitnessSettings>,
+    /// How requests are sent again, and when a provider is given a rest.
+    pub routing: RoutingSettings,
     /// Who answers prompts; at least one.
     pub providers: Vec<ProviderFile>,
     /// Which provider answers for which model names; the first match wins; at least one.
@@ -163,6 +168,17 @@ pub struct PresidioFile {
     pub listen: Option<String>,
     /// Whether callers there need an API key. Must be true if the address is not a loopback address. Restoring needs a
     /// key in any case.
+    pub require_key: bool,
+}
+
+/// The `[metrics]` table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsFile {
+    /// IP address and port on which `GET /metrics` answers a monitoring system, in the text format of OpenMetrics; nowhere if
+    /// left out.
+    pub listen: Option<String>,
+    /// Whether it needs an API key with the scope `metrics`. Must be true if the address is not a loopback address.
     pub require_key: bool,
 }
 
@@ -339,6 +355,8 @@ pub struct Log {
     pub format: LogFormat,
     /// The least that is logged.
     pub level: LogLevel,
+    /// Whether each prompt that got its answer has a line: who, where to, how long; nothing of its text.
+    pub access: bool,
 }
 
 /// How a log line looks.
@@ -383,70 +401,6 @@ impl LogLevel {
     }
 }
 
-/// One of `[[providers]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProviderFile {
-    /// The name `[[models]]` uses; letters, digits, `.`, `_`, `-`.
-    pub name: String,
-    /// The API it speaks.
-    pub dialect: Dialect,
-    /// Where it is, as its own client library spells it: with `/v1` for `OpenAI`'s dialect, without for Anthropic's.
-    /// `{model}` in the path becomes the model's name.
-    pub base_url: String,
-    /// Where its key is kept; left out if it needs none.
-    #[serde(default)]
-    pub api_key: Option<SecretRef>,
-    /// The header that carries the key; `bearer` for `openai`, `x-api-key` for `anthropic` if left out.
-    #[serde(default)]
-    pub auth: Option<Auth>,
-    /// A query for every request, such as `api-version=2024-10-21`; without `?`.
-    #[serde(default)]
-    pub query: Option<String>,
-    /// Certificates (PEM) to trust instead of the usual ones.
-    #[serde(default)]
-    pub ca_file: Option<PathBuf>,
-    /// Allows `http://` to another machine, where anybody on the way can read along.
-    #[serde(default)]
-    pub allow_plain_http: bool,
-}
-
-/// The API a provider speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Dialect {
-    /// `OpenAI` chat completions, and everything that imitates it.
-    Openai,
-    /// Anthropic messages.
-    Anthropic,
-}
-
-/// The header that carries a provider's key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Auth {
-    /// `Authorization: Bearer …`
-    Bearer,
-    /// `x-api-key: …`
-    XApiKey,
-    /// `api-key: …` (Azure)
-    ApiKey,
-}
-
-/// One of `[[models]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ModelFile {
-    /// The model names it is for; `*` stands for any text, also none.
-    #[serde(rename = "match")]
-    pub pattern: String,
-    /// The `name` of the provider that answers.
-    pub provider: String,
-    /// The name to ask the provider for, if it is not the caller's.
-    #[serde(default)]
-    pub upstream_model: Option<String>,
-}
-
 impl Default for SettingsFile {
     fn default() -> Self {
         Self {
@@ -459,9 +413,11 @@ impl Default for SettingsFile {
             limits: Limits::default(),
             log: Log::default(),
             presidio: PresidioFile::default(),
+            metrics: MetricsFile::default(),
             witnesses: Vec::new(),
             access: AccessFile::default(),
             vault: VaultFile::default(),
+            routing: RoutingSettings::default(),
             providers: Vec::new(),
             models: Vec::new(),
         }

@@ -3,7 +3,10 @@
 mod access;
 mod check;
 mod file;
+mod kind;
+mod models;
 mod provider;
+mod provider_file;
 mod requests;
 mod vault;
 mod wildcard;
@@ -14,11 +17,17 @@ use std::path::{Path, PathBuf};
 
 pub use access::AccessFile;
 pub use file::{
-    ArchiveFile, Auth, ConnectorFile, ConnectorKind, DatabunkerFile, Dialect, KeyringSettings, KeysFile,
-    Limits, Log, LogFormat, LogLevel, ModelFile, PresidioFile, ProviderFile, RequestRight, RequestsFile,
-    SettingsFile, StoreSettings, VaultFile, WitnessSettings,
+    ArchiveFile, ConnectorFile, ConnectorKind, DatabunkerFile, KeyringSettings, KeysFile, Limits, Log,
+    LogFormat, LogLevel, MetricsFile, PresidioFile, RequestRight, RequestsFile, SettingsFile, StoreSettings,
+    VaultFile, WitnessSettings,
 };
-pub use provider::Provider;
+use models::ModelRoute;
+pub use models::{Route, Target};
+pub use provider::{AwsSigning, HealthCheck, Provider};
+pub use provider_file::{
+    Auth, AwsFile, Dialect, FallbackFile, HealthFile, ModelFile, ProviderFile, ProviderKind, RoutingSettings,
+    TargetFile,
+};
 
 use crate::{ByteSize, Error, Period, SecretRef, document};
 
@@ -52,12 +61,16 @@ pub struct Settings {
     pub presidio: Option<PresidioListener>,
     /// Whose signatures count, and what they signed.
     pub access: AccessFile,
+    /// Where a monitoring system reads figures, if anywhere.
+    pub metrics: Option<MetricsListener>,
     /// The vault, if there is to be one.
     pub vault: Option<VaultSettings>,
     /// Who signs the checkpoints of the audit log beside the log itself.
     pub witnesses: Vec<WitnessSettings>,
     /// Outside stores that erasure reaches, also where there is to be no vault over HTTP. INVARIANT: no two of one place.
     pub connectors: Vec<ConnectorFile>,
+    /// How requests are sent again, and when a provider is given a rest.
+    pub routing: RoutingSettings,
     providers: Vec<Provider>,
     models: Vec<ModelRoute>,
 }
@@ -69,6 +82,16 @@ pub struct PresidioListener {
     /// The address. INVARIANT: a loopback address, or `requires_key`.
     pub listen: SocketAddr,
     /// Whether callers need an API key.
+    pub requires_key: bool,
+}
+
+/// An address for a monitoring system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MetricsListener {
+    /// The address. INVARIANT: a loopback address, or `requires_key`.
+    pub listen: SocketAddr,
+    /// Whether it needs an API key with the scope `metrics`.
     pub requires_key: bool,
 }
 
@@ -173,25 +196,6 @@ pub struct VaultLimits {
     pub concurrent_requests: u32,
 }
 
-/// Which provider answers for which model names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct ModelRoute {
-    pattern: String,
-    /// INVARIANT: an index into `Settings::providers`.
-    provider: usize,
-    upstream_model: Option<String>,
-}
-
-/// Where a request for a model goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Route<'a> {
-    /// Who answers.
-    pub provider: &'a Provider,
-    /// The name to ask the provider for, if it is not the caller's.
-    pub upstream_model: Option<&'a str>,
-}
-
 impl Settings {
     /// Reads the settings in `text`. `path` is where the text came from: errors name it and relative paths in the
     /// document start at its folder; it is not read.
@@ -209,11 +213,14 @@ impl Settings {
             .models
             .iter()
             .find(|route| wildcard::matches(&route.pattern, model))?;
-        let provider = self.providers.get(found.provider)?;
-        Some(Route {
-            provider,
-            upstream_model: found.upstream_model.as_deref(),
-        })
+        Route::new(&found.targets, &self.providers)
+    }
+
+    /// The route to the provider of this name alone, asking for `model`.
+    #[must_use]
+    pub fn route_to<'a>(&'a self, provider: &str, model: &'a str) -> Option<Route<'a>> {
+        let provider = self.providers.iter().find(|known| known.name() == provider)?;
+        Some(Route::to(provider, model))
     }
 
     /// Every provider, in the document's order; at least one.
@@ -222,11 +229,12 @@ impl Settings {
         &self.providers
     }
 
-    /// Every `match` of `[[models]]` with the provider it leads to, in the document's order; at least one.
+    /// Every `match` of `[[models]]` with the first provider it leads to, in the document's order; at least one.
     pub fn models(&self) -> impl Iterator<Item = (&str, &Provider)> {
-        self.models
-            .iter()
-            .filter_map(|route| Some((route.pattern.as_str(), self.providers.get(route.provider)?)))
+        self.models.iter().filter_map(|route| {
+            let route_of = Route::new(&route.targets, &self.providers)?;
+            Some((route.pattern.as_str(), route_of.provider))
+        })
     }
 }
 

@@ -5,8 +5,10 @@
 mod errors;
 mod newtypes;
 mod policy;
+mod providers;
 mod schemas;
 mod secrets;
+mod sensitive;
 mod settings;
 
 use privet_policy::{Error, Policy, Settings};

@@ -41,6 +41,7 @@ fn every_default_the_example_states_is_the_default() {
     assert_eq!(example.limits, least.limits);
     assert_eq!(example.limits, Limits::default());
     assert_eq!(example.log, Log::default());
+    assert_eq!(example.routing, least.routing);
 }
 
 #[test]
@@ -83,8 +84,10 @@ fn the_example_with_everything_switched_on_reaches_every_provider() {
         "https://example.openai.azure.com/openai/deployments/my-gpt-4.1/chat/completions?api-version=2024-10-21"
     );
     assert_eq!(azure.provider.auth(), Auth::ApiKey);
-    assert_eq!(settings.providers().len(), 5);
-    assert_eq!(settings.models().count(), 5);
+    assert_eq!(settings.providers().len(), 8);
+    assert_eq!(settings.models().count(), 6);
+    let shared = settings.route("gpt-oss-120b").unwrap();
+    assert_eq!((shared.provider.name(), shared.targets().len()), ("bedrock", 3));
 }
 
 #[test]

@@ -15,9 +15,16 @@ const DIGITS: usize = 32;
 /// out its beginning becomes another.
 pub(super) fn of(key: &HashKey, whose: &[&[u8]], prompt: &[u8]) -> Option<String> {
     let prompt: Value = serde_json::from_slice(prompt).ok()?;
-    let messages = prompt.get("messages")?.as_array()?;
+    let is_set = |field: &str| prompt.get(field).is_some_and(|value| !value.is_null());
+    if is_set("previous_response_id") || is_set("conversation") {
+        // It goes on where the provider has its beginning.
+        return None;
+    }
     let is_users = |message: &&Value| message.get("role").and_then(Value::as_str) == Some("user");
-    let content = messages.iter().find(is_users)?.get("content")?;
+    let content = match prompt.get("messages").or_else(|| prompt.get("input"))? {
+        Value::Array(turns) => turns.iter().find(is_users)?.get("content")?,
+        text => text,
+    };
     // Marks beside the texts, such as those of a cache, move from turn to turn.
     let texts: Vec<&[u8]> = match content {
         Value::String(text) => vec![text.as_bytes()],
@@ -61,6 +68,18 @@ mod tests {
         assert_eq!(first, named(b"ann", blocks));
         let name = first.unwrap();
         assert!(name.len() == 33 && name.starts_with('~'), "{name}");
+    }
+
+    #[test]
+    fn turns_of_a_response_are_named_by_its_input() {
+        let text = named(b"ann", r#"{"model":"m","input":"hi"}"#);
+        let items = r#"{"model":"m","input":[{"role":"developer","content":"s"},
+            {"type":"message","role":"user","content":[{"type":"input_text","text":"hi"}]},
+            {"type":"function_call","call_id":"c","name":"f","arguments":"{}"}]}"#;
+        assert!(text.is_some());
+        assert_eq!(text, named(b"ann", items));
+        let goes_on = r#"{"model":"m","input":"hi","previous_response_id":"resp_1"}"#;
+        assert_eq!(named(b"ann", goes_on), None);
     }
 
     #[test]

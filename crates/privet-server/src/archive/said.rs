@@ -15,7 +15,9 @@ const TEXTS: [&str; 8] = [
 ];
 
 /// Fields that lead to such.
-const WAYS: [&str; 7] = [
+const WAYS: [&str; 9] = [
+    "output",
+    "summary",
     "choices",
     "delta",
     "message",
@@ -47,7 +49,11 @@ pub(super) fn reply(body: &[u8], is_stream: bool) -> String {
         for line in text.lines() {
             let data = line.strip_prefix("data:").map(str::trim_start);
             if let Some(Ok(event)) = data.map(serde_json::from_str::<Value>) {
-                pieces.collect(&event, &mut Vec::new());
+                let kind = event.get("type").and_then(Value::as_str);
+                match kind.and_then(|kind| kind.strip_prefix("response.")) {
+                    Some(kind) => pieces.typed(kind, &event),
+                    None => pieces.collect(&event, &mut Vec::new()),
+                }
             }
         }
     } else if let Ok(whole) = serde_json::from_str::<Value>(&text) {
@@ -61,6 +67,27 @@ pub(super) fn reply(body: &[u8], is_stream: bool) -> String {
 }
 
 impl Pieces {
+    /// Collects what a typed event of a response adds. Events that say the same once more add nothing.
+    fn typed(&mut self, kind: &str, event: &Value) {
+        let number = |field: &str| {
+            let number = event.get(field).and_then(Value::as_u64)?;
+            usize::try_from(number).ok()
+        };
+        let parts = ["output_index", "content_index", "summary_index"];
+        let place: Vec<usize> = parts.into_iter().filter_map(number).collect();
+        let text = |name: &str| TEXTS.iter().position(|known| *known == name).unwrap_or_default();
+        let (field, said) = match kind.rsplit_once('.') {
+            Some(("output_item", "added")) => ("name", event.pointer("/item/name")),
+            Some(("audio", _)) => return,
+            Some((what, "delta")) if what.contains("_call") => ("arguments", event.get("delta")),
+            Some((_, "delta")) => ("text", event.get("delta")),
+            _ => return,
+        };
+        if let Some(said) = said.and_then(Value::as_str).filter(|said| !said.is_empty()) {
+            self.add(&place, text(field), said);
+        }
+    }
+
     /// Collects the texts in `value`. `place` tells apart what belongs to different answers, blocks and calls.
     fn collect(&mut self, value: &Value, place: &mut Vec<usize>) {
         let Value::Object(object) = value else { return };
@@ -75,6 +102,7 @@ impl Pieces {
                         self.add(place, text, said);
                     }
                 }
+                Value::String(said) if name == "input" => self.add(place, TEXTS.len(), said),
                 // The arguments of a tool, where they are no text.
                 Value::Object(input) if name == "input" && !input.is_empty() => {
                     self.add(place, TEXTS.len(), &value.to_string());
@@ -141,6 +169,28 @@ mod tests {
         lines.sort_unstable();
         others.sort_unstable();
         assert_eq!(lines, others);
+    }
+
+    #[test]
+    fn typed_events_and_a_whole_response_say_the_same_once() {
+        let stream = "event: response.output_item.added\ndata: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"type\":\"message\",\"content\":[]}}\n\n\
+            data: {\"type\":\"response.output_text.delta\",\"output_index\":0,\"content_index\":0,\"delta\":\"Good \"}\n\n\
+            data: {\"type\":\"response.output_text.delta\",\"output_index\":0,\"content_index\":0,\"delta\":\"day\"}\n\n\
+            data: {\"type\":\"response.output_text.done\",\"output_index\":0,\"content_index\":0,\"text\":\"Good day\"}\n\n\
+            data: {\"type\":\"response.output_item.added\",\"output_index\":1,\"item\":{\"type\":\"function_call\",\"name\":\"find\",\"arguments\":\"\"}}\n\n\
+            data: {\"type\":\"response.function_call_arguments.delta\",\"output_index\":1,\"delta\":\"{\\\"x\\\":1}\"}\n\n\
+            data: {\"type\":\"response.completed\",\"response\":{\"output\":[]}}\n\n";
+        let whole = r#"{"object":"response","output":[
+            {"type":"message","content":[{"type":"output_text","text":"Good day"}]},
+            {"type":"function_call","name":"find","arguments":"{\"x\":1}"}]}"#;
+        let sorted = |said: String| {
+            let mut lines: Vec<_> = said.lines().map(str::to_owned).collect();
+            lines.sort_unstable();
+            lines
+        };
+        let said = sorted(reply(stream.as_bytes(), true));
+        assert_eq!(said, ["Good day", "find", "{\"x\":1}"]);
+        assert_eq!(said, sorted(reply(whole.as_bytes(), false)));
     }
 
     #[test]

@@ -28,10 +28,14 @@ const CALLERS: [(&str, PrincipalKind); 8] = [
 ];
 
 /// The gateway's own addresses with what each is for.
-const ADDRESSES: [(&str, &str, Privilege); 13] = [
+const ADDRESSES: [(&str, &str, Privilege); 19] = [
     ("POST", CHAT, Privilege::Prompt),
     ("POST", MESSAGES, Privilege::Prompt),
+    ("POST", "/v1/responses", Privilege::Prompt),
+    ("POST", "/v1/embeddings", Privilege::Prompt),
+    ("POST", "/v1/messages/count_tokens", Privilege::Prompt),
     ("GET", MODELS, Privilege::ListModels),
+    ("GET", "/v1/models/demo", Privilege::ListModels),
     ("POST", "/analyze", Privilege::DetectText),
     ("GET", "/recognizers", Privilege::DetectText),
     ("GET", "/supportedentities", Privilege::DetectText),
@@ -42,6 +46,8 @@ const ADDRESSES: [(&str, &str, Privilege); 13] = [
     ("POST", "/api/v1/pii/detect", Privilege::DetectText),
     ("POST", "/api/v1/pii/anonymize", Privilege::AnonymizeText),
     ("POST", "/api/v1/pii/restore", Privilege::RestoreText),
+    ("POST", "/api/v1/protect", Privilege::AnonymizeText),
+    ("POST", "/api/v1/restore", Privilege::RestoreText),
 ];
 
 /// Makes a principal with a role, and a key that is good for everything.
@@ -120,7 +126,8 @@ async fn nobody_is_let_in_anywhere_whom_the_policy_does_not_permit() {
         for (method, path, privilege) in ADDRESSES {
             let body = match path {
                 CHAT => chat("demo", "hello"),
-                MESSAGES => messages("claude-demo", "hello"),
+                MESSAGES | "/v1/messages/count_tokens" => messages("claude-demo", "hello"),
+                "/v1/responses" | "/v1/embeddings" => r#"{"model":"demo","input":"hello"}"#.to_owned(),
                 _ => "{}".to_owned(),
             };
             let ask = gateway

@@ -169,15 +169,16 @@ async fn a_body_that_does_not_arrive_is_408() {
 async fn surfaces_that_privet_does_not_know_are_404() {
     let gateway = TestGateway::builder().start().await;
     for path in [
-        "/v1/responses",
-        "/v1/embeddings",
+        "/v1/responses/",
+        "/v1/responses/compact",
+        "/v1/embeddings/x",
         "/v1/completions",
         "/v1/audio/transcriptions",
         "/v1/files",
         "/v1/chat/completions/",
         "/v1/chat//completions",
         "/v1/Chat/Completions",
-        "/v1/messages/count_tokens",
+        "/v1/messages/count_tokens/",
         "/v1/messages/batches",
         "/chat/completions",
         "/v1/%6dessages",

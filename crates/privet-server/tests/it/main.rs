@@ -8,6 +8,8 @@ mod audit;
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod bedrock;
+#[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod databunker;
@@ -16,22 +18,34 @@ mod fail_closed;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod kinds;
+#[cfg(test)]
 mod masking;
+#[cfg(test)]
+mod metrics;
 #[cfg(test)]
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
 #[cfg(test)]
 mod presidio;
 #[cfg(test)]
+mod protect;
+#[cfg(test)]
 mod providers;
 #[cfg(test)]
+mod routing;
+#[cfg(test)]
 mod same;
+#[cfg(test)]
+mod sensitive;
 #[cfg(test)]
 mod sinks;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod surfaces;
 #[cfg(test)]
 mod upstream;
 #[cfg(test)]

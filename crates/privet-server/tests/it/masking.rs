@@ -10,7 +10,12 @@ use crate::support::{
 };
 
 /// The scripted conversation (three turns, a tool call) leaks nothing and loses nothing.
-async fn assert_whole_conversation(style: &str, surface: SurfaceKind, model: &str, is_stream: bool) {
+pub(crate) async fn assert_whole_conversation(
+    style: &str,
+    surface: SurfaceKind,
+    model: &str,
+    is_stream: bool,
+) {
     let policy = format!("[pii]\nstyle = \"{style}\"");
     let gateway = TestGateway::builder().policy(&policy).start().await;
     let script = scripted_conversation();

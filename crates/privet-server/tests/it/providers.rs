@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use privet_testkit::{RawProvider, TestGateway, TlsFront, json_reply};
+use privet_testkit::{Answer, RawProvider, TestGateway, TlsFront, json_reply};
 
 use crate::support::{CHAT, EMAIL, MESSAGES, assert_refused, chat, chat_stream, messages, said};
 
@@ -59,6 +59,65 @@ async fn a_provider_whose_authority_is_not_trusted_gets_nothing() {
         }
     }
     assert!(provider.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_pinned_provider_is_reached_only_with_the_key_that_was_pinned() {
+    let answer = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"fine"}}]}"#;
+    let provider = RawProvider::always(json_reply("200 OK", "", answer)).await;
+    let front = TlsFront::start(provider.address()).await;
+    let other = TlsFront::start(provider.address()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("authority.pem");
+    std::fs::write(&ca, front.ca_pem()).unwrap();
+    let ask = async |pins: &str| {
+        let more = format!("ca_file = {:?}\npins = [{pins}]", ca.display().to_string());
+        let [providers, models] = safe(&front, &more);
+        let gateway = TestGateway::builder().providers(&providers).models(&models);
+        let gateway = gateway.start().await;
+        gateway.post(CHAT, chat("safe-1", EMAIL)).send().await
+    };
+    let (right, wrong) = (
+        format!("\"sha256/{}\"", front.pin()),
+        format!("\"{}\"", other.pin()),
+    );
+    assert_eq!(said(&ask(&right).await), "fine");
+    assert_eq!(
+        said(&ask(&format!("{wrong}, {right}")).await),
+        "fine",
+        "a spare key"
+    );
+    assert_eq!(provider.requests().len(), 2);
+    // The authority is trusted, and its certificate is good: the key alone is another one.
+    assert_refused(&ask(&wrong).await, CHAT, 502, "upstream_unreachable");
+    assert_eq!(provider.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_pin_does_not_make_up_for_an_authority_that_is_not_trusted() {
+    let provider = RawProvider::always(json_reply("200 OK", "", "{}")).await;
+    let front = TlsFront::start(provider.address()).await;
+    let [providers, models] = safe(&front, &format!("pins = [\"{}\"]", front.pin()));
+    let gateway = TestGateway::builder().providers(&providers).models(&models);
+    let gateway = gateway.start().await;
+    let reply = gateway.post(CHAT, chat("safe-1", EMAIL)).send().await;
+    assert_refused(&reply, CHAT, 502, "upstream_unreachable");
+    assert!(provider.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_provider_has_its_own_time_to_begin_its_reply() {
+    let provider = RawProvider::start(|_| Answer::Silence).await;
+    let providers = format!(
+        "[[providers]]\nname = \"slow\"\nkind = \"vllm\"\nbase_url = \"http://{}/v1\"\nfirst_byte_timeout = \"50ms\"\n",
+        provider.address()
+    );
+    let models = "[[models]]\nmatch = \"slow\"\nprovider = \"slow\"\n";
+    let gateway = TestGateway::builder().providers(&providers).models(models);
+    let gateway = gateway.start().await;
+    let reply = gateway.post(CHAT, chat("slow", EMAIL)).send().await;
+    assert_refused(&reply, CHAT, 504, "upstream_timeout");
+    provider.gone(1).await;
 }
 
 #[tokio::test]

@@ -39,11 +39,22 @@ fn anthropic_delta(text: &str) -> String {
     format!("event: content_block_delta\ndata: {data}\n\n")
 }
 
+fn typed_delta(text: &str) -> String {
+    let data =
+        json!({"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": text});
+    format!("event: response.output_text.delta\ndata: {data}\n\n")
+}
+
 #[tokio::test]
 async fn an_event_arrives_before_the_next_one_is_sent() {
     for (path, body, event) in [
         (CHAT, chat_stream("demo", EMAIL), delta as fn(&str) -> String),
         (MESSAGES, messages_stream("claude-demo", EMAIL), anthropic_delta),
+        (
+            "/v1/responses",
+            json!({"model": "demo", "stream": true, "input": EMAIL}).to_string(),
+            typed_delta,
+        ),
     ] {
         let (provider, send) = by_hand().await;
         let gateway = in_front_of(&provider).await;

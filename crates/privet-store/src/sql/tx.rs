@@ -160,7 +160,10 @@ impl Tx {
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
             let chunk: Vec<_> = rows.by_ref().take(most).collect();
-            let sql = format!("{head} VALUES {} {tail}", placeholders(chunk.len(), width));
+            let sql = format!(
+                "{head} VALUES {} {tail}",
+                placeholders(self.backend(), chunk.len(), width)
+            );
             changed += self.execute(sql, chunk.into_iter().flatten().collect()).await?;
         }
         Ok(changed)
@@ -324,8 +327,9 @@ async fn script(link: &mut Link, sql: String) -> Result<(), Error> {
     Ok(())
 }
 
-/// `($1,$2),($3,$4)` for two rows of two.
-fn placeholders(rows: usize, width: usize) -> String {
+/// `($1,$2),($3,$4)` for two rows of two; `(?,?),(?,?)` for SQLite, which goes through all numbers of a statement whenever it
+/// is asked for one.
+fn placeholders(backend: Backend, rows: usize, width: usize) -> String {
     let mut sql = String::with_capacity(rows * width * 6);
     let mut number = 0;
     for row in 0..rows {
@@ -335,8 +339,13 @@ fn placeholders(rows: usize, width: usize) -> String {
             if column > 0 {
                 sql.push(',');
             }
-            sql.push('$');
-            sql.push_str(&number.to_string());
+            match backend {
+                Backend::Sqlite => sql.push('?'),
+                Backend::Postgres => {
+                    sql.push('$');
+                    sql.push_str(&number.to_string());
+                }
+            }
         }
         sql.push(')');
     }
@@ -418,8 +427,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_are_numbered_through_all_rows() {
-        assert_eq!(placeholders(2, 2), "($1,$2),($3,$4)");
-        assert_eq!(placeholders(1, 3), "($1,$2,$3)");
+    fn placeholders_are_numbered_through_all_rows_where_they_must() {
+        assert_eq!(placeholders(Backend::Postgres, 2, 2), "($1,$2),($3,$4)");
+        assert_eq!(placeholders(Backend::Postgres, 1, 3), "($1,$2,$3)");
+        assert_eq!(placeholders(Backend::Sqlite, 2, 2), "(?,?),(?,?)");
     }
 }

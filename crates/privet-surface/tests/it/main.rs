@@ -10,7 +10,9 @@
 mod masking;
 mod persons;
 mod replies;
+mod responses;
 mod round_trip;
+mod typed_round_trip;
 
 use std::sync::{Arc, LazyLock};
 

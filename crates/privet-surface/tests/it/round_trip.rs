@@ -70,7 +70,7 @@ const PIECES: &[&str] = &[
     "https://evil.example/?q=",
 ];
 
-fn text() -> impl Strategy<Value = String> {
+pub(crate) fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => prop::collection::vec(prop::sample::select(PIECES), 0..8).prop_map(|p| p.concat()),
         1 => "\\PC{0,24}",
@@ -83,7 +83,7 @@ fn key() -> impl Strategy<Value = String> {
 }
 
 /// Any JSON, with JSON inside strings.
-fn value() -> impl Strategy<Value = Value> {
+pub(crate) fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         6 => text().prop_map(Value::from),
         1 => Just(Value::Null),
@@ -117,12 +117,12 @@ fn body(messages: &[Value], extra: &Value) -> String {
     json!({ "model": "m", "extra": extra, "messages": messages }).to_string()
 }
 
-fn style() -> impl Strategy<Value = Style> {
+pub(crate) fn style() -> impl Strategy<Value = Style> {
     prop_oneof![Just(Style::Tag), Just(Style::Realistic)]
 }
 
 /// JSON inside strings may be spelt in many ways that mean the same.
-fn meaning(value: &Value) -> Value {
+pub(crate) fn meaning(value: &Value) -> Value {
     match value {
         Value::String(text) => match serde_json::from_str::<Value>(text) {
             Ok(inner) if inner.is_object() || inner.is_array() => json!({ "json": meaning(&inner) }),
@@ -140,11 +140,32 @@ fn parsed(bytes: &[u8]) -> Value {
 
 /// A made-up body may hold something that has to be refused; then there is nothing to restore.
 fn mask(style: Style, body: &str) -> Option<Masked> {
-    match mask_as(SurfaceKind::OpenaiChat, style, body) {
+    masked(SurfaceKind::OpenaiChat, style, body)
+}
+
+pub(crate) fn masked(surface: SurfaceKind, style: Style, body: &str) -> Option<Masked> {
+    match mask_as(surface, style, body) {
         Ok(masked) => Some(masked),
         Err(Refusal::CannotMask { .. } | Refusal::Json(_)) => None,
         Err(other) => panic!("{other}"),
     }
+}
+
+pub(crate) fn assert_differs_inside_masked_values(body: &str, masked: &Masked) {
+    let mut rest = &masked.body[..];
+    let mut at = 0;
+    for (i, range) in masked.replaced.iter().enumerate() {
+        let kept = &body.as_bytes()[at..range.start];
+        assert!(rest.starts_with(kept));
+        rest = &rest[kept.len()..];
+        // The next kept piece begins where the stand-in ends.
+        let next_end = masked.replaced.get(i + 1).map_or(body.len(), |r| r.start);
+        let next = &body.as_bytes()[range.end..next_end];
+        let skip = (1..=rest.len()).find(|n| rest[*n..].starts_with(next)).unwrap();
+        rest = &rest[skip..];
+        at = range.end;
+    }
+    assert!(rest.ends_with(&body.as_bytes()[at..]));
 }
 
 proptest! {
@@ -164,20 +185,7 @@ proptest! {
     fn a_masked_body_differs_only_inside_masked_values(style in style(), messages in prop::collection::vec(message(), 0..4)) {
         let body = body(&messages, &Value::Null);
         if let Some(masked) = mask(style, &body) {
-            let mut rest = &masked.body[..];
-            let mut at = 0;
-            for (i, range) in masked.replaced.iter().enumerate() {
-                let kept = &body.as_bytes()[at..range.start];
-                prop_assert!(rest.starts_with(kept));
-                rest = &rest[kept.len()..];
-                // The next kept piece begins where the stand-in ends.
-                let next_end = masked.replaced.get(i + 1).map_or(body.len(), |r| r.start);
-                let next = &body.as_bytes()[range.end..next_end];
-                let skip = (1..=rest.len()).find(|n| rest[*n..].starts_with(next)).unwrap();
-                rest = &rest[skip..];
-                at = range.end;
-            }
-            prop_assert!(rest.ends_with(&body.as_bytes()[at..]));
+            assert_differs_inside_masked_values(&body, &masked);
         }
     }
 

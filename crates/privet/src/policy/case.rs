@@ -177,7 +177,8 @@ impl Case {
     fn provider(&self, settings: &Settings, model: &str) -> Result<(String, bool)> {
         let is_local = |name: &str| {
             let mut providers = settings.providers().iter();
-            providers.any(|provider| provider.name() == name && provider.is_on_loopback())
+            providers
+                .any(|provider| provider.name() == name && (provider.is_local() || provider.is_on_loopback()))
         };
         if let Some(name) = &self.provider {
             return Ok((name.clone(), is_local(name)));
@@ -185,7 +186,8 @@ impl Case {
         let route = settings.route(model).with_context(|| {
             format!("the settings lead the model `{model}` to no provider; name one with `provider`")
         })?;
-        Ok((route.provider.name().to_owned(), route.provider.is_on_loopback()))
+        let name = route.provider.name();
+        Ok((name.to_owned(), is_local(name)))
     }
 
     fn standing(&self, access: &Access, provider: &str, at: Timestamp) -> Standing {

@@ -73,10 +73,12 @@ const OWNED: &[(&str, &[&str])] = &[
     ("sqlx", &["privet-store"]),
     ("libsqlite3-sys", &["privet-faultfs"]),
     ("axum", &["privet-server"]),
+    ("prometheus-client", &["privet-server"]),
     ("hyper-rustls", &["privet-server", "privet"]),
     ("rcgen", &["privet-testkit", "privet-store"]),
     ("rustls", &["privet-server", "privet-testkit", "privet"]),
     ("tokio-rustls", &["privet-testkit"]),
+    ("webpki-roots", &["privet-server"]),
     ("hyper", &["privet-server", "privet-demo", "privet-bench"]),
     (
         "hyper-util",

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use privet_testkit::{Reply, TestGateway};
+use privet_testkit::{RawProvider, Reply, TestGateway, json_reply};
 use privet_types::KeyScopes;
 use serde_json::{Value, json};
 
@@ -75,6 +75,27 @@ async fn a_prompt_about_a_person_is_sent_only_while_consent_is_in_force() {
         assert_eq!(gateway.seen().len(), sent, "nothing was sent");
         house.end().await;
     }
+}
+
+#[tokio::test]
+async fn a_provider_that_the_person_did_not_allow_does_not_stand_in_for_one_that_they_did() {
+    let answer = |status: &str| json_reply(status, "", r#"{"choices":[]}"#);
+    let allowed = RawProvider::always(answer("503 Busy")).await;
+    let other = RawProvider::always(answer("200 OK")).await;
+    let providers = format!(
+        "[[providers]]\nname = \"other\"\ndialect = \"openai\"\nbase_url = \"http://{}/v1\"\n",
+        other.address()
+    );
+    let models =
+        "[[models]]\nmatch = \"demo\"\nprovider = \"openai\"\nfallback = [{ provider = \"other\" }]\n";
+    let builder = TestGateway::builder().vault("").in_front_of(allowed.address());
+    let gateway = builder.providers(&providers).models(models).start().await;
+    let (token, _) = consenting(&gateway).await;
+    assert_eq!(prompt(&gateway, &token).await.status, 503);
+    assert_eq!((allowed.requests().len(), other.requests().len()), (1, 0));
+    let about_nobody = gateway.post(CHAT, chat("demo", "hello")).send().await;
+    assert_eq!(about_nobody.status, 200);
+    assert_eq!(other.requests().len(), 1);
 }
 
 #[tokio::test]
