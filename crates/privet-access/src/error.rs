@@ -5,7 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use privet_types::KeyScope;
 
-/// What can go wrong when API keys are made, listed or revoked. Never says a key.
+use crate::{PolicyError, Privilege, RecordError};
+
+/// What can go wrong when API keys, principals and policies are made, listed or changed. Never says a key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -35,6 +37,54 @@ pub enum Error {
         /// What was given.
         id: String,
     },
+    /// A principal of this name is there already.
+    #[error("there is a principal `{name}` already; choose another name")]
+    PrincipalExists {
+        /// Its name.
+        name: String,
+    },
+    /// No principal of this kind has this name.
+    #[error(
+        "there is no {kind} `{name}`; list them with `privet {kind} list`, or make one with `privet {kind} create`"
+    )]
+    UnknownPrincipal {
+        /// `user` or `service`.
+        kind: &'static str,
+        /// What was given.
+        name: String,
+    },
+    /// No principal of this name was made.
+    #[error(
+        "nobody called `{name}` was made; make them with `privet user create` or `privet service create`"
+    )]
+    NoPrincipal {
+        /// What was given.
+        name: String,
+    },
+    /// A group of this name is there already.
+    #[error("there is a group `{name}` already; choose another name")]
+    GroupExists {
+        /// Its name.
+        name: String,
+    },
+    /// No group has this name.
+    #[error("there is no group `{name}`; make it with `privet group create`")]
+    UnknownGroup {
+        /// What was given.
+        name: String,
+    },
+    /// The role of service accounts was to go to a person.
+    #[error("the role `service` is for service accounts; give a person `user` or `developer`")]
+    PersonAsService,
+    /// A signed record does not count.
+    #[error("the record {0}")]
+    Record(#[from] RecordError),
+    /// A record is for somebody of another tenant.
+    #[error("the record is for another tenant; name it with `--tenant`")]
+    ForeignRecord,
+    /// A policy cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
 }
 
 /// Why a caller was not let in. For the log; tell callers no more than that they were not.
@@ -62,6 +112,12 @@ pub enum Denied {
     /// The key is good, but not for this.
     #[error("this API key lacks the scope `{0}`; use one made by `privet key create --scope {0}`")]
     OutOfScope(KeyScope),
+    /// The principal, or its tenant, is switched off.
+    #[error("the owner of this API key is switched off; ask an administrator")]
+    Disabled,
+    /// No policy permits it, or one forbids it.
+    #[error("this is not permitted (`{0}`); ask an administrator for a role that permits it")]
+    NotPermitted(Privilege),
 }
 
 impl Denied {
@@ -76,6 +132,8 @@ impl Denied {
             Self::Revoked => "key_revoked",
             Self::StoreUnavailable => "key_store_unavailable",
             Self::OutOfScope(_) => "key_out_of_scope",
+            Self::Disabled => "principal_disabled",
+            Self::NotPermitted(_) => "not_permitted",
         }
     }
 }

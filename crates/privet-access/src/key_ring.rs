@@ -3,18 +3,25 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::Offset;
 use privet_crypto::{HashKey, RootKey};
 use privet_store::{ApiKeyRecord, ApiKeySnapshot, Store};
 use privet_types::{KeyScope, KeyScopes, Principal, TenantId};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
+use crate::account::{Account, Accounts};
 use crate::api_key::{ApiKey, hash_key};
-use crate::{Denied, Error};
+use crate::cedar::{Ask, Authorizer};
+use crate::signed::Signer;
+use crate::{Denied, Error, Privilege};
+
+/// How often it is written down who used what: a crash loses so much of it.
+const USES_EVERY: Duration = Duration::from_secs(60);
 
 /// Longest wait for the store.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -48,6 +55,48 @@ pub struct Authenticated {
     pub key_id: String,
     /// What that key may be used for.
     pub scopes: KeyScopes,
+    /// The caller's groups, roles and trainings.
+    pub account: Arc<Account>,
+}
+
+/// Somebody who is let in without a key: what the certificate of a connection says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vouched {
+    /// Who calls.
+    pub principal: Principal,
+    /// In whose installation space.
+    pub tenant: TenantId,
+    /// What stands where a key's id does.
+    pub id: String,
+    /// What they may do, as the scopes of a key say.
+    pub scopes: KeyScopes,
+}
+
+/// What decides who may do what.
+#[derive(Debug)]
+pub struct AccessRules {
+    /// The policies.
+    pub authorizer: Authorizer,
+    /// Whose signatures under training records count.
+    pub signers: Vec<Signer>,
+    /// Who may call without a key of their own.
+    pub named: Vec<(TenantId, Principal)>,
+}
+
+/// No policy permits it, or one forbids it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", Denied::NotPermitted(*privilege))]
+pub struct NotPermitted {
+    /// What was to be done.
+    pub privilege: Privilege,
+    /// What the policies that forbid it say to people.
+    pub message: Option<String>,
+}
+
+impl From<NotPermitted> for Denied {
+    fn from(not: NotPermitted) -> Self {
+        Self::NotPermitted(not.privilege)
+    }
 }
 
 impl Authenticated {
@@ -71,6 +120,7 @@ pub struct KeyRing {
     store: Store,
     hash_key: HashKey,
     config: KeyRingConfig,
+    rules: AccessRules,
     keys: RwLock<Keys>,
     /// When the store was last asked. Held while it is asked, so that it is asked once at a time.
     last_look: Mutex<Instant>,
@@ -79,7 +129,8 @@ pub struct KeyRing {
 #[derive(Debug)]
 struct Keys {
     version: i64,
-    by_hash: HashMap<[u8; 32], ApiKeyRecord>,
+    by_hash: HashMap<[u8; 32], (ApiKeyRecord, Arc<Account>)>,
+    accounts: Accounts,
     /// When the store last said that these are the keys.
     checked_at: Instant,
 }
@@ -92,17 +143,37 @@ enum Answer {
 }
 
 impl KeyRing {
-    /// Loads all keys.
+    /// Loads all keys. The roles that ship with Privet decide what they may be used for.
     ///
     /// # Errors
     /// [`Error::Store`] if the store cannot be read.
     pub async fn open(store: Store, root: &RootKey, config: KeyRingConfig) -> Result<Self, Error> {
+        let rules = AccessRules {
+            authorizer: Authorizer::new(&[], Offset::UTC)?,
+            signers: Vec::new(),
+            named: Vec::new(),
+        };
+        Self::open_with(store, root, config, rules).await
+    }
+
+    /// As [`open`](Self::open), by rules of one's own.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the store cannot be read.
+    pub async fn open_with(
+        store: Store,
+        root: &RootKey,
+        config: KeyRingConfig,
+        rules: AccessRules,
+    ) -> Result<Self, Error> {
         let asked_at = Instant::now();
-        let keys = Keys::new(store.load_api_keys().await?, asked_at);
+        let snapshot = store.load_api_keys().await?;
+        let keys = Keys::new(snapshot, asked_at, &rules, &Accounts::default());
         Ok(Self {
             store,
             hash_key: hash_key(root),
             config,
+            rules,
             keys: RwLock::new(keys),
             last_look: Mutex::new(asked_at),
         })
@@ -131,6 +202,29 @@ impl KeyRing {
         }
     }
 
+    /// Lets in whom somebody else vouches for, if they are one of [`AccessRules::named`] and nobody has disabled them.
+    ///
+    /// # Errors
+    /// [`Denied`] says why nobody is let in.
+    pub fn vouched(&self, who: &Vouched) -> Result<Authenticated, Denied> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        if keys.checked_at.elapsed() > self.config.stale_after {
+            return Err(Denied::StoreUnavailable);
+        }
+        let account = keys.accounts.get(&who.tenant, &who.principal);
+        let account = account.ok_or(Denied::Unknown)?;
+        if account.is_disabled() {
+            return Err(Denied::Disabled);
+        }
+        Ok(Authenticated {
+            principal: who.principal.clone(),
+            tenant: who.tenant.clone(),
+            key_id: who.id.clone(),
+            scopes: who.scopes,
+            account: Arc::clone(account),
+        })
+    }
+
     /// Whether the keys in memory are young enough to let anybody in.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
@@ -147,25 +241,91 @@ impl KeyRing {
         self.look(&mut last_look).await
     }
 
+    /// Whether the policies let `caller` do what is asked. That the key is good for it is for
+    /// [`Authenticated::check`] to say.
+    ///
+    /// # Errors
+    /// [`NotPermitted`] if they do not.
+    pub fn authorise(&self, caller: &Authenticated, ask: &Ask<'_>) -> Result<(), NotPermitted> {
+        let verdict = self.rules.authorizer.decide(&caller.account, ask);
+        if verdict.is_allowed {
+            caller.account.used(ask.privilege, ask.at);
+            return Ok(());
+        }
+        tracing::info!(
+            action = ask.privilege.name(),
+            policies = verdict.policies.join(" "),
+            "not permitted"
+        );
+        Err(NotPermitted {
+            privilege: ask.privilege,
+            message: verdict.message.clone(),
+        })
+    }
+
+    /// Whether the policies would let `caller` do what is asked; that it was asked counts as no use.
+    #[must_use]
+    pub fn permits(&self, caller: &Authenticated, ask: &Ask<'_>) -> bool {
+        self.rules.authorizer.decide(&caller.account, ask).is_allowed
+    }
+
+    /// The policies in force.
+    #[must_use]
+    pub const fn authorizer(&self) -> &Authorizer {
+        &self.rules.authorizer
+    }
+
+    /// Writes down which privileges were used since this was last done.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the store cannot be written; then it is tried again the next time.
+    pub async fn flush_uses(&self) -> Result<(), Error> {
+        let accounts: Vec<Arc<Account>> = {
+            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+            keys.accounts.iter().map(Arc::clone).collect()
+        };
+        let mut all = Vec::new();
+        for account in &accounts {
+            all.extend(account.take_uses());
+        }
+        if let Err(error) = self.store.add_privilege_uses(&all).await {
+            let by_name = |used: &privet_store::PrivilegeUse| {
+                accounts
+                    .iter()
+                    .find(|account| *account.tenant() == used.tenant && *account.name() == used.principal)
+            };
+            for used in &all {
+                if let Some(account) = by_name(used) {
+                    account.give_back_uses(used);
+                }
+            }
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
     fn ask(&self, hash: &[u8; 32], now: Timestamp) -> Answer {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         if keys.checked_at.elapsed() > self.config.stale_after {
             return Answer::Stale;
         }
         // Looking up a keyed hash takes no secret-dependent time that a caller could steer.
-        let Some(key) = keys.by_hash.get(hash) else {
+        let Some((key, account)) = keys.by_hash.get(hash) else {
             return Answer::Unknown;
         };
         Answer::Known(if key.revoked_at.is_some() {
             Err(Denied::Revoked)
         } else if key.expires_at.is_some_and(|at| at <= now) {
             Err(Denied::Expired)
+        } else if account.is_disabled() {
+            Err(Denied::Disabled)
         } else {
             Ok(Authenticated {
                 principal: key.principal.clone(),
                 tenant: key.tenant.clone(),
                 key_id: key.id.clone(),
                 scopes: key.scopes,
+                account: Arc::clone(account),
             })
         })
     }
@@ -201,7 +361,7 @@ impl KeyRing {
         let has_changed = changed.is_some();
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         match changed {
-            Some(snapshot) => *keys = Keys::new(snapshot, asked_at),
+            Some(snapshot) => *keys = Keys::new(snapshot, asked_at, &self.rules, &keys.accounts),
             None => keys.checked_at = asked_at,
         }
         Ok(has_changed)
@@ -218,30 +378,54 @@ impl KeyRing {
 }
 
 impl Keys {
-    fn new(snapshot: ApiKeySnapshot, checked_at: Instant) -> Self {
-        let by_hash = snapshot.keys.into_iter().map(|key| (key.hash, key)).collect();
+    fn new(snapshot: ApiKeySnapshot, checked_at: Instant, rules: &AccessRules, before: &Accounts) -> Self {
+        let by_key = snapshot.keys.iter().map(|key| (&key.tenant, &key.principal));
+        let others = rules.named.iter().map(|(tenant, principal)| (tenant, principal));
+        let accounts = Accounts::new(&snapshot.people, by_key.chain(others), &rules.signers, before);
+        let with_account = |key: ApiKeyRecord| {
+            let account = Arc::clone(accounts.get(&key.tenant, &key.principal)?);
+            Some((key.hash, (key, account)))
+        };
         Self {
             version: snapshot.version,
-            by_hash,
+            by_hash: snapshot.keys.into_iter().filter_map(with_account).collect(),
+            accounts,
             checked_at,
         }
     }
 }
 
 /// Keeps `ring` up to date until `shutdown`: a look every `interval` (half a second, so that a revocation reaches
-/// every server within one). Failures are logged; known keys stay good for [`KeyRingConfig::stale_after`].
+/// every server within one). Failures are logged; known keys stay good for [`KeyRingConfig::stale_after`]. Once a minute, and
+/// at the end, it is written down who used what.
 pub async fn run_refresh(ring: &KeyRing, interval: Duration, shutdown: impl Future<Output = ()> + Send) {
     let mut shutdown = pin!(shutdown);
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut flushed_at = Instant::now();
     loop {
         tokio::select! {
-            () = &mut shutdown => return,
+            () = &mut shutdown => break,
             _ = ticks.tick() => {}
         }
         if let Err(error) = ring.refresh_if_changed().await {
             warn(&error);
         }
+        if flushed_at.elapsed() >= USES_EVERY {
+            flushed_at = Instant::now();
+            write_uses(ring).await;
+        }
+    }
+    write_uses(ring).await;
+}
+
+async fn write_uses(ring: &KeyRing) {
+    match timeout(PATIENCE, ring.flush_uses()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "cannot write down which privileges were used; it is tried again");
+        }
+        Err(_) => tracing::warn!("the store did not take in time which privileges were used"),
     }
 }
 

@@ -1,7 +1,8 @@
-//! Who may call Privet: API keys, the principals they stand for, and their pseudonyms in the audit log.
+//! Who may call Privet, and what they may do: API keys, the principals they stand for, groups and roles, the policies (Cedar)
+//! that decide, signed assessments of providers, and the pseudonyms of principals in the audit log.
 //!
-//! For the server, which asks about every request, and the command line, which makes and revokes keys. It does not say
-//! what a principal may do, and knows no HTTP.
+//! For the server, which asks about every request, and the command line, which makes and changes all of these. It knows no
+//! HTTP, and reads no file.
 //!
 //! ```
 //! use privet_access::{Denied, KeyRing, KeyRingConfig, create_key};
@@ -24,14 +25,32 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod account;
 mod api_key;
+mod assessment;
+mod cedar;
 mod error;
 mod key_ring;
 mod manage;
+mod people;
+mod privilege;
 mod pseudonym;
+mod review;
+mod signed;
 
+pub use account::{Account, Accounts, Described, SERVICE_ROLE};
 pub use api_key::KEY_PREFIX;
+pub use assessment::{Assessment, AssessmentStatus, Assessments, Standing, Training};
+pub use cedar::{
+    Ask, Authorizer, DecideError, Explanation, Lint, PolicyBearing, PolicyError, PolicyStep, PolicyText,
+    PromptFacts, Resource, Verdict,
+};
 pub use error::{Denied, Error};
-pub use key_ring::{Authenticated, KeyRing, KeyRingConfig, run_refresh};
+pub use key_ring::{AccessRules, Authenticated, KeyRing, KeyRingConfig, NotPermitted, Vouched, run_refresh};
 pub use manage::{NewKey, create_key, list_keys, revoke_key};
+pub use people::{People, load_accounts};
+pub use privet_store::Holder;
+pub use privilege::{Privilege, UnknownPrivilege};
 pub use pseudonym::PseudonymKey;
+pub use review::{Probe, ReviewRow, effectiveness, review};
+pub use signed::{RecordError, Signer};

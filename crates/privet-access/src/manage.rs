@@ -99,6 +99,6 @@ fn told(root: &RootKey, record: &ApiKeyRecord, at: Timestamp) -> Change {
 }
 
 /// The store keeps milliseconds.
-fn to_stored(time: Timestamp) -> Timestamp {
+pub(crate) fn to_stored(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }

@@ -172,6 +172,20 @@ pub enum NotCleared {
     NoRoute,
 }
 
+impl NotCleared {
+    /// Whether it is what the prompt holds that must not go out, and not that it could not be looked at.
+    #[must_use]
+    pub const fn is_about_content(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                refusal: Refusal::Blocked { .. } | Refusal::Opaque { .. },
+                ..
+            }
+        )
+    }
+}
+
 /// What masking for another sender needs beside the policy.
 #[derive(Clone, Copy)]
 pub struct Protecting<'a> {

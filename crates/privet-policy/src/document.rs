@@ -64,9 +64,12 @@ pub(crate) fn beside(document: &Path, written: &Path) -> PathBuf {
 
 /// The JSON Schema of `File`, with a line end.
 pub(crate) fn schema<File: schemars::JsonSchema>() -> String {
-    let schema = schemars::schema_for!(File);
-    // A schema is a JSON value with text keys; writing one cannot fail.
-    serde_json::to_string_pretty(&schema)
+    let mut value = schemars::schema_for!(File).to_value();
+    // Properties by name, not by declaration: a field that is moved changes nothing.
+    value.sort_all_objects();
+    // A schema is a JSON value with text keys; reading it back and writing it cannot fail.
+    schemars::Schema::try_from(value)
+        .and_then(|schema| serde_json::to_string_pretty(&schema))
         .map(|text| text + "\n")
         .unwrap_or_default()
 }

@@ -26,6 +26,7 @@
 //! # Ok::<(), privet_policy::Error>(())
 //! ```
 
+mod access;
 mod byte_size;
 mod clear;
 mod document;
@@ -42,6 +43,7 @@ mod secret_ref;
 mod settings;
 mod web_address;
 
+pub use access::{AccessConfig, RequireAssessment};
 pub use byte_size::{BadByteSize, ByteSize};
 pub use clear::{Clearance, Cleared, Clearing, LocalModel, NotCleared, Prompt, Protecting, Raw};
 pub use error::Error;
@@ -54,11 +56,11 @@ pub use policy::{
 pub use routing::{BadRoute, RoutingConfig, SensitiveAction, SensitiveRule};
 pub use secret_ref::SecretRef;
 pub use settings::{
-    ArchiveFile, Auth, AwsFile, AwsSigning, CertificateFile, ClientAuth, ClientName, CodeSettings,
-    ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings, Dialect, FallbackFile, HealthCheck,
-    HealthFile, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, MetricsFile, MetricsListener,
-    ModelFile, PresidioFile, PresidioListener, Provider, ProviderFile, ProviderKind, RequestRight,
-    RequestSettings, RequestsFile, Route, RoutingSettings, Settings, SettingsFile, StoreSettings, Target,
-    TargetFile, TlsClient, TlsClientFile, TlsFile, TlsSettings, VaultFile, VaultLimits, VaultSettings,
-    WitnessSettings, example as settings_example, schema as settings_schema,
+    AccessFile, ArchiveFile, Auth, AwsFile, AwsSigning, CertificateFile, ClientAuth, ClientName,
+    CodeSettings, ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings, Dialect, FallbackFile,
+    HealthCheck, HealthFile, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, MetricsFile,
+    MetricsListener, ModelFile, PresidioFile, PresidioListener, Provider, ProviderFile, ProviderKind,
+    RequestRight, RequestSettings, RequestsFile, Route, RoutingSettings, Settings, SettingsFile,
+    StoreSettings, Target, TargetFile, TlsClient, TlsClientFile, TlsFile, TlsSettings, VaultFile,
+    VaultLimits, VaultSettings, WitnessSettings, example as settings_example, schema as settings_schema,
 };

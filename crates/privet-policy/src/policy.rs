@@ -11,6 +11,7 @@ use privet_types::Entity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::access::{self, AccessConfig};
 use crate::key_path::{Fault, KeyPath};
 use crate::limits::{self, LimitsConfig};
 use crate::message::suggest;
@@ -44,6 +45,9 @@ pub struct PolicyFile {
     /// What is kept of conversations.
     #[serde(skip_serializing_if = "ArchiveConfig::is_default")]
     pub archive: ArchiveConfig,
+    /// Who may do what.
+    #[serde(skip_serializing_if = "AccessConfig::is_default")]
+    pub access: AccessConfig,
     /// Where prompts go that hold certain kinds of data.
     #[serde(skip_serializing_if = "RoutingConfig::is_default")]
     pub routing: RoutingConfig,
@@ -289,6 +293,36 @@ impl Policy {
         &self.file.archive
     }
 
+    /// Who may do what.
+    #[must_use]
+    pub const fn access(&self) -> &AccessConfig {
+        &self.file.access
+    }
+
+    /// The same policy, in whose version that of its Cedar policies counts, too.
+    #[must_use]
+    pub fn with_rules(mut self, rules_version: &str) -> Self {
+        self.version = short_hash(format!("{} {rules_version}", self.version).as_bytes());
+        self
+    }
+
+    /// A policy that refuses what this one would let pass as it is: kinds whose action, or the default action, is `allow`, and
+    /// parts that are not looked into. Broad kinds stay as they are. `None` if this one lets none of that pass.
+    #[must_use]
+    pub fn refusing_what_passes(&self) -> Option<Self> {
+        let mut file = self.file.clone();
+        let mut lets_pass = !file.parts.pass.is_empty();
+        file.parts.pass.clear();
+        let actions = file.pii.entities.values_mut();
+        for action in actions.chain([&mut file.pii.default_action]) {
+            if *action == EntityAction::Allow {
+                *action = EntityAction::Block;
+                lets_pass = true;
+            }
+        }
+        lets_pass.then(|| Self::of(file))
+    }
+
     /// Where prompts go that hold certain kinds of data.
     #[must_use]
     pub const fn routing(&self) -> &RoutingConfig {
@@ -336,7 +370,11 @@ impl Policy {
 fn version(file: &PolicyFile) -> String {
     // Every map and set in the file is ordered and every map key a text, so the form is fixed and writing cannot fail.
     let canonical = serde_json::to_vec(file).unwrap_or_default();
-    privet_crypto::sha256(&canonical)
+    short_hash(&canonical)
+}
+
+fn short_hash(bytes: &[u8]) -> String {
+    privet_crypto::sha256(bytes)
         .iter()
         .take(8)
         .map(|byte| format!("{byte:02x}"))
@@ -368,6 +406,7 @@ fn check(file: &PolicyFile) -> Result<(), Fault> {
             .fault("a tool's name is empty"));
     }
     check_consent(&file.consent, &file.pii)?;
+    access::check(&file.access)?;
     routing::check(&file.routing, &file.pii)?;
     if file.routing.leaves_unmasked() && file.archive.content == ArchiveContent::Masked {
         return Err(KeyPath::of("archive").key("content").fault(

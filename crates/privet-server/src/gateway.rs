@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
 use http::{Extensions, HeaderMap, Request, Response, StatusCode};
-use privet_access::{Authenticated, Denied, KeyRing, PseudonymKey};
+use privet_access::{Ask, Assessments, Authenticated, Denied, KeyRing, PseudonymKey, Resource};
 use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_pii::{Analyzer, Model};
 use privet_policy::limits::SavedCounter;
@@ -19,6 +19,7 @@ use privet_surface::DetectionMemory;
 use privet_types::{Clock, KeyScope, SurfaceKind, TenantId};
 use tokio::sync::Semaphore;
 
+use crate::access::{self, Rules};
 use crate::archive::Archive;
 use crate::credentials::{self, Claim};
 use crate::limits::{self, Limits};
@@ -38,7 +39,7 @@ const DETECTION_MEMORY: usize = 16 << 20;
 const EVENT_BYTES: u64 = 4 << 10;
 
 /// Where prompts are sent to, by surface.
-const PROMPTS: [(&str, SurfaceKind); 5] = [
+pub(crate) const PROMPTS: [(&str, SurfaceKind); 5] = [
     ("/v1/chat/completions", SurfaceKind::OpenaiChat),
     ("/v1/messages", SurfaceKind::AnthropicMessages),
     ("/v1/responses", SurfaceKind::OpenaiResponses),
@@ -78,6 +79,8 @@ pub struct Parts {
     pub vault: Option<VaultParts>,
     /// What was used of budgets before: of [`crate::saved_limits`].
     pub saved_limits: Vec<SavedCounter>,
+    /// What is known of the providers.
+    pub assessments: Assessments,
 }
 
 /// A gateway, ready to answer. Shared by all connections.
@@ -104,6 +107,8 @@ pub struct Gateway {
     pub(crate) limits: Limits,
     /// Where conversations are kept, if they are.
     pub(crate) archive: Option<Arc<Archive>>,
+    /// What prompts may go where.
+    pub(crate) access: Rules,
     epoch: u64,
     tenant_keys: RwLock<HashMap<TenantId, Arc<TenantKeys>>>,
     keys: Arc<KeyRing>,
@@ -136,6 +141,7 @@ impl Gateway {
             epoch,
             vault,
             saved_limits,
+            assessments,
         } = parts;
         policy.routing().check_against(&settings)?;
         let limits = &settings.limits;
@@ -153,7 +159,9 @@ impl Gateway {
         }
         let requests = limits.concurrent_requests as usize;
         let archive = wanted.is_on().then(|| Archive::new(*wanted, requests));
+        let access = Rules::new(&settings, &policy, model.as_ref(), assessments)?;
         Ok(Arc::new(Self {
+            access,
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
             analyzers: Analyzers::default(),
@@ -248,9 +256,31 @@ impl Gateway {
     ) -> Result<Authenticated, Denied> {
         match credentials::claim(headers, extensions) {
             Claim::Key(key) => self.keys.authenticate(key, self.clock.now()).await,
-            Claim::Certificate(who) => Ok(who.clone()),
+            Claim::Certificate(who) => self.keys.vouched(who),
             Claim::Nothing => Err(Denied::Missing),
         }
+    }
+
+    /// Who sends this request, if they may do what its address is for. An address without a gate lets nobody in.
+    pub(crate) async fn admit(&self, parts: &http::request::Parts) -> Result<Authenticated, Denied> {
+        let caller = self.caller(&parts.headers, &parts.extensions).await?;
+        let closed = Denied::OutOfScope(KeyScope::Gateway);
+        let privilege = credentials::gate(parts.uri.path()).ok_or(closed)?;
+        caller.check(privilege.scope().ok_or(closed)?)?;
+        let ask = Ask {
+            privilege,
+            resource: Resource::Tenant,
+            at: self.clock.now(),
+            address: access::address_of(&parts.extensions),
+            prompt: None,
+        };
+        self.keys.authorise(&caller, &ask)?;
+        Ok(caller)
+    }
+
+    /// The keys, and the policies that decide about their holders.
+    pub(crate) fn keys(&self) -> &KeyRing {
+        &self.keys
     }
 
     /// The key of one caller's surrogates: nobody else's values can be matched with theirs.

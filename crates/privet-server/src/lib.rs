@@ -4,6 +4,7 @@
 //! For the `privet` binary and for tests, which fill [`Parts`] and run a [`Server`]. It reads no
 //! environment, and no file of its own but certificates; it keeps nothing but the audit events it hands to the spool.
 
+mod access;
 mod archive;
 mod aws;
 mod bedrock;

@@ -1,7 +1,7 @@
 //! Accepting connections, and ending them in order.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_rustls::TlsAcceptor;
 
+use crate::access::ClientAddress;
 use crate::caller::Caller;
 use crate::gateway::Gateway;
 use crate::streams::{Streams, Verdict};
@@ -273,8 +274,8 @@ impl Connections {
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
                 return;
             };
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
+            let (stream, peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -293,7 +294,7 @@ impl Connections {
                     closing: self.closing.subscribe(),
                 });
                 let caller = Caller::new(stream, self.limits.write_timeout.duration());
-                let service = service.clone();
+                let service = service.for_caller(peer.ip());
                 async move {
                     match secure {
                         None => {
@@ -432,6 +433,8 @@ struct Front {
     prompts: Option<Arc<Gateway>>,
     /// None without TLS.
     peer: Option<Arc<Peer>>,
+    /// Where the connection comes from.
+    caller: Option<ClientAddress>,
 }
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -442,6 +445,14 @@ impl Front {
             router: TowerToHyperService::new(router),
             prompts,
             peer: None,
+            caller: None,
+        }
+    }
+
+    fn for_caller(&self, address: IpAddr) -> Self {
+        Self {
+            caller: Some(ClientAddress(address)),
+            ..self.clone()
         }
     }
 
@@ -464,6 +475,9 @@ impl Service<Request<Incoming>> for Front {
     type Future = Answer;
 
     fn call(&self, mut request: Request<Incoming>) -> Answer {
+        if let Some(caller) = self.caller {
+            request.extensions_mut().insert(caller);
+        }
         let Some(peer) = self.peer.clone() else {
             return self.answer(request);
         };

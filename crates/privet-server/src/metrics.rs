@@ -12,10 +12,9 @@ use axum::extract::State;
 use axum::routing::get;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
-use privet_access::Denied;
+use http::{Response, StatusCode};
 use privet_policy::Settings;
-use privet_types::{Action, AuditEvent, Entity, KeyScope, SurfaceKind};
+use privet_types::{Action, AuditEvent, Entity, SurfaceKind};
 use prometheus_client::encoding::{EncodeLabel, EncodeLabelSet, LabelSetEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -289,17 +288,14 @@ pub(crate) fn router(gateway: Arc<Gateway>, requires_key: bool) -> Router {
         .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing here but GET /metrics\n") })
 }
 
-async fn show(
-    State((gateway, requires_key)): State<(Arc<Gateway>, bool)>,
-    request: Request<Body>,
-) -> Response<Body> {
-    let (parts, _) = request.into_parts();
+async fn show(State((gateway, requires_key)): State<(Arc<Gateway>, bool)>, parts: Parts) -> Response<Body> {
+    let headers = &parts.headers;
     // A key that is sent must be good even where none is needed.
     if (requires_key || Gateway::says_who(&parts))
-        && let Err(denied) = authenticate(&gateway, &parts).await
+        && let Err(denied) = gateway.admit(&parts).await
     {
         let id = prompt::new_request_id();
-        let shape = problem::shape_of("/metrics", &parts.headers);
+        let shape = problem::shape_of("/metrics", headers);
         return prompt::with_request_id(Problem::from(denied).respond(shape, &id), &id);
     }
     match gateway.metrics.text(&gateway) {
@@ -314,9 +310,4 @@ async fn show(
             response
         }
     }
-}
-
-async fn authenticate(gateway: &Gateway, parts: &Parts) -> Result<(), Denied> {
-    let caller = gateway.caller(&parts.headers, &parts.extensions).await?;
-    caller.check(KeyScope::Metrics)
 }

@@ -28,7 +28,7 @@ pub(crate) async fn list(State(gateway): State<Arc<Gateway>>, request: Request<B
     let request_id = new_request_id();
     let shape = problem::shape_of(request.uri().path(), request.headers());
     let (parts, _) = request.into_parts();
-    let response = match gateway.authenticate(&parts.headers, &parts.extensions).await {
+    let response = match gateway.admit(&parts).await {
         Err(denied) => Problem::from(denied).respond(shape, &request_id),
         Ok(_) => json_response(&shaped(collect(&gateway).await, shape)),
     };
@@ -38,11 +38,11 @@ pub(crate) async fn list(State(gateway): State<Arc<Gateway>>, request: Request<B
 /// Answers with one model, by its name at the end of the address.
 pub(crate) async fn one(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
     let request_id = new_request_id();
-    let path = request.uri().path();
-    let shape = problem::shape_of(path, request.headers());
-    let id = path.strip_prefix("/v1/models/").and_then(|id| decode(id, b'+'));
     let (parts, _) = request.into_parts();
-    let response = match gateway.authenticate(&parts.headers, &parts.extensions).await {
+    let path = parts.uri.path();
+    let shape = problem::shape_of(path, &parts.headers);
+    let id = path.strip_prefix("/v1/models/").and_then(|id| decode(id, b'+'));
+    let response = match gateway.admit(&parts).await {
         Err(denied) => Problem::from(denied).respond(shape, &request_id),
         Ok(_) => match find(&gateway, &id.unwrap_or_default()).await {
             Some((id, model)) => json_response(&shaped_one(&id, model, shape)),

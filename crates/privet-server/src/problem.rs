@@ -54,6 +54,18 @@ pub(crate) enum Problem {
         "what this model costs is limited, and it has no price, so nothing was sent; the operator adds it to `[[prices]]` in the settings"
     )]
     NoPrice,
+    /// The policies do not let the caller send this.
+    #[error("{}", message.as_deref().unwrap_or("you are not permitted to send this to that model; ask an administrator"))]
+    NotPermitted {
+        message: Option<String>,
+        provider: String,
+        model: String,
+    },
+    /// The prompt holds personal data, and its provider has no assessment that holds.
+    #[error(
+        "the prompt holds personal data, and the provider of this model has no assessment that holds; remove the data, or use another model"
+    )]
+    NotAssessed { provider: String, model: String },
     #[error("Privet is busy; try again in a moment")]
     Busy,
     #[error("the check for private data took too long, so nothing was sent; try again, or send less at once")]
@@ -93,6 +105,7 @@ fn denial(denied: &Denied) -> String {
             "no API key was sent; send `Authorization: Bearer <key>` or `x-api-key: <key>`, with a key made by `privet key create`".to_owned()
         }
         Denied::StoreUnavailable => "keys cannot be checked at the moment; try again in a moment".to_owned(),
+        Denied::NotPermitted(_) => denied.to_string(),
         other => format!("the API key was not accepted: {other}"),
     }
 }
@@ -132,7 +145,19 @@ impl Problem {
 
     fn kind(&self) -> Kind {
         match self {
-            Self::Denied(Denied::Revoked | Denied::Expired) => kind(
+            Self::NotPermitted { .. } | Self::Denied(Denied::NotPermitted(_)) => kind(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "permission_error",
+                "not_permitted",
+            ),
+            Self::NotAssessed { .. } => kind(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "permission_error",
+                "provider_not_assessed",
+            ),
+            Self::Denied(Denied::Revoked | Denied::Expired | Denied::Disabled) => kind(
                 StatusCode::FORBIDDEN,
                 "permission_error",
                 "permission_error",

@@ -14,6 +14,7 @@ use privet_types::{Action, AuditEvent, Budget, Decision, SurfaceKind};
 use privet_vault::{Actor, SubjectRef};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::access::{self, Outgoing};
 use crate::archive::{self, Archive, Place, Taking};
 use crate::gateway::Gateway;
 use crate::limits::Meter;
@@ -116,6 +117,10 @@ async fn serve(
             problem.code().clone_into(&mut event.decision.reason);
             match &problem {
                 Problem::NotCleared(NotCleared::Refused { model, .. }) => event.model.clone_from(model),
+                Problem::NotPermitted { provider, model, .. } | Problem::NotAssessed { provider, model } => {
+                    event.model = Some(model.clone());
+                    event.provider = Some(provider.clone());
+                }
                 Problem::NotCleared(NotCleared::Sensitive { model, .. }) => event.model = Some(model.clone()),
                 _ => {}
             }
@@ -304,8 +309,29 @@ async fn prepare(
             }
         }
     }
+    let out = Outgoing {
+        surface,
+        clearance: &cleared.clearance,
+        provider: route.provider,
+        purpose: guarded.purpose.as_deref(),
+        has_consent: about.is_some(),
+        address: access::address_of(&parts.extensions),
+    };
+    gateway.authorise_prompt(caller, &out)?;
+    for index in 0..route.targets().len() {
+        let other = route.with(index).filter(|other| other.provider != route.provider);
+        let other = other.map(|other| Outgoing {
+            provider: other.provider,
+            ..out
+        });
+        if other.is_some_and(|other| !gateway.permits_prompt(caller, &other)) {
+            cleared.choice.bar(index);
+        }
+    }
     let body = cleared.clearance.prompt.body();
-    let meter = gateway.limits.reserve(caller, model, body, gateway.clock.now())?;
+    let meter = gateway
+        .limits
+        .reserve(caller, surface, (model, body), gateway.clock.now())?;
     Ok(Prepared {
         cleared,
         about,
@@ -423,7 +449,8 @@ async fn clear(
     kept: Option<(Place, ArchiveContent)>,
 ) -> Result<Cleared, Problem> {
     let bytes = prompt.body().len();
-    let budget = Budget::new(gateway.units_per_byte() * bytes as u64 + UNITS_PER_REQUEST);
+    let units = gateway.units_per_byte() * bytes as u64 + UNITS_PER_REQUEST;
+    let budget = Budget::new(units * gateway.access.looks());
     let key = gateway.surrogate_key(&caller.tenant, caller.principal.as_str());
     let hashes = gateway.hashes(&caller.tenant);
     let query = query.map(str::to_owned);
@@ -442,6 +469,8 @@ async fn clear(
             local: &local,
         };
         let clearance = gateway.policy.clear(&prompt, clearing, budget)?;
+        let mut choice = picked.choice(clearance.rule);
+        gateway.check_assessment(&prompt, &clearance, clearing, budget, &mut choice)?;
         let request_hash = hashes.hash_hex(&[prompt.body()]);
         // Equal bodies have equal hashes: the record shows that nothing was changed.
         let sent_hash = if clearance.prompt.body() == prompt.body() {
@@ -457,7 +486,7 @@ async fn clear(
             (body.to_vec(), place)
         });
         Ok(Cleared {
-            choice: picked.choice(clearance.rule),
+            choice,
             clearance,
             request_hash,
             sent_hash,

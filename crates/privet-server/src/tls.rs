@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use http::header::HeaderValue;
-use privet_access::Authenticated;
+use privet_access::Vouched;
 use privet_policy::{CertificateFile, ClientAuth, ClientName, Settings, TlsSettings};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -30,7 +30,7 @@ const HTTP1: &[u8] = b"http/1.1";
 
 /// Who calls, by the certificate shown when the connection was made. Only the listener makes one, so no header can.
 #[derive(Debug, Clone)]
-pub(crate) struct ByCertificate(pub(crate) Arc<Authenticated>);
+pub(crate) struct ByCertificate(pub(crate) Arc<Vouched>);
 
 /// Certificates and keys as the files have them, and who clients are.
 pub(crate) struct Tls {
@@ -51,7 +51,7 @@ pub fn check_certificates(settings: &Settings) -> Result<(), Error> {
 }
 
 /// Whom certificates stand for.
-struct Clients(BTreeMap<ClientName, Arc<Authenticated>>);
+struct Clients(BTreeMap<ClientName, Arc<Vouched>>);
 
 /// Why files cannot be used for TLS. Holds their names, and nothing of what is in them.
 #[derive(Debug, thiserror::Error)]
@@ -295,11 +295,11 @@ impl ResolvesServerCert for ByName {
 impl Clients {
     fn of(settings: &TlsSettings) -> Self {
         let one = |client: &privet_policy::TlsClient| {
-            let who = Authenticated {
+            let who = Vouched {
                 principal: client.principal.clone(),
                 tenant: client.tenant.clone(),
                 // Stands where a key's id does; no key's id holds a colon.
-                key_id: format!("certificate:{}", client.principal),
+                id: format!("certificate:{}", client.principal),
                 scopes: client.scopes,
             };
             (client.certificate.clone(), Arc::new(who))
@@ -308,7 +308,7 @@ impl Clients {
     }
 
     /// By its key first, since that is the narrowest; then by its names in their order.
-    fn find(&self, certificate: &CertificateDer<'_>) -> Option<Arc<Authenticated>> {
+    fn find(&self, certificate: &CertificateDer<'_>) -> Option<Arc<Vouched>> {
         let certificate = EndEntityCert::try_from(certificate).ok()?;
         let key = privet_crypto::sha256(&certificate.subject_public_key_info());
         let uris = certificate

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use privet_types::{Change, ChangeKind, KeyScopes, Principal, TenantId};
 
 use crate::log::append_change;
+use crate::people::{PeopleSnapshot, select_people};
 use crate::sql::{FromRow, Row, Tx};
 use crate::{Error, Store, values};
 
@@ -31,13 +32,15 @@ pub struct ApiKeyRecord {
     pub scopes: KeyScopes,
 }
 
-/// All API keys at one moment.
+/// All API keys at one moment, and whom they belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKeySnapshot {
-    /// Grows with every change of a key by any process.
+    /// Grows with every change of a key, a principal, a group or a role by any process.
     pub version: i64,
     /// Ordered by time made, then id.
     pub keys: Vec<ApiKeyRecord>,
+    /// Whom they belong to, and what those may do.
+    pub people: PeopleSnapshot,
 }
 
 impl Store {
@@ -136,6 +139,7 @@ impl Store {
                 Ok(ApiKeySnapshot {
                     version: select_version(tx).await?,
                     keys: select_api_keys(tx).await?,
+                    people: select_people(tx).await?,
                 })
             })
         })

@@ -36,6 +36,8 @@ mod flusher;
 mod keyring;
 mod limit_counters;
 mod log;
+mod people;
+mod privilege_uses;
 mod schema;
 mod spool;
 mod sql;
@@ -60,7 +62,12 @@ pub use log::{
     KeptCheckpoint, Leaf, LogCheck, LogFault, LogHead, LogKey, LogLeaf, Sequencer, Successors, append_leaf,
     append_leaf_id, append_leaves, log_position, log_signer, run_sequencer, run_sequencer_through_changes,
 };
+pub use people::{
+    GrantRecord, GroupRecord, Holder, Membership, PeopleChange, PeopleSnapshot, PrincipalRecord,
+    TenantRecord, TrainingRecord,
+};
 pub use privet_log::NoteKey;
+pub use privilege_uses::PrivilegeUse;
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};
 pub use sql::{
     Backend, Database, FromRow, FromValue, LinkSecurity, Location, PostgresUrl, Row, Schema, Scope, Tx,

@@ -23,6 +23,8 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/sqlite/0015_events_of_subjects.sql"),
         include_str!("schema/sqlite/0016_events_of_people.sql"),
         include_str!("schema/sqlite/0017_names_in_log.sql"),
+        include_str!("schema/sqlite/0018_people.sql"),
+        include_str!("schema/sqlite/0019_privilege_uses.sql"),
         include_str!("schema/sqlite/0020_limit_counters.sql"),
     ],
     postgres: &[
@@ -43,6 +45,8 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0015_events_of_subjects.sql"),
         include_str!("schema/postgres/0016_events_of_people.sql"),
         include_str!("schema/postgres/0017_names_in_log.sql"),
+        include_str!("schema/postgres/0018_people.sql"),
+        include_str!("schema/postgres/0019_privilege_uses.sql"),
         include_str!("schema/postgres/0020_limit_counters.sql"),
     ],
     seeded: &["changes", "log_head"],

@@ -6,7 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use privet_access::{KeyRing, KeyRingConfig, NewKey, create_key, revoke_key, run_refresh};
+use jiff::tz::Offset;
+use privet_access::{
+    AccessRules, Assessments, Authorizer, KeyRing, KeyRingConfig, NewKey, People, PolicyText, Signer,
+    create_key, revoke_key, run_refresh,
+};
 use privet_crypto::RootKey;
 use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
@@ -59,6 +63,9 @@ pub struct Builder {
     vault: String,
     databases: Option<[Location; 2]>,
     providers: String,
+    access: String,
+    assessments: Vec<String>,
+    cedar: Option<String>,
     stale_after: Option<Duration>,
     provider: Option<SocketAddr>,
     is_calm: bool,
@@ -182,6 +189,19 @@ impl Builder {
         self
     }
 
+    /// With this text of Cedar policies beside the roles that ship.
+    pub fn cedar(mut self, text: &str) -> Self {
+        self.cedar = Some(text.to_owned());
+        self
+    }
+
+    /// With a signed assessment, and the public key that it is to be checked by.
+    pub fn assessment(mut self, signer: &str, text: &str) -> Self {
+        self.access = format!("signers = [\"{signer}\"]");
+        self.assessments.push(text.to_owned());
+        self
+    }
+
     /// With keys that are good for so long after the store was last read.
     pub fn stale_after(mut self, age: Duration) -> Self {
         self.stale_after = Some(age);
@@ -256,6 +276,7 @@ impl Builder {
                 &self.providers,
                 &self.models,
                 &self.prices,
+                &self.access,
             ]
             .map(String::as_str),
         );
@@ -282,7 +303,25 @@ impl Builder {
         if let Some(age) = self.stale_after {
             ring_config.stale_after = age;
         }
-        let ring = KeyRing::open(store.clone(), &root, ring_config).await;
+        let signers: Vec<Signer> = settings
+            .access
+            .signers
+            .iter()
+            .map(|signer| signer.parse().expect("a public key"))
+            .collect();
+        let (assessments, _) = Assessments::read(&self.assessments, &signers);
+        let own = self.cedar.iter().map(|text| PolicyText {
+            name: "own.cedar",
+            text,
+        });
+        let own: Vec<PolicyText<'_>> = own.collect();
+        let authorizer = Authorizer::new(&own, Offset::UTC).expect("policies");
+        let rules = AccessRules {
+            authorizer,
+            signers,
+            named: settings.by_certificate().collect(),
+        };
+        let ring = KeyRing::open_with(store.clone(), &root, ring_config, rules).await;
         let ring = Arc::new(ring.expect("keys"));
         let clock = Arc::new(FakeClock::default());
         let vault = match keyring.zip(settings.vault.as_ref()) {
@@ -310,6 +349,7 @@ impl Builder {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             tenant: TenantId::default(),
             vault,
+            assessments,
         });
         let gateway = gateway?;
         let server = Server::bind(Arc::clone(&gateway)).await?;
@@ -524,6 +564,13 @@ impl TestGateway {
         ask.body(body)
     }
 
+    /// The principals of `tenant`.
+    #[must_use]
+    pub fn people(&self, tenant: &str) -> People<'_> {
+        let tenant = tenant.parse().expect("a name");
+        People::new(&self.store, &self.root, tenant, &*self.clock)
+    }
+
     /// Makes a key for `principal`, good for `ttl`.
     pub async fn new_key(&self, principal: &str, ttl: Option<Duration>) -> NewKey {
         let expires_at = ttl.map(|ttl| self.clock.now().checked_add(ttl).expect("a near date"));
@@ -725,7 +772,8 @@ fn settings(
         providers,
         models,
         prices,
-    ]: [&str; 11],
+        access,
+    ]: [&str; 12],
 ) -> String {
     format!(
         r#"
@@ -746,6 +794,8 @@ listen = "127.0.0.1:0"
 {tls}
 [vault]
 {vault}
+[access]
+{access}
 [[providers]]
 name = "openai"
 dialect = "openai"

@@ -25,6 +25,57 @@ pub struct TenantId(String);
 #[serde(transparent)]
 pub struct Principal(String);
 
+/// A group of principals of one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct GroupName(String);
+
+/// A role: one of those that ship with Privet, or one that a policy of the operator's own speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct RoleName(String);
+
+/// A course that people complete, such as `privacy-basics`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct CourseName(String);
+
+/// What kind of caller a principal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrincipalKind {
+    /// A person.
+    User,
+    /// A service account: a program.
+    Service,
+}
+
+impl PrincipalKind {
+    /// The name in the store and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Service => "service",
+        }
+    }
+}
+
+impl FromStr for PrincipalKind {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        match name {
+            "user" => Ok(Self::User),
+            "service" => Ok(Self::Service),
+            _ => Err(UnknownName {
+                what: "kind of principal",
+                name: name.to_owned(),
+            }),
+        }
+    }
+}
+
 fn check_name(what: &'static str, name: &str) -> Result<String, UnknownName> {
     let fits = (1..=64).contains(&name.len())
         && name
@@ -67,6 +118,9 @@ macro_rules! name_type {
 
 name_type!(TenantId, "tenant name");
 name_type!(Principal, "principal name");
+name_type!(GroupName, "group name");
+name_type!(RoleName, "role name");
+name_type!(CourseName, "course name");
 
 impl Default for TenantId {
     fn default() -> Self {

@@ -28,7 +28,9 @@ pub use change::{Change, ChangeKind};
 pub use clock::Clock;
 pub use entity::{BadEntity, Entity};
 pub use finding::{Basis, Finding, RuleId, Span};
-pub use ids::{Channel, Principal, SurfaceKind, TenantId, UnknownName};
+pub use ids::{
+    Channel, CourseName, GroupName, Principal, PrincipalKind, RoleName, SurfaceKind, TenantId, UnknownName,
+};
 pub use key_scope::{KeyScope, KeyScopes, UnknownScope};
 pub use measurement::{ClassShare, Interval, LogPosition, Measurement, Part};
 pub use secret::Secret;

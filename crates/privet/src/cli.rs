@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{audit, demo, key, keyring, pii, serve, vault};
+use crate::{audit, demo, key, keyring, people, pii, policy, serve, vault};
 
 /// Use generative AI without giving private data away.
 ///
@@ -39,6 +39,44 @@ pub(crate) enum Command {
   privet key revoke ID"
     )]
     Key(KeyCommand),
+    /// Make people known, and say what they may do.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet user create ann --role developer
+  privet user list
+  privet user disable ann"
+    )]
+    User(people::UserCommand),
+    /// Make service accounts, and say what they may do.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet service create crm --role service
+  privet key create --name crm --scope vault.read"
+    )]
+    Service(people::PrincipalCommand),
+    /// Make groups, and say what their members may do.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet group create research --role user
+  privet group add research ann"
+    )]
+    Group(people::GroupCommand),
+    /// Switch whole tenants off and on.
+    #[command(subcommand)]
+    Tenant(people::TenantCommand),
+    /// Look through the policies that say who may do what, and see why they decide as they do.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet policy show
+  privet policy check
+  privet policy explain --user ann --model gpt-4.1
+  privet policy review"
+    )]
+    Policy(policy::PolicyCommand),
     /// Find personal data in texts, take it out, put it back, and measure how well that works.
     #[command(
         subcommand,
@@ -198,6 +236,11 @@ impl Command {
             Self::Demo(args) => demo::run(&args),
             Self::Serve(args) => serve::run(&args),
             Self::Key(command) => key::run(command),
+            Self::User(command) => people::user(command),
+            Self::Service(command) => people::service(command),
+            Self::Group(command) => people::group(command),
+            Self::Tenant(command) => people::tenant(&command),
+            Self::Policy(command) => policy::run(command),
             Self::Pii(command) => pii::run(*command),
             Self::Audit(command) => audit::run(&command),
             Self::Keyring(command) => keyring::run(command),

@@ -17,6 +17,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::access::Access;
 use crate::cli::{DemoArgs, Style};
 use crate::node::Node;
 use crate::{rim, serve};
@@ -97,7 +98,7 @@ impl Demo {
         let root = privet_crypto::RootKey::generate()?;
         let node = Node::start(
             settings,
-            policy,
+            Access::shipped(policy)?,
             None,
             root,
             None,

@@ -51,7 +51,7 @@ pub(crate) fn run(command: KeyCommand) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn open(settings: &Settings, root: &RootKey) -> Result<Store> {
+pub(crate) async fn open(settings: &Settings, root: &RootKey) -> Result<Store> {
     let location = rim::store_location(settings)?;
     Store::open(&location, root)
         .await

@@ -1,5 +1,6 @@
 //! The command line of Privet: everything people and scripts call.
 
+mod access;
 mod audit;
 mod cli;
 mod demo;
@@ -10,7 +11,9 @@ mod memory;
 mod model;
 mod node;
 mod open_vault;
+mod people;
 mod pii;
+mod policy;
 mod rim;
 mod serve;
 mod vault;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use privet_access::{KeyRing, KeyRingConfig, run_refresh};
 use privet_crypto::{RootKey, SigningKey};
 use privet_pii::Model;
-use privet_policy::{Audit, Policy, Settings};
+use privet_policy::{Audit, Settings};
 use privet_server::{Gateway, Parts, ProviderKey, Server, SystemClock, saved_limits};
 use privet_store::{
     Durability, LogKey, Sequencer, Spool, SpoolConfig, Store, Successors, log_signer, run_flusher,
@@ -19,6 +19,7 @@ use privet_types::{Clock, TenantId};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::access::Access;
 use crate::audit::{Witnesses, run_witnesses};
 use crate::open_vault::Upkeep;
 use crate::{memory, open_vault, rim};
@@ -53,13 +54,18 @@ impl Node {
     /// the log is given another one.
     pub(crate) async fn start(
         settings: Settings,
-        policy: Policy,
+        access: Access,
         model: Option<Arc<Model>>,
         root: RootKey,
         log_key: Option<SigningKey>,
         log_key_now: impl FnMut() -> Option<SigningKey> + Send + 'static,
         upstream_keys: BTreeMap<String, ProviderKey>,
     ) -> Result<Self> {
+        let Access {
+            policy,
+            rules,
+            assessments,
+        } = access;
         let root = Arc::new(root);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let location = rim::store_location(&settings)?;
@@ -92,7 +98,7 @@ impl Node {
         let spool = Spool::open(&settings.store.spool, Arc::clone(&root), config, &store)
             .await
             .with_context(|| format!("cannot open the audit spool `{}`", settings.store.spool.display()))?;
-        let keys = Arc::new(KeyRing::open(store.clone(), &root, KeyRingConfig::default()).await?);
+        let keys = Arc::new(KeyRing::open_with(store.clone(), &root, KeyRingConfig::default(), rules).await?);
         let saved_limits = saved_limits(&store, spool.node()).await?;
         let epoch = settings.surrogate_epoch;
         let gateway = Gateway::new(Parts {
@@ -108,6 +114,7 @@ impl Node {
             epoch,
             vault: parts,
             saved_limits,
+            assessments,
         })?;
         let server = Server::bind(Arc::clone(&gateway)).await?;
         let (stop, stopped) = watch::channel(false);

@@ -8,6 +8,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use crate::access::Access;
 use crate::cli::ServeArgs;
 use crate::node::Node;
 use crate::rim;
@@ -22,10 +23,11 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let settings = rim::settings(&args.config)?;
-    let policy = rim::policy(&settings)?;
+    let access = Access::load(&settings)?;
+    let policy = &access.policy;
     policy.routing().check_against(&settings)?;
     let upstream_keys = rim::upstream_keys(&settings)?;
-    let model = rim::model(&settings, &policy)?;
+    let model = rim::model(&settings, policy)?;
     if args.check {
         rim::store_location(&settings)?;
         crate::keyring::location(&settings)?;
@@ -49,7 +51,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
                 .ok()
                 .flatten()
         };
-        let node = Node::start(settings, policy, model, root, log_key, log_key_now, upstream_keys).await?;
+        let node = Node::start(settings, access, model, root, log_key, log_key_now, upstream_keys).await?;
         let scheme = if node.has_tls() { "https" } else { "http" };
         tracing::info!(address = %node.address(), url = format!("{scheme}://{}", node.address()), version = env!("CARGO_PKG_VERSION"), "listening");
         node.run(shutdown).await

@@ -2,6 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod assessments;
+mod people;
+mod policies;
+mod roles;
+
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use super::file::{
     WitnessSettings,
 };
 use super::provider::{self, Provider};
-use super::{MetricsListener, PresidioListener, Settings, models, tls, vault};
+use super::{MetricsListener, PresidioListener, Settings, access, models, tls, vault};
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
 use crate::{ByteSize, Period, SecretRef};
@@ -25,6 +25,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         log,
         tls,
         presidio,
+        access,
         metrics,
         mut vault,
         witnesses,
@@ -94,6 +95,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         log,
         tls,
         presidio,
+        access: access::check(access, document)?,
         metrics,
         vault,
         witnesses,

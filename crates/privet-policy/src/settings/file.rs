@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::access::AccessFile;
 use super::provider_file::{ModelFile, ProviderFile, RoutingSettings};
 use super::tls::TlsFile;
 use crate::limits::PriceFile;
@@ -37,6 +38,8 @@ pub struct SettingsFile {
     pub tls: TlsFile,
     /// Presidio's endpoints on an address of their own.
     pub presidio: PresidioFile,
+    /// Whose signatures count, and what they signed.
+    pub access: AccessFile,
     /// Figures for a monitoring system.
     pub metrics: MetricsFile,
     /// The vault of personal records.
@@ -421,6 +424,7 @@ impl Default for SettingsFile {
             presidio: PresidioFile::default(),
             metrics: MetricsFile::default(),
             witnesses: Vec::new(),
+            access: AccessFile::default(),
             vault: VaultFile::default(),
             routing: RoutingSettings::default(),
             providers: Vec::new(),

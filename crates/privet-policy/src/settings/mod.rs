@@ -1,5 +1,6 @@
 //! `privet.toml`: where Privet listens, where it keeps things, which providers there are.
 
+mod access;
 mod check;
 mod file;
 mod kind;
@@ -15,6 +16,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub use access::AccessFile;
 pub use file::{
     ArchiveFile, ConnectorFile, ConnectorKind, DatabunkerFile, KeyringSettings, KeysFile, Limits, Log,
     LogFormat, LogLevel, MetricsFile, PresidioFile, RequestRight, RequestsFile, SettingsFile, StoreSettings,
@@ -28,6 +30,8 @@ pub use provider_file::{
     TargetFile,
 };
 pub use tls::{CertificateFile, ClientAuth, ClientName, TlsClient, TlsClientFile, TlsFile, TlsSettings};
+
+use privet_types::{Principal, TenantId};
 
 use crate::limits::Prices;
 use crate::{ByteSize, Error, Period, SecretRef, document};
@@ -62,6 +66,8 @@ pub struct Settings {
     pub tls: Option<TlsSettings>,
     /// Where Presidio's endpoints answer besides the gateway's own address.
     pub presidio: Option<PresidioListener>,
+    /// Whose signatures count, and what they signed.
+    pub access: AccessFile,
     /// Where a monitoring system reads figures, if anywhere.
     pub metrics: Option<MetricsListener>,
     /// The vault, if there is to be one.
@@ -224,6 +230,12 @@ impl Settings {
     pub fn route_to<'a>(&'a self, provider: &str, model: &'a str) -> Option<Route<'a>> {
         let provider = self.providers.iter().find(|known| known.name() == provider)?;
         Some(Route::to(provider, model))
+    }
+
+    /// Who may call by a certificate in the place of a key, and in whose installation space.
+    pub fn by_certificate(&self) -> impl Iterator<Item = (TenantId, Principal)> {
+        let clients = self.tls.iter().flat_map(|tls| &tls.clients);
+        clients.map(|client| (client.tenant.clone(), client.principal.clone()))
     }
 
     /// Every provider, in the document's order; at least one.

@@ -85,6 +85,13 @@ impl Provider {
         self.api_key.as_ref()
     }
 
+    /// Whether it answers on this machine, by its address.
+    #[must_use]
+    pub fn is_on_loopback(&self) -> bool {
+        let address = self.base_url.replace(MODEL, "model");
+        web_address::parse(&address).is_ok_and(|address| address.is_loopback())
+    }
+
     /// The header that carries its key.
     #[must_use]
     pub const fn auth(&self) -> Auth {

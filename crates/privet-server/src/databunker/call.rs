@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use privet_policy::DatabunkerSettings;
@@ -18,6 +19,7 @@ use super::page::Page;
 use super::refusal::{JSON, Refusal, absent};
 use super::table::{Entry, Interface, Needs, Params};
 use super::{Databunker, audit, identity, own_tokens, page, time};
+use crate::access::address_of;
 use crate::credentials::Claim;
 use crate::prompt::{new_request_id, with_request_id};
 use crate::query::pairs;
@@ -162,7 +164,7 @@ async fn admit(
     known: &mut Option<Actor>,
 ) -> Result<Call, Refusal> {
     let (parts, body) = request.into_parts();
-    let caller = who(&bunker, entry, &parts.headers, known).await?;
+    let caller = who(&bunker, entry, &parts, known).await?;
     let place = || {
         let places = Arc::clone(&bunker.api.places);
         places.try_acquire_owned().map_err(|_| Refusal::Busy)
@@ -231,9 +233,10 @@ fn both(before: &Access, after: Access) -> Access {
 async fn who(
     bunker: &Databunker,
     entry: &Entry,
-    headers: &HeaderMap,
+    parts: &Parts,
     known: &mut Option<Actor>,
 ) -> Result<Caller, Refusal> {
+    let (headers, address) = (&parts.headers, address_of(&parts.extensions));
     let named = single(headers, &TENANT)?;
     let scope = match entry.needs {
         Needs::NoKey => {
@@ -275,11 +278,17 @@ async fn who(
     if named.is_some_and(|named| named != actor.tenant.as_str()) {
         return Err(Refusal::NoAccess);
     }
-    if let Some(scope) = scope {
-        caller.check(scope)?;
+    let api = &bunker.api;
+    match scope {
+        Some(scope) => api.authorise(&caller, scope, None, address)?,
+        // What any key will do for needs a caller who may do something in the vault.
+        None if KeyScope::ALL
+            .iter()
+            .any(|scope| api.permits(&caller, *scope, address)) => {}
+        None => return Err(Refusal::NotAllowed("API access denied".into())),
     }
-    let may_erase = caller.check(KeyScope::VaultErase).is_ok();
-    let may_audit = caller.check(KeyScope::VaultAudit).is_ok();
+    let may = |scope| caller.check(scope).is_ok() && api.permits(&caller, scope, address);
+    let (may_erase, may_audit) = (may(KeyScope::VaultErase), may(KeyScope::VaultAudit));
     Ok(Caller {
         actor,
         own: None,

@@ -151,7 +151,7 @@ impl Refusal {
 impl From<Denied> for Refusal {
     fn from(denied: Denied) -> Self {
         match denied {
-            Denied::OutOfScope(_) => Self::NotAllowed("API access denied".into()),
+            Denied::OutOfScope(_) | Denied::NotPermitted(_) => Self::NotAllowed("API access denied".into()),
             Denied::StoreUnavailable => Self::Failed,
             _ => Self::NoAccess,
         }

@@ -27,6 +27,8 @@ pub(crate) struct Meter {
     stage: Stage,
     ends: Option<Instant>,
     stream_time: Option<Duration>,
+    /// Whether tokens of this request count for nothing.
+    is_free: bool,
 }
 
 enum Stage {
@@ -54,7 +56,13 @@ impl Meter {
             stage: Stage::Free,
             ends: None,
             stream_time,
+            is_free: false,
         }
+    }
+
+    /// Whatever it uses, it is a request without tokens.
+    pub(super) const fn free(&mut self) {
+        self.is_free = true;
     }
 
     /// The prompt goes out.
@@ -105,6 +113,7 @@ impl Meter {
 
     fn used(&self) -> Used {
         match &self.stage {
+            _ if self.is_free => Used::default(),
             Stage::Free => Used::default(),
             Stage::Sent => Used {
                 output: 0,

@@ -15,6 +15,7 @@ use privet_access::Authenticated;
 use privet_crypto::{HashKey, RootKey};
 use privet_policy::limits::{Asker, Counters, Exceeded, InMemory, Limiter, Prices, SavedCounter, Used};
 use privet_policy::{Policy, Settings};
+use privet_types::SurfaceKind;
 
 pub(crate) use meter::Meter;
 pub(crate) use routes::routes;
@@ -74,8 +75,8 @@ impl Limits {
     pub(crate) fn reserve(
         &self,
         caller: &Authenticated,
-        model: &str,
-        body: &[u8],
+        surface: SurfaceKind,
+        (model, body): (&str, &[u8]),
         now: Timestamp,
     ) -> Result<Option<Meter>, Problem> {
         if self.limiter.is_empty() {
@@ -84,12 +85,16 @@ impl Limits {
         let asker = asker(caller, Some(model));
         let price = self.prices.of(model);
         let mut estimate = Used::default();
-        if self.limiter.counts_tokens(&asker) {
+        // Providers count a prompt's tokens for nothing.
+        let is_free = surface == SurfaceKind::AnthropicCountTokens;
+        if !is_free && self.limiter.counts_tokens(&asker) {
             if price.is_none() && self.limiter.counts_cost(&asker) {
                 return Err(Problem::NoPrice);
             }
             estimate.input = (body.len() as u64).div_ceil(BYTES_PER_TOKEN);
-            estimate.output = reply_bound(body).unwrap_or_else(|| self.limiter.output_tokens().into());
+            if surface != SurfaceKind::OpenaiEmbeddings {
+                estimate.output = reply_bound(body).unwrap_or_else(|| self.limiter.output_tokens().into());
+            }
         }
         let stream_time = self.limiter.stream_time(&asker);
         let longest = stream_time.map_or(LONGEST, |time| time + self.first_byte);
@@ -102,13 +107,11 @@ impl Limits {
             return Ok(None);
         }
         let limiter = Arc::clone(&self.limiter);
-        Ok(Some(Meter::new(
-            limiter,
-            reservation,
-            estimate,
-            price,
-            stream_time,
-        )))
+        let mut meter = Meter::new(limiter, reservation, estimate, price, stream_time);
+        if is_free {
+            meter.free();
+        }
+        Ok(Some(meter))
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
 async fn show(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
     let id = new_request_id();
     let (parts, _) = request.into_parts();
-    let response = match gateway.authenticate(&parts.headers, &parts.extensions).await {
+    let response = match gateway.admit(&parts).await {
         Err(denied) => Problem::from(denied).respond(SurfaceKind::Pii, &id),
         Ok(caller) => {
             let limits = &gateway.limits;

@@ -38,7 +38,7 @@ impl Limits {
         match store.save_limit_counters(node, rows).await {
             Ok(()) => *saved = last,
             Err(error) => {
-                tracing::warn!(%error, "budgets cannot be saved; a restart would count them from the last time they were")
+                tracing::warn!(%error, "budgets cannot be saved; a restart would count them from the last time they were");
             }
         }
     }

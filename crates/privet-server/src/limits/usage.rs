@@ -105,10 +105,14 @@ impl Usage {
         } else {
             self.told.and(read(&self.held))
         };
+        let says_nothing = told.input_tokens.or(told.prompt_tokens).is_none();
         let guessed = if self.is_stream {
             self.events
-        } else {
+        } else if says_nothing {
             self.bytes / BYTES_PER_TOKEN
+        } else {
+            // Embeddings, which are no tokens.
+            0
         };
         let details = told.input_tokens_details.or(told.prompt_tokens_details);
         let within = details
@@ -236,5 +240,8 @@ mod tests {
             of(1000, 0, 100)
         );
         assert_eq!(used(JSON, "not JSON", 100), of(1000, 0, 2));
+        let embeddings =
+            r#"{"data":[{"embedding":[0.1,0.2,0.3]}],"usage":{"prompt_tokens":9,"total_tokens":9}}"#;
+        assert_eq!(used(JSON, embeddings, 100), of(9, 0, 0));
     }
 }

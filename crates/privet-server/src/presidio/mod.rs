@@ -124,7 +124,7 @@ pub(crate) async fn admit(
 ) -> Result<Call, Problem> {
     let (parts, body) = request.into_parts();
     let caller = if requires_key || Gateway::says_who(&parts) {
-        Some(gateway.authenticate(&parts.headers, &parts.extensions).await?)
+        Some(gateway.admit(&parts).await?)
     } else {
         None
     };

@@ -26,6 +26,7 @@ use super::VaultApi;
 use super::problem::VaultProblem;
 use super::reader::BodyReader;
 use super::route::Route;
+use crate::access::address_of;
 use crate::credentials::claim;
 use crate::prompt::{new_request_id, with_request_id};
 use crate::query::pairs;
@@ -139,7 +140,10 @@ async fn admit(
         Some(scope) => {
             let (caller, actor) = api.caller(claim(&parts.headers, &parts.extensions)).await?;
             *known = Some(actor.clone());
-            caller.check(scope)?;
+            let subject = params.iter().find(|(name, _)| *name == "subject");
+            let subject = subject.and_then(|(_, token)| token.parse().ok());
+            let address = address_of(&parts.extensions);
+            api.authorise(&caller, scope, subject.as_ref(), address)?;
             actor
         }
         None => api.nobody(),

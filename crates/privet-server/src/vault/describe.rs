@@ -19,8 +19,10 @@ pub fn openapi() -> String {
 pub(super) fn document() -> &'static str {
     static DOCUMENT: OnceLock<String> = OnceLock::new();
     DOCUMENT.get_or_init(|| {
+        let mut document = describe(&routes());
+        document.sort_all_objects();
         // A JSON value with text keys; writing one cannot fail.
-        serde_json::to_string_pretty(&describe(&routes()))
+        serde_json::to_string_pretty(&document)
             .map(|text| text + "\n")
             .unwrap_or_default()
     })

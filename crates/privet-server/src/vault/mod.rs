@@ -27,6 +27,7 @@ mod subjects;
 mod table;
 mod tokens;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,12 +36,12 @@ use axum::body::Body;
 use axum::routing::get;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response};
-use privet_access::{Authenticated, Denied, KeyRing, PseudonymKey};
+use privet_access::{Ask, Authenticated, Denied, KeyRing, Privilege, PseudonymKey, Resource};
 use privet_crypto::RootKey;
 use privet_policy::{DatabunkerSettings, Settings, VaultLimits, VaultSettings};
 use privet_store::{LogKey, Spool, Store};
-use privet_types::{Clock, Pseudonym, TenantId};
-use privet_vault::{Actor, Consent, Requests, Retention, RootProtection, Vault};
+use privet_types::{Clock, KeyScope, Pseudonym, TenantId};
+use privet_vault::{Actor, Consent, Requests, Retention, RootProtection, SubjectId, Vault};
 use tokio::sync::Semaphore;
 
 pub use describe::openapi;
@@ -151,7 +152,7 @@ impl VaultApi {
     pub(crate) async fn caller(&self, claim: Claim<'_>) -> Result<(Authenticated, Actor), Denied> {
         let caller = match claim {
             Claim::Key(key) => self.keys.authenticate(key, self.clock.now()).await?,
-            Claim::Certificate(who) => who.clone(),
+            Claim::Certificate(who) => self.keys.vouched(who)?,
             Claim::Nothing => return Err(Denied::Missing),
         };
         let actor = Actor {
@@ -159,6 +160,45 @@ impl VaultApi {
             tenant: caller.tenant.clone(),
         };
         Ok((caller, actor))
+    }
+
+    /// That the caller's key is good for `scope`, and that the policies permit what it stands for: to `subject`, or in the
+    /// tenant.
+    pub(crate) fn authorise(
+        &self,
+        caller: &Authenticated,
+        scope: KeyScope,
+        subject: Option<&SubjectId>,
+        address: Option<IpAddr>,
+    ) -> Result<(), Denied> {
+        caller.check(scope)?;
+        let token = subject.map(ToString::to_string);
+        let resource = token.as_deref().map_or(Resource::Tenant, Resource::Subject);
+        let ask = self.question(scope, resource, address);
+        Ok(self
+            .keys
+            .authorise(caller, &ask.ok_or(Denied::OutOfScope(scope))?)?)
+    }
+
+    /// Whether the policies permit the caller what `scope` stands for; whatever the key is good for.
+    pub(crate) fn permits(&self, caller: &Authenticated, scope: KeyScope, address: Option<IpAddr>) -> bool {
+        let ask = self.question(scope, Resource::Tenant, address);
+        ask.is_some_and(|ask| self.keys.permits(caller, &ask))
+    }
+
+    fn question<'a>(
+        &self,
+        scope: KeyScope,
+        resource: Resource<'a>,
+        address: Option<IpAddr>,
+    ) -> Option<Ask<'a>> {
+        Some(Ask {
+            privilege: Privilege::of_vault(scope)?,
+            resource,
+            at: self.clock.now(),
+            address,
+            prompt: None,
+        })
     }
 
     /// Who calls without a key. The tenant is not looked at: what is read so belongs to whoever shared it.

@@ -158,6 +158,8 @@ impl From<Denied> for VaultProblem {
     fn from(denied: Denied) -> Self {
         let (status, code) = match denied {
             Denied::OutOfScope(_) => (StatusCode::FORBIDDEN, "out_of_scope"),
+            Denied::NotPermitted(_) => (StatusCode::FORBIDDEN, "not_permitted"),
+            Denied::Disabled => (StatusCode::FORBIDDEN, "key_not_valid_any_more"),
             Denied::StoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable"),
             _ => (StatusCode::UNAUTHORIZED, "invalid_api_key"),
         };

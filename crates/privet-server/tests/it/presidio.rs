@@ -55,7 +55,7 @@ async fn offsets_are_code_points_and_fields_are_presidios() {
     let fields: Vec<_> = found[0].as_object().unwrap().keys().collect();
     assert_eq!(
         fields,
-        ["analysis_explanation", "end", "entity_type", "score", "start"]
+        ["entity_type", "start", "end", "score", "analysis_explanation"]
     );
     assert_eq!(found[0]["analysis_explanation"], Value::Null);
 }

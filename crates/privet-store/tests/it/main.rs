@@ -22,6 +22,7 @@ mod log;
 mod migrations;
 #[cfg(unix)]
 mod oracle;
+mod people;
 mod postgres;
 mod processes;
 mod row_security;

@@ -76,6 +76,12 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         &["tenant id subject key_id pseudonym reason principal state begun_at done_at outcomes receipt"],
     ),
     (
+        "group_members",
+        &[],
+        &[],
+        &["tenant group_name principal added_at"],
+    ),
+    (
         "hold_events",
         &["why"],
         &["subject"],
@@ -96,6 +102,19 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
     ("log_head", &[], &[], &["one size last_event checkpoint last_seq"]),
     ("log_positions", &[], &[], &["position event seq"]),
     ("log_tiles", &[], &["hashes"], &["level tile"]),
+    ("principal_groups", &[], &[], &["tenant name created_at"]),
+    (
+        "principals",
+        &[],
+        &[],
+        &["tenant name kind created_at disabled_at"],
+    ),
+    (
+        "privilege_uses",
+        &[],
+        &[],
+        &["tenant principal action last_used_at uses"],
+    ),
     (
         "processing_events",
         &[],
@@ -109,6 +128,12 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         &["tenant day subject key_id created_at expires_at"],
     ),
     ("request_tries", &[], &["person"], &["tenant kind made ends_at"]),
+    (
+        "role_grants",
+        &[],
+        &[],
+        &["tenant holder_kind holder role granted_at"],
+    ),
     ("settings", &[], &[], &["name value"]),
     (
         "subject_apps",
@@ -198,6 +223,13 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
     ("log_checkpoints", &[], &[], &["size at is_key_change checkpoint"]),
     ("log_former_keys", &[], &[], &["last_size key"]),
     ("log_cosignatures", &[], &[], &["size witness line"]),
+    ("tenants", &[], &[], &["tenant created_at disabled_at"]),
+    (
+        "trainings",
+        &[],
+        &[],
+        &["tenant principal course expires_at record"],
+    ),
     (
         "vault_tokens",
         &["sealed"],

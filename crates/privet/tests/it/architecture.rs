@@ -68,6 +68,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ),
     ("serde_path_to_error", &["privet-server"]),
     ("toml", &["privet-policy"]),
+    ("cedar-policy", &["privet-access"]),
+    ("miette", &["privet-access"]),
     ("sqlx", &["privet-store"]),
     ("libsqlite3-sys", &["privet-faultfs"]),
     ("axum", &["privet-server"]),

@@ -2,6 +2,8 @@
 
 // Without `cfg(test)` the lints would not take the helpers for tests.
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod audit;

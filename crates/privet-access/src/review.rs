@@ -1,0 +1,209 @@
+//! What was granted against what is used, and how well access control keeps to its policies.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use privet_store::{ApiKeyRecord, PrivilegeUse};
+use privet_types::{Interval, LogPosition, Measurement, Part, Principal, PrincipalKind, TenantId};
+use serde::Serialize;
+
+use crate::account::Accounts;
+use crate::cedar::Authorizer;
+use crate::{DecideError, Privilege};
+
+/// One privilege of one principal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReviewRow {
+    /// In whose installation space.
+    pub tenant: TenantId,
+    /// Who.
+    pub principal: Principal,
+    /// A person or a service account.
+    pub kind: PrincipalKind,
+    /// Whether it was made; one that was not is only named by a key.
+    pub is_known: bool,
+    /// Whether it, or its tenant, is switched off.
+    pub is_disabled: bool,
+    /// Its roles and those of its groups.
+    pub roles: Vec<String>,
+    /// The action's name.
+    pub action: String,
+    /// Whether a key that is good at the moment has the scope for it.
+    pub has_key: bool,
+    /// When it was last used; `None` for never, as far as is known.
+    pub last_used_at: Option<Timestamp>,
+    /// How often it was used.
+    pub uses: u64,
+}
+
+/// All privileges that policies grant, each with its use. Conditions of policies are taken to hold, and a policy about one
+/// model to be about the privilege: what is listed may be used in some circumstance.
+///
+/// # Errors
+/// [`DecideError`] if the policies cannot be asked.
+pub fn review(
+    authorizer: &Authorizer,
+    accounts: &Accounts,
+    keys: &[ApiKeyRecord],
+    uses: &[PrivilegeUse],
+    now: Timestamp,
+) -> Result<Vec<ReviewRow>, DecideError> {
+    let used: BTreeMap<(&str, &str, &str), &PrivilegeUse> = uses
+        .iter()
+        .map(|used| {
+            let place = (
+                used.tenant.as_str(),
+                used.principal.as_str(),
+                used.action.as_str(),
+            );
+            (place, used)
+        })
+        .collect();
+    let mut rows = Vec::new();
+    for account in accounts.iter() {
+        let (tenant, name) = (account.tenant(), account.name());
+        let is_good = |key: &&ApiKeyRecord| {
+            key.tenant == *tenant
+                && key.principal == *name
+                && key.revoked_at.is_none()
+                && key.expires_at.is_none_or(|at| at > now)
+        };
+        for privilege in authorizer.granted(account)? {
+            let of_it = used.get(&(tenant.as_str(), name.as_str(), privilege.name()));
+            let mut good = keys.iter().filter(is_good);
+            rows.push(ReviewRow {
+                tenant: tenant.clone(),
+                principal: name.clone(),
+                kind: account.kind(),
+                is_known: account.is_known(),
+                is_disabled: account.is_disabled(),
+                roles: account.roles().into_iter().map(ToString::to_string).collect(),
+                action: privilege.name().to_owned(),
+                has_key: privilege
+                    .scope()
+                    .is_some_and(|scope| good.any(|key| key.scopes.allows(scope))),
+                last_used_at: of_it.map(|used| used.last_used_at),
+                uses: of_it.map_or(0, |used| used.uses),
+            });
+        }
+    }
+    Ok(rows)
+}
+
+/// One attempt to do something on a running gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    /// What was tried.
+    pub privilege: Privilege,
+    /// Whether the policy lets the caller.
+    pub is_permitted: bool,
+    /// Whether the gateway let the caller.
+    pub was_let_in: bool,
+}
+
+/// How well a gateway kept to its policy in `probes`, and how much of what `rows` list is used: 0 if it once let somebody in
+/// whom the policy does not permit, else the geometric mean of the shares that could be measured.
+#[must_use]
+pub fn effectiveness(
+    probes: &[Probe],
+    rows: &[ReviewRow],
+    at: Timestamp,
+    log_position: LogPosition,
+) -> Measurement {
+    let count = |fits: &dyn Fn(&Probe) -> bool| probes.iter().filter(|probe| fits(probe)).count() as u64;
+    let forbidden = count(&|probe| !probe.is_permitted);
+    let permitted = count(&|probe| probe.is_permitted);
+    let accepts = count(&|probe| !probe.is_permitted && probe.was_let_in);
+    let rejects = count(&|probe| probe.is_permitted && !probe.was_let_in);
+    // What no key can be used for yet is granted to nobody over HTTP.
+    let usable: Vec<&ReviewRow> = rows
+        .iter()
+        .filter(|row| row.has_key && !row.is_disabled)
+        .collect();
+    let used = usable.iter().filter(|row| row.uses > 0).count() as u64;
+    let parts = vec![
+        Part::share(
+            "right_refusals",
+            forbidden - accepts,
+            forbidden,
+            "1 − false accept rate: of what the policy forbids, what was refused",
+        ),
+        Part::share(
+            "right_accepts",
+            permitted - rejects,
+            permitted,
+            "1 − false reject rate: of what the policy permits, what was let in",
+        ),
+        Part::share(
+            "used_privileges",
+            used,
+            usable.len() as u64,
+            "of the privileges that principals with a good key have, those that were used",
+        ),
+    ];
+    let is_measured = forbidden > 0 && permitted > 0;
+    let shares: Vec<f64> = parts.iter().filter_map(|part| part.value).collect();
+    let value = is_measured.then(|| if accepts > 0 { 0.0 } else { geometric_mean(&shares) });
+    Measurement {
+        metric: "access_control_effectiveness".to_owned(),
+        value,
+        unit: "share".to_owned(),
+        interval: None::<Interval>,
+        numerator: None,
+        denominator: None,
+        formula:
+            "0 if anything was let in that the policy forbids, else the geometric mean of right_refusals, \
+                  right_accepts and used_privileges"
+                .to_owned(),
+        source: "privet docs/access.md".to_owned(),
+        method: "principals of every role tried every action on a running gateway".to_owned(),
+        sample_size: probes.len() as u64,
+        population: probes.len() as u64,
+        at,
+        log_position,
+        classes: Vec::new(),
+        parts,
+        excluded: vec![
+            "The share of sessions of people with a second factor: there are no sessions of people."
+                .to_owned(),
+        ],
+        reason: (!is_measured)
+            .then(|| "nothing that is permitted, or nothing that is forbidden, was tried".to_owned()),
+    }
+}
+
+fn geometric_mean(shares: &[f64]) -> f64 {
+    if shares.is_empty() || shares.contains(&0.0) {
+        return 0.0;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "there are three")]
+    let many = shares.len() as f64;
+    (shares.iter().map(|share| share.ln()).sum::<f64>() / many).exp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn probe(is_permitted: bool, was_let_in: bool) -> Probe {
+        Probe {
+            privilege: Privilege::Prompt,
+            is_permitted,
+            was_let_in,
+        }
+    }
+
+    fn value(probes: &[Probe]) -> Option<f64> {
+        effectiveness(probes, &[], Timestamp::UNIX_EPOCH, LogPosition::default()).value
+    }
+
+    #[test]
+    fn one_false_accept_is_worth_nothing_and_false_rejects_cost() {
+        let (good, refused) = (probe(true, true), probe(false, false));
+        assert_eq!(value(&[good, refused]), Some(1.0));
+        assert_eq!(value(&[good, refused, refused, probe(false, true)]), Some(0.0));
+        let with_reject = value(&[good, probe(true, false), refused]).unwrap();
+        assert!((with_reject - 0.5_f64.sqrt()).abs() < 1e-12, "{with_reject}");
+        assert_eq!(value(&[good]), None);
+    }
+}

@@ -1,0 +1,49 @@
+//! The `[access]` table of the settings: whose signatures count, and what they signed.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::check::full_path;
+use crate::key_path::{Fault, KeyPath};
+
+/// The `[access]` table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccessFile {
+    /// Public keys of those who sign assessments of providers and records of training: `privet-verifying-1:` and 64
+    /// hexadecimal digits, as `privet policy signer` prints them.
+    pub signers: Vec<String>,
+    /// Files of signed assessments (`privet policy assess`); relative to this file. One that nobody of `signers` has signed
+    /// counts for nothing.
+    pub assessments: Vec<PathBuf>,
+}
+
+/// Checks `[access]`; paths are relative to the current folder then.
+pub(super) fn check(file: AccessFile, document: &Path) -> Result<AccessFile, Fault> {
+    let at = KeyPath::of("access");
+    for (index, signer) in file.signers.iter().enumerate() {
+        let digits = signer.strip_prefix("privet-verifying-1:");
+        let is_key = digits.is_some_and(|digits| {
+            digits.len() == 64
+                && digits
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        });
+        if !is_key {
+            return Err(at.key("signers").index(index).fault(
+                "use a public key: `privet-verifying-1:` and 64 hexadecimal digits, as `privet policy signer` prints them",
+            ));
+        }
+    }
+    let path_at = at.key("assessments");
+    let assessments = file.assessments.iter().enumerate();
+    let assessments = assessments
+        .map(|(index, path)| full_path(path, &path_at.index(index), document))
+        .collect::<Result<_, _>>()?;
+    Ok(AccessFile {
+        signers: file.signers,
+        assessments,
+    })
+}

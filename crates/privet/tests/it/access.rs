@@ -1,0 +1,301 @@
+//! `privet user|service|group|tenant` and `privet policy`.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::cli::{err, fine, refused, run, with_settings};
+
+fn write(folder: &TempDir, name: &str, text: &str) {
+    std::fs::write(folder.path().join(name), text).expect("a file");
+}
+
+/// Settings with a policy document and one file of Cedar policies.
+fn with_policies(cedar: &str) -> TempDir {
+    let folder = with_settings();
+    write(&folder, "policy.toml", "[access]\npolicies = [\"own.cedar\"]\n");
+    write(&folder, "own.cedar", cedar);
+    let settings = std::fs::read_to_string(folder.path().join("privet.toml")).expect("settings");
+    write(
+        &folder,
+        "privet.toml",
+        &format!("policy = \"policy.toml\"\n{settings}"),
+    );
+    folder
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect()
+}
+
+/// The command ends with 1, and this on standard output.
+fn failing(folder: &TempDir, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", err(&output));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn people_services_and_groups_are_made_listed_shown_and_switched_off() {
+    let folder = with_settings();
+    fine(&folder, &["user", "create", "ann", "--role", "user"]);
+    fine(&folder, &["service", "create", "crm", "--role", "service"]);
+    fine(&folder, &["group", "create", "research", "--role", "developer"]);
+    fine(&folder, &["group", "add", "research", "ann"]);
+    fine(&folder, &["key", "create", "--name", "ann"]);
+    fine(&folder, &["key", "create", "--name", "legacy"]);
+
+    let users = lines(&fine(&folder, &["user", "list", "--format", "jsonl"]));
+    assert_eq!(users.len(), 1, "{users:?}");
+    assert_eq!(users[0]["roles"], json!(["developer", "user"]));
+    assert_eq!(users[0]["groups"], json!(["research"]));
+    let services = lines(&fine(&folder, &["service", "list", "--format", "jsonl"]));
+    let states: Vec<_> = services
+        .iter()
+        .map(|s| (s["name"].clone(), s["state"].clone()))
+        .collect();
+    assert_eq!(
+        states,
+        [
+            (json!("crm"), json!("active")),
+            (json!("legacy"), json!("by key"))
+        ]
+    );
+
+    fine(&folder, &["group", "remove", "research", "ann"]);
+    fine(&folder, &["user", "revoke", "ann", "user"]);
+    fine(&folder, &["user", "disable", "ann"]);
+    let shown: Value = serde_json::from_str(&fine(&folder, &["user", "show", "ann"])).expect("JSON");
+    assert_eq!(
+        (&shown["roles"], &shown["is_disabled"]),
+        (&json!([]), &json!(true))
+    );
+    assert_eq!(shown["keys"].as_array().expect("keys").len(), 1);
+    fine(&folder, &["user", "enable", "ann"]);
+    fine(&folder, &["tenant", "disable", "--tenant", "acme"]);
+    let tenants = lines(&fine(&folder, &["tenant", "list", "--format", "jsonl"]));
+    assert_eq!(
+        (&tenants[0]["name"], &tenants[0]["state"]),
+        (&json!("acme"), &json!("disabled"))
+    );
+}
+
+#[test]
+fn what_is_mistyped_is_refused_or_pointed_at() {
+    let folder = with_settings();
+    fine(&folder, &["user", "create", "ann"]);
+    assert!(refused(&folder, &["user", "create", "ann"]).contains("choose another name"));
+    assert!(refused(&folder, &["service", "disable", "ann"]).contains("there is no service `ann`"));
+    assert!(refused(&folder, &["group", "add", "lab", "ann"]).contains("privet group create"));
+    assert!(refused(&folder, &["user", "grant", "ann", "service"]).contains("for service accounts"));
+    let granted = run(&folder, &["user", "grant", "ann", "devloper"]);
+    assert_eq!(granted.status.code(), Some(0));
+    assert!(
+        err(&granted).contains("no policy speaks of the role `devloper`"),
+        "{}",
+        err(&granted)
+    );
+    let found = failing(&folder, &["policy", "check"]);
+    assert!(found.contains("role devloper"), "{found}");
+}
+
+#[test]
+fn policies_are_checked_with_the_place_of_each_fault() {
+    let folder = with_policies("permit (principal, action, resource)\nwhen { context.colour };\n");
+    let said = refused(&folder, &["policy", "check"]);
+    assert!(said.contains("policy `own.cedar` line 2, column"), "{said}");
+    // Nothing starts on policies that cannot be used.
+    assert!(refused(&folder, &["serve", "--check"]).contains("own.cedar"));
+    write(
+        &folder,
+        "own.cedar",
+        "permit (principal, action, resource) when { context.hour < 6 };\n",
+    );
+    fine(&folder, &["policy", "check"]);
+    let with_own = fine(&folder, &["serve", "--check"]);
+    write(
+        &folder,
+        "own.cedar",
+        "permit (principal, action, resource) when { context.hour < 7 };\n",
+    );
+    assert_ne!(with_own, fine(&folder, &["serve", "--check"]));
+}
+
+const AT_NIGHT: &str = r#"@id("night") @message("not at night")
+forbid (principal, action == Privet::Action::"prompt", resource) when { context.hour < 6 };
+"#;
+
+#[test]
+fn a_request_is_explained_and_cases_are_tested() {
+    let folder = with_policies(AT_NIGHT);
+    let of_ann = [
+        "policy", "explain", "--user", "ann", "--role", "user", "--model", "gpt",
+    ];
+    let at = |time| [&of_ann[..], &["--at", time]].concat();
+    let allowed = fine(&folder, &at("2026-03-02T08:00:00Z"));
+    assert!(
+        allowed.starts_with("allow: prompt") && allowed.contains("privet#user"),
+        "{allowed}"
+    );
+    let denied = failing(&folder, &at("2026-03-02T03:00:00Z"));
+    assert!(
+        denied.contains("not at night") && denied.contains("own.cedar#night"),
+        "{denied}"
+    );
+    let unknown = refused(
+        &folder,
+        &["policy", "explain", "--user", "ann", "--action", "promt"],
+    );
+    assert!(unknown.contains("there is no action `promt`"), "{unknown}");
+
+    let case = |name: &str, expect: &str, at: &str| {
+        json!({"name": name, "expect": expect, "user": "ann", "roles": ["user"], "model": "gpt", "at": at})
+            .to_string()
+    };
+    let (day, night) = ("2026-03-02T08:00:00Z", "2026-03-02T03:00:00Z");
+    write(
+        &folder,
+        "good.jsonl",
+        &[case("day", "allow", day), case("night", "deny", night)].join("\n"),
+    );
+    fine(&folder, &["policy", "test", "good.jsonl"]);
+    write(
+        &folder,
+        "bad.jsonl",
+        &[case("day", "allow", day), case("wrong", "allow", night)].join("\n"),
+    );
+    let failed = failing(&folder, &["policy", "test", "bad.jsonl"]);
+    assert!(
+        failed.contains("FAILED: wrong") && !failed.contains("FAILED: day"),
+        "{failed}"
+    );
+    write(&folder, "none.jsonl", "\n");
+    refused(&folder, &["policy", "test", "none.jsonl"]);
+    write(&folder, "odd.jsonl", "{\"expct\": \"allow\"}\n");
+    assert!(refused(&folder, &["policy", "test", "odd.jsonl"]).contains("line 1"));
+}
+
+#[test]
+fn an_assessment_is_made_checked_and_refused_once_it_was_changed() {
+    let folder = with_settings();
+    write(&folder, "contract.pdf", "evidence");
+    let signer = fine(&folder, &["policy", "signer", "--key", "sign.key", "--new"]);
+    assert_eq!(signer, fine(&folder, &["policy", "signer", "--key", "sign.key"]));
+    assert!(refused(&folder, &["policy", "signer", "--key", "sign.key", "--new"]).contains("not replaced"));
+    let assess = [
+        "policy",
+        "assess",
+        "--provider",
+        "demo",
+        "--contract",
+        "DPA 7",
+        "--retention-days",
+        "0",
+        "--region",
+        "eu",
+        "--training-opt-out",
+        "--evidence",
+        "contract.pdf",
+        "--assessor",
+        "Privacy Office",
+        "--key",
+        "sign.key",
+        "--out",
+        "demo.assessment.json",
+    ];
+    fine(&folder, &assess);
+    let verify = [
+        "policy",
+        "assessment",
+        "verify",
+        "demo.assessment.json",
+        "--signer",
+        signer.trim(),
+    ];
+    let shown: Value = serde_json::from_str(&fine(&folder, &verify)).expect("JSON");
+    assert_eq!(
+        (&shown["status"], &shown["record"]["provider"]),
+        (&json!("valid"), &json!("demo"))
+    );
+
+    let path = folder.path().join("demo.assessment.json");
+    let text = std::fs::read_to_string(&path).expect("a file");
+    write(&folder, "demo.assessment.json", &text.replace("\"eu\"", "\"us\""));
+    let output = run(&folder, &verify);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        err(&output).contains("does not bear the signature"),
+        "{}",
+        err(&output)
+    );
+    assert_eq!(mode(&folder.path().join("sign.key")), 0o600);
+}
+
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).expect("a file").permissions().mode() & 0o777
+}
+
+#[test]
+fn training_that_was_signed_is_kept_and_shown() {
+    let folder = with_settings();
+    let signer = fine(&folder, &["policy", "signer", "--key", "sign.key", "--new"]);
+    let settings = std::fs::read_to_string(folder.path().join("privet.toml")).expect("settings");
+    let with_signer = format!("{settings}[access]\nsigners = [\"{}\"]\n", signer.trim());
+    write(&folder, "privet.toml", &with_signer);
+    fine(&folder, &["user", "create", "ann", "--role", "user"]);
+    let sign = [
+        "policy",
+        "training",
+        "--user",
+        "ann",
+        "--course",
+        "basics",
+        "--trainer",
+        "HR",
+        "--key",
+        "sign.key",
+        "--out",
+        "ann.json",
+    ];
+    fine(&folder, &sign);
+    fine(&folder, &["user", "train", "ann.json"]);
+    let shown: Value = serde_json::from_str(&fine(&folder, &["user", "show", "ann"])).expect("JSON");
+    assert_eq!(shown["training"], json!(["basics"]));
+    let text = std::fs::read_to_string(folder.path().join("ann.json")).expect("a file");
+    write(&folder, "forged.json", &text.replace("basics", "advanced"));
+    refused(&folder, &["user", "train", "forged.json"]);
+}
+
+#[test]
+fn a_review_lists_what_was_granted_and_never_used() {
+    let folder = with_settings();
+    fine(&folder, &["user", "create", "ann", "--role", "auditor"]);
+    fine(
+        &folder,
+        &["key", "create", "--name", "ann", "--scope", "vault.audit"],
+    );
+    let rows = lines(&fine(&folder, &["policy", "review", "--format", "jsonl"]));
+    let actions: Vec<_> = rows
+        .iter()
+        .map(|row| (row["action"].as_str(), row["has_key"].as_bool()))
+        .collect();
+    assert_eq!(
+        actions,
+        [
+            (Some("vault.audit"), Some(true)),
+            (Some("key.read"), Some(false)),
+            (Some("people.read"), Some(false)),
+            (Some("policy.read"), Some(false)),
+        ]
+    );
+    let unused = lines(&fine(
+        &folder,
+        &["policy", "review", "--unused", "--format", "jsonl"],
+    ));
+    assert_eq!(unused.len(), 1, "{unused:?}");
+    assert_eq!(unused[0]["last_used_at"], Value::Null);
+}
