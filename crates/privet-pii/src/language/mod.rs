@@ -215,13 +215,13 @@ impl Scripts {
         {
             match c {
                 'a'..='z' | 'A'..='Z' | '\u{c0}'..='\u{24f}' => scripts.latin += 1,
+                c if c.is_ascii() => {}
                 '\u{400}'..='\u{52f}' => scripts.cyrillic += 1,
                 '\u{620}'..='\u{64a}' | '\u{671}'..='\u{6d3}' => scripts.arabic += 1,
                 '\u{904}'..='\u{939}' | '\u{93e}'..='\u{94c}' => scripts.devanagari += 1,
                 '\u{3041}'..='\u{30ff}' => scripts.kana += 1,
                 c if JAPANESE.contains(c) => scripts.kana += 1,
                 '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' => scripts.ideographs += 1,
-                c if c.is_ascii() => {}
                 c => scripts.other += u32::from(is_alphabetic(c)),
             }
         }

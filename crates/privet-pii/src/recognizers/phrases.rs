@@ -64,27 +64,26 @@ impl Phrases {
     }
 
     /// Shows `see` every place in `spelt` where a phrase stands, in no order.
-    pub(crate) fn each(&self, spelt: &str, mut see: impl FnMut(Place)) {
-        let widest = spelt.bytes().fold(0, u8::max);
+    pub(crate) fn each(&self, spelt: &[u8], mut see: impl FnMut(Place)) {
+        let widest = spelt.iter().copied().fold(0, u8::max);
         if !self.is_tabled || widest >= THREE_BYTES {
-            self.in_order(spelt).for_each(see);
+            self.places(spelt).for_each(see);
             return;
         }
-        let bytes = spelt.as_bytes();
         let mut start = 0;
-        while let Some(rest) = bytes.get(start + 1..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = spelt.get(start + 1..).filter(|rest| !rest.is_empty()) {
             let head = Head::read(rest);
             for (heads, key) in [(&self.words, head.word()), (&self.stems, head.stem())] {
                 for &phrase in heads.get(key) {
                     let known = self.phrases.get(phrase).map_or(&[][..], |p| p.as_bytes());
-                    if bytes.get(start..).is_some_and(|text| text.starts_with(known)) {
+                    if spelt.get(start..).is_some_and(|text| text.starts_with(known)) {
                         let end = start + known.len();
                         see(Place { start, end, phrase });
                     }
                 }
             }
             start += 1 + head.len();
-            while bytes.get(start).is_some_and(|byte| *byte != b' ') {
+            while spelt.get(start).is_some_and(|byte| *byte != b' ') {
                 start += 1;
             }
         }
@@ -92,6 +91,10 @@ impl Phrases {
 
     /// The places in `spelt` where a phrase stands, by their end.
     pub(crate) fn in_order<'s>(&'s self, spelt: &'s str) -> impl Iterator<Item = Place> + 's {
+        self.places(spelt.as_bytes())
+    }
+
+    fn places<'s>(&'s self, spelt: &'s [u8]) -> impl Iterator<Item = Place> + 's {
         self.automaton.find_overlapping_iter(spelt).map(|hit| Place {
             start: hit.start(),
             end: hit.end(),
@@ -220,7 +223,7 @@ mod tests {
             let mut spelt = String::new();
             spell(&text, &mut spelt);
             let mut found = Vec::new();
-            phrases.each(&spelt, |place| found.push(place));
+            phrases.each(spelt.as_bytes(), |place| found.push(place));
             found.sort_unstable();
             let mut expected: Vec<_> = phrases.in_order(&spelt).collect();
             expected.sort_unstable();

@@ -100,6 +100,9 @@ pub(super) fn find_spoken(scan: &mut Scan<'_>, token: Token) -> Outcome {
     scan.spend(lead)?;
     scan.done.spoken = token.end;
     let start = scan.floor(token.start - lead);
+    if scan.back(start, 1) != b' ' || !may_announce(scan, start) {
+        return Ok(());
+    }
     let window_start = scan.floor(start.saturating_sub(LONGEST_NAME));
     let window = scan.str(window_start, start);
     if lead >= before.len() || !window.ends_with(' ') {
@@ -155,6 +158,28 @@ pub(super) fn find_spoken(scan: &mut Scan<'_>, token: Token) -> Outcome {
         scan.report(entity, start, start + value.len(), 0.7, "secret/spoken");
     }
     Ok(())
+}
+
+/// Whether the last word before the spaces at `start` may be one that [`find_spoken`] knows: told by its last two letters,
+/// which few others have.
+fn may_announce(scan: &Scan<'_>, start: usize) -> bool {
+    let spaces = (1..LONGEST_NAME)
+        .take_while(|back| scan.back(start, *back) == b' ')
+        .count();
+    let (before, last) = (scan.back(start, spaces + 2), scan.back(start, spaces + 1));
+    if !before.is_ascii() || !last.is_ascii() || last.is_ascii_whitespace() || last.is_ascii_control() {
+        return true;
+    }
+    matches!(
+        [before | 0x20, last | 0x20],
+        [b'i' | b'a' | b'e' | b's', b's']
+            | [b't', b'o']
+            | [b's', b':' | b't' | b'e']
+            | [b'r' | b'w', b'd']
+            | [b'd', b'e']
+            | [b'r' | b'e', b't']
+            | [b'e', b'n' | b'y']
+    )
 }
 
 /// The name that stands before `at`, without quotes.

@@ -3,6 +3,7 @@
 use super::lexicon::{MOST_WORDS, Meaning, Senses, hash_char, hash_eight, hash_start, join};
 use crate::letters::{is_alphabetic, is_alphanumeric};
 use crate::recognizers::class::{self, DIGIT, LETTER, LOWER, UPPER};
+use crate::recognizers::eight::Eight;
 use crate::recognizers::scan::Scan;
 
 /// Longest word that can be known, in bytes.
@@ -78,62 +79,26 @@ pub(super) fn fold(hash: u64, c: char) -> u64 {
     }
 }
 
-/// Eight bytes of a text, the first one lowest, looked at together.
-#[derive(Clone, Copy)]
-struct Eight(u64);
-
-impl Eight {
-    const LEN: usize = 8;
-    /// The highest bit of each byte.
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    const ONES: u64 = 0x0101_0101_0101_0101;
-
-    /// The first bytes of `text`, zeros behind its end.
-    #[inline]
-    fn read(text: &[u8]) -> Self {
-        Self(text.first_chunk().map_or_else(
-            || text.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte)),
-            |eight| u64::from_le_bytes(*eight),
-        ))
-    }
-
-    /// The highest bit of each byte that is an ASCII letter, and of each that is a small one.
-    #[inline]
-    const fn classes(self) -> (u64, u64) {
-        let small = self.0 & !Self::HIGH | (0x20 * Self::ONES);
-        let from_a = small + (0x80 - 0x61) * Self::ONES;
-        let after_z = small + (0x80 - 0x7b) * Self::ONES;
-        let letters = from_a & !after_z & !self.0 & Self::HIGH;
-        (letters, letters & self.0 << 2)
-    }
-
-    /// How many letters of one word stand at the beginning, behind a small letter or none: a capital behind a small letter
-    /// begins another word.
-    #[inline]
-    const fn letters(self, is_behind_small: bool) -> usize {
-        let (letters, small) = self.classes();
-        let behind_small = small << 8 | (is_behind_small as u64) << 7;
-        let ends = !letters & Self::HIGH | letters & !small & behind_small;
-        (ends.trailing_zeros() / 8) as usize
-    }
-
-    /// The first `count` bytes, 1 ..= 8 letters, as small letters; zeros for the others.
-    #[inline]
-    const fn small(self, count: usize) -> u64 {
-        (self.0 | (0x20 * Self::ONES)) & u64::MAX >> (64 - 8 * count)
-    }
-
-    /// Whether the letter at `place`, 0 ..= 7, is a small one.
-    #[inline]
-    const fn is_small(self, place: usize) -> bool {
-        self.0 >> (8 * place + 5) & 1 == 1
-    }
-}
-
 impl Scan<'_> {
     /// The word that begins at `at`, without regard to what stands before; it ends where a small letter is followed by
     /// a capital.
+    #[inline]
     pub(crate) fn word_at(&self, at: usize) -> Option<Word> {
+        let byte = self.at(at);
+        if byte.is_ascii() && !byte.is_ascii_alphabetic() {
+            return None;
+        }
+        let (known, word) = self.last_word.get();
+        if known == at {
+            return word;
+        }
+        let word = self.whole_word_at(at);
+        self.last_word.set((at, word));
+        word
+    }
+
+    /// [`Self::word_at`] where a letter may stand.
+    fn whole_word_at(&self, at: usize) -> Option<Word> {
         let (mut hash, mut end, mut was_small) = self.ascii_word(at, LONGEST_WORD + 1);
         if !self.at(end).is_ascii() {
             let from = end;
@@ -156,8 +121,26 @@ impl Scan<'_> {
 
     /// The ASCII letters at `at`, at most `most`, up to a capital behind a small one: their hash, where they end, and
     /// whether the last is a small one. Most words are of such letters from end to end.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "half of all words are read by one caller, 12 instructions fewer each"
+    )]
+    #[inline(always)]
     pub(super) fn ascii_word(&self, at: usize, most: usize) -> (u64, usize, bool) {
+        let first = Eight::read(self.bytes.get(at..).unwrap_or_default());
+        match first.letters(false) {
+            0 => (hash_start(), at, false),
+            Eight::LEN => self.long_ascii_word(at, most),
+            count => (
+                hash_eight(hash_start(), first.small(count)),
+                at + count,
+                first.is_small(count - 1),
+            ),
+        }
+    }
+
+    /// [`Self::ascii_word`] of eight letters or more.
+    fn long_ascii_word(&self, at: usize, most: usize) -> (u64, usize, bool) {
         let limit = at.saturating_add(most).min(self.bytes.len());
         let mut rest = self.bytes.get(at..limit).unwrap_or_default();
         let mut hash = hash_start();
@@ -182,9 +165,8 @@ impl Scan<'_> {
     pub(crate) fn phrase_at(&self, at: usize, senses: Senses) -> Option<Word> {
         let mut best = None;
         let mut all = 0;
-        let mut from = at;
+        let mut word = self.word_at(at)?;
         for count in 0..MOST_WORDS {
-            let word = self.word_at(from)?;
             all = if count == 0 {
                 word.hash
             } else {
@@ -199,10 +181,13 @@ impl Scan<'_> {
                     hash: all,
                 });
             }
-            if !matches!(self.at(word.end), b' ' | b'-') || self.word_at(word.end + 1).is_none() {
+            if count + 1 == MOST_WORDS || !matches!(self.at(word.end), b' ' | b'-') {
                 break;
             }
-            from = word.end + 1;
+            let Some(next) = self.word_at(word.end + 1) else {
+                break;
+            };
+            word = next;
         }
         best
     }
@@ -249,18 +234,34 @@ impl Scan<'_> {
     }
 
     /// Whether a letter, a digit or `_` stands on both sides of `at`.
+    #[inline]
     pub(crate) fn is_word_inside(&self, at: usize) -> bool {
         let (left, right) = (self.back(at, 1), self.at(at));
         if left.is_ascii() && right.is_ascii() {
             let joins = |b: u8| class::of(b) & (LETTER | DIGIT) != 0 || b == b'_';
             return joins(left) && joins(right);
         }
+        self.is_foreign_word_inside(at)
+    }
+
+    /// [`Self::is_word_inside`] beside a character that is not ASCII.
+    fn is_foreign_word_inside(&self, at: usize) -> bool {
         let joins = |c: char| is_alphanumeric(c) && !is_ideographic(c) || c == '_';
         self.char_before(at).is_some_and(joins) && self.char_at(at).is_some_and(joins)
     }
 
     /// The digits at `at`.
+    #[inline]
     pub(crate) fn digits_at(&self, at: usize) -> Option<Digits> {
+        let byte = self.at(at);
+        if byte.is_ascii() && !byte.is_ascii_digit() {
+            return None;
+        }
+        self.whole_digits_at(at)
+    }
+
+    /// [`Self::digits_at`] where a digit may stand.
+    fn whole_digits_at(&self, at: usize) -> Option<Digits> {
         let mut digits = Digits {
             start: at,
             end: at,
