@@ -13,10 +13,7 @@ impl Eight {
     /// The first bytes of `text`, zeros behind its end.
     #[inline]
     pub(super) fn read(text: &[u8]) -> Self {
-        Self(text.first_chunk().map_or_else(
-            || text.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte)),
-            |eight| u64::from_le_bytes(*eight),
-        ))
+        Self(first_eight(text))
     }
 
     /// The highest bit of each byte that is an ASCII letter, and of each that is a small one.
@@ -55,5 +52,47 @@ impl Eight {
     #[inline]
     pub(super) const fn is_small(self, place: usize) -> bool {
         self.0 >> (8 * place + 5) & 1 == 1
+    }
+}
+
+/// The first eight bytes of `text`, the first one lowest; zeros behind its end.
+#[inline]
+pub(super) fn first_eight(text: &[u8]) -> u64 {
+    match text.first_chunk() {
+        Some(eight) => u64::from_le_bytes(*eight),
+        None => fewer_than_eight(text),
+    }
+}
+
+/// The same for a shorter text: its first and last bytes, which may be the same ones.
+fn fewer_than_eight(text: &[u8]) -> u64 {
+    let len = text.len();
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return u64::from(u32::from_le_bytes(*first))
+            | u64::from(u32::from_le_bytes(*last)) << (8 * (len - 4));
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return u64::from(u16::from_le_bytes(*first))
+            | u64::from(u16::from_le_bytes(*last)) << (8 * (len - 2));
+    }
+    text.first().map_or(0, |byte| u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_eight_bytes_are_read_of_texts_of_any_length() {
+        let text = b"0123456789";
+        for len in 0..=text.len() {
+            let text = &text[..len];
+            let expected = text
+                .iter()
+                .take(8)
+                .rev()
+                .fold(0, |all, byte| all << 8 | u64::from(*byte));
+            assert_eq!(first_eight(text), expected, "{len}");
+        }
     }
 }

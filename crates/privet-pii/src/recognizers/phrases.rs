@@ -7,6 +7,8 @@
 
 use aho_corasick::{AhoCorasick, BuildError};
 
+use super::eight::first_eight;
+
 /// 2^64 over the golden ratio: Knuth, The Art of Computer Programming, volume 3, section 6.4, multiplicative hashing.
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 /// The first byte of a character of three bytes, or more than that: U+0800 and above.
@@ -111,10 +113,7 @@ impl Head {
     /// The first bytes of `text`; zeros behind its end.
     #[inline]
     fn read(text: &[u8]) -> Self {
-        Self(text.first_chunk().map_or_else(
-            || text.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte)),
-            |eight| u64::from_le_bytes(*eight),
-        ))
+        Self(first_eight(text))
     }
 
     /// Bytes before the first space, at most eight.

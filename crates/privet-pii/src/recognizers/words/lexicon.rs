@@ -137,9 +137,15 @@ impl Lexicon {
                 let mut count = 0;
                 let mut all = 0;
                 let mut last = 0;
+                let mut first = 0;
                 for word in phrase.split(['_', '-', '\'', '.']) {
                     last = hash(word);
-                    all = if count == 0 { last } else { join(all, last) };
+                    if count == 0 {
+                        first = last;
+                        all = last;
+                    } else {
+                        all = join(all, last);
+                    }
                     count += 1;
                 }
                 entries.push((
@@ -159,6 +165,8 @@ impl Lexicon {
                 if count > 1 {
                     let senses = PHRASE | PHRASE << (count - 1);
                     entries.push((last, Meaning { senses, value: 0 }));
+                    let senses = sense::BEGINS;
+                    entries.push((first, Meaning { senses, value: 0 }));
                 }
             }
         }

@@ -3,7 +3,7 @@
 use super::lexicon::{MOST_WORDS, Senses, hash_start};
 use super::reader::{Word, decimal, fold, is_ideographic, is_word_char};
 use super::sense;
-use crate::letters::is_alphanumeric;
+use crate::letters::{is_alphanumeric, is_lowercase, is_uppercase};
 use crate::recognizers::class::{self, DIGIT, LETTER};
 use crate::recognizers::scan::Scan;
 use crate::recognizers::{Outcome, Plan};
@@ -87,10 +87,10 @@ fn read(scan: &Scan<'_>, at: usize) -> (u64, usize) {
     let (mut hash, mut end, mut was_small) = scan.ascii_word(at, usize::MAX);
     if !scan.at(end).is_ascii() {
         for c in scan.text.get(end..).unwrap_or_default().chars() {
-            if !is_word_char(c) || was_small && c.is_uppercase() {
+            if !is_word_char(c) || was_small && is_uppercase(c) {
                 break;
             }
-            was_small = c.is_lowercase();
+            was_small = is_lowercase(c);
             hash = fold(hash, c);
             end += c.len_utf8();
         }

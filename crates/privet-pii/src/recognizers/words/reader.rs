@@ -1,7 +1,8 @@
 //! Reads words and numbers at a place of the text.
 
 use super::lexicon::{MOST_WORDS, Meaning, Senses, hash_char, hash_eight, hash_start, join};
-use crate::letters::{is_alphabetic, is_alphanumeric};
+use super::sense;
+use crate::letters::{is_alphabetic, is_alphanumeric, is_lowercase, is_uppercase, small};
 use crate::recognizers::class::{self, DIGIT, LETTER, LOWER, UPPER};
 use crate::recognizers::eight::Eight;
 use crate::recognizers::scan::Scan;
@@ -33,6 +34,18 @@ pub(crate) struct Digits {
     /// How many there are, at most [`MOST_DIGITS`] and one more.
     pub(crate) count: usize,
     pub(crate) value: u32,
+}
+
+impl Digits {
+    /// Adds a digit written in `len` bytes.
+    #[inline]
+    const fn push(&mut self, value: u32, len: usize) {
+        self.count += 1;
+        self.end += len;
+        if self.count <= MOST_DIGITS {
+            self.value = self.value * 10 + value;
+        }
+    }
 }
 
 /// Most digits of a number that is read.
@@ -72,10 +85,9 @@ pub(crate) const fn is_ideographic(c: char) -> bool {
 /// Folds a letter of a word to lower case; only the first of several counts.
 #[inline]
 pub(super) fn fold(hash: u64, c: char) -> u64 {
-    if c.is_ascii() {
-        hash_char(hash, c.to_ascii_lowercase())
-    } else {
-        c.to_lowercase().fold(hash, hash_char)
+    match small(c) {
+        Some(c) => hash_char(hash, c),
+        None => c.to_lowercase().fold(hash, hash_char),
     }
 }
 
@@ -103,10 +115,10 @@ impl Scan<'_> {
         if !self.at(end).is_ascii() {
             let from = end;
             for (i, c) in self.text.get(from..)?.char_indices() {
-                if !is_word_char(c) || was_small && c.is_uppercase() || from - at + i > LONGEST_WORD {
+                if !is_word_char(c) || was_small && is_uppercase(c) || from - at + i > LONGEST_WORD {
                     break;
                 }
-                was_small = c.is_lowercase();
+                was_small = is_lowercase(c);
                 hash = fold(hash, c);
                 end = from + i + c.len_utf8();
             }
@@ -181,7 +193,8 @@ impl Scan<'_> {
                     hash: all,
                 });
             }
-            if count + 1 == MOST_WORDS || !matches!(self.at(word.end), b' ' | b'-') {
+            let goes_on = count > 0 || word.is(sense::BEGINS);
+            if !goes_on || count + 1 == MOST_WORDS || !matches!(self.at(word.end), b' ' | b'-') {
                 break;
             }
             let Some(next) = self.word_at(word.end + 1) else {
@@ -224,10 +237,10 @@ impl Scan<'_> {
         let mut start = end;
         let mut is_capital_next = is_capital_next;
         for c in self.str(least, end).chars().rev() {
-            if !is_word_char(c) || is_capital_next && c.is_lowercase() {
+            if !is_word_char(c) || is_capital_next && is_lowercase(c) {
                 break;
             }
-            is_capital_next = c.is_uppercase();
+            is_capital_next = is_uppercase(c);
             start -= c.len_utf8();
         }
         start
@@ -267,28 +280,28 @@ impl Scan<'_> {
             end: at,
             ..Digits::default()
         };
-        let mut rest = self.bytes.get(at..).unwrap_or_default();
-        while digits.count <= MOST_DIGITS
-            && let [byte, more @ ..] = rest
-        {
-            let (value, len) = if byte.is_ascii() {
-                let value = u32::from(byte.wrapping_sub(b'0'));
-                rest = more;
-                ((value < 10).then_some(value), 1)
-            } else {
-                let c = self.char_at(digits.end);
-                let len = c.map_or(1, char::len_utf8);
-                rest = rest.get(len..).unwrap_or_default();
-                (c.and_then(decimal), len)
-            };
-            let Some(value) = value else { break };
-            digits.count += 1;
-            digits.end += len;
-            if digits.count <= MOST_DIGITS {
-                digits.value = digits.value * 10 + value;
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        for byte in rest.iter().take(MOST_DIGITS + 1) {
+            let value = byte.wrapping_sub(b'0');
+            if value > 9 {
+                break;
             }
+            digits.push(u32::from(value), 1);
+        }
+        if digits.count <= MOST_DIGITS && !self.at(digits.end).is_ascii() {
+            self.more_digits(&mut digits);
         }
         (digits.count > 0).then_some(digits)
+    }
+
+    /// Goes on with the digits behind `digits`, of any script.
+    fn more_digits(&self, digits: &mut Digits) {
+        while digits.count <= MOST_DIGITS
+            && let Some(c) = self.char_at(digits.end)
+            && let Some(value) = decimal(c)
+        {
+            digits.push(value, c.len_utf8());
+        }
     }
 
     /// Skips at most two spaces, also no-break and thin ones.
@@ -348,10 +361,10 @@ mod tests {
     fn plain_word(text: &str, at: usize) -> Option<(usize, u64)> {
         let (mut end, mut was_small) = (at, false);
         for (i, c) in text.get(at..)?.char_indices() {
-            if !is_word_char(c) || was_small && c.is_uppercase() || i > LONGEST_WORD {
+            if !is_word_char(c) || was_small && is_uppercase(c) || i > LONGEST_WORD {
                 break;
             }
-            was_small = c.is_lowercase();
+            was_small = is_lowercase(c);
             end = at + i + c.len_utf8();
         }
         (end > at).then(|| (end, hash(text.get(at..end).unwrap_or_default())))
