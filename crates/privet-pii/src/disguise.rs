@@ -153,7 +153,11 @@ fn is_named(text: &str, span: Span, topics: Topics, words: &Words) -> bool {
     spell(left, &mut before);
     spell(right, &mut after);
     let language = || Language::detect_at(text, span.start);
-    words.around(&before, &after, 0, language).any() & topics != 0
+    words
+        .around(before.as_bytes(), after.as_bytes(), 0, language)
+        .any()
+        & topics
+        != 0
 }
 
 #[cfg(test)]

@@ -54,9 +54,51 @@ pub(crate) fn is_alphanumeric(c: char) -> bool {
     }
 }
 
+/// `char::is_uppercase`.
+#[inline]
+pub(crate) fn is_uppercase(c: char) -> bool {
+    match c {
+        '\0'..='\u{7f}' => c.is_ascii_uppercase(),
+        '\u{80}'..='\u{ff}' => matches!(c, '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{de}'),
+        _ => c.is_uppercase(),
+    }
+}
+
+/// `char::is_lowercase`.
+#[inline]
+pub(crate) fn is_lowercase(c: char) -> bool {
+    match c {
+        '\0'..='\u{7f}' => c.is_ascii_lowercase(),
+        '\u{c0}'..='\u{ff}' => matches!(c, '\u{df}'..='\u{f6}' | '\u{f8}'..='\u{ff}'),
+        _ => c.is_lowercase(),
+    }
+}
+
+/// `c` in lower case if it is ASCII or a letter of Latin-1; none says nothing.
+#[inline]
+pub(crate) fn small(c: char) -> Option<char> {
+    match c {
+        '\0'..='\u{7f}' => Some(c.to_ascii_lowercase()),
+        '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{de}' => char::from_u32(u32::from(c) + 0x20),
+        '\u{df}'..='\u{f6}' | '\u{f8}'..='\u{ff}' => Some(c),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_character_has_the_case_that_the_standard_library_says() {
+        let differs = |c: &char| {
+            is_uppercase(*c) != c.is_uppercase()
+                || is_lowercase(*c) != c.is_lowercase()
+                || small(*c).is_some_and(|small| c.to_lowercase().ne([small]))
+        };
+        let wrong: Vec<char> = ('\0'..=char::MAX).filter(differs).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
 
     #[test]
     fn every_character_is_what_the_standard_library_says() {

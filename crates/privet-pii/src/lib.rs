@@ -16,6 +16,7 @@ mod explain;
 mod language;
 mod letters;
 mod lookalike;
+mod masks;
 mod mentions;
 mod names;
 mod ner;

@@ -215,13 +215,13 @@ impl Scripts {
         {
             match c {
                 'a'..='z' | 'A'..='Z' | '\u{c0}'..='\u{24f}' => scripts.latin += 1,
+                c if c.is_ascii() => {}
                 '\u{400}'..='\u{52f}' => scripts.cyrillic += 1,
                 '\u{620}'..='\u{64a}' | '\u{671}'..='\u{6d3}' => scripts.arabic += 1,
                 '\u{904}'..='\u{939}' | '\u{93e}'..='\u{94c}' => scripts.devanagari += 1,
                 '\u{3041}'..='\u{30ff}' => scripts.kana += 1,
                 c if JAPANESE.contains(c) => scripts.kana += 1,
                 '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' => scripts.ideographs += 1,
-                c if c.is_ascii() => {}
                 c => scripts.other += u32::from(is_alphabetic(c)),
             }
         }
@@ -245,6 +245,10 @@ impl Scripts {
 
 /// Whether a token is no word of a language: an address of mail or web, or a name of a file.
 fn is_address(token: &str) -> bool {
+    // Most tokens hold no mark of an address.
+    if !token.bytes().any(|b| matches!(b, b'@' | b':' | b'.' | b'_')) {
+        return false;
+    }
     let inner = token.trim_matches(|c: char| !is_alphanumeric(c));
     let is_joined = |mark: char| {
         inner.split_once(mark).is_some_and(|(a, b)| {
@@ -258,12 +262,31 @@ fn is_address(token: &str) -> bool {
 /// How much a trigram of letters speaks for each language of the Latin script, in steps of a quarter of a nat.
 type Weights = [i8; LATIN.len()];
 
-/// The trigrams of `trigrams.txt`, by their letters packed in one number, sorted.
+/// The trigrams of `trigrams.txt` by their letters packed in one number, which is never 0: a table with open addressing, whose
+/// length is a power of two.
 static TRIGRAMS: LazyLock<Vec<(u64, Weights)>> = LazyLock::new(|| {
-    let mut all: Vec<_> = include_str!("trigrams.txt").lines().filter_map(entry).collect();
-    all.sort_unstable_by_key(|(trigram, _)| *trigram);
-    all
+    let all: Vec<_> = include_str!("trigrams.txt").lines().filter_map(entry).collect();
+    let mut table = vec![(0, Weights::default()); (4 * all.len()).next_power_of_two()];
+    for (trigram, weights) in all {
+        let mut at = slot(trigram, table.len());
+        while table
+            .get(at)
+            .is_some_and(|(known, _)| *known != 0 && *known != trigram)
+        {
+            at = (at + 1) % table.len();
+        }
+        if let Some(free) = table.get_mut(at) {
+            *free = (trigram, weights);
+        }
+    }
+    table
 });
+
+/// Where a trigram belongs in a table of `len` places. The multiplier is 2^64 over the golden ratio: Knuth, The Art of Computer
+/// Programming, volume 3, section 6.4.
+const fn slot(trigram: u64, len: usize) -> usize {
+    (trigram.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize & (len - 1)
+}
 
 /// A line of the table: three letters, a space, a letter of weight for each language, `Q` for none.
 fn entry(line: &str) -> Option<(u64, Weights)> {
@@ -308,11 +331,15 @@ fn latin(text: &str) -> Option<Language> {
 
 fn add(sums: &mut [i32; LATIN.len()], trigram: u64) {
     let table = &*TRIGRAMS;
-    let known = table.binary_search_by_key(&trigram, |(key, _)| *key);
-    if let Some((_, weights)) = known.ok().and_then(|at| table.get(at)) {
-        for (sum, weight) in sums.iter_mut().zip(weights) {
-            *sum += i32::from(*weight);
+    let mut at = slot(trigram, table.len());
+    while let Some((known, weights)) = table.get(at).filter(|(known, _)| *known != 0) {
+        if *known == trigram {
+            for (sum, weight) in sums.iter_mut().zip(weights) {
+                *sum += i32::from(*weight);
+            }
+            return;
         }
+        at = (at + 1) % table.len();
     }
 }
 

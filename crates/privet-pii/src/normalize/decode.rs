@@ -1,6 +1,6 @@
 //! Undoes one layer of encoding: escapes character by character, runs of base64 and hexadecimal digits.
 
-use super::encoded::{Decoded, base64, hex, is_text_byte, sextet};
+use super::encoded::{Decoded, base64, hex, is_sextet, is_text_byte, sextet};
 use super::escape;
 use super::rewrite::{Piece, Rewriter};
 use crate::recognizers::class::{self, DIGIT, LETTER, LOWER, UPPER};
@@ -15,7 +15,7 @@ const MOST_LINES: usize = 8;
 /// Shortest line of such a run but for the last.
 const SHORTEST_PIECE: usize = 4;
 /// A line of wrapped base64 is at least this long (RFC 2045 wraps at 76, RFC 7468 at 64).
-const SHORTEST_LINE: usize = 40;
+pub(super) const SHORTEST_LINE: usize = 40;
 
 /// Undoes one layer in `text`; none if there is none.
 pub(super) fn decode(text: &str) -> Option<Piece> {
@@ -31,7 +31,7 @@ pub(super) fn decode(text: &str) -> Option<Piece> {
         if let Some(end) = escaped {
             at = end;
             is_glued = false;
-        } else if !is_glued && sextet(byte).is_some() {
+        } else if !is_glued && is_sextet(byte) {
             at = run(bytes, at, &mut out);
             is_glued = true;
         } else {
@@ -74,7 +74,7 @@ fn run(bytes: &[u8], start: usize, out: &mut Rewriter<'_>) -> usize {
         return end;
     }
     let rest = bytes.get(start..).unwrap_or_default();
-    let body = rest.iter().take_while(|b| sextet(**b).is_some()).count();
+    let body = rest.iter().take_while(|b| is_sextet(**b)).count();
     if body < SHORTEST_BASE64.min(SHORTEST_HEX) {
         return start + body.max(1);
     }
@@ -149,7 +149,7 @@ fn wrapped(bytes: &[u8], start: usize, body: usize, out: &mut Rewriter<'_>) -> O
         && let Some(next) = next_line(bytes, at)
     {
         let rest = bytes.get(next..).unwrap_or_default();
-        let piece = rest.iter().take_while(|b| sextet(**b).is_some()).count();
+        let piece = rest.iter().take_while(|b| is_sextet(**b)).count();
         let padding = rest
             .iter()
             .skip(piece)

@@ -63,6 +63,9 @@ static IS_KANA: LazyLock<[bool; KANA_PLACES]> = LazyLock::new(|| {
     is_part
 });
 
+/// The first byte of U+3000, and the least of any character that such a row begins with.
+const FIRST_BYTE: u8 = 0xe3;
+
 /// The digit that a Han character writes.
 pub(super) const fn han(c: char) -> Option<char> {
     Some(match c {
@@ -126,7 +129,8 @@ fn gap(rest: &str) -> (usize, &'static str) {
 
 /// Writes such rows as digits; none if there is no such row.
 pub(super) fn undo(text: &str) -> Option<Piece> {
-    if text.is_ascii() {
+    // Their first bytes are from that of U+3000 on.
+    if text.bytes().fold(0, u8::max) < FIRST_BYTE {
         return None;
     }
     let mut out = Rewriter::new(text);

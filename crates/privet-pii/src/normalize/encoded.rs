@@ -28,6 +28,31 @@ pub(super) const fn sextet(byte: u8) -> Option<u8> {
     })
 }
 
+/// Which bytes are characters of base64 or base64url.
+const IS_SEXTET: [bool; 256] = {
+    let mut is_one = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "a byte is below 256; checked when compiled"
+        )]
+        {
+            is_one[byte as usize] = sextet(byte).is_some();
+        }
+        if byte == u8::MAX {
+            break is_one;
+        }
+        byte += 1;
+    }
+};
+
+/// Whether a byte is a character of base64 or base64url.
+#[inline]
+pub(super) fn is_sextet(byte: u8) -> bool {
+    IS_SEXTET.get(usize::from(byte)).copied().unwrap_or(false)
+}
+
 /// Decodes a run of base64 characters, without or with its padding. Line breaks are not part of a run.
 pub(super) fn base64(run: &[u8]) -> Option<Decoded> {
     let body = run.iter().take_while(|b| **b != b'=').count();

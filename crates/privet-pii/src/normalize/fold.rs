@@ -63,7 +63,7 @@ const fn is_joiner(c: char) -> bool {
 pub(super) fn fold(text: &str) -> Option<Piece> {
     // Letters that stand for themselves are most of what is not ASCII.
     let is_plain = |c: char| c.is_ascii() || matches!(class(c), Class::Letter | Class::Other);
-    if text.chars().all(is_plain) {
+    if text.is_ascii() || text.chars().all(is_plain) {
         return None;
     }
     let mut cells: Vec<Cell> = text

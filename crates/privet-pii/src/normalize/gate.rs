@@ -8,16 +8,15 @@ use privet_types::Span;
 
 use super::classes::{Class, class};
 use super::codes;
-use super::decode::{FEWEST_PAIRS, SHORTEST_HEX, is_coded};
+use super::decode::{FEWEST_PAIRS, SHORTEST_HEX, SHORTEST_LINE, is_coded};
 use super::digitlike;
 use super::east;
-use super::encoded::{is_text_byte, sextet};
+use super::encoded::{is_sextet, is_text_byte, sextet};
 use super::escape;
 use super::lexicon::{Keys, key};
 use super::words::Spelt;
+use crate::masks::{self, BLOCK};
 
-/// Bytes looked at together.
-const BLOCK: usize = 64;
 /// Places of interest are noted to this many bytes.
 const STEP: usize = 16;
 /// Bytes taken along before and after a place of interest, for context and for what began or goes on there.
@@ -37,6 +36,9 @@ const KANA_DIGITS: usize = 7;
 const CARD_DIGITS: usize = 12;
 /// Shortest run of base64 or hexadecimal characters.
 const CODE: usize = 8;
+/// A word of fewer bytes in which only small letters stand behind the first is no code: [`is_coded`] looks for a digit or a
+/// capital in it.
+const SHORTEST_CODED_WORD: usize = SHORTEST_LINE;
 /// How far a word for `@` stands from one for `.`.
 const REACH: usize = 128;
 
@@ -84,12 +86,9 @@ pub(super) fn stretches(text: &str) -> Vec<Stretch> {
     for (i, block) in blocks.iter().enumerate() {
         carry = gate.block(i * BLOCK, block, carry);
     }
-    let mut last = [b' '; BLOCK];
-    if let Some(begin) = last.get_mut(..tail.len()) {
-        begin.copy_from_slice(tail);
-    }
     if !tail.is_empty() {
-        gate.block(blocks.len() * BLOCK, &last, carry);
+        let base = blocks.len() * BLOCK;
+        gate.block(base, &masks::block(gate.bytes, base), carry);
     }
     gate.stretches()
 }
@@ -131,44 +130,28 @@ struct Row {
 impl Gate<'_> {
     /// Looks at one block; whether it ends inside a word.
     fn block(&mut self, base: usize, block: &[u8; BLOCK], carry: bool) -> bool {
-        let mut classes = [0_u8; BLOCK];
-        let (mut foreign, mut marks) = (0_u8, 0_u8);
-        for (class, byte) in classes.iter_mut().zip(block) {
-            let lower = byte | 0x20;
-            let is_word = lower.wrapping_sub(b'a') < 26 || byte.wrapping_sub(b'0') < 10 || *byte >= 0x80;
-            *class = u8::from(is_word);
-            foreign |= byte;
-            marks |= u8::from(*byte == b'&')
-                | u8::from(*byte == b'%')
-                | u8::from(*byte == b'\\')
-                | u8::from(*byte == b'=')
-                | u8::from(*byte == b'@');
+        if masks::holds(block, is_mark) {
+            self.marks(base, masks::of(block, is_mark));
         }
-        if marks != 0 {
-            self.marks(base, block);
+        if !block.is_ascii() {
+            self.foreign(base, masks::of(block, |byte| byte >= 0xc0));
         }
-        if foreign & 0x80 != 0 {
-            self.foreign(base);
-        }
-        let (eights, _) = classes.as_chunks::<8>();
-        let mut word = 0_u64;
-        for (i, eight) in eights.iter().enumerate() {
-            // Gathers the lowest bit of each of eight bytes.
-            let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-            word |= bits << (8 * i);
-        }
-        let mut starts = word & !(word << 1 | u64::from(carry));
-        while starts != 0 {
-            let bit = starts.trailing_zeros();
-            starts &= starts - 1;
-            let inside = (!(word >> bit)).trailing_zeros();
-            let at = usize::try_from(bit).unwrap_or(0);
-            let mut len = usize::try_from(inside).unwrap_or(0);
+        let word = masks::of(block, |byte| {
+            ((byte | 0x20).wrapping_sub(b'a') < 26) | (byte.wrapping_sub(b'0') < 10) | (byte >= 0x80)
+        });
+        let small = masks::of(block, |byte| byte.wrapping_sub(b'a') < 26);
+        for at in masks::places(word & !(word << 1 | u64::from(carry))) {
+            let len = (!(word >> at)).trailing_zeros() as usize;
             let start = base + at;
             if at + len >= BLOCK {
-                len = self.word_len(start);
+                self.word(start, self.word_len(start));
+                continue;
             }
-            self.word(start, len);
+            // Most words are a letter with small ones behind it.
+            let tail = ((1_u64 << len) - 2) << at;
+            if len < 2 || tail & !small != 0 || !self.plain(start, len) {
+                self.word(start, len);
+            }
         }
         word >> (BLOCK - 1) == 1
     }
@@ -186,10 +169,6 @@ impl Gate<'_> {
     fn word(&mut self, start: usize, len: usize) {
         let end = start + len;
         let first = self.bytes.get(start).copied().unwrap_or(0);
-        if first.is_ascii_lowercase() && len > 2 && self.row.digits == 0 && self.is_plain(start) {
-            self.plain(start, end);
-            return;
-        }
         if len == 1 || self.is_one_character(first, len) {
             self.row.singles += 1;
             if self.row.singles >= SINGLES {
@@ -223,36 +202,48 @@ impl Gate<'_> {
         self.row.end = end;
     }
 
-    /// Whether the small letter at `start` begins no word of interest and no number; the word has three bytes or more.
+    /// Looks at a word of two bytes or more in which only small letters stand behind the first; whether nothing in it is of
+    /// interest, as the long way through [`Self::word`] would find.
     #[inline]
-    fn is_plain(&self, start: usize) -> bool {
-        let three = self.three(start);
-        !self.keys.may_begin_three(three) && !matches!(three >> 8 & 0xff, 0x30..=0x39)
-    }
-
-    /// A word of three bytes or more that is plain: no row goes on, as the long way through [`Self::word`] would find.
-    #[inline]
-    fn plain(&mut self, start: usize, end: usize) {
-        self.row.singles = 0;
-        self.row.digit_words = 0;
-        self.row.parts = 0;
-        self.row.pairs = 0;
-        if end - start >= CODE {
-            self.code(start, end);
+    fn plain(&mut self, start: usize, len: usize) -> bool {
+        let mut three = self.three(start);
+        let [first, second, ..] = three.to_le_bytes();
+        let mut is_pair = false;
+        if len == 2 {
+            three = three & 0xffff | 0x20_0000;
+            is_pair = first.is_ascii_hexdigit() && second.is_ascii_hexdigit();
         }
-        self.row.end = end;
+        let is_digitlike = || digitlike::digit(first).is_some() && digitlike::digit(second).is_some();
+        let is_long = len >= SHORTEST_CODED_WORD;
+        if !first.is_ascii_alphabetic()
+            || is_long
+            || is_pair
+            || self.row.digits > 0 && is_digitlike()
+            || self.keys.may_begin_three(three)
+        {
+            return false;
+        }
+        let row = &mut self.row;
+        row.digits = 0;
+        row.singles = 0;
+        row.parts = 0;
+        row.pairs = 0;
+        row.end = start + len;
+        // Capital letters of an account number may stand among digit words.
+        if len > 4 || first.is_ascii_lowercase() {
+            row.digit_words = 0;
+        }
+        true
     }
 
     /// The three bytes at `start`, the first one lowest; no byte behind the text.
     #[inline]
     fn three(&self, start: usize) -> u64 {
-        let bytes = match self.bytes.get(start..).unwrap_or_default() {
-            [first, second, third, ..] => [*first, *second, *third, 0],
-            [first, second] => [*first, *second, 0, 0],
-            [first] => [*first, 0, 0, 0],
-            [] => [0; 4],
-        };
-        u64::from(u32::from_le_bytes(bytes))
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        if let Some(four) = rest.first_chunk::<4>() {
+            return u64::from(u32::from_le_bytes(*four) & 0xff_ffff);
+        }
+        rest.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte))
     }
 
     #[inline]
@@ -482,10 +473,7 @@ impl Gate<'_> {
             // Each byte of a run is looked at and noted once, however many words of it come here.
             let (from, known) = (start.max(self.coded), end.max(self.coded));
             let rest = self.bytes.get(known..).unwrap_or_default();
-            let more = rest
-                .iter()
-                .take(LONGEST_RUN)
-                .take_while(|b| sextet(**b).is_some());
+            let more = rest.iter().take(LONGEST_RUN).take_while(|b| is_sextet(**b));
             self.coded = known + more.count();
             self.note_all(from, self.coded, reason::CODED);
         }
@@ -494,42 +482,28 @@ impl Gate<'_> {
     /// Whether the word at `start` goes on from a run of base64 characters that may encode text.
     fn is_inside_base64(&self, start: usize) -> bool {
         let before = self.bytes.get(..start).unwrap_or_default();
-        let run = before
-            .iter()
-            .rev()
-            .take(BLOCK)
-            .take_while(|b| sextet(**b).is_some());
+        let run = before.iter().rev().take(BLOCK).take_while(|b| is_sextet(**b));
         let from = start - run.count();
         // Where it begins is not looked for any farther.
         from < start && (start - from == BLOCK || self.bytes.get(from..).is_some_and(begins_base64))
     }
 
-    /// Looks at the marks that begin an escape.
-    fn marks(&mut self, base: usize, block: &[u8; BLOCK]) {
-        for (i, byte) in block.iter().enumerate() {
-            let at = base + i;
-            match byte {
-                b'&' | b'%' | b'\\' | b'=' => {
-                    let found = self.bytes.get(at..).and_then(escape::read);
-                    let is_worth = found.is_some_and(|f| escape::is_worth(self.bytes, at, f));
-                    if is_worth {
-                        self.note(at, reason::CODED);
-                    }
+    /// Looks at the marks of a block: `@`, and those that begin an escape.
+    fn marks(&mut self, base: usize, marks: u64) {
+        for at in masks::places(marks).map(|place| base + place) {
+            if self.bytes.get(at) == Some(&b'@') {
+                self.row.at_sign = at + 1;
+                let is_apart =
+                    |b: Option<&u8>| b.is_some_and(|b| matches!(b, b' ' | b']' | b'[' | b'(' | b')'));
+                let before = at.checked_sub(1).and_then(|i| self.bytes.get(i));
+                if is_apart(before) && is_apart(self.bytes.get(at + 1)) || self.is_broken_address(at) {
+                    self.note(at, reason::ADDRESS);
                 }
-                b'@' => {
-                    self.row.at_sign = at + 1;
-                    let is_apart =
-                        |b: Option<&u8>| b.is_some_and(|b| matches!(b, b' ' | b']' | b'[' | b'(' | b')'));
-                    if is_apart(at.checked_sub(1).and_then(|i| self.bytes.get(i)))
-                        && is_apart(self.bytes.get(at + 1))
-                    {
-                        self.note(at, reason::ADDRESS);
-                    }
-                    if self.is_broken_address(at) {
-                        self.note(at, reason::ADDRESS);
-                    }
-                }
-                _ => {}
+                continue;
+            }
+            let found = self.bytes.get(at..).and_then(escape::read);
+            if found.is_some_and(|f| escape::is_worth(self.bytes, at, f)) {
+                self.note(at, reason::CODED);
             }
         }
     }
@@ -549,71 +523,44 @@ impl Gate<'_> {
             || is_break(domain.get(end)) && end > 0 && matches!(domain.get(end - 1), Some(b'.' | b'-'))
     }
 
-    /// Looks at the characters outside ASCII that begin in the block.
-    fn foreign(&mut self, base: usize) {
-        let mut at = base;
-        while !self.text.is_char_boundary(at) {
-            at += 1;
-        }
-        let mut before = self
-            .text
-            .get(..at)
-            .and_then(|t| t.chars().next_back())
-            .unwrap_or(' ');
-        let Some(rest) = self.text.get(at..) else { return };
+    /// Looks at the characters outside ASCII that begin in the block, where `starts` has a bit.
+    fn foreign(&mut self, base: usize, starts: u64) {
         let mut digits = 0;
         let mut variants = 0;
         let mut is_worth = false;
         // Digits of Han, and characters of Kana digits, in a row.
         let (mut han, mut kana) = (0, 0);
-        // Whether an ASCII letter or digit stands before `before`.
-        let mut was_joining = false;
-        let mut chars = rest.chars().peekable();
-        while let Some(c) = chars.next() {
-            if at >= base + BLOCK {
-                break;
-            }
+        for at in masks::places(starts).map(|place| base + place) {
+            let mut chars = self.text.get(at..).unwrap_or_default().chars();
+            let Some(c) = chars.next() else { continue };
             if matches!(c, '\u{3005}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}') {
                 han = if east::han(c).is_some() { han + 1 } else { 0 };
                 kana = if east::is_kana(c) { kana + 1 } else { 0 };
                 is_worth |= han >= HAN_DIGITS || kana >= KANA_DIGITS;
             }
-            if !c.is_ascii() {
-                let after = chars.peek().copied().unwrap_or(' ');
-                let joins = |c: char| c.is_ascii_alphanumeric() || c == '@';
-                let is_beside = joins(before)
-                    || joins(after)
-                    || after == '.' && chars.clone().nth(1).is_some_and(joins)
-                    || before == '.' && was_joining;
-                if !is_beside && is_letter(c) {
-                    was_joining = false;
-                    before = c;
-                    at += c.len_utf8();
-                    continue;
-                }
-                match class(c) {
-                    Class::Invisible | Class::Mark => {
-                        let can_join = |c: char| {
-                            joins(c)
-                                || c.is_ascii_punctuation()
-                                || !c.is_ascii() && class(c) != Class::Letter && class(c) != Class::Other
-                        };
-                        is_worth |= can_join(before) && can_join(after);
-                    }
-                    Class::Tag(_) => is_worth |= before != '\u{1f3f4}',
-                    Class::Digit(_) => digits += 1,
-                    Class::Variant(v) => {
-                        is_worth |= v == '@';
-                        variants += usize::from(v.is_ascii_alphanumeric());
-                    }
-                    Class::Variants => variants += 1,
-                    Class::Lookalike(_) => is_worth |= is_beside,
-                    Class::Letter | Class::Other => {}
-                }
+            let around = Around::of(self.text, base, at, chars.as_str());
+            if !around.is_joined && is_letter(c) {
+                continue;
             }
-            was_joining = before.is_ascii_alphanumeric();
-            before = c;
-            at += c.len_utf8();
+            match class(c) {
+                Class::Invisible | Class::Mark => {
+                    let can_join = |c: char| {
+                        joins(c)
+                            || c.is_ascii_punctuation()
+                            || !c.is_ascii() && class(c) != Class::Letter && class(c) != Class::Other
+                    };
+                    is_worth |= can_join(around.before) && can_join(around.after);
+                }
+                Class::Tag(_) => is_worth |= around.before != '\u{1f3f4}',
+                Class::Digit(_) => digits += 1,
+                Class::Variant(v) => {
+                    is_worth |= v == '@';
+                    variants += usize::from(v.is_ascii_alphanumeric());
+                }
+                Class::Variants => variants += 1,
+                Class::Lookalike(_) => is_worth |= around.is_joined,
+                Class::Letter | Class::Other => {}
+            }
         }
         // Rows of digits and letters may lie in two blocks.
         if is_worth || digits >= 3 || variants >= 3 {
@@ -675,6 +622,44 @@ impl Gate<'_> {
         }
         to
     }
+}
+
+/// What stands on either side of a character.
+struct Around {
+    before: char,
+    after: char,
+    /// Whether an ASCII letter or digit or `@` touches it, or stands behind the full stop that does.
+    is_joined: bool,
+}
+
+impl Around {
+    /// Of the character of `text` at `at`, with `rest` behind it. A full stop before the block that begins at `base` joins nothing.
+    fn of(text: &str, base: usize, at: usize, rest: &str) -> Self {
+        let mut chars = rest.chars();
+        let after = chars.next().unwrap_or(' ');
+        let mut back = text.get(..at).unwrap_or_default().chars();
+        let before = back.next_back().unwrap_or(' ');
+        let is_joined = joins(before)
+            || joins(after)
+            || after == '.' && chars.next().is_some_and(joins)
+            || before == '.' && at > base && back.next_back().is_some_and(|c| c.is_ascii_alphanumeric());
+        Self {
+            before,
+            after,
+            is_joined,
+        }
+    }
+}
+
+const fn joins(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '@'
+}
+
+/// Marks that begin an escape, and `@`.
+#[inline]
+const fn is_mark(byte: u8) -> bool {
+    // Without branches, many bytes are looked at together.
+    (byte == b'&') | (byte == b'%') | (byte == b'\\') | (byte == b'=') | (byte == b'@')
 }
 
 /// Whether the first bytes that a run of base64 encodes are text.

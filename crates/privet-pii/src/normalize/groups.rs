@@ -22,6 +22,12 @@ pub(super) fn join(text: &str, tokens: &[Token<'_>]) -> Option<Piece> {
     let mut at = 0;
     while at < tokens.len() {
         let rest = tokens.get(at..).unwrap_or_default();
+        // Numbers begin with a digit, account numbers with a capital; most words with neither.
+        let first = rest.first().and_then(|t| t.text.as_bytes().first());
+        if !first.is_some_and(|b| b.is_ascii_digit() || b.is_ascii_uppercase()) {
+            at += 1;
+            continue;
+        }
         let account = account(text, rest, &mut out);
         let len = if account > 0 {
             account
@@ -41,15 +47,16 @@ struct Gap<'t> {
 
 impl Gap<'_> {
     fn is_allowed(self) -> bool {
-        self.text.len() <= LONGEST_GAP
-            && self.text.matches('\n').count() <= 1
-            && self.text.chars().all(|c| {
-                c.is_whitespace()
-                    || matches!(
-                        c,
-                        '-' | '.' | '/' | '_' | '*' | '|' | ',' | '·' | '•' | '>' | '(' | ')' | '–'
-                    )
-            })
+        matches!(self.text, " " | "-")
+            || self.text.len() <= LONGEST_GAP
+                && self.text.matches('\n').count() <= 1
+                && self.text.chars().all(|c| {
+                    c.is_whitespace()
+                        || matches!(
+                            c,
+                            '-' | '.' | '/' | '_' | '*' | '|' | ',' | '·' | '•' | '>' | '(' | ')' | '–'
+                        )
+                })
     }
 
     fn has_break(self) -> bool {

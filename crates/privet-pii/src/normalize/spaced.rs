@@ -36,14 +36,16 @@ pub(super) fn close_up(text: &str, tokens: &[Token<'_>]) -> Option<Piece> {
 
 /// Whether a row is three capitals of an abbreviation with a number behind them: `M R N 0044719`.
 fn is_abbreviation(text: &str, tokens: &[Token<'_>], len: usize) -> bool {
+    if len != FEWEST - 1 {
+        return false;
+    }
     let (row, number) = (tokens.get(..len).unwrap_or_default(), tokens.get(len));
     let is_near = row
         .last()
         .zip(number)
         .and_then(|(left, right)| text.get(between(left, right)))
         .is_some_and(|gap| gap.len() <= 2);
-    len == FEWEST - 1
-        && is_near
+    is_near
         && number.is_some_and(|n| n.text.starts_with(|c: char| c.is_ascii_digit()))
         && row.iter().all(|t| t.text.bytes().all(|b| b.is_ascii_uppercase()))
 }

@@ -1,6 +1,7 @@
 //! Letters and digits in rows, and what lies between.
 
 use crate::letters::is_alphanumeric;
+use crate::masks::{self, BLOCK};
 use crate::recognizers::class::{self, DIGIT, LETTER};
 use std::ops::Range;
 
@@ -37,6 +38,10 @@ impl Token<'_> {
 pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     // A word of English and the space behind it have some six bytes.
     let mut all = Vec::with_capacity(text.len() / 6 + 1);
+    if text.is_ascii() {
+        ascii_tokens(text, &mut all);
+        return all;
+    }
     let bytes = text.as_bytes();
     let mut start = None;
     let mut at = 0;
@@ -66,6 +71,30 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     all
 }
 
+/// Adds the tokens of `text`, which is ASCII, to `all`.
+fn ascii_tokens<'t>(text: &'t str, all: &mut Vec<Token<'t>>) {
+    let mut start = None;
+    let mut carry = 0;
+    for base in (0..text.len()).step_by(BLOCK) {
+        let part = masks::of(&masks::block(text.as_bytes(), base), |byte| {
+            ((byte | 0x20).wrapping_sub(b'a') < 26) | (byte.wrapping_sub(b'0') < 10)
+        });
+        // A token begins or ends wherever a byte is another sort than the one before.
+        for at in masks::places(part ^ (part << 1 | carry)) {
+            match start.take() {
+                None => start = Some(base + at),
+                Some(from) => {
+                    all.extend(text.get(from..base + at).map(|text| Token { start: from, text }));
+                }
+            }
+        }
+        carry = part >> (BLOCK - 1);
+    }
+    if let Some(from) = start {
+        all.extend(text.get(from..).map(|text| Token { start: from, text }));
+    }
+}
+
 /// The bytes between two neighbours.
 pub(super) const fn between(left: &Token<'_>, right: &Token<'_>) -> Range<usize> {
     left.end()..right.start
@@ -93,4 +122,23 @@ pub(super) fn usual_gap<'t>(text: &'t str, row: &[Token<'_>]) -> (&'t str, usize
     counted
         .max_by_key(|(gap, n)| (*n, std::cmp::Reverse(gap.len())))
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn ascii_tokens_are_the_runs_of_letters_and_digits(text in "([ -~]|[a-z0-9]{1,70}|[ .]{1,3}){0,40}") {
+            let found: Vec<(usize, &str)> = tokens(&text).iter().map(|t| (t.start, t.text)).collect();
+            let runs = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|run| !run.is_empty());
+            let expected: Vec<(usize, &str)> = runs
+                .map(|run| (run.as_ptr() as usize - text.as_ptr() as usize, run))
+                .collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
 }

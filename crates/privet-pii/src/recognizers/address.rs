@@ -7,6 +7,7 @@ use super::Outcome;
 use super::address_tail::{Tail, extend, is_name_word, unit_value};
 use super::scan::Scan;
 use super::words::{Digits, Senses, Word, is_word_char, sense};
+use crate::letters::is_alphanumeric;
 
 /// Words that an address is looked for at.
 pub(super) const SENSES: Senses = sense::STREET_HEAD | sense::UNIT | sense::BOX;
@@ -79,18 +80,16 @@ struct Street {
 }
 
 /// Finds addresses that begin with digits, or whose street stands before them.
-pub(super) fn find_digits(scan: &mut Scan<'_>, at: usize) -> Outcome {
-    if at < scan.done.address {
-        return Ok(());
-    }
-    let Some(number) = scan.digits_at(at).filter(|d| d.count <= 5) else {
-        return Ok(());
-    };
-    if is_inside_number(scan, at) {
+pub(super) fn find_digits(scan: &mut Scan<'_>, number: Digits) -> Outcome {
+    let at = number.start;
+    if number.count > 5 || at < scan.done.address || is_inside_number(scan, at) {
         return Ok(());
     }
     scan.spend(4)?;
-    let street = number_last(scan, number).or_else(|| number_first(scan, number));
+    let Some(end) = house_end(scan, number) else {
+        return Ok(());
+    };
+    let street = number_last(scan, number, end).or_else(|| number_first(scan, number, end));
     match street {
         Some(street) => finish(scan, street),
         None => Ok(()),
@@ -188,8 +187,9 @@ fn house_end(scan: &Scan<'_>, number: Digits) -> Option<usize> {
 }
 
 /// `138 Consul Place`, `12 rue de la Paix`, `3, place du Marché`.
-fn number_first(scan: &Scan<'_>, number: Digits) -> Option<Street> {
-    let house = house_end(scan, number)?;
+///
+/// `house`: where the number ends.
+fn number_first(scan: &Scan<'_>, number: Digits, house: usize) -> Option<Street> {
     let comma = usize::from(scan.at(house) == b',');
     let mut at = scan.skip_spaces(house + comma);
     if at == house + comma {
@@ -233,11 +233,15 @@ fn number_first(scan: &Scan<'_>, number: Digits) -> Option<Street> {
     let mut from = at;
     let mut last: Option<(usize, u8)> = None;
     for count in 0..MOST_WORDS {
-        let end = word_end(scan, from)?;
         let word = scan.word_at(from);
         let is_ordinal = scan.digits_at(from).is_some_and(|d| d.count <= 3) && count == 0;
         let is_capital = scan.is_capital(from);
         let is_of = word.is_some_and(|w| w.is(sense::OF));
+        if count == 0 && !(is_capital || is_ordinal || is_of) {
+            // Most numbers stand before a word in small letters.
+            return None;
+        }
+        let end = word_end(scan, from)?;
         if let Some(word) = word.filter(|w| w.is(sense::STREET_END) && w.end == end && count > 0) {
             let dot =
                 usize::from(scan.at(end) == b'.' && scan.at(end + 1) != b'\n' && word.end - word.start <= 4);
@@ -270,7 +274,7 @@ fn number_first(scan: &Scan<'_>, number: Digits) -> Option<Street> {
 fn word_end(scan: &Scan<'_>, at: usize) -> Option<usize> {
     let rest = scan.str(at, scan.floor((at + 40).min(scan.bytes.len())));
     let len = rest
-        .find(|c: char| !(c.is_alphanumeric() || is_word_char(c) || matches!(c, '-' | '\'' | '’')))
+        .find(|c: char| !(is_alphanumeric(c) || is_word_char(c) || matches!(c, '-' | '\'' | '’')))
         .unwrap_or(rest.len());
     (len > 0).then_some(at + len)
 }
@@ -302,11 +306,12 @@ fn is_free(scan: &Scan<'_>, at: usize) -> bool {
 }
 
 /// `Musterstr. 12a`, `Hammarvägen 15`, `Am Anger 5`, `Lale Cad. No: 44`, `6750 Koskikatu 25`.
-fn number_last(scan: &Scan<'_>, number: Digits) -> Option<Street> {
+///
+/// `end`: where the number ends.
+fn number_last(scan: &Scan<'_>, number: Digits, end: usize) -> Option<Street> {
     if !matches!(scan.back(number.start, 1), b' ' | b'\t') {
         return None;
     }
-    let end = house_end(scan, number)?;
     let mut at = number.start - 1;
     at -= usize::from(scan.back(at, 1) == b' ');
     let has_dot = scan.back(at, 1) == b'.';
@@ -333,7 +338,11 @@ fn number_last(scan: &Scan<'_>, number: Digits) -> Option<Street> {
     if is_turkish {
         return turkish(scan, before + 1, end);
     }
-    let lower = text.to_lowercase();
+    let lower = if may_end_a_compound(text) {
+        text.to_lowercase()
+    } else {
+        String::new()
+    };
     let last = lower.as_bytes().last();
     let is_compound = COMPOUNDS.iter().any(|suffix| {
         suffix.as_bytes().last() == last && lower.len() > suffix.len() + 2 && lower.ends_with(suffix)
@@ -364,6 +373,23 @@ fn number_last(scan: &Scan<'_>, number: Digits) -> Option<Street> {
         is_sure: !is_short && number.count <= 4 && !matches!(scan.at(end), b'%'),
         has_unit: false,
     })
+}
+
+/// Whether the last letter of `text` is that of one of [`COMPOUNDS`] in either case, or may be in lower case.
+fn may_end_a_compound(text: &str) -> bool {
+    const LAST: u32 = {
+        let mut letters = 0;
+        let mut rest = COMPOUNDS;
+        while let [suffix, more @ ..] = rest {
+            if let [.., last] = suffix.as_bytes() {
+                letters |= 1 << (*last & 31);
+            }
+            rest = more;
+        }
+        letters
+    };
+    let last = text.as_bytes().last().copied().unwrap_or(0);
+    !last.is_ascii() || LAST >> (last & 31) & 1 == 1
 }
 
 /// The start of a word with hyphens inside, whose last part begins at `at`.

@@ -201,8 +201,10 @@ pub(super) fn unit_value(scan: &Scan<'_>, word: &Word) -> Option<usize> {
 /// `CT 06902`, `APO AE 85103`, `NSW 2000`.
 fn state_and_code(scan: &Scan<'_>, at: usize) -> Option<usize> {
     let mut from = at;
-    for force in ["APO ", "FPO ", "DPO ", "apo ", "fpo ", "dpo "] {
-        from = scan.skip_text(at, force).unwrap_or(from);
+    if scan.at(at + 3) == b' ' {
+        for force in ["APO ", "FPO ", "DPO "] {
+            from = scan.skip_text(at, force).unwrap_or(from);
+        }
     }
     let letters = scan
         .slice(from, (from + 4).min(scan.bytes.len()))
@@ -279,6 +281,9 @@ pub(super) fn is_name_word(scan: &Scan<'_>, at: usize) -> bool {
     let Some(c) = scan.char_at(at) else { return false };
     // `dell'Industria`, `l'Église`
     if c.is_lowercase() {
+        if c.is_ascii_lowercase() && !has_apostrophe(scan, at) {
+            return false;
+        }
         let start = scan.str(at, scan.floor((at + 8).min(scan.bytes.len())));
         return start.split_once(['\'', '’']).is_some_and(|(head, rest)| {
             head.chars().all(char::is_alphabetic) && rest.starts_with(char::is_uppercase)
@@ -292,92 +297,117 @@ pub(super) fn is_name_word(scan: &Scan<'_>, at: usize) -> bool {
         })
 }
 
+/// Whether an apostrophe may stand in the eight bytes at `at`.
+fn has_apostrophe(scan: &Scan<'_>, at: usize) -> bool {
+    (at..at + 8).any(|at| matches!(scan.at(at), b'\'' | 0xe2))
+}
+
 /// Capitalised words that end an address rather than stand in it.
+const EXCLUDED: &[&str] = &[
+    "Tel",
+    "Tél",
+    "Telefon",
+    "Phone",
+    "Fax",
+    "Mobile",
+    "Mobil",
+    "Email",
+    "Mail",
+    "E",
+    "T",
+    "My",
+    "Tax",
+    "Order",
+    "Invoice",
+    "Customer",
+    "Art",
+    "Nr",
+    "No",
+    "Os",
+    "The",
+    "We",
+    "Please",
+    "Is",
+    "Call",
+    "I",
+    "Me",
+    "Your",
+    "His",
+    "Her",
+    "In",
+    "Is",
+    "It",
+    "If",
+    "On",
+    "At",
+    "And",
+    "Or",
+    "This",
+    "That",
+    "What",
+    "When",
+    "From",
+    "To",
+    "Dear",
+    "Website",
+    "Web",
+    "Www",
+    "NIF",
+    "USt",
+    "IBAN",
+    "VAT",
+    "Geb",
+    "Geboren",
+    "Born",
+    "DOB",
+    "SSN",
+    "Date",
+    "Datum",
+    "Name",
+    "Seite",
+    "Page",
+    "Figure",
+    "Table",
+    "Section",
+    "Chapter",
+    "Version",
+    "Step",
+    "Total",
+    "An",
+    "Der",
+    "Die",
+    "Das",
+    "Ich",
+    "Wir",
+    "Er",
+    "Sie",
+    "Тел",
+    "Телефон",
+];
+
+/// By the first byte of a word in [`EXCLUDED`], a bit for the length of each: few other words come farther.
+const EXCLUDED_LENGTHS: [u32; 256] = {
+    let mut lengths = [0; 256];
+    let mut rest = EXCLUDED;
+    while let [word, more @ ..] = rest {
+        if let [first, ..] = word.as_bytes() {
+            #[expect(
+                clippy::indexing_slicing,
+                reason = "a byte is below 256; checked when compiled"
+            )]
+            {
+                lengths[*first as usize] |= 1 << word.len();
+            }
+        }
+        rest = more;
+    }
+    lengths
+};
+
 fn is_excluded(text: &str) -> bool {
-    [
-        "Tel",
-        "Tél",
-        "Telefon",
-        "Phone",
-        "Fax",
-        "Mobile",
-        "Mobil",
-        "Email",
-        "Mail",
-        "E",
-        "T",
-        "My",
-        "Tax",
-        "Order",
-        "Invoice",
-        "Customer",
-        "Art",
-        "Nr",
-        "No",
-        "Os",
-        "The",
-        "We",
-        "Please",
-        "Is",
-        "Call",
-        "I",
-        "Me",
-        "Your",
-        "His",
-        "Her",
-        "In",
-        "Is",
-        "It",
-        "If",
-        "On",
-        "At",
-        "And",
-        "Or",
-        "This",
-        "That",
-        "What",
-        "When",
-        "From",
-        "To",
-        "Dear",
-        "Website",
-        "Web",
-        "Www",
-        "NIF",
-        "USt",
-        "IBAN",
-        "VAT",
-        "Geb",
-        "Geboren",
-        "Born",
-        "DOB",
-        "SSN",
-        "Date",
-        "Datum",
-        "Name",
-        "Seite",
-        "Page",
-        "Figure",
-        "Table",
-        "Section",
-        "Chapter",
-        "Version",
-        "Step",
-        "Total",
-        "An",
-        "Der",
-        "Die",
-        "Das",
-        "Ich",
-        "Wir",
-        "Er",
-        "Sie",
-        "Тел",
-        "Телефон",
-    ]
-    .into_iter()
-    // Most words have another first letter than most of these.
-    .any(|word| word.as_bytes().first() == text.as_bytes().first() && word == text)
+    let first = text.as_bytes().first().map_or(0, |first| usize::from(*first));
+    let lengths = EXCLUDED_LENGTHS.get(first).copied().unwrap_or(0);
+    text.len() < 32 && lengths >> text.len() & 1 == 1 && EXCLUDED.contains(&text)
 }
 
 /// The end of one to four words of a town.

@@ -85,6 +85,25 @@ const PREFIXES: &[(&str, Body, &str)] = &[
     ("prvt_", Body::Alnum(40), "key/privet"),
 ];
 
+/// With which bytes a prefix begins.
+const FIRST: [bool; 256] = {
+    let mut is_first = [false; 256];
+    let mut rest = PREFIXES;
+    while let [(prefix, ..), more @ ..] = rest {
+        if let [first, ..] = prefix.as_bytes() {
+            #[expect(
+                clippy::indexing_slicing,
+                reason = "a byte is below 256; checked when compiled"
+            )]
+            {
+                is_first[*first as usize] = true;
+            }
+        }
+        rest = more;
+    }
+    is_first
+};
+
 /// Prefixes that end in a full stop, so that the token stands after it; least length of the token, and of all.
 const DOTTED: &[(&str, usize, &str)] = &[
     ("SG.", 16, "key/sendgrid"),
@@ -102,7 +121,7 @@ pub(super) fn find(scan: &mut Scan<'_>, token: Token) -> Outcome {
     dotted(scan, start, end);
     let mut joined = false;
     for (i, byte) in scan.slice(start, end).iter().enumerate() {
-        let begins = !joined;
+        let begins = !joined && FIRST.get(usize::from(*byte)).copied().unwrap_or(false);
         joined = byte.is_ascii_alphanumeric();
         if !begins {
             continue;

@@ -6,6 +6,7 @@ use super::Outcome;
 use super::context::spell;
 use super::ids::is_bic;
 use super::scan::Scan;
+use crate::masks::{self, BLOCK as CHUNK};
 
 /// Bytes after a word in which a code may stand.
 const REACH: usize = 48;
@@ -44,9 +45,6 @@ pub(super) fn find(scan: &mut Scan<'_>) -> Outcome {
     }
     Ok(())
 }
-
-/// Bytes looked at together.
-const CHUNK: usize = 64;
 
 /// Where words that announce a code begin and end in `text`, in either case. Three letters of each are looked for, in many
 /// bytes together.
@@ -93,10 +91,19 @@ fn word_round(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
 /// Whether [`word_round`] may find a word at any byte of the chunk at `from`.
 fn may_hold_word(bytes: &[u8], from: usize) -> bool {
     let chunk = |from: usize| bytes.get(from..).and_then(|rest| rest.first_chunk::<CHUNK>());
-    let (Some(firsts), Some(middles), Some(lasts)) = (chunk(from), chunk(from + 1), chunk(from + 2)) else {
-        // The last chunk is short.
-        return true;
-    };
+    let chunks = |from: usize| Some((chunk(from)?, chunk(from + 1)?, chunk(from + 2)?));
+    // The last chunk is short: the last whole one holds it, or the text is.
+    let last = bytes.len().checked_sub(CHUNK + 2);
+    if let Some((firsts, middles, lasts)) = chunks(from).or_else(|| chunks(last?)) {
+        return holds_word(firsts, middles, lasts);
+    }
+    let block = |from: usize| masks::block(bytes, from);
+    holds_word(&block(from), &block(from + 1), &block(from + 2))
+}
+
+/// Whether the first, middle and last letters of [`word_round`] stand at any place of the three chunks.
+#[inline]
+fn holds_word(firsts: &[u8; CHUNK], middles: &[u8; CHUNK], lasts: &[u8; CHUNK]) -> bool {
     let mut any = 0;
     for ((first, middle), last) in firsts.iter().zip(middles).zip(lasts) {
         let (first, last) = (first | 0x20, last | 0x20);

@@ -270,6 +270,9 @@ fn skip_words(scan: &Scan<'_>, at: usize) -> usize {
 }
 
 fn month_at(scan: &Scan<'_>, at: usize) -> Option<(u32, usize)> {
+    if !may_begin_month(scan.at(at), scan.at(at + 1)) {
+        return None;
+    }
     let window = scan.str(at, scan.floor((at + LONGEST_MONTH + 4).min(scan.bytes.len())));
     let len = window.find(|c: char| !is_alphabetic(c)).unwrap_or(window.len());
     Some((month(window.get(..len)?)?, at + len))
@@ -286,8 +289,39 @@ fn month_before(scan: &Scan<'_>, at: usize) -> Option<(u32, usize)> {
     Some((month(name)?, at - gap - len))
 }
 
+/// Whether a name of [`MONTHS`] may begin with two bytes, in either case.
+fn may_begin_month(first: u8, second: u8) -> bool {
+    /// By the lowest five bits of the first byte, a bit for those of the second.
+    const BEGINS: [u32; 32] = {
+        let mut begins = [0; 32];
+        let mut months: &[&[&str]] = &MONTHS;
+        while let [names, later @ ..] = months {
+            let mut rest = *names;
+            while let [name, more @ ..] = rest {
+                if let [first, second, ..] = name.as_bytes() {
+                    #[expect(
+                        clippy::indexing_slicing,
+                        reason = "five bits are below 32; checked when compiled"
+                    )]
+                    {
+                        begins[(*first & 31) as usize] |= 1 << (*second & 31);
+                    }
+                }
+                rest = more;
+            }
+            months = later;
+        }
+        begins
+    };
+    let begins = BEGINS.get(usize::from(first & 31)).copied().unwrap_or(0);
+    !first.is_ascii() || !second.is_ascii() || begins >> (second & 31) & 1 == 1
+}
+
 fn month(name: &str) -> Option<u32> {
-    if !(3..=LONGEST_MONTH + 1).contains(&name.len()) {
+    let [first, second, ..] = name.as_bytes() else {
+        return None;
+    };
+    if !(3..=LONGEST_MONTH + 1).contains(&name.len()) || !may_begin_month(*first, *second) {
         return None;
     }
     let mut small = [0; LONGEST_MONTH + 1];

@@ -13,9 +13,6 @@ pub(crate) const UPPER: u8 = 16;
 /// A letter of ASCII.
 pub(crate) const LETTER: u8 = LOWER | UPPER;
 
-/// The bit that an ASCII letter has if it is a small one; digits have it, too.
-pub(crate) const SMALL: u8 = 0x20;
-
 const fn table() -> [u8; 256] {
     let mut table = [0; 256];
     let mut byte = 0_usize;

@@ -673,8 +673,8 @@ impl Words {
     /// they are written; it is asked only if a word does not count in every one.
     pub(crate) fn around(
         &self,
-        left: &str,
-        right: &str,
+        left: &[u8],
+        right: &[u8],
         outside: Topics,
         mut language: impl FnMut() -> Option<Language>,
     ) -> Around {

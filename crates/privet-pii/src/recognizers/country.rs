@@ -60,6 +60,13 @@ pub(super) fn find(scan: &mut Scan<'_>, word: &Word) -> Outcome {
 
 /// Where the name begins that ends with `word`, perhaps up to three words before.
 fn start(scan: &Scan<'_>, word: &Word) -> Option<usize> {
+    // Most names are one word.
+    if scan
+        .word_at(word.start)
+        .is_some_and(|w| w.end == word.end && w.is(sense::COUNTRY))
+    {
+        return Some(word.start);
+    }
     let mut start = word.start;
     for _ in 0..4 {
         if scan.lexicon().name_senses(scan.str(start, word.end)) & sense::COUNTRY != 0 {

@@ -46,14 +46,12 @@ const fn date(end: usize, score: f32, is_full: bool, rule: &'static str) -> Date
     }
 }
 
-/// Finds dates and times that begin with the digits at `at`.
-pub(super) fn find_digits(scan: &mut Scan<'_>, at: usize) -> Outcome {
-    if at < scan.done.date || is_fragment(scan, at) {
+/// Finds dates and times that begin with the digits `first`.
+pub(super) fn find_digits(scan: &mut Scan<'_>, first: Digits) -> Outcome {
+    let at = first.start;
+    if first.count > 4 || at < scan.done.date || is_fragment(scan, first) {
         return Ok(());
     }
-    let Some(first) = scan.digits_at(at).filter(|d| d.count <= 4) else {
-        return Ok(());
-    };
     scan.spend(4)?;
     let era = era_start(scan, at);
     if let Some(date) = calendar(scan, first, era < at) {
@@ -213,14 +211,12 @@ fn with_time(scan: &Scan<'_>, end: usize) -> usize {
     end
 }
 
-/// Whether the digits at `at` go on from others.
-fn is_fragment(scan: &Scan<'_>, at: usize) -> bool {
+/// Whether digits go on from others.
+fn is_fragment(scan: &Scan<'_>, digits: Digits) -> bool {
+    let at = digits.start;
     match scan.back(at, 1) {
-        b',' => {
-            let is_wide = scan.digits_at(at).is_some_and(|d| d.count == 4);
-            !is_wide && scan.back(at, 2).is_ascii_digit()
-        }
-        b':' | b'/' if scan.digits_at(at).is_some_and(|d| d.count == 4) => scan.back(at, 2).is_ascii_digit(),
+        b',' => digits.count != 4 && scan.back(at, 2).is_ascii_digit(),
+        b':' | b'/' if digits.count == 4 => scan.back(at, 2).is_ascii_digit(),
         b':' => scan.back(at, 2).is_ascii_alphanumeric() || scan.back(at, 2) == b':',
         b'.' | b'-' | b'/' => scan
             .char_before(at - 1)
@@ -670,6 +666,10 @@ fn quarter(scan: &Scan<'_>, word: &Word) -> Option<Date> {
 
 /// The later year of `2013 to 2019` or `2016–2021`, whose earlier one is `first`.
 fn second_year(scan: &Scan<'_>, first: Digits) -> Option<Digits> {
+    let fits = |d: Digits| d.count == 4 && (1900..=2049).contains(&d.value);
+    if !fits(first) {
+        return None;
+    }
     let mut at = scan.skip_spaces(first.end);
     let is_spaced = at > first.end;
     at += match scan.char_at(at)? {
@@ -686,11 +686,10 @@ fn second_year(scan: &Scan<'_>, first: Digits) -> Option<Digits> {
         }
     };
     let second = scan.digits_at(scan.skip_spaces(at))?;
-    let fits = |d: Digits| d.count == 4 && (1900..=2049).contains(&d.value);
     let goes_on = scan.is_word_inside(second.end)
         || matches!(scan.at(second.end), b'-' | b'/' | b'.' | b':')
             && scan.at(second.end + 1).is_ascii_digit();
-    (fits(first) && fits(second) && first.value <= second.value && !goes_on).then_some(second)
+    (fits(second) && first.value <= second.value && !goes_on).then_some(second)
 }
 
 /// A year by itself, if a word or the place says that it is one.

@@ -124,7 +124,7 @@ const COUNTRIES: &[([u8; 2], usize)] = &[
 
 /// Finds account numbers in and after a token that holds a digit.
 pub(super) fn find(scan: &mut Scan<'_>, token: Token) -> Outcome {
-    if !token.has_digit {
+    if !token.has_digit || !token.has_letter {
         return Ok(());
     }
     scan.spend(token.end - token.start)?;

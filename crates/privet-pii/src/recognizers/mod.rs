@@ -7,6 +7,7 @@
 pub(crate) mod class;
 pub(crate) mod context;
 pub(crate) mod custom;
+mod eight;
 mod false_friends;
 pub(crate) mod ids;
 mod meter;
@@ -58,14 +59,14 @@ pub(crate) use words::{known, neutral};
 
 use number::Number;
 use scan::Scan;
-use words::{Senses, Word};
+use words::{Digits, Senses, Word};
 
 type Outcome = Result<(), BudgetError>;
 type AtText = fn(&mut Scan<'_>) -> Outcome;
 type AtNumber = fn(&mut Scan<'_>, &Number) -> Result<bool, BudgetError>;
 type AtToken = fn(&mut Scan<'_>, Token) -> Outcome;
 type AtWord = fn(&mut Scan<'_>, &Word) -> Outcome;
-type AtDigits = fn(&mut Scan<'_>, usize) -> Outcome;
+type AtDigits = fn(&mut Scan<'_>, Digits) -> Outcome;
 type AtMark = fn(&mut Scan<'_>, usize) -> Outcome;
 
 /// A maximal run of ASCII letters, digits, `_` and `-`.
@@ -74,6 +75,7 @@ pub(crate) struct Token {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) has_digit: bool,
+    pub(crate) has_letter: bool,
 }
 
 /// Where a recogniser looks.
@@ -84,8 +86,8 @@ pub(crate) enum Trigger {
     /// At a run of digits that no ASCII letter or digit touches from the left. Returns whether it found something;
     /// recognisers after it then do not look.
     Number(AtNumber),
-    /// At a token that holds a digit or is at least [`walk::LONG`] bytes long.
-    Token(AtToken),
+    /// At a token that holds a digit or is at least [`walk::LONG`] bytes long, if it has at least so many bytes.
+    Token(usize, AtToken),
     /// At a word of one of these senses.
     Word(Senses, AtWord),
     /// At a run of digits of any script that no letter, digit or `_` touches from the left.
@@ -109,13 +111,13 @@ pub(crate) const TABLE: &[(Entity, Trigger)] = &[
     (Entity::DATE_OF_BIRTH, Trigger::Number(birth::find)),
     (Entity::TR_PHONE_NUMBER, Trigger::Number(phone_tr::find)),
     (Entity::PHONE_NUMBER, Trigger::Number(phone::find)),
-    (Entity::IBAN_CODE, Trigger::Token(iban::find)),
-    (Entity::MAC_ADDRESS, Trigger::Token(mac::find_dashed_or_dotted)),
-    (Entity::CRYPTO, Trigger::Token(crypto::find)),
-    (Entity::API_KEY, Trigger::Token(api_key::find)),
-    (Entity::API_KEY, Trigger::Token(jwt::find)),
-    (Entity::API_KEY, Trigger::Token(secret::find_spoken)),
-    (Entity::UUID, Trigger::Token(uuid::find)),
+    (Entity::IBAN_CODE, Trigger::Token(1, iban::find)),
+    (Entity::MAC_ADDRESS, Trigger::Token(4, mac::find_dashed_or_dotted)),
+    (Entity::CRYPTO, Trigger::Token(12, crypto::find)),
+    (Entity::API_KEY, Trigger::Token(12, api_key::find)),
+    (Entity::API_KEY, Trigger::Token(12, jwt::find)),
+    (Entity::API_KEY, Trigger::Token(1, secret::find_spoken)),
+    (Entity::UUID, Trigger::Token(12, uuid::find)),
     (Entity::DATE_TIME, Trigger::Digits(date::find_digits)),
     (Entity::DATE_TIME, Trigger::Word(date::SENSES, date::find_word)),
     (Entity::AGE, Trigger::Word(age::SENSES, age::find)),
@@ -243,7 +245,8 @@ impl AtWords {
 pub(crate) struct Plan {
     text: Vec<AtText>,
     number: Vec<AtNumber>,
-    token: Vec<AtToken>,
+    /// With the length from which on each looks.
+    token: Vec<(usize, AtToken)>,
     word: AtWords,
     digits: Vec<AtDigits>,
     wants_birth: bool,
@@ -285,7 +288,7 @@ impl Plan {
             match *trigger {
                 Trigger::Text(find) => plan.text.push(find),
                 Trigger::Number(find) => plan.number.push(find),
-                Trigger::Token(find) => plan.token.push(find),
+                Trigger::Token(least, find) => plan.token.push((least, find)),
                 Trigger::Word(senses, find) => plan.word.push(senses, find),
                 Trigger::Digits(find) => plan.digits.push(find),
                 Trigger::At(find) => plan.at.push(find),

@@ -7,6 +7,8 @@
 
 use aho_corasick::{AhoCorasick, BuildError};
 
+use super::eight::first_eight;
+
 /// 2^64 over the golden ratio: Knuth, The Art of Computer Programming, volume 3, section 6.4, multiplicative hashing.
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 /// The first byte of a character of three bytes, or more than that: U+0800 and above.
@@ -64,27 +66,26 @@ impl Phrases {
     }
 
     /// Shows `see` every place in `spelt` where a phrase stands, in no order.
-    pub(crate) fn each(&self, spelt: &str, mut see: impl FnMut(Place)) {
-        let widest = spelt.bytes().fold(0, u8::max);
+    pub(crate) fn each(&self, spelt: &[u8], mut see: impl FnMut(Place)) {
+        let widest = spelt.iter().copied().fold(0, u8::max);
         if !self.is_tabled || widest >= THREE_BYTES {
-            self.in_order(spelt).for_each(see);
+            self.places(spelt).for_each(see);
             return;
         }
-        let bytes = spelt.as_bytes();
         let mut start = 0;
-        while let Some(rest) = bytes.get(start + 1..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = spelt.get(start + 1..).filter(|rest| !rest.is_empty()) {
             let head = Head::read(rest);
             for (heads, key) in [(&self.words, head.word()), (&self.stems, head.stem())] {
                 for &phrase in heads.get(key) {
                     let known = self.phrases.get(phrase).map_or(&[][..], |p| p.as_bytes());
-                    if bytes.get(start..).is_some_and(|text| text.starts_with(known)) {
+                    if spelt.get(start..).is_some_and(|text| text.starts_with(known)) {
                         let end = start + known.len();
                         see(Place { start, end, phrase });
                     }
                 }
             }
             start += 1 + head.len();
-            while bytes.get(start).is_some_and(|byte| *byte != b' ') {
+            while spelt.get(start).is_some_and(|byte| *byte != b' ') {
                 start += 1;
             }
         }
@@ -92,6 +93,10 @@ impl Phrases {
 
     /// The places in `spelt` where a phrase stands, by their end.
     pub(crate) fn in_order<'s>(&'s self, spelt: &'s str) -> impl Iterator<Item = Place> + 's {
+        self.places(spelt.as_bytes())
+    }
+
+    fn places<'s>(&'s self, spelt: &'s [u8]) -> impl Iterator<Item = Place> + 's {
         self.automaton.find_overlapping_iter(spelt).map(|hit| Place {
             start: hit.start(),
             end: hit.end(),
@@ -108,10 +113,7 @@ impl Head {
     /// The first bytes of `text`; zeros behind its end.
     #[inline]
     fn read(text: &[u8]) -> Self {
-        Self(text.first_chunk().map_or_else(
-            || text.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte)),
-            |eight| u64::from_le_bytes(*eight),
-        ))
+        Self(first_eight(text))
     }
 
     /// Bytes before the first space, at most eight.
@@ -220,7 +222,7 @@ mod tests {
             let mut spelt = String::new();
             spell(&text, &mut spelt);
             let mut found = Vec::new();
-            phrases.each(&spelt, |place| found.push(place));
+            phrases.each(spelt.as_bytes(), |place| found.push(place));
             found.sort_unstable();
             let mut expected: Vec<_> = phrases.in_order(&spelt).collect();
             expected.sort_unstable();

@@ -1,12 +1,15 @@
 //! One text under analysis: where it is looked at, what is known of its surroundings, what was found.
 
+use std::cell::Cell;
+
 use privet_types::{Basis, Budget, BudgetError, Entity, Finding, RuleId, Span};
 
 use super::context::{Around, Topics, Words, spell};
 use super::ids::{IdVocabulary, Told, ToldAround};
 use super::meter::Meter;
 use super::sides::{self, Sides};
-use super::words::Lexicon;
+use super::spelling::Spelling;
+use super::words::{Lexicon, Word};
 use crate::language::Language;
 
 /// One text under analysis.
@@ -31,10 +34,12 @@ pub(crate) struct Scan<'t> {
     pub(crate) no_births: Vec<Span>,
     sides: Sides<'t>,
     /// Other words, spelt.
-    spelt: String,
+    spelt: Spelling,
     last_around: Option<(Span, Around)>,
     pub(crate) last_url: Option<Span>,
     row: Row,
+    /// The word that was read last, and where: neighbours ask for the same one.
+    pub(super) last_word: Cell<(usize, Option<Word>)>,
 }
 
 /// A row of digits that several numbers may begin in. Its surroundings are looked at once.
@@ -77,10 +82,11 @@ impl<'t> Scan<'t> {
             wants_birth: false,
             no_births: Vec::new(),
             sides: Sides::new(text),
-            spelt: String::new(),
+            spelt: Spelling::default(),
             last_around: None,
             last_url: None,
             row: Row::default(),
+            last_word: Cell::new((usize::MAX, None)),
         }
     }
 
@@ -212,7 +218,7 @@ impl<'t> Scan<'t> {
         let read = self.sides.read_left(start) + self.sides.read_right(end);
         self.spend(read)?;
         let mut language = Asked::new(self.text, start);
-        let (left, right) = (&self.sides.left().spelt, self.sides.right());
+        let (left, right) = (self.sides.left().spelt.as_bytes(), self.sides.right());
         let around = self.words.around(left, right, self.outside, || language.get());
         self.spend(language.cost())?;
         self.last_around = Some((span, around));
@@ -254,7 +260,8 @@ impl<'t> Scan<'t> {
         let read = self.sides.read_left(start);
         self.spend(read)?;
         let left = self.sides.left();
-        let (whole, mut near) = vocabulary.told_from(&left.spelt, left.near.unwrap_or(0), || language.get());
+        let (whole, mut near) =
+            vocabulary.told_from(left.spelt.as_bytes(), left.near.unwrap_or(0), || language.get());
         if left.near.is_none() && left.far > 0 {
             // The cut may lie within a word of a script without spaces.
             let window = left.window.get(left.far..).unwrap_or_default();
@@ -276,14 +283,15 @@ impl<'t> Scan<'t> {
         end: usize,
         mut see: impl FnMut(&str),
     ) -> Result<(), BudgetError> {
+        let mut spelt = String::new();
         for text in [
             sides::window_left(self.text, start),
             sides::window_right(self.text, end),
             self.name.unwrap_or_default(),
         ] {
             self.spend(text.len())?;
-            spell(text, &mut self.spelt);
-            see(&self.spelt);
+            spell(text, &mut spelt);
+            see(&spelt);
         }
         Ok(())
     }
@@ -298,8 +306,8 @@ impl<'t> Scan<'t> {
             return Ok(Told::default());
         }
         self.spend(text.len())?;
-        spell(text, &mut self.spelt);
-        Ok(vocabulary.told(&self.spelt, || language.get()))
+        self.spelt.spell(text);
+        Ok(vocabulary.told(self.spelt.as_bytes(), || language.get()))
     }
 
     /// Notes that digits are looked at from `start` to `end`.
@@ -337,8 +345,8 @@ impl<'t> Scan<'t> {
     pub(crate) fn topics(&mut self, start: usize, end: usize) -> Result<Topics, BudgetError> {
         let text = self.str(start, end);
         self.spend(text.len())?;
-        spell(text, &mut self.spelt);
-        Ok(self.words.around(&self.spelt, "", 0, || None).left)
+        self.spelt.spell(text);
+        Ok(self.words.around(self.spelt.as_bytes(), b"", 0, || None).left)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Credentials without a form of their own, told by the name they are given: `password = "…"`, a JSON key, or
 //! "the password is …".
 
+use memchr::memrchr_iter;
 use privet_types::{BudgetError, Entity};
 
 use super::context::{NOT_SECRET, PASS, SECRET, Topics};
@@ -89,6 +90,15 @@ pub(super) fn find_spoken(scan: &mut Scan<'_>, token: Token) -> Outcome {
     if token.start < scan.done.spoken {
         return Ok(());
     }
+    if scan.back(token.start, 1) == b' ' && !may_announce(scan, token.start) {
+        scan.done.spoken = token.end;
+        return Ok(());
+    }
+    announced(scan, token)
+}
+
+/// [`find_spoken`] behind words that may announce a value, or inside one.
+fn announced(scan: &mut Scan<'_>, token: Token) -> Outcome {
     // A value is looked at once, at its first token; later tokens of it reach back to where that one was.
     let from = token.start.saturating_sub(32).max(scan.done.spoken);
     let before = scan.slice(from, token.start);
@@ -100,6 +110,9 @@ pub(super) fn find_spoken(scan: &mut Scan<'_>, token: Token) -> Outcome {
     scan.spend(lead)?;
     scan.done.spoken = token.end;
     let start = scan.floor(token.start - lead);
+    if scan.back(start, 1) != b' ' || !may_announce(scan, start) {
+        return Ok(());
+    }
     let window_start = scan.floor(start.saturating_sub(LONGEST_NAME));
     let window = scan.str(window_start, start);
     if lead >= before.len() || !window.ends_with(' ') {
@@ -157,6 +170,28 @@ pub(super) fn find_spoken(scan: &mut Scan<'_>, token: Token) -> Outcome {
     Ok(())
 }
 
+/// Whether the last word before the spaces at `start` may be one that [`find_spoken`] knows: told by its last two letters,
+/// which few others have.
+fn may_announce(scan: &Scan<'_>, start: usize) -> bool {
+    let spaces = (1..LONGEST_NAME)
+        .take_while(|back| scan.back(start, *back) == b' ')
+        .count();
+    let (before, last) = (scan.back(start, spaces + 2), scan.back(start, spaces + 1));
+    if !before.is_ascii() || !last.is_ascii() || last.is_ascii_whitespace() || last.is_ascii_control() {
+        return true;
+    }
+    matches!(
+        [before | 0x20, last | 0x20],
+        [b'i' | b'a' | b'e' | b's', b's']
+            | [b't', b'o']
+            | [b's', b':' | b't' | b'e']
+            | [b'r' | b'w', b'd']
+            | [b'd', b'e']
+            | [b'r' | b'e', b't']
+            | [b'e', b'n' | b'y']
+    )
+}
+
 /// The name that stands before `at`, without quotes.
 fn name_before(scan: &Scan<'_>, at: usize) -> Option<(usize, usize)> {
     let skip = (1..=3)
@@ -172,7 +207,7 @@ fn name_before(scan: &Scan<'_>, at: usize) -> Option<(usize, usize)> {
     let start = scan.floor(end - len);
     // The last three words are the name; what stands before them is prose.
     let name = scan.str(start, end);
-    let from = name.rmatch_indices(' ').nth(2).map_or(0, |(i, _)| i + 1);
+    let from = memrchr_iter(b' ', name.as_bytes()).nth(2).map_or(0, |i| i + 1);
     (len > 0).then_some((start + from, end))
 }
 

@@ -1,8 +1,9 @@
 //! The words on either side of a value, read and spelt out once for everybody who asks for that place.
 
-use super::class::{self, LETTER};
+use memchr::{memchr2_iter, memrchr3};
+
 use super::context::is_spaced_script;
-use super::spelling::{spell, spell_parts};
+use super::spelling::Spelling;
 use crate::letters::{is_alphabetic, is_alphanumeric};
 
 /// Bytes looked at for context words before a value.
@@ -30,8 +31,8 @@ pub(super) struct Left<'t> {
     pub(super) window: &'t str,
     /// Bytes of `window` that stand too far off to speak of this value rather than of another one.
     pub(super) far: usize,
-    /// As [`spell`] makes them.
-    pub(super) spelt: String,
+    /// As they are looked up.
+    pub(super) spelt: Spelling,
     /// Where in `spelt` the near words begin, the space before them included; none if that would have to be spelt anew.
     pub(super) near: Option<usize>,
 }
@@ -39,7 +40,7 @@ pub(super) struct Left<'t> {
 #[derive(Default)]
 struct Right {
     at: Option<usize>,
-    spelt: String,
+    spelt: Spelling,
 }
 
 impl<'t> Sides<'t> {
@@ -60,7 +61,7 @@ impl<'t> Sides<'t> {
         self.left.at = Some(start);
         self.left.window = window;
         self.left.far = far;
-        self.left.near = spell_parts(window, far, &mut self.left.spelt);
+        self.left.near = self.left.spelt.spell_parts(window, far);
         window.len()
     }
 
@@ -70,7 +71,7 @@ impl<'t> Sides<'t> {
             return 0;
         }
         let window = window_right(self.text, end);
-        spell(window, &mut self.right.spelt);
+        self.right.spelt.spell(window);
         self.right.at = Some(end);
         window.len()
     }
@@ -81,8 +82,8 @@ impl<'t> Sides<'t> {
     }
 
     /// The words that [`Self::read_right`] read last, spelt.
-    pub(super) fn right(&self) -> &str {
-        &self.right.spelt
+    pub(super) fn right(&self) -> &[u8] {
+        self.right.spelt.as_bytes()
     }
 }
 
@@ -104,45 +105,24 @@ pub(super) fn window_left(text: &str, start: usize) -> &str {
     } else {
         window
     };
-    let begin = if !has_stop(window) {
-        0
-    } else if window.is_ascii() {
-        let is_letter = |b: u8| class::of(b) & LETTER != 0;
-        last_sentence(window.bytes().enumerate().map(|(at, b)| (at, b, is_letter(b))))
-    } else {
-        last_sentence(
-            window
-                .char_indices()
-                .map(|(at, c)| (at, u8::try_from(c).unwrap_or(0), is_alphabetic(c))),
-        )
+    window.get(last_sentence(window)..).unwrap_or_default()
+}
+
+/// Where the last sentence of `window` begins: at the space behind a full stop that ends a word long enough.
+fn last_sentence(window: &str) -> usize {
+    let is_end = |at: usize| {
+        let mut before = window.get(..at).unwrap_or_default().chars().rev();
+        (0..SENTENCE_WORD).all(|_| before.next().is_some_and(is_alphabetic))
     };
-    window.get(begin..).unwrap_or_default()
-}
-
-/// Whether a sentence may end in `window`; most hold no stop at all, which is told of many bytes together.
-fn has_stop(window: &str) -> bool {
-    let is_stop = |b: u8| u8::from(b == b'.') | u8::from(b == b'!') | u8::from(b == b'?');
-    window.bytes().fold(0, |any, b| any | is_stop(b)) != 0
-}
-
-/// Where the last sentence begins, given for each character its place, itself if it is one byte, and whether it is a letter.
-fn last_sentence(characters: impl Iterator<Item = (usize, u8, bool)>) -> usize {
-    let mut begin = 0;
-    let mut word = 0;
-    let mut ended = false;
-    for (at, byte, is_letter) in characters {
-        if is_letter {
-            word += 1;
-            ended = false;
-        } else {
-            if byte == b' ' && ended {
-                begin = at;
-            }
-            ended = matches!(byte, b'.' | b'!' | b'?') && word >= SENTENCE_WORD;
-            word = 0;
+    let bytes = window.as_bytes();
+    let mut rest = bytes;
+    while let Some(stop) = memrchr3(b'.', b'!', b'?', rest) {
+        if bytes.get(stop + 1) == Some(&b' ') && is_end(stop) {
+            return stop + 1;
         }
+        rest = rest.get(..stop).unwrap_or_default();
     }
-    begin
+    0
 }
 
 /// The text after `end` that may speak of what ends there: the rest of the line or sentence, no cut word.
@@ -156,10 +136,8 @@ pub(super) fn window_right(text: &str, end: usize) -> &str {
         window
     };
     let bytes = window.as_bytes();
-    let stop = bytes
-        .iter()
-        .zip(bytes.iter().skip(1).chain([&0]))
-        .position(|(byte, next)| *byte == b'\n' || *byte == b'.' && *next == b' ');
+    let stop = memchr2_iter(b'\n', b'.', bytes)
+        .find(|at| bytes.get(*at) == Some(&b'\n') || bytes.get(at + 1) == Some(&b' '));
     stop.and_then(|stop| window.get(..stop)).unwrap_or(window)
 }
 
@@ -189,6 +167,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::recognizers::spelling::spell;
 
     /// [`window_right`] as one would write it down.
     fn plain_right(text: &str, end: usize) -> &str {
@@ -219,12 +198,12 @@ mod tests {
                 let (mut left, mut right) = (String::new(), String::new());
                 spell(window_left(&text, at), &mut left);
                 spell(plain_right(&text, at), &mut right);
-                prop_assert_eq!(&sides.left().spelt, &left);
-                prop_assert_eq!(sides.right(), &right);
+                prop_assert_eq!(sides.left().spelt.as_bytes(), left.as_bytes());
+                prop_assert_eq!(sides.right(), right.as_bytes());
                 if let Some(begin) = sides.left().near {
                     let mut near = String::new();
                     spell(sides.left().window.get(sides.left().far..).unwrap_or("cut"), &mut near);
-                    prop_assert_eq!(sides.left().spelt.get(begin..), Some(&*near));
+                    prop_assert_eq!(sides.left().spelt.as_bytes().get(begin..), Some(near.as_bytes()));
                 }
             }
         }

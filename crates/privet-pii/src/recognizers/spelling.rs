@@ -1,7 +1,8 @@
 //! Text spelt out as lower-case words between single spaces, in which words are looked for.
 
-use super::class::{self, DIGIT, LETTER, LOWER, SMALL, UPPER};
-use crate::letters::{is_alphabetic, is_alphanumeric};
+use super::class::{self, DIGIT, LETTER, LOWER, UPPER};
+use super::eight::Eight;
+use crate::letters::is_alphabetic;
 
 /// Whether words of the script of `c` stand between spaces. Chinese, Japanese and Thai ones do not.
 pub(crate) const fn is_spaced_script(c: char) -> bool {
@@ -16,51 +17,151 @@ fn is_letter(c: char) -> bool {
 
 /// Spells `text` out as lower-case words between single spaces, with a space at either end, into `out`.
 pub(crate) fn spell(text: &str, out: &mut String) {
-    spell_parts(text, 0, out);
+    spell_with(text, out, |_, _| {});
 }
 
-/// Room for the words beside a value, in bytes.
-const USUAL: usize = 128;
+/// Longest ASCII text that is spelt without room from the heap: the windows beside a value, and names.
+const USUAL: usize = 64;
+/// Room for it: every byte may need a space before it, and eight are written at once.
+const ROOM: usize = 2 * USUAL + 2 + Eight::LEN;
 
-/// Spells `text` out; at `cut`, which lies in no word, its near words begin. Returns where in `out` they do, the space before
-/// the first included, if all is ASCII; otherwise nothing is known of that.
-pub(crate) fn spell_parts(text: &str, cut: usize, out: &mut String) -> Option<usize> {
-    if !text.is_ascii() {
-        spell_with(text, out, |_, _| {});
-        return None;
-    }
-    let (far, near) = text.as_bytes().split_at_checked(cut).unwrap_or_default();
-    // Bytes are written faster than characters; they are ASCII, so that they make a string again.
-    let mut bytes = std::mem::take(out).into_bytes();
-    bytes.clear();
-    // Every byte may need a space before it. What is read beside a value fits at once, so that the next one finds room.
-    bytes.reserve((2 * text.len() + 2).max(USUAL));
-    bytes.push(b' ');
-    let last = write_ascii(far, 0, &mut bytes);
-    let begin = bytes.len() - usize::from(last == 0);
-    let last = write_ascii(near, last, &mut bytes);
-    if last != 0 {
-        bytes.push(b' ');
-    }
-    *out = String::from_utf8(bytes).unwrap_or_default();
-    Some(begin)
+/// A text as [`spell`] makes it. What is read beside a value fits into itself.
+pub(crate) struct Spelling {
+    short: [u8; ROOM],
+    /// How much of `short` counts; 0 if the text is in `long`.
+    len: usize,
+    long: String,
 }
 
-/// Writes the words of ASCII `text` behind a byte of the class `last`, 0 behind a space; returns the class of the last byte
-/// written, 0 if that is a space.
-fn write_ascii(text: &[u8], mut last: u8, out: &mut Vec<u8>) -> u8 {
-    for &byte in text {
-        let this = class::of(byte) & (LETTER | DIGIT);
-        let joins = last & this != 0 || last == UPPER && this == LOWER;
-        if !joins && last != 0 {
-            out.push(b' ');
+impl Default for Spelling {
+    fn default() -> Self {
+        Self {
+            short: [0; ROOM],
+            len: 0,
+            long: String::new(),
+        }
+    }
+}
+
+impl Spelling {
+    /// The text that was spelt last, in UTF-8.
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self.len {
+            0 => self.long.as_bytes(),
+            len => self.short.get(..len).unwrap_or_default(),
+        }
+    }
+
+    /// Spells `text` out.
+    pub(crate) fn spell(&mut self, text: &str) {
+        self.spell_parts(text, 0);
+    }
+
+    /// Spells `text` out; at `cut`, which lies in no word, its near words begin. Returns where they do, the space before the
+    /// first included, if the text is short and of scripts whose words begin and end where letters do; otherwise nothing is known
+    /// of that.
+    pub(crate) fn spell_parts(&mut self, text: &str, cut: usize) -> Option<usize> {
+        if text.len() > USUAL {
+            self.len = 0;
+            spell(text, &mut self.long);
+            return None;
+        }
+        let (far, near) = text.split_at_checked(cut).unwrap_or((text, ""));
+        let mut short = Short {
+            out: &mut self.short,
+            len: 0,
+            last: 0,
+        };
+        short.space();
+        short.write(far);
+        let begin = short.len - usize::from(short.last == 0);
+        short.write(near);
+        if short.last != 0 {
+            short.space();
+        }
+        self.len = short.len;
+        text.bytes().all(|byte| byte < ARABIC).then_some(begin)
+    }
+}
+
+/// The first byte of a character of Arabic, U+0600, or of a later script: letters and marks are not the same there to all who
+/// look for the ends of words.
+const ARABIC: u8 = 0xd8;
+
+/// A text of at most [`USUAL`] bytes, spelt.
+struct Short<'b> {
+    out: &'b mut [u8; ROOM],
+    len: usize,
+    /// The class of the last byte, 0 if that is a space.
+    last: u8,
+}
+
+impl Short<'_> {
+    /// Writes the words of `text` behind what is written already.
+    fn write(&mut self, text: &str) {
+        let mut rest = text.as_bytes();
+        while let [byte, more @ ..] = rest {
+            if !byte.is_ascii() {
+                let c = text.get(text.len() - rest.len()..).and_then(|t| t.chars().next());
+                let Some(c) = c else { return };
+                self.foreign(c);
+                rest = rest.get(c.len_utf8()..).unwrap_or_default();
+                continue;
+            }
+            let this = class::of(*byte) & (LETTER | DIGIT);
+            if !joins(self.last, this) && self.last != 0 {
+                self.space();
+            }
+            if this & LETTER == 0 {
+                if this != 0 {
+                    self.put([*byte], 1);
+                }
+                self.last = this;
+                rest = more;
+                continue;
+            }
+            let eight = Eight::read(rest);
+            let letters = eight.letters(false);
+            self.put(eight.all_small(), letters);
+            self.last = if eight.is_small(letters - 1) { LOWER } else { UPPER };
+            rest = rest.get(letters..).unwrap_or_default();
+        }
+    }
+
+    /// Writes a character outside ASCII.
+    fn foreign(&mut self, c: char) {
+        let this = foreign_class(c);
+        if !joins(self.last, this) && self.last != 0 {
+            self.space();
         }
         if this != 0 {
-            out.push(byte | SMALL);
+            let is_small = this & LOWER != 0 || has_no_case(c);
+            let small = (!is_small).then(|| c.to_lowercase());
+            let written = small.into_iter().flatten().chain(is_small.then_some(c));
+            for c in written {
+                let mut bytes = [0; 4];
+                let len = c.encode_utf8(&mut bytes).len();
+                self.put(bytes, len);
+            }
         }
-        last = this;
+        self.last = this;
     }
-    last
+
+    #[inline]
+    fn space(&mut self) {
+        self.put([b' '], 1);
+    }
+
+    /// Writes `bytes`, of which the first `len` count.
+    #[inline]
+    fn put<const N: usize>(&mut self, bytes: [u8; N], len: usize) {
+        let rest = self.out.get_mut(self.len..).unwrap_or_default();
+        if let Some(place) = rest.first_chunk_mut() {
+            *place = bytes;
+        }
+        self.len += len;
+    }
 }
 
 /// [`spell`], which tells `see` for each character where it stands in `text` and how long `out` is before it.
@@ -69,24 +170,25 @@ pub(crate) fn spell_with(text: &str, out: &mut String, mut see: impl FnMut(usize
     out.push(' ');
     // Every character may need a space before it.
     out.reserve(text.len() + text.len() / 2 + 1);
-    let mut last = Spelt::default();
+    let mut last = 0;
     let mut is_space = true;
     for (at, c) in text.char_indices() {
-        let this = Spelt::of(c);
-        let joins = this.is_letter && last.is_letter && !(this.is_upper && last.is_lower)
-            || this.is_numeric && last.is_numeric;
-        if !joins && !is_space {
+        let this = match u8::try_from(c) {
+            Ok(byte @ 0..0x80) => class::of(byte) & (LETTER | DIGIT),
+            _ => foreign_class(c),
+        };
+        if !joins(last, this) && !is_space {
             out.push(' ');
             is_space = true;
         }
         see(at, out.len());
         if c.is_ascii() {
-            if this.is_letter || this.is_numeric {
+            if this != 0 {
                 out.push(c.to_ascii_lowercase());
                 is_space = false;
             }
-        } else if this.is_letter || is_alphanumeric(c) {
-            if this.is_lower || has_no_case(c) {
+        } else if this != 0 {
+            if this & LOWER != 0 || has_no_case(c) {
                 out.push(c);
             } else {
                 out.extend(c.to_lowercase());
@@ -100,34 +202,32 @@ pub(crate) fn spell_with(text: &str, out: &mut String, mut see: impl FnMut(usize
     }
 }
 
-/// What [`spell_with`] asks of a character and of the one before.
-#[derive(Default)]
-struct Spelt {
-    is_letter: bool,
-    is_numeric: bool,
-    is_upper: bool,
-    is_lower: bool,
+/// A letter outside ASCII, with or without case.
+const UNCASED: u8 = 32;
+
+/// Whether a character of the class `this` goes on with the word that ends with one of the class `last`.
+#[inline]
+const fn joins(last: u8, this: u8) -> bool {
+    const ANY: u8 = LETTER | UNCASED;
+    this & last & DIGIT != 0
+        || this & ANY != 0 && last & ANY != 0 && !(this & UPPER != 0 && last & LOWER != 0)
 }
 
-impl Spelt {
-    #[inline]
-    fn of(c: char) -> Self {
-        if c.is_ascii() {
-            return Self {
-                is_letter: c.is_ascii_alphabetic(),
-                is_numeric: c.is_ascii_digit(),
-                is_upper: c.is_ascii_uppercase(),
-                is_lower: c.is_ascii_lowercase(),
-            };
-        }
-        let is_cased = !has_no_case(c);
-        Self {
-            is_letter: is_letter(c),
-            is_numeric: c.is_numeric(),
-            is_upper: is_cased && c.is_uppercase(),
-            is_lower: is_cased && c.is_lowercase(),
-        }
+/// The class of a character outside ASCII: [`DIGIT`] for any number, [`LOWER`], [`UPPER`], and [`UNCASED`] for any letter.
+fn foreign_class(c: char) -> u8 {
+    // Latin letters with marks.
+    match c {
+        '\u{d7}' | '\u{f7}' => return 0,
+        '\u{c0}'..='\u{de}' => return UPPER | UNCASED,
+        '\u{df}'..='\u{ff}' => return LOWER | UNCASED,
+        _ => {}
     }
+    let is_cased = !has_no_case(c);
+    let bit = |is_one: bool, bit: u8| if is_one { bit } else { 0 };
+    bit(is_letter(c), UNCASED)
+        | bit(c.is_numeric(), DIGIT)
+        | bit(is_cased && c.is_uppercase(), UPPER)
+        | bit(is_cased && c.is_lowercase(), LOWER)
 }
 
 /// Scripts without capitals: Hebrew to Myanmar, kana, ideographs.
@@ -154,26 +254,40 @@ mod tests {
         assert_eq!(spelt(""), " ");
     }
 
-    fn plainly(text: &str) -> String {
-        let mut out = String::new();
-        spell_with(text, &mut out, |_, _| {});
-        out
+    fn quickly(text: &str, cut: usize) -> (Spelling, Option<usize>) {
+        let mut spelling = Spelling::default();
+        let begin = spelling.spell_parts(text, cut);
+        (spelling, begin)
     }
 
     proptest::proptest! {
         #[test]
-        fn ascii_is_spelt_as_any_other_text_is(text in "[ -~\\n]{0,60}") {
-            proptest::prop_assert_eq!(spelt(&text), plainly(&text));
+        fn what_is_short_is_spelt_as_any_other_text_is(text in "[ -~\\n]{0,70}|[a-zA-Z]{60,64}|[a-z.éÉßłŁİ²中жЖ٣ّ]{0,40}") {
+            let (spelling, _) = quickly(&text, 0);
+            let expected = spelt(&text);
+            proptest::prop_assert_eq!(spelling.as_bytes(), expected.as_bytes());
         }
 
         #[test]
         fn the_words_of_the_second_part_stand_behind_those_of_the_first(far in "([ -~]{0,40}[ _.:-])?", near in "[ -~]{0,30}") {
-            let mut out = String::new();
             let text = [&*far, &*near].concat();
-            let begin = spell_parts(&text, far.len(), &mut out);
-            proptest::prop_assert_eq!(&out, &plainly(&text));
-            let words = begin.and_then(|begin| out.get(begin..));
-            proptest::prop_assert_eq!(words, Some(&*plainly(&near)));
+            let (spelling, begin) = quickly(&text, far.len());
+            let expected = spelt(&text);
+            proptest::prop_assert_eq!(spelling.as_bytes(), expected.as_bytes());
+            let words = begin.and_then(|begin| spelling.as_bytes().get(begin..));
+            let expected = spelt(&near);
+            proptest::prop_assert_eq!(words, (text.len() <= USUAL).then_some(expected.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn latin_letters_with_marks_are_what_the_standard_library_says() {
+        for c in '\u{c0}'..='\u{ff}' {
+            let class = foreign_class(c);
+            assert_eq!(class & UNCASED != 0, c.is_alphabetic(), "{c}");
+            assert_eq!(class & UPPER != 0, c.is_uppercase(), "{c}");
+            assert_eq!(class & LOWER != 0, c.is_lowercase(), "{c}");
+            assert!(!c.is_numeric(), "{c}");
         }
     }
 

@@ -3,9 +3,7 @@
 #[cfg(test)]
 use super::class::{self, DIGIT, MARK, TOKEN};
 use super::walk::LONG;
-
-/// Bytes looked at together.
-pub(super) const BLOCK: usize = 64;
+use crate::masks::{self, BLOCK};
 
 /// The stops of a text: digits, marks, full stops, and from their [`LONG`]th byte on the bytes of long tokens.
 pub(super) struct Stops<'t> {
@@ -64,16 +62,7 @@ impl<'t> Stops<'t> {
 
     /// Reads the block at `base`; the block before it was read last, if that matters.
     fn load(&mut self, base: usize) {
-        let rest = self.bytes.get(base..).unwrap_or_default();
-        let (tokens, marks) = if let Some(block) = rest.first_chunk() {
-            masks(block)
-        } else {
-            let mut block = [b' '; BLOCK];
-            if let Some(begin) = block.get_mut(..rest.len()) {
-                begin.copy_from_slice(rest);
-            }
-            masks(&block)
-        };
+        let (tokens, marks) = masks(&masks::block(self.bytes, base));
         // Bit i says that the bytes i - 15 to i of the block are all of a token; LONG is 16.
         let mut run = u128::from(tokens) << (LONG - 1) | u128::from(self.tokens >> (BLOCK - LONG + 1));
         for shift in [1, 2, 4, 8] {
@@ -88,29 +77,14 @@ impl<'t> Stops<'t> {
 
 /// Which bytes can be part of a token, and which are digits, marks or full stops: a bit each, the first byte the lowest.
 fn masks(block: &[u8; BLOCK]) -> (u64, u64) {
-    let (mut tokens, mut marks) = ([0_u8; BLOCK], [0_u8; BLOCK]);
-    for ((token, mark), byte) in tokens.iter_mut().zip(&mut marks).zip(block) {
-        let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-        let is_digit = byte.wrapping_sub(b'0') < 10;
-        *token = u8::from(is_letter) | u8::from(is_digit) | u8::from(*byte == b'_') | u8::from(*byte == b'-');
-        *mark = u8::from(is_digit)
-            | u8::from(*byte == b'@')
-            | u8::from(*byte == b':')
-            | u8::from(*byte == b'=')
-            | u8::from(*byte == b'\\')
-            | u8::from(*byte == b'.');
-    }
-    (gathered(&tokens), gathered(&marks))
-}
-
-/// The lowest bit of each byte.
-fn gathered(bits: &[u8; BLOCK]) -> u64 {
-    let (eights, _) = bits.as_chunks::<8>();
-    let mut all = 0;
-    for (i, eight) in eights.iter().enumerate() {
-        all |= (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
-    }
-    all
+    let is_digit = |byte: u8| byte.wrapping_sub(b'0') < 10;
+    let tokens = masks::of(block, |byte| {
+        ((byte | 0x20).wrapping_sub(b'a') < 26) | is_digit(byte) | (byte == b'_') | (byte == b'-')
+    });
+    let marks = masks::of(block, |byte| {
+        is_digit(byte) | (byte == b'@') | (byte == b':') | (byte == b'=') | (byte == b'\\') | (byte == b'.')
+    });
+    (tokens, marks)
 }
 
 /// Whether `byte` is a stop by itself.

@@ -2,12 +2,13 @@
 
 use privet_types::BudgetError;
 
-use super::class::{self, DIGIT, MARK, TOKEN};
+use super::class::{self, DIGIT, LETTER, MARK, TOKEN};
 use super::number::Number;
 use super::scan::{Scan, is_escape_letter};
-use super::stops::{BLOCK, Stops};
+use super::stops::Stops;
 use super::words::pass;
 use super::{Outcome, Plan, Token};
+use crate::masks::BLOCK;
 
 /// A token of this many bytes is looked at even without a digit; no key format is shorter.
 pub(crate) const LONG: usize = 16;
@@ -25,7 +26,7 @@ pub(crate) fn walk(scan: &mut Scan<'_>, plan: &Plan) -> Outcome {
     pass(scan, plan)?;
     scan.spend(scan.bytes.len().min(BLOCK))?;
     let mut stops = Stops::new(scan.bytes);
-    let mut number = Number::new();
+    let mut number = None;
     let mut at = 0;
     while let Some(stop) = stops.next(at, |read| scan.spend(read))? {
         let byte = scan.at(stop);
@@ -42,6 +43,7 @@ pub(crate) fn walk(scan: &mut Scan<'_>, plan: &Plan) -> Outcome {
                 start,
                 end,
                 has_digit,
+                has_letter: classes & LETTER != 0,
             };
             token(scan, plan, found, &mut number)?;
         }
@@ -107,13 +109,15 @@ fn token_end(scan: &mut Scan<'_>, from: usize) -> Result<(usize, u8), BudgetErro
 }
 
 /// Asks at `token`; `number` is room for the numbers in it.
-fn token(scan: &mut Scan<'_>, plan: &Plan, token: Token, number: &mut Number) -> Outcome {
+fn token(scan: &mut Scan<'_>, plan: &Plan, token: Token, number: &mut Option<Number>) -> Outcome {
     let text = scan.slice(token.start, token.end);
     if token.has_digit && !plan.number.is_empty() && !is_uuid(text) && !text.starts_with(b"0x") {
-        numbers(scan, plan, token, number)?;
+        numbers(scan, plan, token, number.get_or_insert_with(Number::new))?;
     }
-    for find in &plan.token {
-        find(scan, token)?;
+    for (least, find) in &plan.token {
+        if text.len() >= *least {
+            find(scan, token)?;
+        }
     }
     match &plan.ids {
         Some(ids) if token.has_digit => ids.find(scan, token),

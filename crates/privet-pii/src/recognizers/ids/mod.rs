@@ -133,13 +133,21 @@ struct Entry {
     layout: u16,
 }
 
+/// Layouts that belong together, in the order in which they are looked at.
+#[derive(Debug, Clone, Default)]
+struct Bucket {
+    all: Vec<Entry>,
+    /// Those that digits alone may fit: most codes are numbers.
+    of_digits: Vec<Entry>,
+}
+
 /// The specs of the kinds that are wanted, ready to be looked for.
 pub(crate) struct Ids {
     specs: Vec<&'static Spec>,
     layouts: Vec<Layout>,
     /// What decides whether a layout is looked at, by the low bits of its signature: a hundred of them are passed over at
     /// many a number, so that they stand side by side.
-    buckets: Vec<Vec<Entry>>,
+    buckets: Vec<Bucket>,
     /// Whether groups of the signature that belongs here begin a layout or are one, a bit each.
     begins: Vec<u64>,
     vocabulary: Vocabulary,
@@ -165,16 +173,20 @@ impl Ids {
                 layouts.extend(shape.layouts(i));
             }
         }
-        let mut buckets = vec![Vec::new(); (4 * layouts.len()).next_power_of_two()];
+        let mut buckets = vec![Bucket::default(); (4 * layouts.len()).next_power_of_two()];
         let mask = buckets.len() - 1;
         for (i, layout) in layouts.iter().enumerate() {
             let index = u16::try_from(i).map_err(|_| "too many shapes".to_owned())?;
             if let Some(bucket) = buckets.get_mut(layout.signature.slot(mask)) {
-                bucket.push(Entry {
+                let entry = Entry {
                     signature: layout.signature,
                     classes: layout.classes(),
                     layout: index,
-                });
+                };
+                bucket.all.push(entry);
+                if !layout.needs_letter() {
+                    bucket.of_digits.push(entry);
+                }
             }
         }
         let mut begins = vec![0; (buckets.len() / 4).max(1)];
@@ -214,8 +226,9 @@ impl Ids {
         let mut start = first_start(scan, token);
         while start < token.end {
             if scan.at(start).is_ascii_alphanumeric() {
-                self.find_from(scan, start)?;
-                start = group_end(scan, start);
+                let end = group_end(scan, start);
+                self.find_from(scan, start, end)?;
+                start = end;
             } else {
                 start += 1;
             }
@@ -223,8 +236,8 @@ impl Ids {
         Ok(())
     }
 
-    /// Looks at the codes that begin at `start`, where a group does.
-    fn find_from(&self, scan: &mut Scan<'_>, start: usize) -> Outcome {
+    /// Looks at the codes that begin at `start`, where a group does that ends at `first_end`.
+    fn find_from(&self, scan: &mut Scan<'_>, start: usize, first_end: usize) -> Outcome {
         if is_letter_before(scan, start) {
             return Ok(());
         }
@@ -232,8 +245,8 @@ impl Ids {
         let mut compact = [0_u8; shape::MOST_CHARACTERS];
         let mut length = 0;
         let mut at = start;
+        let mut end = first_end;
         for _ in 0..MOST_GROUPS {
-            let end = group_end(scan, at);
             signature.push_group(end - at);
             scan.spend(1)?;
             if !self.may_begin(signature) {
@@ -243,8 +256,9 @@ impl Ids {
             let Some(room) = compact.get_mut(length..length + bytes.len()) else {
                 break;
             };
-            room.copy_from_slice(bytes);
-            room.make_ascii_uppercase();
+            for (place, byte) in room.iter_mut().zip(bytes) {
+                *place = byte.to_ascii_uppercase();
+            }
             length += bytes.len();
             scan.spend(bytes.len() / 4)?;
             self.look_up(
@@ -260,6 +274,7 @@ impl Ids {
             }
             signature.push_separator(separator);
             at = end + 1;
+            end = group_end(scan, at);
         }
         Ok(())
     }
@@ -282,10 +297,15 @@ impl Ids {
         compact: &[u8],
     ) -> Outcome {
         let slot = signature.slot(self.buckets.len() - 1);
-        let Some(bucket) = self.buckets.get(slot).filter(|b| !b.is_empty()) else {
+        let Some(bucket) = self.buckets.get(slot).filter(|b| !b.all.is_empty()) else {
             return Ok(());
         };
         let classes = shape::classes(compact);
+        let bucket = if classes.has_letter() {
+            &bucket.all
+        } else {
+            &bucket.of_digits
+        };
         let mut is_apart = None;
         let fitting = bucket
             .iter()

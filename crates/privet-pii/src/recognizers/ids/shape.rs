@@ -53,6 +53,12 @@ pub(super) struct Classes {
 }
 
 impl Classes {
+    /// Whether a letter is among them.
+    #[inline]
+    pub(super) const fn has_letter(self) -> bool {
+        self.letters != 0
+    }
+
     /// Whether characters of these classes can stand where `needed` says which class each must have.
     #[inline]
     pub(super) const fn fit(self, needed: Self) -> bool {
@@ -212,6 +218,11 @@ impl Layout {
     /// Which of its characters must be digits and which letters.
     pub(super) const fn classes(&self) -> Classes {
         self.classes
+    }
+
+    /// Whether digits alone cannot be a value of it.
+    pub(super) fn needs_letter(&self) -> bool {
+        self.classes.has_letter() || self.literals.iter().any(|(_, byte)| byte.is_ascii_alphabetic())
     }
 
     /// Whether the letters and digits `compact` of the classes `classes` can be a value of this layout.

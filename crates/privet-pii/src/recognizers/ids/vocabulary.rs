@@ -79,14 +79,14 @@ impl Vocabulary {
 
     /// The specs that the words of `spelt` speak of (see [`spell`](crate::recognizers::context::spell)). `language` says
     /// in which one they are written; it is asked only if a word does not count in every one.
-    pub(crate) fn told(&self, spelt: &str, language: impl FnMut() -> Option<Language>) -> Told {
+    pub(crate) fn told(&self, spelt: &[u8], language: impl FnMut() -> Option<Language>) -> Told {
         self.told_from(spelt, 0, language).0
     }
 
     /// The same, and those of which the words from `begin` on speak by themselves.
     pub(crate) fn told_from(
         &self,
-        spelt: &str,
+        spelt: &[u8],
         begin: usize,
         mut language: impl FnMut() -> Option<Language>,
     ) -> (Told, Told) {
@@ -138,7 +138,7 @@ mod tests {
         let mut spelt = String::new();
         spell(text, &mut spelt);
         (0..4)
-            .filter(|i| vocabulary.told(&spelt, || None).contains(*i))
+            .filter(|i| vocabulary.told(spelt.as_bytes(), || None).contains(*i))
             .collect()
     }
 

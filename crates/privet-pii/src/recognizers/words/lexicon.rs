@@ -137,9 +137,15 @@ impl Lexicon {
                 let mut count = 0;
                 let mut all = 0;
                 let mut last = 0;
+                let mut first = 0;
                 for word in phrase.split(['_', '-', '\'', '.']) {
                     last = hash(word);
-                    all = if count == 0 { last } else { join(all, last) };
+                    if count == 0 {
+                        first = last;
+                        all = last;
+                    } else {
+                        all = join(all, last);
+                    }
                     count += 1;
                 }
                 entries.push((
@@ -159,6 +165,8 @@ impl Lexicon {
                 if count > 1 {
                     let senses = PHRASE | PHRASE << (count - 1);
                     entries.push((last, Meaning { senses, value: 0 }));
+                    let senses = sense::BEGINS;
+                    entries.push((first, Meaning { senses, value: 0 }));
                 }
             }
         }
@@ -197,6 +205,12 @@ impl Lexicon {
         if self.filter.get(word).is_none_or(|w| w & bit == 0) {
             return Meaning::default();
         }
+        self.find(hash)
+    }
+
+    /// The same for a hash that the filter let through.
+    #[inline]
+    fn find(&self, hash: u64) -> Meaning {
         let mask = self.slots.len() - 1;
         let mut at = slot(hash, mask);
         while let Some((known, meaning)) = self.slots.get(at) {
@@ -227,7 +241,7 @@ impl Lexicon {
     /// The same for a word that the filter let through.
     fn get_known_after(&self, hashes: &[u64; MOST_WORDS]) -> Meaning {
         let [last, second, third, fourth] = *hashes;
-        let mut meaning = self.get(last);
+        let mut meaning = self.find(last);
         if meaning.senses & PHRASE != 0 {
             let is_phrase = |words: u32| meaning.senses & PHRASE << (words - 1) != 0;
             let mut more = Meaning::default();

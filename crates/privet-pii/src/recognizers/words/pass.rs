@@ -1,15 +1,17 @@
 //! The one pass over words and numbers.
 
-use super::lexicon::{MOST_WORDS, hash_start};
+use super::lexicon::{MOST_WORDS, Senses, hash_start};
 use super::reader::{Word, decimal, fold, is_ideographic, is_word_char};
 use super::sense;
-use crate::letters::is_alphanumeric;
+use crate::letters::{is_alphanumeric, is_lowercase, is_uppercase};
 use crate::recognizers::class::{self, DIGIT, LETTER};
 use crate::recognizers::scan::Scan;
 use crate::recognizers::{Outcome, Plan};
 
 /// Longest word of a script without spaces, in characters.
 const LONGEST_UNSPACED: usize = 6;
+/// Senses of top-level domains.
+const TOP_LEVEL: Senses = sense::TLD | sense::TLD_WEAK;
 /// Units charged for a look-up and its surroundings.
 const LOOK: usize = 8;
 
@@ -32,18 +34,24 @@ pub(crate) fn pass(scan: &mut Scan<'_>, plan: &Plan) -> Outcome {
         if class & LETTER != 0 || !byte.is_ascii() && scan.char_at(at).is_some_and(is_word_char) {
             let start = at;
             let (hash, end) = read(scan, start);
-            at = end;
+            // Words of a phrase may stand between spaces, so that one is passed over like the word.
+            at = end + usize::from(scan.at(end) == b' ');
             let [last, second, third, _] = recent;
             recent = [hash, last, second, third];
             let meaning = scan.lexicon().get_after(&recent);
-            if meaning.senses & wanted != 0 {
+            let mut senses = meaning.senses & wanted;
+            // Some top-level domains are common words; they count behind a full stop alone.
+            if senses & TOP_LEVEL != 0 && scan.back(start, 1) != b'.' {
+                senses &= !TOP_LEVEL;
+            }
+            if senses != 0 {
                 let word = Word {
                     start,
                     end,
                     meaning,
                     hash,
                 };
-                ask(scan, plan, &word)?;
+                ask(scan, plan, &word, senses)?;
             }
         } else if class & DIGIT != 0 {
             number(scan, plan, at)?;
@@ -79,10 +87,10 @@ fn read(scan: &Scan<'_>, at: usize) -> (u64, usize) {
     let (mut hash, mut end, mut was_small) = scan.ascii_word(at, usize::MAX);
     if !scan.at(end).is_ascii() {
         for c in scan.text.get(end..).unwrap_or_default().chars() {
-            if !is_word_char(c) || was_small && c.is_uppercase() {
+            if !is_word_char(c) || was_small && is_uppercase(c) {
                 break;
             }
-            was_small = c.is_lowercase();
+            was_small = is_lowercase(c);
             hash = fold(hash, c);
             end += c.len_utf8();
         }
@@ -90,8 +98,9 @@ fn read(scan: &Scan<'_>, at: usize) -> (u64, usize) {
     (hash, end)
 }
 
-fn ask(scan: &mut Scan<'_>, plan: &Plan, word: &Word) -> Outcome {
-    let mut asked = plan.word.asked(word.meaning.senses);
+/// Asks who looks for one of `senses` at `word`.
+fn ask(scan: &mut Scan<'_>, plan: &Plan, word: &Word, senses: Senses) -> Outcome {
+    let mut asked = plan.word.asked(senses);
     while asked != 0 {
         if let Some(find) = plan.word.get(asked.trailing_zeros()) {
             scan.spend(LOOK)?;
@@ -111,8 +120,10 @@ fn number(scan: &mut Scan<'_>, plan: &Plan, at: usize) -> Outcome {
     {
         return Ok(());
     }
-    for find in &plan.digits {
-        find(scan, at)?;
+    if let Some(digits) = scan.digits_at(at) {
+        for find in &plan.digits {
+            find(scan, digits)?;
+        }
     }
     Ok(())
 }
@@ -127,7 +138,7 @@ fn unspaced(
     scan: &mut Scan<'_>,
     plan: &Plan,
     at: usize,
-    wanted: super::Senses,
+    wanted: Senses,
 ) -> Result<usize, privet_types::BudgetError> {
     let rest = scan.text.get(at..).unwrap_or_default();
     let mut hash = hash_start();
@@ -156,7 +167,7 @@ fn unspaced(
         }
     }
     if let Some(word) = best {
-        ask(scan, plan, &word)?;
+        ask(scan, plan, &word, word.meaning.senses)?;
         next = word.end;
     }
     Ok(next)

@@ -1,8 +1,10 @@
 //! Reads words and numbers at a place of the text.
 
 use super::lexicon::{MOST_WORDS, Meaning, Senses, hash_char, hash_eight, hash_start, join};
-use crate::letters::{is_alphabetic, is_alphanumeric};
+use super::sense;
+use crate::letters::{is_alphabetic, is_alphanumeric, is_lowercase, is_uppercase, small};
 use crate::recognizers::class::{self, DIGIT, LETTER, LOWER, UPPER};
+use crate::recognizers::eight::Eight;
 use crate::recognizers::scan::Scan;
 
 /// Longest word that can be known, in bytes.
@@ -32,6 +34,18 @@ pub(crate) struct Digits {
     /// How many there are, at most [`MOST_DIGITS`] and one more.
     pub(crate) count: usize,
     pub(crate) value: u32,
+}
+
+impl Digits {
+    /// Adds a digit written in `len` bytes.
+    #[inline]
+    const fn push(&mut self, value: u32, len: usize) {
+        self.count += 1;
+        self.end += len;
+        if self.count <= MOST_DIGITS {
+            self.value = self.value * 10 + value;
+        }
+    }
 }
 
 /// Most digits of a number that is read.
@@ -71,77 +85,40 @@ pub(crate) const fn is_ideographic(c: char) -> bool {
 /// Folds a letter of a word to lower case; only the first of several counts.
 #[inline]
 pub(super) fn fold(hash: u64, c: char) -> u64 {
-    if c.is_ascii() {
-        hash_char(hash, c.to_ascii_lowercase())
-    } else {
-        c.to_lowercase().fold(hash, hash_char)
-    }
-}
-
-/// Eight bytes of a text, the first one lowest, looked at together.
-#[derive(Clone, Copy)]
-struct Eight(u64);
-
-impl Eight {
-    const LEN: usize = 8;
-    /// The highest bit of each byte.
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    const ONES: u64 = 0x0101_0101_0101_0101;
-
-    /// The first bytes of `text`, zeros behind its end.
-    #[inline]
-    fn read(text: &[u8]) -> Self {
-        Self(text.first_chunk().map_or_else(
-            || text.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte)),
-            |eight| u64::from_le_bytes(*eight),
-        ))
-    }
-
-    /// The highest bit of each byte that is an ASCII letter, and of each that is a small one.
-    #[inline]
-    const fn classes(self) -> (u64, u64) {
-        let small = self.0 & !Self::HIGH | (0x20 * Self::ONES);
-        let from_a = small + (0x80 - 0x61) * Self::ONES;
-        let after_z = small + (0x80 - 0x7b) * Self::ONES;
-        let letters = from_a & !after_z & !self.0 & Self::HIGH;
-        (letters, letters & self.0 << 2)
-    }
-
-    /// How many letters of one word stand at the beginning, behind a small letter or none: a capital behind a small letter
-    /// begins another word.
-    #[inline]
-    const fn letters(self, is_behind_small: bool) -> usize {
-        let (letters, small) = self.classes();
-        let behind_small = small << 8 | (is_behind_small as u64) << 7;
-        let ends = !letters & Self::HIGH | letters & !small & behind_small;
-        (ends.trailing_zeros() / 8) as usize
-    }
-
-    /// The first `count` bytes, 1 ..= 8 letters, as small letters; zeros for the others.
-    #[inline]
-    const fn small(self, count: usize) -> u64 {
-        (self.0 | (0x20 * Self::ONES)) & u64::MAX >> (64 - 8 * count)
-    }
-
-    /// Whether the letter at `place`, 0 ..= 7, is a small one.
-    #[inline]
-    const fn is_small(self, place: usize) -> bool {
-        self.0 >> (8 * place + 5) & 1 == 1
+    match small(c) {
+        Some(c) => hash_char(hash, c),
+        None => c.to_lowercase().fold(hash, hash_char),
     }
 }
 
 impl Scan<'_> {
     /// The word that begins at `at`, without regard to what stands before; it ends where a small letter is followed by
     /// a capital.
+    #[inline]
     pub(crate) fn word_at(&self, at: usize) -> Option<Word> {
+        let byte = self.at(at);
+        if byte.is_ascii() && !byte.is_ascii_alphabetic() {
+            return None;
+        }
+        let (known, word) = self.last_word.get();
+        if known == at {
+            return word;
+        }
+        let word = self.whole_word_at(at);
+        self.last_word.set((at, word));
+        word
+    }
+
+    /// [`Self::word_at`] where a letter may stand.
+    fn whole_word_at(&self, at: usize) -> Option<Word> {
         let (mut hash, mut end, mut was_small) = self.ascii_word(at, LONGEST_WORD + 1);
         if !self.at(end).is_ascii() {
             let from = end;
             for (i, c) in self.text.get(from..)?.char_indices() {
-                if !is_word_char(c) || was_small && c.is_uppercase() || from - at + i > LONGEST_WORD {
+                if !is_word_char(c) || was_small && is_uppercase(c) || from - at + i > LONGEST_WORD {
                     break;
                 }
-                was_small = c.is_lowercase();
+                was_small = is_lowercase(c);
                 hash = fold(hash, c);
                 end = from + i + c.len_utf8();
             }
@@ -156,8 +133,26 @@ impl Scan<'_> {
 
     /// The ASCII letters at `at`, at most `most`, up to a capital behind a small one: their hash, where they end, and
     /// whether the last is a small one. Most words are of such letters from end to end.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "half of all words are read by one caller, 12 instructions fewer each"
+    )]
+    #[inline(always)]
     pub(super) fn ascii_word(&self, at: usize, most: usize) -> (u64, usize, bool) {
+        let first = Eight::read(self.bytes.get(at..).unwrap_or_default());
+        match first.letters(false) {
+            0 => (hash_start(), at, false),
+            Eight::LEN => self.long_ascii_word(at, most),
+            count => (
+                hash_eight(hash_start(), first.small(count)),
+                at + count,
+                first.is_small(count - 1),
+            ),
+        }
+    }
+
+    /// [`Self::ascii_word`] of eight letters or more.
+    fn long_ascii_word(&self, at: usize, most: usize) -> (u64, usize, bool) {
         let limit = at.saturating_add(most).min(self.bytes.len());
         let mut rest = self.bytes.get(at..limit).unwrap_or_default();
         let mut hash = hash_start();
@@ -182,9 +177,8 @@ impl Scan<'_> {
     pub(crate) fn phrase_at(&self, at: usize, senses: Senses) -> Option<Word> {
         let mut best = None;
         let mut all = 0;
-        let mut from = at;
+        let mut word = self.word_at(at)?;
         for count in 0..MOST_WORDS {
-            let word = self.word_at(from)?;
             all = if count == 0 {
                 word.hash
             } else {
@@ -199,10 +193,14 @@ impl Scan<'_> {
                     hash: all,
                 });
             }
-            if !matches!(self.at(word.end), b' ' | b'-') || self.word_at(word.end + 1).is_none() {
+            let goes_on = count > 0 || word.is(sense::BEGINS);
+            if !goes_on || count + 1 == MOST_WORDS || !matches!(self.at(word.end), b' ' | b'-') {
                 break;
             }
-            from = word.end + 1;
+            let Some(next) = self.word_at(word.end + 1) else {
+                break;
+            };
+            word = next;
         }
         best
     }
@@ -239,55 +237,71 @@ impl Scan<'_> {
         let mut start = end;
         let mut is_capital_next = is_capital_next;
         for c in self.str(least, end).chars().rev() {
-            if !is_word_char(c) || is_capital_next && c.is_lowercase() {
+            if !is_word_char(c) || is_capital_next && is_lowercase(c) {
                 break;
             }
-            is_capital_next = c.is_uppercase();
+            is_capital_next = is_uppercase(c);
             start -= c.len_utf8();
         }
         start
     }
 
     /// Whether a letter, a digit or `_` stands on both sides of `at`.
+    #[inline]
     pub(crate) fn is_word_inside(&self, at: usize) -> bool {
         let (left, right) = (self.back(at, 1), self.at(at));
         if left.is_ascii() && right.is_ascii() {
             let joins = |b: u8| class::of(b) & (LETTER | DIGIT) != 0 || b == b'_';
             return joins(left) && joins(right);
         }
+        self.is_foreign_word_inside(at)
+    }
+
+    /// [`Self::is_word_inside`] beside a character that is not ASCII.
+    fn is_foreign_word_inside(&self, at: usize) -> bool {
         let joins = |c: char| is_alphanumeric(c) && !is_ideographic(c) || c == '_';
         self.char_before(at).is_some_and(joins) && self.char_at(at).is_some_and(joins)
     }
 
     /// The digits at `at`.
+    #[inline]
     pub(crate) fn digits_at(&self, at: usize) -> Option<Digits> {
+        let byte = self.at(at);
+        if byte.is_ascii() && !byte.is_ascii_digit() {
+            return None;
+        }
+        self.whole_digits_at(at)
+    }
+
+    /// [`Self::digits_at`] where a digit may stand.
+    fn whole_digits_at(&self, at: usize) -> Option<Digits> {
         let mut digits = Digits {
             start: at,
             end: at,
             ..Digits::default()
         };
-        let mut rest = self.bytes.get(at..).unwrap_or_default();
-        while digits.count <= MOST_DIGITS
-            && let [byte, more @ ..] = rest
-        {
-            let (value, len) = if byte.is_ascii() {
-                let value = u32::from(byte.wrapping_sub(b'0'));
-                rest = more;
-                ((value < 10).then_some(value), 1)
-            } else {
-                let c = self.char_at(digits.end);
-                let len = c.map_or(1, char::len_utf8);
-                rest = rest.get(len..).unwrap_or_default();
-                (c.and_then(decimal), len)
-            };
-            let Some(value) = value else { break };
-            digits.count += 1;
-            digits.end += len;
-            if digits.count <= MOST_DIGITS {
-                digits.value = digits.value * 10 + value;
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        for byte in rest.iter().take(MOST_DIGITS + 1) {
+            let value = byte.wrapping_sub(b'0');
+            if value > 9 {
+                break;
             }
+            digits.push(u32::from(value), 1);
+        }
+        if digits.count <= MOST_DIGITS && !self.at(digits.end).is_ascii() {
+            self.more_digits(&mut digits);
         }
         (digits.count > 0).then_some(digits)
+    }
+
+    /// Goes on with the digits behind `digits`, of any script.
+    fn more_digits(&self, digits: &mut Digits) {
+        while digits.count <= MOST_DIGITS
+            && let Some(c) = self.char_at(digits.end)
+            && let Some(value) = decimal(c)
+        {
+            digits.push(value, c.len_utf8());
+        }
     }
 
     /// Skips at most two spaces, also no-break and thin ones.
@@ -347,10 +361,10 @@ mod tests {
     fn plain_word(text: &str, at: usize) -> Option<(usize, u64)> {
         let (mut end, mut was_small) = (at, false);
         for (i, c) in text.get(at..)?.char_indices() {
-            if !is_word_char(c) || was_small && c.is_uppercase() || i > LONGEST_WORD {
+            if !is_word_char(c) || was_small && is_uppercase(c) || i > LONGEST_WORD {
                 break;
             }
-            was_small = c.is_lowercase();
+            was_small = is_lowercase(c);
             end = at + i + c.len_utf8();
         }
         (end > at).then(|| (end, hash(text.get(at..end).unwrap_or_default())))

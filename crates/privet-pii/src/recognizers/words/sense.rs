@@ -98,3 +98,5 @@ pub(crate) const GREETING: Senses = 1 << 45;
 pub(crate) const ADDRESS: Senses = 1 << 46;
 /// Says that an announced value is of another kind: `policy`, `hash`, `field`.
 pub(crate) const NOT_VALUE: Senses = 1 << 47;
+/// A phrase of two or more words begins with it.
+pub(crate) const BEGINS: Senses = 1 << 48;
