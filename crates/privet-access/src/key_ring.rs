@@ -288,7 +288,12 @@ impl KeyRing {
         for account in &accounts {
             all.extend(account.take_uses());
         }
-        if let Err(error) = self.store.add_privilege_uses(&all).await {
+        let written = timeout(PATIENCE, self.store.add_privilege_uses(&all)).await;
+        let written = match written {
+            Ok(written) => written.map_err(Error::from),
+            Err(_) => Err(Error::StoreTimeout { limit: PATIENCE }),
+        };
+        if let Err(error) = written {
             let by_name = |used: &privet_store::PrivilegeUse| {
                 accounts
                     .iter()
@@ -299,7 +304,7 @@ impl KeyRing {
                     account.give_back_uses(used);
                 }
             }
-            return Err(error.into());
+            return Err(error);
         }
         Ok(())
     }
@@ -359,9 +364,14 @@ impl KeyRing {
             .await
             .map_err(|_| Error::StoreTimeout { limit: PATIENCE })??;
         let has_changed = changed.is_some();
+        // Made before anybody is kept out; whoever looks holds `last_look`, so nobody else writes meanwhile.
+        let next = changed.map(|snapshot| {
+            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+            Keys::new(snapshot, asked_at, &self.rules, &keys.accounts)
+        });
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        match changed {
-            Some(snapshot) => *keys = Keys::new(snapshot, asked_at, &self.rules, &keys.accounts),
+        match next {
+            Some(next) => *keys = next,
             None => keys.checked_at = asked_at,
         }
         Ok(has_changed)
@@ -420,12 +430,8 @@ pub async fn run_refresh(ring: &KeyRing, interval: Duration, shutdown: impl Futu
 }
 
 async fn write_uses(ring: &KeyRing) {
-    match timeout(PATIENCE, ring.flush_uses()).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "cannot write down which privileges were used; it is tried again");
-        }
-        Err(_) => tracing::warn!("the store did not take in time which privileges were used"),
+    if let Err(error) = ring.flush_uses().await {
+        tracing::warn!(%error, "cannot write down which privileges were used; it is tried again");
     }
 }
 

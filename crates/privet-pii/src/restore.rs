@@ -3,10 +3,15 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::surrogate::{Form, Pair};
 use crate::trail::{Trail, UrlAllow};
 use crate::units::{self, Next, Syntax, escape_into};
+
+/// Bytes that the values restored by one map may add to texts: a reply that names a long value again and again would grow
+/// without end.
+const MOST_RESTORED: usize = 64 << 20;
 
 /// Everything restoring needs to know about one request's surrogates. Cheap to share.
 #[derive(Debug, Default)]
@@ -25,6 +30,8 @@ pub struct SurrogateMap {
     is_tags: bool,
     /// Pairs by the number that stands in.
     numbers: HashMap<String, usize>,
+    /// Bytes of values that were written by now.
+    restored: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -116,6 +123,14 @@ impl SurrogateMap {
     #[must_use]
     pub fn pairs(&self) -> &[Pair] {
         &self.pairs
+    }
+
+    /// Whether `bytes` more of values may be written; they are counted then.
+    fn has_room(&self, bytes: usize) -> bool {
+        let taken = |restored: usize| restored.checked_add(bytes).filter(|sum| *sum <= MOST_RESTORED);
+        self.restored
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken)
+            .is_ok()
     }
 
     /// Values that can be restored.
@@ -257,12 +272,12 @@ impl Restorer {
                 Seen::Surrogate { length, pair } => {
                     self.emit(before, out);
                     let written = rest.get(..length).unwrap_or_default();
-                    if self.trail.allows(&self.urls, self.syntax) {
-                        let value = map
-                            .pairs
-                            .get(pair)
-                            .map(|p| p.value.expose().as_str())
-                            .unwrap_or_default();
+                    let value = map
+                        .pairs
+                        .get(pair)
+                        .map(|p| p.value.expose().as_str())
+                        .unwrap_or_default();
+                    if self.trail.allows(&self.urls, self.syntax) && map.has_room(value.len()) {
                         write(value, &self.trail, self.syntax, out);
                         self.restored += 1;
                     } else {
@@ -455,6 +470,24 @@ mod tests {
         pieces.iter().for_each(|p| restorer.push(p, &mut out));
         restorer.finish(&mut out);
         out
+    }
+
+    #[test]
+    fn a_long_value_that_is_named_again_and_again_does_not_grow_a_text_without_end() {
+        let key = RootKey::parse(&format!("privet-root-1:{}", "7".repeat(64)))
+            .unwrap()
+            .hash_key("test", b"");
+        let mut surrogates = Surrogates::new(&key, Style::Tag);
+        let value = "k".repeat(MOST_RESTORED / 4);
+        let apart = Place::Text { is_apart: true };
+        let tag = surrogates
+            .surrogate(Entity::PRIVATE_KEY, &value, apart, &|_| false)
+            .unwrap();
+        let map = Arc::new(SurrogateMap::new(surrogates.into_pairs()));
+        let text = format!("{tag} ").repeat(6);
+        let restored = restore(&map, Syntax::Text, &[&text]);
+        assert_eq!(restored.len(), MOST_RESTORED + 4 + 2 * (tag.len() + 1));
+        assert!(restored.ends_with(&format!("{tag} {tag} ")));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use privet_surface::json::Document;
 use privet_surface::{DetectionMemory, Masked, Masking, Refusal, Request, Restoration};
 use privet_types::{Budget, Entity, SurfaceKind};
 
-use crate::{Policy, SensitiveAction, Storage};
+use crate::{Policy, SensitiveAction, SensitiveRule, Storage};
 
 /// A prompt as it came. It cannot be sent; only [`Policy::clear`] makes it a [`Prompt<Cleared>`].
 #[derive(Debug)]
@@ -202,7 +202,8 @@ impl Policy {
     /// `budget`.
     ///
     /// # Errors
-    /// [`NotCleared::Refused`] if anything must not, or cannot safely, be sent.
+    /// [`NotCleared::Refused`] if anything must not, or cannot safely, be sent; [`NotCleared::Sensitive`] if a rule keeps it from
+    /// providers.
     pub fn protect(
         &self,
         surface: SurfaceKind,
@@ -219,7 +220,23 @@ impl Policy {
             key: protecting.key,
             memory: protecting.memory,
         };
-        request.mask(masking, None, budget).map_err(refused)
+        let masked = request.mask(masking, None, budget).map_err(refused)?;
+        // Whoever sends it is not known to be a machine of one's own.
+        if let Some((_, rule)) = self.routing().rule_for(&masked.counts) {
+            return Err(NotCleared::Sensitive {
+                kinds: self.meant(rule, &masked.counts),
+                model: String::new(),
+            });
+        }
+        Ok(masked)
+    }
+
+    /// The kinds among `counts` that `rule` is for.
+    fn meant(&self, rule: &SensitiveRule, counts: &BTreeMap<Entity, u32>) -> Vec<Entity> {
+        let kinds = counts.keys().copied();
+        kinds
+            .filter(|kind| self.routing().is_meant(rule, *kind))
+            .collect()
     }
 
     fn storable<'t>(&self, request: Request<'t>) -> Request<'t> {
@@ -286,11 +303,7 @@ impl Policy {
         let mut rule_at = None;
         if let Some((index, rule)) = self.routing().rule_for(&counts) {
             let refused = || NotCleared::Sensitive {
-                kinds: counts
-                    .keys()
-                    .copied()
-                    .filter(|kind| self.routing().is_meant(rule, *kind))
-                    .collect(),
+                kinds: self.meant(rule, &counts),
                 model: model.clone().into_owned(),
             };
             let local = match rule.action {

@@ -408,6 +408,11 @@ fn check(file: &PolicyFile) -> Result<(), Fault> {
     check_consent(&file.consent, &file.pii)?;
     access::check(&file.access)?;
     routing::check(&file.routing, &file.pii)?;
+    if file.routing.leaves_unmasked() && file.responses.store == Storage::Never {
+        return Err(KeyPath::of("responses").key("store").fault(
+            "\"never\" cannot be kept where a rule of `[[routing.sensitive]]` sends prompts as they come; leave out `mask = false` there, or use \"as_asked\"",
+        ));
+    }
     if file.routing.leaves_unmasked() && file.archive.content == ArchiveContent::Masked {
         return Err(KeyPath::of("archive").key("content").fault(
             "would keep prompts unmasked that a rule of `[[routing.sensitive]]` sends so; use \"plain\" or \"nothing\", or no `mask = false`",

@@ -67,7 +67,7 @@ impl Rules {
         let access = policy.access();
         let need = access.require_assessment;
         let strict = match policy.refusing_what_passes() {
-            Some(policy) if need == RequireAssessment::Unmasked => Some(Strict {
+            Some(policy) if need != RequireAssessment::Never => Some(Strict {
                 analyzer: Analyzer::with_model(policy.pii(), model)?,
                 policy,
             }),
@@ -112,7 +112,16 @@ impl Gateway {
         choice: &mut Choice,
     ) -> Result<(), Problem> {
         let rules = &self.access;
-        if rules.strict.is_none() && rules.need != RequireAssessment::Always {
+        let is_personal = |kind: &Entity| *kind != Entity::SURROGATE;
+        // A rule of the policy sends it as it came.
+        let is_bare =
+            clearance.rule.is_some() && clearance.masked == 0 && clearance.counts.keys().any(is_personal);
+        let may_need_one = match rules.need {
+            RequireAssessment::Never => false,
+            RequireAssessment::Always => true,
+            RequireAssessment::Unmasked => is_bare || rules.strict.is_some(),
+        };
+        if !may_need_one {
             return Ok(());
         }
         let route = self.route(&clearance.model, *choice).ok_or(NotCleared::NoRoute)?;
@@ -126,13 +135,10 @@ impl Gateway {
         if !is_chosen_lacking && lacking.is_empty() {
             return Ok(());
         }
-        let needs_one = match rules.need {
-            RequireAssessment::Never => false,
-            RequireAssessment::Always => {
-                let is_personal = |kind: &Entity| *kind != Entity::SURROGATE;
-                clearance.masked > 0 || clearance.counts.keys().any(is_personal)
-            }
-            RequireAssessment::Unmasked => match &rules.strict {
+        let holds_masked = || clearance.masked > 0 || clearance.counts.keys().any(is_personal);
+        let is_known = is_bare || (rules.need == RequireAssessment::Always && holds_masked());
+        let needs_one = is_known
+            || match &rules.strict {
                 None => false,
                 Some(strict) => {
                     let clearing = Clearing {
@@ -147,8 +153,7 @@ impl Gateway {
                         Err(error) => return Err(error.into()),
                     }
                 }
-            },
-        };
+            };
         if needs_one && is_chosen_lacking {
             return Err(Problem::NotAssessed {
                 provider: route.provider.name().to_owned(),

@@ -19,7 +19,7 @@ use hyper_util::service::TowerToHyperService;
 use privet_policy::Limits;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot, watch};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_rustls::TlsAcceptor;
 
 use crate::access::ClientAddress;
@@ -398,18 +398,26 @@ async fn watch_over<I>(
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut connection = std::pin::pin!(connection);
     let mut is_ending = false;
+    let mut told_at = None;
     loop {
         tokio::select! {
             ended = connection.as_mut() => return told(ended),
             _ = closing.changed(), if !is_ending => {
                 is_ending = true;
+                told_at = Some(Instant::now());
                 connection.as_mut().graceful_shutdown();
             }
             _ = look.tick() => match streams.judge(patience, H2_REST) {
                 Verdict::GoesOn => {}
-                Verdict::Idle if is_ending => {}
+                // It was told goodbye, and has nothing under way for which it could stay.
+                Verdict::Idle if is_ending => {
+                    if told_at.is_some_and(|told_at| told_at.elapsed() >= patience) {
+                        return;
+                    }
+                }
                 Verdict::Idle => {
                     is_ending = true;
+                    told_at = Some(Instant::now());
                     connection.as_mut().graceful_shutdown();
                 }
                 Verdict::Stuck => {

@@ -22,6 +22,7 @@ use crate::problem::Problem;
 use crate::query;
 use crate::reply::{self, ReplyLimits};
 use crate::routing::{self, Choice, Picked};
+use crate::upstream::Failed;
 use crate::vault::{About, Guarded, NoConsent, conversation};
 
 /// Work units that every request gets, whatever its size.
@@ -373,15 +374,17 @@ async fn send(
     if let Some(meter) = &mut meter {
         meter.sent();
     }
-    let upstream = routing::send(gateway, &model, prompt, asked)
-        .await
-        .inspect_err(|problem| {
-            if let (Problem::UpstreamUnreachable | Problem::ProviderResting, Some(meter)) =
-                (problem, &mut meter)
-            {
-                meter.not_sent();
-            }
-        })?;
+    let sending = async { Ok(routing::send(gateway, &model, prompt, asked).await) };
+    let answer = match &meter {
+        Some(meter) => meter.in_time(sending).await?,
+        None => sending.await?,
+    };
+    let upstream = answer.map_err(|failed| {
+        if let (Failed::NotSent(_), Some(meter)) = (&failed, &mut meter) {
+            meter.not_sent();
+        }
+        Problem::from(failed)
+    })?;
     if let Some(meter) = &mut meter {
         meter.answered(&upstream);
     }

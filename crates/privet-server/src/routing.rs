@@ -172,20 +172,21 @@ pub(crate) async fn send(
     model: &str,
     prompt: Prompt<Cleared>,
     asked: Asked<'_>,
-) -> Result<Response<ReplyBody>, Problem> {
+) -> Result<Response<ReplyBody>, Failed> {
     let Asked {
         choice,
         headers,
         query,
         event,
     } = asked;
-    let route = gateway.route(model, choice).ok_or(NotCleared::NoRoute)?;
+    let no_route = || Failed::NotSent(NotCleared::NoRoute.into());
+    let route = gateway.route(model, choice).ok_or_else(no_route)?;
     let settings = &gateway.settings.routing;
     let outgoing = || headers::outgoing(headers, &gateway.analyzer);
     let upstream = &gateway.upstream;
     if route.targets().len() < 2 && settings.retries == 0 {
         let name = route.upstream_model.unwrap_or(model);
-        return Ok(ask(gateway, &route, name, query, outgoing(), prompt).await?);
+        return ask(gateway, &route, name, query, outgoing(), prompt).await;
     }
     let mut attempts = Attempts {
         gateway,
@@ -208,10 +209,10 @@ pub(crate) async fn send(
                 retry_after(reply.headers(), gateway.clock.now())
             }
             Err(Failed::NotSent(Problem::UpstreamUnreachable | Problem::ProviderResting)) => None,
-            _ => return Ok(answer?),
+            _ => return answer,
         };
         let Some((next, wait)) = attempts.next(route, asked_wait) else {
-            return Ok(answer?);
+            return answer;
         };
         drop(answer);
         if let Some(wait) = wait {
@@ -224,7 +225,7 @@ pub(crate) async fn send(
         );
         prompt = prompt
             .for_model(next.upstream_model.unwrap_or(model))
-            .ok_or(Problem::UpstreamUnreachable)?;
+            .ok_or(Failed::Sent(Problem::UpstreamUnreachable))?;
         if next.provider != route.provider
             && let Some(event) = &event
         {
@@ -232,9 +233,12 @@ pub(crate) async fn send(
             event.at = gateway.clock.now();
             event.provider = Some(next.provider.name().to_owned());
             FALLBACK.clone_into(&mut event.decision.reason);
-            let tenant = event.tenant.parse().map_err(|_| Problem::NotRecorded)?;
+            let tenant = event
+                .tenant
+                .parse()
+                .map_err(|_| Failed::Sent(Problem::NotRecorded))?;
             event.sent_hash = Some(gateway.hashes(&tenant).hash_hex(&[prompt.body()]));
-            record(gateway, &event).await?;
+            record(gateway, &event).await.map_err(Failed::Sent)?;
         }
         route = next;
     }

@@ -217,7 +217,7 @@ impl Restoration {
                     self.value(value, self.tool_sink(name.as_deref()), edits);
                 }
                 // What a tool of the provider's own, or of the client's, is to do.
-                (Some(kind), "action" | "operation" | "code" | "queries")
+                (Some(kind), "action" | "actions" | "operation" | "code" | "queries")
                     if let Some(tool) = kind.strip_suffix("_call") =>
                 {
                     self.value(value, self.tool_sink(Some(tool)), edits);

@@ -2,7 +2,7 @@
 
 use privet_types::SurfaceKind;
 
-use crate::json::{Kind, Value};
+use crate::json::Value;
 use crate::refusal::Refusal;
 use crate::splice::Edit;
 
@@ -29,20 +29,22 @@ pub(crate) fn forbidden(surface: SurfaceKind, root: Value<'_>) -> Result<Option<
             if let Some((field, _)) = needs.into_iter().find(|(_, is_wanted)| *is_wanted) {
                 return Err(Refusal::Stored { field });
             }
-            Ok(match store {
-                Some(value) if value.raw() == "false" => None,
-                Some(value) => Some(Edit::beside(value.range(), "false".to_owned())),
-                // Left out, it means true. The object is not empty: it names a model.
-                None => {
-                    let start = root.range().start + 1;
-                    Some(Edit::beside(start..start, "\"store\":false,".to_owned()))
-                }
-            })
+            Ok(said(store, root))
         }
-        // Left out, it means false.
-        SurfaceKind::OpenaiChat => Ok(store
-            .filter(|value| value.kind() != Kind::Literal || value.raw() == "true")
-            .map(|value| Edit::beside(value.range(), "false".to_owned()))),
+        SurfaceKind::OpenaiChat => Ok(said(store, root)),
         _ => Ok(None),
+    }
+}
+
+/// Makes it say `false`, which is not what it means where it is left out: so responses are kept, and chats by some accounts.
+fn said(store: Option<Value<'_>>, root: Value<'_>) -> Option<Edit> {
+    match store {
+        Some(value) if value.raw() == "false" => None,
+        Some(value) => Some(Edit::beside(value.range(), "false".to_owned())),
+        None => {
+            let start = root.range().start + 1;
+            let comma = if root.entries().next().is_some() { "," } else { "" };
+            Some(Edit::beside(start..start, format!("\"store\":false{comma}")))
+        }
     }
 }

@@ -316,7 +316,7 @@ impl LimitRule {
                 Part::Tenant => &[asker.tenant],
                 // Two tenants may have principals of one name.
                 Part::Principal => &[asker.tenant, asker.principal],
-                Part::Key => &[asker.key],
+                Part::Key => &[asker.tenant, asker.key],
                 Part::Model => &[asker.model.unwrap_or_default()],
             };
             for name in names {

@@ -76,6 +76,8 @@ fn a_rule_that_says_nothing_or_too_much_is_refused() {
     }
     let kept = "[archive]\ncontent = \"masked\"\n[[routing.sensitive]]\nentities = [\"US_SSN\"]\naction = \"local\"\nto = \"x\"\nmask = false";
     assert!(refused_policy(kept).contains("would keep prompts unmasked"));
+    let stored = "[responses]\nstore = \"never\"\n[[routing.sensitive]]\nentities = [\"US_SSN\"]\naction = \"local\"\nto = \"x\"\nmask = false";
+    assert!(refused_policy(stored).contains("cannot be kept"));
 }
 
 fn at_home() -> Settings {

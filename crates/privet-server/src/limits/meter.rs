@@ -115,11 +115,10 @@ impl Meter {
         match &self.stage {
             _ if self.is_free => Used::default(),
             Stage::Free => Used::default(),
-            Stage::Sent => Used {
-                output: 0,
-                ..self.estimate
-            },
-            Stage::Answered(usage) => usage.used(self.estimate.input),
+            // What was sent and not answered may have been worked on, and paid for.
+            Stage::Sent => self.estimate,
+            Stage::Answered(usage) if usage.heard_nothing() => self.estimate,
+            Stage::Answered(usage) => usage.used(&self.estimate),
         }
     }
 }

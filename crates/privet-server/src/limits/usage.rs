@@ -98,8 +98,13 @@ impl Usage {
         self.hold(rest);
     }
 
-    /// What was used by now. `input`: the estimate of the prompt, for where the provider has not said.
-    pub(crate) fn used(&self, input: u64) -> Used {
+    /// Whether nothing came of a reply that comes at once.
+    pub(crate) const fn heard_nothing(&self) -> bool {
+        !self.is_stream && self.bytes == 0
+    }
+
+    /// What was used by now, `estimate` where the provider has not said.
+    pub(crate) fn used(&self, estimate: &Used) -> Used {
         let told = if self.is_stream {
             self.told
         } else {
@@ -108,6 +113,9 @@ impl Usage {
         let says_nothing = told.input_tokens.or(told.prompt_tokens).is_none();
         let guessed = if self.is_stream {
             self.events
+        } else if self.is_skipped {
+            // Long replies are embeddings and images, whose bytes are no tokens.
+            (self.bytes / BYTES_PER_TOKEN).min(estimate.output)
         } else if says_nothing {
             self.bytes / BYTES_PER_TOKEN
         } else {
@@ -124,7 +132,7 @@ impl Usage {
             input: told
                 .input_tokens
                 .or(told.prompt_tokens)
-                .unwrap_or(input)
+                .unwrap_or(estimate.input)
                 .saturating_sub(within)
                 .saturating_add(created),
             cached: within.saturating_add(beside),
@@ -190,7 +198,7 @@ mod tests {
     fn used(kind: &[u8], reply: &str, piece: usize) -> Used {
         let mut usage = Usage::of(kind);
         reply.as_bytes().chunks(piece).for_each(|piece| usage.hear(piece));
-        usage.used(1000)
+        usage.used(&of(1000, 0, 99))
     }
 
     const fn of(input: u64, cached: u64, output: u64) -> Used {
@@ -242,6 +250,12 @@ mod tests {
         assert_eq!(used(JSON, "not JSON", 100), of(1000, 0, 2));
         let embeddings =
             r#"{"data":[{"embedding":[0.1,0.2,0.3]}],"usage":{"prompt_tokens":9,"total_tokens":9}}"#;
+        let images = "x".repeat(LONGEST + 1);
+        assert_eq!(
+            used(JSON, &images, 1 << 16),
+            of(1000, 0, 99),
+            "too long to be read"
+        );
         assert_eq!(used(JSON, embeddings, 100), of(9, 0, 0));
     }
 }

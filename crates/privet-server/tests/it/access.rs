@@ -324,6 +324,11 @@ async fn where_always_is_asked_for_not_even_surrogates_go_to_who_was_not_assesse
     assert_refused(&refused, CHAT, 403, "provider_not_assessed");
     let clean = gateway.post(CHAT, chat("demo-echo", "hello")).send().await;
     assert_eq!(clean.status, 200);
+    // Nor does what the policy does not look for.
+    let policy = format!("{policy}[pii.entities]\nEMAIL_ADDRESS = \"allow\"\n");
+    let gateway = TestGateway::builder().policy(&policy).start().await;
+    let refused = gateway.post(CHAT, chat("demo-echo", EMAIL)).send().await;
+    assert_refused(&refused, CHAT, 403, "provider_not_assessed");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use privet_testkit::{RawProvider, TestGateway, json_reply};
 use privet_types::{Action, Entity};
+use serde_json::json;
 
 use crate::support::{CARD, CHAT, EMAIL, IBAN, MESSAGES, assert_refused, chat, messages, said, tag};
 
@@ -50,6 +51,19 @@ async fn a_prompt_with_sensitive_data_goes_to_the_local_model_alone() {
         [(Some("home"), "sensitive_local"), (Some("openai"), "masked")]
     );
     assert_eq!(events[0].event.model.as_deref(), Some("demo"));
+}
+
+#[tokio::test]
+async fn what_may_go_to_no_provider_is_not_protected_for_one_either() {
+    let home = home().await;
+    for rule in ["action = \"refuse\"", "action = \"local\"\nto = \"llama\""] {
+        let gateway = gateway(home.address(), rule).await;
+        let protect = |text: &str| gateway.post("/api/v1/protect", json!({ "text": text }).to_string());
+        let refused = protect(CARD).send().await;
+        assert_eq!(refused.status, 400, "{}", refused.text());
+        assert!(refused.text().contains("CREDIT_CARD"), "{}", refused.text());
+        assert_eq!(protect(EMAIL).send().await.status, 200);
+    }
 }
 
 #[tokio::test]

@@ -95,6 +95,17 @@ pub(super) fn classify_part(path: &[Step<'_>], part: Value<'_>) -> Option<Class>
         {
             opaque(&part.get_str("type")?)
         }
+        // A picture to paint on, and files that a tool is to have.
+        [Step::Key(tools), Step::Item(_), Step::Key(mask)]
+            if tools == "tools" && mask == "input_image_mask" =>
+        {
+            Some(Class::Opaque(PartKind::Image))
+        }
+        [Step::Key(tools), .., Step::Key(source)]
+            if tools == "tools" && source == "source" && part.get("data").is_some() =>
+        {
+            Some(Class::Opaque(PartKind::File))
+        }
         [Step::Key(prompt), Step::Key(variables), Step::Key(_)]
             if prompt == "prompt" && variables == "variables" =>
         {

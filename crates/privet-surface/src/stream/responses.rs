@@ -203,11 +203,16 @@ impl StreamRestorer {
         for (key, value) in event.entries() {
             match (key.as_str().unwrap_or_default().as_ref(), value.kind()) {
                 ("type" | "item_id" | "sequence_number", _) => {}
-                ("text" | "refusal" | "arguments" | "input" | "code" | "transcript", Kind::String) => {
+                (
+                    "text" | "refusal" | "arguments" | "input" | "code" | "transcript" | "command" | "diff",
+                    Kind::String,
+                ) => {
                     if let Some(syntax) = syntax {
                         self.restoration.repeated(value, syntax, edits);
                     }
                 }
+                // Of a tool to which nothing is restored.
+                _ if kind.contains("_call") && syntax.is_none() => {}
                 _ => self.restoration.walk(value, edits),
             }
         }

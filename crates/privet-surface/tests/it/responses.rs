@@ -114,6 +114,12 @@ fn images_sound_and_files_are_refused() {
             "output": { "type": "computer_screenshot", "image_url": "data:image/png;base64,AAAA" } }])),
         items(&json!([{ "type": "image_generation_call", "id": "ig_1", "result": "AAAA" }])),
         json!({ "model": "m", "prompt": { "id": "p", "variables": { "v": parts[0] } } }).to_string(),
+        json!({ "model": "m", "input": "x", "tools": [{ "type": "image_generation",
+            "input_image_mask": { "image_url": "data:image/png;base64,AAAA" } }] })
+        .to_string(),
+        json!({ "model": "m", "input": "x", "tools": [{ "type": "shell", "environment": { "skills": [{ "type": "inline",
+            "source": { "type": "base64", "media_type": "application/zip", "data": "AAAA" } }] } }] })
+        .to_string(),
     ]);
     for body in bodies {
         let refusal = mask(&body).unwrap_err();
@@ -181,7 +187,8 @@ fn where_nothing_may_be_stored_the_provider_is_told_so() {
     let chat = |body: &str| unstored(SurfaceKind::OpenaiChat, body).unwrap();
     assert_eq!(
         chat(r#"{"model":"m","messages":[]}"#),
-        r#"{"model":"n","messages":[]}"#
+        r#"{"store":false,"model":"n","messages":[]}"#,
+        "some accounts store them by default"
     );
     assert_eq!(
         chat(r#"{"model":"m","store":true}"#),
