@@ -304,7 +304,7 @@ mod tests {
         ));
         let expected = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{}}\n\n\
             event: content_block_delta\ndata: {\"type\":\"content_block_delta\", \"delta\":{\"text\":\"ä\"}}\n\n\
-            event: error\ndata: {\"error\":{\"message\":\"slow down\",\"type\":\"rate_limit_error\"},\"type\":\"error\"}\n\n";
+            event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"slow down\"}}\n\n";
         for at in 0..=bytes.len() {
             let (first, second) = bytes.split_at(at);
             assert_eq!(

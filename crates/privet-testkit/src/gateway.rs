@@ -33,6 +33,7 @@ use tokio::task::JoinHandle;
 
 use crate::ask::Ask;
 use crate::clock::FakeClock;
+use crate::settings::settings;
 use crate::wire::soon;
 
 /// As in `privet serve`.
@@ -756,65 +757,4 @@ async fn demo_provider(is_calm: bool) -> Provider {
 async fn ended(mut stopped: watch::Receiver<bool>) {
     // An error means that the gateway was dropped, which is an end as well.
     let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
-}
-
-fn settings(
-    provider: SocketAddr,
-    [
-        keys,
-        store,
-        limits,
-        presidio,
-        metrics,
-        routing,
-        tls,
-        vault,
-        providers,
-        models,
-        prices,
-        access,
-    ]: [&str; 12],
-) -> String {
-    format!(
-        r#"
-listen = "127.0.0.1:0"
-[keys]
-{keys}
-[store]
-{store}
-[limits]
-{limits}
-[presidio]
-{presidio}
-[metrics]
-{metrics}
-[routing]
-{routing}
-[tls]
-{tls}
-[vault]
-{vault}
-[access]
-{access}
-[[providers]]
-name = "openai"
-dialect = "openai"
-base_url = "http://{provider}/v1"
-api_key = {{ env = "READ_BY_NOBODY" }}
-[[providers]]
-name = "anthropic"
-dialect = "anthropic"
-base_url = "http://{provider}"
-api_key = {{ env = "READ_BY_NOBODY" }}
-{providers}
-{models}
-[[models]]
-match = "demo*"
-provider = "openai"
-[[models]]
-match = "claude*"
-provider = "anthropic"
-{prices}
-"#
-    )
 }

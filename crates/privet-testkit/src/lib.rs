@@ -29,6 +29,7 @@ mod aws;
 mod clock;
 mod gateway;
 mod raw_provider;
+mod settings;
 mod tls_front;
 mod wire;
 

@@ -179,7 +179,8 @@ fn each_part_has_a_count_of_its_own() {
         ("", [false, false, false, false]),
         ("\"tenant\"", [false, true, false, false]),
         ("\"principal\"", [true, true, false, false]),
-        ("\"key\"", [false, false, true, false]),
+        // Ids of keys are unique, but those that stand for certificates are not.
+        ("\"key\"", [false, true, true, false]),
         ("\"model\"", [false, false, false, true]),
         ("\"principal\", \"model\"", [true, true, false, true]),
     ] {

@@ -63,7 +63,7 @@ async fn a_whole_prompt_is_asked_as_bedrock_wants_it_and_its_reply_is_restored()
     let tag = tag(&request.body);
     let expected = format!(
         "{{\"anthropic_version\":\"bedrock-2023-05-31\",\"anthropic_beta\":[\"one-1\",\"two-2\"],\
-         \"max_tokens\":99,\"messages\":[{{\"content\":\"{tag}\",\"role\":\"user\"}}]}}"
+         \"max_tokens\":99,\"messages\":[{{\"role\":\"user\",\"content\":\"{tag}\"}}]}}"
     );
     assert_eq!(String::from_utf8_lossy(&request.body), expected);
     let header = |name: &str| {
