@@ -216,6 +216,13 @@ pub(crate) fn classify_part(surface: SurfaceKind, path: &[Step<'_>], part: Value
     if surface == SurfaceKind::OpenaiResponses {
         return responses::classify_part(path, part);
     }
+    // Where a provider embeds more than texts, these are pictures and the like.
+    if surface == SurfaceKind::OpenaiEmbeddings
+        && matches!(path, [Step::Key(input), Step::Item(_)] if input == "input")
+        && part.kind() == Kind::Object
+    {
+        return Some(Class::Opaque(PartKind::File));
+    }
     let is_part = match path {
         [Step::Key(first), .., Step::Key(list), Step::Item(_)] => first == "messages" && list == "content",
         [Step::Key(system), Step::Item(_)] => system == "system",

@@ -197,6 +197,13 @@ fn where_nothing_may_be_stored_the_provider_is_told_so() {
 }
 
 #[test]
+fn pictures_to_embed_are_refused() {
+    let body = json!({ "model": "m", "input": [{ "image": "AAAA" }] }).to_string();
+    let refusal = mask_as(SurfaceKind::OpenaiEmbeddings, Style::Tag, &body).unwrap_err();
+    assert!(matches!(refusal, Refusal::Opaque { .. }), "{refusal:?}");
+}
+
+#[test]
 fn texts_to_embed_are_masked_each_for_itself() {
     let embed = |input: Value| {
         let body = json!({ "model": "m", "input": input, "encoding_format": "base64" }).to_string();
