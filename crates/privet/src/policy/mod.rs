@@ -42,7 +42,8 @@ pub(crate) enum PolicyCommand {
         #[arg(long)]
         schema: bool,
     },
-    /// Say whether a request would pass, and why: 0 if it would, 1 if not.
+    /// Say what the policies decide on a request, and why: 0 if they permit it, 1 if not. Whether somebody is switched off, and
+    /// what `require_assessment` asks for, is not looked at.
     #[command(after_help = "Examples:
   privet policy explain --user ann --model gpt-4.1 --kind EMAIL_ADDRESS=2
   privet policy explain --service crm --action vault.read
