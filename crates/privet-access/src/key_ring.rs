@@ -120,7 +120,7 @@ pub struct KeyRing {
     store: Store,
     hash_key: HashKey,
     config: KeyRingConfig,
-    rules: AccessRules,
+    rules: RwLock<Arc<AccessRules>>,
     keys: RwLock<Keys>,
     /// When the store was last asked. Held while it is asked, so that it is asked once at a time.
     last_look: Mutex<Instant>,
@@ -173,7 +173,7 @@ impl KeyRing {
             store,
             hash_key: hash_key(root),
             config,
-            rules,
+            rules: RwLock::new(Arc::new(rules)),
             keys: RwLock::new(keys),
             last_look: Mutex::new(asked_at),
         })
@@ -247,7 +247,7 @@ impl KeyRing {
     /// # Errors
     /// [`NotPermitted`] if they do not.
     pub fn authorise(&self, caller: &Authenticated, ask: &Ask<'_>) -> Result<(), NotPermitted> {
-        let verdict = self.rules.authorizer.decide(&caller.account, ask);
+        let verdict = self.rules().authorizer.decide(&caller.account, ask);
         if verdict.is_allowed {
             caller.account.used(ask.privilege, ask.at);
             return Ok(());
@@ -266,13 +266,23 @@ impl KeyRing {
     /// Whether the policies would let `caller` do what is asked; that it was asked counts as no use.
     #[must_use]
     pub fn permits(&self, caller: &Authenticated, ask: &Ask<'_>) -> bool {
-        self.rules.authorizer.decide(&caller.account, ask).is_allowed
+        self.rules().authorizer.decide(&caller.account, ask).is_allowed
     }
 
-    /// The policies in force.
+    /// The rules in force.
     #[must_use]
-    pub const fn authorizer(&self) -> &Authorizer {
-        &self.rules.authorizer
+    pub fn rules(&self) -> Arc<AccessRules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts `policies` in force in place of those that are. Whose signatures count, and who may call without a key, stays.
+    pub fn replace_policies(&self, policies: Authorizer) {
+        let mut rules = self.rules.write().unwrap_or_else(PoisonError::into_inner);
+        *rules = Arc::new(AccessRules {
+            authorizer: policies,
+            signers: rules.signers.clone(),
+            named: rules.named.clone(),
+        });
     }
 
     /// Writes down which privileges were used since this was last done.
@@ -367,7 +377,7 @@ impl KeyRing {
         // Made before anybody is kept out; whoever looks holds `last_look`, so nobody else writes meanwhile.
         let next = changed.map(|snapshot| {
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-            Keys::new(snapshot, asked_at, &self.rules, &keys.accounts)
+            Keys::new(snapshot, asked_at, &self.rules(), &keys.accounts)
         });
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         match next {

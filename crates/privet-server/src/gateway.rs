@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
 use http::{Extensions, HeaderMap, Request, Response, StatusCode};
-use privet_access::{Ask, Assessments, Authenticated, Denied, KeyRing, PseudonymKey, Resource};
+use privet_access::{Ask, Assessments, Authenticated, Authorizer, Denied, KeyRing, PseudonymKey, Resource};
 use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_pii::{Analyzer, Model};
 use privet_policy::limits::SavedCounter;
@@ -83,9 +83,21 @@ pub struct Parts {
     pub assessments: Assessments,
 }
 
+/// A policy that is to take the place of the one in force.
+pub struct NextPolicy {
+    /// Checked policy.
+    pub policy: Policy,
+    /// The network that it asks for, if it is not the one in the binary.
+    pub model: Option<Arc<Model>>,
+    /// Who may do what.
+    pub policies: Authorizer,
+    /// What is known of the providers.
+    pub assessments: Assessments,
+}
+
 /// A gateway, ready to answer. Shared by all connections.
 pub struct Gateway {
-    pub(crate) settings: Settings,
+    pub(crate) settings: Arc<Settings>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) analyzer: Arc<Analyzer>,
     pub(crate) model: Option<Arc<Model>>,
@@ -93,15 +105,15 @@ pub struct Gateway {
     pub(crate) analyzers: Analyzers,
     /// Belongs to `policy` and `analyzer`.
     pub(crate) memory: DetectionMemory,
-    pub(crate) upstream: Upstream,
-    pub(crate) metrics: Metrics,
-    pub(crate) routing: Routing,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) routing: Arc<Routing>,
     pub(crate) spool: Spool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tenant: TenantId,
-    pub(crate) pool: Pool,
+    pub(crate) pool: Arc<Pool>,
     pub(crate) requests: Arc<Semaphore>,
-    pub(crate) pseudonyms: PseudonymKey,
+    pub(crate) pseudonyms: Arc<PseudonymKey>,
     pub(crate) root: Arc<RootKey>,
     pub(crate) vault: Option<Arc<VaultApi>>,
     pub(crate) limits: Limits,
@@ -110,7 +122,7 @@ pub struct Gateway {
     /// What prompts may go where.
     pub(crate) access: Rules,
     epoch: u64,
-    tenant_keys: RwLock<HashMap<TenantId, Arc<TenantKeys>>>,
+    tenant_keys: Arc<RwLock<HashMap<TenantId, Arc<TenantKeys>>>>,
     keys: Arc<KeyRing>,
 }
 
@@ -166,20 +178,20 @@ impl Gateway {
             model,
             analyzers: Analyzers::default(),
             memory: DetectionMemory::new(DETECTION_MEMORY),
-            upstream: Upstream::new(&settings, &upstream_keys, Arc::clone(&clock))?,
-            routing: Routing::default(),
-            metrics: Metrics::new(&settings),
-            pool: Pool::new(
+            upstream: Arc::new(Upstream::new(&settings, &upstream_keys, Arc::clone(&clock))?),
+            routing: Arc::default(),
+            metrics: Arc::new(Metrics::new(&settings)),
+            pool: Arc::new(Pool::new(
                 threads,
                 limits.detect_queue as usize,
                 limits.detect_deadline.duration(),
-            ),
+            )),
             requests: Arc::new(Semaphore::new(requests)),
-            pseudonyms: PseudonymKey::new(&root),
+            pseudonyms: Arc::new(PseudonymKey::new(&root)),
             limits: Limits::new(&policy, &settings, &root, saved_limits)?,
             policy: Arc::new(policy),
-            tenant_keys: RwLock::default(),
-            settings,
+            tenant_keys: Arc::default(),
+            settings: Arc::new(settings),
             spool,
             clock,
             tenant,
@@ -188,6 +200,50 @@ impl Gateway {
             archive,
             epoch,
             keys,
+        }))
+    }
+
+    /// The same gateway with another policy. What belongs to none is shared by both: connections, counts, keys.
+    ///
+    /// # Errors
+    /// [`Error`] if the policy cannot be used, or not without a restart.
+    pub(crate) fn with_policy(
+        &self,
+        policy: Policy,
+        model: Option<Arc<Model>>,
+        assessments: Assessments,
+    ) -> Result<Arc<Self>, Error> {
+        policy.routing().check_against(&self.settings)?;
+        if policy.audit() != self.policy.audit() {
+            return Err(Error::NeedsRestart { table: "audit" });
+        }
+        if policy.archive() != self.policy.archive() {
+            return Err(Error::NeedsRestart { table: "archive" });
+        }
+        Ok(Arc::new(Self {
+            access: Rules::new(&self.settings, &policy, model.as_ref(), assessments)?,
+            analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
+            model,
+            analyzers: Analyzers::default(),
+            memory: DetectionMemory::new(DETECTION_MEMORY),
+            limits: self.limits.with_policy(&policy)?,
+            policy: Arc::new(policy),
+            settings: Arc::clone(&self.settings),
+            upstream: Arc::clone(&self.upstream),
+            metrics: Arc::clone(&self.metrics),
+            routing: Arc::clone(&self.routing),
+            spool: self.spool.clone(),
+            clock: Arc::clone(&self.clock),
+            tenant: self.tenant.clone(),
+            pool: Arc::clone(&self.pool),
+            requests: Arc::clone(&self.requests),
+            pseudonyms: Arc::clone(&self.pseudonyms),
+            root: Arc::clone(&self.root),
+            vault: self.vault.clone(),
+            archive: self.archive.clone(),
+            epoch: self.epoch,
+            tenant_keys: Arc::clone(&self.tenant_keys),
+            keys: Arc::clone(&self.keys),
         }))
     }
 

@@ -16,11 +16,12 @@ use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
 use privet_policy::{Audit, Policy, Settings, VaultSettings};
 use privet_server::{
-    AwsKeys, Gateway, Outbox, Parts, ProviderKey, Server, VaultParts, request_config, saved_limits,
+    AwsKeys, Gateway, Live, NextPolicy, Outbox, Parts, ProviderKey, Server, VaultParts, request_config,
+    saved_limits,
 };
 use privet_store::{
-    AuditRow, Durability, Keyring, KeyringConfig, Location, Spool, SpoolConfig, Store, log_signer,
-    run_flusher,
+    AuditRow, Durability, Keyring, KeyringConfig, Location, Scope, Spool, SpoolConfig, Store, log_signer,
+    run_flusher, values,
 };
 use privet_types::{Clock, KeyScopes, Secret, TenantId};
 use privet_vault::{
@@ -103,6 +104,7 @@ pub struct TestGateway {
     provider: Option<Provider>,
     shutdown: watch::Sender<bool>,
     stop: watch::Sender<bool>,
+    live: Arc<Live>,
     server: JoinHandle<bool>,
     refresh: JoinHandle<()>,
     limits: JoinHandle<()>,
@@ -357,6 +359,7 @@ impl Builder {
         let (address, presidio) = (server.address(), server.presidio_address());
         let vault_address = server.vault_address();
         let metrics = server.metrics_address();
+        let live = server.live();
         let (shutdown, is_shutdown) = watch::channel(false);
         let (stop, is_stopped) = watch::channel(false);
         let server = tokio::spawn(server.run(ended(is_shutdown)));
@@ -389,6 +392,7 @@ impl Builder {
             provider,
             shutdown,
             stop,
+            live,
             server,
             refresh,
             limits,
@@ -441,6 +445,28 @@ impl Home {
         store.close().await;
         rows
     }
+
+    /// What leaves of `kind` tell that belong to no tenant.
+    pub async fn leaves(&self, kind: &str) -> Vec<serde_json::Value> {
+        let root = RootKey::parse(&self.root).expect("a root key");
+        let path = self.path().join("privet-data/privet.sqlite");
+        let store = Store::open(&path, &root).await.expect("a store");
+        let kind = kind.to_owned();
+        let rows = store
+            .database()
+            .read::<Vec<String>, privet_store::Error, _>(&Scope::Installation, move |tx| {
+                Box::pin(async move {
+                    let sql = "SELECT payload FROM audit_events WHERE kind = $1 AND tenant = '*' ORDER BY id";
+                    tx.rows(sql, values![kind]).await
+                })
+            })
+            .await
+            .expect("events");
+        store.close().await;
+        rows.iter()
+            .map(|payload| serde_json::from_str(payload).expect("JSON"))
+            .collect()
+    }
 }
 
 impl TestGateway {
@@ -453,6 +479,35 @@ impl TestGateway {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Puts another policy in force while it runs, with the Cedar policies in `cedar` beside those that ship. Returns whether it is
+    /// another.
+    ///
+    /// # Errors
+    /// Why it cannot be.
+    pub async fn change_policy(
+        &self,
+        policy: &str,
+        cedar: Option<&str>,
+    ) -> Result<bool, privet_server::Error> {
+        let policy = Policy::parse(policy, &self.home.path().join("policy.toml")).expect("a policy");
+        let own = cedar.map(|text| PolicyText {
+            name: "own.cedar",
+            text,
+        });
+        let own: Vec<PolicyText<'_>> = own.into_iter().collect();
+        let policies = Authorizer::new(&own, Offset::UTC).expect("policies");
+        let next = NextPolicy {
+            policy: match policies.version() {
+                Some(version) => policy.with_rules(version),
+                None => policy,
+            },
+            model: None,
+            policies,
+            assessments: Assessments::default(),
+        };
+        self.live.replace(next).await
     }
 
     /// Where Presidio's endpoints have an address of their own.

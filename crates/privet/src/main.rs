@@ -14,6 +14,7 @@ mod open_vault;
 mod people;
 mod pii;
 mod policy;
+mod policy_watch;
 mod rim;
 mod serve;
 mod vault;

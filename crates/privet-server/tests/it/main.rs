@@ -21,6 +21,7 @@ mod headers;
 mod kinds;
 #[cfg(test)]
 mod limits;
+mod live;
 #[cfg(test)]
 mod masking;
 #[cfg(test)]

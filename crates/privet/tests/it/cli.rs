@@ -390,10 +390,18 @@ impl Serving {
     }
 
     pub(crate) fn signal(&self) {
+        self.tell(rustix::process::Signal::TERM);
+    }
+
+    pub(crate) fn hang_up(&self) {
+        self.tell(rustix::process::Signal::HUP);
+    }
+
+    fn tell(&self, signal: rustix::process::Signal) {
         let id = i32::try_from(self.child.id())
             .ok()
             .and_then(rustix::process::Pid::from_raw);
-        rustix::process::kill_process(id.expect("an id"), rustix::process::Signal::TERM).expect("it runs");
+        rustix::process::kill_process(id.expect("an id"), signal).expect("it runs");
     }
 
     /// Waits until it logs `text`, `most` lines long.

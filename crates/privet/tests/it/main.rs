@@ -21,6 +21,8 @@ mod model;
 #[cfg(test)]
 mod pii;
 #[cfg(test)]
+mod policy_watch;
+#[cfg(test)]
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
 #[cfg(test)]
