@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use privet_types::KeyScope;
 
-use crate::{PolicyError, Privilege, RecordError};
+use crate::{LocalError, PolicyError, Privilege, RecordError};
 
 /// What can go wrong when API keys, principals and policies are made, listed or changed. Never says a key.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +73,21 @@ pub enum Error {
         /// What was given.
         name: String,
     },
+    /// An order to cut somebody or something off makes no sense.
+    #[error("this kill switch cannot be set: {why}")]
+    BadKillOrder {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// No kill switch of this id is in force.
+    #[error("no kill switch `{id}` is in force; `privet kill list` shows those that are")]
+    UnknownKillSwitch {
+        /// What was given.
+        id: String,
+    },
+    /// The file of this machine's own kill switches.
+    #[error(transparent)]
+    LocalSwitches(#[from] LocalError),
     /// The role of service accounts was to go to a person.
     #[error("the role `service` is for service accounts; give a person `user` or `developer`")]
     PersonAsService,
@@ -115,6 +130,9 @@ pub enum Denied {
     /// The principal, or its tenant, is switched off.
     #[error("the owner of this API key is switched off; ask an administrator")]
     Disabled,
+    /// A kill switch cuts off the caller, its key, its tenant, or everybody.
+    #[error("this was switched off for the time being; ask an administrator")]
+    SwitchedOff,
     /// No policy permits it, or one forbids it.
     #[error("this is not permitted (`{0}`); ask an administrator for a role that permits it")]
     NotPermitted(Privilege),
@@ -133,6 +151,7 @@ impl Denied {
             Self::StoreUnavailable => "key_store_unavailable",
             Self::OutOfScope(_) => "key_out_of_scope",
             Self::Disabled => "principal_disabled",
+            Self::SwitchedOff => "switched_off",
             Self::NotPermitted(_) => "not_permitted",
         }
     }

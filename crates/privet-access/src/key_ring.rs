@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -11,14 +10,15 @@ use jiff::tz::Offset;
 use privet_crypto::{HashKey, RootKey};
 use privet_store::{ApiKeyRecord, ApiKeySnapshot, Store};
 use privet_types::{KeyScope, KeyScopes, Principal, TenantId};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use crate::account::{Account, Accounts};
 use crate::api_key::{ApiKey, hash_key};
 use crate::cedar::{Ask, Authorizer};
+use crate::kill::{Board, Cut, LocalSwitches, Switches};
 use crate::signed::Signer;
-use crate::{Denied, Error, Privilege};
+use crate::{Denied, Error, Privilege, PseudonymKey};
 
 /// How often it is written down who used what: a crash loses so much of it.
 const USES_EVERY: Duration = Duration::from_secs(60);
@@ -122,6 +122,7 @@ pub struct KeyRing {
     config: KeyRingConfig,
     rules: RwLock<Arc<AccessRules>>,
     keys: RwLock<Keys>,
+    kill: Board,
     /// When the store was last asked. Held while it is asked, so that it is asked once at a time.
     last_look: Mutex<Instant>,
 }
@@ -167,9 +168,11 @@ impl KeyRing {
         rules: AccessRules,
     ) -> Result<Self, Error> {
         let asked_at = Instant::now();
-        let snapshot = store.load_api_keys().await?;
+        let mut snapshot = store.load_api_keys().await?;
+        let kill = Board::new(std::mem::take(&mut snapshot.switches), PseudonymKey::new(root));
         let keys = Keys::new(snapshot, asked_at, &rules, &Accounts::default());
         Ok(Self {
+            kill,
             store,
             hash_key: hash_key(root),
             config,
@@ -177,6 +180,70 @@ impl KeyRing {
             keys: RwLock::new(keys),
             last_look: Mutex::new(asked_at),
         })
+    }
+
+    /// With the kill switches of this machine, which are read now.
+    #[must_use]
+    pub fn with_local(mut self, local: LocalSwitches) -> Self {
+        self.kill.follow(local);
+        self
+    }
+
+    /// That no kill switch cuts `caller` off from `privilege` at `now`. One that cuts off all leaves it to those who look after
+    /// switches and figures.
+    ///
+    /// # Errors
+    /// [`Denied::SwitchedOff`] if one does.
+    pub fn check_switches(
+        &self,
+        caller: &Authenticated,
+        privilege: Option<Privilege>,
+        now: Timestamp,
+    ) -> Result<(), Denied> {
+        match self.kill.switches().cuts_off(caller, now) {
+            None => Ok(()),
+            Some(Cut::Wide) if privilege.is_some_and(Privilege::outlasts_kill) => Ok(()),
+            Some(_) => Err(Denied::SwitchedOff),
+        }
+    }
+
+    /// The kill switches in force. Not to be held while anything is waited for.
+    #[must_use]
+    pub fn switches_in_force(&self) -> watch::Ref<'_, Switches> {
+        self.kill.switches()
+    }
+
+    /// The kill switches in force, and word of each change of them.
+    #[must_use]
+    pub fn switches(&self) -> watch::Receiver<Switches> {
+        self.kill.subscribe()
+    }
+
+    /// Looks whether the file of this machine's kill switches changed, and reads it if so.
+    pub fn look_at_local_switches(&self) {
+        self.kill.look_at_local();
+    }
+
+    /// Tells the store of this machine's kill switches that it does not know yet; from then on the store decides about them.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the store does not answer. They stay in force.
+    pub async fn hand_over_local_switches(&self) -> Result<(), Error> {
+        let new = self.kill.untold();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let home = TenantId::default();
+        for switch in &new {
+            let change = self.kill.told_of(switch, &home);
+            let kept = timeout(PATIENCE, self.store.insert_kill_switch(switch, &change));
+            kept.await
+                .map_err(|_| Error::StoreTimeout { limit: PATIENCE })??;
+        }
+        // Only what is read from the store counts instead of them.
+        self.refresh_if_changed().await?;
+        self.kill.tell(new.iter().map(|switch| &switch.id));
+        Ok(())
     }
 
     /// Says who presents the key `presented` at `now`; without the `Bearer` before it. Waits for the store only if the
@@ -267,6 +334,12 @@ impl KeyRing {
     #[must_use]
     pub fn permits(&self, caller: &Authenticated, ask: &Ask<'_>) -> bool {
         self.rules().authorizer.decide(&caller.account, ask).is_allowed
+    }
+
+    /// The store that the keys are read from.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
     }
 
     /// The rules in force.
@@ -375,7 +448,8 @@ impl KeyRing {
             .map_err(|_| Error::StoreTimeout { limit: PATIENCE })??;
         let has_changed = changed.is_some();
         // Made before anybody is kept out; whoever looks holds `last_look`, so nobody else writes meanwhile.
-        let next = changed.map(|snapshot| {
+        let next = changed.map(|mut snapshot| {
+            self.kill.read(std::mem::take(&mut snapshot.switches));
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
             Keys::new(snapshot, asked_at, &self.rules(), &keys.accounts)
         });
@@ -419,22 +493,40 @@ impl Keys {
 /// every server within one). Failures are logged; known keys stay good for [`KeyRingConfig::stale_after`]. Once a minute, and
 /// at the end, it is written down who used what.
 pub async fn run_refresh(ring: &KeyRing, interval: Duration, shutdown: impl Future<Output = ()> + Send) {
-    let mut shutdown = pin!(shutdown);
-    let mut ticks = tokio::time::interval(interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut flushed_at = Instant::now();
-    loop {
-        tokio::select! {
-            () = &mut shutdown => break,
-            _ = ticks.tick() => {}
+    let ticks = || {
+        let mut ticks = tokio::time::interval(interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks
+    };
+    let store = async {
+        let (mut ticks, mut flushed_at) = (ticks(), Instant::now());
+        loop {
+            ticks.tick().await;
+            let looked = async {
+                ring.refresh_if_changed().await?;
+                ring.hand_over_local_switches().await
+            };
+            if let Err(error) = looked.await {
+                warn(&error);
+            }
+            if flushed_at.elapsed() >= USES_EVERY {
+                flushed_at = Instant::now();
+                write_uses(ring).await;
+            }
         }
-        if let Err(error) = ring.refresh_if_changed().await {
-            warn(&error);
+    };
+    // Apart from the store: the file is for when that does not answer.
+    let local = async {
+        let mut ticks = ticks();
+        loop {
+            ticks.tick().await;
+            ring.look_at_local_switches();
         }
-        if flushed_at.elapsed() >= USES_EVERY {
-            flushed_at = Instant::now();
-            write_uses(ring).await;
-        }
+    };
+    tokio::select! {
+        () = shutdown => {}
+        () = store => {}
+        () = local => {}
     }
     write_uses(ring).await;
 }

@@ -47,6 +47,10 @@ pub enum Privilege {
     PolicyRead,
     /// Changing it.
     PolicyManage,
+    /// Seeing what is switched off.
+    KillRead,
+    /// Switching it off and on again.
+    KillManage,
 }
 
 /// A text that names no privilege.
@@ -59,7 +63,7 @@ pub struct UnknownPrivilege {
 
 impl Privilege {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Prompt,
         Self::ListModels,
         Self::DetectText,
@@ -79,6 +83,8 @@ impl Privilege {
         Self::PeopleManage,
         Self::PolicyRead,
         Self::PolicyManage,
+        Self::KillRead,
+        Self::KillManage,
     ];
 
     /// The name in policies, logs and reports.
@@ -104,6 +110,8 @@ impl Privilege {
             Self::PeopleManage => "people.manage",
             Self::PolicyRead => "policy.read",
             Self::PolicyManage => "policy.manage",
+            Self::KillRead => "kill.read",
+            Self::KillManage => "kill.manage",
         }
     }
 
@@ -122,6 +130,7 @@ impl Privilege {
             Self::VaultAudit => Some(KeyScope::VaultAudit),
             Self::VaultAdmin => Some(KeyScope::VaultAdmin),
             Self::ReadMetrics => Some(KeyScope::Metrics),
+            Self::KillRead | Self::KillManage => Some(KeyScope::Kill),
             Self::KeyRead
             | Self::KeyManage
             | Self::PeopleRead
@@ -139,6 +148,12 @@ impl Privilege {
             .into_iter()
             .filter(|privilege| privilege.name().starts_with("vault."))
             .find(is_its)
+    }
+
+    /// Whether it is left to those who look after an installation while all of it is cut off.
+    #[must_use]
+    pub const fn outlasts_kill(self) -> bool {
+        matches!(self, Self::KillRead | Self::KillManage | Self::ReadMetrics)
     }
 
     pub(crate) const fn index(self) -> usize {
@@ -169,14 +184,14 @@ mod tests {
 
     #[test]
     fn every_scope_of_the_vault_has_a_privilege_of_its_name() {
-        let others = [KeyScope::Gateway, KeyScope::Metrics];
+        let others = [KeyScope::Gateway, KeyScope::Metrics, KeyScope::Kill];
         for scope in KeyScope::ALL.into_iter().filter(|scope| !others.contains(scope)) {
             assert_eq!(
                 Privilege::of_vault(scope).map(Privilege::name),
                 Some(scope.name())
             );
         }
-        assert_eq!(others.map(Privilege::of_vault), [None, None]);
+        assert_eq!(others.map(Privilege::of_vault), [None; 3]);
     }
 
     #[test]

@@ -9,7 +9,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
 use http::{Extensions, HeaderMap, Request, Response, StatusCode};
-use privet_access::{Ask, Assessments, Authenticated, Authorizer, Denied, KeyRing, PseudonymKey, Resource};
+use privet_access::{
+    Ask, Assessments, Authenticated, Authorizer, Denied, KeyRing, Privilege, PseudonymKey, Resource,
+};
 use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_pii::{Analyzer, Model};
 use privet_policy::limits::SavedCounter;
@@ -30,7 +32,7 @@ use crate::problem::{self, Problem};
 use crate::routing::Routing;
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
-use crate::{Error, models, native, presidio, prompt, protect};
+use crate::{Error, kill, models, native, presidio, prompt, protect};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -275,6 +277,7 @@ impl Gateway {
             .merge(native::routes(Arc::clone(self)))
             .merge(protect::routes(Arc::clone(self)))
             .merge(limits::routes(Arc::clone(self)))
+            .merge(kill::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
             .method_not_allowed_fallback(|request: Request<Body>| tell(request, Problem::WrongMethod))
@@ -310,6 +313,13 @@ impl Gateway {
         headers: &HeaderMap,
         extensions: &Extensions,
     ) -> Result<Authenticated, Denied> {
+        let caller = self.identify(headers, extensions).await?;
+        self.keys.check_switches(&caller, None, self.clock.now())?;
+        Ok(caller)
+    }
+
+    /// The same, whether or not they are cut off.
+    async fn identify(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<Authenticated, Denied> {
         match credentials::claim(headers, extensions) {
             Claim::Key(key) => self.keys.authenticate(key, self.clock.now()).await,
             Claim::Certificate(who) => self.keys.vouched(who),
@@ -319,9 +329,31 @@ impl Gateway {
 
     /// Who sends this request, if they may do what its address is for. An address without a gate lets nobody in.
     pub(crate) async fn admit(&self, parts: &http::request::Parts) -> Result<Authenticated, Denied> {
-        let caller = self.caller(&parts.headers, &parts.extensions).await?;
         let closed = Denied::OutOfScope(KeyScope::Gateway);
+        let caller = self.identify(&parts.headers, &parts.extensions).await?;
         let privilege = credentials::gate(parts.uri.path()).ok_or(closed)?;
+        self.permit(parts, caller, privilege)
+    }
+
+    /// Who sends this request, if they have `privilege`, which the method asks for beside that of the address.
+    pub(crate) async fn admit_for(
+        &self,
+        parts: &http::request::Parts,
+        privilege: Privilege,
+    ) -> Result<Authenticated, Denied> {
+        let caller = self.identify(&parts.headers, &parts.extensions).await?;
+        self.permit(parts, caller, privilege)
+    }
+
+    fn permit(
+        &self,
+        parts: &http::request::Parts,
+        caller: Authenticated,
+        privilege: Privilege,
+    ) -> Result<Authenticated, Denied> {
+        let closed = Denied::OutOfScope(KeyScope::Gateway);
+        self.keys
+            .check_switches(&caller, Some(privilege), self.clock.now())?;
         caller.check(privilege.scope().ok_or(closed)?)?;
         let ask = Ask {
             privilege,

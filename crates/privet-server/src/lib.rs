@@ -17,6 +17,7 @@ mod error;
 mod gateway;
 mod headers;
 mod health;
+mod kill;
 mod limits;
 mod listen;
 mod live;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use privet_types::{Change, ChangeKind, KeyScopes, Principal, TenantId};
 
+use crate::kill_switches::{KillSwitch, select_in_force};
 use crate::log::append_change;
 use crate::people::{PeopleSnapshot, select_people};
 use crate::sql::{FromRow, Row, Tx};
@@ -35,12 +36,14 @@ pub struct ApiKeyRecord {
 /// All API keys at one moment, and whom they belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKeySnapshot {
-    /// Grows with every change of a key, a principal, a group or a role by any process.
+    /// Grows with every change of a key, a principal, a group, a role or a kill switch by any process.
     pub version: i64,
     /// Ordered by time made, then id.
     pub keys: Vec<ApiKeyRecord>,
     /// Whom they belong to, and what those may do.
     pub people: PeopleSnapshot,
+    /// What is switched off.
+    pub switches: Vec<KillSwitch>,
 }
 
 impl Store {
@@ -140,6 +143,7 @@ impl Store {
                     version: select_version(tx).await?,
                     keys: select_api_keys(tx).await?,
                     people: select_people(tx).await?,
+                    switches: select_in_force(tx).await?,
                 })
             })
         })

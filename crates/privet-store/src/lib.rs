@@ -34,6 +34,7 @@ mod error;
 mod files;
 mod flusher;
 mod keyring;
+mod kill_switches;
 mod limit_counters;
 mod log;
 mod people;
@@ -57,6 +58,7 @@ pub use keyring::{
     OnProgress, Progress, Remains, RootRotated, Shredding, SubjectKey, SweepFailure, Swept, TenantKeyRotated,
     TenantStatus, run_keyring,
 };
+pub use kill_switches::{KillSwitch, KillSwitchChange, KillTarget, UnknownKill};
 pub use limit_counters::LimitCounter;
 pub use log::{
     KeptCheckpoint, Leaf, LogCheck, LogFault, LogHead, LogKey, LogLeaf, Sequencer, Successors, append_leaf,

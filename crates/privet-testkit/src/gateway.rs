@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use jiff::tz::Offset;
 use privet_access::{
-    AccessRules, Assessments, Authorizer, KeyRing, KeyRingConfig, NewKey, People, PolicyText, Signer,
-    create_key, revoke_key, run_refresh,
+    AccessRules, Assessments, Authorizer, KeyRing, KeyRingConfig, KillSwitches, LocalSwitches, NewKey,
+    People, PolicyText, Signer, create_key, revoke_key, run_refresh,
 };
 use privet_crypto::RootKey;
 use privet_demo::client::Client;
@@ -325,7 +325,8 @@ impl Builder {
             named: settings.by_certificate().collect(),
         };
         let ring = KeyRing::open_with(store.clone(), &root, ring_config, rules).await;
-        let ring = Arc::new(ring.expect("keys"));
+        let local = LocalSwitches::new(settings.store.spool.join("kill-switches"), &root);
+        let ring = Arc::new(ring.expect("keys").with_local(local));
         let clock = Arc::new(FakeClock::default());
         let vault = match keyring.zip(settings.vault.as_ref()) {
             Some((keyring, wanted)) => Some(open_vault(&store, keyring, &root, &clock, wanted).await),
@@ -625,6 +626,18 @@ impl TestGateway {
     pub fn people(&self, tenant: &str) -> People<'_> {
         let tenant = tenant.parse().expect("a name");
         People::new(&self.store, &self.root, tenant, &*self.clock)
+    }
+
+    /// The kill switches, as the command line has them.
+    #[must_use]
+    pub fn kill_switches(&self) -> KillSwitches<'_> {
+        KillSwitches::new(&self.store, &self.root, &*self.clock)
+    }
+
+    /// Those of this machine.
+    #[must_use]
+    pub fn local_switches(&self) -> LocalSwitches {
+        LocalSwitches::new(self.path().join("privet-data/spool/kill-switches"), &self.root)
     }
 
     /// Makes a key for `principal`, good for `ttl`.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{audit, demo, key, keyring, people, pii, policy, serve, vault};
+use crate::{audit, demo, key, keyring, kill, people, pii, policy, serve, vault};
 
 /// Use generative AI without giving private data away.
 ///
@@ -67,6 +67,17 @@ pub(crate) enum Command {
     /// Switch whole tenants off and on.
     #[command(subcommand)]
     Tenant(people::TenantCommand),
+    /// Cut callers, models, providers or everything off at once, and let them back in.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet kill on principal ann --reason 'laptop stolen'
+  privet kill on all --reason 'incident 7' --for 2h
+  privet kill on all --reason 'store down, incident 7' --local
+  privet kill list
+  privet kill off ID"
+    )]
+    Kill(kill::KillCommand),
     /// Look through the policies that say who may do what, and see why they decide as they do.
     #[command(
         subcommand,
@@ -240,6 +251,7 @@ impl Command {
             Self::Service(command) => people::service(command),
             Self::Group(command) => people::group(command),
             Self::Tenant(command) => people::tenant(&command),
+            Self::Kill(command) => kill::run(&command),
             Self::Policy(command) => policy::run(command),
             Self::Pii(command) => pii::run(*command),
             Self::Audit(command) => audit::run(&command),

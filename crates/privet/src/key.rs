@@ -106,13 +106,18 @@ fn scopes(names: &[String]) -> Result<KeyScopes> {
 }
 
 fn expiry(text: &str, now: Timestamp) -> Result<Timestamp> {
+    end_of(text, "--expires", now)
+}
+
+/// When the time `text`, which `option` gives, has passed from `now` on.
+pub(crate) fn end_of(text: &str, option: &str, now: Timestamp) -> Result<Timestamp> {
     let period: Period = text
         .parse()
-        .with_context(|| format!("`--expires {text}` is no length of time; write it such as 12h or 90d"))?;
-    let Ok(expires_at) = now.checked_add(period.duration()) else {
-        bail!("`--expires {text}` is too far off; leave it out for a key that does not expire");
+        .with_context(|| format!("`{option} {text}` is no length of time; write it such as 12h or 90d"))?;
+    let Ok(end) = now.checked_add(period.duration()) else {
+        bail!("`{option} {text}` is too far off; leave it out for one without an end");
     };
-    Ok(expires_at)
+    Ok(end)
 }
 
 fn print_head(format: Format) -> Result<()> {

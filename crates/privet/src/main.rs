@@ -7,6 +7,7 @@ mod demo;
 mod harden;
 mod key;
 mod keyring;
+mod kill;
 mod memory;
 mod model;
 mod node;

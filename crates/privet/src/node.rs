@@ -101,7 +101,8 @@ impl Node {
         let spool = Spool::open(&settings.store.spool, Arc::clone(&root), config, &store)
             .await
             .with_context(|| format!("cannot open the audit spool `{}`", settings.store.spool.display()))?;
-        let keys = Arc::new(KeyRing::open_with(store.clone(), &root, KeyRingConfig::default(), rules).await?);
+        let keys = KeyRing::open_with(store.clone(), &root, KeyRingConfig::default(), rules).await?;
+        let keys = Arc::new(keys.with_local(rim::local_switches(&settings, &root)));
         let saved_limits = saved_limits(&store, spool.node()).await?;
         let epoch = settings.surrogate_epoch;
         let gateway = Gateway::new(Parts {

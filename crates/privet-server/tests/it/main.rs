@@ -18,6 +18,8 @@ mod fail_closed;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod kill;
+#[cfg(test)]
 mod kinds;
 #[cfg(test)]
 mod limits;

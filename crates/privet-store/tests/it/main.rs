@@ -15,6 +15,7 @@ mod database;
 mod faults;
 mod flusher;
 mod keyring;
+mod kill_switches;
 #[cfg(unix)]
 mod kills;
 mod limit_counters;

@@ -88,6 +88,12 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         &["tenant hold version kind category at until actor reference"],
     ),
     (
+        "kill_switches",
+        &[],
+        &[],
+        &["id tenant kind name reason set_by set_at ends_at lifted_at lifted_by"],
+    ),
+    (
         "limit_counters",
         &[],
         &["counter"],

@@ -17,6 +17,8 @@ mod evidence;
 mod explain;
 mod keyring;
 #[cfg(test)]
+mod kill;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod pii;
