@@ -47,6 +47,8 @@ pub enum Privilege {
     PolicyRead,
     /// Changing it.
     PolicyManage,
+    /// Calling tools of others, reading what they hold.
+    McpCall,
 }
 
 /// A text that names no privilege.
@@ -59,7 +61,7 @@ pub struct UnknownPrivilege {
 
 impl Privilege {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Prompt,
         Self::ListModels,
         Self::DetectText,
@@ -79,6 +81,7 @@ impl Privilege {
         Self::PeopleManage,
         Self::PolicyRead,
         Self::PolicyManage,
+        Self::McpCall,
     ];
 
     /// The name in policies, logs and reports.
@@ -104,6 +107,7 @@ impl Privilege {
             Self::PeopleManage => "people.manage",
             Self::PolicyRead => "policy.read",
             Self::PolicyManage => "policy.manage",
+            Self::McpCall => "mcp.call",
         }
     }
 
@@ -111,9 +115,12 @@ impl Privilege {
     #[must_use]
     pub const fn scope(self) -> Option<KeyScope> {
         match self {
-            Self::Prompt | Self::ListModels | Self::DetectText | Self::AnonymizeText | Self::RestoreText => {
-                Some(KeyScope::Gateway)
-            }
+            Self::Prompt
+            | Self::ListModels
+            | Self::DetectText
+            | Self::AnonymizeText
+            | Self::RestoreText
+            | Self::McpCall => Some(KeyScope::Gateway),
             Self::VaultRead => Some(KeyScope::VaultRead),
             Self::VaultWrite => Some(KeyScope::VaultWrite),
             Self::VaultBulk => Some(KeyScope::VaultBulk),

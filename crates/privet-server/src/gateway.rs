@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -11,7 +12,7 @@ use axum::routing::{get, post};
 use http::{Extensions, HeaderMap, Request, Response, StatusCode};
 use privet_access::{Ask, Assessments, Authenticated, Denied, KeyRing, PseudonymKey, Resource};
 use privet_crypto::{HashKey, RootKey, SealingKey};
-use privet_pii::{Analyzer, Model};
+use privet_pii::{Analyzer, Model, SurrogateMap};
 use privet_policy::limits::SavedCounter;
 use privet_policy::{Policy, Settings};
 use privet_store::Spool;
@@ -23,10 +24,12 @@ use crate::access::{self, Rules};
 use crate::archive::Archive;
 use crate::credentials::{self, Claim};
 use crate::limits::{self, Limits};
+use crate::mcp::{self, Mcp, McpHeaders};
 use crate::metrics::Metrics;
 use crate::pool::{INLINE_BYTES, Pool};
 use crate::presidio::Analyzers;
 use crate::problem::{self, Problem};
+use crate::recall::Recall;
 use crate::routing::Routing;
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
@@ -81,6 +84,8 @@ pub struct Parts {
     pub saved_limits: Vec<SavedCounter>,
     /// What is known of the providers.
     pub assessments: Assessments,
+    /// What stands in the headers of servers of tools.
+    pub mcp_headers: McpHeaders,
 }
 
 /// A gateway, ready to answer. Shared by all connections.
@@ -109,6 +114,10 @@ pub struct Gateway {
     pub(crate) archive: Option<Arc<Archive>>,
     /// What prompts may go where.
     pub(crate) access: Rules,
+    /// Servers of tools, if there are any.
+    pub(crate) mcp: Option<Mcp>,
+    /// What callers were handed stand-ins for elsewhere, if there are such servers.
+    pub(crate) recall: Option<Recall>,
     epoch: u64,
     tenant_keys: RwLock<HashMap<TenantId, Arc<TenantKeys>>>,
     keys: Arc<KeyRing>,
@@ -142,6 +151,7 @@ impl Gateway {
             vault,
             saved_limits,
             assessments,
+            mcp_headers,
         } = parts;
         policy.routing().check_against(&settings)?;
         let limits = &settings.limits;
@@ -161,6 +171,8 @@ impl Gateway {
         let archive = wanted.is_on().then(|| Archive::new(*wanted, requests));
         let access = Rules::new(&settings, &policy, model.as_ref(), assessments)?;
         Ok(Arc::new(Self {
+            mcp: Mcp::new(&settings, &mcp_headers)?,
+            recall: Mcp::recall(&settings),
             access,
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
@@ -219,6 +231,7 @@ impl Gateway {
             .merge(native::routes(Arc::clone(self)))
             .merge(protect::routes(Arc::clone(self)))
             .merge(limits::routes(Arc::clone(self)))
+            .merge(mcp::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
             .method_not_allowed_fallback(|request: Request<Body>| tell(request, Problem::WrongMethod))
@@ -297,6 +310,11 @@ impl Gateway {
         let mut known = keys.surrogates.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(principal.to_owned(), Arc::clone(&key));
         key
+    }
+
+    /// The values for which a caller was handed stand-ins elsewhere.
+    pub(crate) fn recall_of(&self, tenant: &TenantId, principal: &str) -> Option<Arc<SurrogateMap>> {
+        self.recall.as_ref()?.of(tenant, principal, Instant::now())
     }
 
     /// The key that seals what one caller needs to restore texts it sends on itself.

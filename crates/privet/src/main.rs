@@ -7,6 +7,7 @@ mod demo;
 mod harden;
 mod key;
 mod keyring;
+mod mcp;
 mod memory;
 mod model;
 mod node;

@@ -53,6 +53,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         "developer",
         PrincipalKind::User,
         &[
+            "mcp.call",
             "models.list",
             "policy.read",
             "prompt",
@@ -65,6 +66,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         "user",
         PrincipalKind::User,
         &[
+            "mcp.call",
             "models.list",
             "prompt",
             "text.anonymize",
@@ -81,6 +83,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         "service",
         PrincipalKind::Service,
         &[
+            "mcp.call",
             "metrics.read",
             "models.list",
             "prompt",

@@ -24,6 +24,8 @@ mod limits;
 #[cfg(test)]
 mod masking;
 #[cfg(test)]
+mod mcp;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 #[path = "../../../privet-store/tests/it/postgres.rs"]

@@ -19,6 +19,7 @@ mod keyring;
 mod kills;
 mod limit_counters;
 mod log;
+mod mcp_tools;
 mod migrations;
 #[cfg(unix)]
 mod oracle;
