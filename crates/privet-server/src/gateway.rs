@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -13,7 +14,7 @@ use privet_access::{
     Ask, Assessments, Authenticated, Authorizer, Denied, KeyRing, Privilege, PseudonymKey, Resource,
 };
 use privet_crypto::{HashKey, RootKey, SealingKey};
-use privet_pii::{Analyzer, Model};
+use privet_pii::{Analyzer, Model, SurrogateMap};
 use privet_policy::limits::SavedCounter;
 use privet_policy::{Policy, Settings};
 use privet_store::Spool;
@@ -25,10 +26,12 @@ use crate::access::{self, Rules};
 use crate::archive::Archive;
 use crate::credentials::{self, Claim};
 use crate::limits::{self, Limits};
+use crate::mcp::{self, Mcp, McpHeaders};
 use crate::metrics::Metrics;
 use crate::pool::{INLINE_BYTES, Pool};
 use crate::presidio::Analyzers;
 use crate::problem::{self, Problem};
+use crate::recall::Recall;
 use crate::routing::Routing;
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
@@ -83,6 +86,8 @@ pub struct Parts {
     pub saved_limits: Vec<SavedCounter>,
     /// What is known of the providers.
     pub assessments: Assessments,
+    /// What stands in the headers of servers of tools.
+    pub mcp_headers: McpHeaders,
 }
 
 /// A policy that is to take the place of the one in force.
@@ -123,6 +128,10 @@ pub struct Gateway {
     pub(crate) archive: Option<Arc<Archive>>,
     /// What prompts may go where.
     pub(crate) access: Rules,
+    /// Servers of tools, if there are any.
+    pub(crate) mcp: Option<Arc<Mcp>>,
+    /// What callers were handed stand-ins for elsewhere, if there are such servers.
+    pub(crate) recall: Option<Arc<Recall>>,
     epoch: u64,
     tenant_keys: Arc<RwLock<HashMap<TenantId, Arc<TenantKeys>>>>,
     keys: Arc<KeyRing>,
@@ -156,6 +165,7 @@ impl Gateway {
             vault,
             saved_limits,
             assessments,
+            mcp_headers,
         } = parts;
         policy.routing().check_against(&settings)?;
         let limits = &settings.limits;
@@ -175,6 +185,8 @@ impl Gateway {
         let archive = wanted.is_on().then(|| Archive::new(*wanted, requests));
         let access = Rules::new(&settings, &policy, model.as_ref(), assessments)?;
         Ok(Arc::new(Self {
+            mcp: Mcp::new(&settings, &mcp_headers)?.map(Arc::new),
+            recall: Mcp::recall(&settings).map(Arc::new),
             access,
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
@@ -243,6 +255,8 @@ impl Gateway {
             root: Arc::clone(&self.root),
             vault: self.vault.clone(),
             archive: self.archive.clone(),
+            mcp: self.mcp.clone(),
+            recall: self.recall.clone(),
             epoch: self.epoch,
             tenant_keys: Arc::clone(&self.tenant_keys),
             keys: Arc::clone(&self.keys),
@@ -278,6 +292,7 @@ impl Gateway {
             .merge(protect::routes(Arc::clone(self)))
             .merge(limits::routes(Arc::clone(self)))
             .merge(kill::routes(Arc::clone(self)))
+            .merge(mcp::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
             .method_not_allowed_fallback(|request: Request<Body>| tell(request, Problem::WrongMethod))
@@ -385,6 +400,11 @@ impl Gateway {
         let mut known = keys.surrogates.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(principal.to_owned(), Arc::clone(&key));
         key
+    }
+
+    /// The values for which a caller was handed stand-ins elsewhere.
+    pub(crate) fn recall_of(&self, tenant: &TenantId, principal: &str) -> Option<Arc<SurrogateMap>> {
+        self.recall.as_ref()?.of(tenant, principal, Instant::now())
     }
 
     /// The key that seals what one caller needs to restore texts it sends on itself.

@@ -37,6 +37,8 @@ mod keyring;
 mod kill_switches;
 mod limit_counters;
 mod log;
+mod mcp_tools;
+mod notices;
 mod people;
 mod privilege_uses;
 mod schema;
@@ -64,6 +66,8 @@ pub use log::{
     KeptCheckpoint, Leaf, LogCheck, LogFault, LogHead, LogKey, LogLeaf, Sequencer, Successors, append_leaf,
     append_leaf_id, append_leaves, log_position, log_signer, run_sequencer, run_sequencer_through_changes,
 };
+pub use mcp_tools::McpTool;
+pub use notices::Acknowledgement;
 pub use people::{
     GrantRecord, GroupRecord, Holder, Membership, PeopleChange, PeopleSnapshot, PrincipalRecord,
     TenantRecord, TrainingRecord,

@@ -27,6 +27,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/sqlite/0019_privilege_uses.sql"),
         include_str!("schema/sqlite/0020_limit_counters.sql"),
         include_str!("schema/sqlite/0027_kill_switches.sql"),
+        include_str!("schema/sqlite/0028_tools_and_notices.sql"),
     ],
     postgres: &[
         include_str!("schema/postgres/0001_keys_and_audit.sql"),
@@ -50,6 +51,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0019_privilege_uses.sql"),
         include_str!("schema/postgres/0020_limit_counters.sql"),
         include_str!("schema/postgres/0027_kill_switches.sql"),
+        include_str!("schema/postgres/0028_tools_and_notices.sql"),
     ],
     seeded: &["changes", "log_head"],
 };

@@ -61,6 +61,7 @@ pub struct Builder {
     presidio: String,
     metrics: String,
     prices: String,
+    mcp: String,
     tls: String,
     vault: String,
     databases: Option<[Location; 2]>,
@@ -165,6 +166,12 @@ impl Builder {
     /// With these `[[prices]]`.
     pub fn prices(mut self, prices: &str) -> Self {
         prices.clone_into(&mut self.prices);
+        self
+    }
+
+    /// With this `[mcp]`; the headers of its servers hold `header-of-NAME`.
+    pub fn mcp(mut self, mcp: &str) -> Self {
+        mcp.clone_into(&mut self.mcp);
         self
     }
 
@@ -278,7 +285,7 @@ impl Builder {
                 &self.vault,
                 &self.providers,
                 &self.models,
-                &self.prices,
+                &format!("{}\n{}", self.prices, self.mcp),
                 &self.access,
             ]
             .map(String::as_str),
@@ -340,7 +347,12 @@ impl Builder {
             .map(|provider| (provider.name().to_owned(), key_of(provider)))
             .collect::<BTreeMap<_, _>>();
         let saved_limits = saved_limits(&store, spool.node()).await?;
+        let mcp_headers = settings.mcp.iter().flat_map(|mcp| &mcp.servers).map(|server| {
+            let secret = |name: &String| (name.clone(), Secret::new(format!("header-of-{}", server.name)));
+            (server.name.clone(), server.headers.keys().map(secret).collect())
+        });
         let gateway = Gateway::new(Parts {
+            mcp_headers: mcp_headers.collect(),
             saved_limits,
             model: None,
             epoch: settings.surrogate_epoch,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{audit, demo, key, keyring, kill, people, pii, policy, serve, vault};
+use crate::{audit, demo, key, keyring, kill, mcp, people, pii, policy, serve, vault};
 
 /// Use generative AI without giving private data away.
 ///
@@ -78,6 +78,14 @@ pub(crate) enum Command {
   privet kill off ID"
     )]
     Kill(kill::KillCommand),
+    /// See which tools of others were seen, and take those that have changed.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet mcp tools
+  privet mcp accept crm find_customer"
+    )]
+    Mcp(mcp::McpCommand),
     /// Look through the policies that say who may do what, and see why they decide as they do.
     #[command(
         subcommand,
@@ -252,6 +260,7 @@ impl Command {
             Self::Group(command) => people::group(command),
             Self::Tenant(command) => people::tenant(&command),
             Self::Kill(command) => kill::run(&command),
+            Self::Mcp(command) => mcp::run(command),
             Self::Policy(command) => policy::run(command),
             Self::Pii(command) => pii::run(*command),
             Self::Audit(command) => audit::run(&command),

@@ -8,6 +8,7 @@ mod harden;
 mod key;
 mod keyring;
 mod kill;
+mod mcp;
 mod memory;
 mod model;
 mod node;

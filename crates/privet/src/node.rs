@@ -106,6 +106,7 @@ impl Node {
         let saved_limits = saved_limits(&store, spool.node()).await?;
         let epoch = settings.surrogate_epoch;
         let gateway = Gateway::new(Parts {
+            mcp_headers: rim::mcp_headers(&settings)?,
             settings,
             policy,
             model,

@@ -100,8 +100,8 @@ impl Limits {
         let asker = asker(caller, Some(model));
         let price = self.prices.of(model);
         let mut estimate = Used::default();
-        // Providers count a prompt's tokens for nothing.
-        let is_free = surface == SurfaceKind::AnthropicCountTokens;
+        // Providers count a prompt's tokens for nothing, and tools have none.
+        let is_free = matches!(surface, SurfaceKind::AnthropicCountTokens | SurfaceKind::Mcp);
         if !is_free && self.limiter.counts_tokens(&asker) {
             if price.is_none() && self.limiter.counts_cost(&asker) {
                 return Err(Problem::NoPrice);

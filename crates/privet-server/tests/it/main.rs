@@ -27,6 +27,8 @@ mod live;
 #[cfg(test)]
 mod masking;
 #[cfg(test)]
+mod mcp;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 #[path = "../../../privet-store/tests/it/postgres.rs"]

@@ -20,6 +20,7 @@ mod kill_switches;
 mod kills;
 mod limit_counters;
 mod log;
+mod mcp_tools;
 mod migrations;
 #[cfg(unix)]
 mod oracle;

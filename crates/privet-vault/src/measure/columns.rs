@@ -108,6 +108,18 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
     ("log_head", &[], &[], &["one size last_event checkpoint last_seq"]),
     ("log_positions", &[], &[], &["position event seq"]),
     ("log_tiles", &[], &["hashes"], &["level tile"]),
+    (
+        "mcp_tools",
+        &[],
+        &["pinned", "seen"],
+        &["tenant server tool pinned_at changed_at"],
+    ),
+    (
+        "notice_acknowledgements",
+        &[],
+        &[],
+        &["tenant principal notice version acknowledged_at expires_at"],
+    ),
     ("principal_groups", &[], &[], &["tenant name created_at"]),
     (
         "principals",
