@@ -183,7 +183,7 @@ impl Problem {
                 "permission_error",
                 "provider_not_assessed",
             ),
-            Self::Denied(Denied::Revoked | Denied::Expired | Denied::Disabled) => kind(
+            Self::Denied(Denied::Revoked | Denied::Expired | Denied::Rotated | Denied::Disabled) => kind(
                 StatusCode::FORBIDDEN,
                 "permission_error",
                 "permission_error",

@@ -27,6 +27,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod access_tokens;
 mod api_keys;
 mod audit;
 mod backup;
@@ -46,7 +47,8 @@ mod spool;
 mod sql;
 mod store;
 
-pub use api_keys::{ApiKeyRecord, ApiKeySnapshot};
+pub use access_tokens::{RevokedToken, TokenKeyRecord};
+pub use api_keys::{ApiKeyRecord, ApiKeySnapshot, ApiKeyUse};
 pub use audit::{AuditRecord, AuditRow, TenantEvent};
 pub use backup::{
     BackupHeader, BackupSummary, BackupTable, BackupTables, SealedFile, back_up, back_up_some, open_backup,

@@ -134,7 +134,7 @@ fn asker<'a>(caller: &'a Authenticated, model: Option<&'a str>) -> Asker<'a> {
     Asker {
         tenant: caller.tenant.as_str(),
         principal: caller.principal.as_str(),
-        key: &caller.key_id,
+        key: caller.counted_key(),
         model,
     }
 }

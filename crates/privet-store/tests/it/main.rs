@@ -27,6 +27,7 @@ mod oracle;
 mod people;
 mod postgres;
 mod processes;
+mod rotation;
 mod row_security;
 mod spool;
 mod store;
