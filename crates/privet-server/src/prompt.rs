@@ -21,7 +21,6 @@ use crate::kill::SwitchedOff;
 use crate::limits::Meter;
 use crate::problem::Problem;
 use crate::query;
-use crate::recall::Recall;
 use crate::reply::{self, ReplyLimits};
 use crate::routing::{self, Choice, Picked};
 use crate::upstream::Failed;
@@ -485,7 +484,10 @@ async fn clear(
     let key = gateway.surrogate_key(&caller.tenant, caller.principal.as_str());
     let hashes = gateway.hashes(&caller.tenant);
     let known = gateway.recall_of(&caller.tenant, caller.principal.as_str());
-    let learner = gateway.recall.as_ref().is_some_and(Recall::learns_prompts);
+    let learner = gateway
+        .recall
+        .as_ref()
+        .is_some_and(|recall| recall.learns_prompts());
     let learner = learner.then(|| (caller.tenant.clone(), caller.principal.to_string()));
     let query = query.map(str::to_owned);
     let off = gateway.providers_off(&caller.tenant);
