@@ -47,6 +47,10 @@ pub enum Privilege {
     PolicyRead,
     /// Changing it.
     PolicyManage,
+    /// Seeing alerts and incidents.
+    WatchRead,
+    /// Closing alerts, and opening and working on incidents.
+    WatchManage,
 }
 
 /// A text that names no privilege.
@@ -59,7 +63,7 @@ pub struct UnknownPrivilege {
 
 impl Privilege {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Prompt,
         Self::ListModels,
         Self::DetectText,
@@ -79,6 +83,8 @@ impl Privilege {
         Self::PeopleManage,
         Self::PolicyRead,
         Self::PolicyManage,
+        Self::WatchRead,
+        Self::WatchManage,
     ];
 
     /// The name in policies, logs and reports.
@@ -104,6 +110,8 @@ impl Privilege {
             Self::PeopleManage => "people.manage",
             Self::PolicyRead => "policy.read",
             Self::PolicyManage => "policy.manage",
+            Self::WatchRead => "watch.read",
+            Self::WatchManage => "watch.manage",
         }
     }
 
@@ -122,6 +130,8 @@ impl Privilege {
             Self::VaultAudit => Some(KeyScope::VaultAudit),
             Self::VaultAdmin => Some(KeyScope::VaultAdmin),
             Self::ReadMetrics => Some(KeyScope::Metrics),
+            Self::WatchRead => Some(KeyScope::WatchRead),
+            Self::WatchManage => Some(KeyScope::WatchManage),
             Self::KeyRead
             | Self::KeyManage
             | Self::PeopleRead
@@ -169,14 +179,19 @@ mod tests {
 
     #[test]
     fn every_scope_of_the_vault_has_a_privilege_of_its_name() {
-        let others = [KeyScope::Gateway, KeyScope::Metrics];
+        let others = [
+            KeyScope::Gateway,
+            KeyScope::Metrics,
+            KeyScope::WatchRead,
+            KeyScope::WatchManage,
+        ];
         for scope in KeyScope::ALL.into_iter().filter(|scope| !others.contains(scope)) {
             assert_eq!(
                 Privilege::of_vault(scope).map(Privilege::name),
                 Some(scope.name())
             );
         }
-        assert_eq!(others.map(Privilege::of_vault), [None, None]);
+        assert_eq!(others.map(Privilege::of_vault), [None; 4]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
 use http::{Extensions, HeaderMap, Request, Response, StatusCode};
-use privet_access::{Ask, Assessments, Authenticated, Denied, KeyRing, PseudonymKey, Resource};
+use privet_access::{Ask, Assessments, Authenticated, Denied, KeyRing, Privilege, PseudonymKey, Resource};
 use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_pii::{Analyzer, Model};
 use privet_policy::limits::SavedCounter;
@@ -30,7 +30,8 @@ use crate::problem::{self, Problem};
 use crate::routing::Routing;
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
-use crate::{Error, models, native, presidio, prompt, protect};
+use crate::watch::{self, Watch};
+use crate::{Error, incidents, models, native, presidio, prompt, protect};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -109,6 +110,8 @@ pub struct Gateway {
     pub(crate) archive: Option<Arc<Archive>>,
     /// What prompts may go where.
     pub(crate) access: Rules,
+    /// What is usual of callers and models, and who is held.
+    pub(crate) watch: Watch,
     epoch: u64,
     tenant_keys: RwLock<HashMap<TenantId, Arc<TenantKeys>>>,
     keys: Arc<KeyRing>,
@@ -176,6 +179,7 @@ impl Gateway {
             ),
             requests: Arc::new(Semaphore::new(requests)),
             pseudonyms: PseudonymKey::new(&root),
+            watch: Watch::new(&policy, &root),
             limits: Limits::new(&policy, &settings, &root, saved_limits)?,
             policy: Arc::new(policy),
             tenant_keys: RwLock::default(),
@@ -219,6 +223,8 @@ impl Gateway {
             .merge(native::routes(Arc::clone(self)))
             .merge(protect::routes(Arc::clone(self)))
             .merge(limits::routes(Arc::clone(self)))
+            .merge(watch::routes(Arc::clone(self)))
+            .merge(incidents::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
             .method_not_allowed_fallback(|request: Request<Body>| tell(request, Problem::WrongMethod))
@@ -263,9 +269,24 @@ impl Gateway {
 
     /// Who sends this request, if they may do what its address is for. An address without a gate lets nobody in.
     pub(crate) async fn admit(&self, parts: &http::request::Parts) -> Result<Authenticated, Denied> {
+        let closed = Denied::OutOfScope(KeyScope::Gateway);
+        match credentials::gate(parts.uri.path()) {
+            Some(privilege) => self.admit_to(parts, privilege).await,
+            None => self
+                .caller(&parts.headers, &parts.extensions)
+                .await
+                .and(Err(closed)),
+        }
+    }
+
+    /// Who sends this request, if they have `privilege`.
+    pub(crate) async fn admit_to(
+        &self,
+        parts: &http::request::Parts,
+        privilege: Privilege,
+    ) -> Result<Authenticated, Denied> {
         let caller = self.caller(&parts.headers, &parts.extensions).await?;
         let closed = Denied::OutOfScope(KeyScope::Gateway);
-        let privilege = credentials::gate(parts.uri.path()).ok_or(closed)?;
         caller.check(privilege.scope().ok_or(closed)?)?;
         let ask = Ask {
             privilege,

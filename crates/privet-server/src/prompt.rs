@@ -24,6 +24,7 @@ use crate::reply::{self, ReplyLimits};
 use crate::routing::{self, Choice, Picked};
 use crate::upstream::Failed;
 use crate::vault::{About, Guarded, NoConsent, conversation};
+use crate::watch::{Sent, WatchedReply};
 
 /// Work units that every request gets, whatever its size.
 pub(crate) const UNITS_PER_REQUEST: u64 = 1 << 20;
@@ -38,6 +39,8 @@ struct Cleared {
     choice: Choice,
     request_hash: String,
     sent_hash: String,
+    /// What the watch sees of what goes out.
+    sent: Sent,
     /// What the archive keeps of the prompt, and the place for it.
     kept: Option<(Vec<u8>, Place)>,
 }
@@ -126,6 +129,10 @@ async fn serve(
                 _ => {}
             }
             record(gateway, &event).await?;
+            let address = access::address_of(&parts.extensions);
+            gateway
+                .watch
+                .decided(&caller, &event, address, Sent::default(), Some(&problem));
             Err(problem)
         }
         Ok(Prepared {
@@ -135,6 +142,7 @@ async fn serve(
                     choice,
                     request_hash,
                     sent_hash,
+                    sent,
                     kept,
                 },
             about,
@@ -161,6 +169,10 @@ async fn serve(
                 .ok_or(NotCleared::NoRoute)?;
             event.provider = Some(route.provider.name().to_owned());
             record(gateway, &event).await?;
+            let address = access::address_of(&parts.extensions);
+            gateway.watch.decided(&caller, &event, address, sent, None);
+            let reply =
+                WatchedReply::begins(gateway, &caller.tenant, route.provider.name(), &clearance.model);
             let access = gateway.settings.log.access.then(|| event.clone());
             let others = (route.targets().len() > 1).then(|| event.clone());
             let taking = gateway.archive.as_ref().zip(kept).zip(event.principal);
@@ -189,7 +201,7 @@ async fn serve(
                 query: parts.uri.query(),
                 event: others,
             };
-            let under_way = UnderWay { permit, meter };
+            let under_way = UnderWay { permit, meter, reply };
             let response = send(gateway, clearance, asked, under_way, taking).await?;
             if let Some(event) = access {
                 log_answer(&event, response.status().as_u16(), arrived);
@@ -235,6 +247,8 @@ struct Prepared {
 struct UnderWay {
     permit: OwnedSemaphorePermit,
     meter: Option<Meter>,
+    /// What the watch sees of the reply.
+    reply: Option<WatchedReply>,
 }
 
 /// Everything up to the decision.
@@ -246,6 +260,9 @@ async fn prepare(
     body: Body,
     guarded: &mut Guarded,
 ) -> Result<Prepared, Problem> {
+    let now = gateway.clock.now();
+    let pseudonym = || gateway.pseudonyms.pseudonym(&caller.tenant, &caller.principal);
+    gateway.watch.check(pseudonym, now)?;
     let about = About::read(&parts.headers, gateway.policy.consent())?;
     if about.is_some() && gateway.vault.is_none() {
         return Err(NoConsent::NoVault.into());
@@ -361,7 +378,11 @@ async fn send(
     gateway: &Arc<Gateway>,
     clearance: Clearance,
     asked: routing::Asked<'_>,
-    UnderWay { permit, mut meter }: UnderWay,
+    UnderWay {
+        permit,
+        mut meter,
+        mut reply,
+    }: UnderWay,
     taking: Option<Taking>,
 ) -> Result<Response<Body>, Problem> {
     let Clearance {
@@ -380,6 +401,9 @@ async fn send(
         None => sending.await?,
     };
     let upstream = answer.map_err(|failed| {
+        if let Some(reply) = &mut reply {
+            reply.failed();
+        }
         if let (Failed::NotSent(_), Some(meter)) = (&failed, &mut meter) {
             meter.not_sent();
         }
@@ -401,6 +425,9 @@ async fn send(
         }
     };
     response.headers_mut().insert(MASKED, HeaderValue::from(masked));
+    if let Some(reply) = reply {
+        response = reply.watch(response);
+    }
     Ok(response)
 }
 
@@ -489,6 +516,7 @@ async fn clear(
             (body.to_vec(), place)
         });
         Ok(Cleared {
+            sent: gateway.watch.sketch(clearance.prompt.body()),
             choice,
             clearance,
             request_hash,

@@ -27,12 +27,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod alerts;
 mod api_keys;
 mod audit;
 mod backup;
 mod error;
 mod files;
 mod flusher;
+mod incidents;
 mod keyring;
 mod limit_counters;
 mod log;
@@ -43,6 +45,7 @@ mod spool;
 mod sql;
 mod store;
 
+pub use alerts::{AlertRecord, HeldCaller, WatchState};
 pub use api_keys::{ApiKeyRecord, ApiKeySnapshot};
 pub use audit::{AuditRecord, AuditRow, TenantEvent};
 pub use backup::{
@@ -51,6 +54,7 @@ pub use backup::{
 };
 pub use error::Error;
 pub use flusher::run_flusher;
+pub use incidents::{IncidentChange, IncidentEntry, IncidentRecord};
 pub use keyring::open_keyring_database;
 pub use keyring::{
     EpochDestroyed, EpochStarted, IndexVersions, InspectedKey, Keyring, KeyringConfig, KeyringStatus,
@@ -66,7 +70,7 @@ pub use people::{
     GrantRecord, GroupRecord, Holder, Membership, PeopleChange, PeopleSnapshot, PrincipalRecord,
     TenantRecord, TrainingRecord,
 };
-pub use privet_log::NoteKey;
+pub use privet_log::{NoteKey, NoteSigner};
 pub use privilege_uses::PrivilegeUse;
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};
 pub use sql::{

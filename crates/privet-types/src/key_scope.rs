@@ -25,6 +25,10 @@ pub enum KeyScope {
     VaultAdmin,
     /// Reading the figures of the whole gateway, for a monitoring system.
     Metrics,
+    /// Seeing alerts and incidents.
+    WatchRead,
+    /// Closing alerts, and working on incidents.
+    WatchManage,
 }
 
 /// The scopes of one API key.
@@ -41,7 +45,7 @@ pub struct UnknownScope {
 
 impl KeyScope {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Gateway,
         Self::VaultRead,
         Self::VaultWrite,
@@ -51,6 +55,8 @@ impl KeyScope {
         Self::VaultAudit,
         Self::VaultAdmin,
         Self::Metrics,
+        Self::WatchRead,
+        Self::WatchManage,
     ];
 
     /// The name, as it is written on the command line and kept in the store.
@@ -66,6 +72,8 @@ impl KeyScope {
             Self::VaultAudit => "vault.audit",
             Self::VaultAdmin => "vault.admin",
             Self::Metrics => "metrics",
+            Self::WatchRead => "watch.read",
+            Self::WatchManage => "watch.manage",
         }
     }
 

@@ -17,6 +17,7 @@ mod policy;
 mod rim;
 mod serve;
 mod vault;
+mod watch;
 
 use std::process::ExitCode;
 

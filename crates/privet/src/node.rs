@@ -10,7 +10,7 @@ use privet_access::{KeyRing, KeyRingConfig, run_refresh};
 use privet_crypto::{RootKey, SigningKey};
 use privet_pii::Model;
 use privet_policy::{Audit, Settings};
-use privet_server::{Gateway, Parts, ProviderKey, Server, SystemClock, saved_limits};
+use privet_server::{AlertOutbox, Gateway, Parts, ProviderKey, Server, SystemClock, saved_limits};
 use privet_store::{
     Durability, LogKey, Sequencer, Spool, SpoolConfig, Store, Successors, log_signer, run_flusher,
     run_sequencer_through_changes,
@@ -30,6 +30,8 @@ const KEY_REFRESH: Duration = Duration::from_millis(500);
 const FLUSH: Duration = Duration::from_millis(250);
 /// How often what was used of budgets is saved: a crash loses what was settled since.
 const LIMITS: Duration = Duration::from_secs(5);
+/// How often the watch looks at what was seen, and who is held on other nodes: they are held here within a second.
+const WATCH: Duration = Duration::from_millis(500);
 /// How often what is stored gets its position in the log: with [`FLUSH`], a signed checkpoint within a second.
 const SEQUENCE: Duration = Duration::from_millis(250);
 
@@ -44,6 +46,7 @@ pub(crate) struct Node {
     upkeep: Option<Upkeep>,
     witnessing: JoinHandle<()>,
     limits: JoinHandle<()>,
+    watching: JoinHandle<()>,
     flusher: JoinHandle<Result<(), privet_store::Error>>,
     stop_log: watch::Sender<bool>,
     sequencer: JoinHandle<Result<(), privet_store::Error>>,
@@ -100,6 +103,7 @@ impl Node {
             .with_context(|| format!("cannot open the audit spool `{}`", settings.store.spool.display()))?;
         let keys = Arc::new(KeyRing::open_with(store.clone(), &root, KeyRingConfig::default(), rules).await?);
         let saved_limits = saved_limits(&store, spool.node()).await?;
+        let alerts = AlertOutbox::start(&settings.alerts, rim::alert_secret(&settings)?, &clock)?;
         let epoch = settings.surrogate_epoch;
         let gateway = Gateway::new(Parts {
             settings,
@@ -127,6 +131,10 @@ impl Node {
             let (store, stopped) = (store.clone(), ended(stopped.clone()));
             async move { run_witnesses(witnesses, store, public, stopped).await }
         });
+        let watching = tokio::spawn({
+            let (store, stopped, gateway) = (store.clone(), ended(stopped.clone()), Arc::clone(&gateway));
+            async move { gateway.keep_watch(&store, alerts, WATCH, stopped).await }
+        });
         let limits = tokio::spawn({
             let (store, stopped) = (store.clone(), ended(stopped.clone()));
             async move { gateway.keep_limits(&store, LIMITS, stopped).await }
@@ -149,6 +157,7 @@ impl Node {
             upkeep,
             witnessing,
             limits,
+            watching,
             flusher,
             stop_log,
             sequencer,
@@ -176,6 +185,7 @@ impl Node {
             upkeep,
             witnessing,
             limits,
+            watching,
             flusher,
             stop_log,
             sequencer,
@@ -192,6 +202,7 @@ impl Node {
         refresh.await?;
         witnessing.await?;
         limits.await?;
+        watching.await?;
         if let Some(upkeep) = upkeep {
             upkeep.end().await?;
         }

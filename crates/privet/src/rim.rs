@@ -68,6 +68,14 @@ pub(crate) fn upstream_keys(settings: &Settings) -> Result<BTreeMap<String, Prov
     Ok(keys)
 }
 
+/// What signs the alerts that are posted, where they are.
+pub(crate) fn alert_secret(settings: &Settings) -> Result<Option<Secret<String>>> {
+    let webhook = settings.alerts.webhook.as_ref();
+    webhook
+        .map(|(_, reference)| secret(reference, "the secret of `[alerts]`"))
+        .transpose()
+}
+
 /// The root key that the installation's other keys are derived from: the one it began with.
 pub(crate) fn root_key(settings: &Settings) -> Result<RootKey> {
     crate::keyring::installation_root(settings, current_root(settings)?)

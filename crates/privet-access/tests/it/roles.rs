@@ -33,6 +33,8 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "people.read",
             "policy.read",
             "vault.audit",
+            "watch.manage",
+            "watch.read",
         ],
     ),
     (
@@ -47,6 +49,8 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "vault.erase",
             "vault.read",
             "vault.write",
+            "watch.manage",
+            "watch.read",
         ],
     ),
     (
@@ -75,7 +79,13 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
     (
         "auditor",
         PrincipalKind::User,
-        &["key.read", "people.read", "policy.read", "vault.audit"],
+        &[
+            "key.read",
+            "people.read",
+            "policy.read",
+            "vault.audit",
+            "watch.read",
+        ],
     ),
     (
         "service",
@@ -94,6 +104,8 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "vault.erase",
             "vault.read",
             "vault.write",
+            "watch.manage",
+            "watch.read",
         ],
     ),
     // A person does not get by it what service accounts may.

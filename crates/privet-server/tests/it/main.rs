@@ -54,3 +54,5 @@ mod tls;
 mod upstream;
 #[cfg(test)]
 mod vault;
+#[cfg(test)]
+mod watch;
