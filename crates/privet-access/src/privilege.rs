@@ -51,6 +51,12 @@ pub enum Privilege {
     WatchRead,
     /// Closing alerts, and opening and working on incidents.
     WatchManage,
+    /// Seeing what is switched off.
+    KillRead,
+    /// Switching it off and on again.
+    KillManage,
+    /// Calling tools of others, reading what they hold.
+    McpCall,
 }
 
 /// A text that names no privilege.
@@ -63,7 +69,7 @@ pub struct UnknownPrivilege {
 
 impl Privilege {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::Prompt,
         Self::ListModels,
         Self::DetectText,
@@ -85,6 +91,9 @@ impl Privilege {
         Self::PolicyManage,
         Self::WatchRead,
         Self::WatchManage,
+        Self::KillRead,
+        Self::KillManage,
+        Self::McpCall,
     ];
 
     /// The name in policies, logs and reports.
@@ -112,6 +121,9 @@ impl Privilege {
             Self::PolicyManage => "policy.manage",
             Self::WatchRead => "watch.read",
             Self::WatchManage => "watch.manage",
+            Self::KillRead => "kill.read",
+            Self::KillManage => "kill.manage",
+            Self::McpCall => "mcp.call",
         }
     }
 
@@ -119,9 +131,12 @@ impl Privilege {
     #[must_use]
     pub const fn scope(self) -> Option<KeyScope> {
         match self {
-            Self::Prompt | Self::ListModels | Self::DetectText | Self::AnonymizeText | Self::RestoreText => {
-                Some(KeyScope::Gateway)
-            }
+            Self::Prompt
+            | Self::ListModels
+            | Self::DetectText
+            | Self::AnonymizeText
+            | Self::RestoreText
+            | Self::McpCall => Some(KeyScope::Gateway),
             Self::VaultRead => Some(KeyScope::VaultRead),
             Self::VaultWrite => Some(KeyScope::VaultWrite),
             Self::VaultBulk => Some(KeyScope::VaultBulk),
@@ -132,6 +147,7 @@ impl Privilege {
             Self::ReadMetrics => Some(KeyScope::Metrics),
             Self::WatchRead => Some(KeyScope::WatchRead),
             Self::WatchManage => Some(KeyScope::WatchManage),
+            Self::KillRead | Self::KillManage => Some(KeyScope::Kill),
             Self::KeyRead
             | Self::KeyManage
             | Self::PeopleRead
@@ -149,6 +165,12 @@ impl Privilege {
             .into_iter()
             .filter(|privilege| privilege.name().starts_with("vault."))
             .find(is_its)
+    }
+
+    /// Whether it is left to those who look after an installation while all of it is cut off.
+    #[must_use]
+    pub const fn outlasts_kill(self) -> bool {
+        matches!(self, Self::KillRead | Self::KillManage | Self::ReadMetrics)
     }
 
     pub(crate) const fn index(self) -> usize {
@@ -182,6 +204,7 @@ mod tests {
         let others = [
             KeyScope::Gateway,
             KeyScope::Metrics,
+            KeyScope::Kill,
             KeyScope::WatchRead,
             KeyScope::WatchManage,
         ];
@@ -191,7 +214,7 @@ mod tests {
                 Some(scope.name())
             );
         }
-        assert_eq!(others.map(Privilege::of_vault), [None; 4]);
+        assert_eq!(others.map(Privilege::of_vault), [None; 5]);
     }
 
     #[test]

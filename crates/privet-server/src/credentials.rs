@@ -54,6 +54,7 @@ pub(crate) const GATES: &[(&str, Privilege)] = &[
     ("/api/v1/limits", Privilege::ListModels),
     ("/api/v1/alerts", Privilege::WatchRead),
     ("/api/v1/incidents", Privilege::WatchRead),
+    ("/api/v1/kill-switches", Privilege::KillRead),
     ("/metrics", Privilege::ReadMetrics),
 ];
 
@@ -67,9 +68,14 @@ pub(crate) fn gate(path: &str) -> Option<Privilege> {
         "/api/v1/alerts"
     } else if path.starts_with("/api/v1/incidents/") {
         "/api/v1/incidents"
+    } else if path.starts_with("/api/v1/kill-switches/") {
+        "/api/v1/kill-switches"
     } else {
         path
     };
+    if path.starts_with("/mcp/") {
+        return Some(Privilege::McpCall);
+    }
     let found = GATES.iter().find(|(known, _)| *known == path);
     found.map(|(_, privilege)| *privilege)
 }
@@ -107,6 +113,7 @@ mod tests {
             include_str!("metrics.rs"),
             include_str!("watch/routes.rs"),
             include_str!("incidents/routes.rs"),
+            include_str!("kill/routes.rs"),
         ];
         let paths: Vec<&str> = sources
             .iter()

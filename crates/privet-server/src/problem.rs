@@ -78,6 +78,16 @@ pub(crate) enum Problem {
         provider: String,
         model: String,
     },
+    /// A kill switch cuts off the model, or every provider that could answer.
+    #[error("{} was switched off for the time being; use another model, or ask an administrator", if *is_model { "this model" } else { "the provider of this model" })]
+    SwitchedOff {
+        is_model: bool,
+        provider: String,
+        model: String,
+    },
+    /// The caller was cut off while the request was under way.
+    #[error("this was switched off for the time being; ask an administrator")]
+    CutOff,
     /// The prompt holds personal data, and its provider has no assessment that holds.
     #[error(
         "the prompt holds personal data, and the provider of this model has no assessment that holds; remove the data, or use another model"
@@ -106,6 +116,13 @@ pub(crate) enum Problem {
     /// A request that is refused in words of its own, which hold no value.
     #[error("{text}")]
     Told { status: StatusCode, text: String },
+    /// The same, with a code of its own.
+    #[error("{text}")]
+    Coded {
+        status: StatusCode,
+        code: &'static str,
+        text: String,
+    },
     #[error("the store does not answer; try again in a moment")]
     StoreUnavailable,
     #[error("the provider cannot be reached")]
@@ -124,7 +141,7 @@ fn denial(denied: &Denied) -> String {
             "no API key was sent; send `Authorization: Bearer <key>` or `x-api-key: <key>`, with a key made by `privet key create`".to_owned()
         }
         Denied::StoreUnavailable => "keys cannot be checked at the moment; try again in a moment".to_owned(),
-        Denied::NotPermitted(_) => denied.to_string(),
+        Denied::NotPermitted(_) | Denied::SwitchedOff => denied.to_string(),
         other => format!("the API key was not accepted: {other}"),
     }
 }
@@ -162,6 +179,15 @@ impl Problem {
         }
     }
 
+    /// Refused with `status` and `code` in these words.
+    pub(crate) fn coded(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
+        Self::Coded {
+            status,
+            code,
+            text: text.into(),
+        }
+    }
+
     fn kind(&self) -> Kind {
         match self {
             Self::NotPermitted { .. } | Self::Denied(Denied::NotPermitted(_)) => kind(
@@ -176,11 +202,17 @@ impl Problem {
                 "permission_error",
                 "provider_not_assessed",
             ),
-            Self::Denied(Denied::Revoked | Denied::Expired | Denied::Disabled) => kind(
+            Self::Denied(Denied::Revoked | Denied::Expired | Denied::Rotated | Denied::Disabled) => kind(
                 StatusCode::FORBIDDEN,
                 "permission_error",
                 "permission_error",
                 "key_not_valid_any_more",
+            ),
+            Self::Denied(Denied::SwitchedOff) | Self::SwitchedOff { .. } | Self::CutOff => kind(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "permission_error",
+                "switched_off",
             ),
             Self::Denied(Denied::OutOfScope(_)) => kind(
                 StatusCode::FORBIDDEN,
@@ -279,6 +311,15 @@ impl Problem {
                 "api_error",
                 "not_archived",
             ),
+            Self::Coded { status, code, .. } => {
+                let of = match status.as_u16() {
+                    403 => "permission_error",
+                    404 => "not_found_error",
+                    429 => "rate_limit_error",
+                    _ => INVALID,
+                };
+                kind(*status, of, of, code)
+            }
             Self::Told { status, .. } => kind(*status, INVALID, INVALID, "bad_request"),
             Self::StoreUnavailable => kind(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -322,7 +363,10 @@ impl Problem {
     /// from an alert.
     pub(crate) fn is_refusal(&self) -> bool {
         let kind = self.kind();
-        let is_held = matches!(self, Self::Suspended { .. } | Self::Throttled { .. });
+        let is_held = matches!(
+            self,
+            Self::Suspended { .. } | Self::Throttled { .. } | Self::SwitchedOff { .. } | Self::CutOff
+        );
         let is_broken = matches!(
             self,
             Self::BodyTimeout | Self::BodyCut | Self::UnsupportedMedia | Self::TooLarge { .. }
@@ -437,6 +481,8 @@ fn not_cleared_kind(not_cleared: &NotCleared) -> Kind {
 pub(crate) fn shape_of(path: &str, headers: &HeaderMap) -> SurfaceKind {
     if crate::presidio::PATHS.contains(&path) {
         SurfaceKind::Presidio
+    } else if path.starts_with("/mcp/") {
+        SurfaceKind::Mcp
     } else if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") {
         SurfaceKind::AnthropicMessages
     } else {

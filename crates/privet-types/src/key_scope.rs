@@ -29,6 +29,8 @@ pub enum KeyScope {
     WatchRead,
     /// Closing alerts, and working on incidents.
     WatchManage,
+    /// Switching callers, models and providers off and on again.
+    Kill,
 }
 
 /// The scopes of one API key.
@@ -45,7 +47,7 @@ pub struct UnknownScope {
 
 impl KeyScope {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Gateway,
         Self::VaultRead,
         Self::VaultWrite,
@@ -57,6 +59,7 @@ impl KeyScope {
         Self::Metrics,
         Self::WatchRead,
         Self::WatchManage,
+        Self::Kill,
     ];
 
     /// The name, as it is written on the command line and kept in the store.
@@ -74,6 +77,7 @@ impl KeyScope {
             Self::Metrics => "metrics",
             Self::WatchRead => "watch.read",
             Self::WatchManage => "watch.manage",
+            Self::Kill => "kill",
         }
     }
 

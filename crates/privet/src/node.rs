@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use crate::access::Access;
 use crate::audit::{Witnesses, run_witnesses};
 use crate::open_vault::Upkeep;
+use crate::policy_watch::PolicyFiles;
 use crate::{memory, open_vault, rim};
 
 /// How often keys are looked at: a revocation reaches a gateway within a second.
@@ -47,6 +48,7 @@ pub(crate) struct Node {
     witnessing: JoinHandle<()>,
     limits: JoinHandle<()>,
     watching: JoinHandle<()>,
+    policy: JoinHandle<()>,
     flusher: JoinHandle<Result<(), privet_store::Error>>,
     stop_log: watch::Sender<bool>,
     sequencer: JoinHandle<Result<(), privet_store::Error>>,
@@ -64,6 +66,7 @@ impl Node {
         log_key_now: impl FnMut() -> Option<SigningKey> + Send + 'static,
         upstream_keys: BTreeMap<String, ProviderKey>,
     ) -> Result<Self> {
+        let files = PolicyFiles::new(&settings, &access, model.clone());
         let Access {
             policy,
             rules,
@@ -101,11 +104,13 @@ impl Node {
         let spool = Spool::open(&settings.store.spool, Arc::clone(&root), config, &store)
             .await
             .with_context(|| format!("cannot open the audit spool `{}`", settings.store.spool.display()))?;
-        let keys = Arc::new(KeyRing::open_with(store.clone(), &root, KeyRingConfig::default(), rules).await?);
+        let keys = KeyRing::open_with(store.clone(), &root, KeyRingConfig::default(), rules).await?;
+        let keys = Arc::new(keys.with_local(rim::local_switches(&settings, &root)));
         let saved_limits = saved_limits(&store, spool.node()).await?;
         let alerts = AlertOutbox::start(&settings.alerts, rim::alert_secret(&settings)?, &clock)?;
         let epoch = settings.surrogate_epoch;
         let gateway = Gateway::new(Parts {
+            mcp_headers: rim::mcp_headers(&settings)?,
             settings,
             policy,
             model,
@@ -126,6 +131,7 @@ impl Node {
             let (stopped, keys) = (ended(stopped.clone()), Arc::clone(&keys));
             async move { run_refresh(&keys, KEY_REFRESH, stopped).await }
         });
+        let policy = tokio::spawn(files.watch(server.live(), ended(stopped.clone())));
         let upkeep = vault.map(|vault| vault.keep_up(&store, &stopped));
         let witnessing = tokio::spawn({
             let (store, stopped) = (store.clone(), ended(stopped.clone()));
@@ -158,6 +164,7 @@ impl Node {
             witnessing,
             limits,
             watching,
+            policy,
             flusher,
             stop_log,
             sequencer,
@@ -186,6 +193,7 @@ impl Node {
             witnessing,
             limits,
             watching,
+            policy,
             flusher,
             stop_log,
             sequencer,
@@ -203,6 +211,7 @@ impl Node {
         witnessing.await?;
         limits.await?;
         watching.await?;
+        policy.await?;
         if let Some(upkeep) = upkeep {
             upkeep.end().await?;
         }

@@ -15,6 +15,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         &[
             "key.manage",
             "key.read",
+            "kill.read",
             "metrics.read",
             "models.list",
             "people.manage",
@@ -29,6 +30,8 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         &[
             "key.manage",
             "key.read",
+            "kill.manage",
+            "kill.read",
             "metrics.read",
             "people.read",
             "policy.read",
@@ -57,6 +60,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         "developer",
         PrincipalKind::User,
         &[
+            "mcp.call",
             "models.list",
             "policy.read",
             "prompt",
@@ -69,6 +73,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         "user",
         PrincipalKind::User,
         &[
+            "mcp.call",
             "models.list",
             "prompt",
             "text.anonymize",
@@ -81,6 +86,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         PrincipalKind::User,
         &[
             "key.read",
+            "kill.read",
             "people.read",
             "policy.read",
             "vault.audit",
@@ -91,6 +97,9 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         "service",
         PrincipalKind::Service,
         &[
+            "kill.manage",
+            "kill.read",
+            "mcp.call",
             "metrics.read",
             "models.list",
             "prompt",

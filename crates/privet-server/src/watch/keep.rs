@@ -44,9 +44,6 @@ impl Gateway {
     ) {
         // Alerts and incidents are there where nobody watches, too.
         self.watch.store.get_or_init(|| store.clone());
-        if !self.watch.is_on {
-            return;
-        }
         let mut round = Round {
             gateway: self,
             store,
@@ -79,7 +76,7 @@ impl Gateway {
 }
 
 impl Round<'_> {
-    const fn watch(&self) -> &Watch {
+    fn watch(&self) -> &Watch {
         &self.gateway.watch
     }
 
@@ -234,8 +231,15 @@ impl Round<'_> {
     }
 
     async fn raise(&mut self, tenant: TenantId, model: Option<String>, alert: &Alert) {
-        let config = self.gateway.policy.watch();
-        let action = config.action_for(alert.rule, alert.severity);
+        let action = {
+            let watcher = self
+                .watch()
+                .watcher
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            watcher.config().action_for(alert.rule, alert.severity).cloned()
+        };
+        let action = action.as_ref();
         let is_of_caller = !alert.rule.is_of_model();
         let response = action.map_or(Response::Alert, |action| action.action);
         let response = if is_of_caller { response } else { Response::Alert };

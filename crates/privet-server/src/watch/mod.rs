@@ -85,7 +85,7 @@ struct Held {
 
 /// What a gateway watches with.
 pub(crate) struct Watch {
-    is_on: bool,
+    is_on: AtomicBool,
     waiting: Mutex<Vec<Seen>>,
     unseen: AtomicU64,
     watcher: Mutex<Watcher>,
@@ -105,7 +105,7 @@ impl Watch {
         let names = root.hash_key("privet/server/watch", b"");
         let config = policy.watch().clone();
         Self {
-            is_on: config.enabled,
+            is_on: AtomicBool::new(config.enabled),
             waiting: Mutex::default(),
             unseen: AtomicU64::new(0),
             watcher: Mutex::new(Watcher::new(config, policy.access().utc_offset_seconds())),
@@ -122,13 +122,20 @@ impl Watch {
         self.store.get()
     }
 
-    pub(crate) const fn is_on(&self) -> bool {
-        self.is_on
+    pub(crate) fn is_on(&self) -> bool {
+        self.is_on.load(Ordering::Relaxed)
+    }
+
+    /// Goes by what another policy says from now on. What was learnt stays.
+    pub(crate) fn take_up(&self, policy: &Policy) {
+        self.is_on.store(policy.watch().enabled, Ordering::Relaxed);
+        let mut watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
+        watcher.go_by(policy.watch().clone(), policy.access().utc_offset_seconds());
     }
 
     /// What `body` is like, which goes to a provider.
     pub(crate) fn sketch(&self, body: &[u8]) -> Sent {
-        if !self.is_on {
+        if !self.is_on() {
             return Sent::default();
         }
         Sent {
@@ -177,7 +184,7 @@ impl Watch {
         problem: Option<&Problem>,
     ) {
         // What the watch itself refused is no news, and what failed says nothing of the caller.
-        if !self.is_on || problem.is_some_and(|problem| !problem.is_refusal()) {
+        if !self.is_on() || problem.is_some_and(|problem| !problem.is_refusal()) {
             return;
         }
         let who = event

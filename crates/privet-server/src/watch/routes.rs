@@ -50,7 +50,7 @@ pub(crate) async fn admitted<'g>(
     parts: &Parts,
     privilege: Privilege,
 ) -> Result<(Authenticated, &'g Store), Problem> {
-    let caller = gateway.admit_to(parts, privilege).await?;
+    let caller = gateway.admit_for(parts, privilege).await?;
     let store = gateway.watch.store().ok_or(Problem::StoreUnavailable)?;
     Ok((caller, store))
 }
