@@ -59,3 +59,5 @@ mod tls;
 mod upstream;
 #[cfg(test)]
 mod vault;
+#[cfg(test)]
+mod watch;
