@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::access::{self, AccessConfig};
+use crate::coaching::{self, CoachingConfig};
 use crate::key_path::{Fault, KeyPath};
 use crate::limits::{self, LimitsConfig};
 use crate::message::suggest;
@@ -54,6 +55,9 @@ pub struct PolicyFile {
     /// How much callers may use.
     #[serde(skip_serializing_if = "LimitsConfig::is_default")]
     pub limits: LimitsConfig,
+    /// What people are told who were refused.
+    #[serde(skip_serializing_if = "CoachingConfig::is_default")]
+    pub coaching: CoachingConfig,
 }
 
 /// The `[responses]` table of the policy document.
@@ -335,6 +339,12 @@ impl Policy {
         &self.file.limits
     }
 
+    /// What people are told who were refused.
+    #[must_use]
+    pub const fn coaching(&self) -> &CoachingConfig {
+        &self.file.coaching
+    }
+
     /// Names what the policy says, in 16 hexadecimal digits: equal for documents that say the same, however written.
     #[must_use]
     pub fn version(&self) -> &str {
@@ -419,6 +429,7 @@ fn check(file: &PolicyFile) -> Result<(), Fault> {
         ));
     }
     limits::check(&file.limits)?;
+    coaching::check(&file.coaching)?;
     let (least, most) = (Period::from_millis(1), Period::from_secs(60));
     if !(least..=most).contains(&file.audit.loss_window) {
         return Err(KeyPath::of("audit")

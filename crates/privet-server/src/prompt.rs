@@ -16,6 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::access::{self, Outgoing};
 use crate::archive::{self, Archive, Place, Taking};
+use crate::coach;
 use crate::gateway::Gateway;
 use crate::limits::Meter;
 use crate::problem::Problem;
@@ -50,6 +51,7 @@ pub(crate) async fn answer(
     request: Request<Body>,
 ) -> Response<Body> {
     let request_id = new_request_id();
+    let accepted = coach::accepted(request.headers());
     let served = serve(&gateway, surface, request, &request_id).await;
     gateway.metrics.ended(surface, served.as_ref().err());
     let response = match served {
@@ -61,7 +63,7 @@ pub(crate) async fn answer(
                 problem = problem.code(),
                 "refused"
             );
-            problem.respond(surface, &request_id)
+            coach::respond(&gateway, &problem, surface, accepted.as_ref(), &request_id)
         }
     };
     with_request_id(response, &request_id)
