@@ -52,6 +52,7 @@ pub(crate) const GATES: &[(&str, Privilege)] = &[
     ("/api/v1/protect", Privilege::AnonymizeText),
     ("/api/v1/restore", Privilege::RestoreText),
     ("/api/v1/limits", Privilege::ListModels),
+    ("/api/v1/kill-switches", Privilege::KillRead),
     ("/metrics", Privilege::ReadMetrics),
 ];
 
@@ -60,6 +61,8 @@ pub(crate) fn gate(path: &str) -> Option<Privilege> {
     // Names of models may hold slashes.
     let path = if path.starts_with("/v1/models/") {
         "/v1/models"
+    } else if path.starts_with("/api/v1/kill-switches/") {
+        "/api/v1/kill-switches"
     } else {
         path
     };
@@ -101,6 +104,7 @@ mod tests {
             include_str!("presidio/mod.rs"),
             include_str!("protect/mod.rs"),
             include_str!("metrics.rs"),
+            include_str!("kill/routes.rs"),
         ];
         let paths: Vec<&str> = sources
             .iter()

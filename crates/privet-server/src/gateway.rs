@@ -10,7 +10,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
 use http::{Extensions, HeaderMap, Request, Response, StatusCode};
-use privet_access::{Ask, Assessments, Authenticated, Denied, KeyRing, PseudonymKey, Resource};
+use privet_access::{
+    Ask, Assessments, Authenticated, Authorizer, Denied, KeyRing, Privilege, PseudonymKey, Resource,
+};
 use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_pii::{Analyzer, Model, SurrogateMap};
 use privet_policy::limits::SavedCounter;
@@ -33,7 +35,7 @@ use crate::recall::Recall;
 use crate::routing::Routing;
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
-use crate::{Error, models, native, presidio, prompt, protect};
+use crate::{Error, kill, models, native, presidio, prompt, protect};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -88,9 +90,21 @@ pub struct Parts {
     pub mcp_headers: McpHeaders,
 }
 
+/// A policy that is to take the place of the one in force.
+pub struct NextPolicy {
+    /// Checked policy.
+    pub policy: Policy,
+    /// The network that it asks for, if it is not the one in the binary.
+    pub model: Option<Arc<Model>>,
+    /// Who may do what.
+    pub policies: Authorizer,
+    /// What is known of the providers.
+    pub assessments: Assessments,
+}
+
 /// A gateway, ready to answer. Shared by all connections.
 pub struct Gateway {
-    pub(crate) settings: Settings,
+    pub(crate) settings: Arc<Settings>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) analyzer: Arc<Analyzer>,
     pub(crate) model: Option<Arc<Model>>,
@@ -98,15 +112,15 @@ pub struct Gateway {
     pub(crate) analyzers: Analyzers,
     /// Belongs to `policy` and `analyzer`.
     pub(crate) memory: DetectionMemory,
-    pub(crate) upstream: Upstream,
-    pub(crate) metrics: Metrics,
-    pub(crate) routing: Routing,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) routing: Arc<Routing>,
     pub(crate) spool: Spool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tenant: TenantId,
-    pub(crate) pool: Pool,
+    pub(crate) pool: Arc<Pool>,
     pub(crate) requests: Arc<Semaphore>,
-    pub(crate) pseudonyms: PseudonymKey,
+    pub(crate) pseudonyms: Arc<PseudonymKey>,
     pub(crate) root: Arc<RootKey>,
     pub(crate) vault: Option<Arc<VaultApi>>,
     pub(crate) limits: Limits,
@@ -115,11 +129,11 @@ pub struct Gateway {
     /// What prompts may go where.
     pub(crate) access: Rules,
     /// Servers of tools, if there are any.
-    pub(crate) mcp: Option<Mcp>,
+    pub(crate) mcp: Option<Arc<Mcp>>,
     /// What callers were handed stand-ins for elsewhere, if there are such servers.
-    pub(crate) recall: Option<Recall>,
+    pub(crate) recall: Option<Arc<Recall>>,
     epoch: u64,
-    tenant_keys: RwLock<HashMap<TenantId, Arc<TenantKeys>>>,
+    tenant_keys: Arc<RwLock<HashMap<TenantId, Arc<TenantKeys>>>>,
     keys: Arc<KeyRing>,
 }
 
@@ -171,27 +185,27 @@ impl Gateway {
         let archive = wanted.is_on().then(|| Archive::new(*wanted, requests));
         let access = Rules::new(&settings, &policy, model.as_ref(), assessments)?;
         Ok(Arc::new(Self {
-            mcp: Mcp::new(&settings, &mcp_headers)?,
-            recall: Mcp::recall(&settings),
+            mcp: Mcp::new(&settings, &mcp_headers)?.map(Arc::new),
+            recall: Mcp::recall(&settings).map(Arc::new),
             access,
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
             analyzers: Analyzers::default(),
             memory: DetectionMemory::new(DETECTION_MEMORY),
-            upstream: Upstream::new(&settings, &upstream_keys, Arc::clone(&clock))?,
-            routing: Routing::default(),
-            metrics: Metrics::new(&settings),
-            pool: Pool::new(
+            upstream: Arc::new(Upstream::new(&settings, &upstream_keys, Arc::clone(&clock))?),
+            routing: Arc::default(),
+            metrics: Arc::new(Metrics::new(&settings)),
+            pool: Arc::new(Pool::new(
                 threads,
                 limits.detect_queue as usize,
                 limits.detect_deadline.duration(),
-            ),
+            )),
             requests: Arc::new(Semaphore::new(requests)),
-            pseudonyms: PseudonymKey::new(&root),
+            pseudonyms: Arc::new(PseudonymKey::new(&root)),
             limits: Limits::new(&policy, &settings, &root, saved_limits)?,
             policy: Arc::new(policy),
-            tenant_keys: RwLock::default(),
-            settings,
+            tenant_keys: Arc::default(),
+            settings: Arc::new(settings),
             spool,
             clock,
             tenant,
@@ -200,6 +214,52 @@ impl Gateway {
             archive,
             epoch,
             keys,
+        }))
+    }
+
+    /// The same gateway with another policy. What belongs to none is shared by both: connections, counts, keys.
+    ///
+    /// # Errors
+    /// [`Error`] if the policy cannot be used, or not without a restart.
+    pub(crate) fn with_policy(
+        &self,
+        policy: Policy,
+        model: Option<Arc<Model>>,
+        assessments: Assessments,
+    ) -> Result<Arc<Self>, Error> {
+        policy.routing().check_against(&self.settings)?;
+        if policy.audit() != self.policy.audit() {
+            return Err(Error::NeedsRestart { table: "audit" });
+        }
+        if policy.archive() != self.policy.archive() {
+            return Err(Error::NeedsRestart { table: "archive" });
+        }
+        Ok(Arc::new(Self {
+            access: Rules::new(&self.settings, &policy, model.as_ref(), assessments)?,
+            analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
+            model,
+            analyzers: Analyzers::default(),
+            memory: DetectionMemory::new(DETECTION_MEMORY),
+            limits: self.limits.with_policy(&policy)?,
+            policy: Arc::new(policy),
+            settings: Arc::clone(&self.settings),
+            upstream: Arc::clone(&self.upstream),
+            metrics: Arc::clone(&self.metrics),
+            routing: Arc::clone(&self.routing),
+            spool: self.spool.clone(),
+            clock: Arc::clone(&self.clock),
+            tenant: self.tenant.clone(),
+            pool: Arc::clone(&self.pool),
+            requests: Arc::clone(&self.requests),
+            pseudonyms: Arc::clone(&self.pseudonyms),
+            root: Arc::clone(&self.root),
+            vault: self.vault.clone(),
+            archive: self.archive.clone(),
+            mcp: self.mcp.clone(),
+            recall: self.recall.clone(),
+            epoch: self.epoch,
+            tenant_keys: Arc::clone(&self.tenant_keys),
+            keys: Arc::clone(&self.keys),
         }))
     }
 
@@ -231,6 +291,7 @@ impl Gateway {
             .merge(native::routes(Arc::clone(self)))
             .merge(protect::routes(Arc::clone(self)))
             .merge(limits::routes(Arc::clone(self)))
+            .merge(kill::routes(Arc::clone(self)))
             .merge(mcp::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
@@ -267,6 +328,13 @@ impl Gateway {
         headers: &HeaderMap,
         extensions: &Extensions,
     ) -> Result<Authenticated, Denied> {
+        let caller = self.identify(headers, extensions).await?;
+        self.keys.check_switches(&caller, None, self.clock.now())?;
+        Ok(caller)
+    }
+
+    /// The same, whether or not they are cut off.
+    async fn identify(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<Authenticated, Denied> {
         match credentials::claim(headers, extensions) {
             Claim::Key(key) => self.keys.authenticate(key, self.clock.now()).await,
             Claim::Certificate(who) => self.keys.vouched(who),
@@ -276,9 +344,31 @@ impl Gateway {
 
     /// Who sends this request, if they may do what its address is for. An address without a gate lets nobody in.
     pub(crate) async fn admit(&self, parts: &http::request::Parts) -> Result<Authenticated, Denied> {
-        let caller = self.caller(&parts.headers, &parts.extensions).await?;
         let closed = Denied::OutOfScope(KeyScope::Gateway);
+        let caller = self.identify(&parts.headers, &parts.extensions).await?;
         let privilege = credentials::gate(parts.uri.path()).ok_or(closed)?;
+        self.permit(parts, caller, privilege)
+    }
+
+    /// Who sends this request, if they have `privilege`, which the method asks for beside that of the address.
+    pub(crate) async fn admit_for(
+        &self,
+        parts: &http::request::Parts,
+        privilege: Privilege,
+    ) -> Result<Authenticated, Denied> {
+        let caller = self.identify(&parts.headers, &parts.extensions).await?;
+        self.permit(parts, caller, privilege)
+    }
+
+    fn permit(
+        &self,
+        parts: &http::request::Parts,
+        caller: Authenticated,
+        privilege: Privilege,
+    ) -> Result<Authenticated, Denied> {
+        let closed = Denied::OutOfScope(KeyScope::Gateway);
+        self.keys
+            .check_switches(&caller, Some(privilege), self.clock.now())?;
         caller.check(privilege.scope().ok_or(closed)?)?;
         let ask = Ask {
             privilege,

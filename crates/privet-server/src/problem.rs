@@ -61,6 +61,16 @@ pub(crate) enum Problem {
         provider: String,
         model: String,
     },
+    /// A kill switch cuts off the model, or every provider that could answer.
+    #[error("{} was switched off for the time being; use another model, or ask an administrator", if *is_model { "this model" } else { "the provider of this model" })]
+    SwitchedOff {
+        is_model: bool,
+        provider: String,
+        model: String,
+    },
+    /// The caller was cut off while the request was under way.
+    #[error("this was switched off for the time being; ask an administrator")]
+    CutOff,
     /// The prompt holds personal data, and its provider has no assessment that holds.
     #[error(
         "the prompt holds personal data, and the provider of this model has no assessment that holds; remove the data, or use another model"
@@ -112,7 +122,7 @@ fn denial(denied: &Denied) -> String {
             "no API key was sent; send `Authorization: Bearer <key>` or `x-api-key: <key>`, with a key made by `privet key create`".to_owned()
         }
         Denied::StoreUnavailable => "keys cannot be checked at the moment; try again in a moment".to_owned(),
-        Denied::NotPermitted(_) => denied.to_string(),
+        Denied::NotPermitted(_) | Denied::SwitchedOff => denied.to_string(),
         other => format!("the API key was not accepted: {other}"),
     }
 }
@@ -173,11 +183,17 @@ impl Problem {
                 "permission_error",
                 "provider_not_assessed",
             ),
-            Self::Denied(Denied::Revoked | Denied::Expired | Denied::Disabled) => kind(
+            Self::Denied(Denied::Revoked | Denied::Expired | Denied::Rotated | Denied::Disabled) => kind(
                 StatusCode::FORBIDDEN,
                 "permission_error",
                 "permission_error",
                 "key_not_valid_any_more",
+            ),
+            Self::Denied(Denied::SwitchedOff) | Self::SwitchedOff { .. } | Self::CutOff => kind(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "permission_error",
+                "switched_off",
             ),
             Self::Denied(Denied::OutOfScope(_)) => kind(
                 StatusCode::FORBIDDEN,

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use privet_access::LocalSwitches;
 use privet_crypto::{RootKey, SigningKey};
 use privet_pii::Model;
 use privet_policy::{Policy, SecretRef, Settings, StoreSettings};
@@ -117,6 +118,11 @@ pub(crate) fn store_location(settings: &Settings) -> Result<Location> {
         path, url, owner_url, ..
     } = &settings.store;
     location(path, url.as_ref(), owner_url.as_ref(), "the URL of the store")
+}
+
+/// The kill switches of this machine.
+pub(crate) fn local_switches(settings: &Settings, root: &RootKey) -> LocalSwitches {
+    LocalSwitches::new(settings.store.spool.join("kill-switches"), root)
 }
 
 /// Whether there is a store to look into. One on PostgreSQL is taken to be there.

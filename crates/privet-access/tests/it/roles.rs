@@ -15,6 +15,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         &[
             "key.manage",
             "key.read",
+            "kill.read",
             "metrics.read",
             "models.list",
             "people.manage",
@@ -29,6 +30,8 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         &[
             "key.manage",
             "key.read",
+            "kill.manage",
+            "kill.read",
             "metrics.read",
             "people.read",
             "policy.read",
@@ -77,12 +80,20 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
     (
         "auditor",
         PrincipalKind::User,
-        &["key.read", "people.read", "policy.read", "vault.audit"],
+        &[
+            "key.read",
+            "kill.read",
+            "people.read",
+            "policy.read",
+            "vault.audit",
+        ],
     ),
     (
         "service",
         PrincipalKind::Service,
         &[
+            "kill.manage",
+            "kill.read",
             "mcp.call",
             "metrics.read",
             "models.list",

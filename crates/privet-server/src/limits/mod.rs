@@ -62,6 +62,21 @@ impl Limits {
         })
     }
 
+    /// The limits of another policy; what was used before counts on.
+    pub(crate) fn with_policy(&self, policy: &Policy) -> Result<Self, Error> {
+        let config = policy.limits();
+        if config.rules.iter().any(|rule| rule.cost.is_some()) && self.prices.is_empty() {
+            return Err(Error::NoPrices);
+        }
+        let port = Arc::clone(&self.counters) as Arc<dyn Counters>;
+        Ok(Self {
+            limiter: Arc::new(Limiter::new(config, self.prices.currency(), port)),
+            counters: Arc::clone(&self.counters),
+            prices: self.prices.clone(),
+            first_byte: self.first_byte,
+        })
+    }
+
     /// Whether a request of `caller` can be within the limits at all, before anybody looks at it.
     pub(crate) fn look(&self, caller: &Authenticated, now: Timestamp) -> Result<(), Problem> {
         if self.limiter.is_empty() {
@@ -119,7 +134,7 @@ fn asker<'a>(caller: &'a Authenticated, model: Option<&'a str>) -> Asker<'a> {
     Asker {
         tenant: caller.tenant.as_str(),
         principal: caller.principal.as_str(),
-        key: &caller.key_id,
+        key: caller.counted_key(),
         model,
     }
 }

@@ -155,6 +155,7 @@ impl VaultApi {
             Claim::Certificate(who) => self.keys.vouched(who)?,
             Claim::Nothing => return Err(Denied::Missing),
         };
+        self.keys.check_switches(&caller, None, self.clock.now())?;
         let actor = Actor {
             principal: self.pseudonyms.pseudonym(&caller.tenant, &caller.principal),
             tenant: caller.tenant.clone(),

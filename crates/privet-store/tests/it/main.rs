@@ -15,6 +15,7 @@ mod database;
 mod faults;
 mod flusher;
 mod keyring;
+mod kill_switches;
 #[cfg(unix)]
 mod kills;
 mod limit_counters;
@@ -26,6 +27,7 @@ mod oracle;
 mod people;
 mod postgres;
 mod processes;
+mod rotation;
 mod row_security;
 mod spool;
 mod store;
