@@ -61,6 +61,7 @@ pub use settings::{
     HealthCheck, HealthFile, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, MetricsFile,
     MetricsListener, ModelFile, PresidioFile, PresidioListener, Provider, ProviderFile, ProviderKind,
     RequestRight, RequestSettings, RequestsFile, Route, RoutingSettings, Settings, SettingsFile,
-    StoreSettings, Target, TargetFile, TlsClient, TlsClientFile, TlsFile, TlsSettings, VaultFile,
-    VaultLimits, VaultSettings, WitnessSettings, example as settings_example, schema as settings_schema,
+    SharedLimitsSettings, StoreSettings, Target, TargetFile, TlsClient, TlsClientFile, TlsFile, TlsSettings,
+    VaultFile, VaultLimits, VaultSettings, WitnessSettings, example as settings_example,
+    schema as settings_schema,
 };

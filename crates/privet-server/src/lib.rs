@@ -44,7 +44,7 @@ pub use aws::AwsKeys;
 pub use clock::SystemClock;
 pub use error::Error;
 pub use gateway::{Gateway, Parts};
-pub use limits::saved_limits;
+pub use limits::{SharedError, SharedLimits, saved_limits};
 pub use listen::Server;
 pub use outbox::{Outbox, request_config};
 pub use tls::{TlsError, check_certificates};

@@ -338,7 +338,8 @@ async fn prepare(
     let body = cleared.clearance.prompt.body();
     let meter = gateway
         .limits
-        .reserve(caller, surface, (model, body), gateway.clock.now())?;
+        .reserve(caller, surface, (model, body), gateway.clock.now())
+        .await?;
     Ok(Prepared {
         cleared,
         about,

@@ -16,7 +16,8 @@ use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
 use privet_policy::{Audit, Policy, Settings, VaultSettings};
 use privet_server::{
-    AwsKeys, Gateway, Outbox, Parts, ProviderKey, Server, VaultParts, request_config, saved_limits,
+    AwsKeys, Gateway, Outbox, Parts, ProviderKey, Server, SharedLimits, VaultParts, request_config,
+    saved_limits,
 };
 use privet_store::{
     AuditRow, Durability, Keyring, KeyringConfig, Location, Spool, SpoolConfig, Store, log_signer,
@@ -72,6 +73,7 @@ pub struct Builder {
     is_calm: bool,
     is_hoarding: bool,
     home: Option<Home>,
+    shared_limits: Option<SharedLimits>,
 }
 
 /// What is left of a gateway on disk, for the next one. Dropped, it is deleted.
@@ -233,6 +235,17 @@ impl Builder {
         self
     }
 
+    /// With limits that are shared by the server at `url`.
+    pub fn shared_limits(mut self, url: &str, ca_file: Option<std::path::PathBuf>) -> Self {
+        self.shared_limits = Some(SharedLimits {
+            url: Secret::new(url.to_owned()),
+            ca_file,
+            allow_plaintext: false,
+            timeout: Duration::from_secs(1),
+        });
+        self
+    }
+
     /// Starts it.
     pub async fn start(self) -> TestGateway {
         self.try_start().await.expect("a gateway")
@@ -340,6 +353,7 @@ impl Builder {
         let saved_limits = saved_limits(&store, spool.node()).await?;
         let gateway = Gateway::new(Parts {
             saved_limits,
+            shared_limits: self.shared_limits,
             model: None,
             epoch: settings.surrogate_epoch,
             settings,
@@ -364,8 +378,13 @@ impl Builder {
         let for_refresh = ended(is_stopped.clone());
         let refresh = tokio::spawn(async move { run_refresh(&ring, KEY_REFRESH, for_refresh).await });
         let for_limits = (store.clone(), ended(is_stopped.clone()));
-        let limits =
-            tokio::spawn(async move { gateway.keep_limits(&for_limits.0, LIMITS, for_limits.1).await });
+        let for_shared = ended(is_stopped.clone());
+        let limits = tokio::spawn(async move {
+            tokio::join!(
+                gateway.keep_limits(&for_limits.0, LIMITS, for_limits.1),
+                gateway.share_limits(for_shared),
+            );
+        });
         let is_stopped_too = is_stopped.clone();
         let (to_flush, into) = (spool.clone(), store.clone());
         let flush = if self.is_hoarding { Duration::MAX } else { FLUSH };

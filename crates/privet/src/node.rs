@@ -102,6 +102,7 @@ impl Node {
         let keys = Arc::new(keys.with_local(rim::local_switches(&settings, &root)));
         let saved_limits = saved_limits(&store, spool.node()).await?;
         let epoch = settings.surrogate_epoch;
+        let shared_limits = rim::shared_limits(&settings)?;
         let gateway = Gateway::new(Parts {
             settings,
             policy,
@@ -115,6 +116,7 @@ impl Node {
             epoch,
             vault: parts,
             saved_limits,
+            shared_limits,
             assessments,
         })?;
         let server = Server::bind(Arc::clone(&gateway)).await?;
@@ -129,8 +131,13 @@ impl Node {
             async move { run_witnesses(witnesses, store, public, stopped).await }
         });
         let limits = tokio::spawn({
-            let (store, stopped) = (store.clone(), ended(stopped.clone()));
-            async move { gateway.keep_limits(&store, LIMITS, stopped).await }
+            let (store, is_stopped) = (store.clone(), stopped.clone());
+            async move {
+                tokio::join!(
+                    gateway.keep_limits(&store, LIMITS, ended(is_stopped.clone())),
+                    gateway.share_limits(ended(is_stopped)),
+                );
+            }
         });
         let flusher = tokio::spawn({
             let (spool, store) = (spool.clone(), store.clone());

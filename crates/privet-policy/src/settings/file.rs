@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::access::AccessFile;
 use super::provider_file::{ModelFile, ProviderFile, RoutingSettings};
+use super::shared::SharedLimitsSettings;
 use super::tls::TlsFile;
 use crate::limits::PriceFile;
 use crate::{ByteSize, Period, SecretRef};
@@ -32,6 +33,8 @@ pub struct SettingsFile {
     pub store: StoreSettings,
     /// How much, how many and how long.
     pub limits: Limits,
+    /// By which server several nodes share the policy's limits.
+    pub shared_limits: Option<SharedLimitsSettings>,
     /// What is logged, and how.
     pub log: Log,
     /// TLS on Privet's addresses, and clients' certificates.
@@ -419,6 +422,7 @@ impl Default for SettingsFile {
             keyring: KeyringSettings::default(),
             store: StoreSettings::default(),
             limits: Limits::default(),
+            shared_limits: None,
             log: Log::default(),
             tls: TlsFile::default(),
             presidio: PresidioFile::default(),
