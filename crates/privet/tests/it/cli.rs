@@ -389,6 +389,11 @@ impl Serving {
         runtime().block_on(ask.send())
     }
 
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn signal(&self) {
         let id = i32::try_from(self.child.id())
             .ok()

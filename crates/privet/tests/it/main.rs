@@ -21,6 +21,8 @@ mod kill;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod nodes;
+#[cfg(test)]
 mod pii;
 #[cfg(test)]
 #[path = "../../../privet-store/tests/it/postgres.rs"]
