@@ -37,6 +37,23 @@ pub enum Error {
         /// What was given.
         id: String,
     },
+    /// A key has a successor already.
+    #[error("the key `{id}` was rotated: `{successor}` takes its place; rotate that one")]
+    KeyRotated {
+        /// What was given.
+        id: String,
+        /// Its successor.
+        successor: String,
+    },
+    /// A key that is revoked or has expired was to be rotated.
+    #[error("the key `{id}` is revoked or has expired; make a new one with `privet key create`")]
+    KeyEnded {
+        /// What was given.
+        id: String,
+    },
+    /// A key was to work for too long beside its successor.
+    #[error("a key may work beside its successor for 90 days at most; give a shorter `--grace`")]
+    GraceTooLong,
     /// A principal of this name is there already.
     #[error("there is a principal `{name}` already; choose another name")]
     PrincipalExists {
@@ -121,6 +138,9 @@ pub enum Denied {
     /// The key was revoked.
     #[error("this API key was revoked; make one with `privet key create`")]
     Revoked,
+    /// Another key has taken its place, and the time in which both work is over.
+    #[error("this API key was rotated, and its time of grace is over; use the key that took its place")]
+    Rotated,
     /// Keys could not be read from the store for so long that a revocation may have been missed.
     #[error("API keys cannot be read; repair the store")]
     StoreUnavailable,
@@ -148,6 +168,7 @@ impl Denied {
             Self::Unknown => "key_unknown",
             Self::Expired => "key_expired",
             Self::Revoked => "key_revoked",
+            Self::Rotated => "key_rotated",
             Self::StoreUnavailable => "key_store_unavailable",
             Self::OutOfScope(_) => "key_out_of_scope",
             Self::Disabled => "principal_disabled",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use privet_crypto::{HashKey, RootKey};
-use privet_store::{ApiKeyRecord, ApiKeySnapshot, Store};
+use privet_store::{ApiKeyRecord, ApiKeySnapshot, ApiKeyUse, Store};
 use privet_types::{KeyScope, KeyScopes, Principal, TenantId};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
@@ -17,6 +17,7 @@ use crate::account::{Account, Accounts};
 use crate::api_key::{ApiKey, hash_key};
 use crate::cedar::{Ask, Authorizer};
 use crate::kill::{Board, Cut, LocalSwitches, Switches};
+use crate::last_use::LastUse;
 use crate::signed::Signer;
 use crate::{Denied, Error, Privilege, PseudonymKey};
 
@@ -53,6 +54,8 @@ pub struct Authenticated {
     pub tenant: TenantId,
     /// By which key.
     pub key_id: String,
+    /// The first of the keys whose place that one took, if it took any.
+    pub line: Option<String>,
     /// What that key may be used for.
     pub scopes: KeyScopes,
     /// The caller's groups, roles and trainings.
@@ -100,6 +103,12 @@ impl From<NotPermitted> for Denied {
 }
 
 impl Authenticated {
+    /// What limits per key count by: a key and those that took its place are one.
+    #[must_use]
+    pub fn counted_key(&self) -> &str {
+        self.line.as_deref().unwrap_or(&self.key_id)
+    }
+
     /// That the key may be used for `scope`.
     ///
     /// # Errors
@@ -120,7 +129,7 @@ pub struct KeyRing {
     store: Store,
     hash_key: HashKey,
     config: KeyRingConfig,
-    rules: AccessRules,
+    rules: RwLock<Arc<AccessRules>>,
     keys: RwLock<Keys>,
     kill: Board,
     /// When the store was last asked. Held while it is asked, so that it is asked once at a time.
@@ -130,10 +139,35 @@ pub struct KeyRing {
 #[derive(Debug)]
 struct Keys {
     version: i64,
-    by_hash: HashMap<[u8; 32], (ApiKeyRecord, Arc<Account>)>,
+    by_hash: HashMap<[u8; 32], Known>,
     accounts: Accounts,
     /// When the store last said that these are the keys.
     checked_at: Instant,
+}
+
+/// One key.
+#[derive(Debug)]
+struct Known {
+    key: ApiKeyRecord,
+    account: Arc<Account>,
+    last_use: Arc<LastUse>,
+}
+
+impl Known {
+    /// Why it lets nobody in at `now`, if it does not.
+    fn denied(&self, now: Timestamp) -> Option<Denied> {
+        if self.key.revoked_at.is_some() {
+            Some(Denied::Revoked)
+        } else if self.key.expires_at.is_some_and(|at| at <= now) {
+            Some(Denied::Expired)
+        } else if self.key.grace_until.is_some_and(|at| at <= now) {
+            Some(Denied::Rotated)
+        } else if self.account.is_disabled() {
+            Some(Denied::Disabled)
+        } else {
+            None
+        }
+    }
 }
 
 /// What the keys in memory say.
@@ -170,13 +204,13 @@ impl KeyRing {
         let asked_at = Instant::now();
         let mut snapshot = store.load_api_keys().await?;
         let kill = Board::new(std::mem::take(&mut snapshot.switches), PseudonymKey::new(root));
-        let keys = Keys::new(snapshot, asked_at, &rules, &Accounts::default());
+        let keys = Keys::new(snapshot, asked_at, &rules, None);
         Ok(Self {
             kill,
             store,
             hash_key: hash_key(root),
             config,
-            rules,
+            rules: RwLock::new(Arc::new(rules)),
             keys: RwLock::new(keys),
             last_look: Mutex::new(asked_at),
         })
@@ -287,6 +321,7 @@ impl KeyRing {
             principal: who.principal.clone(),
             tenant: who.tenant.clone(),
             key_id: who.id.clone(),
+            line: None,
             scopes: who.scopes,
             account: Arc::clone(account),
         })
@@ -308,13 +343,19 @@ impl KeyRing {
         self.look(&mut last_look).await
     }
 
+    /// The store that the keys are in.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Whether the policies let `caller` do what is asked. That the key is good for it is for
     /// [`Authenticated::check`] to say.
     ///
     /// # Errors
     /// [`NotPermitted`] if they do not.
     pub fn authorise(&self, caller: &Authenticated, ask: &Ask<'_>) -> Result<(), NotPermitted> {
-        let verdict = self.rules.authorizer.decide(&caller.account, ask);
+        let verdict = self.rules().authorizer.decide(&caller.account, ask);
         if verdict.is_allowed {
             caller.account.used(ask.privilege, ask.at);
             return Ok(());
@@ -333,26 +374,62 @@ impl KeyRing {
     /// Whether the policies would let `caller` do what is asked; that it was asked counts as no use.
     #[must_use]
     pub fn permits(&self, caller: &Authenticated, ask: &Ask<'_>) -> bool {
-        self.rules.authorizer.decide(&caller.account, ask).is_allowed
+        self.rules().authorizer.decide(&caller.account, ask).is_allowed
     }
 
-    /// The store that the keys are read from.
+    /// The rules in force.
     #[must_use]
-    pub const fn store(&self) -> &Store {
-        &self.store
+    pub fn rules(&self) -> Arc<AccessRules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The policies in force.
-    #[must_use]
-    pub const fn authorizer(&self) -> &Authorizer {
-        &self.rules.authorizer
+    /// Puts `policies` in force in place of those that are. Whose signatures count, and who may call without a key, stays.
+    pub fn replace_policies(&self, policies: Authorizer) {
+        let mut rules = self.rules.write().unwrap_or_else(PoisonError::into_inner);
+        *rules = Arc::new(AccessRules {
+            authorizer: policies,
+            signers: rules.signers.clone(),
+            named: rules.named.clone(),
+        });
     }
 
-    /// Writes down which privileges were used since this was last done.
+    /// Writes down which keys and which privileges were used since this was last done.
     ///
     /// # Errors
     /// [`Error::Store`] if the store cannot be written; then it is tried again the next time.
     pub async fn flush_uses(&self) -> Result<(), Error> {
+        let keys = self.flush_key_uses().await;
+        self.flush_privilege_uses().await?;
+        keys
+    }
+
+    async fn flush_key_uses(&self) -> Result<(), Error> {
+        let mut uses = Vec::new();
+        let mut noted = Vec::new();
+        {
+            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+            for known in keys.by_hash.values() {
+                if let Some(last_used_at) = known.last_use.take() {
+                    uses.push(ApiKeyUse {
+                        tenant: known.key.tenant.clone(),
+                        id: known.key.id.clone(),
+                        last_used_at,
+                    });
+                    noted.push(Arc::clone(&known.last_use));
+                }
+            }
+        }
+        let written = match timeout(PATIENCE, self.store.note_api_key_uses(&uses)).await {
+            Ok(written) => written.map_err(Error::from),
+            Err(_) => Err(Error::StoreTimeout { limit: PATIENCE }),
+        };
+        if written.is_err() {
+            noted.iter().for_each(|last_use| last_use.give_back());
+        }
+        written
+    }
+
+    async fn flush_privilege_uses(&self) -> Result<(), Error> {
         let accounts: Vec<Arc<Account>> = {
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
             keys.accounts.iter().map(Arc::clone).collect()
@@ -388,24 +465,22 @@ impl KeyRing {
             return Answer::Stale;
         }
         // Looking up a keyed hash takes no secret-dependent time that a caller could steer.
-        let Some((key, account)) = keys.by_hash.get(hash) else {
+        let Some(known) = keys.by_hash.get(hash) else {
             return Answer::Unknown;
         };
-        Answer::Known(if key.revoked_at.is_some() {
-            Err(Denied::Revoked)
-        } else if key.expires_at.is_some_and(|at| at <= now) {
-            Err(Denied::Expired)
-        } else if account.is_disabled() {
-            Err(Denied::Disabled)
-        } else {
-            Ok(Authenticated {
-                principal: key.principal.clone(),
-                tenant: key.tenant.clone(),
-                key_id: key.id.clone(),
-                scopes: key.scopes,
-                account: Arc::clone(account),
-            })
-        })
+        if let Some(denied) = known.denied(now) {
+            return Answer::Known(Err(denied));
+        }
+        known.last_use.note(now);
+        let key = &known.key;
+        Answer::Known(Ok(Authenticated {
+            principal: key.principal.clone(),
+            tenant: key.tenant.clone(),
+            key_id: key.id.clone(),
+            line: key.line.clone(),
+            scopes: key.scopes,
+            account: Arc::clone(&known.account),
+        }))
     }
 
     /// One look for all who wait here, at the soonest one interval after the last one: callers with made-up keys cause ten
@@ -441,7 +516,7 @@ impl KeyRing {
         let next = changed.map(|mut snapshot| {
             self.kill.read(std::mem::take(&mut snapshot.switches));
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-            Keys::new(snapshot, asked_at, &self.rules, &keys.accounts)
+            Keys::new(snapshot, asked_at, &self.rules(), Some(&keys))
         });
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         match next {
@@ -462,13 +537,28 @@ impl KeyRing {
 }
 
 impl Keys {
-    fn new(snapshot: ApiKeySnapshot, checked_at: Instant, rules: &AccessRules, before: &Accounts) -> Self {
+    fn new(
+        snapshot: ApiKeySnapshot,
+        checked_at: Instant,
+        rules: &AccessRules,
+        before: Option<&Self>,
+    ) -> Self {
         let by_key = snapshot.keys.iter().map(|key| (&key.tenant, &key.principal));
         let others = rules.named.iter().map(|(tenant, principal)| (tenant, principal));
-        let accounts = Accounts::new(&snapshot.people, by_key.chain(others), &rules.signers, before);
+        let nobody = Accounts::default();
+        let known = before.map_or(&nobody, |before| &before.accounts);
+        let accounts = Accounts::new(&snapshot.people, by_key.chain(others), &rules.signers, known);
         let with_account = |key: ApiKeyRecord| {
             let account = Arc::clone(accounts.get(&key.tenant, &key.principal)?);
-            Some((key.hash, (key, account)))
+            let known = before.and_then(|before| before.by_hash.get(&key.hash));
+            let last_use = known.map_or_else(Arc::default, |known| Arc::clone(&known.last_use));
+            let hash = key.hash;
+            let known = Known {
+                key,
+                account,
+                last_use,
+            };
+            Some((hash, known))
         };
         Self {
             version: snapshot.version,
@@ -523,7 +613,7 @@ pub async fn run_refresh(ring: &KeyRing, interval: Duration, shutdown: impl Futu
 
 async fn write_uses(ring: &KeyRing) {
     if let Err(error) = ring.flush_uses().await {
-        tracing::warn!(%error, "cannot write down which privileges were used; it is tried again");
+        tracing::warn!(%error, "cannot write down which keys and privileges were used; it is tried again");
     }
 }
 

@@ -32,6 +32,7 @@ mod cedar;
 mod error;
 mod key_ring;
 mod kill;
+mod last_use;
 mod manage;
 mod people;
 mod privilege;
@@ -49,7 +50,7 @@ pub use cedar::{
 pub use error::{Denied, Error};
 pub use key_ring::{AccessRules, Authenticated, KeyRing, KeyRingConfig, NotPermitted, Vouched, run_refresh};
 pub use kill::{COMMAND_LINE, Cut, KillOrder, KillSwitches, LocalError, LocalSwitches, Switches};
-pub use manage::{NewKey, create_key, list_keys, revoke_key};
+pub use manage::{LONGEST_GRACE, NewKey, create_key, list_keys, revoke_key, revoke_line, rotate_key};
 pub use people::{People, load_accounts};
 pub use privet_store::{Holder, KillSwitch, KillTarget};
 pub use privilege::{Privilege, UnknownPrivilege};

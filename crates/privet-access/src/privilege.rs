@@ -51,6 +51,8 @@ pub enum Privilege {
     KillRead,
     /// Switching it off and on again.
     KillManage,
+    /// Calling tools of others, reading what they hold.
+    McpCall,
 }
 
 /// A text that names no privilege.
@@ -63,7 +65,7 @@ pub struct UnknownPrivilege {
 
 impl Privilege {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Prompt,
         Self::ListModels,
         Self::DetectText,
@@ -85,6 +87,7 @@ impl Privilege {
         Self::PolicyManage,
         Self::KillRead,
         Self::KillManage,
+        Self::McpCall,
     ];
 
     /// The name in policies, logs and reports.
@@ -112,6 +115,7 @@ impl Privilege {
             Self::PolicyManage => "policy.manage",
             Self::KillRead => "kill.read",
             Self::KillManage => "kill.manage",
+            Self::McpCall => "mcp.call",
         }
     }
 
@@ -119,9 +123,12 @@ impl Privilege {
     #[must_use]
     pub const fn scope(self) -> Option<KeyScope> {
         match self {
-            Self::Prompt | Self::ListModels | Self::DetectText | Self::AnonymizeText | Self::RestoreText => {
-                Some(KeyScope::Gateway)
-            }
+            Self::Prompt
+            | Self::ListModels
+            | Self::DetectText
+            | Self::AnonymizeText
+            | Self::RestoreText
+            | Self::McpCall => Some(KeyScope::Gateway),
             Self::VaultRead => Some(KeyScope::VaultRead),
             Self::VaultWrite => Some(KeyScope::VaultWrite),
             Self::VaultBulk => Some(KeyScope::VaultBulk),

@@ -66,6 +66,9 @@ pub(crate) fn gate(path: &str) -> Option<Privilege> {
     } else {
         path
     };
+    if path.starts_with("/mcp/") {
+        return Some(Privilege::McpCall);
+    }
     let found = GATES.iter().find(|(known, _)| *known == path);
     found.map(|(_, privilege)| *privilege)
 }

@@ -101,6 +101,13 @@ pub(crate) enum Problem {
     /// A request that is refused in words of its own, which hold no value.
     #[error("{text}")]
     Told { status: StatusCode, text: String },
+    /// The same, with a code of its own.
+    #[error("{text}")]
+    Coded {
+        status: StatusCode,
+        code: &'static str,
+        text: String,
+    },
     #[error("the provider cannot be reached")]
     UpstreamUnreachable,
     #[error("the provider has failed several times in a row and is given a rest; try again in a moment")]
@@ -155,6 +162,15 @@ impl Problem {
         }
     }
 
+    /// Refused with `status` and `code` in these words.
+    pub(crate) fn coded(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
+        Self::Coded {
+            status,
+            code,
+            text: text.into(),
+        }
+    }
+
     fn kind(&self) -> Kind {
         match self {
             Self::NotPermitted { .. } | Self::Denied(Denied::NotPermitted(_)) => kind(
@@ -169,7 +185,7 @@ impl Problem {
                 "permission_error",
                 "provider_not_assessed",
             ),
-            Self::Denied(Denied::Revoked | Denied::Expired | Denied::Disabled) => kind(
+            Self::Denied(Denied::Revoked | Denied::Expired | Denied::Rotated | Denied::Disabled) => kind(
                 StatusCode::FORBIDDEN,
                 "permission_error",
                 "permission_error",
@@ -272,6 +288,15 @@ impl Problem {
                 "api_error",
                 "not_archived",
             ),
+            Self::Coded { status, code, .. } => {
+                let of = match status.as_u16() {
+                    403 => "permission_error",
+                    404 => "not_found_error",
+                    429 => "rate_limit_error",
+                    _ => INVALID,
+                };
+                kind(*status, of, of, code)
+            }
             Self::Told { status, .. } => kind(*status, INVALID, INVALID, "bad_request"),
             Self::UpstreamUnreachable => kind(
                 StatusCode::BAD_GATEWAY,
@@ -412,6 +437,8 @@ fn not_cleared_kind(not_cleared: &NotCleared) -> Kind {
 pub(crate) fn shape_of(path: &str, headers: &HeaderMap) -> SurfaceKind {
     if crate::presidio::PATHS.contains(&path) {
         SurfaceKind::Presidio
+    } else if path.starts_with("/mcp/") {
+        SurfaceKind::Mcp
     } else if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") {
         SurfaceKind::AnthropicMessages
     } else {

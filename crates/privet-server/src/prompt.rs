@@ -484,6 +484,12 @@ async fn clear(
     let budget = Budget::new(units * gateway.access.looks());
     let key = gateway.surrogate_key(&caller.tenant, caller.principal.as_str());
     let hashes = gateway.hashes(&caller.tenant);
+    let known = gateway.recall_of(&caller.tenant, caller.principal.as_str());
+    let learner = gateway
+        .recall
+        .as_ref()
+        .is_some_and(|recall| recall.learns_prompts());
+    let learner = learner.then(|| (caller.tenant.clone(), caller.principal.to_string()));
     let query = query.map(str::to_owned);
     let off = gateway.providers_off(&caller.tenant);
     let gateway = Arc::clone(gateway);
@@ -497,10 +503,15 @@ async fn clear(
             analyzer: &gateway.analyzer,
             key: &key,
             memory: Some(&gateway.memory),
+            known: known.as_deref(),
             route: &route,
             local: &local,
         };
         let clearance = gateway.policy.clear(&prompt, clearing, budget)?;
+        if let (Some((tenant, principal)), Some(recall)) = (&learner, &gateway.recall) {
+            let pairs = clearance.restoration.pairs();
+            recall.remember((tenant, principal), pairs, None, Instant::now());
+        }
         let mut choice = picked.choice(clearance.rule);
         gateway.check_assessment(&prompt, &clearance, clearing, budget, &mut choice)?;
         let request_hash = hashes.hash_hex(&[prompt.body()]);

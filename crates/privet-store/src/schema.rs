@@ -26,7 +26,10 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/sqlite/0018_people.sql"),
         include_str!("schema/sqlite/0019_privilege_uses.sql"),
         include_str!("schema/sqlite/0020_limit_counters.sql"),
+        include_str!("schema/sqlite/0023_key_lines.sql"),
+        include_str!("schema/sqlite/0024_access_tokens.sql"),
         include_str!("schema/sqlite/0027_kill_switches.sql"),
+        include_str!("schema/sqlite/0028_tools_and_notices.sql"),
     ],
     postgres: &[
         include_str!("schema/postgres/0001_keys_and_audit.sql"),
@@ -49,7 +52,10 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0018_people.sql"),
         include_str!("schema/postgres/0019_privilege_uses.sql"),
         include_str!("schema/postgres/0020_limit_counters.sql"),
+        include_str!("schema/postgres/0023_key_lines.sql"),
+        include_str!("schema/postgres/0024_access_tokens.sql"),
         include_str!("schema/postgres/0027_kill_switches.sql"),
+        include_str!("schema/postgres/0028_tools_and_notices.sql"),
     ],
     seeded: &["changes", "log_head"],
 };

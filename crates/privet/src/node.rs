@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use crate::access::Access;
 use crate::audit::{Witnesses, run_witnesses};
 use crate::open_vault::Upkeep;
+use crate::policy_watch::PolicyFiles;
 use crate::{memory, open_vault, rim};
 
 /// How often keys are looked at: a revocation reaches a gateway within a second.
@@ -44,6 +45,7 @@ pub(crate) struct Node {
     upkeep: Option<Upkeep>,
     witnessing: JoinHandle<()>,
     limits: JoinHandle<()>,
+    policy: JoinHandle<()>,
     flusher: JoinHandle<Result<(), privet_store::Error>>,
     stop_log: watch::Sender<bool>,
     sequencer: JoinHandle<Result<(), privet_store::Error>>,
@@ -61,6 +63,7 @@ impl Node {
         log_key_now: impl FnMut() -> Option<SigningKey> + Send + 'static,
         upstream_keys: BTreeMap<String, ProviderKey>,
     ) -> Result<Self> {
+        let files = PolicyFiles::new(&settings, &access, model.clone());
         let Access {
             policy,
             rules,
@@ -104,6 +107,7 @@ impl Node {
         let epoch = settings.surrogate_epoch;
         let shared_limits = rim::shared_limits(&settings)?;
         let gateway = Gateway::new(Parts {
+            mcp_headers: rim::mcp_headers(&settings)?,
             settings,
             policy,
             model,
@@ -125,6 +129,7 @@ impl Node {
             let (stopped, keys) = (ended(stopped.clone()), Arc::clone(&keys));
             async move { run_refresh(&keys, KEY_REFRESH, stopped).await }
         });
+        let policy = tokio::spawn(files.watch(server.live(), ended(stopped.clone())));
         let upkeep = vault.map(|vault| vault.keep_up(&store, &stopped));
         let witnessing = tokio::spawn({
             let (store, stopped) = (store.clone(), ended(stopped.clone()));
@@ -157,6 +162,7 @@ impl Node {
             upkeep,
             witnessing,
             limits,
+            policy,
             flusher,
             stop_log,
             sequencer,
@@ -184,6 +190,7 @@ impl Node {
             upkeep,
             witnessing,
             limits,
+            policy,
             flusher,
             stop_log,
             sequencer,
@@ -200,6 +207,7 @@ impl Node {
         refresh.await?;
         witnessing.await?;
         limits.await?;
+        policy.await?;
         if let Some(upkeep) = upkeep {
             upkeep.end().await?;
         }

@@ -11,7 +11,7 @@ use privet_access::LocalSwitches;
 use privet_crypto::{RootKey, SigningKey};
 use privet_pii::Model;
 use privet_policy::{Policy, SecretRef, Settings, SharedLimitsSettings, StoreSettings};
-use privet_server::{AwsKeys, ProviderKey, SharedLimits};
+use privet_server::{AwsKeys, McpHeaders, ProviderKey, SharedLimits};
 use privet_store::Location;
 use privet_types::Secret;
 
@@ -67,6 +67,19 @@ pub(crate) fn upstream_keys(settings: &Settings) -> Result<BTreeMap<String, Prov
         keys.insert(provider.name().to_owned(), key);
     }
     Ok(keys)
+}
+
+/// What stands in the headers of servers of tools, by the server's name and the header's.
+pub(crate) fn mcp_headers(settings: &Settings) -> Result<McpHeaders> {
+    let mut all = McpHeaders::new();
+    for server in settings.mcp.iter().flat_map(|mcp| &mcp.servers) {
+        let of_server = all.entry(server.name.clone()).or_default();
+        for (name, reference) in &server.headers {
+            let what = format!("the header `{name}` of the server of tools `{}`", server.name);
+            of_server.insert(name.clone(), secret(reference, &what)?);
+        }
+    }
+    Ok(all)
 }
 
 /// The root key that the installation's other keys are derived from: the one it began with.

@@ -56,6 +56,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         "developer",
         PrincipalKind::User,
         &[
+            "mcp.call",
             "models.list",
             "policy.read",
             "prompt",
@@ -68,6 +69,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         "user",
         PrincipalKind::User,
         &[
+            "mcp.call",
             "models.list",
             "prompt",
             "text.anonymize",
@@ -92,6 +94,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         &[
             "kill.manage",
             "kill.read",
+            "mcp.call",
             "metrics.read",
             "models.list",
             "prompt",

@@ -67,13 +67,25 @@ impl Limits {
         Ok(Self {
             limiter: Arc::new(Limiter::new(config, settings.prices.currency(), port)),
             counters,
-            // Where there are no limits nobody is asked.
-            shared: shared
-                .filter(|_| !config.rules.is_empty())
-                .map(|settings| Shared::new(settings, root))
-                .transpose()?,
+            shared: shared.map(|settings| Shared::new(settings, root)).transpose()?,
             prices: settings.prices.clone(),
             first_byte: settings.limits.first_byte_timeout.duration(),
+        })
+    }
+
+    /// The limits of another policy; what was used before counts on.
+    pub(crate) fn with_policy(&self, policy: &Policy) -> Result<Self, Error> {
+        let config = policy.limits();
+        if config.rules.iter().any(|rule| rule.cost.is_some()) && self.prices.is_empty() {
+            return Err(Error::NoPrices);
+        }
+        let port = Arc::clone(&self.counters) as Arc<dyn Counters>;
+        Ok(Self {
+            limiter: Arc::new(Limiter::new(config, self.prices.currency(), port)),
+            counters: Arc::clone(&self.counters),
+            shared: self.shared.clone(),
+            prices: self.prices.clone(),
+            first_byte: self.first_byte,
         })
     }
 
@@ -101,8 +113,8 @@ impl Limits {
         let asker = asker(caller, Some(model));
         let price = self.prices.of(model);
         let mut estimate = Used::default();
-        // Providers count a prompt's tokens for nothing.
-        let is_free = surface == SurfaceKind::AnthropicCountTokens;
+        // Providers count a prompt's tokens for nothing, and tools have none.
+        let is_free = matches!(surface, SurfaceKind::AnthropicCountTokens | SurfaceKind::Mcp);
         if !is_free && self.limiter.counts_tokens(&asker) {
             if price.is_none() && self.limiter.counts_cost(&asker) {
                 return Err(Problem::NoPrice);
@@ -181,7 +193,7 @@ fn asker<'a>(caller: &'a Authenticated, model: Option<&'a str>) -> Asker<'a> {
     Asker {
         tenant: caller.tenant.as_str(),
         principal: caller.principal.as_str(),
-        key: &caller.key_id,
+        key: caller.counted_key(),
         model,
     }
 }

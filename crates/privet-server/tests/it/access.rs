@@ -164,7 +164,7 @@ async fn nobody_is_let_in_anywhere_whom_the_policy_does_not_permit() {
     assert!(probes.len() > 500, "{}", probes.len());
     let accounts = load_accounts(gateway.store(), &[]).await.unwrap();
     let keys = list_keys(gateway.store()).await.unwrap();
-    let rows = review(&authorizer, &accounts, &keys, &[], now).unwrap();
+    let rows = review(&authorizer, &accounts, &keys, &[], &[], now).unwrap();
     let measured = effectiveness(&probes, &rows, now, privet_types::LogPosition::default());
     let part = |name: &str| measured.parts.iter().find(|part| part.name == name).unwrap();
     assert_eq!(part("right_refusals").value, Some(1.0));

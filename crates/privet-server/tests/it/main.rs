@@ -23,8 +23,11 @@ mod kill;
 mod kinds;
 #[cfg(test)]
 mod limits;
+mod live;
 #[cfg(test)]
 mod masking;
+#[cfg(test)]
+mod mcp;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]

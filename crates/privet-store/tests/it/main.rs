@@ -20,12 +20,14 @@ mod kill_switches;
 mod kills;
 mod limit_counters;
 mod log;
+mod mcp_tools;
 mod migrations;
 #[cfg(unix)]
 mod oracle;
 mod people;
 mod postgres;
 mod processes;
+mod rotation;
 mod row_security;
 mod spool;
 mod store;

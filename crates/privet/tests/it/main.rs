@@ -25,6 +25,8 @@ mod nodes;
 #[cfg(test)]
 mod pii;
 #[cfg(test)]
+mod policy_watch;
+#[cfg(test)]
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
 #[cfg(test)]
