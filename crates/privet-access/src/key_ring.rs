@@ -371,6 +371,12 @@ impl KeyRing {
         self.rules().authorizer.decide(&caller.account, ask).is_allowed
     }
 
+    /// The store that the keys are in.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// The rules in force.
     #[must_use]
     pub fn rules(&self) -> Arc<AccessRules> {

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The server of `[shared_limits]` cannot be used as the settings name it.
+    #[error(transparent)]
+    SharedLimits(#[from] crate::limits::SharedError),
     /// The address is taken or not ours.
     #[error("cannot listen on `{address}`; choose another `listen` address in the settings")]
     Listen {

@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use crate::access::{self, Rules};
 use crate::archive::Archive;
 use crate::credentials::{self, Claim};
-use crate::limits::{self, Limits};
+use crate::limits::{self, Limits, SharedLimits};
 use crate::mcp::{self, Mcp, McpHeaders};
 use crate::metrics::Metrics;
 use crate::pool::{INLINE_BYTES, Pool};
@@ -85,6 +85,8 @@ pub struct Parts {
     pub vault: Option<VaultParts>,
     /// What was used of budgets before: of [`crate::saved_limits`].
     pub saved_limits: Vec<SavedCounter>,
+    /// By which server the limits are shared with other nodes, if they are.
+    pub shared_limits: Option<SharedLimits>,
     /// What is known of the providers.
     pub assessments: Assessments,
     /// What stands in the headers of servers of tools.
@@ -167,6 +169,7 @@ impl Gateway {
             epoch,
             vault,
             saved_limits,
+            shared_limits,
             assessments,
             mcp_headers,
         } = parts;
@@ -206,7 +209,7 @@ impl Gateway {
             requests: Arc::new(Semaphore::new(requests)),
             watch: Arc::new(Watch::new(&policy, &root)),
             pseudonyms: PseudonymKey::new(&root),
-            limits: Limits::new(&policy, &settings, &root, saved_limits)?,
+            limits: Limits::new(&policy, &settings, &root, saved_limits, shared_limits.as_ref())?,
             policy: Arc::new(policy),
             tenant_keys: Arc::default(),
             settings: Arc::new(settings),
@@ -476,11 +479,16 @@ async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Cow<'static,
         let text = "not ready: keys or audit spool unavailable\n";
         return (StatusCode::SERVICE_UNAVAILABLE, text.into());
     }
-    let text = match gateway.upstream.resting() {
+    let mut text: Cow<'static, str> = match gateway.upstream.resting() {
         (_, 0) => "ready\n".into(),
         // Another node would find the same providers down: this one stays in service.
         (all, resting) => format!("ready; providers down or resting: {resting} of {all}\n").into(),
     };
+    if gateway.limits.shared_status().is_some_and(|shared| !shared.is_up) {
+        // The others have lost the same server.
+        text.to_mut()
+            .push_str("limits are not shared: their server does not answer\n");
+    }
     (StatusCode::OK, text)
 }
 

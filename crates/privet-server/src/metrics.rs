@@ -93,6 +93,8 @@ pub(crate) struct Metrics {
     found: Family<Labels<1>, Counter>,
     providers: BTreeMap<String, OfProvider>,
     under_way: Gauge,
+    /// Where limits are shared.
+    shared: Option<Shared>,
     spool_bytes: Gauge,
     spool_events: Gauge,
     ready: Gauge,
@@ -193,6 +195,18 @@ impl Metrics {
             "ready",
             "1 while prompts are served, 0 while they would be refused",
         );
+        let shared = settings.shared_limits.is_some().then(|| Shared {
+            up: gauge(
+                &mut registry,
+                "shared_limits_up",
+                "1 while the server of shared limits answers, 0 while this node grants its share",
+            ),
+            nodes: gauge(
+                &mut registry,
+                "shared_limits_nodes",
+                "Nodes that share limits, as last known",
+            ),
+        });
         let limit = i64::try_from(settings.store.spool_max_bytes.bytes()).unwrap_or(i64::MAX);
         registry.register(
             "audit_spool_max_bytes",
@@ -212,6 +226,7 @@ impl Metrics {
             found,
             providers,
             under_way,
+            shared,
             spool_bytes,
             spool_events,
             ready,
@@ -274,10 +289,19 @@ impl Metrics {
         let places = gateway.settings.limits.concurrent_requests as usize;
         let taken = places.saturating_sub(gateway.requests.available_permits());
         self.under_way.set(size(taken as u64));
+        if let Some((shared, status)) = self.shared.as_ref().zip(gateway.limits.shared_status()) {
+            shared.up.set(i64::from(status.is_up));
+            shared.nodes.set(status.nodes.into());
+        }
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)
     }
+}
+
+struct Shared {
+    up: Gauge,
+    nodes: Gauge,
 }
 
 /// The figures alone, on an address of their own.

@@ -118,7 +118,7 @@ impl Outbox {
     /// [`Error::BadCertificates`] if its `ca_file` holds none, [`Error::Tls`].
     pub fn new(settings: &RequestSettings, vault: Vault) -> Result<Self, Error> {
         Ok(Self(Arc::new(Shared {
-            connector: connector(settings.ca_file.clone(), PATIENCE)?,
+            connector: connector(settings.ca_file.as_deref(), PATIENCE)?,
             code_url: settings.code_url.clone(),
             hosts: settings
                 .callback_hosts

@@ -93,6 +93,8 @@ pub(crate) enum Problem {
         "the prompt holds personal data, and the provider of this model has no assessment that holds; remove the data, or use another model"
     )]
     NotAssessed { provider: String, model: String },
+    #[error("what was used of your budget cannot be looked up, so nothing was sent; try again in a moment")]
+    BudgetUnknown,
     #[error("Privet is busy; try again in a moment")]
     Busy,
     #[error("the check for private data took too long, so nothing was sent; try again, or send less at once")]
@@ -280,6 +282,12 @@ impl Problem {
                 "permission_error",
                 "permission_error",
                 "no_price",
+            ),
+            Self::BudgetUnknown => kind(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "api_error",
+                "limits_unavailable",
             ),
             Self::Busy => kind(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -22,6 +22,7 @@ use crate::kill::SwitchedOff;
 use crate::limits::Meter;
 use crate::problem::Problem;
 use crate::query;
+use crate::recall::Recall;
 use crate::reply::{self, ReplyLimits};
 use crate::routing::{self, Choice, Picked};
 use crate::upstream::Failed;
@@ -357,7 +358,8 @@ async fn prepare(
     let body = cleared.clearance.prompt.body();
     let meter = gateway
         .limits
-        .reserve(caller, surface, (model, body), gateway.clock.now())?;
+        .reserve(caller, surface, (model, body), gateway.clock.now())
+        .await?;
     Ok(Prepared {
         cleared,
         about,

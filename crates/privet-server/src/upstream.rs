@@ -1,7 +1,7 @@
 //! The way to providers. Takes only prompts that the policy has cleared.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ impl Upstream {
             let is_own = provider.ca_file().is_some() || timeout.is_some() || !provider.pins().is_empty();
             let connector = if is_own {
                 let timeout = timeout.unwrap_or(limits.connect_timeout.duration());
-                pinned_connector(provider.ca_file().map(PathBuf::from), timeout, provider.pins())?
+                pinned_connector(provider.ca_file(), timeout, provider.pins())?
             } else {
                 common.clone()
             };
@@ -350,13 +350,33 @@ fn origin(provider: &Provider, connector: Connector) -> Option<Arc<Origin>> {
 }
 
 /// Opens connections, and trusts the certificates in `ca_file`, or the Mozilla root programme's.
-pub(crate) fn connector(ca_file: Option<PathBuf>, connect_timeout: Duration) -> Result<Connector, Error> {
+pub(crate) fn connector(ca_file: Option<&Path>, connect_timeout: Duration) -> Result<Connector, Error> {
     pinned_connector(ca_file, connect_timeout, &[])
 }
 
-/// The same, and if there are `pins`, only connects to who has one of these public keys.
+/// The certificates in `ca_file`, or those that browsers trust.
+pub(crate) fn client_roots(ca_file: Option<&Path>) -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
+    match ca_file {
+        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Some(path) => {
+            let bad = || Error::BadCertificates {
+                path: path.to_owned(),
+            };
+            for certificate in CertificateDer::pem_file_iter(path).map_err(|_| bad())? {
+                roots.add(certificate.map_err(|_| bad())?).map_err(|_| bad())?;
+            }
+            if roots.is_empty() {
+                return Err(bad());
+            }
+        }
+    }
+    Ok(roots)
+}
+
+/// The same as [`connector`], and if there are `pins`, only connects to who has one of these public keys.
 fn pinned_connector(
-    ca_file: Option<PathBuf>,
+    ca_file: Option<&Path>,
     connect_timeout: Duration,
     pins: &[[u8; 32]],
 ) -> Result<Connector, Error> {
@@ -369,30 +389,18 @@ fn pinned_connector(
     Ok(builder.https_or_http().enable_http1().wrap_connector(http))
 }
 
-/// What TLS goes by: the certificates in `ca_file`, or the Mozilla root programme's.
-pub(crate) fn client_config(ca_file: Option<PathBuf>) -> Result<rustls::ClientConfig, Error> {
+/// What TLS goes by: the certificates in `ca_file`, or those that browsers trust.
+pub(crate) fn client_config(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, Error> {
     pinned_config(ca_file, &[])
 }
 
-fn pinned_config(ca_file: Option<PathBuf>, pins: &[[u8; 32]]) -> Result<rustls::ClientConfig, Error> {
-    let mut roots = RootCertStore::empty();
-    match ca_file {
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Some(path) => {
-            let bad = || Error::BadCertificates { path: path.clone() };
-            for certificate in CertificateDer::pem_file_iter(&path).map_err(|_| bad())? {
-                roots.add(certificate.map_err(|_| bad())?).map_err(|_| bad())?;
-            }
-            if roots.is_empty() {
-                return Err(bad());
-            }
-        }
-    }
+fn pinned_config(ca_file: Option<&Path>, pins: &[[u8; 32]]) -> Result<rustls::ClientConfig, Error> {
+    let roots = client_roots(ca_file)?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|_| Error::Tls)?;
-    let config = if pins.is_empty() {
+    Ok(if pins.is_empty() {
         config.with_root_certificates(roots).with_no_client_auth()
     } else {
         let verifier = PinnedVerifier::new(roots, provider, pins).ok_or(Error::Tls)?;
@@ -400,6 +408,5 @@ fn pinned_config(ca_file: Option<PathBuf>, pins: &[[u8; 32]]) -> Result<rustls::
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth()
-    };
-    Ok(config)
+    })
 }

@@ -16,8 +16,8 @@ use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
 use privet_policy::{Audit, Policy, Settings, VaultSettings};
 use privet_server::{
-    AlertOutbox, AwsKeys, Gateway, Live, NextPolicy, Outbox, Parts, ProviderKey, Server, VaultParts,
-    request_config, saved_limits,
+    AlertOutbox, AwsKeys, Gateway, Live, NextPolicy, Outbox, Parts, ProviderKey, Server, SharedLimits,
+    VaultParts, request_config, saved_limits,
 };
 use privet_store::{
     AuditRow, Durability, Keyring, KeyringConfig, Location, Scope, Spool, SpoolConfig, Store, log_signer,
@@ -78,6 +78,7 @@ pub struct Builder {
     is_calm: bool,
     is_hoarding: bool,
     home: Option<Home>,
+    shared_limits: Option<SharedLimits>,
 }
 
 /// What is left of a gateway on disk, for the next one. Dropped, it is deleted.
@@ -247,6 +248,17 @@ impl Builder {
         self
     }
 
+    /// With limits that are shared by the server at `url`.
+    pub fn shared_limits(mut self, url: &str, ca_file: Option<std::path::PathBuf>) -> Self {
+        self.shared_limits = Some(SharedLimits {
+            url: Secret::new(url.to_owned()),
+            ca_file,
+            allow_plaintext: false,
+            timeout: Duration::from_secs(1),
+        });
+        self
+    }
+
     /// Starts it.
     pub async fn start(self) -> TestGateway {
         self.try_start().await.expect("a gateway")
@@ -362,6 +374,7 @@ impl Builder {
         let gateway = Gateway::new(Parts {
             mcp_headers: mcp_headers.collect(),
             saved_limits,
+            shared_limits: self.shared_limits,
             model: None,
             epoch: settings.surrogate_epoch,
             settings,
@@ -393,8 +406,13 @@ impl Builder {
                 .keep_watch(&for_watch.0, alerts, WATCH, for_watch.1)
                 .await;
         });
-        let limits =
-            tokio::spawn(async move { gateway.keep_limits(&for_limits.0, LIMITS, for_limits.1).await });
+        let for_shared = ended(is_stopped.clone());
+        let limits = tokio::spawn(async move {
+            tokio::join!(
+                gateway.keep_limits(&for_limits.0, LIMITS, for_limits.1),
+                gateway.share_limits(for_shared),
+            );
+        });
         let is_stopped_too = is_stopped.clone();
         let (to_flush, into) = (spool.clone(), store.clone());
         let flush = if self.is_hoarding { Duration::MAX } else { FLUSH };

@@ -31,6 +31,7 @@ mod gateway;
 mod raw_provider;
 mod settings;
 mod tls_front;
+mod valkey;
 mod wire;
 
 pub use ask::{Ask, Open, Reply};
@@ -41,4 +42,5 @@ pub use gateway::{ALERT_SECRET, Builder, Home, Stopped, TestGateway};
 pub use privet_demo as demo;
 pub use raw_provider::{Answer, RawProvider, chunk, json_reply, sse_head};
 pub use tls_front::TlsFront;
+pub use valkey::Valkey;
 pub use wire::PATIENCE;

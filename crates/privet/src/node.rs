@@ -109,6 +109,7 @@ impl Node {
         let saved_limits = saved_limits(&store, spool.node()).await?;
         let alerts = AlertOutbox::start(&settings.alerts, rim::alert_secret(&settings)?, &clock)?;
         let epoch = settings.surrogate_epoch;
+        let shared_limits = rim::shared_limits(&settings)?;
         let gateway = Gateway::new(Parts {
             mcp_headers: rim::mcp_headers(&settings)?,
             settings,
@@ -123,6 +124,7 @@ impl Node {
             epoch,
             vault: parts,
             saved_limits,
+            shared_limits,
             assessments,
         })?;
         let server = Server::bind(Arc::clone(&gateway)).await?;
@@ -142,8 +144,13 @@ impl Node {
             async move { gateway.keep_watch(&store, alerts, WATCH, stopped).await }
         });
         let limits = tokio::spawn({
-            let (store, stopped) = (store.clone(), ended(stopped.clone()));
-            async move { gateway.keep_limits(&store, LIMITS, stopped).await }
+            let (store, is_stopped) = (store.clone(), stopped.clone());
+            async move {
+                tokio::join!(
+                    gateway.keep_limits(&store, LIMITS, ended(is_stopped.clone())),
+                    gateway.share_limits(ended(is_stopped)),
+                );
+            }
         });
         let flusher = tokio::spawn({
             let (spool, store) = (spool.clone(), store.clone());

@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail};
 use privet_access::LocalSwitches;
 use privet_crypto::{RootKey, SigningKey};
 use privet_pii::Model;
-use privet_policy::{Policy, SecretRef, Settings, StoreSettings};
-use privet_server::{AwsKeys, McpHeaders, ProviderKey};
+use privet_policy::{Policy, SecretRef, Settings, SharedLimitsSettings, StoreSettings};
+use privet_server::{AwsKeys, McpHeaders, ProviderKey, SharedLimits};
 use privet_store::Location;
 use privet_types::Secret;
 
@@ -131,6 +131,20 @@ pub(crate) fn store_location(settings: &Settings) -> Result<Location> {
 /// The kill switches of this machine.
 pub(crate) fn local_switches(settings: &Settings, root: &RootKey) -> LocalSwitches {
     LocalSwitches::new(settings.store.spool.join("kill-switches"), root)
+}
+
+/// The server that limits are shared by, if the settings name one.
+pub(crate) fn shared_limits(settings: &Settings) -> Result<Option<SharedLimits>> {
+    let shared = settings.shared_limits.as_ref();
+    let read = |shared: &SharedLimitsSettings| {
+        Ok(SharedLimits {
+            url: secret(&shared.url, "the URL of the shared limits")?,
+            ca_file: shared.ca_file.clone(),
+            allow_plaintext: shared.allow_plaintext,
+            timeout: shared.timeout.duration(),
+        })
+    };
+    shared.map(read).transpose()
 }
 
 /// Whether there is a store to look into. One on PostgreSQL is taken to be there.

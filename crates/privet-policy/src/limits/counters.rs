@@ -11,8 +11,11 @@ use super::{Amount, Window};
 const EXPIRY: i64 = 1_000;
 /// How often counts are dropped whose window is over, in milliseconds.
 const PRUNING: i64 = 60_000;
-/// Most counts. Past it new ones of a rule share one, so that made-up names of models cost no memory, and win nothing.
+/// Most counts. Past it new ones of a rule share one.
 const MOST_COUNTERS: usize = 100_000;
+/// Most counts of models that one principal can bring about. Past it its new ones of a rule share one, so that made-up names cost no
+/// memory, win nothing, and take no count from others.
+const MOST_OF_ONE: u32 = 1_000;
 /// What stands for the name of that one.
 const OTHERS: &str = "\u{1}others";
 
@@ -23,6 +26,8 @@ pub struct Charge<'a> {
     pub rule: &'a str,
     /// What of it has a count of its own.
     pub of: String,
+    /// Who brings this count about, where it is of a name that callers can make up.
+    pub owner: Option<String>,
     /// The window, and when the one that counts now began.
     pub window: Option<(Window, i64)>,
     /// Most of it; `u64::MAX` where there is no limit.
@@ -113,6 +118,8 @@ pub struct InMemory {
 struct State {
     counters: BTreeMap<String, Counter>,
     held: HashMap<u64, Held>,
+    /// Counts that each owner has brought about.
+    owned: HashMap<String, u32>,
     next: u64,
     next_expiry: i64,
     next_pruning: i64,
@@ -125,6 +132,8 @@ struct State {
 struct Counter {
     count: Count,
     window: Option<Window>,
+    /// Who brought it about.
+    owner: Option<String>,
     /// The number of the last change.
     changed: u64,
 }
@@ -295,8 +304,18 @@ impl State {
             .window
             .map_or((None, 0), |(window, start)| (Some(window), start));
         let mut name = name(charge.rule, &charge.of);
-        if self.counters.len() >= MOST_COUNTERS && !self.counters.contains_key(&name) {
-            name = self::name(charge.rule, OTHERS);
+        let owner = charge.owner.as_ref();
+        let of_owner = owner.and_then(|owner| self.owned.get(owner)).copied();
+        let is_too_many = self.counters.len() >= MOST_COUNTERS || of_owner.unwrap_or_default() >= MOST_OF_ONE;
+        let mut owner = owner.cloned();
+        if is_too_many && !self.counters.contains_key(&name) {
+            name = match &owner {
+                Some(owner) if self.counters.len() < MOST_COUNTERS => {
+                    self::name(charge.rule, &format!("{OTHERS}{owner}"))
+                }
+                _ => self::name(charge.rule, OTHERS),
+            };
+            owner = None;
         }
         if let Some(counter) = self.counters.get_mut(&name) {
             // A clock that is set back opens no window again.
@@ -321,9 +340,13 @@ impl State {
                 .map_or_else(Amount::default, |(_, used)| used),
             ..Count::default()
         };
+        if let Some(owner) = &owner {
+            *self.owned.entry(owner.clone()).or_default() += 1;
+        }
         let counter = Counter {
             count,
             window,
+            owner,
             changed: 0,
         };
         self.counters.insert(name.clone(), counter);
@@ -366,11 +389,21 @@ impl State {
         if now >= self.next_pruning {
             self.next_pruning = now.saturating_add(PRUNING);
             let second = now.div_euclid(1000);
+            let owned = &mut self.owned;
             self.counters.retain(|_, counter| {
                 let ends = counter
                     .window
                     .map_or(i64::MIN, |window| window.end(counter.count.window_start));
-                counter.count.running > 0 || ends > second
+                let is_kept = counter.count.running > 0 || ends > second;
+                if let Some(owner) = counter.owner.as_ref().filter(|_| !is_kept)
+                    && let Some(count) = owned.get_mut(owner)
+                {
+                    *count -= 1;
+                    if *count == 0 {
+                        owned.remove(owner);
+                    }
+                }
+                is_kept
             });
         }
     }

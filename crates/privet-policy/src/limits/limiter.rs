@@ -137,12 +137,26 @@ impl Limiter {
         now: Timestamp,
     ) -> Result<Option<Reservation>, Exceeded> {
         let charges = self.charges(asker, now);
+        self.reserve_from(&charges, ask, deadline, now)
+    }
+
+    /// The same from `charges`, which are of [`charges`](Self::charges).
+    ///
+    /// # Errors
+    /// [`Exceeded`] for the first limit that has not enough left.
+    pub fn reserve_from(
+        &self,
+        charges: &[Charge<'_>],
+        ask: Amount,
+        deadline: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Reservation>, Exceeded> {
         if charges.is_empty() {
             return Ok(None);
         }
-        match self.counters.reserve(&charges, ask, deadline, now) {
+        match self.counters.reserve(charges, ask, deadline, now) {
             Ok(reservation) => Ok(Some(reservation)),
-            Err(full) => Err(self.exceeded(&charges, full, ask)),
+            Err(full) => Err(self.exceeded(charges, full, ask)),
         }
     }
 
@@ -231,7 +245,21 @@ impl Limiter {
         standings
     }
 
-    fn charges(&self, asker: &Asker<'_>, now: Timestamp) -> Vec<Charge<'_>> {
+    /// The limits of `asker` that have one count whatever the model, each with what it is counted on.
+    #[must_use]
+    pub fn of_caller(&self, asker: &Asker<'_>, now: Timestamp) -> Vec<(&LimitRule, Charge<'_>)> {
+        let asker = Asker {
+            model: Some(""),
+            ..*asker
+        };
+        let of_caller = self.rules.iter().filter(|rule| rule.is_for_caller(&asker));
+        let counted = of_caller.filter(|rule| rule.counts() && !rule.each.contains(&Part::Model));
+        counted.map(|rule| (rule, rule.charge(&asker, now))).collect()
+    }
+
+    /// What a request of `asker` is counted on.
+    #[must_use]
+    pub fn charges(&self, asker: &Asker<'_>, now: Timestamp) -> Vec<Charge<'_>> {
         let counting = self.applying(asker).filter(|rule| rule.counts());
         counting.map(|rule| rule.charge(asker, now)).collect()
     }
@@ -240,7 +268,9 @@ impl Limiter {
         self.rules.iter().filter(|rule| rule.applies(asker))
     }
 
-    fn exceeded(&self, charges: &[Charge<'_>], full: Full, ask: Amount) -> Exceeded {
+    /// What is said of a request that asks for `ask` and is too much for one of `charges`.
+    #[must_use]
+    pub fn exceeded(&self, charges: &[Charge<'_>], full: Full, ask: Amount) -> Exceeded {
         let measure = full.measure;
         let charge = charges.get(full.charge);
         let rule = charge.and_then(|charge| self.rules.iter().find(|rule| rule.name == charge.rule));
@@ -326,9 +356,15 @@ impl LimitRule {
                 of.push_str(name);
             }
         }
+        // Only what callers can make up is bounded by who makes it up.
+        let owner = self
+            .each
+            .contains(&Part::Model)
+            .then(|| format!("{}{BETWEEN}{}", asker.tenant, asker.principal));
         Charge {
             rule: &self.name,
             of,
+            owner,
             window: self.window.map(|window| (window, window.start(now))),
             most: Amount {
                 requests: self.requests.unwrap_or(u64::MAX),

@@ -8,7 +8,7 @@ use super::file::{
     WitnessSettings,
 };
 use super::provider::{self, Provider};
-use super::{MetricsListener, PresidioListener, Settings, access, alerts, mcp, models, tls, vault};
+use super::{MetricsListener, PresidioListener, Settings, access, alerts, mcp, models, shared, tls, vault};
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
 use crate::{ByteSize, Period, SecretRef};
@@ -22,6 +22,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         keyring,
         store,
         limits,
+        shared_limits,
         log,
         tls,
         presidio,
@@ -94,6 +95,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         surrogate_epoch: keys.surrogate_epoch,
         store,
         limits,
+        shared_limits: shared::check(shared_limits, document)?,
         log,
         tls,
         presidio,

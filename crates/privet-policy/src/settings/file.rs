@@ -10,6 +10,7 @@ use super::access::AccessFile;
 use super::alerts::AlertsFile;
 use super::mcp::McpFile;
 use super::provider_file::{ModelFile, ProviderFile, RoutingSettings};
+use super::shared::SharedLimitsSettings;
 use super::tls::TlsFile;
 use crate::limits::PriceFile;
 use crate::{ByteSize, Period, SecretRef};
@@ -34,6 +35,8 @@ pub struct SettingsFile {
     pub store: StoreSettings,
     /// How much, how many and how long.
     pub limits: Limits,
+    /// By which server several nodes share the policy's limits.
+    pub shared_limits: Option<SharedLimitsSettings>,
     /// What is logged, and how.
     pub log: Log,
     /// TLS on Privet's addresses, and clients' certificates.
@@ -425,6 +428,7 @@ impl Default for SettingsFile {
             keyring: KeyringSettings::default(),
             store: StoreSettings::default(),
             limits: Limits::default(),
+            shared_limits: None,
             log: Log::default(),
             tls: TlsFile::default(),
             presidio: PresidioFile::default(),

@@ -10,6 +10,7 @@ mod models;
 mod provider;
 mod provider_file;
 mod requests;
+mod shared;
 mod tls;
 mod vault;
 pub(crate) mod wildcard;
@@ -35,6 +36,7 @@ pub use provider_file::{
     Auth, AwsFile, Dialect, FallbackFile, HealthFile, ModelFile, ProviderFile, ProviderKind, RoutingSettings,
     TargetFile,
 };
+pub use shared::SharedLimitsSettings;
 pub use tls::{CertificateFile, ClientAuth, ClientName, TlsClient, TlsClientFile, TlsFile, TlsSettings};
 
 use privet_types::{Principal, TenantId};
@@ -66,6 +68,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// How much, how many and how long.
     pub limits: Limits,
+    /// By which server several nodes share the policy's limits, if any.
+    pub shared_limits: Option<SharedLimitsSettings>,
     /// What is logged, and how.
     pub log: Log,
     /// TLS on Privet's addresses; plain HTTP if there is none, which is on loopback addresses only, or behind a proxy.

@@ -276,18 +276,29 @@ fn budgets_are_saved_with_what_is_set_aside_and_gone_on_with() {
 }
 
 #[test]
-fn made_up_names_of_models_share_a_count_in_the_end() {
-    let limiter = limiter("name = \"a\"\neach = [\"model\"]\nwindow = \"day\"\nrequests = 5");
-    let mut refused = 0;
-    for number in 0..100_020 {
-        let model = format!("m{number}");
-        match take(&limiter, &ann(&model), tokens(1), start()) {
-            Ok(held) => limiter.settle(held, tokens(1)),
-            Err(_) => refused += 1,
-        }
+fn made_up_names_of_models_share_a_count_by_who_makes_them_up() {
+    let limiter = limiter("name = \"l\"\neach = [\"model\"]\nwindow = \"day\"\nrequests = 1");
+    for number in 0..1_000 {
+        let model = format!("model-{number}");
+        assert!(
+            take(&limiter, &ann(&model), tokens(1), start()).is_ok(),
+            "{number}"
+        );
     }
-    assert_eq!(refused, 15);
-    assert!(take(&limiter, &ann("m1"), tokens(1), start()).is_ok());
+    // The first further one opens the shared count, the others find it full.
+    assert!(take(&limiter, &ann("model-1000"), tokens(1), start()).is_ok());
+    for number in 1_001..1_010 {
+        let model = format!("model-{number}");
+        let taken = take(&limiter, &ann(&model), tokens(1), start());
+        assert_eq!(taken, Err(Measure::Requests), "{number}");
+    }
+    // Nobody else is hit by it, and a day later neither is she.
+    let bob = Asker {
+        principal: "bob",
+        ..ann("model-1005")
+    };
+    assert!(take(&limiter, &bob, tokens(1), start()).is_ok());
+    assert!(take(&limiter, &ann("model-1005"), tokens(1), after(86_400)).is_ok());
 }
 
 #[test]

@@ -10,18 +10,18 @@ use bytes::Bytes;
 use http::Response;
 use http::header::CONTENT_TYPE;
 use http_body::{Frame, SizeHint};
-use privet_policy::limits::{Limiter, Price, Reservation, Used};
+use privet_policy::limits::{Amount, Limiter, Price, Reservation, Used};
 use tokio::time::{Instant, Sleep};
 
+use super::shared::{Held, HeldAlone, Shared};
 use super::usage::Usage;
 use crate::problem::Problem;
 
 /// A reservation that is settled by what is known when this is dropped: at the end of the reply, where it breaks off, or when the
 /// caller goes away.
 pub(crate) struct Meter {
-    limiter: Arc<Limiter>,
     /// None where only the time counts.
-    reservation: Option<Reservation>,
+    hold: Option<Hold>,
     estimate: Used,
     price: Option<Price>,
     stage: Stage,
@@ -29,6 +29,26 @@ pub(crate) struct Meter {
     stream_time: Option<Duration>,
     /// Whether tokens of this request count for nothing.
     is_free: bool,
+}
+
+/// What a request has taken, and from where.
+pub(super) enum Hold {
+    /// From this process's counts.
+    Own(Arc<Limiter>, Reservation),
+    /// From those that nodes share.
+    Shared(Arc<Shared>, Held),
+    /// From this node's share of them.
+    Alone(HeldAlone),
+}
+
+impl Hold {
+    fn settle(self, used: Amount) {
+        match self {
+            Self::Own(limiter, reservation) => limiter.settle(reservation, used),
+            Self::Shared(shared, held) => shared.settle(held, used),
+            Self::Alone(held) => held.settle(used),
+        }
+    }
 }
 
 enum Stage {
@@ -42,15 +62,13 @@ enum Stage {
 
 impl Meter {
     pub(super) const fn new(
-        limiter: Arc<Limiter>,
-        reservation: Option<Reservation>,
+        hold: Option<Hold>,
         estimate: Used,
         price: Option<Price>,
         stream_time: Option<Duration>,
     ) -> Self {
         Self {
-            limiter,
-            reservation,
+            hold,
             estimate,
             price,
             stage: Stage::Free,
@@ -125,9 +143,8 @@ impl Meter {
 
 impl Drop for Meter {
     fn drop(&mut self) {
-        if let Some(reservation) = self.reservation.take() {
-            let used = self.used().amount(self.price);
-            self.limiter.settle(reservation, used);
+        if let Some(hold) = self.hold.take() {
+            hold.settle(self.used().amount(self.price));
         }
     }
 }

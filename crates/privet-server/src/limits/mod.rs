@@ -4,6 +4,7 @@
 mod meter;
 mod routes;
 mod saving;
+mod shared;
 mod usage;
 
 use std::sync::Arc;
@@ -13,15 +14,21 @@ use jiff::Timestamp;
 use memchr::memmem;
 use privet_access::Authenticated;
 use privet_crypto::{HashKey, RootKey};
-use privet_policy::limits::{Asker, Counters, Exceeded, InMemory, Limiter, Prices, SavedCounter, Used};
+use privet_policy::limits::{
+    Amount, Asker, Charge, Counters, Exceeded, InMemory, Limiter, Prices, SavedCounter, Used,
+};
 use privet_policy::{Policy, Settings};
 use privet_types::SurfaceKind;
 
+use meter::Hold;
 pub(crate) use meter::Meter;
 pub(crate) use routes::routes;
 pub use saving::saved_limits;
+use shared::{Refused, Shared, SharedStatus, Unanswered};
+pub use shared::{SharedError, SharedLimits};
 
 use crate::Error;
+use crate::gateway::Gateway;
 use crate::problem::Problem;
 
 /// Bytes of a prompt to a token, for the estimate: English has four, source code and other languages three.
@@ -33,6 +40,8 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 pub(crate) struct Limits {
     limiter: Arc<Limiter>,
     counters: Arc<InMemory>,
+    /// Where they are counted instead, for several nodes.
+    shared: Option<Arc<Shared>>,
     prices: Prices,
     /// How long a provider may take to begin its reply.
     first_byte: Duration,
@@ -45,6 +54,7 @@ impl Limits {
         settings: &Settings,
         root: &RootKey,
         saved: Vec<SavedCounter>,
+        shared: Option<&SharedLimits>,
     ) -> Result<Self, Error> {
         let config = policy.limits();
         if config.rules.iter().any(|rule| rule.cost.is_some()) && settings.prices.is_empty() {
@@ -57,6 +67,7 @@ impl Limits {
         Ok(Self {
             limiter: Arc::new(Limiter::new(config, settings.prices.currency(), port)),
             counters,
+            shared: shared.map(|settings| Shared::new(settings, root)).transpose()?,
             prices: settings.prices.clone(),
             first_byte: settings.limits.first_byte_timeout.duration(),
         })
@@ -72,6 +83,7 @@ impl Limits {
         Ok(Self {
             limiter: Arc::new(Limiter::new(config, self.prices.currency(), port)),
             counters: Arc::clone(&self.counters),
+            shared: self.shared.clone(),
             prices: self.prices.clone(),
             first_byte: self.first_byte,
         })
@@ -79,7 +91,8 @@ impl Limits {
 
     /// Whether a request of `caller` can be within the limits at all, before anybody looks at it.
     pub(crate) fn look(&self, caller: &Authenticated, now: Timestamp) -> Result<(), Problem> {
-        if self.limiter.is_empty() {
+        // What nodes share is asked for once a request, when all is known of it.
+        if self.limiter.is_empty() || self.shared.is_some() {
             return Ok(());
         }
         let full = self.limiter.look(&asker(caller, None), now);
@@ -87,7 +100,7 @@ impl Limits {
     }
 
     /// Reserves what `body`, a prompt to `model`, may use. Nothing is kept of one to which no limit applies.
-    pub(crate) fn reserve(
+    pub(crate) async fn reserve(
         &self,
         caller: &Authenticated,
         surface: SurfaceKind,
@@ -114,19 +127,65 @@ impl Limits {
         let stream_time = self.limiter.stream_time(&asker);
         let longest = stream_time.map_or(LONGEST, |time| time + self.first_byte);
         let deadline = now.checked_add(longest).unwrap_or(Timestamp::MAX);
-        let taken = self
-            .limiter
-            .reserve(&asker, estimate.amount(price), deadline, now);
-        let reservation = taken.map_err(|exceeded| refused(exceeded, now))?;
-        if reservation.is_none() && stream_time.is_none() {
+        let charges = self.limiter.charges(&asker, now);
+        let ask = estimate.amount(price);
+        let hold = match &self.shared {
+            _ if charges.is_empty() => None,
+            Some(shared) => Some(
+                self.hold_shared(shared, &charges, ask, (longest, deadline), now)
+                    .await?,
+            ),
+            None => {
+                let taken = self.limiter.reserve_from(&charges, ask, deadline, now);
+                let taken = taken.map_err(|exceeded| refused(exceeded, now))?;
+                taken.map(|reservation| Hold::Own(Arc::clone(&self.limiter), reservation))
+            }
+        };
+        if hold.is_none() && stream_time.is_none() {
             return Ok(None);
         }
-        let limiter = Arc::clone(&self.limiter);
-        let mut meter = Meter::new(limiter, reservation, estimate, price, stream_time);
+        let mut meter = Meter::new(hold, estimate, price, stream_time);
         if is_free {
             meter.free();
         }
         Ok(Some(meter))
+    }
+}
+
+impl Limits {
+    /// From the counts that nodes share, or from this node's share where they cannot be reached.
+    async fn hold_shared(
+        &self,
+        shared: &Arc<Shared>,
+        charges: &[Charge<'_>],
+        ask: Amount,
+        (longest, deadline): (Duration, Timestamp),
+        now: Timestamp,
+    ) -> Result<Hold, Problem> {
+        let full = match shared.reserve(charges, ask, longest).await {
+            Ok(Ok(held)) => return Ok(Hold::Shared(Arc::clone(shared), held)),
+            Ok(Err(full)) => full,
+            Err(Unanswered) => match shared.reserve_alone(charges, ask, deadline, now) {
+                Ok(held) => return Ok(Hold::Alone(held)),
+                Err(Refused::Budget) => return Err(Problem::BudgetUnknown),
+                Err(Refused::Full(full)) => full,
+            },
+        };
+        Err(refused(self.limiter.exceeded(charges, full, ask), now))
+    }
+
+    /// How the counts are that nodes share, if they share any.
+    pub(crate) fn shared_status(&self) -> Option<SharedStatus> {
+        self.shared.as_ref().map(|shared| shared.status())
+    }
+}
+
+impl Gateway {
+    /// Keeps the counts that nodes share going until `stopped`, if there are any.
+    pub async fn share_limits(&self, stopped: impl Future<Output = ()>) {
+        if let Some(shared) = &self.limits.shared {
+            shared::run(Arc::clone(shared), &*self.clock, stopped).await;
+        }
     }
 }
 

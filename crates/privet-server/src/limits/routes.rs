@@ -8,11 +8,14 @@ use axum::extract::State;
 use axum::routing::get;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response};
-use privet_policy::limits::{Part, Standing};
+use jiff::Timestamp;
+use privet_access::Authenticated;
+use privet_policy::limits::{Amount, Charge, Count, LimitRule, Part, Standing};
 use privet_types::SurfaceKind;
 use serde_json::{Value, json};
 
-use super::asker;
+use super::shared::Unanswered;
+use super::{Limits, asker};
 use crate::gateway::Gateway;
 use crate::problem::Problem;
 use crate::prompt::{new_request_id, with_request_id};
@@ -30,11 +33,13 @@ async fn show(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
         Err(denied) => Problem::from(denied).respond(SurfaceKind::Pii, &id),
         Ok(caller) => {
             let limits = &gateway.limits;
-            let standings = limits
-                .limiter
-                .standings(&asker(&caller, None), gateway.clock.now());
+            let standings = limits.standings(&caller, gateway.clock.now()).await;
+            let (standings, is_shared) = match standings {
+                Ok(standings) => standings,
+                Err(problem) => return with_request_id(problem.respond(SurfaceKind::Pii, &id), &id),
+            };
             let shown: Vec<Value> = standings.iter().map(shown).collect();
-            let body = json!({ "currency": limits.prices.currency(), "limits": shown });
+            let body = json!({ "currency": limits.prices.currency(), "shared": is_shared, "limits": shown });
             let mut response = Response::new(Body::from(body.to_string()));
             response
                 .headers_mut()
@@ -43,6 +48,40 @@ async fn show(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
         }
     };
     with_request_id(response, &id)
+}
+
+impl Limits {
+    /// What is used of the caller's limits, and whether nodes share them. Then limits that tell models apart are not among them.
+    async fn standings(
+        &self,
+        caller: &Authenticated,
+        now: Timestamp,
+    ) -> Result<(Vec<Standing>, bool), Problem> {
+        let asker = asker(caller, None);
+        let Some(shared) = &self.shared else {
+            return Ok((self.limiter.standings(&asker, now), false));
+        };
+        let (rules, charges): (Vec<&LimitRule>, Vec<_>) =
+            self.limiter.of_caller(&asker, now).into_iter().unzip();
+        let counts = shared.read(&charges).await;
+        let counts = counts.map_err(|Unanswered| Problem::BudgetUnknown)?;
+        let standings = rules.into_iter().zip(&charges).zip(counts);
+        let standing = |((rule, charge), count): ((&LimitRule, &Charge<'_>), Count)| {
+            let bounds = charge.window.map(|(window, from)| (from, window.end(from)));
+            let is_now = bounds.is_none_or(|(from, _)| from <= count.window_start);
+            let second = |second: i64| Timestamp::from_second(second).ok();
+            Standing {
+                rule: rule.clone(),
+                model: None,
+                window_start: bounds.and_then(|(from, _)| second(from)),
+                window_end: bounds.and_then(|(_, to)| second(to)),
+                settled: if is_now { count.settled } else { Amount::default() },
+                reserved: count.reserved,
+                running: count.running,
+            }
+        };
+        Ok((standings.map(standing).collect(), true))
+    }
 }
 
 fn shown(standing: &Standing) -> Value {

@@ -30,6 +30,10 @@ impl Gateway {
 
 impl Limits {
     async fn save(&self, store: &Store, node: &str, saved: &mut u64) {
+        // What nodes share is kept by their server.
+        if self.shared.is_some() {
+            return;
+        }
         let (changed, last) = self.counters.changed_since(*saved);
         if changed.is_empty() {
             return;

@@ -255,12 +255,13 @@ impl Call<'_> {
         })
     }
 
-    fn reserve(&self) -> Result<Option<Meter>, Problem> {
+    async fn reserve(&self) -> Result<Option<Meter>, Problem> {
         let name = format!("mcp/{}", self.server.name);
         let now = self.gateway.clock.now();
         self.gateway
             .limits
             .reserve(&self.caller, SurfaceKind::Mcp, (&name, b""), now)
+            .await
     }
 
     async fn post(mut self, body: Body) -> Result<Response<Body>, Refused> {
@@ -305,7 +306,7 @@ impl Call<'_> {
             head::mirror(&self.parts.headers, &out).map(|mirrored| self.head.mirrored = mirrored)
         });
         let reserved = match checked {
-            Ok(()) => self.reserve(),
+            Ok(()) => self.reserve().await,
             Err(problem) => Err(problem),
         };
         let mut meter = match reserved {
@@ -377,7 +378,7 @@ impl Call<'_> {
     /// Opens the stream on which the server speaks by itself, or goes on with one that broke off.
     async fn listen(self) -> Result<Response<Body>, Refused> {
         self.authorise("stream", "", &BTreeMap::new())?;
-        let mut meter = self.reserve()?;
+        let mut meter = self.reserve().await?;
         if let Some(meter) = &mut meter {
             meter.sent();
         }

@@ -1,7 +1,6 @@
 //! The way to servers of tools.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -52,10 +51,7 @@ impl Server {
             provider: settings.name.clone(),
         };
         let parts = settings.url.parse::<Uri>().map_err(|_| bad())?.into_parts();
-        let connector = connector(
-            settings.ca_file.clone().map(PathBuf::from),
-            all.limits.connect_timeout.duration(),
-        )?;
+        let connector = connector(settings.ca_file.as_deref(), all.limits.connect_timeout.duration())?;
         let (scheme, authority) = parts.scheme.zip(parts.authority).ok_or_else(bad)?;
         let mut own = HeaderMap::new();
         for (name, value) in headers.get(&settings.name).into_iter().flatten() {

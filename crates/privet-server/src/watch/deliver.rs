@@ -81,7 +81,7 @@ impl AlertOutbox {
     ) -> Result<Self, Error> {
         let mut outbox = Self::default();
         if let Some(((url, _), secret)) = settings.webhook.as_ref().zip(secret) {
-            let connector = connector(settings.ca_file.clone(), PATIENCE)?;
+            let connector = connector(settings.ca_file.as_deref(), PATIENCE)?;
             let parts = url.parse::<Uri>().map_err(|_| Error::BadWebhook)?.into_parts();
             let (Some(scheme), Some(authority), path) = (parts.scheme, parts.authority, parts.path_and_query)
             else {
@@ -96,7 +96,7 @@ impl AlertOutbox {
             outbox.run(Receiver::Webhook(webhook));
         }
         if let Some(server) = &settings.syslog {
-            let syslog = Syslog::new(server.clone(), settings.ca_file.clone(), Arc::clone(clock))?;
+            let syslog = Syslog::new(server.clone(), settings.ca_file.as_deref(), Arc::clone(clock))?;
             outbox.run(Receiver::Syslog(syslog));
         }
         Ok(outbox)

@@ -1,6 +1,6 @@
 //! Alerts for a syslog server: RFC 5424 over TLS (RFC 5425), TCP (RFC 6587, octet counting) or UDP (RFC 5426).
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use privet_policy::{SyslogServer, SyslogTransport};
@@ -29,7 +29,7 @@ pub(super) struct Syslog {
 impl Syslog {
     pub(super) fn new(
         server: SyslogServer,
-        ca_file: Option<PathBuf>,
+        ca_file: Option<&Path>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
         let tls = match server.transport {

@@ -48,6 +48,8 @@ mod same;
 #[cfg(test)]
 mod sensitive;
 #[cfg(test)]
+mod shared_limits;
+#[cfg(test)]
 mod sinks;
 #[cfg(test)]
 mod streams;

@@ -76,6 +76,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("libsqlite3-sys", &["privet-faultfs"]),
     ("axum", &["privet-server"]),
     ("prometheus-client", &["privet-server"]),
+    ("redis", &["privet-server"]),
     ("hyper-rustls", &["privet-server", "privet"]),
     ("rcgen", &["privet-testkit", "privet-store"]),
     ("rustls", &["privet-server", "privet-testkit", "privet"]),

@@ -447,6 +447,11 @@ impl Serving {
         runtime().block_on(ask.send())
     }
 
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn signal(&self) {
         self.tell(rustix::process::Signal::TERM);
     }

@@ -23,6 +23,8 @@ mod kill;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod nodes;
+#[cfg(test)]
 mod pii;
 #[cfg(test)]
 mod policy_watch;
