@@ -47,6 +47,10 @@ pub enum Privilege {
     PolicyRead,
     /// Changing it.
     PolicyManage,
+    /// Seeing alerts and incidents.
+    WatchRead,
+    /// Closing alerts, and opening and working on incidents.
+    WatchManage,
     /// Seeing what is switched off.
     KillRead,
     /// Switching it off and on again.
@@ -65,7 +69,7 @@ pub struct UnknownPrivilege {
 
 impl Privilege {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::Prompt,
         Self::ListModels,
         Self::DetectText,
@@ -85,6 +89,8 @@ impl Privilege {
         Self::PeopleManage,
         Self::PolicyRead,
         Self::PolicyManage,
+        Self::WatchRead,
+        Self::WatchManage,
         Self::KillRead,
         Self::KillManage,
         Self::McpCall,
@@ -113,6 +119,8 @@ impl Privilege {
             Self::PeopleManage => "people.manage",
             Self::PolicyRead => "policy.read",
             Self::PolicyManage => "policy.manage",
+            Self::WatchRead => "watch.read",
+            Self::WatchManage => "watch.manage",
             Self::KillRead => "kill.read",
             Self::KillManage => "kill.manage",
             Self::McpCall => "mcp.call",
@@ -137,6 +145,8 @@ impl Privilege {
             Self::VaultAudit => Some(KeyScope::VaultAudit),
             Self::VaultAdmin => Some(KeyScope::VaultAdmin),
             Self::ReadMetrics => Some(KeyScope::Metrics),
+            Self::WatchRead => Some(KeyScope::WatchRead),
+            Self::WatchManage => Some(KeyScope::WatchManage),
             Self::KillRead | Self::KillManage => Some(KeyScope::Kill),
             Self::KeyRead
             | Self::KeyManage
@@ -191,14 +201,20 @@ mod tests {
 
     #[test]
     fn every_scope_of_the_vault_has_a_privilege_of_its_name() {
-        let others = [KeyScope::Gateway, KeyScope::Metrics, KeyScope::Kill];
+        let others = [
+            KeyScope::Gateway,
+            KeyScope::Metrics,
+            KeyScope::Kill,
+            KeyScope::WatchRead,
+            KeyScope::WatchManage,
+        ];
         for scope in KeyScope::ALL.into_iter().filter(|scope| !others.contains(scope)) {
             assert_eq!(
                 Privilege::of_vault(scope).map(Privilege::name),
                 Some(scope.name())
             );
         }
-        assert_eq!(others.map(Privilege::of_vault), [None; 3]);
+        assert_eq!(others.map(Privilege::of_vault), [None; 5]);
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub(crate) const GATES: &[(&str, Privilege)] = &[
     ("/api/v1/protect", Privilege::AnonymizeText),
     ("/api/v1/restore", Privilege::RestoreText),
     ("/api/v1/limits", Privilege::ListModels),
+    ("/api/v1/alerts", Privilege::WatchRead),
+    ("/api/v1/incidents", Privilege::WatchRead),
     ("/api/v1/kill-switches", Privilege::KillRead),
     ("/metrics", Privilege::ReadMetrics),
 ];
@@ -61,6 +63,11 @@ pub(crate) fn gate(path: &str) -> Option<Privilege> {
     // Names of models may hold slashes.
     let path = if path.starts_with("/v1/models/") {
         "/v1/models"
+    } else if path.starts_with("/api/v1/alerts/") {
+        // What changes something asks for more, where it is done.
+        "/api/v1/alerts"
+    } else if path.starts_with("/api/v1/incidents/") {
+        "/api/v1/incidents"
     } else if path.starts_with("/api/v1/kill-switches/") {
         "/api/v1/kill-switches"
     } else {
@@ -104,6 +111,8 @@ mod tests {
             include_str!("presidio/mod.rs"),
             include_str!("protect/mod.rs"),
             include_str!("metrics.rs"),
+            include_str!("watch/routes.rs"),
+            include_str!("incidents/routes.rs"),
             include_str!("kill/routes.rs"),
         ];
         let paths: Vec<&str> = sources

@@ -35,7 +35,8 @@ use crate::recall::Recall;
 use crate::routing::Routing;
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
-use crate::{Error, kill, models, native, presidio, prompt, protect};
+use crate::watch::{self, Watch};
+use crate::{Error, incidents, kill, models, native, presidio, prompt, protect};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -130,6 +131,8 @@ pub struct Gateway {
     pub(crate) archive: Option<Arc<Archive>>,
     /// What prompts may go where.
     pub(crate) access: Rules,
+    /// What is usual of callers and models, and who is held.
+    pub(crate) watch: Arc<Watch>,
     /// Servers of tools, if there are any.
     pub(crate) mcp: Option<Arc<Mcp>>,
     /// What callers were handed stand-ins for elsewhere, if there are such servers.
@@ -204,6 +207,7 @@ impl Gateway {
                 limits.detect_deadline.duration(),
             )),
             requests: Arc::new(Semaphore::new(requests)),
+            watch: Arc::new(Watch::new(&policy, &root)),
             pseudonyms: PseudonymKey::new(&root),
             limits: Limits::new(&policy, &settings, &root, saved_limits, shared_limits.as_ref())?,
             policy: Arc::new(policy),
@@ -258,6 +262,7 @@ impl Gateway {
             root: Arc::clone(&self.root),
             vault: self.vault.clone(),
             archive: self.archive.clone(),
+            watch: Arc::clone(&self.watch),
             mcp: self.mcp.clone(),
             recall: self.recall.clone(),
             epoch: self.epoch,
@@ -294,6 +299,8 @@ impl Gateway {
             .merge(native::routes(Arc::clone(self)))
             .merge(protect::routes(Arc::clone(self)))
             .merge(limits::routes(Arc::clone(self)))
+            .merge(watch::routes(Arc::clone(self)))
+            .merge(incidents::routes(Arc::clone(self)))
             .merge(kill::routes(Arc::clone(self)))
             .merge(mcp::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())

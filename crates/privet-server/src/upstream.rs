@@ -384,6 +384,17 @@ fn pinned_connector(
     http.set_connect_timeout(Some(connect_timeout));
     http.set_nodelay(true);
     http.enforce_http(false);
+    let config = pinned_config(ca_file, pins)?;
+    let builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config);
+    Ok(builder.https_or_http().enable_http1().wrap_connector(http))
+}
+
+/// What TLS goes by: the certificates in `ca_file`, or the Mozilla root programme's.
+pub(crate) fn client_config(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, Error> {
+    pinned_config(ca_file, &[])
+}
+
+fn pinned_config(ca_file: Option<&Path>, pins: &[[u8; 32]]) -> Result<rustls::ClientConfig, Error> {
     let roots = client_roots(ca_file)?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -398,6 +409,5 @@ fn pinned_connector(
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth()
     };
-    let builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config);
-    Ok(builder.https_or_http().enable_http1().wrap_connector(http))
+    Ok(config)
 }

@@ -28,12 +28,14 @@
 //! ```
 
 mod access_tokens;
+mod alerts;
 mod api_keys;
 mod audit;
 mod backup;
 mod error;
 mod files;
 mod flusher;
+mod incidents;
 mod keyring;
 mod kill_switches;
 mod limit_counters;
@@ -48,6 +50,7 @@ mod sql;
 mod store;
 
 pub use access_tokens::{RevokedToken, TokenKeyRecord};
+pub use alerts::{AlertRecord, HeldCaller, WatchState};
 pub use api_keys::{ApiKeyRecord, ApiKeySnapshot, ApiKeyUse};
 pub use audit::{AuditRecord, AuditRow, TenantEvent};
 pub use backup::{
@@ -56,6 +59,7 @@ pub use backup::{
 };
 pub use error::Error;
 pub use flusher::run_flusher;
+pub use incidents::{IncidentChange, IncidentEntry, IncidentRecord};
 pub use keyring::open_keyring_database;
 pub use keyring::{
     EpochDestroyed, EpochStarted, IndexVersions, InspectedKey, Keyring, KeyringConfig, KeyringStatus,
@@ -74,7 +78,7 @@ pub use people::{
     GrantRecord, GroupRecord, Holder, Membership, PeopleChange, PeopleSnapshot, PrincipalRecord,
     TenantRecord, TrainingRecord,
 };
-pub use privet_log::NoteKey;
+pub use privet_log::{NoteKey, NoteSigner};
 pub use privilege_uses::PrivilegeUse;
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};
 pub use sql::{

@@ -20,6 +20,7 @@ mod policy_watch;
 mod rim;
 mod serve;
 mod vault;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -36,6 +36,8 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "people.read",
             "policy.read",
             "vault.audit",
+            "watch.manage",
+            "watch.read",
         ],
     ),
     (
@@ -50,6 +52,8 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "vault.erase",
             "vault.read",
             "vault.write",
+            "watch.manage",
+            "watch.read",
         ],
     ),
     (
@@ -86,6 +90,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "people.read",
             "policy.read",
             "vault.audit",
+            "watch.read",
         ],
     ),
     (
@@ -108,6 +113,8 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "vault.erase",
             "vault.read",
             "vault.write",
+            "watch.manage",
+            "watch.read",
         ],
     ),
     // A person does not get by it what service accounts may.

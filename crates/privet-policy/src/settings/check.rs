@@ -8,7 +8,7 @@ use super::file::{
     WitnessSettings,
 };
 use super::provider::{self, Provider};
-use super::{MetricsListener, PresidioListener, Settings, access, mcp, models, shared, tls, vault};
+use super::{MetricsListener, PresidioListener, Settings, access, alerts, mcp, models, shared, tls, vault};
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
 use crate::{ByteSize, Period, SecretRef};
@@ -27,6 +27,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         tls,
         presidio,
         access,
+        alerts,
         metrics,
         mut vault,
         witnesses,
@@ -99,6 +100,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         tls,
         presidio,
         access: access::check(access, document)?,
+        alerts: alerts::check(alerts, document)?,
         metrics,
         vault,
         witnesses,
