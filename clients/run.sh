@@ -150,6 +150,10 @@ base_url = "http://127.0.0.1:$port/v1"
 name = "demo-anthropic"
 dialect = "anthropic"
 base_url = "http://127.0.0.1:$port"
+[[mcp.servers]]
+name = "demo"
+url = "http://127.0.0.1:$port/mcp"
+tools = ["find_customer", "echo"]
 [[models]]
 match = "demo-*"
 provider = "demo-openai"

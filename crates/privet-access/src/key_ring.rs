@@ -343,12 +343,6 @@ impl KeyRing {
         self.look(&mut last_look).await
     }
 
-    /// The store that the keys are in.
-    #[must_use]
-    pub const fn store(&self) -> &Store {
-        &self.store
-    }
-
     /// Whether the policies let `caller` do what is asked. That the key is good for it is for
     /// [`Authenticated::check`] to say.
     ///

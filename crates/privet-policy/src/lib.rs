@@ -29,6 +29,7 @@
 mod access;
 mod byte_size;
 mod clear;
+mod coaching;
 mod document;
 mod error;
 mod key_path;
@@ -47,6 +48,7 @@ mod web_address;
 pub use access::{AccessConfig, RequireAssessment};
 pub use byte_size::{BadByteSize, ByteSize};
 pub use clear::{Clearance, Cleared, Clearing, LocalModel, NotCleared, Prompt, Protecting, Raw};
+pub use coaching::{Advice, CoachingConfig, CoachingRule, Language};
 pub use error::Error;
 pub use operators::operators;
 pub use period::{BadPeriod, Period};

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::access::{self, AccessConfig};
+use crate::coaching::{self, CoachingConfig};
 use crate::key_path::{Fault, KeyPath};
 use crate::limits::{self, LimitsConfig};
 use crate::message::suggest;
@@ -58,6 +59,9 @@ pub struct PolicyFile {
     /// What counts as unusual of callers and models.
     #[serde(skip_serializing_if = "WatchConfig::is_default")]
     pub watch: WatchConfig,
+    /// What people are told who were refused.
+    #[serde(skip_serializing_if = "CoachingConfig::is_default")]
+    pub coaching: CoachingConfig,
 }
 
 /// The `[responses]` table of the policy document.
@@ -345,6 +349,12 @@ impl Policy {
         &self.file.watch
     }
 
+    /// What people are told who were refused.
+    #[must_use]
+    pub const fn coaching(&self) -> &CoachingConfig {
+        &self.file.coaching
+    }
+
     /// Names what the policy says, in 16 hexadecimal digits: equal for documents that say the same, however written.
     #[must_use]
     pub fn version(&self) -> &str {
@@ -432,6 +442,7 @@ fn check(file: &PolicyFile) -> Result<(), Fault> {
     file.watch
         .check()
         .map_err(|(key, message)| KeyPath::of("watch").key(key).fault(message))?;
+    coaching::check(&file.coaching)?;
     let (least, most) = (Period::from_millis(1), Period::from_secs(60));
     if !(least..=most).contains(&file.audit.loss_window) {
         return Err(KeyPath::of("audit")

@@ -10,6 +10,7 @@ mod aws;
 mod bedrock;
 mod caller;
 mod clock;
+mod coach;
 mod connection;
 mod credentials;
 mod databunker;

@@ -1,16 +1,16 @@
 //! What goes wrong on the path of a prompt, and how each surface says so. The only place that turns errors into HTTP.
 
 use axum::body::Body;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
 use privet_access::Denied;
-use privet_policy::NotCleared;
 use privet_policy::limits::Exceeded;
+use privet_policy::{Advice, NotCleared};
 use privet_surface::Refusal;
 use privet_surface::json::JsonError;
-use privet_types::{BudgetError, SurfaceKind};
-use serde_json::json;
+use privet_types::{BudgetError, Entity, SurfaceKind};
+use serde_json::{Value, json};
 
 use crate::vault::NoConsent;
 
@@ -376,14 +376,27 @@ impl Problem {
 
     /// The answer in the shape of `surface`.
     pub(crate) fn respond(&self, surface: SurfaceKind, request_id: &str) -> Response<Body> {
+        self.respond_with(surface, request_id, None)
+    }
+
+    /// The same, with advice for the person who reads it: its words stand first, and for programs in `advice`.
+    pub(crate) fn respond_with(
+        &self,
+        surface: SurfaceKind,
+        request_id: &str,
+        coached: Option<&(Advice, Vec<Entity>)>,
+    ) -> Response<Body> {
         let Kind {
             status,
             openai,
             anthropic,
             code,
         } = self.kind();
-        let message = format!("privet: {self}");
-        let body = match surface.dialect() {
+        let message = match coached {
+            None => format!("privet: {self}"),
+            Some((advice, _)) => format!("privet: {} ({self})", advice.text),
+        };
+        let mut body = match surface.dialect() {
             SurfaceKind::AnthropicMessages => json!({
                 "type": "error",
                 "error": { "type": anthropic, "message": message },
@@ -395,9 +408,24 @@ impl Problem {
             },
             _ => json!({ "error": { "message": message, "type": openai, "param": null, "code": code } }),
         };
+        if let (Some((advice, kinds)), Some(error)) =
+            (coached, body.get_mut("error").and_then(Value::as_object_mut))
+        {
+            let told = json!({
+                "code": code,
+                "kinds": kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>(),
+                "text": advice.text,
+                "language": advice.language.tag(),
+                "link": advice.link,
+            });
+            error.insert("advice".to_owned(), told);
+        }
         let mut response = Response::new(Body::from(body.to_string()));
         *response.status_mut() = status;
         let headers = response.headers_mut();
+        if let Some((advice, _)) = coached {
+            headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(advice.language.tag()));
+        }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));

@@ -16,12 +16,12 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::access::{self, Outgoing};
 use crate::archive::{self, Archive, Place, Taking};
+use crate::coach;
 use crate::gateway::Gateway;
 use crate::kill::SwitchedOff;
 use crate::limits::Meter;
 use crate::problem::Problem;
 use crate::query;
-use crate::recall::Recall;
 use crate::reply::{self, ReplyLimits};
 use crate::routing::{self, Choice, Picked};
 use crate::upstream::Failed;
@@ -54,6 +54,7 @@ pub(crate) async fn answer(
     request: Request<Body>,
 ) -> Response<Body> {
     let request_id = new_request_id();
+    let accepted = coach::accepted(request.headers());
     let served = serve(&gateway, surface, request, &request_id).await;
     gateway.metrics.ended(surface, served.as_ref().err());
     let response = match served {
@@ -65,7 +66,7 @@ pub(crate) async fn answer(
                 problem = problem.code(),
                 "refused"
             );
-            problem.respond(surface, &request_id)
+            coach::respond(&gateway, &problem, surface, accepted.as_ref(), &request_id)
         }
     };
     with_request_id(response, &request_id)

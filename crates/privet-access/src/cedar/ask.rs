@@ -150,13 +150,17 @@ impl Ask<'_> {
         if let Some(address) = self.address {
             pairs.push(("address", RestrictedExpression::new_ip(address.to_string())));
         }
-        if let Resource::Tools {
-            server,
-            method,
-            name,
-            found,
-        } = self.resource
-        {
+        if self.privilege == Privilege::McpCall {
+            // Asked of the tenant as a whole, it is a call of nothing.
+            let (server, method, name, found) = match self.resource {
+                Resource::Tools {
+                    server,
+                    method,
+                    name,
+                    found,
+                } => (server, method, name, found),
+                _ => ("", "", "", 0),
+            };
             pairs.extend([
                 ("server", text(server)),
                 ("method", text(method)),

@@ -10,6 +10,8 @@ mod auth;
 #[cfg(test)]
 mod bedrock;
 #[cfg(test)]
+mod coaching;
+#[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod databunker;

@@ -40,6 +40,10 @@ pub(super) struct Case {
     pub(super) provider: Option<String>,
     /// The token of a subject of the vault.
     pub(super) subject: Option<String>,
+    /// A server of tools, as the settings name it; with the action `mcp.call`.
+    pub(super) server: Option<String>,
+    /// What is called there: a tool, a prompt or the address of a resource.
+    pub(super) tool: Option<String>,
     pub(super) surface: Option<String>,
     /// What was found, by kind.
     pub(super) kinds: BTreeMap<String, u32>,
@@ -82,12 +86,23 @@ impl Case {
         let counts = self.counts()?;
         let authorizer: &Authorizer = &access.rules.authorizer;
         if privilege != Privilege::Prompt {
+            let called = Resource::Tools {
+                server: self.server.as_deref().unwrap_or_default(),
+                method: "tools/call",
+                name: self.tool.as_deref().unwrap_or_default(),
+                found: counts.values().sum(),
+            };
+            let of_vault = self
+                .subject
+                .as_deref()
+                .map_or(Resource::Tenant, Resource::Subject);
             let ask = Ask {
                 privilege,
-                resource: self
-                    .subject
-                    .as_deref()
-                    .map_or(Resource::Tenant, Resource::Subject),
+                resource: if privilege == Privilege::McpCall {
+                    called
+                } else {
+                    of_vault
+                },
                 at,
                 address: self.address,
                 prompt: None,

@@ -142,6 +142,12 @@ pub(crate) struct ExplainArgs {
     /// A subject of the vault, by its token.
     #[arg(long)]
     subject: Option<String>,
+    /// With `--action mcp.call`: the server of tools, as the settings name it.
+    #[arg(long)]
+    server: Option<String>,
+    /// With `--action mcp.call`: the tool.
+    #[arg(long)]
+    tool: Option<String>,
     /// What was found in the prompt: `EMAIL_ADDRESS=2`; may be given several times.
     #[arg(long = "kind")]
     kinds: Vec<String>,
@@ -443,6 +449,8 @@ impl ExplainArgs {
             model: self.model,
             provider: self.provider,
             subject: self.subject,
+            server: self.server,
+            tool: self.tool,
             surface: None,
             purpose: self.purpose,
             consent: self.consent,
