@@ -17,6 +17,8 @@ use crate::incidents::{Incidents, Opening};
 const ROUNDS_A_SAVE: u32 = 60;
 /// Alerts that wait for a store that does not answer.
 const MOST_KEPT: usize = 1024;
+/// Alerts of one kind about one caller within so many hours belong to one incident.
+const HOURS_OF_AN_INCIDENT: i64 = 24;
 
 /// What this task alone knows.
 struct Round<'g> {
@@ -28,6 +30,8 @@ struct Round<'g> {
     /// Of the hashes in alerts.
     names: HashMap<u64, String>,
     unsaved: Vec<AlertRecord>,
+    /// The incidents that alerts opened of late, by tenant, kind, and whom they are about.
+    opened: BTreeMap<(TenantId, &'static str, String), (String, Timestamp)>,
     is_failing: bool,
     unseen: u64,
 }
@@ -52,6 +56,7 @@ impl Gateway {
             networks: BTreeMap::new(),
             names: HashMap::new(),
             unsaved: Vec::new(),
+            opened: BTreeMap::new(),
             is_failing: false,
             unseen: 0,
         };
@@ -289,16 +294,31 @@ impl Round<'_> {
             incident: None,
         };
         if action.is_some_and(|action| action.incident) {
-            let opening = Opening::of_alert(alert.rule, &record, alert.explanation());
-            match self.incidents.open(&record.tenant, opening, alert.at).await {
-                Ok(id) => record.incident = Some(id),
-                Err(error) => {
-                    tracing::error!(error = %error, alert = record.id, "no incident could be opened for an alert");
-                }
-            }
+            self.open_incident(alert, &mut record).await;
         }
         self.outbox.tell(alert.severity, &finding);
         self.unsaved.push(record);
+    }
+
+    /// Puts an alert into the incident that an alert of the same kind about the same caller opened within a day, or into a new one.
+    async fn open_incident(&mut self, alert: &Alert, record: &mut AlertRecord) {
+        let opening = Opening::of_alert(alert.rule, record, alert.explanation());
+        self.opened
+            .retain(|_, (_, at)| alert.at.duration_since(*at).as_hours() < HOURS_OF_AN_INCIDENT);
+        let about = (record.tenant.clone(), opening.kind.name(), record.who.clone());
+        if let Some((id, _)) = self.opened.get(&about) {
+            record.incident = Some(id.clone());
+            return;
+        }
+        match self.incidents.open(&record.tenant, opening, alert.at).await {
+            Ok(id) => {
+                self.opened.insert(about, (id.clone(), alert.at));
+                record.incident = Some(id);
+            }
+            Err(error) => {
+                tracing::error!(error = %error, alert = record.id, "no incident could be opened for an alert");
+            }
+        }
     }
 
     /// Takes over who is held, by this node or another. While the store does not answer those who were held stay so.

@@ -95,6 +95,12 @@ async fn bulk_is_told_the_caller_is_suspended_and_closing_the_alert_ends_that() 
     assert_eq!(ask.header("x-api-key", &other).send().await.status, 200);
     // An incident was opened for it.
     let incidents = get(&gateway, &officer, "/api/v1/incidents").await;
+    // One for both alerts of the rule, the second of which is graver.
+    assert_eq!(
+        incidents["incidents"].as_array().map(Vec::len),
+        Some(1),
+        "{incidents}"
+    );
     let incident = &incidents["incidents"][0];
     assert_eq!(
         (&incident["kind"], &incident["id"]),

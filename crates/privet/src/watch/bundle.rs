@@ -99,10 +99,7 @@ fn check(dir: &Path, key: &NoteKey) -> Result<String> {
         std::fs::read(dir.join(name)).map_err(|_| anyhow!("`{name}` is missing, or cannot be read"))
     };
     let note = Note::parse(&read(MANIFEST)?).map_err(|_| anyhow!(NOT_SIGNED))?;
-    key.check(&note)
-        .ok()
-        .flatten()
-        .ok_or_else(|| anyhow!(NOT_SIGNED))?;
+    key.check(&note).map_err(|_| anyhow!(NOT_SIGNED))?;
     let mut lines = note.text().lines();
     let mut head = || lines.next().ok_or_else(|| anyhow!(NO_LIST));
     if head()? != BUNDLE {
