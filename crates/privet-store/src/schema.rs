@@ -26,6 +26,8 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/sqlite/0018_people.sql"),
         include_str!("schema/sqlite/0019_privilege_uses.sql"),
         include_str!("schema/sqlite/0020_limit_counters.sql"),
+        include_str!("schema/sqlite/0021_sign_in.sql"),
+        include_str!("schema/sqlite/0022_second_factors.sql"),
     ],
     postgres: &[
         include_str!("schema/postgres/0001_keys_and_audit.sql"),
@@ -48,6 +50,8 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0018_people.sql"),
         include_str!("schema/postgres/0019_privilege_uses.sql"),
         include_str!("schema/postgres/0020_limit_counters.sql"),
+        include_str!("schema/postgres/0021_sign_in.sql"),
+        include_str!("schema/postgres/0022_second_factors.sql"),
     ],
     seeded: &["changes", "log_head"],
 };

@@ -26,6 +26,7 @@ mod people;
 mod postgres;
 mod processes;
 mod row_security;
+mod sign_in;
 mod spool;
 mod store;
 mod support;
