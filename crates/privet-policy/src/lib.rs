@@ -60,7 +60,8 @@ pub use settings::{
     CodeSettings, ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings, Dialect, FallbackFile,
     HealthCheck, HealthFile, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, MetricsFile,
     MetricsListener, ModelFile, PresidioFile, PresidioListener, Provider, ProviderFile, ProviderKind,
-    RequestRight, RequestSettings, RequestsFile, Route, RoutingSettings, Settings, SettingsFile,
-    StoreSettings, Target, TargetFile, TlsClient, TlsClientFile, TlsFile, TlsSettings, VaultFile,
-    VaultLimits, VaultSettings, WitnessSettings, example as settings_example, schema as settings_schema,
+    RequestRight, RequestSettings, RequestsFile, Route, RoutingSettings, Settings, SettingsFile, SignInFile,
+    SignInSettings, StoreSettings, Target, TargetFile, TlsClient, TlsClientFile, TlsFile, TlsSettings,
+    VaultFile, VaultLimits, VaultSettings, WitnessSettings, example as settings_example,
+    schema as settings_schema,
 };

@@ -8,7 +8,7 @@ use super::file::{
     WitnessSettings,
 };
 use super::provider::{self, Provider};
-use super::{MetricsListener, PresidioListener, Settings, access, models, tls, vault};
+use super::{MetricsListener, PresidioListener, Settings, access, models, sign_in, tls, vault};
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
 use crate::{ByteSize, Period, SecretRef};
@@ -26,6 +26,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         tls,
         presidio,
         access,
+        sign_in,
         metrics,
         mut vault,
         witnesses,
@@ -50,6 +51,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         metrics_address,
     ];
     tls::check_addresses(&tls, addresses.into_iter().flatten())?;
+    let is_behind_proxy = tls.terminated_elsewhere;
     let tls = tls::check(tls, document)?;
     let policy = policy
         .map(|path| full_path(&path, &KeyPath::of("policy"), document))
@@ -96,6 +98,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         tls,
         presidio,
         access: access::check(access, document)?,
+        sign_in: sign_in::check(sign_in, document, is_behind_proxy)?,
         metrics,
         vault,
         witnesses,

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::access::AccessFile;
 use super::provider_file::{ModelFile, ProviderFile, RoutingSettings};
+use super::sign_in::SignInFile;
 use super::tls::TlsFile;
 use crate::limits::PriceFile;
 use crate::{ByteSize, Period, SecretRef};
@@ -40,6 +41,8 @@ pub struct SettingsFile {
     pub presidio: PresidioFile,
     /// Whose signatures count, and what they signed.
     pub access: AccessFile,
+    /// How people sign in.
+    pub sign_in: SignInFile,
     /// Figures for a monitoring system.
     pub metrics: MetricsFile,
     /// The vault of personal records.
@@ -423,6 +426,7 @@ impl Default for SettingsFile {
             tls: TlsFile::default(),
             presidio: PresidioFile::default(),
             metrics: MetricsFile::default(),
+            sign_in: SignInFile::default(),
             witnesses: Vec::new(),
             access: AccessFile::default(),
             vault: VaultFile::default(),

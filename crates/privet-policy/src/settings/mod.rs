@@ -8,6 +8,7 @@ mod models;
 mod provider;
 mod provider_file;
 mod requests;
+mod sign_in;
 mod tls;
 mod vault;
 pub(crate) mod wildcard;
@@ -29,6 +30,7 @@ pub use provider_file::{
     Auth, AwsFile, Dialect, FallbackFile, HealthFile, ModelFile, ProviderFile, ProviderKind, RoutingSettings,
     TargetFile,
 };
+pub use sign_in::{SignInFile, SignInSettings};
 pub use tls::{CertificateFile, ClientAuth, ClientName, TlsClient, TlsClientFile, TlsFile, TlsSettings};
 
 use privet_types::{Principal, TenantId};
@@ -68,6 +70,8 @@ pub struct Settings {
     pub presidio: Option<PresidioListener>,
     /// Whose signatures count, and what they signed.
     pub access: AccessFile,
+    /// How people sign in, if they do.
+    pub sign_in: Option<SignInSettings>,
     /// Where a monitoring system reads figures, if anywhere.
     pub metrics: Option<MetricsListener>,
     /// The vault, if there is to be one.
