@@ -47,6 +47,8 @@ pub enum Privilege {
     PolicyRead,
     /// Changing it.
     PolicyManage,
+    /// Signing in as a person, and looking after one's own passwords, second factors and sessions.
+    SignIn,
 }
 
 /// A text that names no privilege.
@@ -59,7 +61,7 @@ pub struct UnknownPrivilege {
 
 impl Privilege {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Prompt,
         Self::ListModels,
         Self::DetectText,
@@ -79,6 +81,7 @@ impl Privilege {
         Self::PeopleManage,
         Self::PolicyRead,
         Self::PolicyManage,
+        Self::SignIn,
     ];
 
     /// The name in policies, logs and reports.
@@ -104,6 +107,7 @@ impl Privilege {
             Self::PeopleManage => "people.manage",
             Self::PolicyRead => "policy.read",
             Self::PolicyManage => "policy.manage",
+            Self::SignIn => "sign_in",
         }
     }
 
@@ -127,7 +131,8 @@ impl Privilege {
             | Self::PeopleRead
             | Self::PeopleManage
             | Self::PolicyRead
-            | Self::PolicyManage => None,
+            | Self::PolicyManage
+            | Self::SignIn => None,
         }
     }
 

@@ -6,6 +6,7 @@ mod assessments;
 mod people;
 mod policies;
 mod roles;
+mod sign_in;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;

@@ -21,6 +21,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "people.read",
             "policy.manage",
             "policy.read",
+            "sign_in",
         ],
     ),
     (
@@ -32,6 +33,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "metrics.read",
             "people.read",
             "policy.read",
+            "sign_in",
             "vault.audit",
         ],
     ),
@@ -40,6 +42,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         PrincipalKind::User,
         &[
             "policy.read",
+            "sign_in",
             "text.detect",
             "vault.admin",
             "vault.approve",
@@ -56,6 +59,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "models.list",
             "policy.read",
             "prompt",
+            "sign_in",
             "text.anonymize",
             "text.detect",
             "text.restore",
@@ -67,6 +71,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         &[
             "models.list",
             "prompt",
+            "sign_in",
             "text.anonymize",
             "text.detect",
             "text.restore",
@@ -75,7 +80,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
     (
         "auditor",
         PrincipalKind::User,
-        &["key.read", "people.read", "policy.read", "vault.audit"],
+        &["key.read", "people.read", "policy.read", "sign_in", "vault.audit"],
     ),
     (
         "service",
@@ -97,7 +102,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         ],
     ),
     // A person does not get by it what service accounts may.
-    ("service", PrincipalKind::User, &[]),
+    ("service", PrincipalKind::User, &["sign_in"]),
     ("no-such-role", PrincipalKind::Service, &[]),
 ];
 
