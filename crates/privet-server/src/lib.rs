@@ -33,6 +33,7 @@ mod query;
 mod records;
 mod reply;
 mod routing;
+mod sign_in;
 mod streams;
 mod tls;
 mod upstream;

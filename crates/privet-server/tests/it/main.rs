@@ -41,6 +41,8 @@ mod same;
 #[cfg(test)]
 mod sensitive;
 #[cfg(test)]
+mod sign_in;
+#[cfg(test)]
 mod sinks;
 #[cfg(test)]
 mod streams;
