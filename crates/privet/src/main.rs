@@ -16,6 +16,7 @@ mod pii;
 mod policy;
 mod rim;
 mod serve;
+mod sign_in;
 mod vault;
 
 use std::process::ExitCode;
