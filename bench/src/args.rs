@@ -5,11 +5,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::peers::{self, Peer};
 
 pub(crate) const HELP: &str = "\
 Measures `privet serve` from outside: requests per second, latency, and CPU time per request.
 
 Usage: privet-bench [OPTIONS]
+       privet-bench soak [OPTIONS]
+
+`soak` keeps many streams open for long, and says whether the gateway's memory stays as it is.
 
 Options:
   --privet PATH         the `privet` to measure [default: beside this program]
@@ -21,13 +25,17 @@ Options:
   --audit MODE          durable-before-send [default] or loss-window, for the rows that do not name one
   --dir PATH            where the stores lie; the audit modes depend on its disk [default: the system's temporary folder]
   --format FORMAT       table [default] or jsonl
+  --peers FILE          other gateways to measure beside it, as bench/peers/gateways.sh writes them
+  --minutes N           soak: how long [default: 30]
+  --streams N           soak: how many at once [default: 200]
   --help                this text
 
 Examples:
   cargo build --release && cargo run --release -p privet-bench
   privet-bench --quick
   privet-bench --only 'masked json 1 KB' --seconds 20      one case for longer, to attach a profiler to
-Exit status: 0 if all replies were right, 1 if one was not, 2 for wrong usage.
+  privet-bench soak --minutes 2
+Exit status: 0 if all replies were right and memory stayed, 1 if not, 2 for wrong usage.
 ";
 
 /// What is to be done.
@@ -41,6 +49,17 @@ pub(crate) enum Command {
         to: String,
     },
     Run(Options),
+    Soak(SoakOptions),
+}
+
+/// What a soak is made by.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SoakOptions {
+    pub(crate) privet: Option<PathBuf>,
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) format: Format,
+    pub(crate) duration: Duration,
+    pub(crate) streams: usize,
 }
 
 /// What a run is made by.
@@ -55,6 +74,7 @@ pub(crate) struct Options {
     pub(crate) dir: Option<PathBuf>,
     pub(crate) format: Format,
     pub(crate) is_quick: bool,
+    pub(crate) peers: Vec<Peer>,
 }
 
 /// When a decision is on disk.
@@ -91,6 +111,7 @@ impl Default for Options {
             dir: None,
             format: Format::Table,
             is_quick: false,
+            peers: Vec::new(),
         }
     }
 }
@@ -105,6 +126,9 @@ pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Command, Erro
         return Ok(Command::Proxy {
             to: words.next().unwrap_or_default(),
         });
+    }
+    if words.next_if(|word| word == "soak").is_some() {
+        return soak(words);
     }
     let mut options = Options::default();
     while let Some(word) = words.next() {
@@ -147,17 +171,62 @@ pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Command, Erro
                     }
                 }
             }
-            "--format" => {
-                options.format = match value()?.as_str() {
-                    "table" => Format::Table,
-                    "jsonl" => Format::Jsonl,
-                    other => return Err(Error::Usage(format!("`--format {other}`: it is table or jsonl"))),
-                }
-            }
+            "--format" => options.format = format_named(&value()?)?,
+            "--peers" => options.peers = peers::read(&PathBuf::from(value()?))?,
             other => return Err(Error::Usage(format!("unknown option `{other}`"))),
         }
     }
     Ok(Command::Run(options))
+}
+
+fn soak(mut words: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let mut options = SoakOptions {
+        privet: None,
+        dir: None,
+        format: Format::Table,
+        duration: Duration::from_secs(30 * 60),
+        streams: 200,
+    };
+    while let Some(word) = words.next() {
+        let mut value = || {
+            words
+                .next()
+                .ok_or_else(|| Error::Usage(format!("`{word}` needs a value")))
+        };
+        match word.as_str() {
+            "--help" | "-h" => return Ok(Command::Help),
+            "--privet" => options.privet = Some(PathBuf::from(value()?)),
+            "--dir" => options.dir = Some(PathBuf::from(value()?)),
+            "--format" => options.format = format_named(&value()?)?,
+            "--minutes" => {
+                let text = value()?;
+                let minutes: f64 = number(&word, &text)?;
+                if !(0.1..=24.0 * 60.0).contains(&minutes) {
+                    return Err(Error::Usage(format!("`--minutes {text}`: 0.1 to 1440")));
+                }
+                options.duration = Duration::from_secs_f64(60.0 * minutes);
+            }
+            "--streams" => {
+                options.streams = number(&word, &value()?)?;
+                if !(1..=1024).contains(&options.streams) {
+                    return Err(Error::Usage(format!(
+                        "`--streams {}`: 1 to 1024",
+                        options.streams
+                    )));
+                }
+            }
+            other => return Err(Error::Usage(format!("unknown option `{other}` of `soak`"))),
+        }
+    }
+    Ok(Command::Soak(options))
+}
+
+fn format_named(name: &str) -> Result<Format, Error> {
+    match name {
+        "table" => Ok(Format::Table),
+        "jsonl" => Ok(Format::Jsonl),
+        other => Err(Error::Usage(format!("`--format {other}`: it is table or jsonl"))),
+    }
 }
 
 fn number<T: FromStr>(option: &str, text: &str) -> Result<T, Error> {
@@ -201,6 +270,10 @@ mod tests {
             "--seconds x",
             "--connections 0",
             "--audit no",
+            "--peers",
+            "soak --streams 0",
+            "soak --minutes -1",
+            "soak --seconds 3",
         ] {
             let error = parsed(line).unwrap_err().to_string();
             assert!(error.contains("--help"), "{error}");

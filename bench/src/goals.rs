@@ -63,6 +63,7 @@ pub(crate) fn judge(rows: &[Row], resident: &[Resident]) -> Vec<Goal> {
             at_most: IDLE_MIB,
             measured: resident
                 .iter()
+                .filter(|r| r.is_privet)
                 .map(|r| (r.target.clone(), r.idle.resident))
                 .collect(),
         },

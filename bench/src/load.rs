@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     /// Path of the request.
     pub(crate) path: String,
     pub(crate) key: String,
+    /// Those that this server wants besides.
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) calls: Vec<Call>,
     pub(crate) shape: Shape,
     pub(crate) expects: Expects,
@@ -162,7 +164,13 @@ impl Plan {
 
     /// As openai-python writes it.
     fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, Error> {
-        Request::post(&self.path)
+        let request = self
+            .headers
+            .iter()
+            .fold(Request::post(&self.path), |request, (name, value)| {
+                request.header(name, value)
+            });
+        request
             .header(header::HOST, self.address.to_string())
             .header(header::ACCEPT, "application/json")
             .header(header::ACCEPT_ENCODING, "gzip, deflate")
@@ -180,7 +188,7 @@ impl Plan {
             .header("x-stainless-read-timeout", "600")
             .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
             .body(Full::new(call.body.clone()))
-            .map_err(|_| self.wrong("the key cannot be sent in a header"))
+            .map_err(|_| self.wrong("the key, or one of the headers, cannot be sent"))
     }
 
     fn check(&self, call: &Call, headers: &HeaderMap, body: &[u8]) -> Result<(), Error> {
@@ -198,10 +206,11 @@ impl Plan {
             )));
         }
         let end: &[u8] = match self.shape {
+            // Some write a line end behind it.
             Shape::Json => b"}",
             Shape::Sse | Shape::SsePaced => b"data: [DONE]\n\n",
         };
-        if !body.ends_with(end) {
+        if !body.trim_ascii_end().ends_with(end.trim_ascii_end()) {
             return Err(self.wrong("a reply is not complete"));
         }
         let is_right = match self.expects {

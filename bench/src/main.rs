@@ -7,8 +7,8 @@
 //!
 //! Starts a mock provider and `privet serve` as processes of their own on 127.0.0.1, sends requests over keep-alive
 //! connections as fast as they are answered, checks every reply, and prints requests per second, latencies and the CPU time
-//! the gateway took for each. `docs/benchmarks.md` says what the figures mean. It does not build Privet, and does not
-//! compare it with other gateways.
+//! the gateway took for each. `docs/benchmarks.md` says what the figures mean. It does not build Privet. Other
+//! gateways are measured in the same run by `bench/peers/gateways.sh`.
 
 mod args;
 mod body;
@@ -18,10 +18,12 @@ mod goals;
 mod load;
 mod matrix;
 mod mock;
+mod peers;
 mod process;
 mod proxy;
 mod report;
 mod run;
+mod soak;
 mod values;
 
 use std::process::ExitCode;
@@ -72,5 +74,6 @@ fn start() -> Result<(), Error> {
         Command::Mock => runtime.block_on(mock::run()),
         Command::Proxy { to } => runtime.block_on(proxy::run(to)),
         Command::Run(options) => runtime.block_on(run::run(&options)),
+        Command::Soak(options) => runtime.block_on(soak::run(&options)),
     }
 }

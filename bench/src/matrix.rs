@@ -18,6 +18,8 @@ pub(crate) enum Target {
     Masked,
     /// The same with the other audit mode.
     MaskedOtherAudit,
+    /// Another gateway: its place in the list of them. It masks nothing.
+    Peer(usize),
 }
 
 /// One measurement.
@@ -30,21 +32,26 @@ pub(crate) struct Case {
 }
 
 impl Target {
-    pub(crate) fn name(self, audit: Audit) -> String {
-        match (self, audit) {
-            (Self::Direct, _) => "direct".to_owned(),
-            (Self::BareProxy, _) => "bare proxy".to_owned(),
-            (Self::PassThrough, _) => "pass-through".to_owned(),
-            (Self::MaskedByRules, _) => "rules".to_owned(),
-            (Self::Masked, _) => "masked".to_owned(),
-            (Self::MaskedOtherAudit, audit) => format!("masked/{}", audit.name()),
+    pub(crate) fn name(self, options: &Options) -> String {
+        match self {
+            Self::Direct => "direct".to_owned(),
+            Self::BareProxy => "bare proxy".to_owned(),
+            Self::PassThrough => "pass-through".to_owned(),
+            Self::MaskedByRules => "rules".to_owned(),
+            Self::Masked => "masked".to_owned(),
+            Self::MaskedOtherAudit => format!("masked/{}", other_audit(options.audit).name()),
+            Self::Peer(index) => options
+                .peers
+                .get(index)
+                .map(|peer| peer.name.clone())
+                .unwrap_or_default(),
         }
     }
 }
 
 impl Case {
-    pub(crate) fn name(self, audit: Audit) -> String {
-        let (target, shape, size) = (self.target.name(audit), self.shape.name(), self.size.name());
+    pub(crate) fn name(self, options: &Options) -> String {
+        let (target, shape, size) = (self.target.name(options), self.shape.name(), self.size.name());
         format!("{target} {shape} {size} x{}", self.connections)
     }
 }
@@ -85,6 +92,7 @@ pub(crate) fn cases(options: &Options) -> Vec<Case> {
                 if (shape, size) == (Shape::Json, Size::Chat) {
                     cases.push(case(Target::MaskedOtherAudit));
                 }
+                cases.extend((0..options.peers.len()).map(|index| case(Target::Peer(index))));
             }
         }
     }
@@ -98,9 +106,8 @@ pub(crate) fn cases(options: &Options) -> Vec<Case> {
     }
     // The bare proxy's cost does not depend on what it does not read.
     cases.retain(|case| case.target != Target::BareProxy || case.size == Size::Chat);
-    let other = other_audit(options.audit);
     if let Some(text) = &options.only {
-        cases.retain(|case| case.name(other).contains(text.as_str()));
+        cases.retain(|case| case.name(options).contains(text.as_str()));
     }
     cases
 }

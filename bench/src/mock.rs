@@ -36,6 +36,9 @@ pub(crate) const MASKED: &str = "/masked";
 /// Requests under this path must come as they were sent.
 pub(crate) const PLAIN: &str = "/plain";
 
+/// The key that the mock wants of whoever sends one.
+pub(crate) const KEY: &str = "upstream";
+
 /// The text of every reply; in plain mode the quoted values are three times this word.
 const NOTHING: &str = "nothing";
 
@@ -69,7 +72,7 @@ async fn answer(request: Request<Incoming>) -> Result<Reply, hyper::Error> {
     let body = body.collect().await?.to_bytes();
     let is_masked = parts.uri.path().starts_with(MASKED);
     if let Some(auth) = parts.headers.get(header::AUTHORIZATION)
-        && auth != "Bearer upstream"
+        && auth.as_bytes().strip_prefix(b"Bearer ") != Some(KEY.as_bytes())
     {
         return Ok(refuse("the caller's own key reached the provider"));
     }

@@ -15,18 +15,25 @@ use crate::mock;
 
 /// `/proc` counts CPU time in hundredths of a second on every Linux there is (`USER_HZ`).
 const TICK: Duration = Duration::from_millis(10);
-/// Longest wait for a process to get ready.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest wait for a process to get ready: some gateways take half a minute.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A process that ends with this value.
 #[derive(Debug)]
-pub(crate) struct Running(Child);
+pub(crate) struct Running {
+    child: Child,
+    /// Whether what it starts counts, and ends, with it.
+    is_family: bool,
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may be gone already; nothing of it is kept either way.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        for pid in self.members().unwrap_or_default().into_iter().skip(1) {
+            // It may be gone already; nothing of it is kept either way.
+            let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -40,9 +47,78 @@ pub(crate) struct Memory {
 }
 
 impl Running {
+    const fn alone(child: Child) -> Self {
+        Self {
+            child,
+            is_family: false,
+        }
+    }
+
+    /// A process and all that it starts.
+    pub(crate) const fn family(child: Child) -> Self {
+        Self {
+            child,
+            is_family: true,
+        }
+    }
+
     /// CPU time of all threads so far, ended ones included. Exact to 10 ms.
     pub(crate) fn cpu(&self) -> Result<Duration, Error> {
-        let text = self.proc_file("stat")?;
+        self.members()?.into_iter().map(Self::cpu_of).sum()
+    }
+
+    pub(crate) fn memory(&self) -> Result<Memory, Error> {
+        let mut all = Memory {
+            resident: 0.0,
+            anonymous: 0.0,
+            peak: 0.0,
+        };
+        for pid in self.members()? {
+            let memory = Self::memory_of(pid)?;
+            all.resident += memory.resident;
+            all.anonymous += memory.anonymous;
+            all.peak += memory.peak;
+        }
+        Ok(all)
+    }
+
+    /// The process, then those that it has started, those that they have started, and so on.
+    fn members(&self) -> Result<Vec<u32>, Error> {
+        let mut members = vec![self.child.id()];
+        if !self.is_family {
+            return Ok(members);
+        }
+        let what = || Error::io("cannot read `/proc`".to_owned());
+        let mut parents = Vec::new();
+        for entry in fs::read_dir("/proc").map_err(what())? {
+            let name = entry.map_err(what())?.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
+                continue;
+            };
+            // One that has ended meanwhile has no parent any more.
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let fields = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
+            let parent = fields
+                .split_whitespace()
+                .nth(1)
+                .and_then(|p| p.parse::<u32>().ok());
+            parents.extend(parent.map(|parent| (pid, parent)));
+        }
+        let mut next = 0;
+        while let Some(parent) = members.get(next).copied() {
+            members.extend(
+                parents
+                    .iter()
+                    .filter(|(_, of)| *of == parent)
+                    .map(|(pid, _)| *pid),
+            );
+            next += 1;
+        }
+        Ok(members)
+    }
+
+    fn cpu_of(pid: u32) -> Result<Duration, Error> {
+        let text = proc_file(pid, "stat")?;
         // The name, in brackets, may hold anything; user and system time are fields 14 and 15.
         let fields = text.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
         let ticks: u32 = fields
@@ -54,8 +130,8 @@ impl Running {
         Ok(TICK * ticks)
     }
 
-    pub(crate) fn memory(&self) -> Result<Memory, Error> {
-        let text = self.proc_file("status")?;
+    fn memory_of(pid: u32) -> Result<Memory, Error> {
+        let text = proc_file(pid, "status")?;
         let field = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name));
             let kib = line
@@ -70,16 +146,16 @@ impl Running {
         })
     }
 
-    fn proc_file(&self, name: &str) -> Result<String, Error> {
-        let path = format!("/proc/{}/{name}", self.0.id());
-        fs::read_to_string(&path).map_err(Error::io(format!(
-            "cannot read `{path}`; CPU time and memory are measured by Linux's /proc"
-        )))
-    }
-
     fn has_ended(&mut self) -> bool {
-        !matches!(self.0.try_wait(), Ok(None))
+        !matches!(self.child.try_wait(), Ok(None))
     }
+}
+
+fn proc_file(pid: u32, name: &str) -> Result<String, Error> {
+    let path = format!("/proc/{pid}/{name}");
+    fs::read_to_string(&path).map_err(Error::io(format!(
+        "cannot read `{path}`; CPU time and memory are measured by Linux's /proc"
+    )))
 }
 
 /// Another process of this program.
@@ -96,9 +172,9 @@ impl Own {
         let program = std::env::current_exe().map_err(what())?;
         let mut command = Command::new(program);
         command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = Running(command.spawn().map_err(what())?);
+        let mut process = Running::alone(command.spawn().map_err(what())?);
         let mut line = String::new();
-        if let Some(stdout) = process.0.stdout.take() {
+        if let Some(stdout) = process.child.stdout.take() {
             BufReader::new(stdout).read_line(&mut line).map_err(what())?;
         }
         let address = line.trim().parse().map_err(|_| Error::Process {
@@ -194,8 +270,8 @@ impl Gateway {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log_file);
-        let mut process = Running(command.spawn().map_err(what())?);
-        wait_until_ready(&mut process, address, &log)?;
+        let mut process = Running::alone(command.spawn().map_err(what())?);
+        wait_until_ready("privet serve", &mut process, address, &log)?;
         Ok(Self {
             process,
             address,
@@ -227,7 +303,7 @@ fn settings_text(address: SocketAddr, mock: SocketAddr, policy: Policy) -> Strin
 }
 
 /// A port nobody listens on just now.
-fn free_address() -> Result<SocketAddr, Error> {
+pub(crate) fn free_address() -> Result<SocketAddr, Error> {
     TcpListener::bind(("127.0.0.1", 0))
         .and_then(|listener| listener.local_addr())
         .map_err(Error::io("no free port on 127.0.0.1"))
@@ -251,12 +327,18 @@ fn make_key(privet: &Path, config: &Path) -> Result<String, Error> {
     }
 }
 
-fn wait_until_ready(process: &mut Running, address: SocketAddr, log: &Path) -> Result<(), Error> {
+/// Waits until `name` takes connections.
+pub(crate) fn wait_until_ready(
+    name: &str,
+    process: &mut Running,
+    address: SocketAddr,
+    log: &Path,
+) -> Result<(), Error> {
     let began = Instant::now();
     while std::net::TcpStream::connect(address).is_err() {
         if process.has_ended() || began.elapsed() > PATIENCE {
             return Err(Error::Process {
-                command: "privet serve".to_owned(),
+                command: name.to_owned(),
                 said: fs::read_to_string(log)
                     .unwrap_or_default()
                     .trim()

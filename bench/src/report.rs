@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::args::{Format, Options};
+use crate::args::{Format, Options, SoakOptions};
 use crate::facts::Facts;
 use crate::goals::{Goal, event_us};
 use crate::process::Memory;
 use crate::run::{Resident, Row};
+use crate::soak::{Look, Soaked};
 
 /// Prints each thing as soon as it is known.
 pub(crate) struct Report {
@@ -16,10 +17,8 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(options: &Options) -> Self {
-        Self {
-            format: options.format,
-        }
+    pub(crate) const fn new(format: Format) -> Self {
+        Self { format }
     }
 
     pub(crate) fn facts(&self, facts: &Facts, options: &Options) {
@@ -98,7 +97,10 @@ impl Report {
                 "MiB resident (of it heap and stacks)", "idle", "after load", "peak"
             );
         }
-        for Resident { target, idle, loaded } in resident {
+        for Resident {
+            target, idle, loaded, ..
+        } in resident
+        {
             if self.format == Format::Jsonl {
                 line(
                     &json!({"kind": "memory", "target": target, "idle": memory(*idle), "loaded": memory(*loaded)}),
@@ -138,6 +140,76 @@ impl Report {
                 }
             }
         }
+    }
+
+    pub(crate) fn soak(&self, facts: &Facts, options: &SoakOptions) {
+        let minutes = options.duration.as_secs_f64() / 60.0;
+        let Facts {
+            date,
+            cpu,
+            cores,
+            memory_gib,
+            kernel,
+            disk,
+            load,
+            rustc,
+            commit,
+            privet,
+        } = facts;
+        if self.format == Format::Jsonl {
+            return line(&json!({
+                "kind": "soak", "date": date, "cpu": cpu, "cores": cores, "memory_gib": round(*memory_gib), "kernel": kernel,
+                "disk": disk, "load": load, "rustc": rustc, "commit": commit, "privet": privet, "streams": options.streams,
+                "minutes": round(minutes),
+            }));
+        }
+        println!("{privet}, commit {commit}, {rustc}, {date}");
+        println!(
+            "{cores} cores of {cpu}, {memory_gib:.0} GiB, Linux {kernel}, store on {disk}, load average before: {load}"
+        );
+        println!(
+            "{} streams at once for {minutes:.0} minutes; masked, authenticated, audited",
+            options.streams
+        );
+        println!();
+        println!(
+            "{:>8}{:>14}{:>18}{:>9}",
+            "minute", "MiB resident", "of it heap", "cores"
+        );
+    }
+
+    pub(crate) fn look(&self, look: &Look) {
+        let minute = look.after.as_secs_f64() / 60.0;
+        if self.format == Format::Jsonl {
+            return line(
+                &json!({"kind": "look", "minute": minute, "memory": memory(look.memory), "cores": look.cores}),
+            );
+        }
+        println!(
+            "{minute:>8.1}{:>14.1}{:>18.1}{:>9.2}",
+            look.memory.resident, look.memory.anonymous, look.cores
+        );
+    }
+
+    pub(crate) fn soaked(&self, soaked: &Soaked) {
+        let Soaked {
+            streams,
+            replies,
+            early,
+            late,
+        } = soaked;
+        let is_flat = soaked.is_flat();
+        if self.format == Format::Jsonl {
+            return line(&json!({
+                "kind": "soaked", "streams": streams, "replies": replies, "early_mib": round(*early), "late_mib": round(*late),
+                "is_flat": is_flat,
+            }));
+        }
+        let verdict = if is_flat { "flat" } else { "growing" };
+        println!();
+        println!(
+            "{replies} streams, all of them right; memory {verdict}: {early:.1} MiB once warm, {late:.1} at the end"
+        );
     }
 
     pub(crate) fn end(&self, took: Duration, requests: usize) {

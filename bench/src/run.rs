@@ -17,7 +17,7 @@ use crate::report::Report;
 
 /// Between load and a look at the CPU time: longer than decisions wait for the store, so that their cost is counted.
 const SETTLE: Duration = Duration::from_millis(350);
-const SURFACE: &str = "/v1/chat/completions";
+pub(crate) const SURFACE: &str = "/v1/chat/completions";
 /// Before the look at idle memory.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -42,6 +42,8 @@ pub(crate) struct Row {
 #[derive(Debug, Clone)]
 pub(crate) struct Resident {
     pub(crate) target: String,
+    /// Goals are Privet's.
+    pub(crate) is_privet: bool,
     pub(crate) idle: Memory,
     pub(crate) loaded: Memory,
 }
@@ -51,6 +53,7 @@ struct Server<'a> {
     address: SocketAddr,
     path: String,
     key: &'a str,
+    headers: &'a [(String, String)],
     /// Whose CPU time is measured.
     process: Option<&'a Running>,
 }
@@ -64,7 +67,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
     let privet = find_privet(options.privet.as_deref())?;
     let dir = options.dir.clone().unwrap_or_else(std::env::temp_dir);
     let began = Instant::now();
-    let report = Report::new(options);
+    let report = Report::new(options.format);
     report.facts(&Facts::collect(&privet, &dir), options);
     let mock = Own::start(&["mock"])?;
     let proxy = Own::start(&["proxy", &mock.address.to_string()])?;
@@ -80,7 +83,9 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
                 Target::PassThrough => (Policy::PassThrough, options.audit),
                 Target::MaskedByRules => (Policy::ByRules, options.audit),
                 Target::MaskedOtherAudit => (Policy::Masked, other_audit(options.audit)),
-                Target::Masked | Target::Direct | Target::BareProxy => (Policy::Masked, options.audit),
+                Target::Masked | Target::Direct | Target::BareProxy | Target::Peer(_) => {
+                    (Policy::Masked, options.audit)
+                }
             };
             gateways.insert(
                 target,
@@ -88,10 +93,22 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
             );
         }
     }
+    let mut peers = BTreeMap::new();
+    for (index, peer) in options.peers.iter().enumerate() {
+        let target = Target::Peer(index);
+        if cases.iter().any(|case| case.target == target) {
+            peers.insert(target, peer.start(&dir, mock.address)?);
+        }
+    }
     tokio::time::sleep(IDLE).await;
-    let idle: BTreeMap<Target, Memory> = gateways
+    let processes: Vec<(Target, &Running)> = gateways
         .iter()
-        .map(|(target, gateway)| Ok((*target, gateway.process.memory()?)))
+        .map(|(target, gateway)| (*target, &gateway.process))
+        .chain(peers.iter().map(|(target, peer)| (*target, &peer.process)))
+        .collect();
+    let idle: BTreeMap<Target, Memory> = processes
+        .iter()
+        .map(|(target, process)| Ok((*target, process.memory()?)))
         .collect::<Result<_, Error>>()?;
     let mut rows = Vec::new();
     for case in cases {
@@ -100,18 +117,35 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
                 address: gateway.address,
                 path: SURFACE.to_owned(),
                 key: &gateway.key,
+                headers: &[],
                 process: Some(&gateway.process),
             },
+            (Target::Peer(index), None) => {
+                let peer = peers.get(&case.target);
+                let peer = peer.ok_or_else(|| Error::Usage("no such peer".to_owned()))?;
+                Server {
+                    address: peer.address,
+                    path: SURFACE.to_owned(),
+                    key: options
+                        .peers
+                        .get(index)
+                        .map_or(mock::KEY, |peer| peer.key.as_str()),
+                    headers: &peer.headers,
+                    process: Some(&peer.process),
+                }
+            }
             (Target::BareProxy, None) => Server {
                 address: proxy.address,
                 path: SURFACE.to_owned(),
-                key: "upstream",
+                key: mock::KEY,
+                headers: &[],
                 process: Some(&proxy.process),
             },
             (_, None) => Server {
                 address: mock.address,
                 path: format!("{}{SURFACE}", mock::PLAIN),
-                key: "upstream",
+                key: mock::KEY,
+                headers: &[],
                 process: None,
             },
         };
@@ -120,12 +154,12 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
         rows.push(row);
     }
     tokio::time::sleep(IDLE).await;
-    let other = other_audit(options.audit);
-    let resident = gateways.iter().filter_map(|(target, gateway)| {
+    let resident = processes.iter().filter_map(|(target, process)| {
         let idle = *idle.get(target)?;
-        let loaded = gateway.process.memory();
+        let loaded = process.memory();
         Some(loaded.map(|loaded| Resident {
-            target: target.name(other),
+            target: target.name(options),
+            is_privet: !matches!(target, Target::Peer(_)),
             idle,
             loaded,
         }))
@@ -138,16 +172,17 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
 }
 
 async fn measure(case: Case, mock: &Own, server: Server<'_>, options: &Options) -> Result<Row, Error> {
-    let name = case.name(other_audit(options.audit));
+    let name = case.name(options);
     let plan = Plan {
         row: name.clone(),
         address: server.address,
         path: server.path,
         key: server.key.to_owned(),
+        headers: server.headers.to_vec(),
         calls: body::calls(case.size, case.shape),
         shape: case.shape,
         expects: match case.target {
-            Target::Direct | Target::BareProxy => Expects::Plain,
+            Target::Direct | Target::BareProxy | Target::Peer(_) => Expects::Plain,
             Target::PassThrough => Expects::PassedThrough,
             Target::MaskedByRules | Target::Masked | Target::MaskedOtherAudit => Expects::Restored,
         },

@@ -32,6 +32,7 @@ fn mask(surface: SurfaceKind, style: Style, body: &[u8]) -> Option<Masked> {
         parts: &parts,
         key: &key(),
         memory: None,
+        known: None,
     };
     Request::parse(surface, body, &budget)
         .ok()?

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use privet_types::KeyScope;
 
-use crate::{PolicyError, Privilege, RecordError};
+use crate::{LocalError, PolicyError, Privilege, RecordError};
 
 /// What can go wrong when API keys, principals and policies are made, listed or changed. Never says a key.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,23 @@ pub enum Error {
         /// What was given.
         id: String,
     },
+    /// A key has a successor already.
+    #[error("the key `{id}` was rotated: `{successor}` takes its place; rotate that one")]
+    KeyRotated {
+        /// What was given.
+        id: String,
+        /// Its successor.
+        successor: String,
+    },
+    /// A key that is revoked or has expired was to be rotated.
+    #[error("the key `{id}` is revoked or has expired; make a new one with `privet key create`")]
+    KeyEnded {
+        /// What was given.
+        id: String,
+    },
+    /// A key was to work for too long beside its successor.
+    #[error("a key may work beside its successor for 90 days at most; give a shorter `--grace`")]
+    GraceTooLong,
     /// A principal of this name is there already.
     #[error("there is a principal `{name}` already; choose another name")]
     PrincipalExists {
@@ -74,6 +91,21 @@ pub enum Error {
         /// What was given.
         name: String,
     },
+    /// An order to cut somebody or something off makes no sense.
+    #[error("this kill switch cannot be set: {why}")]
+    BadKillOrder {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// No kill switch of this id is in force.
+    #[error("no kill switch `{id}` is in force; `privet kill list` shows those that are")]
+    UnknownKillSwitch {
+        /// What was given.
+        id: String,
+    },
+    /// The file of this machine's own kill switches.
+    #[error(transparent)]
+    LocalSwitches(#[from] LocalError),
     /// The role of service accounts was to go to a person.
     #[error("the role `service` is for service accounts; give a person `user` or `developer`")]
     PersonAsService,
@@ -118,6 +150,9 @@ pub enum Denied {
     /// The key was revoked.
     #[error("this API key was revoked; make one with `privet key create`")]
     Revoked,
+    /// Another key has taken its place, and the time in which both work is over.
+    #[error("this API key was rotated, and its time of grace is over; use the key that took its place")]
+    Rotated,
     /// Keys could not be read from the store for so long that a revocation may have been missed.
     #[error("API keys cannot be read; repair the store")]
     StoreUnavailable,
@@ -141,6 +176,9 @@ pub enum Denied {
     /// Sessions are not good for this.
     #[error("the session of a browser is not good for this; use an API key")]
     NotBySession,
+    /// A kill switch cuts off the caller, its key, its tenant, or everybody.
+    #[error("this was switched off for the time being; ask an administrator")]
+    SwitchedOff,
     /// No policy permits it, or one forbids it.
     #[error("this is not permitted (`{0}`); ask an administrator for a role that permits it")]
     NotPermitted(Privilege),
@@ -156,6 +194,7 @@ impl Denied {
             Self::Unknown => "key_unknown",
             Self::Expired => "key_expired",
             Self::Revoked => "key_revoked",
+            Self::Rotated => "key_rotated",
             Self::StoreUnavailable => "key_store_unavailable",
             Self::OutOfScope(_) => "key_out_of_scope",
             Self::Disabled => "principal_disabled",
@@ -163,6 +202,7 @@ impl Denied {
             Self::Forged => "cross_site",
             Self::NeedsSecondFactor => "second_factor_needed",
             Self::NotBySession => "not_by_session",
+            Self::SwitchedOff => "switched_off",
             Self::NotPermitted(_) => "not_permitted",
         }
     }

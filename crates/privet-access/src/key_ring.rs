@@ -2,23 +2,24 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use privet_crypto::{HashKey, RootKey};
-use privet_store::{ApiKeyRecord, ApiKeySnapshot, Store};
+use privet_store::{ApiKeyRecord, ApiKeySnapshot, ApiKeyUse, Store};
 use privet_types::{KeyScope, KeyScopes, Principal, TenantId};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use crate::account::{Account, Accounts};
 use crate::api_key::{ApiKey, hash_key};
 use crate::cedar::{Ask, Authorizer};
+use crate::kill::{Board, Cut, LocalSwitches, Switches};
+use crate::last_use::LastUse;
 use crate::signed::Signer;
-use crate::{Denied, Error, Privilege};
+use crate::{Denied, Error, Privilege, PseudonymKey};
 
 /// How often it is written down who used what: a crash loses so much of it.
 const USES_EVERY: Duration = Duration::from_secs(60);
@@ -53,6 +54,8 @@ pub struct Authenticated {
     pub tenant: TenantId,
     /// By which key.
     pub key_id: String,
+    /// The first of the keys whose place that one took, if it took any.
+    pub line: Option<String>,
     /// What that key may be used for.
     pub scopes: KeyScopes,
     /// The caller's groups, roles and trainings.
@@ -100,6 +103,12 @@ impl From<NotPermitted> for Denied {
 }
 
 impl Authenticated {
+    /// What limits per key count by: a key and those that took its place are one.
+    #[must_use]
+    pub fn counted_key(&self) -> &str {
+        self.line.as_deref().unwrap_or(&self.key_id)
+    }
+
     /// That the key may be used for `scope`.
     ///
     /// # Errors
@@ -120,8 +129,9 @@ pub struct KeyRing {
     store: Store,
     hash_key: HashKey,
     config: KeyRingConfig,
-    rules: AccessRules,
+    rules: RwLock<Arc<AccessRules>>,
     keys: RwLock<Keys>,
+    kill: Board,
     /// When the store was last asked. Held while it is asked, so that it is asked once at a time.
     last_look: Mutex<Instant>,
 }
@@ -129,10 +139,35 @@ pub struct KeyRing {
 #[derive(Debug)]
 struct Keys {
     version: i64,
-    by_hash: HashMap<[u8; 32], (ApiKeyRecord, Arc<Account>)>,
+    by_hash: HashMap<[u8; 32], Known>,
     accounts: Accounts,
     /// When the store last said that these are the keys.
     checked_at: Instant,
+}
+
+/// One key.
+#[derive(Debug)]
+struct Known {
+    key: ApiKeyRecord,
+    account: Arc<Account>,
+    last_use: Arc<LastUse>,
+}
+
+impl Known {
+    /// Why it lets nobody in at `now`, if it does not.
+    fn denied(&self, now: Timestamp) -> Option<Denied> {
+        if self.key.revoked_at.is_some() {
+            Some(Denied::Revoked)
+        } else if self.key.expires_at.is_some_and(|at| at <= now) {
+            Some(Denied::Expired)
+        } else if self.key.grace_until.is_some_and(|at| at <= now) {
+            Some(Denied::Rotated)
+        } else if self.account.is_disabled() {
+            Some(Denied::Disabled)
+        } else {
+            None
+        }
+    }
 }
 
 /// What the keys in memory say.
@@ -167,16 +202,82 @@ impl KeyRing {
         rules: AccessRules,
     ) -> Result<Self, Error> {
         let asked_at = Instant::now();
-        let snapshot = store.load_api_keys().await?;
-        let keys = Keys::new(snapshot, asked_at, &rules, &Accounts::default());
+        let mut snapshot = store.load_api_keys().await?;
+        let kill = Board::new(std::mem::take(&mut snapshot.switches), PseudonymKey::new(root));
+        let keys = Keys::new(snapshot, asked_at, &rules, None);
         Ok(Self {
+            kill,
             store,
             hash_key: hash_key(root),
             config,
-            rules,
+            rules: RwLock::new(Arc::new(rules)),
             keys: RwLock::new(keys),
             last_look: Mutex::new(asked_at),
         })
+    }
+
+    /// With the kill switches of this machine, which are read now.
+    #[must_use]
+    pub fn with_local(mut self, local: LocalSwitches) -> Self {
+        self.kill.follow(local);
+        self
+    }
+
+    /// That no kill switch cuts `caller` off from `privilege` at `now`. One that cuts off all leaves it to those who look after
+    /// switches and figures.
+    ///
+    /// # Errors
+    /// [`Denied::SwitchedOff`] if one does.
+    pub fn check_switches(
+        &self,
+        caller: &Authenticated,
+        privilege: Option<Privilege>,
+        now: Timestamp,
+    ) -> Result<(), Denied> {
+        match self.kill.switches().cuts_off(caller, now) {
+            None => Ok(()),
+            Some(Cut::Wide) if privilege.is_some_and(Privilege::outlasts_kill) => Ok(()),
+            Some(_) => Err(Denied::SwitchedOff),
+        }
+    }
+
+    /// The kill switches in force. Not to be held while anything is waited for.
+    #[must_use]
+    pub fn switches_in_force(&self) -> watch::Ref<'_, Switches> {
+        self.kill.switches()
+    }
+
+    /// The kill switches in force, and word of each change of them.
+    #[must_use]
+    pub fn switches(&self) -> watch::Receiver<Switches> {
+        self.kill.subscribe()
+    }
+
+    /// Looks whether the file of this machine's kill switches changed, and reads it if so.
+    pub fn look_at_local_switches(&self) {
+        self.kill.look_at_local();
+    }
+
+    /// Tells the store of this machine's kill switches that it does not know yet; from then on the store decides about them.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the store does not answer. They stay in force.
+    pub async fn hand_over_local_switches(&self) -> Result<(), Error> {
+        let new = self.kill.untold();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let home = TenantId::default();
+        for switch in &new {
+            let change = self.kill.told_of(switch, &home);
+            let kept = timeout(PATIENCE, self.store.insert_kill_switch(switch, &change));
+            kept.await
+                .map_err(|_| Error::StoreTimeout { limit: PATIENCE })??;
+        }
+        // Only what is read from the store counts instead of them.
+        self.refresh_if_changed().await?;
+        self.kill.tell(new.iter().map(|switch| &switch.id));
+        Ok(())
     }
 
     /// Says who presents the key `presented` at `now`; without the `Bearer` before it. Waits for the store only if the
@@ -220,6 +321,7 @@ impl KeyRing {
             principal: who.principal.clone(),
             tenant: who.tenant.clone(),
             key_id: who.id.clone(),
+            line: None,
             scopes: who.scopes,
             account: Arc::clone(account),
         })
@@ -246,13 +348,19 @@ impl KeyRing {
         self.look(&mut last_look).await
     }
 
+    /// The store that the keys are in.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Whether the policies let `caller` do what is asked. That the key is good for it is for
     /// [`Authenticated::check`] to say.
     ///
     /// # Errors
     /// [`NotPermitted`] if they do not.
     pub fn authorise(&self, caller: &Authenticated, ask: &Ask<'_>) -> Result<(), NotPermitted> {
-        let verdict = self.rules.authorizer.decide(&caller.account, ask);
+        let verdict = self.rules().authorizer.decide(&caller.account, ask);
         if verdict.is_allowed {
             caller.account.used(ask.privilege, ask.at);
             return Ok(());
@@ -271,20 +379,68 @@ impl KeyRing {
     /// Whether the policies would let `caller` do what is asked; that it was asked counts as no use.
     #[must_use]
     pub fn permits(&self, caller: &Authenticated, ask: &Ask<'_>) -> bool {
-        self.rules.authorizer.decide(&caller.account, ask).is_allowed
+        self.rules().authorizer.decide(&caller.account, ask).is_allowed
     }
 
-    /// The policies in force.
+    /// The store that the keys are read from.
     #[must_use]
-    pub const fn authorizer(&self) -> &Authorizer {
-        &self.rules.authorizer
+    pub const fn store(&self) -> &Store {
+        &self.store
     }
 
-    /// Writes down which privileges were used since this was last done.
+    /// The rules in force.
+    #[must_use]
+    pub fn rules(&self) -> Arc<AccessRules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts `policies` in force in place of those that are. Whose signatures count, and who may call without a key, stays.
+    pub fn replace_policies(&self, policies: Authorizer) {
+        let mut rules = self.rules.write().unwrap_or_else(PoisonError::into_inner);
+        *rules = Arc::new(AccessRules {
+            authorizer: policies,
+            signers: rules.signers.clone(),
+            named: rules.named.clone(),
+        });
+    }
+
+    /// Writes down which keys and which privileges were used since this was last done.
     ///
     /// # Errors
     /// [`Error::Store`] if the store cannot be written; then it is tried again the next time.
     pub async fn flush_uses(&self) -> Result<(), Error> {
+        let keys = self.flush_key_uses().await;
+        self.flush_privilege_uses().await?;
+        keys
+    }
+
+    async fn flush_key_uses(&self) -> Result<(), Error> {
+        let mut uses = Vec::new();
+        let mut noted = Vec::new();
+        {
+            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+            for known in keys.by_hash.values() {
+                if let Some(last_used_at) = known.last_use.take() {
+                    uses.push(ApiKeyUse {
+                        tenant: known.key.tenant.clone(),
+                        id: known.key.id.clone(),
+                        last_used_at,
+                    });
+                    noted.push(Arc::clone(&known.last_use));
+                }
+            }
+        }
+        let written = match timeout(PATIENCE, self.store.note_api_key_uses(&uses)).await {
+            Ok(written) => written.map_err(Error::from),
+            Err(_) => Err(Error::StoreTimeout { limit: PATIENCE }),
+        };
+        if written.is_err() {
+            noted.iter().for_each(|last_use| last_use.give_back());
+        }
+        written
+    }
+
+    async fn flush_privilege_uses(&self) -> Result<(), Error> {
         let accounts: Vec<Arc<Account>> = {
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
             keys.accounts.iter().map(Arc::clone).collect()
@@ -320,24 +476,22 @@ impl KeyRing {
             return Answer::Stale;
         }
         // Looking up a keyed hash takes no secret-dependent time that a caller could steer.
-        let Some((key, account)) = keys.by_hash.get(hash) else {
+        let Some(known) = keys.by_hash.get(hash) else {
             return Answer::Unknown;
         };
-        Answer::Known(if key.revoked_at.is_some() {
-            Err(Denied::Revoked)
-        } else if key.expires_at.is_some_and(|at| at <= now) {
-            Err(Denied::Expired)
-        } else if account.is_disabled() {
-            Err(Denied::Disabled)
-        } else {
-            Ok(Authenticated {
-                principal: key.principal.clone(),
-                tenant: key.tenant.clone(),
-                key_id: key.id.clone(),
-                scopes: key.scopes,
-                account: Arc::clone(account),
-            })
-        })
+        if let Some(denied) = known.denied(now) {
+            return Answer::Known(Err(denied));
+        }
+        known.last_use.note(now);
+        let key = &known.key;
+        Answer::Known(Ok(Authenticated {
+            principal: key.principal.clone(),
+            tenant: key.tenant.clone(),
+            key_id: key.id.clone(),
+            line: key.line.clone(),
+            scopes: key.scopes,
+            account: Arc::clone(&known.account),
+        }))
     }
 
     /// One look for all who wait here, at the soonest one interval after the last one: callers with made-up keys cause ten
@@ -370,9 +524,10 @@ impl KeyRing {
             .map_err(|_| Error::StoreTimeout { limit: PATIENCE })??;
         let has_changed = changed.is_some();
         // Made before anybody is kept out; whoever looks holds `last_look`, so nobody else writes meanwhile.
-        let next = changed.map(|snapshot| {
+        let next = changed.map(|mut snapshot| {
+            self.kill.read(std::mem::take(&mut snapshot.switches));
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-            Keys::new(snapshot, asked_at, &self.rules, &keys.accounts)
+            Keys::new(snapshot, asked_at, &self.rules(), Some(&keys))
         });
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         match next {
@@ -393,13 +548,28 @@ impl KeyRing {
 }
 
 impl Keys {
-    fn new(snapshot: ApiKeySnapshot, checked_at: Instant, rules: &AccessRules, before: &Accounts) -> Self {
+    fn new(
+        snapshot: ApiKeySnapshot,
+        checked_at: Instant,
+        rules: &AccessRules,
+        before: Option<&Self>,
+    ) -> Self {
         let by_key = snapshot.keys.iter().map(|key| (&key.tenant, &key.principal));
         let others = rules.named.iter().map(|(tenant, principal)| (tenant, principal));
-        let accounts = Accounts::new(&snapshot.people, by_key.chain(others), &rules.signers, before);
+        let nobody = Accounts::default();
+        let known = before.map_or(&nobody, |before| &before.accounts);
+        let accounts = Accounts::new(&snapshot.people, by_key.chain(others), &rules.signers, known);
         let with_account = |key: ApiKeyRecord| {
             let account = Arc::clone(accounts.get(&key.tenant, &key.principal)?);
-            Some((key.hash, (key, account)))
+            let known = before.and_then(|before| before.by_hash.get(&key.hash));
+            let last_use = known.map_or_else(Arc::default, |known| Arc::clone(&known.last_use));
+            let hash = key.hash;
+            let known = Known {
+                key,
+                account,
+                last_use,
+            };
+            Some((hash, known))
         };
         Self {
             version: snapshot.version,
@@ -414,29 +584,47 @@ impl Keys {
 /// every server within one). Failures are logged; known keys stay good for [`KeyRingConfig::stale_after`]. Once a minute, and
 /// at the end, it is written down who used what.
 pub async fn run_refresh(ring: &KeyRing, interval: Duration, shutdown: impl Future<Output = ()> + Send) {
-    let mut shutdown = pin!(shutdown);
-    let mut ticks = tokio::time::interval(interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut flushed_at = Instant::now();
-    loop {
-        tokio::select! {
-            () = &mut shutdown => break,
-            _ = ticks.tick() => {}
+    let ticks = || {
+        let mut ticks = tokio::time::interval(interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks
+    };
+    let store = async {
+        let (mut ticks, mut flushed_at) = (ticks(), Instant::now());
+        loop {
+            ticks.tick().await;
+            let looked = async {
+                ring.refresh_if_changed().await?;
+                ring.hand_over_local_switches().await
+            };
+            if let Err(error) = looked.await {
+                warn(&error);
+            }
+            if flushed_at.elapsed() >= USES_EVERY {
+                flushed_at = Instant::now();
+                write_uses(ring).await;
+            }
         }
-        if let Err(error) = ring.refresh_if_changed().await {
-            warn(&error);
+    };
+    // Apart from the store: the file is for when that does not answer.
+    let local = async {
+        let mut ticks = ticks();
+        loop {
+            ticks.tick().await;
+            ring.look_at_local_switches();
         }
-        if flushed_at.elapsed() >= USES_EVERY {
-            flushed_at = Instant::now();
-            write_uses(ring).await;
-        }
+    };
+    tokio::select! {
+        () = shutdown => {}
+        () = store => {}
+        () = local => {}
     }
     write_uses(ring).await;
 }
 
 async fn write_uses(ring: &KeyRing) {
     if let Err(error) = ring.flush_uses().await {
-        tracing::warn!(%error, "cannot write down which privileges were used; it is tried again");
+        tracing::warn!(%error, "cannot write down which keys and privileges were used; it is tried again");
     }
 }
 

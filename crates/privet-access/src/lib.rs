@@ -31,6 +31,8 @@ mod assessment;
 mod cedar;
 mod error;
 mod key_ring;
+mod kill;
+mod last_use;
 mod manage;
 mod people;
 mod privilege;
@@ -48,15 +50,16 @@ pub use cedar::{
 };
 pub use error::{Denied, Error};
 pub use key_ring::{AccessRules, Authenticated, KeyRing, KeyRingConfig, NotPermitted, Vouched, run_refresh};
-pub use manage::{NewKey, create_key, list_keys, revoke_key};
+pub use kill::{COMMAND_LINE, Cut, KillOrder, KillSwitches, LocalError, LocalSwitches, Switches};
+pub use manage::{LONGEST_GRACE, NewKey, create_key, list_keys, revoke_key, revoke_line, rotate_key};
 pub use people::{People, load_accounts};
-pub use privet_store::Holder;
+pub use privet_store::{Holder, KillSwitch, KillTarget};
 pub use privilege::{Privilege, UnknownPrivilege};
 pub use pseudonym::PseudonymKey;
 pub use review::{Probe, ReviewRow, effectiveness, review};
 pub use sign_in::{
     Assertion, Attempt, Attestation, Enrolment, Live, NewInvite, NewPasskey, NewSession, NewTotp,
-    PasswordFault, Proof, SessionRecord, SessionStanding, SignIn, SignInConfig, SignInError, SignInWay,
-    SignedPasskey,
+    PasswordFault, Proof, SessionRecord, SessionStanding, SignIn, SignInConfig, SignInError, SignInPolicy,
+    SignInWay, SignedPasskey,
 };
 pub use signed::{RecordError, Signer};

@@ -1,4 +1,6 @@
-//! Making, listing and revoking API keys.
+//! Making, listing, rotating and revoking API keys.
+
+use std::time::Duration;
 
 use data_encoding::BASE32_DNSSEC;
 use jiff::Timestamp;
@@ -12,6 +14,9 @@ use crate::api_key::{ApiKey, hash_key};
 
 /// Characters of a key's id: 60 random bits, enough that no two keys of an installation share one.
 const ID_LENGTH: usize = 12;
+
+/// Longest time that a key may work beside its successor: longer, and rotation ends nothing.
+pub const LONGEST_GRACE: Duration = Duration::from_hours(90 * 24);
 
 /// A key that was just made.
 #[derive(Debug)]
@@ -41,10 +46,8 @@ pub async fn create_key(
         return Err(Error::ExpiresInPast { expires_at });
     }
     let key = ApiKey::generate()?;
-    let mut id = BASE32_DNSSEC.encode(&random::<8>()?);
-    id.truncate(ID_LENGTH);
     let record = ApiKeyRecord {
-        id,
+        id: new_id()?,
         hash: key.hash(&hash_key(root)),
         principal: principal.clone(),
         tenant: tenant.clone(),
@@ -52,6 +55,9 @@ pub async fn create_key(
         expires_at,
         revoked_at: None,
         scopes,
+        successor: None,
+        grace_until: None,
+        line: None,
     };
     store
         .insert_api_key(&record, &told(root, &record, created_at))
@@ -86,6 +92,114 @@ pub async fn revoke_key(
     store.revoke_api_key(&change).await?.ok_or_else(unknown)
 }
 
+/// Makes a key that takes the place of key `id`: for the same principal and scopes, counted by limits as the same key, and good
+/// for as long from now as that one was from its making. Key `id` works beside it for `grace`, if it does not expire before.
+///
+/// # Errors
+/// [`Error::UnknownKeyId`] if there is no such key, [`Error::KeyEnded`] if it is revoked or has expired, [`Error::KeyRotated`]
+/// if it has a successor, [`Error::GraceTooLong`], [`Error::Store`] or [`Error::Crypto`].
+pub async fn rotate_key(
+    store: &Store,
+    root: &RootKey,
+    id: &str,
+    grace: Duration,
+    clock: &dyn Clock,
+) -> Result<NewKey, Error> {
+    if grace > LONGEST_GRACE {
+        return Err(Error::GraceTooLong);
+    }
+    let now = to_stored(clock.now());
+    let old = find(store, id).await?;
+    check_rotates(&old, now)?;
+    let too_late = |_| Error::GraceTooLong;
+    let grace_until = now.checked_add(grace).map_err(too_late)?;
+    let life = old.expires_at.map(|at| at.duration_since(old.created_at));
+    let expires_at = life.map(|life| now.checked_add(life)).transpose();
+    let key = ApiKey::generate()?;
+    let record = ApiKeyRecord {
+        id: new_id()?,
+        hash: key.hash(&hash_key(root)),
+        created_at: now,
+        expires_at: expires_at.map_err(too_late)?,
+        line: Some(old.line().to_owned()),
+        ..old.clone()
+    };
+    let rotated = Change {
+        expires_at: Some(grace_until),
+        scopes: None,
+        successor: Some(record.id.clone()),
+        ..told(root, &old, now)
+    };
+    let created = told(root, &record, now);
+    if !store
+        .rotate_api_key(&record, grace_until, &rotated, &created)
+        .await?
+    {
+        // Somebody else was quicker.
+        check_rotates(&find(store, id).await?, now)?;
+        return Err(Error::UnknownKeyId { id: id.to_owned() });
+    }
+    Ok(NewKey {
+        key: key.to_text(),
+        record,
+    })
+}
+
+/// Revokes key `id`, all keys whose place it took, and all that took its place. Returns the ids of those that were good until then.
+///
+/// # Errors
+/// [`Error::UnknownKeyId`] if there is no such key, [`Error::Store`].
+pub async fn revoke_line(
+    store: &Store,
+    root: &RootKey,
+    id: &str,
+    clock: &dyn Clock,
+) -> Result<Vec<String>, Error> {
+    let line = find(store, id).await?.line().to_owned();
+    let mut revoked = Vec::new();
+    loop {
+        let keys = store.list_api_keys().await?;
+        let mut good = keys
+            .iter()
+            .filter(|key| key.line() == line && key.revoked_at.is_none())
+            .peekable();
+        // A key may get a successor while the others are revoked; a revoked one gets none.
+        if good.peek().is_none() {
+            return Ok(revoked);
+        }
+        for key in good {
+            let change = told(root, key, to_stored(clock.now()));
+            store.revoke_api_key(&change).await?;
+            revoked.push(key.id.clone());
+        }
+    }
+}
+
+fn check_rotates(key: &ApiKeyRecord, now: Timestamp) -> Result<(), Error> {
+    let id = || key.id.clone();
+    if key.revoked_at.is_some() || key.expires_at.is_some_and(|at| at <= now) {
+        return Err(Error::KeyEnded { id: id() });
+    }
+    match &key.successor {
+        Some(successor) => Err(Error::KeyRotated {
+            id: id(),
+            successor: successor.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+async fn find(store: &Store, id: &str) -> Result<ApiKeyRecord, Error> {
+    let found = store.find_api_key(id).await?;
+    found.ok_or_else(|| Error::UnknownKeyId { id: id.to_owned() })
+}
+
+pub(crate) fn new_id() -> Result<String, privet_crypto::Error> {
+    let mut id = BASE32_DNSSEC.encode(&random::<8>()?);
+    id.truncate(ID_LENGTH);
+    Ok(id)
+}
+
 /// What the log is told of a key: whose it is, by pseudonym, and nothing of the key.
 fn told(root: &RootKey, record: &ApiKeyRecord, at: Timestamp) -> Change {
     Change {
@@ -95,6 +209,7 @@ fn told(root: &RootKey, record: &ApiKeyRecord, at: Timestamp) -> Change {
         object: record.id.clone(),
         expires_at: record.expires_at,
         scopes: Some(record.scopes.to_string()),
+        successor: None,
     }
 }
 

@@ -47,6 +47,12 @@ pub enum Privilege {
     PolicyRead,
     /// Changing it.
     PolicyManage,
+    /// Seeing what is switched off.
+    KillRead,
+    /// Switching it off and on again.
+    KillManage,
+    /// Calling tools of others, reading what they hold.
+    McpCall,
     /// Signing in as a person, and looking after one's own passwords, second factors and sessions.
     SignIn,
 }
@@ -61,7 +67,7 @@ pub struct UnknownPrivilege {
 
 impl Privilege {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::Prompt,
         Self::ListModels,
         Self::DetectText,
@@ -81,6 +87,9 @@ impl Privilege {
         Self::PeopleManage,
         Self::PolicyRead,
         Self::PolicyManage,
+        Self::KillRead,
+        Self::KillManage,
+        Self::McpCall,
         Self::SignIn,
     ];
 
@@ -107,6 +116,9 @@ impl Privilege {
             Self::PeopleManage => "people.manage",
             Self::PolicyRead => "policy.read",
             Self::PolicyManage => "policy.manage",
+            Self::KillRead => "kill.read",
+            Self::KillManage => "kill.manage",
+            Self::McpCall => "mcp.call",
             Self::SignIn => "sign_in",
         }
     }
@@ -115,9 +127,12 @@ impl Privilege {
     #[must_use]
     pub const fn scope(self) -> Option<KeyScope> {
         match self {
-            Self::Prompt | Self::ListModels | Self::DetectText | Self::AnonymizeText | Self::RestoreText => {
-                Some(KeyScope::Gateway)
-            }
+            Self::Prompt
+            | Self::ListModels
+            | Self::DetectText
+            | Self::AnonymizeText
+            | Self::RestoreText
+            | Self::McpCall => Some(KeyScope::Gateway),
             Self::VaultRead => Some(KeyScope::VaultRead),
             Self::VaultWrite => Some(KeyScope::VaultWrite),
             Self::VaultBulk => Some(KeyScope::VaultBulk),
@@ -126,6 +141,7 @@ impl Privilege {
             Self::VaultAudit => Some(KeyScope::VaultAudit),
             Self::VaultAdmin => Some(KeyScope::VaultAdmin),
             Self::ReadMetrics => Some(KeyScope::Metrics),
+            Self::KillRead | Self::KillManage => Some(KeyScope::Kill),
             Self::KeyRead
             | Self::KeyManage
             | Self::PeopleRead
@@ -144,6 +160,12 @@ impl Privilege {
             .into_iter()
             .filter(|privilege| privilege.name().starts_with("vault."))
             .find(is_its)
+    }
+
+    /// Whether it is left to those who look after an installation while all of it is cut off.
+    #[must_use]
+    pub const fn outlasts_kill(self) -> bool {
+        matches!(self, Self::KillRead | Self::KillManage | Self::ReadMetrics)
     }
 
     pub(crate) const fn index(self) -> usize {
@@ -174,14 +196,14 @@ mod tests {
 
     #[test]
     fn every_scope_of_the_vault_has_a_privilege_of_its_name() {
-        let others = [KeyScope::Gateway, KeyScope::Metrics];
+        let others = [KeyScope::Gateway, KeyScope::Metrics, KeyScope::Kill];
         for scope in KeyScope::ALL.into_iter().filter(|scope| !others.contains(scope)) {
             assert_eq!(
                 Privilege::of_vault(scope).map(Privilege::name),
                 Some(scope.name())
             );
         }
-        assert_eq!(others.map(Privilege::of_vault), [None, None]);
+        assert_eq!(others.map(Privilege::of_vault), [None; 3]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use privet_store::{ApiKeyRecord, PrivilegeUse};
+use privet_store::{ApiKeyRecord, ApiKeyUse, PrivilegeUse};
 use privet_types::{Interval, LogPosition, Measurement, Part, Principal, PrincipalKind, TenantId};
 use serde::Serialize;
 
@@ -34,6 +34,8 @@ pub struct ReviewRow {
     pub last_used_at: Option<Timestamp>,
     /// How often it was used.
     pub uses: u64,
+    /// When a good key with the scope for it was last used for anything; `None` for never, as far as is known.
+    pub key_last_used_at: Option<Timestamp>,
 }
 
 /// All privileges that policies grant, each with its use. Conditions of policies are taken to hold, and a policy about one
@@ -45,6 +47,7 @@ pub fn review(
     authorizer: &Authorizer,
     accounts: &Accounts,
     keys: &[ApiKeyRecord],
+    key_uses: &[ApiKeyUse],
     uses: &[PrivilegeUse],
     now: Timestamp,
 ) -> Result<Vec<ReviewRow>, DecideError> {
@@ -59,6 +62,10 @@ pub fn review(
             (place, used)
         })
         .collect();
+    let last_uses: BTreeMap<&str, Timestamp> = key_uses
+        .iter()
+        .map(|used| (used.id.as_str(), used.last_used_at))
+        .collect();
     let mut rows = Vec::new();
     for account in accounts.iter() {
         let (tenant, name) = (account.tenant(), account.name());
@@ -67,10 +74,15 @@ pub fn review(
                 && key.principal == *name
                 && key.revoked_at.is_none()
                 && key.expires_at.is_none_or(|at| at > now)
+                && key.grace_until.is_none_or(|at| at > now)
         };
         for privilege in authorizer.granted(account)? {
             let of_it = used.get(&(tenant.as_str(), name.as_str(), privilege.name()));
-            let mut good = keys.iter().filter(is_good);
+            let good: Vec<&ApiKeyRecord> = keys
+                .iter()
+                .filter(is_good)
+                .filter(|key| privilege.scope().is_some_and(|scope| key.scopes.allows(scope)))
+                .collect();
             rows.push(ReviewRow {
                 tenant: tenant.clone(),
                 principal: name.clone(),
@@ -79,11 +91,13 @@ pub fn review(
                 is_disabled: account.is_disabled(),
                 roles: account.roles().into_iter().map(ToString::to_string).collect(),
                 action: privilege.name().to_owned(),
-                has_key: privilege
-                    .scope()
-                    .is_some_and(|scope| good.any(|key| key.scopes.allows(scope))),
+                has_key: !good.is_empty(),
                 last_used_at: of_it.map(|used| used.last_used_at),
                 uses: of_it.map_or(0, |used| used.uses),
+                key_last_used_at: good
+                    .iter()
+                    .filter_map(|key| last_uses.get(key.id.as_str()).copied())
+                    .max(),
             });
         }
     }

@@ -1,5 +1,7 @@
 //! A demo provider that speaks the OpenAI dialects (chat completions, responses, embeddings) and the Anthropic one, and what is needed to show a gateway at work with it.
 //!
+//! At `/mcp` it is a small server of tools (Model Context Protocol), too.
+//!
 //! For `privet demo`, for the tests of the gateway and of the official clients, and as a target that does what it is told. It
 //! holds:
 //! - [`Provider`]: answers all of them on 127.0.0.1, cuts its streams at the worst places, records what it was sent;
@@ -40,6 +42,7 @@ mod error;
 mod front;
 mod json;
 mod listener;
+mod mcp;
 mod model;
 mod openai;
 mod provider;

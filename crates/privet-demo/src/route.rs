@@ -11,7 +11,7 @@ use crate::cuts::{Chance, Cuts};
 use crate::model::{Answer, Style, answer, half};
 use crate::provider::Shared;
 use crate::wire::{Event, Failure, sse};
-use crate::{anthropic, embeddings, openai, responses};
+use crate::{anthropic, embeddings, mcp, openai, responses};
 
 /// Whose shapes a reply has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,13 @@ pub(crate) fn route(shared: &Shared, head: &Parts, body: &Bytes) -> Response<Fra
             Ok(ask) => visit.json(StatusCode::OK, &anthropic::count(&ask)),
             Err(bad) => visit.failure(&Failure::Bad(bad)),
         },
+        (&Method::POST, "/mcp") => visit.tools(body),
+        (&Method::DELETE, "/mcp") => finish(visit.head(StatusCode::OK), Frames::new(Vec::new())),
+        // It has nothing to say by itself.
+        (&Method::GET, "/mcp") => finish(
+            visit.head(StatusCode::METHOD_NOT_ALLOWED),
+            Frames::new(Vec::new()),
+        ),
         (&Method::GET, "/v1/models") => {
             let names = &shared.config.models;
             let list = if is_anthropic {
@@ -173,6 +180,35 @@ impl Visit<'_> {
             Style::Error429 => self.failure(&Failure::TooManyRequests),
             Style::Error500 => self.failure(&Failure::Broken),
             _ => self.json(StatusCode::OK, &embeddings::reply(&ask)),
+        }
+    }
+
+    fn tools(&mut self, body: &Bytes) -> Response<Frames> {
+        match mcp::answer(body) {
+            mcp::Reply::Taken => finish(self.head(StatusCode::ACCEPTED), Frames::new(Vec::new())),
+            mcp::Reply::Bad => self.failure(&Failure::Bad(BadRequest::new("no message of JSON-RPC"))),
+            mcp::Reply::Json { message, begins } => {
+                let mut response = self.json(StatusCode::OK, &message);
+                if begins {
+                    let session = http::HeaderValue::from_static(mcp::SESSION);
+                    response.headers_mut().insert("mcp-session-id", session);
+                }
+                response
+            }
+            mcp::Reply::Stream(messages) => {
+                let cuts = self.shared.config.cuts;
+                let event = |data| Event {
+                    name: Some("message"),
+                    data,
+                    is_delta: false,
+                };
+                let events: Vec<Event> = messages.into_iter().map(event).collect();
+                let parts = sse(&events, cuts, &mut self.chance);
+                let head = self
+                    .head(StatusCode::OK)
+                    .header("content-type", "text/event-stream");
+                finish(head, Frames::new(cuts.frames(parts, &mut self.chance)))
+            }
         }
     }
 

@@ -389,6 +389,13 @@ impl<'t> Name<'t> {
 /// Lower case, without accents, dots and other marks around it.
 pub(crate) fn fold(word: &str) -> String {
     let mut out = String::with_capacity(word.len());
+    if word.is_ascii() {
+        let kept = word
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '\''));
+        out.extend(kept.map(|c| c.to_ascii_lowercase()));
+        return out;
+    }
     for c in word.chars().flat_map(char::to_lowercase) {
         match c {
             'à'..='å' | 'ā' | 'ă' | 'ą' => out.push('a'),

@@ -125,6 +125,16 @@ impl SurrogateMap {
         &self.pairs
     }
 
+    /// The pair whose tag is written as `text`, in any case and with or without its brackets.
+    #[must_use]
+    pub fn tagged(&self, text: &str) -> Option<&Pair> {
+        let name = text.strip_prefix('<').and_then(|name| name.strip_suffix('>'));
+        let wanted = pattern_text(name.unwrap_or(text), Form::Tag);
+        let known = |pattern: &Pattern| pattern.text.as_ref().cmp(wanted.as_bytes());
+        let pattern = self.exact.get(self.exact.binary_search_by(known).ok()?)?;
+        self.pairs.get(pattern.pair).filter(|pair| pair.form == Form::Tag)
+    }
+
     /// Whether `bytes` more of values may be written; they are counted then.
     fn has_room(&self, bytes: usize) -> bool {
         let taken = |restored: usize| restored.checked_add(bytes).filter(|sum| *sum <= MOST_RESTORED);

@@ -89,6 +89,8 @@ pub struct Surrogates<'k> {
     words: Vec<usize>,
     has_numbers: bool,
     persons: person::Persons,
+    /// Pairs of earlier texts whose tag this one holds already, by the tag as it is compared.
+    adopted: HashMap<String, usize>,
 }
 
 impl<'k> Surrogates<'k> {
@@ -104,7 +106,41 @@ impl<'k> Surrogates<'k> {
             words: Vec::new(),
             has_numbers: false,
             persons: person::Persons::default(),
+            adopted: HashMap::new(),
         }
+    }
+
+    /// Takes over a tag that stands in the text already, made for the same caller earlier: it stays, and stands for its value.
+    /// Returns whether that is so; not if the tag is another value's here, or `pair` is no tag.
+    pub fn adopt(&mut self, pair: &Pair) -> bool {
+        if pair.form != Form::Tag {
+            return false;
+        }
+        let pattern = pattern_text(&pair.surrogate, pair.form);
+        if let Some(known) = self
+            .adopted
+            .get(&pattern)
+            .and_then(|index| self.pairs.get(*index))
+        {
+            return known.value.expose() == pair.value.expose();
+        }
+        if self.taken.contains(&pattern) {
+            let is_same = |known: &Pair| {
+                known.surrogate == pair.surrogate && known.value.expose() == pair.value.expose()
+            };
+            return self.pairs.iter().any(is_same);
+        }
+        self.taken.insert(pattern.clone());
+        self.adopted.insert(pattern, self.pairs.len());
+        self.pairs.push(pair.clone());
+        true
+    }
+
+    /// The pair that was taken over with this tag for this value.
+    fn adopted_as(&self, tag: &str, value: &str) -> Option<usize> {
+        let index = *self.adopted.get(&pattern_text(tag, Form::Tag))?;
+        let pair = self.pairs.get(index)?;
+        (pair.value.expose() == value).then_some(index)
     }
 
     /// The stand-in for `value` at `place`. `occupied` says whether the request holds a text already, outside of what is
@@ -142,8 +178,11 @@ impl<'k> Surrogates<'k> {
             // A tag would turn the number into a string.
             Class::Number => Some(self.draw(entity, value, true, occupied)?),
         };
-        let (surrogate, form) = drawn.unwrap_or_else(|| (self.tag(entity, value), Form::Tag));
-        let index = self.remember(entity, surrogate, form, value);
+        let (surrogate, form) = drawn.unwrap_or_else(|| (self.tag(entity, value, value), Form::Tag));
+        let index = match self.adopted_as(&surrogate, value) {
+            Some(index) => index,
+            None => self.remember(entity, surrogate, form, value),
+        };
         self.by_value.insert(known, index);
         Some(index)
     }
@@ -241,17 +280,23 @@ impl<'k> Surrogates<'k> {
         })
     }
 
-    fn tag(&self, entity: Entity, value: &str) -> String {
+    /// A tag made from `seed`, which no other value than `value` has.
+    fn tag(&self, entity: Entity, seed: &str, value: &str) -> String {
         let mut attempt = 0;
         loop {
-            let mut bits = Bits::new(self.key, entity, value, attempt);
+            let mut bits = Bits::new(self.key, entity, seed, attempt);
             let suffix: String = (0..SUFFIX_LENGTH).map(|_| bits.pick_char(BASE32)).collect();
             let tag = format!("{}_{suffix}", entity.name());
-            if !self.taken.contains(&pattern_text(&tag, Form::Tag)) {
+            if self.is_free_tag(&tag, value) {
                 return tag;
             }
             attempt += 1;
         }
+    }
+
+    /// Whether `tag` stands for nothing yet, or for `value` in a text that came before.
+    fn is_free_tag(&self, tag: &str, value: &str) -> bool {
+        !self.taken.contains(&pattern_text(tag, Form::Tag)) || self.adopted_as(tag, value).is_some()
     }
 }
 

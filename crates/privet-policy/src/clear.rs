@@ -6,6 +6,7 @@ use std::sync::Arc;
 use privet_crypto::HashKey;
 use privet_pii::{Analyzer, SurrogateMap, escape_into};
 use privet_surface::json::Document;
+use privet_surface::mcp::Message;
 use privet_surface::{DetectionMemory, Masked, Masking, Refusal, Request, Restoration};
 use privet_types::{Budget, Entity, SurfaceKind};
 
@@ -120,6 +121,8 @@ pub struct Clearing<'a> {
     pub key: &'a HashKey,
     /// Remembers what was found before under the same policy; none to look at everything every time.
     pub memory: Option<&'a DetectionMemory>,
+    /// Tags that the caller was handed elsewhere, which stay as they are.
+    pub known: Option<&'a SurrogateMap>,
     /// Finds the provider for a model: its name there, if it differs, or nothing if no provider has the model.
     pub route: &'a (dyn Fn(&str) -> Option<Option<String>> + Sync),
     /// Finds who gets a prompt for a model instead, by the rule of `[[routing.sensitive]]` at a place; nothing if nobody can.
@@ -195,6 +198,8 @@ pub struct Protecting<'a> {
     pub key: &'a HashKey,
     /// Remembers what was found before under the same policy.
     pub memory: Option<&'a DetectionMemory>,
+    /// Tags that the caller was handed elsewhere, which stay as they are.
+    pub known: Option<&'a SurrogateMap>,
 }
 
 impl Policy {
@@ -219,6 +224,7 @@ impl Policy {
             parts: self.parts(),
             key: protecting.key,
             memory: protecting.memory,
+            known: protecting.known,
         };
         let masked = request.mask(masking, None, budget).map_err(refused)?;
         // Whoever sends it is not known to be a machine of one's own.
@@ -229,6 +235,27 @@ impl Policy {
             });
         }
         Ok(masked)
+    }
+
+    /// Masks a message between a client and a server of tools. O(n) work for n bytes, charged to `budget`.
+    ///
+    /// # Errors
+    /// [`Refusal`] if anything must not, or cannot safely, go on.
+    pub fn mask_message(
+        &self,
+        message: &Message<'_>,
+        protecting: Protecting<'_>,
+        budget: &Budget,
+    ) -> Result<Masked, Refusal> {
+        let masking = Masking {
+            analyzer: protecting.analyzer,
+            pii: self.pii(),
+            parts: self.parts(),
+            key: protecting.key,
+            memory: protecting.memory,
+            known: protecting.known,
+        };
+        message.mask(masking, budget)
     }
 
     /// The kinds among `counts` that `rule` is for.
@@ -294,6 +321,7 @@ impl Policy {
             parts: self.parts(),
             key: clearing.key,
             memory: clearing.memory,
+            known: clearing.known,
         };
         let masked = request
             .mask(masking, upstream_model.as_deref(), budget)

@@ -58,7 +58,8 @@ pub use secret_ref::SecretRef;
 pub use settings::{
     AccessFile, ArchiveFile, Auth, AwsFile, AwsSigning, CertificateFile, ClientAuth, ClientName,
     CodeSettings, ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings, Dialect, FallbackFile,
-    HealthCheck, HealthFile, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, MetricsFile,
+    HealthCheck, HealthFile, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, McpArguments,
+    McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile, McpSettings, McpThing, MetricsFile,
     MetricsListener, ModelFile, PresidioFile, PresidioListener, Provider, ProviderFile, ProviderKind,
     RequestRight, RequestSettings, RequestsFile, Route, RoutingSettings, Settings, SettingsFile, SignInFile,
     SignInSettings, StoreSettings, Target, TargetFile, TlsClient, TlsClientFile, TlsFile, TlsSettings,

@@ -52,6 +52,7 @@ pub(crate) const GATES: &[(&str, Privilege)] = &[
     ("/api/v1/protect", Privilege::AnonymizeText),
     ("/api/v1/restore", Privilege::RestoreText),
     ("/api/v1/limits", Privilege::ListModels),
+    ("/api/v1/kill-switches", Privilege::KillRead),
     ("/metrics", Privilege::ReadMetrics),
     ("/api/v1/invites/accept", Privilege::SignIn),
     ("/api/v1/sessions", Privilege::PeopleRead),
@@ -79,9 +80,14 @@ pub(crate) fn gate(path: &str) -> Option<Privilege> {
     // Names of models may hold slashes.
     let path = if path.starts_with("/v1/models/") {
         "/v1/models"
+    } else if path.starts_with("/api/v1/kill-switches/") {
+        "/api/v1/kill-switches"
     } else {
         path
     };
+    if path.starts_with("/mcp/") {
+        return Some(Privilege::McpCall);
+    }
     let exact = GATES.iter().find(|(known, _)| *known == path);
     let like = || {
         GATES
@@ -133,6 +139,7 @@ mod tests {
             include_str!("metrics.rs"),
             include_str!("sign_in/routes.rs"),
             include_str!("sign_in/passkeys.rs"),
+            include_str!("kill/routes.rs"),
         ];
         let paths: Vec<&str> = sources
             .iter()

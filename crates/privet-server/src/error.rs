@@ -52,6 +52,15 @@ pub enum Error {
     /// The policy sends prompts where the settings lead to nobody who may get them.
     #[error(transparent)]
     BadRoute(#[from] privet_policy::BadRoute),
+    /// The policy differs from the one in force where a running gateway cannot follow.
+    #[error("`[{table}]` of the policy is read at start only; restart the gateway for it")]
+    NeedsRestart {
+        /// The table of the policy document.
+        table: &'static str,
+    },
+    /// The audit log cannot be told of another policy.
+    #[error("the change of the policy cannot be recorded in the audit log")]
+    Unrecorded(#[source] privet_store::Error),
     /// The policy limits cost, and nothing has a price.
     #[error("the policy limits what models cost, but no model has a price; add `[[prices]]` to the settings")]
     NoPrices,

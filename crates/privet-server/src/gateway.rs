@@ -3,15 +3,18 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
 use http::{HeaderMap, Request, Response, StatusCode};
-use privet_access::{Ask, Assessments, Authenticated, Denied, KeyRing, PseudonymKey, Resource};
+use privet_access::{
+    Ask, Assessments, Authenticated, Authorizer, Denied, KeyRing, Privilege, PseudonymKey, Resource,
+};
 use privet_crypto::{HashKey, RootKey, SealingKey};
-use privet_pii::{Analyzer, Model};
+use privet_pii::{Analyzer, Model, SurrogateMap};
 use privet_policy::limits::SavedCounter;
 use privet_policy::{Policy, Settings};
 use privet_store::Spool;
@@ -23,15 +26,17 @@ use crate::access::{self, Rules};
 use crate::archive::Archive;
 use crate::credentials::{self, Claim};
 use crate::limits::{self, Limits};
+use crate::mcp::{self, Mcp, McpHeaders};
 use crate::metrics::Metrics;
 use crate::pool::{INLINE_BYTES, Pool};
 use crate::presidio::Analyzers;
 use crate::problem::{self, Problem};
+use crate::recall::Recall;
 use crate::routing::Routing;
 use crate::sign_in::{self, Door};
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
-use crate::{Error, models, native, presidio, prompt, protect};
+use crate::{Error, kill, models, native, presidio, prompt, protect};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -82,11 +87,25 @@ pub struct Parts {
     pub saved_limits: Vec<SavedCounter>,
     /// What is known of the providers.
     pub assessments: Assessments,
+    /// What stands in the headers of servers of tools.
+    pub mcp_headers: McpHeaders,
+}
+
+/// A policy that is to take the place of the one in force.
+pub struct NextPolicy {
+    /// Checked policy.
+    pub policy: Policy,
+    /// The network that it asks for, if it is not the one in the binary.
+    pub model: Option<Arc<Model>>,
+    /// Who may do what.
+    pub policies: Authorizer,
+    /// What is known of the providers.
+    pub assessments: Assessments,
 }
 
 /// A gateway, ready to answer. Shared by all connections.
 pub struct Gateway {
-    pub(crate) settings: Settings,
+    pub(crate) settings: Arc<Settings>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) analyzer: Arc<Analyzer>,
     pub(crate) model: Option<Arc<Model>>,
@@ -94,15 +113,15 @@ pub struct Gateway {
     pub(crate) analyzers: Analyzers,
     /// Belongs to `policy` and `analyzer`.
     pub(crate) memory: DetectionMemory,
-    pub(crate) upstream: Upstream,
-    pub(crate) metrics: Metrics,
-    pub(crate) routing: Routing,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) routing: Arc<Routing>,
     pub(crate) spool: Spool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tenant: TenantId,
-    pub(crate) pool: Pool,
+    pub(crate) pool: Arc<Pool>,
     pub(crate) requests: Arc<Semaphore>,
-    pub(crate) pseudonyms: PseudonymKey,
+    pub(crate) pseudonyms: Arc<PseudonymKey>,
     pub(crate) root: Arc<RootKey>,
     pub(crate) vault: Option<Arc<VaultApi>>,
     pub(crate) limits: Limits,
@@ -112,8 +131,12 @@ pub struct Gateway {
     pub(crate) access: Rules,
     /// Where people sign in, if they do.
     pub(crate) door: Option<Arc<Door>>,
+    /// Servers of tools, if there are any.
+    pub(crate) mcp: Option<Arc<Mcp>>,
+    /// What callers were handed stand-ins for elsewhere, if there are such servers.
+    pub(crate) recall: Option<Arc<Recall>>,
     epoch: u64,
-    tenant_keys: RwLock<HashMap<TenantId, Arc<TenantKeys>>>,
+    tenant_keys: Arc<RwLock<HashMap<TenantId, Arc<TenantKeys>>>>,
     keys: Arc<KeyRing>,
 }
 
@@ -145,6 +168,7 @@ impl Gateway {
             vault,
             saved_limits,
             assessments,
+            mcp_headers,
         } = parts;
         policy.routing().check_against(&settings)?;
         let limits = &settings.limits;
@@ -166,26 +190,28 @@ impl Gateway {
         let archive = wanted.is_on().then(|| Archive::new(*wanted, requests));
         let access = Rules::new(&settings, &policy, model.as_ref(), assessments)?;
         Ok(Arc::new(Self {
+            mcp: Mcp::new(&settings, &mcp_headers)?.map(Arc::new),
+            recall: Mcp::recall(&settings).map(Arc::new),
             access,
             door,
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
             analyzers: Analyzers::default(),
             memory: DetectionMemory::new(DETECTION_MEMORY),
-            upstream: Upstream::new(&settings, &upstream_keys, Arc::clone(&clock))?,
-            routing: Routing::default(),
-            metrics: Metrics::new(&settings),
-            pool: Pool::new(
+            upstream: Arc::new(Upstream::new(&settings, &upstream_keys, Arc::clone(&clock))?),
+            routing: Arc::default(),
+            metrics: Arc::new(Metrics::new(&settings)),
+            pool: Arc::new(Pool::new(
                 threads,
                 limits.detect_queue as usize,
                 limits.detect_deadline.duration(),
-            ),
+            )),
             requests: Arc::new(Semaphore::new(requests)),
-            pseudonyms: PseudonymKey::new(&root),
+            pseudonyms: Arc::new(PseudonymKey::new(&root)),
             limits: Limits::new(&policy, &settings, &root, saved_limits)?,
             policy: Arc::new(policy),
-            tenant_keys: RwLock::default(),
-            settings,
+            tenant_keys: Arc::default(),
+            settings: Arc::new(settings),
             spool,
             clock,
             tenant,
@@ -194,6 +220,53 @@ impl Gateway {
             archive,
             epoch,
             keys,
+        }))
+    }
+
+    /// The same gateway with another policy. What belongs to none is shared by both: connections, counts, keys.
+    ///
+    /// # Errors
+    /// [`Error`] if the policy cannot be used, or not without a restart.
+    pub(crate) fn with_policy(
+        &self,
+        policy: Policy,
+        model: Option<Arc<Model>>,
+        assessments: Assessments,
+    ) -> Result<Arc<Self>, Error> {
+        policy.routing().check_against(&self.settings)?;
+        if policy.audit() != self.policy.audit() {
+            return Err(Error::NeedsRestart { table: "audit" });
+        }
+        if policy.archive() != self.policy.archive() {
+            return Err(Error::NeedsRestart { table: "archive" });
+        }
+        Ok(Arc::new(Self {
+            access: Rules::new(&self.settings, &policy, model.as_ref(), assessments)?,
+            door: self.door.clone(),
+            analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
+            model,
+            analyzers: Analyzers::default(),
+            memory: DetectionMemory::new(DETECTION_MEMORY),
+            limits: self.limits.with_policy(&policy)?,
+            policy: Arc::new(policy),
+            settings: Arc::clone(&self.settings),
+            upstream: Arc::clone(&self.upstream),
+            metrics: Arc::clone(&self.metrics),
+            routing: Arc::clone(&self.routing),
+            spool: self.spool.clone(),
+            clock: Arc::clone(&self.clock),
+            tenant: self.tenant.clone(),
+            pool: Arc::clone(&self.pool),
+            requests: Arc::clone(&self.requests),
+            pseudonyms: Arc::clone(&self.pseudonyms),
+            root: Arc::clone(&self.root),
+            vault: self.vault.clone(),
+            archive: self.archive.clone(),
+            mcp: self.mcp.clone(),
+            recall: self.recall.clone(),
+            epoch: self.epoch,
+            tenant_keys: Arc::clone(&self.tenant_keys),
+            keys: Arc::clone(&self.keys),
         }))
     }
 
@@ -226,6 +299,8 @@ impl Gateway {
             .merge(protect::routes(Arc::clone(self)))
             .merge(limits::routes(Arc::clone(self)))
             .merge(sign_in::routes(self))
+            .merge(kill::routes(Arc::clone(self)))
+            .merge(mcp::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
             .method_not_allowed_fallback(|request: Request<Body>| tell(request, Problem::WrongMethod))
@@ -252,7 +327,14 @@ impl Gateway {
     }
 
     /// The same, whatever the key is good for; and whether it was a session.
-    async fn caller(&self, parts: &http::request::Parts) -> Result<(Authenticated, bool), Denied> {
+    pub(crate) async fn caller(&self, parts: &http::request::Parts) -> Result<(Authenticated, bool), Denied> {
+        let (caller, by_session) = self.identify(parts).await?;
+        self.keys.check_switches(&caller, None, self.clock.now())?;
+        Ok((caller, by_session))
+    }
+
+    /// The same, whether or not they are cut off.
+    async fn identify(&self, parts: &http::request::Parts) -> Result<(Authenticated, bool), Denied> {
         let now = self.clock.now();
         let caller = match credentials::claim(&parts.headers, &parts.extensions) {
             Claim::Key(key) => self.keys.authenticate(key, now).await?,
@@ -269,9 +351,30 @@ impl Gateway {
 
     /// Who sends this request, if they may do what its address is for. An address without a gate lets nobody in.
     pub(crate) async fn admit(&self, parts: &http::request::Parts) -> Result<Authenticated, Denied> {
-        let (caller, by_session) = self.caller(parts).await?;
         let closed = Denied::OutOfScope(KeyScope::Gateway);
+        let caller = self.identify(parts).await?;
         let privilege = credentials::gate(parts.uri.path()).ok_or(closed)?;
+        self.permit(parts, caller, privilege)
+    }
+
+    /// Who sends this request, if they have `privilege`, which the method asks for beside that of the address.
+    pub(crate) async fn admit_for(
+        &self,
+        parts: &http::request::Parts,
+        privilege: Privilege,
+    ) -> Result<Authenticated, Denied> {
+        let caller = self.identify(parts).await?;
+        self.permit(parts, caller, privilege)
+    }
+
+    fn permit(
+        &self,
+        parts: &http::request::Parts,
+        (caller, by_session): (Authenticated, bool),
+        privilege: Privilege,
+    ) -> Result<Authenticated, Denied> {
+        self.keys
+            .check_switches(&caller, Some(privilege), self.clock.now())?;
         check_scope(&caller, by_session, privilege.scope())?;
         let ask = Ask {
             privilege,
@@ -303,6 +406,11 @@ impl Gateway {
         let mut known = keys.surrogates.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(principal.to_owned(), Arc::clone(&key));
         key
+    }
+
+    /// The values for which a caller was handed stand-ins elsewhere.
+    pub(crate) fn recall_of(&self, tenant: &TenantId, principal: &str) -> Option<Arc<SurrogateMap>> {
+        self.recall.as_ref()?.of(tenant, principal, Instant::now())
     }
 
     /// The key that seals what one caller needs to restore texts it sends on itself.

@@ -15,7 +15,6 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use privet_policy::Limits;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -25,10 +24,11 @@ use tokio_rustls::TlsAcceptor;
 use crate::access::ClientAddress;
 use crate::caller::Caller;
 use crate::gateway::Gateway;
+use crate::live::{Live, Served};
 use crate::streams::{Streams, Verdict};
 use crate::tls::{ByCertificate, H2, Tls};
 use crate::workers::Workers;
-use crate::{Error, gateway, metrics, presidio, prompt, routing, vault};
+use crate::{Error, gateway, metrics, prompt, routing, vault};
 
 /// How long accepting pauses after the system refused a connection (too many open files, most likely).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -57,11 +57,12 @@ const H2_RESETS: (usize, usize) = (20, 64);
 pub struct Server {
     workers: Workers,
     listener: TcpListener,
-    presidio: Option<(TcpListener, Router)>,
+    presidio: Option<TcpListener>,
     vault: Option<(TcpListener, Router)>,
     metrics: Option<(TcpListener, Router)>,
     tls: Option<Arc<Tls>>,
     gateway: Arc<Gateway>,
+    live: Arc<Live>,
     address: SocketAddr,
     presidio_address: Option<SocketAddr>,
     vault_address: Option<SocketAddr>,
@@ -103,8 +104,7 @@ impl Server {
             Some(own) => {
                 let (listener, address) = take(own.listen).await?;
                 tracing::info!(%address, requires_key = own.requires_key, "Presidio's endpoints");
-                let router = presidio::router(Arc::clone(&gateway), own.requires_key);
-                (Some((listener, router)), Some(address))
+                (Some(listener), Some(address))
             }
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -133,6 +133,7 @@ impl Server {
             vault,
             metrics,
             tls: tls.map(Arc::new),
+            live: Arc::new(Live::new(Arc::clone(&gateway))),
             gateway,
             address,
             presidio_address,
@@ -151,6 +152,12 @@ impl Server {
     #[must_use]
     pub const fn has_tls(&self) -> bool {
         self.tls.is_some()
+    }
+
+    /// Where another policy is put in force while the gateway runs.
+    #[must_use]
+    pub fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.live)
     }
 
     /// Where Presidio's endpoints have an address of their own, if the settings give them one.
@@ -182,6 +189,7 @@ impl Server {
             metrics,
             tls,
             gateway,
+            live,
             ..
         } = self;
         let limits = gateway.settings.limits;
@@ -213,12 +221,19 @@ impl Server {
             let ended = async { _ = archive_ended.await };
             tokio::spawn(Arc::clone(archive).work(api.vault.clone(), ended))
         });
-        let own = connections.accept_own(presidio.as_ref());
-        let of_vault = connections.accept_own(vault.as_ref());
-        let of_metrics = connections.accept_own(metrics.as_ref());
+        let fixed = |own: &Option<(TcpListener, Router)>| {
+            let router = own.as_ref().map(|(_, router)| router.clone());
+            Front::new(Arc::new(Served::new(router.unwrap_or_default(), None)))
+        };
+        let of_presidio = Front::new(Arc::clone(&live.presidio));
+        let (of_vault, of_metrics) = (fixed(&vault), fixed(&metrics));
+        let own = connections.accept_own(presidio.as_ref(), of_presidio);
+        let of_vault = connections.accept_own(vault.as_ref().map(|(own, _)| own), of_vault);
+        let of_metrics = connections.accept_own(metrics.as_ref().map(|(own, _)| own), of_metrics);
+        let prompts = Front::new(Arc::clone(&live.main));
         tokio::select! {
             () = shutdown => {}
-            () = connections.accept(&listener, Front::new(gateway.router(), Some(Arc::clone(&gateway)))) => {}
+            () = connections.accept(&listener, prompts) => {}
             () = own => {}
             () = of_vault => {}
             () = of_metrics => {}
@@ -261,9 +276,9 @@ impl Server {
 
 impl Connections {
     /// Serves an address of its own, if there is one; does not end by itself.
-    async fn accept_own(&self, own: Option<&(TcpListener, Router)>) {
+    async fn accept_own(&self, own: Option<&TcpListener>, service: Front) {
         match own {
-            Some((listener, router)) => self.accept(listener, Front::new(router.clone(), None)).await,
+            Some(listener) => self.accept(listener, service).await,
             None => std::future::pending().await,
         }
     }
@@ -436,9 +451,7 @@ async fn watch_over<I>(
 /// Answers requests. Prompts do not pass the router, which takes some µs of the CPU for each.
 #[derive(Clone)]
 struct Front {
-    router: TowerToHyperService<Router>,
-    /// None where no prompts are answered.
-    prompts: Option<Arc<Gateway>>,
+    served: Arc<Served>,
     /// None without TLS.
     peer: Option<Arc<Peer>>,
     /// Where the connection comes from.
@@ -448,10 +461,9 @@ struct Front {
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 impl Front {
-    fn new(router: Router, prompts: Option<Arc<Gateway>>) -> Self {
+    fn new(served: Arc<Served>) -> Self {
         Self {
-            router: TowerToHyperService::new(router),
-            prompts,
+            served,
             peer: None,
             caller: None,
         }
@@ -467,12 +479,14 @@ impl Front {
     fn answer(&self, request: Request<Incoming>) -> Answer {
         let is_post = request.method() == Method::POST;
         let surface = gateway::prompt_surface(request.uri().path()).filter(|_| is_post);
-        match surface.zip(self.prompts.as_ref()) {
+        let now = self.served.now();
+        match surface.zip(now.prompts.as_ref()) {
             Some((surface, gateway)) => {
-                let answer = prompt::answer(Arc::clone(gateway), surface, request.map(Body::new));
-                Box::pin(async move { Ok(answer.await) })
+                let gateway = Arc::clone(gateway);
+                // Called inside, so that what it needs while it waits is made where it stays.
+                Box::pin(async move { Ok(prompt::answer(gateway, surface, request.map(Body::new)).await) })
             }
-            None => Box::pin(self.router.call(request)),
+            None => Box::pin(now.router.call(request)),
         }
     }
 }

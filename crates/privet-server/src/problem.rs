@@ -63,6 +63,16 @@ pub(crate) enum Problem {
         provider: String,
         model: String,
     },
+    /// A kill switch cuts off the model, or every provider that could answer.
+    #[error("{} was switched off for the time being; use another model, or ask an administrator", if *is_model { "this model" } else { "the provider of this model" })]
+    SwitchedOff {
+        is_model: bool,
+        provider: String,
+        model: String,
+    },
+    /// The caller was cut off while the request was under way.
+    #[error("this was switched off for the time being; ask an administrator")]
+    CutOff,
     /// The prompt holds personal data, and its provider has no assessment that holds.
     #[error(
         "the prompt holds personal data, and the provider of this model has no assessment that holds; remove the data, or use another model"
@@ -91,6 +101,13 @@ pub(crate) enum Problem {
     /// A request that is refused in words of its own, which hold no value.
     #[error("{text}")]
     Told { status: StatusCode, text: String },
+    /// The same, with a code of its own.
+    #[error("{text}")]
+    Coded {
+        status: StatusCode,
+        code: &'static str,
+        text: String,
+    },
     #[error("the provider cannot be reached")]
     UpstreamUnreachable,
     #[error("the provider has failed several times in a row and is given a rest; try again in a moment")]
@@ -108,6 +125,7 @@ fn denial(denied: &Denied) -> String {
         }
         Denied::StoreUnavailable => "keys cannot be checked at the moment; try again in a moment".to_owned(),
         Denied::NotPermitted(_)
+        | Denied::SwitchedOff
         | Denied::NoSession
         | Denied::Forged
         | Denied::NeedsSecondFactor
@@ -149,6 +167,15 @@ impl Problem {
         }
     }
 
+    /// Refused with `status` and `code` in these words.
+    pub(crate) fn coded(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
+        Self::Coded {
+            status,
+            code,
+            text: text.into(),
+        }
+    }
+
     fn kind(&self) -> Kind {
         match self {
             Self::NotPermitted { .. } | Self::Denied(Denied::NotPermitted(_)) => kind(
@@ -163,11 +190,17 @@ impl Problem {
                 "permission_error",
                 "provider_not_assessed",
             ),
-            Self::Denied(Denied::Revoked | Denied::Expired | Denied::Disabled) => kind(
+            Self::Denied(Denied::Revoked | Denied::Expired | Denied::Rotated | Denied::Disabled) => kind(
                 StatusCode::FORBIDDEN,
                 "permission_error",
                 "permission_error",
                 "key_not_valid_any_more",
+            ),
+            Self::Denied(Denied::SwitchedOff) | Self::SwitchedOff { .. } | Self::CutOff => kind(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "permission_error",
+                "switched_off",
             ),
             Self::Denied(Denied::OutOfScope(_)) => kind(
                 StatusCode::FORBIDDEN,
@@ -267,6 +300,15 @@ impl Problem {
                 "api_error",
                 "not_archived",
             ),
+            Self::Coded { status, code, .. } => {
+                let of = match status.as_u16() {
+                    403 => "permission_error",
+                    404 => "not_found_error",
+                    429 => "rate_limit_error",
+                    _ => INVALID,
+                };
+                kind(*status, of, of, code)
+            }
             Self::Told { status, .. } => kind(*status, INVALID, INVALID, "bad_request"),
             Self::UpstreamUnreachable => kind(
                 StatusCode::BAD_GATEWAY,
@@ -428,6 +470,8 @@ fn not_cleared_kind(not_cleared: &NotCleared) -> Kind {
 pub(crate) fn shape_of(path: &str, headers: &HeaderMap) -> SurfaceKind {
     if crate::presidio::PATHS.contains(&path) {
         SurfaceKind::Presidio
+    } else if path.starts_with("/mcp/") {
+        SurfaceKind::Mcp
     } else if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") {
         SurfaceKind::AnthropicMessages
     } else {

@@ -17,9 +17,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::access::{self, Outgoing};
 use crate::archive::{self, Archive, Place, Taking};
 use crate::gateway::Gateway;
+use crate::kill::SwitchedOff;
 use crate::limits::Meter;
 use crate::problem::Problem;
 use crate::query;
+use crate::recall::Recall;
 use crate::reply::{self, ReplyLimits};
 use crate::routing::{self, Choice, Picked};
 use crate::upstream::Failed;
@@ -118,7 +120,9 @@ async fn serve(
             problem.code().clone_into(&mut event.decision.reason);
             match &problem {
                 Problem::NotCleared(NotCleared::Refused { model, .. }) => event.model.clone_from(model),
-                Problem::NotPermitted { provider, model, .. } | Problem::NotAssessed { provider, model } => {
+                Problem::NotPermitted { provider, model, .. }
+                | Problem::SwitchedOff { provider, model, .. }
+                | Problem::NotAssessed { provider, model } => {
                     event.model = Some(model.clone());
                     event.provider = Some(provider.clone());
                 }
@@ -190,7 +194,7 @@ async fn serve(
                 event: others,
             };
             let under_way = UnderWay { permit, meter };
-            let response = send(gateway, clearance, asked, under_way, taking).await?;
+            let response = send(gateway, clearance, asked, under_way, taking, caller).await?;
             if let Some(event) = access {
                 log_answer(&event, response.status().as_u16(), arrived);
             }
@@ -287,6 +291,9 @@ async fn prepare(
     if route.provider.url(surface, model).is_none() {
         return Err(Problem::WrongDialect);
     }
+    for index in gateway.check_route(&caller.tenant, model, &route)? {
+        cleared.choice.bar(index);
+    }
     if let Some((about, vault)) = about.as_ref().zip(gateway.vault.as_ref()) {
         let found = cleared.clearance.counts.keys().copied();
         // Where nothing is looked for, nothing is known of what is in it.
@@ -361,9 +368,30 @@ async fn send(
     gateway: &Arc<Gateway>,
     clearance: Clearance,
     asked: routing::Asked<'_>,
+    under_way: UnderWay,
+    taking: Option<Taking>,
+    caller: Authenticated,
+) -> Result<Response<Body>, Problem> {
+    let mut off = SwitchedOff::new(gateway, caller, clearance.model.clone());
+    let (response, provider) = tokio::select! {
+        biased;
+        sent = send_on(gateway, clearance, asked, under_way, taking) => sent?,
+        () = off.wait() => return Err(Problem::CutOff),
+    };
+    off.answers(provider);
+    if off.is_off() {
+        return Err(Problem::CutOff);
+    }
+    Ok(off.watch(response))
+}
+
+async fn send_on(
+    gateway: &Arc<Gateway>,
+    clearance: Clearance,
+    asked: routing::Asked<'_>,
     UnderWay { permit, mut meter }: UnderWay,
     taking: Option<Taking>,
-) -> Result<Response<Body>, Problem> {
+) -> Result<(Response<Body>, String), Problem> {
     let Clearance {
         prompt,
         model,
@@ -379,7 +407,7 @@ async fn send(
         Some(meter) => meter.in_time(sending).await?,
         None => sending.await?,
     };
-    let upstream = answer.map_err(|failed| {
+    let (upstream, provider) = answer.map_err(|failed| {
         if let (Failed::NotSent(_), Some(meter)) = (&failed, &mut meter) {
             meter.not_sent();
         }
@@ -401,7 +429,7 @@ async fn send(
         }
     };
     response.headers_mut().insert(MASKED, HeaderValue::from(masked));
-    Ok(response)
+    Ok((response, provider.name().to_owned()))
 }
 
 /// Every line of a repeated header counts: the provider may go by another one than Privet.
@@ -456,22 +484,31 @@ async fn clear(
     let budget = Budget::new(units * gateway.access.looks());
     let key = gateway.surrogate_key(&caller.tenant, caller.principal.as_str());
     let hashes = gateway.hashes(&caller.tenant);
+    let known = gateway.recall_of(&caller.tenant, caller.principal.as_str());
+    let learner = gateway.recall.as_ref().is_some_and(Recall::learns_prompts);
+    let learner = learner.then(|| (caller.tenant.clone(), caller.principal.to_string()));
     let query = query.map(str::to_owned);
+    let off = gateway.providers_off(&caller.tenant);
     let gateway = Arc::clone(gateway);
     let pool = gateway.pool.clone();
     pool.run(gateway.weight(bytes), budget, move |budget| {
         query::check(query.as_deref(), &gateway.analyzer, budget)?;
-        let picked = Picked::default();
+        let picked = Picked::without(off);
         let route = |model: &str| picked.route(&gateway, model);
         let local = |rule: usize, model: &str| picked.local(&gateway, surface, rule, model);
         let clearing = Clearing {
             analyzer: &gateway.analyzer,
             key: &key,
             memory: Some(&gateway.memory),
+            known: known.as_deref(),
             route: &route,
             local: &local,
         };
         let clearance = gateway.policy.clear(&prompt, clearing, budget)?;
+        if let (Some((tenant, principal)), Some(recall)) = (&learner, &gateway.recall) {
+            let pairs = clearance.restoration.pairs();
+            recall.remember((tenant, principal), pairs, None, Instant::now());
+        }
         let mut choice = picked.choice(clearance.rule);
         gateway.check_assessment(&prompt, &clearance, clearing, budget, &mut choice)?;
         let request_hash = hashes.hash_hex(&[prompt.body()]);

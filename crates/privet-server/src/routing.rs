@@ -9,7 +9,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, Response};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use privet_policy::{Cleared, LocalModel, NotCleared, Prompt, Route};
+use privet_policy::{Cleared, LocalModel, NotCleared, Prompt, Provider, Route};
 use privet_types::{AuditEvent, SurfaceKind};
 use tokio::task::JoinSet;
 
@@ -46,6 +46,8 @@ pub(crate) struct Choice {
 pub(crate) struct Picked {
     target: OnceLock<usize>,
     local: OnceLock<usize>,
+    /// Providers that are not to be asked.
+    off: Vec<String>,
 }
 
 /// A prompt's request as it came.
@@ -65,10 +67,18 @@ impl Choice {
 }
 
 impl Picked {
+    /// Where the providers called `off` are not asked as long as there is another.
+    pub(crate) fn without(off: Vec<String>) -> Self {
+        Self {
+            off,
+            ..Self::default()
+        }
+    }
+
     /// The name that the chosen target of `model` is asked for, if it is another one.
     pub(crate) fn route(&self, gateway: &Gateway, model: &str) -> Option<Option<String>> {
         let route = gateway.settings.route(model)?;
-        let target = gateway.routing.pick(&route, &gateway.upstream);
+        let target = gateway.routing.pick(&route, &gateway.upstream, &self.off);
         let target = *self.target.get_or_init(|| target);
         Some(route.with(target)?.upstream_model.map(str::to_owned))
     }
@@ -82,7 +92,7 @@ impl Picked {
         model: &str,
     ) -> Option<LocalModel> {
         let route = gateway.policy.routing().route(rule, model, &gateway.settings)?;
-        let target = gateway.routing.pick(&route, &gateway.upstream);
+        let target = gateway.routing.pick(&route, &gateway.upstream, &self.off);
         let target = *self.local.get_or_init(|| target);
         let route = route.with(target).unwrap_or(route);
         route.provider.url(surface, "model")?;
@@ -117,12 +127,16 @@ impl Gateway {
 impl Routing {
     /// One of the targets that are well, each as often as its weight says; else the first that stands in and is well; else
     /// the first.
-    fn pick(&self, route: &Route<'_>, upstream: &Upstream) -> usize {
+    fn pick(&self, route: &Route<'_>, upstream: &Upstream, off: &[String]) -> usize {
         let targets = route.targets();
         if targets.len() < 2 {
             return 0;
         }
-        let is_well = |index: &usize| admits(route, *index, upstream);
+        let is_off = |index: usize| {
+            let provider = route.with(index).map(|target| target.provider.name());
+            off.iter().any(|off| Some(off.as_str()) == provider)
+        };
+        let is_well = |index: &usize| admits(route, *index, upstream) && !is_off(*index);
         let shares: Vec<(usize, u64)> = targets
             .iter()
             .enumerate()
@@ -131,7 +145,11 @@ impl Routing {
             .collect();
         let sum: u64 = shares.iter().map(|(_, weight)| weight).sum();
         if sum == 0 {
-            return (0..targets.len()).find(is_well).unwrap_or_default();
+            let is_on = |index: &usize| !is_off(*index);
+            let found = (0..targets.len()).find(is_well);
+            return found
+                .or_else(|| (0..targets.len()).find(is_on))
+                .unwrap_or_default();
         }
         let mut point = low_discrepancy(self.draws.fetch_add(1, Ordering::Relaxed), sum);
         for (index, weight) in shares {
@@ -167,12 +185,14 @@ fn admits(route: &Route<'_>, index: usize, upstream: &Upstream) -> bool {
 
 /// Sends a cleared prompt to the target that was chosen, and where it fails to others. Nothing of a reply is read before it
 /// is settled that this one goes to the caller.
-pub(crate) async fn send(
-    gateway: &Gateway,
-    model: &str,
+///
+/// Gives back who answers, too.
+pub(crate) async fn send<'a>(
+    gateway: &'a Gateway,
+    model: &'a str,
     prompt: Prompt<Cleared>,
     asked: Asked<'_>,
-) -> Result<Response<ReplyBody>, Failed> {
+) -> Result<(Response<ReplyBody>, &'a Provider), Failed> {
     let Asked {
         choice,
         headers,
@@ -186,7 +206,8 @@ pub(crate) async fn send(
     let upstream = &gateway.upstream;
     if route.targets().len() < 2 && settings.retries == 0 {
         let name = route.upstream_model.unwrap_or(model);
-        return ask(gateway, &route, name, query, outgoing(), prompt).await;
+        let answer = ask(gateway, &route, name, query, outgoing(), prompt).await;
+        return Ok((answer?, route.provider));
     }
     let mut attempts = Attempts {
         gateway,
@@ -209,10 +230,10 @@ pub(crate) async fn send(
                 retry_after(reply.headers(), gateway.clock.now())
             }
             Err(Failed::NotSent(Problem::UpstreamUnreachable | Problem::ProviderResting)) => None,
-            _ => return answer,
+            _ => return Ok((answer?, route.provider)),
         };
         let Some((next, wait)) = attempts.next(route, asked_wait) else {
-            return answer;
+            return Ok((answer?, route.provider));
         };
         drop(answer);
         if let Some(wait) = wait {

@@ -3,13 +3,16 @@
 use jiff::Timestamp;
 use privet_types::{Change, ChangeKind, KeyScopes, Principal, TenantId};
 
+use crate::access_tokens::{RevokedToken, TokenKeyRecord, select_revoked_tokens, select_token_keys};
+use crate::kill_switches::{KillSwitch, select_in_force};
 use crate::log::append_change;
 use crate::people::{PeopleSnapshot, select_people};
-use crate::sql::{FromRow, Row, Tx};
+use crate::sql::{FromRow, Row, Tx, Value};
 use crate::{Error, Store, values};
 
 /// The columns of a key, in the order in which they are read.
-const COLUMNS: &str = "id, hash, principal, tenant, created_at, expires_at, revoked_at, scopes";
+const COLUMNS: &str = "id, hash, principal, tenant, created_at, expires_at, revoked_at, scopes, \
+                       successor, grace_until, line";
 
 /// An API key as stored. Times have millisecond precision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,17 +33,48 @@ pub struct ApiKeyRecord {
     pub revoked_at: Option<Timestamp>,
     /// What it may be used for.
     pub scopes: KeyScopes,
+    /// The id of the key that takes its place.
+    pub successor: Option<String>,
+    /// Until when it works beside its successor.
+    pub grace_until: Option<Timestamp>,
+    /// The id of the first key of a chain of successors; `None` for a key that has taken no other's place.
+    pub line: Option<String>,
+}
+
+impl ApiKeyRecord {
+    /// The id of the first key of its chain of successors: its own, if it has taken no other's place.
+    #[must_use]
+    pub fn line(&self) -> &str {
+        self.line.as_deref().unwrap_or(&self.id)
+    }
+}
+
+/// When an API key was last used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKeyUse {
+    /// Whose installation space it opens.
+    pub tenant: TenantId,
+    /// Which key.
+    pub id: String,
+    /// When, to the minute.
+    pub last_used_at: Timestamp,
 }
 
 /// All API keys at one moment, and whom they belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKeySnapshot {
-    /// Grows with every change of a key, a principal, a group or a role by any process.
+    /// Grows with every change of a key, a principal, a group, a role or a kill switch by any process.
     pub version: i64,
     /// Ordered by time made, then id.
     pub keys: Vec<ApiKeyRecord>,
     /// Whom they belong to, and what those may do.
     pub people: PeopleSnapshot,
+    /// What is switched off.
+    pub switches: Vec<KillSwitch>,
+    /// Keys that sign access tokens.
+    pub token_keys: Vec<TokenKeyRecord>,
+    /// Access tokens that are refused.
+    pub revoked_tokens: Vec<RevokedToken>,
 }
 
 impl Store {
@@ -49,22 +83,84 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] if the id or hash is taken, or the store does not answer.
     pub async fn insert_api_key(&self, key: &ApiKeyRecord, change: &Change) -> Result<(), Error> {
-        let row = values![
-            &key.id,
-            key.hash,
-            key.principal.as_str(),
-            key.tenant.as_str(),
-            key.created_at.as_millisecond(),
-            key.expires_at.map(Timestamp::as_millisecond),
-            key.revoked_at.map(Timestamp::as_millisecond),
-            key.scopes.to_string(),
-        ];
+        let row = values_of(key);
         let change = change.clone();
         self.write(move |tx| {
             Box::pin(async move {
                 let head = format!("INSERT INTO api_keys ({COLUMNS})");
                 tx.insert_many(&head, vec![row], "").await?;
                 append_change(tx, ChangeKind::ApiKeyCreated, &change).await
+            })
+        })
+        .await
+    }
+
+    /// Adds `key` in the place of key `rotated.object`, which works beside it until `grace_until`, and leaves to the log that
+    /// tell of both. Returns false, and changes nothing, if that one has a successor, is revoked or is not there.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the id or hash is taken, or the store does not answer.
+    pub async fn rotate_api_key(
+        &self,
+        key: &ApiKeyRecord,
+        grace_until: Timestamp,
+        rotated: &Change,
+        created: &Change,
+    ) -> Result<bool, Error> {
+        let place = values![&rotated.object, &key.id, grace_until.as_millisecond()];
+        let (row, rotated, created) = (values_of(key), rotated.clone(), created.clone());
+        self.write(move |tx| {
+            Box::pin(async move {
+                let sql = "UPDATE api_keys SET successor = $2, grace_until = $3 \
+                           WHERE id = $1 AND successor IS NULL AND revoked_at IS NULL";
+                if tx.execute(sql, place).await? == 0 {
+                    return Ok(false);
+                }
+                let head = format!("INSERT INTO api_keys ({COLUMNS})");
+                tx.insert_many(&head, vec![row], "").await?;
+                append_change(tx, ChangeKind::ApiKeyRotated, &rotated).await?;
+                append_change(tx, ChangeKind::ApiKeyCreated, &created).await?;
+                Ok(true)
+            })
+        })
+        .await
+    }
+
+    /// Notes when keys were last used; an earlier time than what is known changes nothing. The log is told nothing.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the store does not answer.
+    pub async fn note_api_key_uses(&self, uses: &[ApiKeyUse]) -> Result<(), Error> {
+        if uses.is_empty() {
+            return Ok(());
+        }
+        let row =
+            |used: &ApiKeyUse| values![used.tenant.as_str(), &used.id, used.last_used_at.as_millisecond()];
+        let rows: Vec<_> = uses.iter().map(row).collect();
+        self.write(move |tx| {
+            Box::pin(async move {
+                tx.insert_many(
+                    "INSERT INTO api_key_uses (tenant, id, last_used_at)",
+                    rows,
+                    "ON CONFLICT (tenant, id) DO UPDATE SET last_used_at = excluded.last_used_at \
+                     WHERE excluded.last_used_at > api_key_uses.last_used_at",
+                )
+                .await
+                .map(drop)
+            })
+        })
+        .await
+    }
+
+    /// When keys were last used, as far as that is written down; ordered by tenant and id.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the store does not answer, [`Error::BadRow`] if it was changed by hand.
+    pub async fn list_api_key_uses(&self) -> Result<Vec<ApiKeyUse>, Error> {
+        self.read(|tx| {
+            Box::pin(async move {
+                let sql = "SELECT tenant, id, last_used_at FROM api_key_uses ORDER BY tenant, id";
+                tx.rows(sql, values![]).await
             })
         })
         .await
@@ -140,6 +236,9 @@ impl Store {
                     version: select_version(tx).await?,
                     keys: select_api_keys(tx).await?,
                     people: select_people(tx).await?,
+                    switches: select_in_force(tx).await?,
+                    token_keys: select_token_keys(tx).await?,
+                    revoked_tokens: select_revoked_tokens(tx).await?,
                 })
             })
         })
@@ -155,6 +254,22 @@ impl Store {
     }
 }
 
+fn values_of(key: &ApiKeyRecord) -> Vec<Value> {
+    values![
+        &key.id,
+        key.hash,
+        key.principal.as_str(),
+        key.tenant.as_str(),
+        key.created_at.as_millisecond(),
+        key.expires_at.map(Timestamp::as_millisecond),
+        key.revoked_at.map(Timestamp::as_millisecond),
+        key.scopes.to_string(),
+        key.successor.clone(),
+        key.grace_until.map(Timestamp::as_millisecond),
+        key.line.clone(),
+    ]
+}
+
 async fn select_version(tx: &mut Tx) -> Result<i64, Error> {
     tx.one("SELECT version FROM changes WHERE name = 'api_keys'", values![])
         .await
@@ -167,17 +282,32 @@ async fn select_api_keys(tx: &mut Tx) -> Result<Vec<ApiKeyRecord>, Error> {
 
 impl FromRow for ApiKeyRecord {
     fn from_row(row: Row) -> Result<Self, Error> {
-        let (id, hash, principal, tenant, created_at, expires_at, revoked_at, scopes) =
-            <(
-                String,
-                Vec<u8>,
-                String,
-                String,
-                i64,
-                Option<i64>,
-                Option<i64>,
-                String,
-            )>::from_row(row)?;
+        type Columns = (
+            String,
+            Vec<u8>,
+            String,
+            String,
+            i64,
+            Option<i64>,
+            Option<i64>,
+            String,
+            Option<String>,
+            Option<i64>,
+            Option<String>,
+        );
+        let (
+            id,
+            hash,
+            principal,
+            tenant,
+            created_at,
+            expires_at,
+            revoked_at,
+            scopes,
+            successor,
+            grace_until,
+            line,
+        ) = Columns::from_row(row)?;
         let optional = |ms: Option<i64>| ms.map(|ms| timestamp(ms).ok_or_else(|| bad_row(&id))).transpose();
         Ok(Self {
             hash: hash.try_into().map_err(|_| bad_row(&id))?,
@@ -187,6 +317,24 @@ impl FromRow for ApiKeyRecord {
             expires_at: optional(expires_at)?,
             revoked_at: optional(revoked_at)?,
             scopes: scopes.parse().map_err(|_| bad_row(&id))?,
+            successor,
+            grace_until: optional(grace_until)?,
+            line,
+            id,
+        })
+    }
+}
+
+impl FromRow for ApiKeyUse {
+    fn from_row(row: Row) -> Result<Self, Error> {
+        let (tenant, id, last_used_at) = <(String, String, i64)>::from_row(row)?;
+        let bad = || Error::BadRow {
+            table: "api_key_uses",
+            row: id.clone(),
+        };
+        Ok(Self {
+            tenant: tenant.parse().map_err(|_| bad())?,
+            last_used_at: timestamp(last_used_at).ok_or_else(bad)?,
             id,
         })
     }

@@ -27,6 +27,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod access_tokens;
 mod api_keys;
 mod audit;
 mod backup;
@@ -34,8 +35,11 @@ mod error;
 mod files;
 mod flusher;
 mod keyring;
+mod kill_switches;
 mod limit_counters;
 mod log;
+mod mcp_tools;
+mod notices;
 mod people;
 mod privilege_uses;
 mod schema;
@@ -44,7 +48,8 @@ mod spool;
 mod sql;
 mod store;
 
-pub use api_keys::{ApiKeyRecord, ApiKeySnapshot};
+pub use access_tokens::{RevokedToken, TokenKeyRecord};
+pub use api_keys::{ApiKeyRecord, ApiKeySnapshot, ApiKeyUse};
 pub use audit::{AuditRecord, AuditRow, TenantEvent};
 pub use backup::{
     BackupHeader, BackupSummary, BackupTable, BackupTables, SealedFile, back_up, back_up_some, open_backup,
@@ -58,11 +63,14 @@ pub use keyring::{
     OnProgress, Progress, Remains, RootRotated, Shredding, SubjectKey, SweepFailure, Swept, TenantKeyRotated,
     TenantStatus, run_keyring,
 };
+pub use kill_switches::{KillSwitch, KillSwitchChange, KillTarget, UnknownKill};
 pub use limit_counters::LimitCounter;
 pub use log::{
     KeptCheckpoint, Leaf, LogCheck, LogFault, LogHead, LogKey, LogLeaf, Sequencer, Successors, append_leaf,
     append_leaf_id, append_leaves, log_position, log_signer, run_sequencer, run_sequencer_through_changes,
 };
+pub use mcp_tools::McpTool;
+pub use notices::Acknowledgement;
 pub use people::{
     GrantRecord, GroupRecord, Holder, Membership, PeopleChange, PeopleSnapshot, PrincipalRecord,
     TenantRecord, TrainingRecord,

@@ -28,6 +28,10 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/sqlite/0020_limit_counters.sql"),
         include_str!("schema/sqlite/0021_sign_in.sql"),
         include_str!("schema/sqlite/0022_second_factors.sql"),
+        include_str!("schema/sqlite/0023_key_lines.sql"),
+        include_str!("schema/sqlite/0024_access_tokens.sql"),
+        include_str!("schema/sqlite/0027_kill_switches.sql"),
+        include_str!("schema/sqlite/0028_tools_and_notices.sql"),
     ],
     postgres: &[
         include_str!("schema/postgres/0001_keys_and_audit.sql"),
@@ -52,6 +56,10 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0020_limit_counters.sql"),
         include_str!("schema/postgres/0021_sign_in.sql"),
         include_str!("schema/postgres/0022_second_factors.sql"),
+        include_str!("schema/postgres/0023_key_lines.sql"),
+        include_str!("schema/postgres/0024_access_tokens.sql"),
+        include_str!("schema/postgres/0027_kill_switches.sql"),
+        include_str!("schema/postgres/0028_tools_and_notices.sql"),
     ],
     seeded: &["changes", "log_head"],
 };

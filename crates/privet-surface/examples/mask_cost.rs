@@ -73,6 +73,7 @@ fn main() {
                 parts: &parts,
                 key: &key,
                 memory,
+                known: None,
             };
             let budget = Budget::new(1024 * body.len() as u64 + (1 << 20));
             let request =

@@ -119,6 +119,7 @@ fn main() {
                 parts: &parts,
                 key: &key,
                 memory: None,
+                known: None,
             };
             let began = cpu_nanoseconds();
             let masked = Request::parse(SurfaceKind::OpenaiChat, body.as_bytes(), &budget)

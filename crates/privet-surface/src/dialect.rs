@@ -1,5 +1,6 @@
 //! What the fields of each surface's requests are: text to look at, structure to leave alone, content nobody can read.
 
+mod mcp;
 mod responses;
 
 use std::borrow::Cow;
@@ -166,6 +167,9 @@ pub(crate) const fn conversation(surface: SurfaceKind) -> &'static str {
 
 /// How the value at `path` is treated. `path` is at most a few steps deep where it matters.
 pub(crate) fn classify(surface: SurfaceKind, path: &[Step<'_>]) -> Class {
+    if surface == SurfaceKind::Mcp {
+        return mcp::classify(path);
+    }
     let Fields {
         structural,
         names,
@@ -213,8 +217,10 @@ fn matches(pattern: &str, path: &[Step<'_>]) -> bool {
 
 /// How a content part (an object with a `type`) is treated as a whole; none for parts whose fields are looked at.
 pub(crate) fn classify_part(surface: SurfaceKind, path: &[Step<'_>], part: Value<'_>) -> Option<Class> {
-    if surface == SurfaceKind::OpenaiResponses {
-        return responses::classify_part(path, part);
+    match surface {
+        SurfaceKind::OpenaiResponses => return responses::classify_part(path, part),
+        SurfaceKind::Mcp => return mcp::classify_part(part),
+        _ => {}
     }
     // Where a provider embeds more than texts, these are pictures and the like.
     if surface == SurfaceKind::OpenaiEmbeddings
@@ -271,6 +277,7 @@ pub(crate) fn is_opaque_field(surface: SurfaceKind, key: &str) -> bool {
     match key {
         "image_url" | "input_audio" | "file" | "source" | "file_id" => true,
         "file_data" | "file_url" | "result" => surface == SurfaceKind::OpenaiResponses,
+        "data" | "blob" => surface == SurfaceKind::Mcp,
         _ => false,
     }
 }
@@ -299,6 +306,9 @@ pub(crate) fn is_sealed_field(surface: SurfaceKind, path: &[Step<'_>], value: &s
         ] => first == "messages" && list == "content",
         _ => false,
     };
+    if surface == SurfaceKind::Mcp {
+        return mcp::is_sealed(path, value);
+    }
     let is_named = matches!(path.last(), Some(Step::Key(key)) if is_sealed_name(key));
     let is_base64 = value
         .bytes()
@@ -385,6 +395,18 @@ pub(crate) fn pointer(path: &[Step<'_>]) -> String {
         "previous_response_id",
         "prompt_cache_key",
         "dimensions",
+        "params",
+        "structuredContent",
+        "contents",
+        "uri",
+        "blob",
+        "tools",
+        "resources",
+        "prompts",
+        "inputSchema",
+        "outputSchema",
+        "error",
+        "message",
     ];
     path.iter()
         .map(|step| match step {

@@ -166,6 +166,23 @@ impl<'d> Value<'d> {
         })
     }
 
+    /// Whether it is the string of these characters.
+    fn is_str(&self, characters: &str) -> bool {
+        let Some(node) = self.node().filter(|n| n.kind == Kind::String) else {
+            return false;
+        };
+        if !node.has_escape {
+            return self.written_inside(node) == characters.as_bytes();
+        }
+        self.as_str().is_some_and(|own| own == characters)
+    }
+
+    /// What stands between the quotes.
+    fn written_inside(&self, node: &Node) -> &'d [u8] {
+        let inside = node.start as usize + 1..(node.end as usize).saturating_sub(1);
+        self.text.as_bytes().get(inside).unwrap_or_default()
+    }
+
     /// The characters of a string with the way back to where each is written.
     #[must_use]
     pub fn decoded(&self) -> Option<Text<'d>> {
@@ -202,9 +219,7 @@ impl<'d> Value<'d> {
     /// The value of `key` in an object.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Value<'d>> {
-        self.entries()
-            .find(|(k, _)| k.as_str().is_some_and(|k| k == key))
-            .map(|(_, v)| v)
+        self.entries().find(|(k, _)| k.is_str(key)).map(|(_, v)| v)
     }
 
     /// The string value of `key` in an object.
@@ -556,7 +571,11 @@ impl Keys {
             .unwrap_or_default()
         };
         let is_new = if self.nodes.len() < PAIRWISE_KEYS {
-            self.nodes.iter().all(|n| name_of(n) != name)
+            let is_it = |index: &u32| {
+                let index = *index as usize;
+                Value { text, nodes, index }.is_str(&name)
+            };
+            !self.nodes.iter().any(is_it)
         } else {
             if self.set.is_empty() {
                 self.set

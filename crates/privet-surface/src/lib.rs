@@ -7,6 +7,7 @@ mod config;
 mod dialect;
 pub mod json;
 mod mask;
+pub mod mcp;
 mod memory;
 mod number;
 mod private;

@@ -41,6 +41,8 @@ pub struct Masking<'a> {
     pub key: &'a HashKey,
     /// Remembers what was found in elements that come again; none to look at everything every time.
     pub memory: Option<&'a DetectionMemory>,
+    /// Tags that were handed to the same caller elsewhere: where they stand they stay, and the reply restores them.
+    pub known: Option<&'a SurrogateMap>,
 }
 
 /// A request body, parsed.
@@ -375,6 +377,9 @@ impl<'d> Walk<'_, 'd> {
                     });
                 }
                 let class = dialect::classify(self.surface, &self.path);
+                if class == Class::Sealed {
+                    return Ok(());
+                }
                 let context = self.context();
                 self.number_leaf(
                     value,
@@ -418,7 +423,7 @@ impl<'d> Walk<'_, 'd> {
                 return Ok(());
             }
             // Not what its field is for: looked at, and not replaceable.
-            Class::Structural => Class::Fixed,
+            Class::Structural | Class::Sealed => Class::Fixed,
             class => class,
         };
         let context = self.context();
@@ -575,7 +580,8 @@ impl<'d> Walk<'_, 'd> {
         }
         let mut found = self.detect(text, context, reading)?;
         let detected = found.len();
-        found.extend(lookalikes(text, self.masking.pii.style));
+        let (looks, kept) = self.adopt(text, lookalikes(text, self.masking.pii.style));
+        found.extend(looks);
         if let Element::New {
             detected: element, ..
         } = &mut self.element
@@ -612,7 +618,11 @@ impl<'d> Walk<'_, 'd> {
                     .map(|span| (span, *entity, true)),
             );
         }
-        for finding in &found {
+        let is_kept = |span: Span| {
+            kept.iter()
+                .any(|tag| tag.start <= span.start && span.end <= tag.end)
+        };
+        for finding in found.iter().filter(|finding| !is_kept(finding.span)) {
             let is_lookalike = finding.rule.0.starts_with("surrogate/");
             match self.masking.pii.action(finding.entity) {
                 EntityAction::Block if !is_lookalike => {
@@ -630,6 +640,27 @@ impl<'d> Walk<'_, 'd> {
             *self.counts.entry(private.entity).or_default() += 1;
         }
         Ok(disjoint)
+    }
+
+    /// Takes over the tags among `looks` that this caller was handed elsewhere. Gives back the others, and where those stand.
+    fn adopt(&mut self, text: &str, looks: Vec<Finding>) -> (Vec<Finding>, Vec<Span>) {
+        let Some(known) = self.masking.known else {
+            return (looks, Vec::new());
+        };
+        let mut kept = Vec::new();
+        let others = looks.into_iter().filter(|look| {
+            let tag = whole_tag(text, look.span);
+            let pair = tag
+                .of(text)
+                .filter(|_| is_apart(text, tag))
+                .and_then(|tag| known.tagged(tag));
+            let is_known = pair.is_some_and(|pair| self.surrogates.adopt(pair));
+            if is_known {
+                kept.push(tag);
+            }
+            !is_known
+        });
+        (others.collect(), kept)
     }
 
     /// Remembers `value` if nothing but its context says that it is private. Returns whether it is met for the first time.
@@ -748,6 +779,25 @@ impl<'d> Walk<'_, 'd> {
             pointer: dialect::pointer(&self.path),
         }
     }
+}
+
+/// A tag at `span` with what may follow its suffix: the part of a name, and a writing.
+fn whole_tag(text: &str, span: Span) -> Span {
+    let is_bracketed = text.get(span.start..).is_some_and(|tag| tag.starts_with('<'));
+    let closes = |rest: &str| is_bracketed && rest.starts_with('>');
+    if span.of(text).is_some_and(|tag| tag.ends_with('>')) {
+        return span;
+    }
+    let rest = text.get(span.end..).unwrap_or_default();
+    let more = rest
+        .bytes()
+        .take_while(|b| b.is_ascii_alphanumeric() || *b == b'_')
+        .count();
+    let end = span.end + more;
+    Span::new(
+        span.start,
+        end + usize::from(closes(text.get(end..).unwrap_or_default())),
+    )
 }
 
 fn is_model_at(path: &[Step<'_>], value: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use privet_pii::{Restorer, SurrogateMap, Syntax, UrlAllow, escape_into};
+use privet_pii::{Pair, Restorer, SurrogateMap, Syntax, UrlAllow, escape_into};
 use privet_types::{Budget, SurfaceKind};
 
 use crate::RestoreConfig;
@@ -69,6 +69,12 @@ impl Restoration {
             is_json_reply,
             ..self
         }
+    }
+
+    /// What stands for what.
+    #[must_use]
+    pub fn pairs(&self) -> &[Pair] {
+        self.map.pairs()
     }
 
     /// Whether there is nothing to restore, so that the reply may pass unread.

@@ -8,19 +8,20 @@ use std::time::Duration;
 
 use jiff::tz::Offset;
 use privet_access::{
-    AccessRules, Assessments, Authorizer, Enrolment, KeyRing, KeyRingConfig, NewKey, People, PolicyText,
-    Signer, create_key, revoke_key, run_refresh,
+    AccessRules, Assessments, Authorizer, Enrolment, KeyRing, KeyRingConfig, KillSwitches, LocalSwitches,
+    NewKey, People, PolicyText, Signer, create_key, revoke_key, run_refresh,
 };
 use privet_crypto::RootKey;
 use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
 use privet_policy::{Audit, Policy, Settings, VaultSettings};
 use privet_server::{
-    AwsKeys, Gateway, Outbox, Parts, ProviderKey, Server, VaultParts, request_config, saved_limits,
+    AwsKeys, Gateway, Live, NextPolicy, Outbox, Parts, ProviderKey, Server, VaultParts, request_config,
+    saved_limits,
 };
 use privet_store::{
-    AuditRow, Durability, Keyring, KeyringConfig, Location, Spool, SpoolConfig, Store, log_signer,
-    run_flusher,
+    AuditRow, Durability, Keyring, KeyringConfig, Location, Scope, Spool, SpoolConfig, Store, log_signer,
+    run_flusher, values,
 };
 use privet_types::{Clock, KeyScopes, Secret, TenantId};
 use privet_vault::{
@@ -60,6 +61,7 @@ pub struct Builder {
     presidio: String,
     metrics: String,
     prices: String,
+    mcp: String,
     tls: String,
     vault: String,
     databases: Option<[Location; 2]>,
@@ -104,6 +106,7 @@ pub struct TestGateway {
     provider: Option<Provider>,
     shutdown: watch::Sender<bool>,
     stop: watch::Sender<bool>,
+    live: Arc<Live>,
     server: JoinHandle<bool>,
     refresh: JoinHandle<()>,
     limits: JoinHandle<()>,
@@ -164,6 +167,12 @@ impl Builder {
     /// With these `[[prices]]`.
     pub fn prices(mut self, prices: &str) -> Self {
         prices.clone_into(&mut self.prices);
+        self
+    }
+
+    /// With this `[mcp]`; the headers of its servers hold `header-of-NAME`.
+    pub fn mcp(mut self, mcp: &str) -> Self {
+        mcp.clone_into(&mut self.mcp);
         self
     }
 
@@ -283,7 +292,7 @@ impl Builder {
                 &self.vault,
                 &self.providers,
                 &self.models,
-                &self.prices,
+                &format!("{}\n{}", self.prices, self.mcp),
                 &self.access,
                 &self.sign_in,
             ]
@@ -331,7 +340,8 @@ impl Builder {
             named: settings.by_certificate().collect(),
         };
         let ring = KeyRing::open_with(store.clone(), &root, ring_config, rules).await;
-        let ring = Arc::new(ring.expect("keys"));
+        let local = LocalSwitches::new(settings.store.spool.join("kill-switches"), &root);
+        let ring = Arc::new(ring.expect("keys").with_local(local));
         let clock = Arc::new(FakeClock::default());
         let vault = match keyring.zip(settings.vault.as_ref()) {
             Some((keyring, wanted)) => Some(open_vault(&store, keyring, &root, &clock, wanted).await),
@@ -345,7 +355,12 @@ impl Builder {
             .map(|provider| (provider.name().to_owned(), key_of(provider)))
             .collect::<BTreeMap<_, _>>();
         let saved_limits = saved_limits(&store, spool.node()).await?;
+        let mcp_headers = settings.mcp.iter().flat_map(|mcp| &mcp.servers).map(|server| {
+            let secret = |name: &String| (name.clone(), Secret::new(format!("header-of-{}", server.name)));
+            (server.name.clone(), server.headers.keys().map(secret).collect())
+        });
         let gateway = Gateway::new(Parts {
+            mcp_headers: mcp_headers.collect(),
             saved_limits,
             model: None,
             epoch: settings.surrogate_epoch,
@@ -365,6 +380,7 @@ impl Builder {
         let (address, presidio) = (server.address(), server.presidio_address());
         let vault_address = server.vault_address();
         let metrics = server.metrics_address();
+        let live = server.live();
         let (shutdown, is_shutdown) = watch::channel(false);
         let (stop, is_stopped) = watch::channel(false);
         let server = tokio::spawn(server.run(ended(is_shutdown)));
@@ -397,6 +413,7 @@ impl Builder {
             provider,
             shutdown,
             stop,
+            live,
             server,
             refresh,
             limits,
@@ -449,6 +466,28 @@ impl Home {
         store.close().await;
         rows
     }
+
+    /// What leaves of `kind` tell that belong to no tenant.
+    pub async fn leaves(&self, kind: &str) -> Vec<serde_json::Value> {
+        let root = RootKey::parse(&self.root).expect("a root key");
+        let path = self.path().join("privet-data/privet.sqlite");
+        let store = Store::open(&path, &root).await.expect("a store");
+        let kind = kind.to_owned();
+        let rows = store
+            .database()
+            .read::<Vec<String>, privet_store::Error, _>(&Scope::Installation, move |tx| {
+                Box::pin(async move {
+                    let sql = "SELECT payload FROM audit_events WHERE kind = $1 AND tenant = '*' ORDER BY id";
+                    tx.rows(sql, values![kind]).await
+                })
+            })
+            .await
+            .expect("events");
+        store.close().await;
+        rows.iter()
+            .map(|payload| serde_json::from_str(payload).expect("JSON"))
+            .collect()
+    }
 }
 
 impl TestGateway {
@@ -461,6 +500,35 @@ impl TestGateway {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Puts another policy in force while it runs, with the Cedar policies in `cedar` beside those that ship. Returns whether it is
+    /// another.
+    ///
+    /// # Errors
+    /// Why it cannot be.
+    pub async fn change_policy(
+        &self,
+        policy: &str,
+        cedar: Option<&str>,
+    ) -> Result<bool, privet_server::Error> {
+        let policy = Policy::parse(policy, &self.home.path().join("policy.toml")).expect("a policy");
+        let own = cedar.map(|text| PolicyText {
+            name: "own.cedar",
+            text,
+        });
+        let own: Vec<PolicyText<'_>> = own.into_iter().collect();
+        let policies = Authorizer::new(&own, Offset::UTC).expect("policies");
+        let next = NextPolicy {
+            policy: match policies.version() {
+                Some(version) => policy.with_rules(version),
+                None => policy,
+            },
+            model: None,
+            policies,
+            assessments: Assessments::default(),
+        };
+        self.live.replace(next).await
     }
 
     /// Where Presidio's endpoints have an address of their own.
@@ -584,6 +652,18 @@ impl TestGateway {
     pub fn people(&self, tenant: &str) -> People<'_> {
         let tenant = tenant.parse().expect("a name");
         People::new(&self.store, &self.root, tenant, &*self.clock)
+    }
+
+    /// The kill switches, as the command line has them.
+    #[must_use]
+    pub fn kill_switches(&self) -> KillSwitches<'_> {
+        KillSwitches::new(&self.store, &self.root, &*self.clock)
+    }
+
+    /// Those of this machine.
+    #[must_use]
+    pub fn local_switches(&self) -> LocalSwitches {
+        LocalSwitches::new(self.path().join("privet-data/spool/kill-switches"), &self.root)
     }
 
     /// Makes a key for `principal`, good for `ttl`.

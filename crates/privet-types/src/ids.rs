@@ -151,6 +151,8 @@ pub enum SurfaceKind {
     Pii,
     /// Privet's own `POST /api/v1/protect` and `POST /api/v1/restore`.
     Protect,
+    /// Tools of others over the Model Context Protocol, `/mcp/NAME`.
+    Mcp,
 }
 
 impl SurfaceKind {
@@ -167,6 +169,7 @@ impl SurfaceKind {
             Self::Presidio => "presidio",
             Self::Pii => "pii",
             Self::Protect => "protect",
+            Self::Mcp => "mcp",
         }
     }
 

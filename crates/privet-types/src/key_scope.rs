@@ -25,6 +25,8 @@ pub enum KeyScope {
     VaultAdmin,
     /// Reading the figures of the whole gateway, for a monitoring system.
     Metrics,
+    /// Switching callers, models and providers off and on again.
+    Kill,
 }
 
 /// The scopes of one API key.
@@ -41,7 +43,7 @@ pub struct UnknownScope {
 
 impl KeyScope {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Gateway,
         Self::VaultRead,
         Self::VaultWrite,
@@ -51,6 +53,7 @@ impl KeyScope {
         Self::VaultAudit,
         Self::VaultAdmin,
         Self::Metrics,
+        Self::Kill,
     ];
 
     /// The name, as it is written on the command line and kept in the store.
@@ -66,6 +69,7 @@ impl KeyScope {
             Self::VaultAudit => "vault.audit",
             Self::VaultAdmin => "vault.admin",
             Self::Metrics => "metrics",
+            Self::Kill => "kill",
         }
     }
 

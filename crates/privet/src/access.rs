@@ -1,6 +1,7 @@
 //! What decides who may do what, read from files: Cedar policies and signed assessments.
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use jiff::tz::Offset;
@@ -68,17 +69,27 @@ pub(crate) fn texts(files: &[(String, String)]) -> Vec<PolicyText<'_>> {
 
 /// The names and texts of the Cedar policies that the policy document names.
 pub(crate) fn own_policies(settings: &Settings, policy: &Policy) -> Result<Vec<(String, String)>> {
-    let Some(document) = &settings.policy else {
-        return Ok(Vec::new());
-    };
-    let files = policy.access().policy_files(document);
-    files
+    named_files(settings, policy)
+        .into_iter()
         .map(|(name, path)| {
             let text = fs::read_to_string(&path)
                 .with_context(|| format!("cannot read the policies `{}`", path.display()))?;
             Ok((name, text))
         })
         .collect()
+}
+
+/// The files of the Cedar policies that the policy document names.
+pub(crate) fn own_policy_files(settings: &Settings, policy: &Policy) -> Vec<PathBuf> {
+    let files = named_files(settings, policy).into_iter();
+    files.map(|(_, path)| path).collect()
+}
+
+fn named_files(settings: &Settings, policy: &Policy) -> Vec<(String, PathBuf)> {
+    match &settings.policy {
+        None => Vec::new(),
+        Some(document) => policy.access().policy_files(document).collect(),
+    }
 }
 
 /// The public keys whose signatures count.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{audit, demo, key, keyring, people, pii, policy, serve, vault};
+use crate::{audit, demo, key, keyring, kill, mcp, people, pii, policy, serve, vault};
 
 /// Use generative AI without giving private data away.
 ///
@@ -68,6 +68,25 @@ pub(crate) enum Command {
     /// Switch whole tenants off and on.
     #[command(subcommand)]
     Tenant(people::TenantCommand),
+    /// Cut callers, models, providers or everything off at once, and let them back in.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet kill on principal ann --reason 'laptop stolen'
+  privet kill on all --reason 'incident 7' --for 2h
+  privet kill on all --reason 'store down, incident 7' --local
+  privet kill list
+  privet kill off ID"
+    )]
+    Kill(kill::KillCommand),
+    /// See which tools of others were seen, and take those that have changed.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet mcp tools
+  privet mcp accept crm find_customer"
+    )]
+    Mcp(mcp::McpCommand),
     /// Look through the policies that say who may do what, and see why they decide as they do.
     #[command(
         subcommand,
@@ -176,11 +195,18 @@ pub(crate) enum KeyCommand {
     /// List all keys, by their ids; the keys themselves are not stored.
     #[command(after_help = "Examples:
   privet key list
-  privet key list --format jsonl | jq -r 'select(.state == \"active\") | .id'")]
+  privet key list --format jsonl | jq -r 'select(.state == \"active\") | .id'
+  privet key list --unused-since 90d             good keys that nobody used in the last 90 days")]
     List(KeyListArgs),
+    /// Make a key that takes the place of another one, which works beside it for a while.
+    #[command(after_help = "Examples:
+  privet key rotate 3f8k2m1qv7ab                 the former key works for another 24 hours
+  privet key rotate 3f8k2m1qv7ab --grace 0s      the former key is refused within a second")]
+    Rotate(KeyRotateArgs),
     /// Revoke a key. Running gateways refuse it within a second.
     #[command(after_help = "Example:
-  privet key revoke 3f8k2m1qv7ab    the id that `privet key list` shows")]
+  privet key revoke 3f8k2m1qv7ab           the id that `privet key list` shows
+  privet key revoke 3f8k2m1qv7ab --line    with the keys whose place it took, and those that took its place")]
     Revoke(KeyRevokeArgs),
 }
 
@@ -212,6 +238,21 @@ pub(crate) struct KeyListArgs {
     /// A table for people, or one JSON object per line.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
+    /// Only keys that are good, and that nobody has used for so long, such as 90d; one that was never used counts from its making.
+    #[arg(long)]
+    pub(crate) unused_since: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct KeyRotateArgs {
+    /// The settings file.
+    #[arg(long, default_value = "privet.toml")]
+    pub(crate) config: PathBuf,
+    /// The key's id, as `privet key list` shows it.
+    pub(crate) id: String,
+    /// How long the former key works beside the new one, such as 24h or 7d; 90d at most.
+    #[arg(long, default_value = "24h")]
+    pub(crate) grace: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -229,6 +270,9 @@ pub(crate) struct KeyRevokeArgs {
     pub(crate) config: PathBuf,
     /// The key's id, as `privet key list` shows it.
     pub(crate) id: String,
+    /// Also the keys whose place it took by rotation, and those that took its place.
+    #[arg(long)]
+    pub(crate) line: bool,
 }
 
 impl Command {
@@ -241,6 +285,8 @@ impl Command {
             Self::Service(command) => people::service(command),
             Self::Group(command) => people::group(command),
             Self::Tenant(command) => people::tenant(&command),
+            Self::Kill(command) => kill::run(&command),
+            Self::Mcp(command) => mcp::run(command),
             Self::Policy(command) => policy::run(command),
             Self::Pii(command) => pii::run(*command),
             Self::Audit(command) => audit::run(&command),

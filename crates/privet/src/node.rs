@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use crate::access::Access;
 use crate::audit::{Witnesses, run_witnesses};
 use crate::open_vault::Upkeep;
+use crate::policy_watch::PolicyFiles;
 use crate::{memory, open_vault, rim};
 
 /// How often keys are looked at: a revocation reaches a gateway within a second.
@@ -44,6 +45,7 @@ pub(crate) struct Node {
     upkeep: Option<Upkeep>,
     witnessing: JoinHandle<()>,
     limits: JoinHandle<()>,
+    policy: JoinHandle<()>,
     flusher: JoinHandle<Result<(), privet_store::Error>>,
     stop_log: watch::Sender<bool>,
     sequencer: JoinHandle<Result<(), privet_store::Error>>,
@@ -61,6 +63,7 @@ impl Node {
         log_key_now: impl FnMut() -> Option<SigningKey> + Send + 'static,
         upstream_keys: BTreeMap<String, ProviderKey>,
     ) -> Result<Self> {
+        let files = PolicyFiles::new(&settings, &access, model.clone());
         let Access {
             policy,
             rules,
@@ -98,10 +101,12 @@ impl Node {
         let spool = Spool::open(&settings.store.spool, Arc::clone(&root), config, &store)
             .await
             .with_context(|| format!("cannot open the audit spool `{}`", settings.store.spool.display()))?;
-        let keys = Arc::new(KeyRing::open_with(store.clone(), &root, KeyRingConfig::default(), rules).await?);
+        let keys = KeyRing::open_with(store.clone(), &root, KeyRingConfig::default(), rules).await?;
+        let keys = Arc::new(keys.with_local(rim::local_switches(&settings, &root)));
         let saved_limits = saved_limits(&store, spool.node()).await?;
         let epoch = settings.surrogate_epoch;
         let gateway = Gateway::new(Parts {
+            mcp_headers: rim::mcp_headers(&settings)?,
             settings,
             policy,
             model,
@@ -122,6 +127,7 @@ impl Node {
             let (stopped, keys) = (ended(stopped.clone()), Arc::clone(&keys));
             async move { run_refresh(&keys, KEY_REFRESH, stopped).await }
         });
+        let policy = tokio::spawn(files.watch(server.live(), ended(stopped.clone())));
         let upkeep = vault.map(|vault| vault.keep_up(&store, &stopped));
         let witnessing = tokio::spawn({
             let (store, stopped) = (store.clone(), ended(stopped.clone()));
@@ -149,6 +155,7 @@ impl Node {
             upkeep,
             witnessing,
             limits,
+            policy,
             flusher,
             stop_log,
             sequencer,
@@ -176,6 +183,7 @@ impl Node {
             upkeep,
             witnessing,
             limits,
+            policy,
             flusher,
             stop_log,
             sequencer,
@@ -192,6 +200,7 @@ impl Node {
         refresh.await?;
         witnessing.await?;
         limits.await?;
+        policy.await?;
         if let Some(upkeep) = upkeep {
             upkeep.end().await?;
         }

@@ -7,10 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use privet_access::LocalSwitches;
 use privet_crypto::{RootKey, SigningKey};
 use privet_pii::Model;
 use privet_policy::{Policy, SecretRef, Settings, StoreSettings};
-use privet_server::{AwsKeys, ProviderKey};
+use privet_server::{AwsKeys, McpHeaders, ProviderKey};
 use privet_store::Location;
 use privet_types::Secret;
 
@@ -68,6 +69,19 @@ pub(crate) fn upstream_keys(settings: &Settings) -> Result<BTreeMap<String, Prov
     Ok(keys)
 }
 
+/// What stands in the headers of servers of tools, by the server's name and the header's.
+pub(crate) fn mcp_headers(settings: &Settings) -> Result<McpHeaders> {
+    let mut all = McpHeaders::new();
+    for server in settings.mcp.iter().flat_map(|mcp| &mcp.servers) {
+        let of_server = all.entry(server.name.clone()).or_default();
+        for (name, reference) in &server.headers {
+            let what = format!("the header `{name}` of the server of tools `{}`", server.name);
+            of_server.insert(name.clone(), secret(reference, &what)?);
+        }
+    }
+    Ok(all)
+}
+
 /// The root key that the installation's other keys are derived from: the one it began with.
 pub(crate) fn root_key(settings: &Settings) -> Result<RootKey> {
     crate::keyring::installation_root(settings, current_root(settings)?)
@@ -104,6 +118,11 @@ pub(crate) fn store_location(settings: &Settings) -> Result<Location> {
         path, url, owner_url, ..
     } = &settings.store;
     location(path, url.as_ref(), owner_url.as_ref(), "the URL of the store")
+}
+
+/// The kill switches of this machine.
+pub(crate) fn local_switches(settings: &Settings, root: &RootKey) -> LocalSwitches {
+    LocalSwitches::new(settings.store.spool.join("kill-switches"), root)
 }
 
 /// Whether there is a store to look into. One on PostgreSQL is taken to be there.

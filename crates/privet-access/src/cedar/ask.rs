@@ -45,6 +45,17 @@ pub enum Resource<'a> {
         /// Whether that is on this machine.
         is_local: bool,
     },
+    /// A server of tools of others, by the Model Context Protocol.
+    Tools {
+        /// The server, as the settings name it.
+        server: &'a str,
+        /// What is asked of it, such as `tools/call`.
+        method: &'a str,
+        /// The tool, the prompt or the address of the resource; empty where the call names none.
+        name: &'a str,
+        /// How many private values were found in what is sent, of the kinds that are looked for.
+        found: u32,
+    },
 }
 
 /// What is known of a prompt once it has been looked at.
@@ -98,7 +109,7 @@ impl Ask<'_> {
     pub(super) fn resource(&self, account: &Account) -> Result<(EntityUid, Vec<Entity>), DecideError> {
         let tenant = uid("Tenant", account.tenant.as_str())?;
         Ok(match self.resource {
-            Resource::Tenant => (tenant, Vec::new()),
+            Resource::Tenant | Resource::Tools { .. } => (tenant, Vec::new()),
             Resource::Subject(token) => {
                 let subject = uid("Subject", &format!("{}/{token}", account.tenant))?;
                 let entity = Entity::new_no_attrs(subject.clone(), HashSet::from([tenant]));
@@ -138,6 +149,20 @@ impl Ask<'_> {
         ];
         if let Some(address) = self.address {
             pairs.push(("address", RestrictedExpression::new_ip(address.to_string())));
+        }
+        if let Resource::Tools {
+            server,
+            method,
+            name,
+            found,
+        } = self.resource
+        {
+            pairs.extend([
+                ("server", text(server)),
+                ("method", text(method)),
+                ("tool", text(name)),
+                ("found", number(found.into())),
+            ]);
         }
         if let (Some(facts), Resource::Model { provider, .. }) = (&self.prompt, self.resource) {
             let kinds = facts.counts.keys().map(|kind| text(kind.name()));
@@ -186,6 +211,18 @@ impl Ask<'_> {
                 field(if is_local { b"l" } else { b"m" });
                 field(name.as_bytes());
                 field(provider.as_bytes());
+            }
+            Resource::Tools {
+                server,
+                method,
+                name,
+                found,
+            } => {
+                field(b"c");
+                for part in [server, method, name] {
+                    field(part.as_bytes());
+                }
+                field(&found.to_le_bytes());
             }
         }
         if mentioned.has("hour") || mentioned.has("weekday") {

@@ -18,7 +18,7 @@ mod webauthn;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -72,6 +72,13 @@ pub struct SignInConfig {
     pub proof_lasts: Duration,
     /// Whether failures are counted for each address; behind a proxy all people would share one.
     pub counts_addresses: bool,
+    /// What the policy says of it, to begin with.
+    pub policy: SignInPolicy,
+}
+
+/// What may change while people are signed in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SignInPolicy {
     /// Whoever has another role needs a second factor.
     pub password_only_roles: BTreeSet<RoleName>,
     /// Whether a session may be used for prompts and texts.
@@ -82,6 +89,7 @@ pub struct SignInConfig {
 #[derive(Debug)]
 pub struct SignIn {
     config: SignInConfig,
+    policy: RwLock<SignInPolicy>,
     ring: Arc<KeyRing>,
     store: Store,
     keys: SignInKeys,
@@ -165,8 +173,18 @@ impl SignIn {
             rules: PasswordRules::open(&config)?,
             hashers: Hashers::new(config.hashing_at_once),
             nothing: PasswordHash::of_nothing(config.cost)?,
+            policy: RwLock::new(config.policy.clone()),
             config,
         })
+    }
+
+    /// Goes by another policy from now on, sessions that are open included.
+    pub fn set_policy(&self, policy: SignInPolicy) {
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+
+    fn policy(&self) -> RwLockReadGuard<'_, SignInPolicy> {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What it was made with.

@@ -116,7 +116,7 @@ impl Live {
 impl SignIn {
     /// What a session may be used for, as the scopes of a key say it; roles and policies say the rest.
     pub(super) fn scopes(&self) -> KeyScopes {
-        let prompts = self.config.allows_prompts;
+        let prompts = self.policy().allows_prompts;
         let scopes: Vec<KeyScope> = KeyScope::ALL
             .into_iter()
             .filter(|scope| prompts || *scope != KeyScope::Gateway)

@@ -6,6 +6,7 @@ mod assessments;
 mod people;
 mod policies;
 mod roles;
+mod rotation;
 mod sign_in;
 
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -15,6 +15,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         &[
             "key.manage",
             "key.read",
+            "kill.read",
             "metrics.read",
             "models.list",
             "people.manage",
@@ -30,6 +31,8 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         &[
             "key.manage",
             "key.read",
+            "kill.manage",
+            "kill.read",
             "metrics.read",
             "people.read",
             "policy.read",
@@ -56,6 +59,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         "developer",
         PrincipalKind::User,
         &[
+            "mcp.call",
             "models.list",
             "policy.read",
             "prompt",
@@ -69,6 +73,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         "user",
         PrincipalKind::User,
         &[
+            "mcp.call",
             "models.list",
             "prompt",
             "sign_in",
@@ -80,12 +85,22 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
     (
         "auditor",
         PrincipalKind::User,
-        &["key.read", "people.read", "policy.read", "sign_in", "vault.audit"],
+        &[
+            "key.read",
+            "kill.read",
+            "people.read",
+            "policy.read",
+            "sign_in",
+            "vault.audit",
+        ],
     ),
     (
         "service",
         PrincipalKind::Service,
         &[
+            "kill.manage",
+            "kill.read",
+            "mcp.call",
             "metrics.read",
             "models.list",
             "prompt",

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use privet_access::{
     Attempt, Enrolment, NewSession, PasswordFault, People, SessionStanding, SignIn, SignInConfig,
-    SignInError, SignInWay,
+    SignInError, SignInPolicy, SignInWay,
 };
 use privet_crypto::{Argon2Cost, PasswordHash};
 use privet_store::Person;
@@ -33,8 +33,10 @@ fn config() -> SignInConfig {
         sessions: 3,
         proof_lasts: Duration::from_secs(600),
         counts_addresses: true,
-        password_only_roles: BTreeSet::from(["user".parse().unwrap()]),
-        allows_prompts: false,
+        policy: SignInPolicy {
+            password_only_roles: BTreeSet::from(["user".parse().unwrap()]),
+            allows_prompts: false,
+        },
     }
 }
 

@@ -73,7 +73,10 @@ impl Surrogates<'_> {
             Some(made) => (made, Form::Word),
             None => (self.tag_of_mention(mention, value), Form::Tag),
         };
-        let index = self.remember(Entity::PERSON, surrogate, form, value);
+        let index = match self.adopted_as(&surrogate, value) {
+            Some(index) => index,
+            None => self.remember(Entity::PERSON, surrogate, form, value),
+        };
         self.persons.pairs.insert(known, index);
         Some(index)
     }
@@ -87,7 +90,7 @@ impl Surrogates<'_> {
         let tag = match self.persons.tags.get(&mention.identity) {
             Some(tag) => tag.clone(),
             None => {
-                let tag = self.tag(Entity::PERSON, &mention.identity);
+                let tag = self.tag(Entity::PERSON, &mention.identity, value);
                 self.persons
                     .tags
                     .insert(Arc::clone(&mention.identity), tag.clone());
@@ -100,7 +103,7 @@ impl Surrogates<'_> {
             Part::Last => format!("{tag}_L"),
             Part::Initial => format!("{tag}_I"),
         };
-        let is_free = |made: &str| !self.taken.contains(&pattern_text(made, Form::Tag));
+        let is_free = |made: &str| self.is_free_tag(made, value);
         if is_plain(value) && is_free(&part) {
             return part;
         }

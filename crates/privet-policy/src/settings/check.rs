@@ -8,7 +8,7 @@ use super::file::{
     WitnessSettings,
 };
 use super::provider::{self, Provider};
-use super::{MetricsListener, PresidioListener, Settings, access, models, sign_in, tls, vault};
+use super::{MetricsListener, PresidioListener, Settings, access, mcp, models, sign_in, tls, vault};
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
 use crate::{ByteSize, Period, SecretRef};
@@ -34,6 +34,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         providers,
         models,
         prices,
+        mcp,
     } = file;
     let listen: SocketAddr = listen.parse().map_err(|_| {
         KeyPath::of("listen").fault("use an IP address and a port, such as `127.0.0.1:8787` or `[::1]:8787`")
@@ -111,6 +112,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
             .collect(),
         routing,
         prices: crate::limits::check_prices(prices)?,
+        mcp: mcp::check(mcp, document)?,
         providers,
         models,
     })

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::access::AccessFile;
+use super::mcp::McpFile;
 use super::provider_file::{ModelFile, ProviderFile, RoutingSettings};
 use super::sign_in::SignInFile;
 use super::tls::TlsFile;
@@ -57,6 +58,8 @@ pub struct SettingsFile {
     pub models: Vec<ModelFile>,
     /// What tokens cost, for limits of cost; the first match counts.
     pub prices: Vec<PriceFile>,
+    /// Servers of tools (Model Context Protocol) that Privet stands before.
+    pub mcp: McpFile,
 }
 
 /// The `[keys]` table.
@@ -434,6 +437,7 @@ impl Default for SettingsFile {
             providers: Vec::new(),
             models: Vec::new(),
             prices: Vec::new(),
+            mcp: McpFile::default(),
         }
     }
 }

@@ -4,6 +4,7 @@ mod access;
 mod check;
 mod file;
 mod kind;
+mod mcp;
 mod models;
 mod provider;
 mod provider_file;
@@ -22,6 +23,9 @@ pub use file::{
     ArchiveFile, ConnectorFile, ConnectorKind, DatabunkerFile, KeyringSettings, KeysFile, Limits, Log,
     LogFormat, LogLevel, MetricsFile, PresidioFile, RequestRight, RequestsFile, SettingsFile, StoreSettings,
     VaultFile, WitnessSettings,
+};
+pub use mcp::{
+    McpArguments, McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile, McpSettings, McpThing,
 };
 use models::ModelRoute;
 pub use models::{Route, Target};
@@ -84,6 +88,8 @@ pub struct Settings {
     pub routing: RoutingSettings,
     /// What tokens cost.
     pub prices: Prices,
+    /// Servers of tools that Privet stands before, if there are any.
+    pub mcp: Option<McpSettings>,
     providers: Vec<Provider>,
     models: Vec<ModelRoute>,
 }

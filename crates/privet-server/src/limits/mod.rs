@@ -62,6 +62,21 @@ impl Limits {
         })
     }
 
+    /// The limits of another policy; what was used before counts on.
+    pub(crate) fn with_policy(&self, policy: &Policy) -> Result<Self, Error> {
+        let config = policy.limits();
+        if config.rules.iter().any(|rule| rule.cost.is_some()) && self.prices.is_empty() {
+            return Err(Error::NoPrices);
+        }
+        let port = Arc::clone(&self.counters) as Arc<dyn Counters>;
+        Ok(Self {
+            limiter: Arc::new(Limiter::new(config, self.prices.currency(), port)),
+            counters: Arc::clone(&self.counters),
+            prices: self.prices.clone(),
+            first_byte: self.first_byte,
+        })
+    }
+
     /// Whether a request of `caller` can be within the limits at all, before anybody looks at it.
     pub(crate) fn look(&self, caller: &Authenticated, now: Timestamp) -> Result<(), Problem> {
         if self.limiter.is_empty() {
@@ -85,8 +100,8 @@ impl Limits {
         let asker = asker(caller, Some(model));
         let price = self.prices.of(model);
         let mut estimate = Used::default();
-        // Providers count a prompt's tokens for nothing.
-        let is_free = surface == SurfaceKind::AnthropicCountTokens;
+        // Providers count a prompt's tokens for nothing, and tools have none.
+        let is_free = matches!(surface, SurfaceKind::AnthropicCountTokens | SurfaceKind::Mcp);
         if !is_free && self.limiter.counts_tokens(&asker) {
             if price.is_none() && self.limiter.counts_cost(&asker) {
                 return Err(Problem::NoPrice);
@@ -119,7 +134,7 @@ fn asker<'a>(caller: &'a Authenticated, model: Option<&'a str>) -> Asker<'a> {
     Asker {
         tenant: caller.tenant.as_str(),
         principal: caller.principal.as_str(),
-        key: &caller.key_id,
+        key: caller.counted_key(),
         model,
     }
 }

@@ -126,6 +126,7 @@ pub(crate) async fn admit(
     let caller = if requires_key || Gateway::says_who(&parts) {
         Some(gateway.admit(&parts).await?)
     } else {
+        gateway.check_open()?;
         None
     };
     let place = Arc::clone(&gateway.requests)

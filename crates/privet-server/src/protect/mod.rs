@@ -59,6 +59,7 @@ async fn protect(State(gateway): State<Arc<Gateway>>, request: Request<Body>) ->
                 analyzer: &shared.analyzer,
                 key: &key,
                 memory: Some(&shared.memory),
+                known: None,
             };
             protected(&shared, &body, protecting, &seal, now, budget)
         };

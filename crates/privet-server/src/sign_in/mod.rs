@@ -49,7 +49,6 @@ impl Door {
             return Ok(None);
         };
         let (memory_kib, passes, lanes) = wanted.cost;
-        let access = policy.access();
         let config = SignInConfig {
             issuer: format!("Privet ({})", wanted.host),
             origin: wanted.origin.clone(),
@@ -64,19 +63,18 @@ impl Door {
             sessions: wanted.sessions,
             proof_lasts: wanted.proof.duration(),
             counts_addresses: wanted.count_addresses,
-            // The policy document was checked: each is a role's name.
-            password_only_roles: access
-                .password_only_roles
-                .iter()
-                .filter_map(|role| role.parse().ok())
-                .collect(),
-            allows_prompts: access.prompts_by_session,
+            policy: policy_of(policy),
         };
         Ok(Some(Arc::new(Self {
             sign_in: SignIn::new(Arc::clone(ring), root, config).map_err(Error::SignIn)?,
             origin: wanted.origin.clone(),
             is_https: wanted.is_https,
         })))
+    }
+
+    /// Goes by another policy from now on, sessions that are open included.
+    pub(crate) fn take_policy(&self, policy: &Policy) {
+        self.sign_in.set_policy(policy_of(policy));
     }
 
     /// The session whose token the cookie of this request holds, if the request was not made by another site's page.
@@ -131,6 +129,19 @@ impl Door {
             origin.is_none_or(|origin| origin == self.origin)
                 && site.is_none_or(|site| site == "same-origin"),
         )
+    }
+}
+
+fn policy_of(policy: &Policy) -> SignInPolicy {
+    let access = policy.access();
+    SignInPolicy {
+        // The document was checked: each is a role's name.
+        password_only_roles: access
+            .password_only_roles
+            .iter()
+            .filter_map(|role| role.parse().ok())
+            .collect(),
+        allows_prompts: access.prompts_by_session,
     }
 }
 

@@ -115,6 +115,8 @@ impl Desk {
         let now = self.now();
         let live = self.door.live(&parts, now).await?;
         let privilege = credentials::gate(parts.uri.path()).ok_or(Denied::NotBySession)?;
+        let keys = self.gateway.keys();
+        keys.check_switches(live.caller(), Some(privilege), now)?;
         let ask = Ask {
             privilege,
             resource: Resource::Tenant,
@@ -122,7 +124,7 @@ impl Desk {
             address: address_of(&parts.extensions),
             prompt: None,
         };
-        let allowed = self.gateway.keys().authorise(live.caller(), &ask);
+        let allowed = keys.authorise(live.caller(), &ask);
         allowed.map_err(Denied::from)?;
         Ok(Call {
             live,

@@ -159,6 +159,7 @@ impl VaultApi {
             Claim::Certificate(who) => self.keys.vouched(who)?,
             Claim::Nothing => return Err(Denied::Missing),
         };
+        self.keys.check_switches(&caller, None, self.clock.now())?;
         Ok(self.actor(caller))
     }
 
@@ -171,7 +172,9 @@ impl VaultApi {
         if let (Claim::Nothing, Some(door)) = (&claim, &self.door)
             && let Some(caller) = door.caller(parts, self.clock.now()).await
         {
-            return Ok(self.actor(caller?));
+            let caller = caller?;
+            self.keys.check_switches(&caller, None, self.clock.now())?;
+            return Ok(self.actor(caller));
         }
         self.caller(claim).await
     }

@@ -160,6 +160,7 @@ impl From<Denied> for VaultProblem {
             Denied::OutOfScope(_) => (StatusCode::FORBIDDEN, "out_of_scope"),
             Denied::NotPermitted(_) => (StatusCode::FORBIDDEN, "not_permitted"),
             Denied::Disabled => (StatusCode::FORBIDDEN, "key_not_valid_any_more"),
+            Denied::SwitchedOff => (StatusCode::FORBIDDEN, "switched_off"),
             Denied::StoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable"),
             Denied::NoSession => (StatusCode::UNAUTHORIZED, denied.name()),
             Denied::Forged | Denied::NeedsSecondFactor | Denied::NotBySession => {

@@ -28,7 +28,7 @@ const CALLERS: [(&str, PrincipalKind); 8] = [
 ];
 
 /// The gateway's own addresses with what each is for.
-const ADDRESSES: [(&str, &str, Privilege); 19] = [
+const ADDRESSES: [(&str, &str, Privilege); 21] = [
     ("POST", CHAT, Privilege::Prompt),
     ("POST", MESSAGES, Privilege::Prompt),
     ("POST", "/v1/responses", Privilege::Prompt),
@@ -48,6 +48,8 @@ const ADDRESSES: [(&str, &str, Privilege); 19] = [
     ("POST", "/api/v1/pii/restore", Privilege::RestoreText),
     ("POST", "/api/v1/protect", Privilege::AnonymizeText),
     ("POST", "/api/v1/restore", Privilege::RestoreText),
+    ("GET", "/api/v1/kill-switches", Privilege::KillRead),
+    ("POST", "/api/v1/kill-switches", Privilege::KillManage),
 ];
 
 /// Makes a principal with a role, and a key that is good for everything.
@@ -162,7 +164,7 @@ async fn nobody_is_let_in_anywhere_whom_the_policy_does_not_permit() {
     assert!(probes.len() > 500, "{}", probes.len());
     let accounts = load_accounts(gateway.store(), &[]).await.unwrap();
     let keys = list_keys(gateway.store()).await.unwrap();
-    let rows = review(&authorizer, &accounts, &keys, &[], now).unwrap();
+    let rows = review(&authorizer, &accounts, &keys, &[], &[], now).unwrap();
     let measured = effectiveness(&probes, &rows, now, privet_types::LogPosition::default());
     let part = |name: &str| measured.parts.iter().find(|part| part.name == name).unwrap();
     assert_eq!(part("right_refusals").value, Some(1.0));

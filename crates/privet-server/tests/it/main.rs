@@ -18,11 +18,16 @@ mod fail_closed;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod kill;
+#[cfg(test)]
 mod kinds;
 #[cfg(test)]
 mod limits;
+mod live;
 #[cfg(test)]
 mod masking;
+#[cfg(test)]
+mod mcp;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]

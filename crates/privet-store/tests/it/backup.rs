@@ -38,6 +38,9 @@ async fn filled(location: &Location) -> Store {
         expires_at: None,
         revoked_at: Some(at()),
         scopes: privet_types::KeyScopes::default(),
+        successor: None,
+        grace_until: None,
+        line: None,
     };
     store.insert_api_key(&record, &change("a", 1)).await.unwrap();
     sequence(&store).await;

@@ -15,16 +15,19 @@ mod database;
 mod faults;
 mod flusher;
 mod keyring;
+mod kill_switches;
 #[cfg(unix)]
 mod kills;
 mod limit_counters;
 mod log;
+mod mcp_tools;
 mod migrations;
 #[cfg(unix)]
 mod oracle;
 mod people;
 mod postgres;
 mod processes;
+mod rotation;
 mod row_security;
 mod sign_in;
 mod spool;

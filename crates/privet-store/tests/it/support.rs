@@ -156,6 +156,7 @@ pub(crate) fn change(id: &str, second: i64) -> Change {
         object: id.to_owned(),
         expires_at: None,
         scopes: None,
+        successor: None,
     }
 }
 
@@ -174,6 +175,9 @@ pub(crate) fn api_key(id: &str) -> ApiKeyRecord {
         expires_at: None,
         revoked_at: None,
         scopes: privet_types::KeyScopes::default(),
+        successor: None,
+        grace_until: None,
+        line: None,
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod masking;
+mod mcp;
 mod persons;
 mod replies;
 mod responses;
@@ -81,6 +82,7 @@ fn mask_as(surface: SurfaceKind, style: Style, body: &str) -> Result<Masked, Ref
             parts: &parts,
             key: &KEY,
             memory,
+            known: None,
         };
         Request::parse(surface, body.as_bytes(), &budget)?.mask(masking, None, &budget)
     };

@@ -153,6 +153,7 @@ fn unstored(surface: SurfaceKind, body: &str) -> Result<String, Refusal> {
         parts: &PartsConfig::default(),
         key: &KEY,
         memory: None,
+        known: None,
     };
     let request = Request::parse(surface, body.as_bytes(), &budget).unwrap();
     let masked = request.without_storage().mask(masking, Some("n"), &budget)?;

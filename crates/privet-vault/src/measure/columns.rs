@@ -18,6 +18,12 @@ type Names = &'static [&'static str];
 /// Tables with their sealed, hashed and clear columns; the clear ones in one text.
 const TABLES: &[(&str, Names, Names, Names)] = &[
     (
+        "access_token_keys",
+        &["sealed"],
+        &[],
+        &["id created_at retires_at"],
+    ),
+    (
         "active_holds",
         &[],
         &[],
@@ -27,8 +33,9 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         "api_keys",
         &[],
         &["hash"],
-        &["id principal tenant created_at expires_at revoked_at scopes"],
+        &["id principal tenant created_at expires_at revoked_at scopes successor grace_until line"],
     ),
+    ("api_key_uses", &[], &[], &["tenant id last_used_at"]),
     (
         "archive_entries",
         &["sealed"],
@@ -88,6 +95,12 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         &["tenant hold version kind category at until actor reference"],
     ),
     (
+        "kill_switches",
+        &[],
+        &[],
+        &["id tenant kind name reason set_by set_at ends_at lifted_at lifted_by"],
+    ),
+    (
         "limit_counters",
         &[],
         &["counter"],
@@ -102,6 +115,18 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
     ("log_head", &[], &[], &["one size last_event checkpoint last_seq"]),
     ("log_positions", &[], &[], &["position event seq"]),
     ("log_tiles", &[], &["hashes"], &["level tile"]),
+    (
+        "mcp_tools",
+        &[],
+        &["pinned", "seen"],
+        &["tenant server tool pinned_at changed_at"],
+    ),
+    (
+        "notice_acknowledgements",
+        &[],
+        &[],
+        &["tenant principal notice version acknowledged_at expires_at"],
+    ),
     ("principal_groups", &[], &[], &["tenant name created_at"]),
     (
         "principals",
@@ -128,6 +153,12 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         &["tenant day subject key_id created_at expires_at"],
     ),
     ("request_tries", &[], &["person"], &["tenant kind made ends_at"]),
+    (
+        "revoked_access_tokens",
+        &[],
+        &[],
+        &["tenant id revoked_at expires_at"],
+    ),
     (
         "role_grants",
         &[],

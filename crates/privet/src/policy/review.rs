@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use jiff::Timestamp;
 use privet_access::{ReviewRow, list_keys, load_accounts, review};
 use privet_server::SystemClock;
 use privet_types::Clock;
@@ -21,8 +22,10 @@ pub(super) fn run(args: &ReviewArgs) -> Result<ExitCode> {
         let store = key::open(&settings, &root).await?;
         let accounts = load_accounts(&store, &access.rules.signers).await?;
         let (keys, uses) = (list_keys(&store).await?, store.list_privilege_uses().await?);
+        let key_uses = store.list_api_key_uses().await?;
         store.close().await;
-        anyhow::Ok(review(&access.rules.authorizer, &accounts, &keys, &uses, now)?)
+        let authorizer = &access.rules.authorizer;
+        anyhow::Ok(review(authorizer, &accounts, &keys, &key_uses, &uses, now)?)
     })?;
     let is_shown = |row: &&ReviewRow| {
         args.tenant
@@ -38,17 +41,20 @@ pub(super) fn run(args: &ReviewArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     rim::say(format_args!(
-        "{:<12}{:<24}{:<9}{:<24}{:<18}{:<5}{:<18}uses",
-        "tenant", "name", "kind", "roles", "action", "key", "last used"
+        "{:<12}{:<24}{:<9}{:<24}{:<18}{:<5}{:<18}{:<18}uses",
+        "tenant", "name", "kind", "roles", "action", "key", "key used", "last used"
     ))?;
     for row in &rows {
-        let last = row.last_used_at.map_or_else(
-            || "never".to_owned(),
-            |at| at.strftime("%Y-%m-%d %H:%M").to_string(),
-        );
+        let moment = |at: Option<Timestamp>| {
+            at.map_or_else(
+                || "never".to_owned(),
+                |at| at.strftime("%Y-%m-%d %H:%M").to_string(),
+            )
+        };
+        let (last, key_last) = (moment(row.last_used_at), moment(row.key_last_used_at));
         let key = if row.has_key { "yes" } else { "no" };
         rim::say(format_args!(
-            "{:<12}{:<24}{:<9}{:<24}{:<18}{key:<5}{last:<18}{}",
+            "{:<12}{:<24}{:<9}{:<24}{:<18}{key:<5}{key_last:<18}{last:<18}{}",
             row.tenant.as_str(),
             row.principal.as_str(),
             row.kind.name(),

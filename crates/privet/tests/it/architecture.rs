@@ -13,7 +13,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("privet-inference", &["types"]),
     ("privet-pii", &["types", "crypto", "inference"]),
     ("privet-surface", &["types", "crypto", "pii"]),
-    ("privet-policy", &["types", "crypto", "pii", "surface"]),
+    ("privet-policy", &["types", "crypto", "pii", "surface", "watch"]),
+    ("privet-watch", &["types"]),
     ("privet-log", &["types", "crypto"]),
     ("privet-store", &["types", "crypto", "log"]),
     ("privet-access", &["types", "crypto", "store"]),
@@ -21,7 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "privet-server",
         &[
-            "types", "crypto", "store", "policy", "pii", "surface", "access", "vault",
+            "types", "crypto", "store", "policy", "pii", "surface", "access", "vault", "watch",
         ],
     ),
     ("privet-demo", &["types"]),
@@ -36,7 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "privet",
         &[
             "types", "crypto", "pii", "surface", "policy", "log", "store", "access", "server", "demo",
-            "vault",
+            "vault", "watch",
         ],
     ),
     ("privet-bench", &["types", "demo"]),
@@ -64,6 +65,7 @@ const OWNED: &[(&str, &[&str])] = &[
             "privet-surface",
             "privet-vault",
             "privet-server",
+            "privet-watch",
         ],
     ),
     ("serde_path_to_error", &["privet-server"]),
@@ -106,6 +108,7 @@ const ENGINES: &[&str] = &[
     "privet-surface",
     "privet-log",
     "privet-policy",
+    "privet-watch",
 ];
 
 /// What an engine must not bring along, at any depth.

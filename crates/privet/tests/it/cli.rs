@@ -279,6 +279,64 @@ fn a_key_is_made_listed_and_revoked() {
 }
 
 #[test]
+fn a_key_is_rotated_and_its_line_revoked() {
+    let folder = with_settings();
+    fine(
+        &folder,
+        &[
+            "key",
+            "create",
+            "--name",
+            "ci",
+            "--expires",
+            "90d",
+            "--scope",
+            "vault.read",
+        ],
+    );
+    let first = keys(&folder).remove(0);
+    let id = first["id"].as_str().expect("an id");
+    let second = fine(&folder, &["key", "rotate", id]);
+    assert!(second.starts_with("prvt_"), "only the key, for scripts");
+    let listed = keys(&folder);
+    assert_eq!(
+        (&listed[0]["state"], &listed[0]["successor"]),
+        (&"rotating".into(), &listed[1]["id"])
+    );
+    assert_eq!(
+        (&listed[1]["name"], &listed[1]["scopes"], &listed[1]["state"]),
+        (&first["name"], &first["scopes"], &"active".into())
+    );
+    let said = refused(&folder, &["key", "rotate", id]);
+    let successor = listed[1]["id"].as_str().expect("an id");
+    assert!(
+        said.contains(successor) && said.contains("rotate that one"),
+        "{said}"
+    );
+    refused(&folder, &["key", "rotate", successor, "--grace", "91d"]);
+    let said = refused(&folder, &["key", "rotate", successor, "--grace", "soon"]);
+    assert!(said.contains("--grace soon"), "{said}");
+
+    let unused = fine(
+        &folder,
+        &["key", "list", "--format", "jsonl", "--unused-since", "0s"],
+    );
+    assert_eq!(unused.lines().count(), 2, "{unused}");
+    assert_eq!(
+        fine(
+            &folder,
+            &["key", "list", "--format", "jsonl", "--unused-since", "1d"]
+        ),
+        ""
+    );
+    fine(&folder, &["key", "revoke", successor, "--line"]);
+    let states: Vec<Value> = keys(&folder).iter().map(|key| key["state"].clone()).collect();
+    assert_eq!(states, ["revoked", "revoked"]);
+    let said = refused(&folder, &["key", "rotate", successor]);
+    assert!(said.contains("revoked or has expired"), "{said}");
+}
+
+#[test]
 fn what_cannot_be_a_key_is_refused() {
     let folder = with_settings();
     let said = refused(&folder, &["key", "revoke", "no-such-id"]);
@@ -390,10 +448,18 @@ impl Serving {
     }
 
     pub(crate) fn signal(&self) {
+        self.tell(rustix::process::Signal::TERM);
+    }
+
+    pub(crate) fn hang_up(&self) {
+        self.tell(rustix::process::Signal::HUP);
+    }
+
+    fn tell(&self, signal: rustix::process::Signal) {
         let id = i32::try_from(self.child.id())
             .ok()
             .and_then(rustix::process::Pid::from_raw);
-        rustix::process::kill_process(id.expect("an id"), rustix::process::Signal::TERM).expect("it runs");
+        rustix::process::kill_process(id.expect("an id"), signal).expect("it runs");
     }
 
     /// Waits until it logs `text`, `most` lines long.

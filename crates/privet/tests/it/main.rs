@@ -17,9 +17,13 @@ mod evidence;
 mod explain;
 mod keyring;
 #[cfg(test)]
+mod kill;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod pii;
+#[cfg(test)]
+mod policy_watch;
 #[cfg(test)]
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;

@@ -1,0 +1,192 @@
+//! `/api/v1/kill-switches`: what is switched off, and switching it off and on again.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::routing::{delete, get};
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Request, Response, StatusCode};
+use jiff::Timestamp;
+use privet_access::{Authenticated, KillOrder, KillSwitch, KillSwitches, KillTarget, Privilege};
+use privet_types::{SurfaceKind, TenantId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::gateway::Gateway;
+use crate::problem::Problem;
+use crate::prompt::{check_media, new_request_id, read_body, with_request_id};
+
+/// Switches that are shown: the newest.
+const MOST: u32 = 1_000;
+
+pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route("/api/v1/kill-switches", get(list).post(set))
+        .route("/api/v1/kill-switches/{id}", delete(lift))
+        .with_state(gateway)
+}
+
+/// What is asked for with `POST`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    kind: String,
+    #[serde(default)]
+    name: String,
+    reason: String,
+    #[serde(default)]
+    until: Option<Timestamp>,
+    /// Another tenant than the caller's own.
+    #[serde(default)]
+    tenant: Option<String>,
+    /// A model or a provider for all tenants.
+    #[serde(default)]
+    everywhere: bool,
+}
+
+async fn list(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
+    let work = async {
+        let (parts, _) = request.into_parts();
+        let caller = gateway.admit(&parts).await?;
+        let switches = gateway.kill_switches();
+        let found = switches.list(MOST, gateway.within(&caller)).await;
+        let now = gateway.clock.now();
+        let found = found.map_err(|error| refused(&error))?;
+        let shown: Vec<Value> = found.iter().map(|switch| shown(switch, now)).collect();
+        Ok((StatusCode::OK, json!({ "switches": shown })))
+    };
+    answer(work.await)
+}
+
+async fn set(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
+    let work = async {
+        let (parts, body) = request.into_parts();
+        let caller = gateway.admit_for(&parts, Privilege::KillManage).await?;
+        check_media(&parts.headers)?;
+        let body = read_body(&gateway, &parts.headers, body).await?;
+        let order: Order = serde_json::from_slice(&body)
+            .map_err(|error| bad(format!("the body is no order to switch something off: {error}")))?;
+        let order = order.checked(&gateway, &caller)?;
+        let actor = caller.principal.as_str();
+        let set = gateway.kill_switches().set(order, actor, &caller.tenant).await;
+        let switch = set.map_err(|error| refused(&error))?;
+        gateway.look_at_keys().await;
+        Ok((StatusCode::CREATED, shown(&switch, gateway.clock.now())))
+    };
+    answer(work.await)
+}
+
+async fn lift(
+    State(gateway): State<Arc<Gateway>>,
+    Path(id): Path<String>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let work = async {
+        let (parts, _) = request.into_parts();
+        let caller = gateway.admit_for(&parts, Privilege::KillManage).await?;
+        let switches = gateway.kill_switches();
+        let (actor, within) = (caller.principal.as_str(), gateway.within(&caller));
+        let lifted = switches.lift(&id, actor, &caller.tenant, within).await;
+        let switch = lifted.map_err(|error| refused(&error))?;
+        gateway.look_at_keys().await;
+        Ok((StatusCode::OK, shown(&switch, gateway.clock.now())))
+    };
+    answer(work.await)
+}
+
+impl Order {
+    fn checked(self, gateway: &Gateway, caller: &Authenticated) -> Result<KillOrder, Problem> {
+        let target = KillTarget::parse(&self.kind, &self.name).map_err(|unknown| bad(unknown.to_string()))?;
+        let other = self.tenant.as_deref().map(str::parse::<TenantId>).transpose();
+        let other = other.map_err(|unknown| bad(unknown.to_string()))?;
+        let can_be_everywhere = matches!(target, KillTarget::Model(_) | KillTarget::Provider(_));
+        if self.everywhere && !can_be_everywhere {
+            return Err(bad("`everywhere` is for a `model` or a `provider`".to_owned()));
+        }
+        let tenant = if self.everywhere || target == KillTarget::All {
+            None
+        } else {
+            Some(other.unwrap_or_else(|| caller.tenant.clone()))
+        };
+        if gateway.within(caller).is_some() && tenant.as_ref() != Some(&caller.tenant) {
+            let text = "only the installation's own tenant switches off what is not its own";
+            return Err(Problem::told(StatusCode::FORBIDDEN, text));
+        }
+        Ok(KillOrder {
+            tenant,
+            target,
+            reason: self.reason,
+            ends_at: self.until,
+        })
+    }
+}
+
+impl Gateway {
+    fn kill_switches(&self) -> KillSwitches<'_> {
+        KillSwitches::with(self.keys().store(), self.pseudonyms.clone(), &*self.clock)
+    }
+
+    /// The tenant that `caller` sees alone; none for those of the installation's own.
+    fn within<'a>(&self, caller: &'a Authenticated) -> Option<&'a TenantId> {
+        (caller.tenant != self.tenant).then_some(&caller.tenant)
+    }
+
+    /// So that a change counts here before its answer is out; other nodes look by themselves.
+    async fn look_at_keys(&self) {
+        if let Err(error) = self.keys().refresh_if_changed().await {
+            tracing::warn!(%error, "cannot read API keys from the store");
+        }
+    }
+}
+
+fn shown(switch: &KillSwitch, now: Timestamp) -> Value {
+    json!({
+        "id": switch.id,
+        "tenant": switch.tenant,
+        "kind": switch.target.kind(),
+        "name": switch.target.name(),
+        "reason": switch.reason,
+        "set_by": switch.set_by,
+        "set_at": switch.set_at.to_string(),
+        "until": switch.ends_at.map(|at| at.to_string()),
+        "lifted_at": switch.lifted_at.map(|at| at.to_string()),
+        "lifted_by": switch.lifted_by,
+        "in_force": switch.is_in_force(now),
+    })
+}
+
+fn bad(text: String) -> Problem {
+    Problem::told(StatusCode::BAD_REQUEST, text)
+}
+
+fn refused(error: &privet_access::Error) -> Problem {
+    use privet_access::Error;
+    let status = match error {
+        Error::BadKillOrder { .. } | Error::ExpiresInPast { .. } => StatusCode::BAD_REQUEST,
+        Error::UnknownKeyId { .. } | Error::UnknownKillSwitch { .. } => StatusCode::NOT_FOUND,
+        _ => {
+            tracing::error!(%error, "kill switches cannot be read or changed");
+            let text = "kill switches cannot be read or changed at the moment; use `privet kill on --local` on each machine";
+            return Problem::told(StatusCode::SERVICE_UNAVAILABLE, text);
+        }
+    };
+    Problem::told(status, error.to_string())
+}
+
+fn answer(result: Result<(StatusCode, Value), Problem>) -> Response<Body> {
+    let id = new_request_id();
+    let response = match result {
+        Ok((status, body)) => {
+            let mut response = Response::new(Body::from(body.to_string()));
+            *response.status_mut() = status;
+            response
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response
+        }
+        Err(problem) => problem.respond(SurfaceKind::Pii, &id),
+    };
+    with_request_id(response, &id)
+}

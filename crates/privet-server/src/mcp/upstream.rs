@@ -1,0 +1,148 @@
+//! The way to servers of tools.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Request, Response, Uri};
+use http_body_util::Full;
+use privet_policy::{McpServer, Settings};
+use privet_types::{Secret, TenantId};
+
+use crate::Error;
+use crate::connection::{NoReply, Origin, ReplyBody};
+use crate::problem::Problem;
+use crate::upstream::connector;
+
+/// The values of servers' headers: by the server's name, then by the header's.
+pub type McpHeaders = BTreeMap<String, BTreeMap<String, Secret<String>>>;
+
+/// A server of the settings, and where it is.
+pub(super) struct Server {
+    pub(super) settings: McpServer,
+    /// Its name, to be shared.
+    pub(super) name: Arc<str>,
+    origin: Arc<Origin>,
+    target: PathAndQuery,
+    headers: HeaderMap,
+    first_byte: Duration,
+    /// Tools that describe themselves otherwise than when they were first seen, by tenant; none where nobody has looked yet.
+    changed: RwLock<HashMap<TenantId, BTreeSet<String>>>,
+}
+
+/// What goes to a server beside a body.
+#[derive(Default)]
+pub(super) struct Head {
+    /// The server's own id of the session.
+    pub(super) session: Option<String>,
+    /// The server's own id of the last event that the client has seen.
+    pub(super) last_event: Option<String>,
+    pub(super) version: Option<String>,
+    /// Headers that say what the body says.
+    pub(super) mirrored: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Server {
+    pub(super) fn new(settings: &McpServer, all: &Settings, headers: &McpHeaders) -> Result<Self, Error> {
+        let bad = || Error::BadAddress {
+            provider: settings.name.clone(),
+        };
+        let parts = settings.url.parse::<Uri>().map_err(|_| bad())?.into_parts();
+        let connector = connector(
+            settings.ca_file.clone().map(PathBuf::from),
+            all.limits.connect_timeout.duration(),
+        )?;
+        let (scheme, authority) = parts.scheme.zip(parts.authority).ok_or_else(bad)?;
+        let mut own = HeaderMap::new();
+        for (name, value) in headers.get(&settings.name).into_iter().flatten() {
+            let bad = || Error::BadUpstreamKey {
+                provider: settings.name.clone(),
+            };
+            let name: HeaderName = name.parse().map_err(|_| bad())?;
+            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| bad())?;
+            value.set_sensitive(true);
+            own.insert(name, value);
+        }
+        Ok(Self {
+            settings: settings.clone(),
+            name: settings.name.as_str().into(),
+            origin: Origin::new(connector, scheme, authority).ok_or_else(bad)?,
+            target: parts
+                .path_and_query
+                .unwrap_or_else(|| PathAndQuery::from_static("/")),
+            headers: own,
+            first_byte: settings
+                .first_byte_timeout
+                .unwrap_or(all.limits.first_byte_timeout.duration()),
+            changed: RwLock::default(),
+        })
+    }
+
+    /// Sends `body`, or nothing, and waits for the head of the reply.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        head: &Head,
+        body: Vec<u8>,
+    ) -> Result<Response<ReplyBody>, Problem> {
+        let mut headers = self.headers.clone();
+        let accepted = match method {
+            Method::POST => "application/json, text/event-stream",
+            _ => "text/event-stream",
+        };
+        headers.insert(ACCEPT, HeaderValue::from_static(accepted));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if method == Method::POST {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        let told = [
+            ("mcp-session-id", &head.session),
+            ("last-event-id", &head.last_event),
+            ("mcp-protocol-version", &head.version),
+        ];
+        for (name, value) in told {
+            if let Some(value) = value {
+                let value = HeaderValue::from_str(value).map_err(|_| Problem::UpstreamUnreachable)?;
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        }
+        for (name, value) in &head.mirrored {
+            headers.insert(name.clone(), value.clone());
+        }
+        let mut request = Request::new(Full::new(Bytes::from(body)));
+        *request.method_mut() = method;
+        *request.uri_mut() = Uri::from(self.target.clone());
+        *request.headers_mut() = headers;
+        let response = tokio::time::timeout(self.first_byte, self.origin.send(request)).await;
+        let response = response.map_err(|_| Problem::UpstreamTimeout)?.map_err(|error| {
+            let is_unsent = matches!(error, NoReply::Connect);
+            tracing::warn!(server = %self.name, connect = is_unsent, "server of tools cannot be reached");
+            Problem::UpstreamUnreachable
+        })?;
+        if response.status().is_redirection() {
+            return Err(Problem::UpstreamUnusable("a redirect"));
+        }
+        let encoding = response.headers().get(CONTENT_ENCODING);
+        if encoding.is_some_and(|e| e != "identity" && !e.is_empty()) {
+            return Err(Problem::UpstreamUnusable(
+                "a compressed body, although none was asked for",
+            ));
+        }
+        Ok(response)
+    }
+
+    /// Whether `tool` is known to have changed for `tenant`; none if nobody has looked yet.
+    pub(super) fn has_changed(&self, tenant: &TenantId, tool: &str) -> Option<bool> {
+        let changed = self.changed.read().unwrap_or_else(PoisonError::into_inner);
+        changed.get(tenant).map(|tools| tools.contains(tool))
+    }
+
+    pub(super) fn set_changed(&self, tenant: &TenantId, tools: BTreeSet<String>) {
+        let mut changed = self.changed.write().unwrap_or_else(PoisonError::into_inner);
+        changed.insert(tenant.clone(), tools);
+    }
+}

@@ -1,0 +1,28 @@
+-- How each tool of a server described itself when it was first seen, and when it was last seen: keyed hashes. `tool` is its
+-- name, as the server gives it.
+CREATE TABLE mcp_tools (
+    tenant TEXT NOT NULL,
+    server TEXT NOT NULL,
+    tool TEXT NOT NULL,
+    pinned TEXT NOT NULL,
+    seen TEXT NOT NULL,
+    pinned_at BIGINT NOT NULL,
+    changed_at BIGINT,
+    PRIMARY KEY (tenant, server, tool)
+);
+-- Who said that they have read which version of which notice of the policy, and until when that counts.
+CREATE TABLE notice_acknowledgements (
+    tenant TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    notice TEXT NOT NULL,
+    version TEXT NOT NULL,
+    acknowledged_at BIGINT NOT NULL,
+    expires_at BIGINT,
+    PRIMARY KEY (tenant, principal, notice)
+);
+ALTER TABLE mcp_tools ENABLE ROW LEVEL SECURITY;
+ALTER TABLE mcp_tools FORCE ROW LEVEL SECURITY;
+CREATE POLICY mcp_tools_tenant ON mcp_tools USING (may_see(tenant));
+ALTER TABLE notice_acknowledgements ENABLE ROW LEVEL SECURITY;
+ALTER TABLE notice_acknowledgements FORCE ROW LEVEL SECURITY;
+CREATE POLICY notice_acknowledgements_tenant ON notice_acknowledgements USING (may_see(tenant));
