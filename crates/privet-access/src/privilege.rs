@@ -165,7 +165,10 @@ impl Privilege {
     /// Whether it is left to those who look after an installation while all of it is cut off.
     #[must_use]
     pub const fn outlasts_kill(self) -> bool {
-        matches!(self, Self::KillRead | Self::KillManage | Self::ReadMetrics)
+        matches!(
+            self,
+            Self::KillRead | Self::KillManage | Self::ReadMetrics | Self::SignIn
+        )
     }
 
     pub(crate) const fn index(self) -> usize {
