@@ -382,12 +382,6 @@ impl KeyRing {
         self.rules().authorizer.decide(&caller.account, ask).is_allowed
     }
 
-    /// The store that the keys are read from.
-    #[must_use]
-    pub const fn store(&self) -> &Store {
-        &self.store
-    }
-
     /// The rules in force.
     #[must_use]
     pub fn rules(&self) -> Arc<AccessRules> {

@@ -47,6 +47,10 @@ pub enum Privilege {
     PolicyRead,
     /// Changing it.
     PolicyManage,
+    /// Seeing alerts and incidents.
+    WatchRead,
+    /// Closing alerts, and opening and working on incidents.
+    WatchManage,
     /// Seeing what is switched off.
     KillRead,
     /// Switching it off and on again.
@@ -67,7 +71,7 @@ pub struct UnknownPrivilege {
 
 impl Privilege {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Prompt,
         Self::ListModels,
         Self::DetectText,
@@ -87,6 +91,8 @@ impl Privilege {
         Self::PeopleManage,
         Self::PolicyRead,
         Self::PolicyManage,
+        Self::WatchRead,
+        Self::WatchManage,
         Self::KillRead,
         Self::KillManage,
         Self::McpCall,
@@ -116,6 +122,8 @@ impl Privilege {
             Self::PeopleManage => "people.manage",
             Self::PolicyRead => "policy.read",
             Self::PolicyManage => "policy.manage",
+            Self::WatchRead => "watch.read",
+            Self::WatchManage => "watch.manage",
             Self::KillRead => "kill.read",
             Self::KillManage => "kill.manage",
             Self::McpCall => "mcp.call",
@@ -141,6 +149,8 @@ impl Privilege {
             Self::VaultAudit => Some(KeyScope::VaultAudit),
             Self::VaultAdmin => Some(KeyScope::VaultAdmin),
             Self::ReadMetrics => Some(KeyScope::Metrics),
+            Self::WatchRead => Some(KeyScope::WatchRead),
+            Self::WatchManage => Some(KeyScope::WatchManage),
             Self::KillRead | Self::KillManage => Some(KeyScope::Kill),
             Self::KeyRead
             | Self::KeyManage
@@ -199,14 +209,20 @@ mod tests {
 
     #[test]
     fn every_scope_of_the_vault_has_a_privilege_of_its_name() {
-        let others = [KeyScope::Gateway, KeyScope::Metrics, KeyScope::Kill];
+        let others = [
+            KeyScope::Gateway,
+            KeyScope::Metrics,
+            KeyScope::Kill,
+            KeyScope::WatchRead,
+            KeyScope::WatchManage,
+        ];
         for scope in KeyScope::ALL.into_iter().filter(|scope| !others.contains(scope)) {
             assert_eq!(
                 Privilege::of_vault(scope).map(Privilege::name),
                 Some(scope.name())
             );
         }
-        assert_eq!(others.map(Privilege::of_vault), [None; 3]);
+        assert_eq!(others.map(Privilege::of_vault), [None; 5]);
     }
 
     #[test]

@@ -37,6 +37,7 @@ mod message;
 mod nearest;
 mod operators;
 mod period;
+mod playbook;
 mod policy;
 mod routing;
 mod secret_ref;
@@ -49,6 +50,7 @@ pub use clear::{Clearance, Cleared, Clearing, LocalModel, NotCleared, Prompt, Pr
 pub use error::Error;
 pub use operators::operators;
 pub use period::{BadPeriod, Period};
+pub use playbook::playbook;
 pub use policy::{
     ArchiveConfig, ArchiveContent, ArchiveFailure, Audit, AuditConfig, ConsentConfig, Durability, Policy,
     PolicyFile, ResponsesConfig, Storage, example as policy_example, schema as policy_schema,
@@ -56,13 +58,13 @@ pub use policy::{
 pub use routing::{BadRoute, RoutingConfig, SensitiveAction, SensitiveRule};
 pub use secret_ref::SecretRef;
 pub use settings::{
-    AccessFile, ArchiveFile, Auth, AwsFile, AwsSigning, CertificateFile, ClientAuth, ClientName,
-    CodeSettings, ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings, Dialect, FallbackFile,
-    HealthCheck, HealthFile, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, McpArguments,
-    McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile, McpSettings, McpThing, MetricsFile,
-    MetricsListener, ModelFile, PresidioFile, PresidioListener, Provider, ProviderFile, ProviderKind,
-    RequestRight, RequestSettings, RequestsFile, Route, RoutingSettings, Settings, SettingsFile, SignInFile,
-    SignInSettings, StoreSettings, Target, TargetFile, TlsClient, TlsClientFile, TlsFile, TlsSettings,
-    VaultFile, VaultLimits, VaultSettings, WitnessSettings, example as settings_example,
-    schema as settings_schema,
+    AccessFile, AlertSettings, AlertsFile, ArchiveFile, Auth, AwsFile, AwsSigning, CertificateFile,
+    ClientAuth, ClientName, CodeSettings, ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings,
+    Dialect, FallbackFile, HealthCheck, HealthFile, KeyringSettings, KeysFile, Limits, Log, LogFormat,
+    LogLevel, McpArguments, McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile, McpSettings,
+    McpThing, MetricsFile, MetricsListener, ModelFile, PresidioFile, PresidioListener, Provider,
+    ProviderFile, ProviderKind, RequestRight, RequestSettings, RequestsFile, Route, RoutingSettings,
+    Settings, SettingsFile, SignInFile, SignInSettings, StoreSettings, SyslogServer, SyslogTransport, Target,
+    TargetFile, TlsClient, TlsClientFile, TlsFile, TlsSettings, VaultFile, VaultLimits, VaultSettings,
+    WitnessSettings, example as settings_example, schema as settings_schema,
 };

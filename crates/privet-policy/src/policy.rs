@@ -8,6 +8,7 @@ use std::time::Duration;
 use privet_pii::{EntityAction, UrlAllow};
 use privet_surface::{PartsConfig, RestoreConfig};
 use privet_types::Entity;
+use privet_watch::WatchConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +55,9 @@ pub struct PolicyFile {
     /// How much callers may use.
     #[serde(skip_serializing_if = "LimitsConfig::is_default")]
     pub limits: LimitsConfig,
+    /// What counts as unusual of callers and models.
+    #[serde(skip_serializing_if = "WatchConfig::is_default")]
+    pub watch: WatchConfig,
 }
 
 /// The `[responses]` table of the policy document.
@@ -335,6 +339,12 @@ impl Policy {
         &self.file.limits
     }
 
+    /// What counts as unusual of callers and models, and what becomes of who does it.
+    #[must_use]
+    pub const fn watch(&self) -> &WatchConfig {
+        &self.file.watch
+    }
+
     /// Names what the policy says, in 16 hexadecimal digits: equal for documents that say the same, however written.
     #[must_use]
     pub fn version(&self) -> &str {
@@ -419,6 +429,9 @@ fn check(file: &PolicyFile) -> Result<(), Fault> {
         ));
     }
     limits::check(&file.limits)?;
+    file.watch
+        .check()
+        .map_err(|(key, message)| KeyPath::of("watch").key(key).fault(message))?;
     let (least, most) = (Period::from_millis(1), Period::from_secs(60));
     if !(least..=most).contains(&file.audit.loss_window) {
         return Err(KeyPath::of("audit")

@@ -52,6 +52,8 @@ pub(crate) const GATES: &[(&str, Privilege)] = &[
     ("/api/v1/protect", Privilege::AnonymizeText),
     ("/api/v1/restore", Privilege::RestoreText),
     ("/api/v1/limits", Privilege::ListModels),
+    ("/api/v1/alerts", Privilege::WatchRead),
+    ("/api/v1/incidents", Privilege::WatchRead),
     ("/api/v1/kill-switches", Privilege::KillRead),
     ("/metrics", Privilege::ReadMetrics),
     ("/api/v1/invites/accept", Privilege::SignIn),
@@ -80,6 +82,11 @@ pub(crate) fn gate(path: &str) -> Option<Privilege> {
     // Names of models may hold slashes.
     let path = if path.starts_with("/v1/models/") {
         "/v1/models"
+    } else if path.starts_with("/api/v1/alerts/") {
+        // What changes something asks for more, where it is done.
+        "/api/v1/alerts"
+    } else if path.starts_with("/api/v1/incidents/") {
+        "/api/v1/incidents"
     } else if path.starts_with("/api/v1/kill-switches/") {
         "/api/v1/kill-switches"
     } else {
@@ -139,6 +146,8 @@ mod tests {
             include_str!("metrics.rs"),
             include_str!("sign_in/routes.rs"),
             include_str!("sign_in/passkeys.rs"),
+            include_str!("watch/routes.rs"),
+            include_str!("incidents/routes.rs"),
             include_str!("kill/routes.rs"),
         ];
         let paths: Vec<&str> = sources

@@ -73,6 +73,9 @@ pub enum Error {
     /// The policy's detector cannot be made.
     #[error("the policy cannot be used")]
     Detector(#[from] privet_pii::Error),
+    /// The address that alerts are posted to cannot be used.
+    #[error("the address in `webhook_url` of `[alerts]` in the settings cannot be used")]
+    BadWebhook,
     /// No random bytes.
     #[error(transparent)]
     Crypto(#[from] privet_crypto::Error),

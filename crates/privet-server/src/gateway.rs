@@ -36,7 +36,8 @@ use crate::routing::Routing;
 use crate::sign_in::{self, Door};
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
-use crate::{Error, kill, models, native, presidio, prompt, protect};
+use crate::watch::{self, Watch};
+use crate::{Error, incidents, kill, models, native, presidio, prompt, protect};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -121,7 +122,7 @@ pub struct Gateway {
     pub(crate) tenant: TenantId,
     pub(crate) pool: Arc<Pool>,
     pub(crate) requests: Arc<Semaphore>,
-    pub(crate) pseudonyms: Arc<PseudonymKey>,
+    pub(crate) pseudonyms: PseudonymKey,
     pub(crate) root: Arc<RootKey>,
     pub(crate) vault: Option<Arc<VaultApi>>,
     pub(crate) limits: Limits,
@@ -131,6 +132,8 @@ pub struct Gateway {
     pub(crate) access: Rules,
     /// Where people sign in, if they do.
     pub(crate) door: Option<Arc<Door>>,
+    /// What is usual of callers and models, and who is held.
+    pub(crate) watch: Arc<Watch>,
     /// Servers of tools, if there are any.
     pub(crate) mcp: Option<Arc<Mcp>>,
     /// What callers were handed stand-ins for elsewhere, if there are such servers.
@@ -207,7 +210,8 @@ impl Gateway {
                 limits.detect_deadline.duration(),
             )),
             requests: Arc::new(Semaphore::new(requests)),
-            pseudonyms: Arc::new(PseudonymKey::new(&root)),
+            watch: Arc::new(Watch::new(&policy, &root)),
+            pseudonyms: PseudonymKey::new(&root),
             limits: Limits::new(&policy, &settings, &root, saved_limits)?,
             policy: Arc::new(policy),
             tenant_keys: Arc::default(),
@@ -258,10 +262,11 @@ impl Gateway {
             tenant: self.tenant.clone(),
             pool: Arc::clone(&self.pool),
             requests: Arc::clone(&self.requests),
-            pseudonyms: Arc::clone(&self.pseudonyms),
+            pseudonyms: self.pseudonyms.clone(),
             root: Arc::clone(&self.root),
             vault: self.vault.clone(),
             archive: self.archive.clone(),
+            watch: Arc::clone(&self.watch),
             mcp: self.mcp.clone(),
             recall: self.recall.clone(),
             epoch: self.epoch,
@@ -299,6 +304,8 @@ impl Gateway {
             .merge(protect::routes(Arc::clone(self)))
             .merge(limits::routes(Arc::clone(self)))
             .merge(sign_in::routes(self))
+            .merge(watch::routes(Arc::clone(self)))
+            .merge(incidents::routes(Arc::clone(self)))
             .merge(kill::routes(Arc::clone(self)))
             .merge(mcp::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())

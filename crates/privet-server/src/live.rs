@@ -123,6 +123,7 @@ impl Live {
             // Recorded first: no decision is made by a policy of which the log knows nothing.
             gateway.spool.append_leaf(leaf).await.map_err(Error::Unrecorded)?;
         }
+        gateway.watch.take_up(&gateway.policy);
         self.main.replace(Self::of_main(&gateway));
         self.presidio.replace(Self::of_presidio(&gateway));
         gateway.keys().replace_policies(policies);

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, Response, StatusCode};
+use jiff::Timestamp;
 use privet_access::{Denied, SignInError};
 use privet_policy::NotCleared;
 use privet_policy::limits::Exceeded;
@@ -56,6 +57,22 @@ pub(crate) enum Problem {
         "what this model costs is limited, and it has no price, so nothing was sent; the operator adds it to `[[prices]]` in the settings"
     )]
     NoPrice,
+    /// The watch saw something unusual, and the policy stops whoever does it.
+    #[error(
+        "your access is suspended until {until}, because your use of it was unusual; an administrator can end that before"
+    )]
+    Suspended {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The same, with a few requests a minute.
+    #[error(
+        "your access is slowed down, because your use of it was unusual; try again in {retry_after} seconds, or ask an administrator"
+    )]
+    Throttled {
+        /// Seconds until the next minute.
+        retry_after: u64,
+    },
     /// The policies do not let the caller send this.
     #[error("{}", message.as_deref().unwrap_or("you are not permitted to send this to that model; ask an administrator"))]
     NotPermitted {
@@ -108,6 +125,8 @@ pub(crate) enum Problem {
         code: &'static str,
         text: String,
     },
+    #[error("the store does not answer; try again in a moment")]
+    StoreUnavailable,
     #[error("the provider cannot be reached")]
     UpstreamUnreachable,
     #[error("the provider has failed several times in a row and is given a rest; try again in a moment")]
@@ -264,6 +283,18 @@ impl Problem {
                 "rate_limit_error",
                 "limit_exceeded",
             ),
+            Self::Suspended { .. } => kind(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "permission_error",
+                "suspended",
+            ),
+            Self::Throttled { .. } => kind(
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limit_error",
+                "rate_limit_error",
+                "throttled",
+            ),
             Self::NoPrice => kind(
                 StatusCode::FORBIDDEN,
                 "permission_error",
@@ -310,6 +341,12 @@ impl Problem {
                 kind(*status, of, of, code)
             }
             Self::Told { status, .. } => kind(*status, INVALID, INVALID, "bad_request"),
+            Self::StoreUnavailable => kind(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "api_error",
+                "store_unavailable",
+            ),
             Self::UpstreamUnreachable => kind(
                 StatusCode::BAD_GATEWAY,
                 "server_error",
@@ -340,6 +377,21 @@ impl Problem {
     /// A code from a closed set: safe in logs and audit events.
     pub(crate) fn code(&self) -> &'static str {
         self.kind().code
+    }
+
+    /// Whether it is a decision about what the caller wanted: no failure, no text that nobody can read, and nothing that follows
+    /// from an alert.
+    pub(crate) fn is_refusal(&self) -> bool {
+        let kind = self.kind();
+        let is_held = matches!(
+            self,
+            Self::Suspended { .. } | Self::Throttled { .. } | Self::SwitchedOff { .. } | Self::CutOff
+        );
+        let is_broken = matches!(
+            self,
+            Self::BodyTimeout | Self::BodyCut | Self::UnsupportedMedia | Self::TooLarge { .. }
+        );
+        kind.status.is_client_error() && kind.code != "bad_body" && !is_held && !is_broken
     }
 
     /// The answer in the shape of `surface`.
@@ -373,7 +425,7 @@ impl Problem {
         if let Self::SignIn(SignInError::AddressLocked { retry_after }) = self {
             headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
         }
-        if let Self::Limited { retry_after, .. } = self {
+        if let Self::Limited { retry_after, .. } | Self::Throttled { retry_after } = self {
             headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
             if *retry_after > LONGEST_RETRY {
                 headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));

@@ -26,6 +26,7 @@ use crate::reply::{self, ReplyLimits};
 use crate::routing::{self, Choice, Picked};
 use crate::upstream::Failed;
 use crate::vault::{About, Guarded, NoConsent, conversation};
+use crate::watch::{Sent, WatchedReply};
 
 /// Work units that every request gets, whatever its size.
 pub(crate) const UNITS_PER_REQUEST: u64 = 1 << 20;
@@ -40,6 +41,8 @@ struct Cleared {
     choice: Choice,
     request_hash: String,
     sent_hash: String,
+    /// What the watch sees of what goes out.
+    sent: Sent,
     /// What the archive keeps of the prompt, and the place for it.
     kept: Option<(Vec<u8>, Place)>,
 }
@@ -130,6 +133,10 @@ async fn serve(
                 _ => {}
             }
             record(gateway, &event).await?;
+            let address = access::address_of(&parts.extensions);
+            gateway
+                .watch
+                .decided(&caller, &event, address, Sent::default(), Some(&problem));
             Err(problem)
         }
         Ok(Prepared {
@@ -139,6 +146,7 @@ async fn serve(
                     choice,
                     request_hash,
                     sent_hash,
+                    sent,
                     kept,
                 },
             about,
@@ -165,6 +173,10 @@ async fn serve(
                 .ok_or(NotCleared::NoRoute)?;
             event.provider = Some(route.provider.name().to_owned());
             record(gateway, &event).await?;
+            let address = access::address_of(&parts.extensions);
+            gateway.watch.decided(&caller, &event, address, sent, None);
+            let reply =
+                WatchedReply::begins(gateway, &caller.tenant, route.provider.name(), &clearance.model);
             let access = gateway.settings.log.access.then(|| event.clone());
             let others = (route.targets().len() > 1).then(|| event.clone());
             let taking = gateway.archive.as_ref().zip(kept).zip(event.principal);
@@ -193,7 +205,7 @@ async fn serve(
                 query: parts.uri.query(),
                 event: others,
             };
-            let under_way = UnderWay { permit, meter };
+            let under_way = UnderWay { permit, meter, reply };
             let response = send(gateway, clearance, asked, under_way, taking, caller).await?;
             if let Some(event) = access {
                 log_answer(&event, response.status().as_u16(), arrived);
@@ -239,6 +251,8 @@ struct Prepared {
 struct UnderWay {
     permit: OwnedSemaphorePermit,
     meter: Option<Meter>,
+    /// What the watch sees of the reply.
+    reply: Option<WatchedReply>,
 }
 
 /// Everything up to the decision.
@@ -250,6 +264,9 @@ async fn prepare(
     body: Body,
     guarded: &mut Guarded,
 ) -> Result<Prepared, Problem> {
+    let now = gateway.clock.now();
+    let pseudonym = || gateway.pseudonyms.pseudonym(&caller.tenant, &caller.principal);
+    gateway.watch.check(pseudonym, now)?;
     let about = About::read(&parts.headers, gateway.policy.consent())?;
     if about.is_some() && gateway.vault.is_none() {
         return Err(NoConsent::NoVault.into());
@@ -389,7 +406,11 @@ async fn send_on(
     gateway: &Arc<Gateway>,
     clearance: Clearance,
     asked: routing::Asked<'_>,
-    UnderWay { permit, mut meter }: UnderWay,
+    UnderWay {
+        permit,
+        mut meter,
+        mut reply,
+    }: UnderWay,
     taking: Option<Taking>,
 ) -> Result<(Response<Body>, String), Problem> {
     let Clearance {
@@ -408,6 +429,9 @@ async fn send_on(
         None => sending.await?,
     };
     let (upstream, provider) = answer.map_err(|failed| {
+        if let Some(reply) = &mut reply {
+            reply.failed();
+        }
         if let (Failed::NotSent(_), Some(meter)) = (&failed, &mut meter) {
             meter.not_sent();
         }
@@ -429,6 +453,9 @@ async fn send_on(
         }
     };
     response.headers_mut().insert(MASKED, HeaderValue::from(masked));
+    if let Some(reply) = reply {
+        response = reply.watch(response);
+    }
     Ok((response, provider.name().to_owned()))
 }
 
@@ -485,7 +512,7 @@ async fn clear(
     let key = gateway.surrogate_key(&caller.tenant, caller.principal.as_str());
     let hashes = gateway.hashes(&caller.tenant);
     let known = gateway.recall_of(&caller.tenant, caller.principal.as_str());
-    let learner = gateway.recall.as_ref().is_some_and(Recall::learns_prompts);
+    let learner = gateway.recall.as_deref().is_some_and(Recall::learns_prompts);
     let learner = learner.then(|| (caller.tenant.clone(), caller.principal.to_string()));
     let query = query.map(str::to_owned);
     let off = gateway.providers_off(&caller.tenant);
@@ -526,6 +553,7 @@ async fn clear(
             (body.to_vec(), place)
         });
         Ok(Cleared {
+            sent: gateway.watch.sketch(clearance.prompt.body()),
             choice,
             clearance,
             request_hash,

@@ -364,6 +364,17 @@ fn pinned_connector(
     http.set_connect_timeout(Some(connect_timeout));
     http.set_nodelay(true);
     http.enforce_http(false);
+    let config = pinned_config(ca_file, pins)?;
+    let builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config);
+    Ok(builder.https_or_http().enable_http1().wrap_connector(http))
+}
+
+/// What TLS goes by: the certificates in `ca_file`, or the Mozilla root programme's.
+pub(crate) fn client_config(ca_file: Option<PathBuf>) -> Result<rustls::ClientConfig, Error> {
+    pinned_config(ca_file, &[])
+}
+
+fn pinned_config(ca_file: Option<PathBuf>, pins: &[[u8; 32]]) -> Result<rustls::ClientConfig, Error> {
     let mut roots = RootCertStore::empty();
     match ca_file {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
@@ -390,6 +401,5 @@ fn pinned_connector(
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth()
     };
-    let builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config);
-    Ok(builder.https_or_http().enable_http1().wrap_connector(http))
+    Ok(config)
 }

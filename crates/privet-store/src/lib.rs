@@ -28,12 +28,14 @@
 //! ```
 
 mod access_tokens;
+mod alerts;
 mod api_keys;
 mod audit;
 mod backup;
 mod error;
 mod files;
 mod flusher;
+mod incidents;
 mod keyring;
 mod kill_switches;
 mod limit_counters;
@@ -49,6 +51,7 @@ mod sql;
 mod store;
 
 pub use access_tokens::{RevokedToken, TokenKeyRecord};
+pub use alerts::{AlertRecord, HeldCaller, WatchState};
 pub use api_keys::{ApiKeyRecord, ApiKeySnapshot, ApiKeyUse};
 pub use audit::{AuditRecord, AuditRow, TenantEvent};
 pub use backup::{
@@ -57,6 +60,7 @@ pub use backup::{
 };
 pub use error::Error;
 pub use flusher::run_flusher;
+pub use incidents::{IncidentChange, IncidentEntry, IncidentRecord};
 pub use keyring::open_keyring_database;
 pub use keyring::{
     EpochDestroyed, EpochStarted, IndexVersions, InspectedKey, Keyring, KeyringConfig, KeyringStatus,
@@ -75,7 +79,7 @@ pub use people::{
     GrantRecord, GroupRecord, Holder, Membership, PeopleChange, PeopleSnapshot, PrincipalRecord,
     TenantRecord, TrainingRecord,
 };
-pub use privet_log::NoteKey;
+pub use privet_log::{NoteKey, NoteSigner};
 pub use privilege_uses::PrivilegeUse;
 pub use sign_in::{
     BackOff, Begun, Counter, InviteRecord, PasskeyRecord, Person, SessionRecord, SessionView, SignInChange,

@@ -16,8 +16,8 @@ use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
 use privet_policy::{Audit, Policy, Settings, VaultSettings};
 use privet_server::{
-    AwsKeys, Gateway, Live, NextPolicy, Outbox, Parts, ProviderKey, Server, VaultParts, request_config,
-    saved_limits,
+    AlertOutbox, AwsKeys, Gateway, Live, NextPolicy, Outbox, Parts, ProviderKey, Server, VaultParts,
+    request_config, saved_limits,
 };
 use privet_store::{
     AuditRow, Durability, Keyring, KeyringConfig, Location, Scope, Spool, SpoolConfig, Store, log_signer,
@@ -41,6 +41,10 @@ use crate::wire::soon;
 const KEY_REFRESH: Duration = Duration::from_millis(500);
 /// Sooner than in `privet serve`, which takes five seconds.
 const LIMITS: Duration = Duration::from_millis(100);
+/// How often the watch looks at what was seen.
+const WATCH: Duration = Duration::from_millis(50);
+/// What signs alerts that are posted.
+pub const ALERT_SECRET: &str = "alert-secret";
 /// As in `privet serve`.
 const FLUSH: Duration = Duration::from_millis(250);
 /// As in `privet serve`.
@@ -110,6 +114,7 @@ pub struct TestGateway {
     server: JoinHandle<bool>,
     refresh: JoinHandle<()>,
     limits: JoinHandle<()>,
+    watching: JoinHandle<()>,
     flusher: JoinHandle<Result<(), privet_store::Error>>,
     watch: Option<JoinHandle<()>>,
     home: Home,
@@ -355,6 +360,9 @@ impl Builder {
             .map(|provider| (provider.name().to_owned(), key_of(provider)))
             .collect::<BTreeMap<_, _>>();
         let saved_limits = saved_limits(&store, spool.node()).await?;
+        let secret = settings.alerts.webhook.as_ref();
+        let secret = secret.map(|_| Secret::new(ALERT_SECRET.to_owned()));
+        let alerts = AlertOutbox::start(&settings.alerts, secret, &(Arc::clone(&clock) as Arc<dyn Clock>))?;
         let mcp_headers = settings.mcp.iter().flat_map(|mcp| &mcp.servers).map(|server| {
             let secret = |name: &String| (name.clone(), Secret::new(format!("header-of-{}", server.name)));
             (server.name.clone(), server.headers.keys().map(secret).collect())
@@ -387,6 +395,12 @@ impl Builder {
         let for_refresh = ended(is_stopped.clone());
         let refresh = tokio::spawn(async move { run_refresh(&ring, KEY_REFRESH, for_refresh).await });
         let for_limits = (store.clone(), ended(is_stopped.clone()));
+        let (for_watch, watched_gateway) = ((store.clone(), ended(is_stopped.clone())), Arc::clone(&gateway));
+        let watching = tokio::spawn(async move {
+            watched_gateway
+                .keep_watch(&for_watch.0, alerts, WATCH, for_watch.1)
+                .await;
+        });
         let limits =
             tokio::spawn(async move { gateway.keep_limits(&for_limits.0, LIMITS, for_limits.1).await });
         let is_stopped_too = is_stopped.clone();
@@ -417,6 +431,7 @@ impl Builder {
             server,
             refresh,
             limits,
+            watching,
             flusher,
             home,
         };
@@ -732,6 +747,7 @@ impl TestGateway {
         self.server.abort();
         self.refresh.abort();
         self.limits.abort();
+        self.watching.abort();
         self.flusher.abort();
         if let Some(watch) = &self.watch {
             watch.abort();
@@ -741,6 +757,7 @@ impl TestGateway {
             self.server.await,
             self.refresh.await,
             self.limits.await,
+            self.watching.await,
             self.flusher.await,
         );
         self.spool.close().await.expect("the spool closes");
@@ -758,6 +775,9 @@ impl TestGateway {
             .await
             .expect("no panic");
         soon("the last budgets", self.limits).await.expect("no panic");
+        soon("the last of what was learnt", self.watching)
+            .await
+            .expect("no panic");
         let flushed = soon("the last flush", self.flusher).await.expect("no panic");
         flushed.expect("all events are stored");
         self.spool.close().await.expect("the spool closes");

@@ -37,7 +37,7 @@ pub use ask::{Ask, Open, Reply};
 pub use authority::{Authority, Identity};
 pub use aws::aws_message;
 pub use clock::FakeClock;
-pub use gateway::{Builder, Home, Stopped, TestGateway};
+pub use gateway::{ALERT_SECRET, Builder, Home, Stopped, TestGateway};
 pub use privet_demo as demo;
 pub use raw_provider::{Answer, RawProvider, chunk, json_reply, sse_head};
 pub use tls_front::TlsFront;

@@ -25,6 +25,10 @@ pub enum KeyScope {
     VaultAdmin,
     /// Reading the figures of the whole gateway, for a monitoring system.
     Metrics,
+    /// Seeing alerts and incidents.
+    WatchRead,
+    /// Closing alerts, and working on incidents.
+    WatchManage,
     /// Switching callers, models and providers off and on again.
     Kill,
 }
@@ -43,7 +47,7 @@ pub struct UnknownScope {
 
 impl KeyScope {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Gateway,
         Self::VaultRead,
         Self::VaultWrite,
@@ -53,6 +57,8 @@ impl KeyScope {
         Self::VaultAudit,
         Self::VaultAdmin,
         Self::Metrics,
+        Self::WatchRead,
+        Self::WatchManage,
         Self::Kill,
     ];
 
@@ -69,6 +75,8 @@ impl KeyScope {
             Self::VaultAudit => "vault.audit",
             Self::VaultAdmin => "vault.admin",
             Self::Metrics => "metrics",
+            Self::WatchRead => "watch.read",
+            Self::WatchManage => "watch.manage",
             Self::Kill => "kill",
         }
     }

@@ -63,6 +63,13 @@ impl Watcher {
         }
     }
 
+    /// Goes by `config` from now on, and by local time at `utc_offset`. What was learnt stays.
+    pub fn go_by(&mut self, config: WatchConfig, utc_offset: i32) {
+        self.threshold = stats::threshold_for(0.5, config.run_length_days);
+        self.config = config;
+        self.utc_offset = utc_offset;
+    }
+
     /// What it goes by.
     #[must_use]
     pub const fn config(&self) -> &WatchConfig {

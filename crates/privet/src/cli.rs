@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{audit, demo, key, keyring, kill, mcp, people, pii, policy, serve, vault};
+use crate::{audit, demo, key, keyring, kill, mcp, people, pii, policy, serve, vault, watch};
 
 /// Use generative AI without giving private data away.
 ///
@@ -135,6 +135,26 @@ pub(crate) enum Command {
   privet vault forget --tenant acme --email - --reason request --dry-run"
     )]
     Vault(vault::VaultCommand),
+    /// See what was unusual, and who was stopped for it.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet alert list --open
+  privet alert show ID
+  privet alert close ID"
+    )]
+    Alert(watch::AlertCommand),
+    /// Work on incidents: playbooks, the 72 hours, who is affected, and signed evidence.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet incident open leaked_key --title 'key in a repository' --principal ci
+  privet incident list
+  privet incident affected ID
+  privet incident bundle ID --out evidence/
+  privet incident verify evidence/ --key log.pub"
+    )]
+    Incident(Box<watch::IncidentCommand>),
 }
 
 #[derive(Args)]
@@ -219,7 +239,7 @@ pub(crate) struct KeyCreateArgs {
     #[arg(long)]
     pub(crate) name: String,
     /// What the key is good for; may be given several times: gateway (the default), vault.read, vault.write, vault.bulk,
-    /// vault.approve, vault.erase, vault.audit, vault.admin, or vault for all of the vault; metrics.
+    /// vault.approve, vault.erase, vault.audit, vault.admin, or vault for all of the vault; metrics; watch.read, watch.manage.
     #[arg(long = "scope")]
     pub(crate) scopes: Vec<String>,
     /// Whose installation space the key opens; `default` if left out.
@@ -292,6 +312,8 @@ impl Command {
             Self::Audit(command) => audit::run(&command),
             Self::Keyring(command) => keyring::run(command),
             Self::Vault(command) => vault::run(&command),
+            Self::Alert(command) => watch::alert(&command),
+            Self::Incident(command) => watch::incident(*command),
         }
     }
 }

@@ -21,6 +21,7 @@ mod rim;
 mod serve;
 mod sign_in;
 mod vault;
+mod watch;
 
 use std::process::ExitCode;
 

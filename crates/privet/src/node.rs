@@ -10,7 +10,7 @@ use privet_access::{KeyRing, KeyRingConfig, run_refresh};
 use privet_crypto::{RootKey, SigningKey};
 use privet_pii::Model;
 use privet_policy::{Audit, Settings};
-use privet_server::{Gateway, Parts, ProviderKey, Server, SystemClock, saved_limits};
+use privet_server::{AlertOutbox, Gateway, Parts, ProviderKey, Server, SystemClock, saved_limits};
 use privet_store::{
     Durability, LogKey, Sequencer, Spool, SpoolConfig, Store, Successors, log_signer, run_flusher,
     run_sequencer_through_changes,
@@ -31,6 +31,8 @@ const KEY_REFRESH: Duration = Duration::from_millis(500);
 const FLUSH: Duration = Duration::from_millis(250);
 /// How often what was used of budgets is saved: a crash loses what was settled since.
 const LIMITS: Duration = Duration::from_secs(5);
+/// How often the watch looks at what was seen, and who is held on other nodes: they are held here within a second.
+const WATCH: Duration = Duration::from_millis(500);
 /// How often what is stored gets its position in the log: with [`FLUSH`], a signed checkpoint within a second.
 const SEQUENCE: Duration = Duration::from_millis(250);
 
@@ -45,6 +47,7 @@ pub(crate) struct Node {
     upkeep: Option<Upkeep>,
     witnessing: JoinHandle<()>,
     limits: JoinHandle<()>,
+    watching: JoinHandle<()>,
     policy: JoinHandle<()>,
     flusher: JoinHandle<Result<(), privet_store::Error>>,
     stop_log: watch::Sender<bool>,
@@ -104,6 +107,7 @@ impl Node {
         let keys = KeyRing::open_with(store.clone(), &root, KeyRingConfig::default(), rules).await?;
         let keys = Arc::new(keys.with_local(rim::local_switches(&settings, &root)));
         let saved_limits = saved_limits(&store, spool.node()).await?;
+        let alerts = AlertOutbox::start(&settings.alerts, rim::alert_secret(&settings)?, &clock)?;
         let epoch = settings.surrogate_epoch;
         let gateway = Gateway::new(Parts {
             mcp_headers: rim::mcp_headers(&settings)?,
@@ -133,6 +137,10 @@ impl Node {
             let (store, stopped) = (store.clone(), ended(stopped.clone()));
             async move { run_witnesses(witnesses, store, public, stopped).await }
         });
+        let watching = tokio::spawn({
+            let (store, stopped, gateway) = (store.clone(), ended(stopped.clone()), Arc::clone(&gateway));
+            async move { gateway.keep_watch(&store, alerts, WATCH, stopped).await }
+        });
         let limits = tokio::spawn({
             let (store, stopped) = (store.clone(), ended(stopped.clone()));
             async move { gateway.keep_limits(&store, LIMITS, stopped).await }
@@ -155,6 +163,7 @@ impl Node {
             upkeep,
             witnessing,
             limits,
+            watching,
             policy,
             flusher,
             stop_log,
@@ -183,6 +192,7 @@ impl Node {
             upkeep,
             witnessing,
             limits,
+            watching,
             policy,
             flusher,
             stop_log,
@@ -200,6 +210,7 @@ impl Node {
         refresh.await?;
         witnessing.await?;
         limits.await?;
+        watching.await?;
         policy.await?;
         if let Some(upkeep) = upkeep {
             upkeep.end().await?;

@@ -69,6 +69,14 @@ pub(crate) fn upstream_keys(settings: &Settings) -> Result<BTreeMap<String, Prov
     Ok(keys)
 }
 
+/// What signs the alerts that are posted, where they are.
+pub(crate) fn alert_secret(settings: &Settings) -> Result<Option<Secret<String>>> {
+    let webhook = settings.alerts.webhook.as_ref();
+    webhook
+        .map(|(_, reference)| secret(reference, "the secret of `[alerts]`"))
+        .transpose()
+}
+
 /// What stands in the headers of servers of tools, by the server's name and the header's.
 pub(crate) fn mcp_headers(settings: &Settings) -> Result<McpHeaders> {
     let mut all = McpHeaders::new();

@@ -29,6 +29,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     let upstream_keys = rim::upstream_keys(&settings)?;
     let model = rim::model(&settings, policy)?;
     if args.check {
+        rim::alert_secret(&settings)?;
         rim::store_location(&settings)?;
         crate::keyring::location(&settings)?;
         privet_server::check_certificates(&settings)?;

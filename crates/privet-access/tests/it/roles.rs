@@ -38,6 +38,8 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "policy.read",
             "sign_in",
             "vault.audit",
+            "watch.manage",
+            "watch.read",
         ],
     ),
     (
@@ -53,6 +55,8 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "vault.erase",
             "vault.read",
             "vault.write",
+            "watch.manage",
+            "watch.read",
         ],
     ),
     (
@@ -92,6 +96,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "policy.read",
             "sign_in",
             "vault.audit",
+            "watch.read",
         ],
     ),
     (
@@ -114,6 +119,8 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "vault.erase",
             "vault.read",
             "vault.write",
+            "watch.manage",
+            "watch.read",
         ],
     ),
     // A person does not get by it what service accounts may.

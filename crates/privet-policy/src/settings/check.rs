@@ -8,7 +8,7 @@ use super::file::{
     WitnessSettings,
 };
 use super::provider::{self, Provider};
-use super::{MetricsListener, PresidioListener, Settings, access, mcp, models, sign_in, tls, vault};
+use super::{MetricsListener, PresidioListener, Settings, access, alerts, mcp, models, sign_in, tls, vault};
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
 use crate::{ByteSize, Period, SecretRef};
@@ -27,6 +27,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         presidio,
         access,
         sign_in,
+        alerts,
         metrics,
         mut vault,
         witnesses,
@@ -100,6 +101,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         presidio,
         access: access::check(access, document)?,
         sign_in: sign_in::check(sign_in, document, is_behind_proxy)?,
+        alerts: alerts::check(alerts, document)?,
         metrics,
         vault,
         witnesses,

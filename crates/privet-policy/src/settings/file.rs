@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::access::AccessFile;
+use super::alerts::AlertsFile;
 use super::mcp::McpFile;
 use super::provider_file::{ModelFile, ProviderFile, RoutingSettings};
 use super::sign_in::SignInFile;
@@ -44,6 +45,8 @@ pub struct SettingsFile {
     pub access: AccessFile,
     /// How people sign in.
     pub sign_in: SignInFile,
+    /// Who is told of alerts.
+    pub alerts: AlertsFile,
     /// Figures for a monitoring system.
     pub metrics: MetricsFile,
     /// The vault of personal records.
@@ -432,6 +435,7 @@ impl Default for SettingsFile {
             sign_in: SignInFile::default(),
             witnesses: Vec::new(),
             access: AccessFile::default(),
+            alerts: AlertsFile::default(),
             vault: VaultFile::default(),
             routing: RoutingSettings::default(),
             providers: Vec::new(),

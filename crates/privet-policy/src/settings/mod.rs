@@ -1,6 +1,7 @@
 //! `privet.toml`: where Privet listens, where it keeps things, which providers there are.
 
 mod access;
+mod alerts;
 mod check;
 mod file;
 mod kind;
@@ -19,6 +20,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use access::AccessFile;
+pub use alerts::{AlertSettings, AlertsFile, SyslogServer, SyslogTransport};
 pub use file::{
     ArchiveFile, ConnectorFile, ConnectorKind, DatabunkerFile, KeyringSettings, KeysFile, Limits, Log,
     LogFormat, LogLevel, MetricsFile, PresidioFile, RequestRight, RequestsFile, SettingsFile, StoreSettings,
@@ -76,6 +78,8 @@ pub struct Settings {
     pub access: AccessFile,
     /// How people sign in, if they do.
     pub sign_in: Option<SignInSettings>,
+    /// Who is told of alerts.
+    pub alerts: AlertSettings,
     /// Where a monitoring system reads figures, if anywhere.
     pub metrics: Option<MetricsListener>,
     /// The vault, if there is to be one.

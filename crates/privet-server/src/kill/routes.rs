@@ -125,7 +125,7 @@ impl Order {
 
 impl Gateway {
     fn kill_switches(&self) -> KillSwitches<'_> {
-        KillSwitches::with(self.keys().store(), self.pseudonyms.clone(), &*self.clock)
+        KillSwitches::with(self.keys().store(), (*self.pseudonyms).clone(), &*self.clock)
     }
 
     /// The tenant that `caller` sees alone; none for those of the installation's own.

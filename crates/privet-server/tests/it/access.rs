@@ -28,7 +28,7 @@ const CALLERS: [(&str, PrincipalKind); 8] = [
 ];
 
 /// The gateway's own addresses with what each is for.
-const ADDRESSES: [(&str, &str, Privilege); 21] = [
+const ADDRESSES: [(&str, &str, Privilege); 24] = [
     ("POST", CHAT, Privilege::Prompt),
     ("POST", MESSAGES, Privilege::Prompt),
     ("POST", "/v1/responses", Privilege::Prompt),
@@ -48,6 +48,9 @@ const ADDRESSES: [(&str, &str, Privilege); 21] = [
     ("POST", "/api/v1/pii/restore", Privilege::RestoreText),
     ("POST", "/api/v1/protect", Privilege::AnonymizeText),
     ("POST", "/api/v1/restore", Privilege::RestoreText),
+    ("GET", "/api/v1/alerts", Privilege::WatchRead),
+    ("GET", "/api/v1/incidents", Privilege::WatchRead),
+    ("POST", "/api/v1/incidents", Privilege::WatchManage),
     ("GET", "/api/v1/kill-switches", Privilege::KillRead),
     ("POST", "/api/v1/kill-switches", Privilege::KillManage),
 ];

@@ -61,3 +61,5 @@ mod tls;
 mod upstream;
 #[cfg(test)]
 mod vault;
+#[cfg(test)]
+mod watch;

@@ -30,6 +30,14 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         &["tenant hold subject category at until reference"],
     ),
     (
+        "alerts",
+        &[],
+        &[],
+        &[
+            "tenant id at rule severity who key_id finding response requests held_until lifted_at closed_at incident",
+        ],
+    ),
+    (
         "api_keys",
         &[],
         &["hash"],
@@ -93,6 +101,18 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         &["why"],
         &["subject"],
         &["tenant hold version kind category at until actor reference"],
+    ),
+    (
+        "incident_entries",
+        &["sealed"],
+        &[],
+        &["tenant incident seq at actor kind"],
+    ),
+    (
+        "incidents",
+        &["sealed"],
+        &[],
+        &["tenant id kind state opened_at aware_at notified_at needs_none_at closed_at scope"],
     ),
     (
         "kill_switches",
@@ -297,6 +317,7 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
             "tenant token substitute kind subject key_id preserves_format created_at expires_at final_at sliding_ms",
         ],
     ),
+    ("watch_states", &["sealed"], &["who"], &["node updated_at"]),
 ];
 
 /// Columns with an operator's words.

@@ -284,7 +284,7 @@ fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 }
 
 /// A public key as it is given on the command line: itself, or a file that holds it.
-fn public_key(text: &str, option: &str) -> Result<NoteKey> {
+pub(crate) fn public_key(text: &str, option: &str) -> Result<NoteKey> {
     let path = Path::new(text);
     let text = if path.is_file() {
         std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?

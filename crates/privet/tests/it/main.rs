@@ -15,6 +15,8 @@ mod demo;
 mod evidence;
 #[cfg(test)]
 mod explain;
+mod incidents;
+#[cfg(test)]
 mod keyring;
 #[cfg(test)]
 mod kill;

@@ -1,0 +1,154 @@
+//! `/api/v1/alerts`: what was unusual, and who looked at it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::routing::{get, post};
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use privet_access::{Authenticated, Privilege};
+use privet_store::{AlertRecord, Store};
+use privet_types::SurfaceKind;
+use serde_json::{Value, json};
+
+use crate::gateway::Gateway;
+use crate::problem::Problem;
+use crate::prompt::{new_request_id, with_request_id};
+
+/// Alerts of one answer.
+const MOST: u32 = 1000;
+
+pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route("/api/v1/alerts", get(list))
+        .route("/api/v1/alerts/{id}", get(one))
+        .route("/api/v1/alerts/{id}/close", post(close))
+        .with_state(gateway)
+}
+
+/// An answer of JSON, or the problem in its place.
+pub(crate) fn answer(told: Result<Value, Problem>) -> Response<Body> {
+    let id = new_request_id();
+    let response = match told {
+        Err(problem) => problem.respond(SurfaceKind::Pii, &id),
+        Ok(body) => {
+            let mut response = Response::new(Body::from(body.to_string()));
+            let json = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(CONTENT_TYPE, json);
+            response
+        }
+    };
+    with_request_id(response, &id)
+}
+
+/// Who asks, if they may, and the store.
+pub(crate) async fn admitted<'g>(
+    gateway: &'g Gateway,
+    parts: &Parts,
+    privilege: Privilege,
+) -> Result<(Authenticated, &'g Store), Problem> {
+    let caller = gateway.admit_for(parts, privilege).await?;
+    let store = gateway.watch.store().ok_or(Problem::StoreUnavailable)?;
+    Ok((caller, store))
+}
+
+/// What the store says when it does not answer.
+pub(crate) fn unavailable(error: &privet_store::Error) -> Problem {
+    tracing::warn!(%error, "the store does not answer");
+    Problem::StoreUnavailable
+}
+
+async fn list(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
+    let (parts, _) = request.into_parts();
+    let told = async {
+        let (caller, store) = admitted(&gateway, &parts, Privilege::WatchRead).await?;
+        let is_open = parts
+            .uri
+            .query()
+            .is_some_and(|query| query.split('&').any(|part| part == "open=true"));
+        let alerts = store.alerts(&caller.tenant, is_open, MOST).await;
+        let alerts = alerts.map_err(|error| unavailable(&error))?;
+        let shown: Vec<Value> = alerts.iter().map(shown).collect();
+        Ok(json!({ "alerts": shown }))
+    };
+    answer(told.await)
+}
+
+async fn one(
+    State(gateway): State<Arc<Gateway>>,
+    Path(id): Path<String>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let (parts, _) = request.into_parts();
+    let told = async {
+        let (caller, store) = admitted(&gateway, &parts, Privilege::WatchRead).await?;
+        let alert = store.alert(&caller.tenant, &id).await;
+        let alert = alert
+            .map_err(|error| unavailable(&error))?
+            .ok_or_else(no_such_alert)?;
+        let mut shown = shown(&alert);
+        let standing = gateway
+            .watch
+            .standing(&privet_types::Pseudonym(alert.who.clone()));
+        if let (Some(fields), Some(standing)) = (shown.as_object_mut(), standing) {
+            fields.insert("known".to_owned(), json!(standing));
+        }
+        Ok(shown)
+    };
+    answer(told.await)
+}
+
+async fn close(
+    State(gateway): State<Arc<Gateway>>,
+    Path(id): Path<String>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let (parts, _) = request.into_parts();
+    let told = async {
+        let (caller, store) = admitted(&gateway, &parts, Privilege::WatchManage).await?;
+        let by = gateway.pseudonyms.pseudonym(&caller.tenant, &caller.principal);
+        let closed = store
+            .close_alert(&caller.tenant, &id, &by, gateway.clock.now())
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let alert = store.alert(&caller.tenant, &id).await;
+        let alert = alert
+            .map_err(|error| unavailable(&error))?
+            .ok_or_else(no_such_alert)?;
+        let mut shown = shown(&alert);
+        if let Some(fields) = shown.as_object_mut() {
+            fields.insert("was_open".to_owned(), json!(closed));
+        }
+        Ok(shown)
+    };
+    answer(told.await)
+}
+
+fn no_such_alert() -> Problem {
+    Problem::told(
+        StatusCode::NOT_FOUND,
+        "there is no such alert; GET /api/v1/alerts lists them",
+    )
+}
+
+/// An alert as JSON: what it is, what was done about it, and the OCSF finding.
+pub fn shown(alert: &AlertRecord) -> Value {
+    json!({
+        "id": alert.id,
+        "at": alert.at,
+        "rule": alert.rule,
+        "severity": alert.severity,
+        "who": alert.who,
+        "key": alert.key_id,
+        "response": alert.response,
+        "requests_a_minute": (alert.requests > 0).then_some(alert.requests),
+        "held_until": alert.held_until,
+        "lifted_at": alert.lifted_at,
+        "closed_at": alert.closed_at,
+        "incident": alert.incident,
+        "finding": serde_json::from_str::<Value>(&alert.finding).unwrap_or_default(),
+    })
+}
