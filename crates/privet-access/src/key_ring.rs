@@ -327,11 +327,6 @@ impl KeyRing {
         })
     }
 
-    /// Where the keys come from.
-    pub(crate) const fn store(&self) -> &Store {
-        &self.store
-    }
-
     /// Whether the keys in memory are young enough to let anybody in.
     #[must_use]
     pub fn is_fresh(&self) -> bool {

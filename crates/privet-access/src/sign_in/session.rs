@@ -272,12 +272,9 @@ impl SignIn {
 
     /// Whether the roles of `caller` ask for a second factor.
     fn needs_two_factors(&self, caller: &Authenticated) -> bool {
-        let enough = &self.config.password_only_roles;
-        caller
-            .account
-            .roles()
-            .into_iter()
-            .any(|role| !enough.contains(role))
+        let policy = self.policy();
+        let mut roles = caller.account.roles().into_iter();
+        roles.any(|role| !policy.password_only_roles.contains(role))
     }
 
     fn standing(&self, caller: &Authenticated, view: &SessionView) -> SessionStanding {
