@@ -90,8 +90,10 @@ async fn of_those_who_use_one_invite_code_step_or_challenge_at_once_one_wins() {
             let (store, invite) = (store.clone(), invite.clone());
             async move {
                 let counter = Counter(vec![9]);
-                let accepted = store.accept_invite(&invite, "hash", &counter, &change(1));
-                accepted.await.unwrap()
+                store
+                    .accept_invite(&invite, "hash", &counter, &change(1))
+                    .await
+                    .unwrap()
             }
         };
         assert_eq!(winners(accept).await, 1);
@@ -168,8 +170,8 @@ async fn attempts_at_once_pass_a_lock_no_more_than_attempts_in_a_row() {
             let store = house.store.clone();
             async move {
                 let counter = Counter(vec![1, 2, 3]);
-                let begun = store.begin_sign_in((&counter, RULE), None, &change(0));
-                matches!(begun.await.unwrap(), Begun::Open { .. })
+                let begun = store.begin_sign_in((&counter, RULE), None, &change(0)).await;
+                matches!(begun.unwrap(), Begun::Open { .. })
             }
         };
         assert_eq!(winners(begin).await, 5);
@@ -284,8 +286,9 @@ async fn a_passkey_whose_count_goes_backwards_is_refused_from_then_on() {
             suspect_at: None,
         };
         for (number, count) in [(1, 5), (2, 0)] {
-            let added = store.insert_passkey(&passkey(number, count), 2, None, &change(0));
-            assert!(added.await.unwrap());
+            let passkey = passkey(number, count);
+            let added = store.insert_passkey(&passkey, 2, None, &change(0)).await;
+            assert!(added.unwrap());
         }
         assert!(
             !store

@@ -88,8 +88,9 @@ async fn person(gateway: &TestGateway, name: &str, role: &str) {
 
 async fn invite(gateway: &TestGateway, name: &str) -> String {
     let day = Duration::from_secs(86_400);
-    let invite = gateway.enrolment("default").invite(&name.parse().unwrap(), day);
-    invite.await.unwrap().code.expose().clone()
+    let enrolment = gateway.enrolment("default");
+    let invite = enrolment.invite(&name.parse().unwrap(), day).await.unwrap();
+    invite.code.expose().clone()
 }
 
 async fn accept(gateway: &TestGateway, code: &str, password: &str) -> Reply {
