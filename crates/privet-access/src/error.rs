@@ -1,5 +1,6 @@
 //! What can go wrong with API keys.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -114,6 +115,17 @@ pub enum Error {
     /// A record is for somebody of another tenant.
     #[error("the record is for another tenant; name it with `--tenant`")]
     ForeignRecord,
+    /// A list of breached passwords cannot be used.
+    #[error("the list of passwords `{}` {what}; mend it, or take it out of `[sign_in]` in the settings", path.display())]
+    PasswordList {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+        /// What caused it.
+        #[source]
+        source: Option<std::io::Error>,
+    },
     /// A policy cannot be used.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -150,6 +162,20 @@ pub enum Denied {
     /// The principal, or its tenant, is switched off.
     #[error("the owner of this API key is switched off; ask an administrator")]
     Disabled,
+    /// The session is over, or was never there.
+    #[error("you are not signed in, or no longer; sign in")]
+    NoSession,
+    /// A request with a session's cookie may have been made by another site's page.
+    #[error(
+        "this request may come from another site's page; send `x-privet-csrf` with the `csrf_token` of `GET /api/v1/me`, from a page of Privet's own"
+    )]
+    Forged,
+    /// The session's person has yet to show, or to add, a second factor.
+    #[error("show your second factor first, or add one; `GET /api/v1/me` says which")]
+    NeedsSecondFactor,
+    /// Sessions are not good for this.
+    #[error("the session of a browser is not good for this; use an API key")]
+    NotBySession,
     /// A kill switch cuts off the caller, its key, its tenant, or everybody.
     #[error("this was switched off for the time being; ask an administrator")]
     SwitchedOff,
@@ -172,6 +198,10 @@ impl Denied {
             Self::StoreUnavailable => "key_store_unavailable",
             Self::OutOfScope(_) => "key_out_of_scope",
             Self::Disabled => "principal_disabled",
+            Self::NoSession => "no_session",
+            Self::Forged => "cross_site",
+            Self::NeedsSecondFactor => "second_factor_needed",
+            Self::NotBySession => "not_by_session",
             Self::SwitchedOff => "switched_off",
             Self::NotPermitted(_) => "not_permitted",
         }

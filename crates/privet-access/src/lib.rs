@@ -1,8 +1,8 @@
 //! Who may call Privet, and what they may do: API keys, the principals they stand for, groups and roles, the policies (Cedar)
-//! that decide, signed assessments of providers, and the pseudonyms of principals in the audit log.
+//! that decide, how people sign in, signed assessments of providers, and the pseudonyms of principals in the audit log.
 //!
 //! For the server, which asks about every request, and the command line, which makes and changes all of these. It knows no
-//! HTTP, and reads no file.
+//! HTTP, and reads no file but lists of breached passwords.
 //!
 //! ```
 //! use privet_access::{Denied, KeyRing, KeyRingConfig, create_key};
@@ -38,6 +38,7 @@ mod people;
 mod privilege;
 mod pseudonym;
 mod review;
+mod sign_in;
 mod signed;
 
 pub use account::{Account, Accounts, Described, SERVICE_ROLE};
@@ -56,4 +57,9 @@ pub use privet_store::{Holder, KillSwitch, KillTarget};
 pub use privilege::{Privilege, UnknownPrivilege};
 pub use pseudonym::PseudonymKey;
 pub use review::{Probe, ReviewRow, effectiveness, review};
+pub use sign_in::{
+    Assertion, Attempt, Attestation, Enrolment, Live, NewInvite, NewPasskey, NewSession, NewTotp,
+    PasswordFault, Proof, SessionRecord, SessionStanding, SignIn, SignInConfig, SignInError, SignInPolicy,
+    SignInWay, SignedPasskey,
+};
 pub use signed::{RecordError, Signer};

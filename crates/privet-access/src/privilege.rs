@@ -57,6 +57,8 @@ pub enum Privilege {
     KillManage,
     /// Calling tools of others, reading what they hold.
     McpCall,
+    /// Signing in as a person, and looking after one's own passwords, second factors and sessions.
+    SignIn,
 }
 
 /// A text that names no privilege.
@@ -69,7 +71,7 @@ pub struct UnknownPrivilege {
 
 impl Privilege {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Prompt,
         Self::ListModels,
         Self::DetectText,
@@ -94,6 +96,7 @@ impl Privilege {
         Self::KillRead,
         Self::KillManage,
         Self::McpCall,
+        Self::SignIn,
     ];
 
     /// The name in policies, logs and reports.
@@ -124,6 +127,7 @@ impl Privilege {
             Self::KillRead => "kill.read",
             Self::KillManage => "kill.manage",
             Self::McpCall => "mcp.call",
+            Self::SignIn => "sign_in",
         }
     }
 
@@ -153,7 +157,8 @@ impl Privilege {
             | Self::PeopleRead
             | Self::PeopleManage
             | Self::PolicyRead
-            | Self::PolicyManage => None,
+            | Self::PolicyManage
+            | Self::SignIn => None,
         }
     }
 
@@ -170,7 +175,10 @@ impl Privilege {
     /// Whether it is left to those who look after an installation while all of it is cut off.
     #[must_use]
     pub const fn outlasts_kill(self) -> bool {
-        matches!(self, Self::KillRead | Self::KillManage | Self::ReadMetrics)
+        matches!(
+            self,
+            Self::KillRead | Self::KillManage | Self::ReadMetrics | Self::SignIn
+        )
     }
 
     pub(crate) const fn index(self) -> usize {

@@ -47,6 +47,9 @@ pub enum Error {
     /// A new passphrase is too short.
     #[error("a passphrase needs at least 12 characters")]
     WeakPassphrase,
+    /// A stored password hash is not in the expected form.
+    #[error("not a hashed password: expected `$argon2id$v=19$m=…,t=…,p=…$salt$hash`")]
+    BadPasswordHash,
     /// The passphrase does not open the lock.
     #[error("wrong passphrase, or the lock was changed")]
     WrongPassphrase,

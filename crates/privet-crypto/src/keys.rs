@@ -169,6 +169,23 @@ pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     out
 }
 
+/// HMAC-SHA1 (RFC 2104), which one-time codes of authenticator apps rest on (RFC 6238). For nothing new.
+#[must_use]
+pub fn hmac_sha1(key: &[u8], message: &[u8]) -> [u8; 20] {
+    let mut out = [0; 20];
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key);
+    out.copy_from_slice(hmac::sign(&key, message).as_ref());
+    out
+}
+
+/// SHA-1 (FIPS 180-4), by which lists of breached passwords are ordered. Vouches for nothing: collisions can be made.
+#[must_use]
+pub fn sha1(bytes: &[u8]) -> [u8; 20] {
+    let mut out = [0; 20];
+    out.copy_from_slice(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref());
+    out
+}
+
 /// SHA-256 (FIPS 180-4) of `bytes`.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {

@@ -1,5 +1,5 @@
 //! Thin, typed cryptography over `aws-lc-rs`: key derivation, keyed hashes, authenticated encryption (random and
-//! deterministic), key wrapping, sealed files, format-preserving encryption (over `fpe`), signatures, random bytes; the root
+//! deterministic), key wrapping, sealed files, hashed passwords, format-preserving encryption (over `fpe`), signatures, random bytes; the root
 //! key behind a passphrase (over `argon2`) or in shares (over `vsss-rs`).
 //!
 //! For the rooms that keep or derive secrets. It has no primitive of its own and does no I/O. The forms of what is stored are
@@ -41,11 +41,13 @@ mod data_key;
 mod deterministic;
 mod error;
 mod ff1;
+mod foreign_key;
 mod index;
 mod keys;
 #[cfg(test)]
 mod nist_tests;
 mod passphrase;
+mod password;
 mod record;
 mod seal;
 mod share;
@@ -64,9 +66,11 @@ pub use data_key::{DataKey, KeyId};
 pub use deterministic::DeterministicKey;
 pub use error::Error;
 pub use ff1::{Ff1Key, MAX_POSITIONS, MIN_DOMAIN};
+pub use foreign_key::ForeignKey;
 pub use index::{IndexKey, IndexSecret};
-pub use keys::{HashKey, RootKey, hmac_sha256, sha256, sha256_parts, sha512};
+pub use keys::{HashKey, RootKey, hmac_sha1, hmac_sha256, sha1, sha256, sha256_parts, sha512};
 pub use passphrase::{Argon2Cost, PassphraseLock};
+pub use password::PasswordHash;
 pub use record::{MAX_SEALS, RecordKey, SEALED_OVERHEAD, SealCount, SealedHeader};
 pub use seal::SealingKey;
 pub use share::Share;

@@ -66,6 +66,22 @@ impl Argon2Cost {
             Err(Error::BadCost)
         }
     }
+
+    /// What a password costs that people type often: the OWASP Password Storage Cheat Sheet's 19 MiB, 2 passes, 1 lane.
+    #[must_use]
+    pub const fn for_sign_in() -> Self {
+        Self {
+            memory_kib: Self::MIN_MEMORY_KIB,
+            passes: 2,
+            lanes: 1,
+        }
+    }
+
+    /// Memory in KiB, passes and lanes.
+    #[must_use]
+    pub const fn parts(self) -> (u32, u32, u32) {
+        (self.memory_kib, self.passes, self.lanes)
+    }
 }
 
 /// RFC 9106 §4, second recommended option: 64 MiB, 3 passes, 4 lanes.
@@ -152,7 +168,7 @@ impl PassphraseLock {
 }
 
 /// A number without sign or leading zeros: each lock has one spelling.
-fn number(text: &str) -> Result<u32, Error> {
+pub(crate) fn number(text: &str) -> Result<u32, Error> {
     let number: u32 = text.parse().map_err(|_| Error::BadLock)?;
     if number.to_string() == text {
         Ok(number)
@@ -168,12 +184,17 @@ fn bytes<const N: usize>(text: &str) -> Result<[u8; N], Error> {
 
 /// Argon2id, then HKDF: the wrapping key.
 fn stretch(passphrase: &str, salt: &[u8; 16], cost: Argon2Cost) -> Result<Zeroizing<[u8; 32]>, Error> {
-    let stretched = argon2id(passphrase.as_bytes(), salt, cost)?;
+    let stretched = argon2id(passphrase.as_bytes(), salt, &[], cost)?;
     Ok(expand(stretched.as_slice(), b"privet/passphrase/wrap/1", b""))
 }
 
-/// Argon2id version 1.3, 32 bytes.
-fn argon2id(passphrase: &[u8], salt: &[u8], cost: Argon2Cost) -> Result<Zeroizing<[u8; 32]>, Error> {
+/// Argon2id version 1.3, 32 bytes. `secret` is the K of RFC 9106 §3.1; empty for none.
+pub(crate) fn argon2id(
+    passphrase: &[u8],
+    salt: &[u8],
+    secret: &[u8],
+    cost: Argon2Cost,
+) -> Result<Zeroizing<[u8; 32]>, Error> {
     let params =
         Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32)).map_err(|_| Error::BadCost)?;
     let mut memory = Zeroizing::new(Vec::new());
@@ -182,7 +203,8 @@ fn argon2id(passphrase: &[u8], salt: &[u8], cost: Argon2Cost) -> Result<Zeroizin
         .map_err(|_| Error::Library)?;
     memory.resize(params.block_count(), Block::new());
     let mut out = Zeroizing::new([0; 32]);
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+    Argon2::new_with_secret(secret, Algorithm::Argon2id, Version::V0x13, params)
+        .map_err(|_| Error::Library)?
         .hash_password_into_with_memory(passphrase, salt, out.as_mut_slice(), memory.as_mut_slice())
         .map_err(|_| Error::Library)?;
     Ok(out)
@@ -236,7 +258,7 @@ mod tests {
     fn the_default_cost_gives_what_the_reference_code_gives() {
         // Made with argon2-cffi 25.1.0: 64 MiB, 3 passes, 4 lanes, salt 00 01 … 0f.
         let salt: [u8; 16] = std::array::from_fn(|i| i as u8);
-        let made = argon2id(PASSPHRASE.as_bytes(), &salt, Argon2Cost::default()).unwrap();
+        let made = argon2id(PASSPHRASE.as_bytes(), &salt, &[], Argon2Cost::default()).unwrap();
         assert_eq!(
             HEXLOWER.encode(made.as_slice()),
             "5995fc5ddabdb7f10fae2ad796270c269821d70b0efb8fb60262a81f1b6f0eb8"

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use privet_types::RoleName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,10 @@ pub struct AccessConfig {
     pub require_assessment: RequireAssessment,
     /// Whether providers on this machine need one, too.
     pub assess_local: bool,
+    /// Roles whose holders sign in with a password alone. Whoever has another one needs a second factor.
+    pub password_only_roles: Vec<String>,
+    /// Whether people may send prompts by the session of their browser, too, and not by keys alone.
+    pub prompts_by_session: bool,
 }
 
 /// Which prompts need a provider with an assessment that holds.
@@ -44,6 +49,8 @@ impl Default for AccessConfig {
             utc_offset: "+00:00".to_owned(),
             require_assessment: RequireAssessment::default(),
             assess_local: false,
+            password_only_roles: vec!["user".to_owned()],
+            prompts_by_session: false,
         }
     }
 }
@@ -75,6 +82,14 @@ pub(crate) fn check(access: &AccessConfig) -> Result<(), Fault> {
                 .key("policies")
                 .index(index)
                 .fault("name a file that ends in `.cedar`"));
+        }
+    }
+    for (index, role) in access.password_only_roles.iter().enumerate() {
+        if role.parse::<RoleName>().is_err() {
+            return Err(at
+                .key("password_only_roles")
+                .index(index)
+                .fault("name a role: 1 to 64 ASCII letters, digits, `.`, `_`, `-` and `@`"));
         }
     }
     if offset_seconds(&access.utc_offset).is_none() {

@@ -56,6 +56,25 @@ pub(crate) const GATES: &[(&str, Privilege)] = &[
     ("/api/v1/incidents", Privilege::WatchRead),
     ("/api/v1/kill-switches", Privilege::KillRead),
     ("/metrics", Privilege::ReadMetrics),
+    ("/api/v1/invites/accept", Privilege::SignIn),
+    ("/api/v1/sessions", Privilege::PeopleRead),
+    ("/api/v1/sessions/{id}", Privilege::PeopleManage),
+    ("/api/v1/sessions/passkey", Privilege::SignIn),
+    ("/api/v1/sessions/passkey/options", Privilege::SignIn),
+    ("/api/v1/me", Privilege::SignIn),
+    ("/api/v1/me/sign_out", Privilege::SignIn),
+    ("/api/v1/me/proof", Privilege::SignIn),
+    ("/api/v1/me/password", Privilege::SignIn),
+    ("/api/v1/me/sessions", Privilege::SignIn),
+    ("/api/v1/me/sessions/{id}", Privilege::SignIn),
+    ("/api/v1/me/totp", Privilege::SignIn),
+    ("/api/v1/me/totp/confirm", Privilege::SignIn),
+    ("/api/v1/me/recovery_codes", Privilege::SignIn),
+    ("/api/v1/me/passkeys", Privilege::SignIn),
+    ("/api/v1/me/passkeys/options", Privilege::SignIn),
+    ("/api/v1/me/passkeys/{id}", Privilege::SignIn),
+    ("/api/v1/me/proof/passkey", Privilege::SignIn),
+    ("/api/v1/me/proof/passkey/options", Privilege::SignIn),
 ];
 
 /// The privilege that a key needs at `path`; none lets nobody in.
@@ -76,8 +95,22 @@ pub(crate) fn gate(path: &str) -> Option<Privilege> {
     if path.starts_with("/mcp/") {
         return Some(Privilege::McpCall);
     }
-    let found = GATES.iter().find(|(known, _)| *known == path);
+    let exact = GATES.iter().find(|(known, _)| *known == path);
+    let like = || {
+        GATES
+            .iter()
+            .find(|(known, _)| known.ends_with('}') && is_like(known, path))
+    };
+    let found = exact.or_else(like);
     found.map(|(_, privilege)| *privilege)
+}
+
+/// Whether `path` is `known` with something in the place of its last part.
+fn is_like(known: &str, path: &str) -> bool {
+    match (known.rsplit_once('/'), path.rsplit_once('/')) {
+        (Some((known, _)), Some((path, last))) => known == path && !last.is_empty(),
+        _ => false,
+    }
 }
 
 /// The key that a request presents in `authorization`, `x-api-key` or `api-key`; one that looks like Privet's is preferred.
@@ -111,6 +144,8 @@ mod tests {
             include_str!("presidio/mod.rs"),
             include_str!("protect/mod.rs"),
             include_str!("metrics.rs"),
+            include_str!("sign_in/routes.rs"),
+            include_str!("sign_in/passkeys.rs"),
             include_str!("watch/routes.rs"),
             include_str!("incidents/routes.rs"),
             include_str!("kill/routes.rs"),

@@ -70,6 +70,9 @@ pub enum Error {
     /// The store does not answer.
     #[error("what was used of budgets cannot be read")]
     Store(#[from] privet_store::Error),
+    /// People cannot sign in as the settings say.
+    #[error("people cannot sign in as `[sign_in]` of the settings says")]
+    SignIn(#[source] privet_access::Error),
     /// The policy's detector cannot be made.
     #[error("the policy cannot be used")]
     Detector(#[from] privet_pii::Error),

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
-use http::{Extensions, HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use privet_access::{
     Ask, Assessments, Authenticated, Authorizer, Denied, KeyRing, Privilege, PseudonymKey, Resource,
 };
@@ -33,6 +33,7 @@ use crate::presidio::Analyzers;
 use crate::problem::{self, Problem};
 use crate::recall::Recall;
 use crate::routing::Routing;
+use crate::sign_in::{self, Door};
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
 use crate::watch::{self, Watch};
@@ -131,6 +132,8 @@ pub struct Gateway {
     pub(crate) archive: Option<Arc<Archive>>,
     /// What prompts may go where.
     pub(crate) access: Rules,
+    /// Where people sign in, if they do.
+    pub(crate) door: Option<Arc<Door>>,
     /// What is usual of callers and models, and who is held.
     pub(crate) watch: Arc<Watch>,
     /// Servers of tools, if there are any.
@@ -179,9 +182,11 @@ impl Gateway {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads as usize,
         };
-        let vault = vault
-            .zip(settings.vault.as_ref())
-            .map(|(parts, vault)| VaultApi::new(parts, vault, &settings, &root, &keys, &spool, &clock));
+        let door = Door::new(&settings, &policy, &root, &keys)?;
+        let vault = vault.zip(settings.vault.as_ref()).map(|(parts, vault)| {
+            let callers = (&keys, door.as_ref());
+            VaultApi::new(parts, vault, &settings, &root, callers, &spool, &clock)
+        });
         let wanted = policy.archive();
         let has_archive = vault.is_some() && settings.vault.as_ref().is_some_and(|v| v.archive.enabled);
         if wanted.is_on() && !has_archive {
@@ -194,6 +199,7 @@ impl Gateway {
             mcp: Mcp::new(&settings, &mcp_headers)?.map(Arc::new),
             recall: Mcp::recall(&settings).map(Arc::new),
             access,
+            door,
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
             analyzers: Analyzers::default(),
@@ -243,6 +249,7 @@ impl Gateway {
         }
         Ok(Arc::new(Self {
             access: Rules::new(&self.settings, &policy, model.as_ref(), assessments)?,
+            door: self.door.clone(),
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
             analyzers: Analyzers::default(),
@@ -299,6 +306,7 @@ impl Gateway {
             .merge(native::routes(Arc::clone(self)))
             .merge(protect::routes(Arc::clone(self)))
             .merge(limits::routes(Arc::clone(self)))
+            .merge(sign_in::routes(self))
             .merge(watch::routes(Arc::clone(self)))
             .merge(incidents::routes(Arc::clone(self)))
             .merge(kill::routes(Arc::clone(self)))
@@ -320,42 +328,41 @@ impl Gateway {
         })
     }
 
-    /// Who sends a request with these headers, by its API key or the certificate of its connection, which stands in
-    /// `extensions`. The identity comes from these alone, never from another header.
-    pub(crate) async fn authenticate(
-        &self,
-        headers: &HeaderMap,
-        extensions: &Extensions,
-    ) -> Result<Authenticated, Denied> {
-        let caller = self.caller(headers, extensions).await?;
-        caller.check(KeyScope::Gateway)?;
+    /// Who sends a request with these parts, by its API key, the certificate of its connection or the session of its browser, if
+    /// that is good for prompts. The identity comes from these alone, never from another header.
+    pub(crate) async fn authenticate(&self, parts: &http::request::Parts) -> Result<Authenticated, Denied> {
+        let (caller, by_session) = self.caller(parts).await?;
+        check_scope(&caller, by_session, Some(KeyScope::Gateway))?;
         Ok(caller)
     }
 
-    /// The same, whatever the key is good for.
-    pub(crate) async fn caller(
-        &self,
-        headers: &HeaderMap,
-        extensions: &Extensions,
-    ) -> Result<Authenticated, Denied> {
-        let caller = self.identify(headers, extensions).await?;
+    /// The same, whatever the key is good for; and whether it was a session.
+    pub(crate) async fn caller(&self, parts: &http::request::Parts) -> Result<(Authenticated, bool), Denied> {
+        let (caller, by_session) = self.identify(parts).await?;
         self.keys.check_switches(&caller, None, self.clock.now())?;
-        Ok(caller)
+        Ok((caller, by_session))
     }
 
     /// The same, whether or not they are cut off.
-    async fn identify(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<Authenticated, Denied> {
-        match credentials::claim(headers, extensions) {
-            Claim::Key(key) => self.keys.authenticate(key, self.clock.now()).await,
-            Claim::Certificate(who) => self.keys.vouched(who),
-            Claim::Nothing => Err(Denied::Missing),
-        }
+    async fn identify(&self, parts: &http::request::Parts) -> Result<(Authenticated, bool), Denied> {
+        let now = self.clock.now();
+        let caller = match credentials::claim(&parts.headers, &parts.extensions) {
+            Claim::Key(key) => self.keys.authenticate(key, now).await?,
+            Claim::Certificate(who) => self.keys.vouched(who)?,
+            Claim::Nothing => {
+                let door = self.door.as_ref().ok_or(Denied::Missing)?;
+                // Seldom, and far larger than what prompts need.
+                let caller = Box::pin(door.caller(parts, now)).await;
+                return Ok((caller.ok_or(Denied::Missing)??, true));
+            }
+        };
+        Ok((caller, false))
     }
 
     /// Who sends this request, if they may do what its address is for. An address without a gate lets nobody in.
     pub(crate) async fn admit(&self, parts: &http::request::Parts) -> Result<Authenticated, Denied> {
         let closed = Denied::OutOfScope(KeyScope::Gateway);
-        let caller = self.identify(&parts.headers, &parts.extensions).await?;
+        let caller = self.identify(parts).await?;
         let privilege = credentials::gate(parts.uri.path()).ok_or(closed)?;
         self.permit(parts, caller, privilege)
     }
@@ -366,20 +373,19 @@ impl Gateway {
         parts: &http::request::Parts,
         privilege: Privilege,
     ) -> Result<Authenticated, Denied> {
-        let caller = self.identify(&parts.headers, &parts.extensions).await?;
+        let caller = self.identify(parts).await?;
         self.permit(parts, caller, privilege)
     }
 
     fn permit(
         &self,
         parts: &http::request::Parts,
-        caller: Authenticated,
+        (caller, by_session): (Authenticated, bool),
         privilege: Privilege,
     ) -> Result<Authenticated, Denied> {
-        let closed = Denied::OutOfScope(KeyScope::Gateway);
         self.keys
             .check_switches(&caller, Some(privilege), self.clock.now())?;
-        caller.check(privilege.scope().ok_or(closed)?)?;
+        check_scope(&caller, by_session, privilege.scope())?;
         let ask = Ask {
             privilege,
             resource: Resource::Tenant,
@@ -472,6 +478,14 @@ impl Gateway {
         let has_room = spool.used_bytes + EVENT_BYTES <= spool.max_bytes;
         self.keys.is_fresh() && !spool.is_failing && has_room
     }
+}
+
+/// That what somebody came by is good for `scope`. What has none is for people who have signed in, and for no key.
+fn check_scope(caller: &Authenticated, by_session: bool, scope: Option<KeyScope>) -> Result<(), Denied> {
+    if by_session {
+        return sign_in::check_scope(caller, scope);
+    }
+    caller.check(scope.ok_or(Denied::OutOfScope(KeyScope::Gateway))?)
 }
 
 async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Cow<'static, str>) {

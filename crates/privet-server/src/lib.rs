@@ -39,6 +39,7 @@ mod recall;
 mod records;
 mod reply;
 mod routing;
+mod sign_in;
 mod streams;
 mod tls;
 mod upstream;

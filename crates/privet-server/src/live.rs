@@ -127,6 +127,9 @@ impl Live {
         self.main.replace(Self::of_main(&gateway));
         self.presidio.replace(Self::of_presidio(&gateway));
         gateway.keys().replace_policies(policies);
+        if let Some(door) = &gateway.door {
+            door.take_policy(&gateway.policy);
+        }
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = gateway;
         Ok(is_other)
     }

@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
-use privet_access::Denied;
+use privet_access::{Denied, SignInError};
 use privet_policy::limits::Exceeded;
 use privet_policy::{Advice, NotCleared};
 use privet_surface::Refusal;
@@ -43,6 +43,8 @@ pub(crate) enum Problem {
     PrivateQuery,
     #[error("the provider for this model speaks another dialect; use the address of that dialect")]
     WrongDialect,
+    #[error("{0}")]
+    SignIn(#[from] SignInError),
     #[error("{0}")]
     NoConsent(#[from] NoConsent),
     #[error("{exceeded}")]
@@ -143,7 +145,12 @@ fn denial(denied: &Denied) -> String {
             "no API key was sent; send `Authorization: Bearer <key>` or `x-api-key: <key>`, with a key made by `privet key create`".to_owned()
         }
         Denied::StoreUnavailable => "keys cannot be checked at the moment; try again in a moment".to_owned(),
-        Denied::NotPermitted(_) | Denied::SwitchedOff => denied.to_string(),
+        Denied::NotPermitted(_)
+        | Denied::SwitchedOff
+        | Denied::NoSession
+        | Denied::Forged
+        | Denied::NeedsSecondFactor
+        | Denied::NotBySession => denied.to_string(),
         other => format!("the API key was not accepted: {other}"),
     }
 }
@@ -222,6 +229,19 @@ impl Problem {
                 "permission_error",
                 "key_out_of_scope",
             ),
+            Self::Denied(
+                denied @ (Denied::NoSession
+                | Denied::Forged
+                | Denied::NeedsSecondFactor
+                | Denied::NotBySession),
+            ) => {
+                let (status, kind_of) = match denied {
+                    Denied::NoSession => (StatusCode::UNAUTHORIZED, "authentication_error"),
+                    _ => (StatusCode::FORBIDDEN, "permission_error"),
+                };
+                kind(status, kind_of, kind_of, denied.name())
+            }
+            Self::SignIn(error) => sign_in_kind(error),
             Self::Denied(Denied::StoreUnavailable) => kind(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "server_error",
@@ -438,6 +458,9 @@ impl Problem {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        if let Self::SignIn(SignInError::AddressLocked { retry_after }) = self {
+            headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
+        }
         if let Self::Limited { retry_after, .. } | Self::Throttled { retry_after } = self {
             headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
             if *retry_after > LONGEST_RETRY {
@@ -446,6 +469,24 @@ impl Problem {
         }
         response
     }
+}
+
+fn sign_in_kind(error: &SignInError) -> Kind {
+    let (status, kind_of) = match error {
+        SignInError::Refused | SignInError::NoSession => (StatusCode::UNAUTHORIZED, "authentication_error"),
+        SignInError::AddressLocked { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error"),
+        SignInError::Password(_) | SignInError::BadName => (StatusCode::UNPROCESSABLE_ENTITY, INVALID),
+        SignInError::Forged
+        | SignInError::NeedsSecondFactor
+        | SignInError::NeedsEnrolment
+        | SignInError::NeedsProof
+        | SignInError::WrongProof => (StatusCode::FORBIDDEN, "permission_error"),
+        SignInError::InviteSpent => (StatusCode::GONE, INVALID),
+        SignInError::TotpExists => (StatusCode::CONFLICT, INVALID),
+        SignInError::NoTotp | SignInError::NoFactor => (StatusCode::NOT_FOUND, INVALID),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "server_error"),
+    };
+    kind(status, kind_of, kind_of, error.code())
 }
 
 const fn no_consent_kind(why: NoConsent) -> Kind {

@@ -94,7 +94,7 @@ async fn serve(
     request_id: &str,
 ) -> Result<Response<Body>, Problem> {
     let (parts, body) = request.into_parts();
-    let caller = gateway.authenticate(&parts.headers, &parts.extensions).await?;
+    let caller = gateway.authenticate(&parts).await?;
     let arrived = Instant::now();
     let mut guarded = Guarded::default();
     let prepared = prepare(gateway, surface, &caller, &parts, body, &mut guarded).await;

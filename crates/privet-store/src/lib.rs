@@ -45,6 +45,7 @@ mod notices;
 mod people;
 mod privilege_uses;
 mod schema;
+mod sign_in;
 mod spool;
 mod sql;
 mod store;
@@ -80,6 +81,10 @@ pub use people::{
 };
 pub use privet_log::{NoteKey, NoteSigner};
 pub use privilege_uses::PrivilegeUse;
+pub use sign_in::{
+    BackOff, Begun, Counter, InviteRecord, PasskeyRecord, Person, SessionRecord, SessionView, SignInChange,
+    SignInWay, TotpRecord, TotpSecret,
+};
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};
 pub use sql::{
     Backend, Database, FromRow, FromValue, LinkSecurity, Location, PostgresUrl, Row, Schema, Scope, Tx,

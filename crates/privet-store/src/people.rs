@@ -164,6 +164,7 @@ impl Store {
         is_on: bool,
         change: &PeopleChange,
     ) -> Result<bool, Error> {
+        self.forget_sessions(tenant, None).await?;
         let at = change.at.as_millisecond();
         if is_on {
             let sql = "UPDATE tenants SET disabled_at = NULL WHERE tenant = $1 AND disabled_at IS NOT NULL";
@@ -208,6 +209,8 @@ impl Store {
         is_on: bool,
         change: &PeopleChange,
     ) -> Result<bool, Error> {
+        // Whichever it is: no session of before comes back when it is switched on again.
+        self.forget_sessions(tenant, Some(name)).await?;
         let (tenant, name) = (tenant.as_str(), name.as_str());
         if is_on {
             let sql = "UPDATE principals SET disabled_at = NULL \

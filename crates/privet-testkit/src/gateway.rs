@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use jiff::tz::Offset;
 use privet_access::{
-    AccessRules, Assessments, Authorizer, KeyRing, KeyRingConfig, KillSwitches, LocalSwitches, NewKey,
-    People, PolicyText, Signer, create_key, revoke_key, run_refresh,
+    AccessRules, Assessments, Authorizer, Enrolment, KeyRing, KeyRingConfig, KillSwitches, LocalSwitches,
+    NewKey, People, PolicyText, Signer, create_key, revoke_key, run_refresh,
 };
 use privet_crypto::RootKey;
 use privet_demo::client::Client;
@@ -71,6 +71,7 @@ pub struct Builder {
     databases: Option<[Location; 2]>,
     providers: String,
     access: String,
+    sign_in: String,
     assessments: Vec<String>,
     cedar: Option<String>,
     stale_after: Option<Duration>,
@@ -205,6 +206,12 @@ impl Builder {
         self
     }
 
+    /// With these lines in the settings' `[sign_in]`.
+    pub fn sign_in(mut self, sign_in: &str) -> Self {
+        sign_in.clone_into(&mut self.sign_in);
+        self
+    }
+
     /// With this text of Cedar policies beside the roles that ship.
     pub fn cedar(mut self, text: &str) -> Self {
         self.cedar = Some(text.to_owned());
@@ -304,6 +311,7 @@ impl Builder {
                 &self.models,
                 &format!("{}\n{}", self.prices, self.mcp),
                 &self.access,
+                &self.sign_in,
             ]
             .map(String::as_str),
         );
@@ -664,6 +672,12 @@ impl TestGateway {
             return ask.header("anthropic-version", "2023-06-01").body(body);
         }
         ask.body(body)
+    }
+
+    /// How the people of `tenant` sign in.
+    pub fn enrolment(&self, tenant: &str) -> Enrolment<'_> {
+        let tenant = tenant.parse().expect("a tenant");
+        Enrolment::new(&self.store, &self.root, tenant, &*self.clock)
     }
 
     /// The principals of `tenant`.

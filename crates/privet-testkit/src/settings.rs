@@ -18,7 +18,8 @@ pub(crate) fn settings(
         models,
         prices,
         access,
-    ]: [&str; 12],
+        sign_in,
+    ]: [&str; 13],
 ) -> String {
     format!(
         r#"
@@ -41,6 +42,8 @@ listen = "127.0.0.1:0"
 {vault}
 [access]
 {access}
+[sign_in]
+{sign_in}
 [[providers]]
 name = "openai"
 dialect = "openai"

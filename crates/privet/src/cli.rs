@@ -44,6 +44,7 @@ pub(crate) enum Command {
         subcommand,
         after_help = "Examples:
   privet user create ann --role developer
+  privet user invite ann
   privet user list
   privet user disable ann"
     )]

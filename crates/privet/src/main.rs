@@ -19,6 +19,7 @@ mod policy;
 mod policy_watch;
 mod rim;
 mod serve;
+mod sign_in;
 mod vault;
 mod watch;
 

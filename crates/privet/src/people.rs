@@ -16,6 +16,7 @@ use privet_types::{Clock, GroupName, Principal, PrincipalKind, RoleName, TenantI
 use serde_json::json;
 
 use crate::cli::Format;
+use crate::sign_in::{self, SignInCommand};
 use crate::{access, key, rim, serve};
 
 /// Where, and in whose installation space.
@@ -94,6 +95,8 @@ pub(crate) enum PrincipalCommand {
 pub(crate) enum UserCommand {
     #[command(flatten)]
     Common(PrincipalCommand),
+    #[command(flatten)]
+    SignIn(SignInCommand),
     /// Keep a signed record of training (`privet policy training`).
     Train {
         /// The record.
@@ -189,11 +192,11 @@ pub(crate) enum TenantCommand {
 }
 
 /// An open store, and what is asked of it.
-struct Desk {
-    settings: Settings,
-    root: RootKey,
-    store: Store,
-    tenant: TenantId,
+pub(crate) struct Desk {
+    pub(crate) settings: Settings,
+    pub(crate) root: RootKey,
+    pub(crate) store: Store,
+    pub(crate) tenant: TenantId,
 }
 
 impl Desk {
@@ -241,7 +244,7 @@ impl Desk {
 }
 
 /// Opens the store, works, and closes it.
-fn at_desk(place: &Place, work: impl AsyncFnOnce(&Desk) -> Result<()>) -> Result<ExitCode> {
+pub(crate) fn at_desk(place: &Place, work: impl AsyncFnOnce(&Desk) -> Result<()>) -> Result<ExitCode> {
     let settings = rim::settings(&place.config)?;
     let tenant = place.tenant.parse()?;
     let root = rim::root_key(&settings)?;
@@ -263,6 +266,7 @@ fn at_desk(place: &Place, work: impl AsyncFnOnce(&Desk) -> Result<()>) -> Result
 pub(crate) fn user(command: UserCommand) -> Result<ExitCode> {
     match command {
         UserCommand::Common(command) => principal(PrincipalKind::User, command),
+        UserCommand::SignIn(command) => sign_in::run(command),
         UserCommand::Train { file, place } => at_desk(&place, async |desk| {
             let text =
                 fs::read_to_string(&file).with_context(|| format!("cannot read `{}`", file.display()))?;

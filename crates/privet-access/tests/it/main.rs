@@ -7,6 +7,7 @@ mod people;
 mod policies;
 mod roles;
 mod rotation;
+mod sign_in;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;

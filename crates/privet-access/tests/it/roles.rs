@@ -22,6 +22,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "people.read",
             "policy.manage",
             "policy.read",
+            "sign_in",
         ],
     ),
     (
@@ -35,6 +36,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "metrics.read",
             "people.read",
             "policy.read",
+            "sign_in",
             "vault.audit",
             "watch.manage",
             "watch.read",
@@ -45,6 +47,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         PrincipalKind::User,
         &[
             "policy.read",
+            "sign_in",
             "text.detect",
             "vault.admin",
             "vault.approve",
@@ -64,6 +67,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "models.list",
             "policy.read",
             "prompt",
+            "sign_in",
             "text.anonymize",
             "text.detect",
             "text.restore",
@@ -76,6 +80,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "mcp.call",
             "models.list",
             "prompt",
+            "sign_in",
             "text.anonymize",
             "text.detect",
             "text.restore",
@@ -89,6 +94,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "kill.read",
             "people.read",
             "policy.read",
+            "sign_in",
             "vault.audit",
             "watch.read",
         ],
@@ -118,7 +124,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         ],
     ),
     // A person does not get by it what service accounts may.
-    ("service", PrincipalKind::User, &[]),
+    ("service", PrincipalKind::User, &["sign_in"]),
     ("no-such-role", PrincipalKind::Service, &[]),
 ];
 

@@ -8,7 +8,9 @@ use super::file::{
     WitnessSettings,
 };
 use super::provider::{self, Provider};
-use super::{MetricsListener, PresidioListener, Settings, access, alerts, mcp, models, shared, tls, vault};
+use super::{
+    MetricsListener, PresidioListener, Settings, access, alerts, mcp, models, shared, sign_in, tls, vault,
+};
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
 use crate::{ByteSize, Period, SecretRef};
@@ -27,6 +29,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         tls,
         presidio,
         access,
+        sign_in,
         alerts,
         metrics,
         mut vault,
@@ -53,6 +56,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         metrics_address,
     ];
     tls::check_addresses(&tls, addresses.into_iter().flatten())?;
+    let is_behind_proxy = tls.terminated_elsewhere;
     let tls = tls::check(tls, document)?;
     let policy = policy
         .map(|path| full_path(&path, &KeyPath::of("policy"), document))
@@ -100,6 +104,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         tls,
         presidio,
         access: access::check(access, document)?,
+        sign_in: sign_in::check(sign_in, document, is_behind_proxy)?,
         alerts: alerts::check(alerts, document)?,
         metrics,
         vault,

@@ -11,6 +11,7 @@ use super::alerts::AlertsFile;
 use super::mcp::McpFile;
 use super::provider_file::{ModelFile, ProviderFile, RoutingSettings};
 use super::shared::SharedLimitsSettings;
+use super::sign_in::SignInFile;
 use super::tls::TlsFile;
 use crate::limits::PriceFile;
 use crate::{ByteSize, Period, SecretRef};
@@ -45,6 +46,8 @@ pub struct SettingsFile {
     pub presidio: PresidioFile,
     /// Whose signatures count, and what they signed.
     pub access: AccessFile,
+    /// How people sign in.
+    pub sign_in: SignInFile,
     /// Who is told of alerts.
     pub alerts: AlertsFile,
     /// Figures for a monitoring system.
@@ -433,6 +436,7 @@ impl Default for SettingsFile {
             tls: TlsFile::default(),
             presidio: PresidioFile::default(),
             metrics: MetricsFile::default(),
+            sign_in: SignInFile::default(),
             witnesses: Vec::new(),
             access: AccessFile::default(),
             alerts: AlertsFile::default(),

@@ -11,6 +11,7 @@ mod provider;
 mod provider_file;
 mod requests;
 mod shared;
+mod sign_in;
 mod tls;
 mod vault;
 pub(crate) mod wildcard;
@@ -37,6 +38,7 @@ pub use provider_file::{
     TargetFile,
 };
 pub use shared::SharedLimitsSettings;
+pub use sign_in::{SignInFile, SignInSettings};
 pub use tls::{CertificateFile, ClientAuth, ClientName, TlsClient, TlsClientFile, TlsFile, TlsSettings};
 
 use privet_types::{Principal, TenantId};
@@ -78,6 +80,8 @@ pub struct Settings {
     pub presidio: Option<PresidioListener>,
     /// Whose signatures count, and what they signed.
     pub access: AccessFile,
+    /// How people sign in, if they do.
+    pub sign_in: Option<SignInSettings>,
     /// Who is told of alerts.
     pub alerts: AlertSettings,
     /// Where a monitoring system reads figures, if anywhere.

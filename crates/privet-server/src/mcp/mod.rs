@@ -189,10 +189,7 @@ async fn serve(
     let (parts, body) = request.into_parts();
     let mcp = gateway.mcp.as_ref().ok_or(Problem::NoSuchSurface)?;
     head::check_origin(&parts.headers, &mcp.origins)?;
-    let caller = gateway
-        .authenticate(&parts.headers, &parts.extensions)
-        .await
-        .map_err(Problem::from)?;
+    let caller = gateway.authenticate(&parts).await.map_err(Problem::from)?;
     let server = mcp.servers.get(name).ok_or_else(|| {
         let text = "there is no server of tools of this name; ask the operator which there are";
         Problem::coded(StatusCode::NOT_FOUND, "no_such_server", text)

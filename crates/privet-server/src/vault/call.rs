@@ -27,7 +27,6 @@ use super::problem::VaultProblem;
 use super::reader::BodyReader;
 use super::route::Route;
 use crate::access::address_of;
-use crate::credentials::claim;
 use crate::prompt::{new_request_id, with_request_id};
 use crate::query::pairs;
 
@@ -138,7 +137,7 @@ async fn admit(
     let (parts, body) = request.into_parts();
     let actor = match route.scope {
         Some(scope) => {
-            let (caller, actor) = api.caller(claim(&parts.headers, &parts.extensions)).await?;
+            let (caller, actor) = api.caller_of(&parts).await?;
             *known = Some(actor.clone());
             let subject = params.iter().find(|(name, _)| *name == "subject");
             let subject = subject.and_then(|(_, token)| token.parse().ok());

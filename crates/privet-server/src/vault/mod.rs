@@ -47,8 +47,9 @@ use tokio::sync::Semaphore;
 pub use describe::openapi;
 pub(crate) use guard::{About, Guarded, NoConsent, conversation};
 
-use crate::credentials::Claim;
+use crate::credentials::{Claim, claim};
 use crate::databunker;
+use crate::sign_in::Door;
 use problem::VaultProblem;
 
 use crate::Outbox;
@@ -96,6 +97,8 @@ pub(crate) struct VaultApi {
     pub(crate) databunker: Option<DatabunkerSettings>,
     pub(crate) places: Arc<Semaphore>,
     keys: Arc<KeyRing>,
+    /// Where people sign in, if they do.
+    door: Option<Arc<Door>>,
     pseudonyms: PseudonymKey,
     subjects: guard::Subjects,
     refusals: refused::Refusals,
@@ -108,7 +111,7 @@ impl VaultApi {
         vault: &VaultSettings,
         settings: &Settings,
         root: &RootKey,
-        keys: &Arc<KeyRing>,
+        (keys, door): (&Arc<KeyRing>, Option<&Arc<Door>>),
         spool: &Spool,
         clock: &Arc<dyn Clock>,
     ) -> Arc<Self> {
@@ -139,6 +142,7 @@ impl VaultApi {
             databunker: vault.databunker,
             places: Arc::new(Semaphore::new(vault.limits.concurrent_requests as usize)),
             keys: Arc::clone(keys),
+            door: door.map(Arc::clone),
             pseudonyms: PseudonymKey::new(root),
             subjects: guard::Subjects::default(),
             refusals: refused::Refusals::default(),
@@ -156,11 +160,31 @@ impl VaultApi {
             Claim::Nothing => return Err(Denied::Missing),
         };
         self.keys.check_switches(&caller, None, self.clock.now())?;
+        Ok(self.actor(caller))
+    }
+
+    /// Who sends a request with these `parts`: by a key, a certificate, or the session of a browser.
+    pub(crate) async fn caller_of(
+        &self,
+        parts: &http::request::Parts,
+    ) -> Result<(Authenticated, Actor), Denied> {
+        let claim = claim(&parts.headers, &parts.extensions);
+        if let (Claim::Nothing, Some(door)) = (&claim, &self.door)
+            && let Some(caller) = door.caller(parts, self.clock.now()).await
+        {
+            let caller = caller?;
+            self.keys.check_switches(&caller, None, self.clock.now())?;
+            return Ok(self.actor(caller));
+        }
+        self.caller(claim).await
+    }
+
+    fn actor(&self, caller: Authenticated) -> (Authenticated, Actor) {
         let actor = Actor {
             principal: self.pseudonyms.pseudonym(&caller.tenant, &caller.principal),
             tenant: caller.tenant.clone(),
         };
-        Ok((caller, actor))
+        (caller, actor)
     }
 
     /// That the caller's key is good for `scope`, and that the policies permit what it stands for: to `subject`, or in the

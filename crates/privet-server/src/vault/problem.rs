@@ -162,6 +162,10 @@ impl From<Denied> for VaultProblem {
             Denied::Disabled => (StatusCode::FORBIDDEN, "key_not_valid_any_more"),
             Denied::SwitchedOff => (StatusCode::FORBIDDEN, "switched_off"),
             Denied::StoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable"),
+            Denied::NoSession => (StatusCode::UNAUTHORIZED, denied.name()),
+            Denied::Forged | Denied::NeedsSecondFactor | Denied::NotBySession => {
+                (StatusCode::FORBIDDEN, denied.name())
+            }
             _ => (StatusCode::UNAUTHORIZED, "invalid_api_key"),
         };
         Self::new(status, code, denied.to_string())

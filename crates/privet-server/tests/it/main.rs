@@ -50,6 +50,8 @@ mod sensitive;
 #[cfg(test)]
 mod shared_limits;
 #[cfg(test)]
+mod sign_in;
+#[cfg(test)]
 mod sinks;
 #[cfg(test)]
 mod streams;

@@ -30,6 +30,7 @@ mod postgres;
 mod processes;
 mod rotation;
 mod row_security;
+mod sign_in;
 mod spool;
 mod store;
 mod support;

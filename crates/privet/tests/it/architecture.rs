@@ -72,6 +72,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("toml", &["privet-policy"]),
     ("cedar-policy", &["privet-access"]),
     ("miette", &["privet-access"]),
+    ("qrcodegen", &["privet-access"]),
     ("sqlx", &["privet-store"]),
     ("libsqlite3-sys", &["privet-faultfs"]),
     ("axum", &["privet-server"]),

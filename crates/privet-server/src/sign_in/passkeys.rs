@@ -1,0 +1,177 @@
+//! The addresses for passkeys.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::routing::{delete, get, post};
+use http::{Request, Response, StatusCode};
+use privet_access::{NewPasskey, SignInError, SignedPasskey};
+use privet_types::TenantId;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::routes::{Answer, Call, Desk, answer, found};
+use super::views::{self, Name};
+use crate::access::address_of;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfTenant {
+    #[serde(default)]
+    tenant: Name<TenantId>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignedIn {
+    #[serde(default)]
+    tenant: Name<TenantId>,
+    credential: SignedPasskey,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Proved {
+    credential: SignedPasskey,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Added {
+    name: String,
+    credential: NewPasskey,
+}
+
+pub(super) fn routes() -> Router<Desk> {
+    Router::new()
+        .route("/api/v1/sessions/passkey/options", post(sign_in_options))
+        .route("/api/v1/sessions/passkey", post(sign_in))
+        .route("/api/v1/me/proof/passkey/options", post(proof_options))
+        .route("/api/v1/me/proof/passkey", post(prove))
+        .route("/api/v1/me/passkeys/options", post(creation_options))
+        .route("/api/v1/me/passkeys", get(list).post(add))
+        .route("/api/v1/me/passkeys/{id}", delete(remove))
+}
+
+async fn sign_in_options(State(desk): State<Desk>, request: Request<Body>) -> Response<Body> {
+    answer(async {
+        let (parts, body) = request.into_parts();
+        let asked: OfTenant = desk.read(&parts, body).await?;
+        let options = desk.door.sign_in.passkey_sign_in(&asked.tenant.0, desk.now())?;
+        Ok(Answer::json(json!({ "publicKey": options })))
+    })
+    .await
+}
+
+async fn sign_in(State(desk): State<Desk>, request: Request<Body>) -> Response<Body> {
+    answer(async {
+        let (parts, body) = request.into_parts();
+        if desk.door.comes_from_us(&parts.headers) == Some(false) {
+            return Err(SignInError::Forged.into());
+        }
+        let asked: SignedIn = desk.read(&parts, body).await?;
+        let address = address_of(&parts.extensions);
+        let signed = &asked.credential;
+        let new = desk
+            .door
+            .sign_in
+            .sign_in_by_passkey(&asked.tenant.0, signed, address, desk.now());
+        Ok(Answer::session(&desk.door, &new.await?, StatusCode::CREATED))
+    })
+    .await
+}
+
+async fn proof_options(State(desk): State<Desk>, request: Request<Body>) -> Response<Body> {
+    answer(async {
+        let call = desk.call(request).await?;
+        let options = desk.door.sign_in.passkey_proof(&call.live, call.now).await?;
+        Ok(Answer::json(json!({ "publicKey": options })))
+    })
+    .await
+}
+
+async fn prove(State(desk): State<Desk>, request: Request<Body>) -> Response<Body> {
+    answer(async {
+        let Call {
+            live,
+            parts,
+            body,
+            now,
+        } = desk.call(request).await?;
+        let asked: Proved = desk.read(&parts, body).await?;
+        let new = desk
+            .door
+            .sign_in
+            .prove_by_passkey(&live, &asked.credential, now)
+            .await?;
+        Ok(Answer::session(&desk.door, &new, StatusCode::OK))
+    })
+    .await
+}
+
+async fn creation_options(State(desk): State<Desk>, request: Request<Body>) -> Response<Body> {
+    answer(async {
+        let call = desk.call(request).await?;
+        let options = desk.door.sign_in.passkey_creation(&call.live, call.now).await?;
+        Ok(Answer::json(json!({ "publicKey": options })))
+    })
+    .await
+}
+
+async fn add(State(desk): State<Desk>, request: Request<Body>) -> Response<Body> {
+    answer(async {
+        let Call {
+            live,
+            parts,
+            body,
+            now,
+        } = desk.call(request).await?;
+        let asked: Added = desk.read(&parts, body).await?;
+        let (codes, new) = desk
+            .door
+            .sign_in
+            .add_passkey(&live, &asked.name, &asked.credential, now)
+            .await?;
+        let mut answer = Answer::session(&desk.door, &new, StatusCode::CREATED);
+        if let (Some(Value::Object(json)), Value::Object(codes)) = (&mut answer.json, views::codes(&codes)) {
+            json.extend(codes);
+        }
+        Ok(answer)
+    })
+    .await
+}
+
+async fn list(State(desk): State<Desk>, request: Request<Body>) -> Response<Body> {
+    answer(async {
+        let call = desk.call(request).await?;
+        call.check()?;
+        let passkeys = desk.door.sign_in.list_passkeys(&call.live).await?;
+        let passkeys: Vec<Value> = passkeys
+            .iter()
+            .map(|passkey| {
+                json!({
+                    "id": passkey.id,
+                    "name": passkey.name,
+                    "made_at": passkey.made_at,
+                    "used_at": passkey.used_at,
+                    "suspect_at": passkey.suspect_at,
+                })
+            })
+            .collect();
+        Ok(Answer::json(json!({ "passkeys": passkeys })))
+    })
+    .await
+}
+
+async fn remove(State(desk): State<Desk>, Path(id): Path<String>, request: Request<Body>) -> Response<Body> {
+    answer(async {
+        let call = desk.call(request).await?;
+        let removed = desk
+            .door
+            .sign_in
+            .remove_passkey(&call.live, &id, call.now)
+            .await?;
+        found(u64::from(removed))
+    })
+    .await
+}

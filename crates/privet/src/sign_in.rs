@@ -1,0 +1,169 @@
+//! `privet user invite` and its like: how people get in, and get in again.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::Subcommand;
+use privet_access::Enrolment;
+use privet_server::SystemClock;
+use privet_types::Principal;
+use serde_json::json;
+
+use crate::cli::Format;
+use crate::people::{Desk, Place, at_desk};
+use crate::rim;
+
+#[derive(Subcommand)]
+pub(crate) enum SignInCommand {
+    /// Print a one-time code with which a person sets a password. An earlier one counts no more.
+    Invite {
+        /// The name.
+        name: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Take a person's password away: sessions end, and only another invite lets the person in.
+    Password {
+        /// The name.
+        name: String,
+        /// Do it.
+        #[arg(long, required = true)]
+        reset: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Let a person try again at once that is locked after wrong passwords or codes.
+    Unlock {
+        /// The name.
+        name: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Take a person's second factors away, recovery codes too: sessions end, and the person adds one anew.
+    Mfa {
+        /// The name.
+        name: String,
+        /// Do it.
+        #[arg(long, required = true)]
+        reset: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List who is signed in, or end somebody's sessions.
+    Sessions {
+        /// Whose; everybody's if left out.
+        name: Option<String>,
+        /// End them.
+        #[arg(long, requires = "name")]
+        end: bool,
+        /// A table for people, or one JSON object per line.
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+fn enrolment(desk: &Desk) -> Enrolment<'_> {
+    Enrolment::new(&desk.store, &desk.root, desk.tenant.clone(), &SystemClock)
+}
+
+pub(crate) fn run(command: SignInCommand) -> Result<ExitCode> {
+    match command {
+        SignInCommand::Invite { name, place } => at_desk(&place, async |desk| invite(desk, &name).await),
+        SignInCommand::Password { name, place, .. } => at_desk(&place, async |desk| {
+            let name: Principal = name.parse()?;
+            if enrolment(desk).remove_password(&name).await? {
+                eprintln!(
+                    "{name} has no password any more, and is signed out; invite anew: privet user invite {name}"
+                );
+            } else {
+                eprintln!("{name} had no password");
+            }
+            Ok(())
+        }),
+        SignInCommand::Unlock { name, place } => at_desk(&place, async |desk| {
+            let name: Principal = name.parse()?;
+            if enrolment(desk).unlock(&name).await? {
+                eprintln!("the failures of {name} are forgotten");
+            } else {
+                eprintln!("{name} had no failures");
+            }
+            Ok(())
+        }),
+        SignInCommand::Mfa { name, place, .. } => at_desk(&place, async |desk| {
+            let name: Principal = name.parse()?;
+            if enrolment(desk).remove_factors(&name).await? {
+                eprintln!("{name} has no second factor any more, and is signed out");
+            } else {
+                eprintln!("{name} had no second factor");
+            }
+            Ok(())
+        }),
+        SignInCommand::Sessions {
+            name,
+            end,
+            format,
+            place,
+        } => at_desk(&place, async |desk| {
+            let name = name.map(|name| name.parse::<Principal>()).transpose()?;
+            match name {
+                Some(name) if end => {
+                    let ended = enrolment(desk).end_sessions(&name).await?;
+                    eprintln!("{ended} sessions of {name} ended");
+                    Ok(())
+                }
+                name => list(desk, name.as_ref(), format).await,
+            }
+        }),
+    }
+}
+
+async fn invite(desk: &Desk, name: &str) -> Result<()> {
+    let name: Principal = name.parse()?;
+    let Some(sign_in) = &desk.settings.sign_in else {
+        bail!(
+            "nobody can sign in yet: set `origin` in `[sign_in]` of the settings, where browsers reach Privet, and start `privet serve` anew"
+        );
+    };
+    let new = enrolment(desk).invite(&name, sign_in.invite.duration()).await?;
+    eprintln!(
+        "{name} sets a password with this code until {}; it is shown this once, and goes to {name} alone:",
+        new.expires_at
+    );
+    rim::say(format_args!("{}", new.code.expose()))?;
+    eprintln!(
+        "POST {}/api/v1/invites/accept with {{\"code\": \"…\", \"password\": \"…\"}}",
+        sign_in.origin
+    );
+    Ok(())
+}
+
+async fn list(desk: &Desk, name: Option<&Principal>, format: Format) -> Result<()> {
+    if format == Format::Table {
+        rim::say(format_args!(
+            "{:<14}{:<24}{:<10}{:<9}{:<26}{:<26}ends",
+            "id", "name", "way", "factors", "began", "last used"
+        ))?;
+    }
+    for session in enrolment(desk).sessions(name).await? {
+        let factors = if session.has_two_factors { 2 } else { 1 };
+        match format {
+            Format::Table => rim::say(format_args!(
+                "{:<14}{:<24}{:<10}{factors:<9}{:<26}{:<26}{}",
+                session.id,
+                session.principal.as_str(),
+                session.way.name(),
+                session.made_at.to_string(),
+                session.seen_at.to_string(),
+                session.expires_at
+            ))?,
+            Format::Jsonl => rim::say(json!({
+                "id": session.id, "name": session.principal, "tenant": session.tenant,
+                "way": session.way.name(), "has_two_factors": session.has_two_factors,
+                "made_at": session.made_at, "seen_at": session.seen_at, "expires_at": session.expires_at,
+            }))?,
+        }
+    }
+    Ok(())
+}
