@@ -288,7 +288,7 @@ async fn call(gateway: &TestGateway, key: &str, method: &str, path: &str, body: 
 #[tokio::test]
 async fn whoever_may_sets_lists_and_lifts_switches_over_http_while_all_else_is_off() {
     let gateway = TestGateway::builder().start().await;
-    let scopes = KeyScopes::of(&[KeyScope::Kill, KeyScope::Gateway]);
+    let scopes = KeyScopes::of(&[KeyScope::Kill, KeyScope::Gateway, KeyScope::WatchRead]);
     let key = gateway.key_for("default", "watch", scopes).await;
     let none = gateway.key_for("default", "other", KeyScopes::default()).await;
     let body = json!({"kind": "all", "reason": "incident 7"});
@@ -298,6 +298,9 @@ async fn whoever_may_sets_lists_and_lifts_switches_over_http_while_all_else_is_o
     assert_eq!(made.status, 201, "{}", made.text());
     // On the node that was asked it counts before the answer is out.
     assert_refused(&ask_chat(&gateway).await, CHAT, 403, "switched_off");
+    // Who looks after an incident sees what is known of it.
+    let alerts = call(&gateway, &key, "GET", "/api/v1/alerts", None).await;
+    assert_eq!(alerts.status, 200, "{}", alerts.text());
     let id = made.json()["id"].as_str().unwrap().to_owned();
     let listed = call(&gateway, &key, "GET", SWITCHES, None).await.json();
     assert_eq!(listed["switches"][0]["id"], id, "{listed}");
@@ -370,5 +373,12 @@ async fn a_tenant_sees_and_sets_its_own_switches_alone() {
     assert_eq!(listed["switches"].as_array().unwrap().len(), 1, "{listed}");
     let reply = call(&gateway, &key, "DELETE", &format!("{SWITCHES}/{foreign}"), None).await;
     assert_eq!(reply.status, 404);
-    assert!(Privilege::KillManage.outlasts_kill());
+    for privilege in [
+        Privilege::KillManage,
+        Privilege::WatchRead,
+        Privilege::WatchManage,
+    ] {
+        assert!(privilege.outlasts_kill());
+    }
+    assert!(!Privilege::RestoreText.outlasts_kill());
 }
