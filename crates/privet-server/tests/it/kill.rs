@@ -229,6 +229,35 @@ async fn set_probe(gateway: &TestGateway) -> Reply {
 }
 
 #[tokio::test]
+async fn a_server_of_tools_is_cut_off_with_its_streams() {
+    let server = RawProvider::start(|_| {
+        let (send, pieces) = unbounded_channel();
+        send.send(sse_head()).unwrap();
+        send.send(chunk(b": here\n\n")).unwrap();
+        std::mem::forget(send);
+        Answer::Pieces(pieces)
+    })
+    .await;
+    let mcp = format!(
+        "[[mcp.servers]]\nname = \"crm\"\nurl = \"http://{}\"",
+        server.address()
+    );
+    let gateway = TestGateway::builder().calm().mcp(&mcp).start().await;
+    let listen = || {
+        gateway
+            .ask("GET", "/mcp/crm")
+            .header("authorization", &format!("Bearer {}", gateway.key()))
+    };
+    let mut stream = listen().open().await;
+    stream.until(":").await;
+    set(&gateway, None, KillTarget::Model("mcp/crm".to_owned())).await;
+    server.gone(1).await;
+    let refused = listen().send().await;
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    assert_eq!(refused.json()["error"]["data"]["code"], "switched_off");
+}
+
+#[tokio::test]
 async fn a_switch_of_this_machine_counts_without_the_store_and_is_handed_over_to_it() {
     let gateway = TestGateway::builder().start().await;
     let local = gateway.local_switches();
