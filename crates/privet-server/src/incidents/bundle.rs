@@ -17,6 +17,9 @@ use super::{IncidentError, IncidentScope, Incidents};
 pub const BUNDLE: &str = "privet incident bundle v1";
 /// The signed list's name.
 pub const MANIFEST: &str = "manifest";
+
+/// The file that lists the others, each with its hash; the manifest names its own.
+pub const LIST: &str = "list";
 /// Leaves that are proved one by one.
 const MOST_LEAVES: usize = 2000;
 /// Rows of a page.
@@ -86,14 +89,18 @@ impl Incidents {
             "left_out.json".to_owned(),
             format!("{:#}\n", json!(left_out)).into_bytes(),
         );
-        let mut list = format!("{BUNDLE}\n{tenant}\n{id}\n{now}\n");
+        let mut list = String::new();
         for (name, bytes) in &files {
             let hash = HEXLOWER.encode(&sha256(bytes));
             // Writing to a string cannot fail.
             let _ = writeln!(list, "{hash} {} {name}", bytes.len());
         }
-        let note = signer.sign(&list, now.as_second().unsigned_abs());
-        files.insert(MANIFEST.to_owned(), note.into_bytes());
+        // A note is short; the list may be long.
+        let hash = HEXLOWER.encode(&sha256(list.as_bytes()));
+        let text = format!("{BUNDLE}\n{tenant}\n{id}\n{now}\n{hash} {} {LIST}\n", list.len());
+        let line = signer.sign(&text, now.as_second().unsigned_abs());
+        files.insert(LIST.to_owned(), list.into_bytes());
+        files.insert(MANIFEST.to_owned(), format!("{text}\n{line}").into_bytes());
         Ok(Bundle { files, left_out })
     }
 

@@ -20,7 +20,7 @@ use privet_watch::incident::{BadStep, Clock72, IncidentKind, IncidentState, Unkn
 use serde::{Deserialize, Serialize};
 
 pub use affected::{Affected, AffectedSubject};
-pub use bundle::{BUNDLE, Bundle, MANIFEST};
+pub use bundle::{BUNDLE, Bundle, LIST, MANIFEST};
 pub(crate) use routes::routes;
 
 /// Longest title or note.

@@ -9,7 +9,7 @@ use clap::Args;
 use data_encoding::HEXLOWER;
 use privet_crypto::sha256;
 use privet_log::{Checkpoint, LeafProof, Note, NoteKey};
-use privet_server::incidents::{BUNDLE, Bundle, MANIFEST};
+use privet_server::incidents::{BUNDLE, Bundle, LIST, MANIFEST};
 use privet_store::{Sequencer, log_signer};
 use privet_types::Clock;
 
@@ -106,9 +106,15 @@ fn check(dir: &Path, key: &NoteKey) -> Result<String> {
         bail!(NO_LIST);
     }
     let (tenant, incident, made_at) = (head()?, head()?, head()?);
-    let (mut listed, mut proofs) = (BTreeSet::from([MANIFEST.to_owned()]), 0_u32);
+    let list = read(LIST)?;
+    let expected = format!("{} {} {LIST}", HEXLOWER.encode(&sha256(&list)), list.len());
+    if head()? != expected {
+        bail!("`{LIST}` was changed");
+    }
+    let (mut listed, mut proofs) = (BTreeSet::from([MANIFEST.to_owned(), LIST.to_owned()]), 0_u32);
     let mut checkpoint = None;
-    for line in lines {
+    let list = std::str::from_utf8(&list).map_err(|_| anyhow!(NO_LIST))?;
+    for line in list.lines() {
         let mut parts = line.splitn(3, ' ');
         let (Some(hash), Some(_), Some(name)) = (parts.next(), parts.next(), parts.next()) else {
             bail!(NO_LIST);

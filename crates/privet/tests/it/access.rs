@@ -290,6 +290,9 @@ fn a_review_lists_what_was_granted_and_never_used() {
             (Some("key.read"), Some(false)),
             (Some("people.read"), Some(false)),
             (Some("policy.read"), Some(false)),
+            (Some("watch.read"), Some(false)),
+            (Some("kill.read"), Some(false)),
+            (Some("sign_in"), Some(false)),
         ]
     );
     let unused = lines(&fine(
