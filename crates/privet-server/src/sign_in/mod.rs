@@ -15,7 +15,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
 use privet_access::{
-    Authenticated, Denied, KeyRing, Live, SessionStanding, SignIn, SignInConfig, SignInError,
+    Authenticated, Denied, KeyRing, Live, SessionStanding, SignIn, SignInConfig, SignInError, SignInPolicy,
 };
 use privet_crypto::{Argon2Cost, RootKey};
 use privet_policy::{Policy, Settings};
