@@ -588,6 +588,12 @@ impl Keys {
     }
 }
 
+/// Whether it is worth a try to read `text` as a JSON object or array.
+pub(crate) fn looks_like_json(text: &str) -> bool {
+    let text = text.trim();
+    (text.starts_with('{') && text.ends_with('}')) || (text.starts_with('[') && text.ends_with(']'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,6 +17,7 @@ mod splice;
 pub mod sse;
 mod storage;
 mod stream;
+mod tag;
 
 pub use config::{PartKind, PartsConfig, RestoreConfig};
 pub use mask::{Masked, Masking, Request};

@@ -11,11 +11,12 @@ use privet_pii::{
 use privet_types::{Budget, Entity, Finding, Span, SurfaceKind};
 
 use crate::dialect::{self, Class, Step};
-use crate::json::{Document, JsonError, Kind, Value};
+use crate::json::{Document, JsonError, Kind, Value, looks_like_json};
 use crate::memory::{Detected, DetectionMemory, Element};
 use crate::private::{Private, digit_runs, is_apart, is_sure, merge};
 use crate::refusal::{MAX_VALUES, Refusal};
 use crate::splice::{Edit, splice};
+use crate::tag::whole_tag;
 use crate::{PartKind, PartsConfig, number, storage};
 
 /// How deep JSON inside strings inside JSON is followed.
@@ -781,31 +782,6 @@ impl<'d> Walk<'_, 'd> {
     }
 }
 
-/// A tag at `span` with what may follow its suffix: the part of a name, and a writing.
-fn whole_tag(text: &str, span: Span) -> Span {
-    let is_bracketed = text.get(span.start..).is_some_and(|tag| tag.starts_with('<'));
-    let closes = |rest: &str| is_bracketed && rest.starts_with('>');
-    if span.of(text).is_some_and(|tag| tag.ends_with('>')) {
-        return span;
-    }
-    let rest = text.get(span.end..).unwrap_or_default();
-    let more = rest
-        .bytes()
-        .take_while(|b| b.is_ascii_alphanumeric() || *b == b'_')
-        .count();
-    let end = span.end + more;
-    Span::new(
-        span.start,
-        end + usize::from(closes(text.get(end..).unwrap_or_default())),
-    )
-}
-
 fn is_model_at(path: &[Step<'_>], value: &str) -> bool {
     matches!(path, [Step::Key(key)] if key == "model") && is_model(value)
-}
-
-/// Whether it is worth a try to read `text` as a JSON object or array.
-pub(crate) fn looks_like_json(text: &str) -> bool {
-    let text = text.trim();
-    (text.starts_with('{') && text.ends_with('}')) || (text.starts_with('[') && text.ends_with(']'))
 }

@@ -7,8 +7,7 @@ use privet_types::{Budget, SurfaceKind};
 
 use crate::RestoreConfig;
 use crate::dialect::is_sealed_name;
-use crate::json::{Document, JsonError, Kind, Value};
-use crate::mask::looks_like_json;
+use crate::json::{Document, JsonError, Kind, Value, looks_like_json};
 use crate::splice::{Edit, splice};
 use crate::sse::EventTooLarge;
 

@@ -14,27 +14,22 @@ use privet_access::{
 use privet_crypto::RootKey;
 use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
-use privet_policy::{Audit, Policy, Settings, VaultSettings};
+use privet_policy::{Audit, Policy, Settings};
 use privet_server::{
-    AlertOutbox, AwsKeys, Gateway, Live, NextPolicy, Outbox, Parts, ProviderKey, Server, SharedLimits,
-    VaultParts, request_config, saved_limits,
+    AlertOutbox, AwsKeys, Gateway, Live, NextPolicy, Parts, ProviderKey, Server, SharedLimits, VaultParts,
+    saved_limits,
 };
-use privet_store::{
-    AuditRow, Durability, Keyring, KeyringConfig, Location, Scope, Spool, SpoolConfig, Store, log_signer,
-    run_flusher, values,
-};
+use privet_store::{Durability, Location, Spool, SpoolConfig, Store, run_flusher};
 use privet_types::{Clock, KeyScopes, Secret, TenantId};
-use privet_vault::{
-    ARCHIVE_TARGETS, ArchiveConfig, Consent, ConsentConfig, Requests, Retention, RootProtection,
-    STORE_TARGETS, Vault, VaultConfig, run_consent_watch,
-};
-use tempfile::TempDir;
+use privet_vault::run_consent_watch;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::ask::Ask;
 use crate::clock::FakeClock;
+use crate::home::Home;
 use crate::settings::settings;
+use crate::vault::open_vault;
 use crate::wire::soon;
 
 /// As in `privet serve`.
@@ -80,12 +75,6 @@ pub struct Builder {
     is_hoarding: bool,
     home: Option<Home>,
     shared_limits: Option<SharedLimits>,
-}
-
-/// What is left of a gateway on disk, for the next one. Dropped, it is deleted.
-pub struct Home {
-    dir: TempDir,
-    root: String,
 }
 
 /// A gateway that was stopped.
@@ -460,69 +449,6 @@ impl Builder {
     }
 }
 
-impl Default for Home {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Home {
-    fn new() -> Self {
-        let root = RootKey::generate().expect("random bytes");
-        Self {
-            dir: tempfile::tempdir().expect("a folder"),
-            root: root.to_text().to_string(),
-        }
-    }
-
-    /// Another folder with the same root key: for a second gateway of one installation.
-    #[must_use]
-    pub fn twin(&self) -> Self {
-        Self {
-            dir: tempfile::tempdir().expect("a folder"),
-            root: self.root.clone(),
-        }
-    }
-
-    /// The folder with the settings' files.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        self.dir.path()
-    }
-
-    /// All audit events in the store.
-    pub async fn audit(&self) -> Vec<AuditRow> {
-        let root = RootKey::parse(&self.root).expect("a root key");
-        let path = self.path().join("privet-data/privet.sqlite");
-        let store = Store::open(&path, &root).await.expect("a store");
-        let rows = store.audit_events(0, 10_000).await.expect("events");
-        store.close().await;
-        rows
-    }
-
-    /// What leaves of `kind` tell that belong to no tenant.
-    pub async fn leaves(&self, kind: &str) -> Vec<serde_json::Value> {
-        let root = RootKey::parse(&self.root).expect("a root key");
-        let path = self.path().join("privet-data/privet.sqlite");
-        let store = Store::open(&path, &root).await.expect("a store");
-        let kind = kind.to_owned();
-        let rows = store
-            .database()
-            .read::<Vec<String>, privet_store::Error, _>(&Scope::Installation, move |tx| {
-                Box::pin(async move {
-                    let sql = "SELECT payload FROM audit_events WHERE kind = $1 AND tenant = '*' ORDER BY id";
-                    tx.rows(sql, values![kind]).await
-                })
-            })
-            .await
-            .expect("events");
-        store.close().await;
-        rows.iter()
-            .map(|payload| serde_json::from_str(payload).expect("JSON"))
-            .collect()
-    }
-}
-
 impl TestGateway {
     /// A gateway with default settings and policy in front of a demo provider that cuts its chunks awkwardly.
     pub fn builder() -> Builder {
@@ -821,60 +747,6 @@ fn key_of(provider: &privet_policy::Provider) -> ProviderKey {
             .as_ref()
             .map(|_| Secret::new(format!("token-of-{name}"))),
     })
-}
-
-async fn open_vault(
-    store: &Store,
-    keyring: Location,
-    root: &Arc<RootKey>,
-    clock: &Arc<FakeClock>,
-    wanted: &VaultSettings,
-) -> VaultParts {
-    let clock = Arc::clone(clock) as Arc<dyn Clock>;
-    let keyring = Keyring::open(
-        keyring,
-        Arc::clone(root),
-        KeyringConfig::default(),
-        Arc::clone(&clock),
-    );
-    let keyring = keyring.await.expect("a keyring");
-    let config = VaultConfig {
-        archive: ArchiveConfig {
-            is_on: wanted.archive.enabled,
-            days: wanted.archive.days,
-            has_word_index: wanted.archive.word_index,
-            reply_map_days: wanted.archive.reply_map_days,
-        },
-        ..VaultConfig::default()
-    };
-    let vault = Vault::open(store.clone(), keyring, Arc::clone(&clock), config).expect("a vault");
-    let consent = Consent::new(
-        store.database().clone(),
-        Arc::new(vault.clone()),
-        Arc::clone(&clock),
-        ConsentConfig::default(),
-    );
-    let vault = vault.with_consent(&consent);
-    let retention = Retention::new(
-        store.database().clone(),
-        Arc::new(vault.clone()),
-        clock,
-        &[STORE_TARGETS, ARCHIVE_TARGETS].concat(),
-    );
-    let outbox = Outbox::new(&wanted.requests, vault.clone()).expect("an outbox");
-    let delivery = Arc::new(outbox.clone());
-    let config = request_config(&wanted.requests);
-    let requests = Requests::new(vault.clone(), consent.clone(), delivery, config);
-    VaultParts {
-        vault,
-        consent,
-        retention,
-        requests: requests.expect("a configuration"),
-        outbox,
-        store: store.clone(),
-        root: RootProtection::Plain,
-        log_key: log_signer(root, None).expect("a signer").key().clone().into(),
-    }
 }
 
 async fn demo_provider(is_calm: bool) -> Provider {
