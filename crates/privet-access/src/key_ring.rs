@@ -224,7 +224,7 @@ impl KeyRing {
     }
 
     /// That no kill switch cuts `caller` off from `privilege` at `now`. One that cuts off all leaves it to those who look after
-    /// switches and figures.
+    /// switches, alerts, incidents and figures.
     ///
     /// # Errors
     /// [`Denied::SwitchedOff`] if one does.

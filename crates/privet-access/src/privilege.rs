@@ -172,12 +172,18 @@ impl Privilege {
             .find(is_its)
     }
 
-    /// Whether it is left to those who look after an installation while all of it is cut off.
+    /// Whether it is left to those who look after an installation while all of it is cut off, and to a caller whom the watch holds:
+    /// switches, alerts, incidents, figures, signing in.
     #[must_use]
     pub const fn outlasts_kill(self) -> bool {
         matches!(
             self,
-            Self::KillRead | Self::KillManage | Self::ReadMetrics | Self::SignIn
+            Self::KillRead
+                | Self::KillManage
+                | Self::WatchRead
+                | Self::WatchManage
+                | Self::ReadMetrics
+                | Self::SignIn
         )
     }
 

@@ -1,6 +1,6 @@
 //! Puts real values back where surrogates stand, in text that arrives piece by piece.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +17,8 @@ const MOST_RESTORED: usize = 64 << 20;
 #[derive(Debug, Default)]
 pub struct SurrogateMap {
     pairs: Vec<Pair>,
+    /// Those of the pairs whose tags stood in the text already, and whose values did not.
+    adopted: BTreeSet<usize>,
     /// Tags, words and numbers, lower case, sorted.
     exact: Vec<Pattern>,
     /// Digits and letters of grouped numbers, separators left out, lower case, sorted.
@@ -123,6 +125,18 @@ impl SurrogateMap {
     #[must_use]
     pub fn pairs(&self) -> &[Pair] {
         &self.pairs
+    }
+
+    /// The same, of which these were only taken over.
+    pub(crate) fn with_adopted(self, adopted: BTreeSet<usize>) -> Self {
+        Self { adopted, ..self }
+    }
+
+    /// The pairs whose values stood in the text itself: not those whose tags it held already.
+    pub fn made(&self) -> impl Iterator<Item = &Pair> {
+        let pairs = self.pairs.iter().enumerate();
+        let made = pairs.filter(|(index, _)| !self.adopted.contains(index));
+        made.map(|(_, pair)| pair)
     }
 
     /// The pair whose tag is written as `text`, in any case and with or without its brackets.

@@ -9,7 +9,7 @@ use privet_types::{Entity, Secret};
 
 use crate::Style;
 use crate::realistic;
-use crate::restore::pattern_text;
+use crate::restore::{SurrogateMap, pattern_text};
 
 /// Crockford's base32 digits: no I, L, O, U, so that a suffix is never read as a word.
 const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -91,6 +91,8 @@ pub struct Surrogates<'k> {
     persons: person::Persons,
     /// Pairs of earlier texts whose tag this one holds already, by the tag as it is compared.
     adopted: HashMap<String, usize>,
+    /// Those of them whose value this text does not hold itself.
+    only_adopted: BTreeSet<usize>,
 }
 
 impl<'k> Surrogates<'k> {
@@ -107,6 +109,7 @@ impl<'k> Surrogates<'k> {
             has_numbers: false,
             persons: person::Persons::default(),
             adopted: HashMap::new(),
+            only_adopted: BTreeSet::new(),
         }
     }
 
@@ -132,6 +135,7 @@ impl<'k> Surrogates<'k> {
         }
         self.taken.insert(pattern.clone());
         self.adopted.insert(pattern, self.pairs.len());
+        self.only_adopted.insert(self.pairs.len());
         self.pairs.push(pair.clone());
         true
     }
@@ -141,6 +145,13 @@ impl<'k> Surrogates<'k> {
         let index = *self.adopted.get(&pattern_text(tag, Form::Tag))?;
         let pair = self.pairs.get(index)?;
         (pair.value.expose() == value).then_some(index)
+    }
+
+    /// The same for a value that this text holds itself.
+    fn adopted_and_met(&mut self, tag: &str, value: &str) -> Option<usize> {
+        let index = self.adopted_as(tag, value)?;
+        self.only_adopted.remove(&index);
+        Some(index)
     }
 
     /// The stand-in for `value` at `place`. `occupied` says whether the request holds a text already, outside of what is
@@ -179,7 +190,7 @@ impl<'k> Surrogates<'k> {
             Class::Number => Some(self.draw(entity, value, true, occupied)?),
         };
         let (surrogate, form) = drawn.unwrap_or_else(|| (self.tag(entity, value, value), Form::Tag));
-        let index = match self.adopted_as(&surrogate, value) {
+        let index = match self.adopted_and_met(&surrogate, value) {
             Some(index) => index,
             None => self.remember(entity, surrogate, form, value),
         };
@@ -257,6 +268,12 @@ impl<'k> Surrogates<'k> {
     #[must_use]
     pub fn into_pairs(self) -> Vec<Pair> {
         self.pairs
+    }
+
+    /// What restores them, and knows which of them were taken over.
+    #[must_use]
+    pub fn into_map(self) -> SurrogateMap {
+        SurrogateMap::new(self.pairs).with_adopted(self.only_adopted)
     }
 
     fn draw(
@@ -409,6 +426,27 @@ mod tests {
             .surrogate(Entity::PERSON, "Ada", APART, &|text| text == first)
             .unwrap();
         assert_ne!(first, again);
+    }
+
+    #[test]
+    fn a_tag_that_is_only_taken_over_is_not_made_here() {
+        let key = key();
+        let make = |adopts: bool, meets: bool| {
+            let mut surrogates = Surrogates::new(&key, Style::Tag);
+            let mut first = Surrogates::new(&key, Style::Tag);
+            first.surrogate(Entity::EMAIL_ADDRESS, "a@example.com", APART, &|_| false);
+            if adopts {
+                assert!(first.into_pairs().iter().all(|pair| surrogates.adopt(pair)));
+            }
+            if meets {
+                surrogates.surrogate(Entity::EMAIL_ADDRESS, "a@example.com", APART, &|_| false);
+            }
+            let map = surrogates.into_map();
+            (map.pairs().len(), map.made().count())
+        };
+        assert_eq!(make(true, false), (1, 0));
+        assert_eq!(make(true, true), (1, 1));
+        assert_eq!(make(false, true), (1, 1));
     }
 
     #[test]

@@ -183,8 +183,9 @@ impl Gateway {
             threads => threads as usize,
         };
         let door = Door::new(&settings, &policy, &root, &keys)?;
+        let watch = Arc::new(Watch::new(&policy, &root));
         let vault = vault.zip(settings.vault.as_ref()).map(|(parts, vault)| {
-            let callers = (&keys, door.as_ref());
+            let callers = (&keys, door.as_ref(), &watch);
             VaultApi::new(parts, vault, &settings, &root, callers, &spool, &clock)
         });
         let wanted = policy.archive();
@@ -213,7 +214,7 @@ impl Gateway {
                 limits.detect_deadline.duration(),
             )),
             requests: Arc::new(Semaphore::new(requests)),
-            watch: Arc::new(Watch::new(&policy, &root)),
+            watch,
             pseudonyms: PseudonymKey::new(&root),
             limits: Limits::new(&policy, &settings, &root, saved_limits, shared_limits.as_ref())?,
             policy: Arc::new(policy),
@@ -359,8 +360,9 @@ impl Gateway {
         Ok((caller, false))
     }
 
-    /// Who sends this request, if they may do what its address is for. An address without a gate lets nobody in.
-    pub(crate) async fn admit(&self, parts: &http::request::Parts) -> Result<Authenticated, Denied> {
+    /// Who sends this request, if they may do what its address is for, and the watch does not hold them. An address without a gate
+    /// lets nobody in.
+    pub(crate) async fn admit(&self, parts: &http::request::Parts) -> Result<Authenticated, Problem> {
         let closed = Denied::OutOfScope(KeyScope::Gateway);
         let caller = self.identify(parts).await?;
         let privilege = credentials::gate(parts.uri.path()).ok_or(closed)?;
@@ -372,7 +374,7 @@ impl Gateway {
         &self,
         parts: &http::request::Parts,
         privilege: Privilege,
-    ) -> Result<Authenticated, Denied> {
+    ) -> Result<Authenticated, Problem> {
         let caller = self.identify(parts).await?;
         self.permit(parts, caller, privilege)
     }
@@ -382,18 +384,22 @@ impl Gateway {
         parts: &http::request::Parts,
         (caller, by_session): (Authenticated, bool),
         privilege: Privilege,
-    ) -> Result<Authenticated, Denied> {
-        self.keys
-            .check_switches(&caller, Some(privilege), self.clock.now())?;
+    ) -> Result<Authenticated, Problem> {
+        let now = self.clock.now();
+        self.keys.check_switches(&caller, Some(privilege), now)?;
+        if !privilege.outlasts_kill() {
+            let pseudonym = || self.pseudonyms.pseudonym(&caller.tenant, &caller.principal);
+            self.watch.check(pseudonym, now)?;
+        }
         check_scope(&caller, by_session, privilege.scope())?;
         let ask = Ask {
             privilege,
             resource: Resource::Tenant,
-            at: self.clock.now(),
+            at: now,
             address: access::address_of(&parts.extensions),
             prompt: None,
         };
-        self.keys.authorise(&caller, &ask)?;
+        self.keys.authorise(&caller, &ask).map_err(Denied::from)?;
         Ok(caller)
     }
 

@@ -14,7 +14,8 @@ use crate::{Error, presidio};
 /// The leaf's kind.
 const KIND: &str = "policy_changed";
 
-/// The gateway with the policy that is in force. A request keeps the policy with which it began.
+/// The gateway with the policy that is in force. A request keeps the document with which it began; Cedar policies are the key
+/// ring's, and change for all at once.
 pub struct Live {
     now: RwLock<Arc<Gateway>>,
     pub(crate) main: Arc<Served>,
@@ -124,9 +125,10 @@ impl Live {
             gateway.spool.append_leaf(leaf).await.map_err(Error::Unrecorded)?;
         }
         gateway.watch.take_up(&gateway.policy);
+        // First, since the keys are those of all: nothing that begins by the new document is decided by the old Cedar policies.
+        gateway.keys().replace_policies(policies);
         self.main.replace(Self::of_main(&gateway));
         self.presidio.replace(Self::of_presidio(&gateway));
-        gateway.keys().replace_policies(policies);
         if let Some(door) = &gateway.door {
             door.take_policy(&gateway.policy);
         }

@@ -316,11 +316,11 @@ async fn show(State((gateway, requires_key)): State<(Arc<Gateway>, bool)>, parts
     let headers = &parts.headers;
     // A key that is sent must be good even where none is needed.
     if (requires_key || Gateway::says_who(&parts))
-        && let Err(denied) = gateway.admit(&parts).await
+        && let Err(problem) = gateway.admit(&parts).await
     {
         let id = prompt::new_request_id();
         let shape = problem::shape_of("/metrics", headers);
-        return prompt::with_request_id(Problem::from(denied).respond(shape, &id), &id);
+        return prompt::with_request_id(problem.respond(shape, &id), &id);
     }
     match gateway.metrics.text(&gateway) {
         Ok(text) => {

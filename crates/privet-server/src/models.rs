@@ -29,7 +29,7 @@ pub(crate) async fn list(State(gateway): State<Arc<Gateway>>, request: Request<B
     let shape = problem::shape_of(request.uri().path(), request.headers());
     let (parts, _) = request.into_parts();
     let response = match gateway.admit(&parts).await {
-        Err(denied) => Problem::from(denied).respond(shape, &request_id),
+        Err(problem) => problem.respond(shape, &request_id),
         Ok(_) => json_response(&shaped(collect(&gateway).await, shape)),
     };
     with_request_id(response, &request_id)
@@ -43,7 +43,7 @@ pub(crate) async fn one(State(gateway): State<Arc<Gateway>>, request: Request<Bo
     let shape = problem::shape_of(path, &parts.headers);
     let id = path.strip_prefix("/v1/models/").and_then(|id| decode(id, b'+'));
     let response = match gateway.admit(&parts).await {
-        Err(denied) => Problem::from(denied).respond(shape, &request_id),
+        Err(problem) => problem.respond(shape, &request_id),
         Ok(_) => match find(&gateway, &id.unwrap_or_default()).await {
             Some((id, model)) => json_response(&shaped_one(&id, model, shape)),
             None => Problem::from(NotCleared::NoRoute).respond(shape, &request_id),

@@ -536,7 +536,7 @@ async fn clear(
         };
         let clearance = gateway.policy.clear(&prompt, clearing, budget)?;
         if let (Some((tenant, principal)), Some(recall)) = (&learner, &gateway.recall) {
-            let pairs = clearance.restoration.pairs();
+            let pairs = clearance.restoration.made();
             recall.remember((tenant, principal), pairs, None, Instant::now());
         }
         let mut choice = picked.choice(clearance.rule);

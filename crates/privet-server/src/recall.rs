@@ -1,6 +1,6 @@
 //! What callers were handed stand-ins for by others than the prompt at hand: in memory alone, bounded, and for a while.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,10 +10,14 @@ use privet_types::TenantId;
 
 /// Most bytes of values and stand-ins of all callers.
 const MOST_BYTES: usize = 32 << 20;
+/// Most bytes of one caller, so that nobody drives out all others.
+const MOST_BYTES_OF_ONE: usize = 4 << 20;
 /// Longest value that is remembered.
 const LONGEST: usize = 4 << 10;
 /// Bytes that a value takes beside its own.
-const PER_VALUE: usize = 160;
+const PER_VALUE: usize = 240;
+/// How often all callers are looked through for what is too old.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// Values by the tags that stand for them.
 #[derive(Debug)]
@@ -30,15 +34,25 @@ pub(crate) struct Recall {
 struct Kept {
     callers: HashMap<(TenantId, String), OfCaller>,
     bytes: usize,
+    /// When all callers were looked through.
+    swept: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct OfCaller {
-    values: VecDeque<Value>,
+    /// The oldest first.
+    values: BTreeMap<u64, Value>,
+    /// Where a value stands.
+    places: HashMap<Name, u64>,
+    next: u64,
+    bytes: usize,
     last: Instant,
     /// All of them; made when it is asked for.
     map: Option<Arc<SurrogateMap>>,
 }
+
+/// A tag, and the server that said it.
+type Name = (String, Option<Arc<str>>);
 
 #[derive(Debug)]
 struct Value {
@@ -49,8 +63,109 @@ struct Value {
 }
 
 impl Value {
+    fn name(&self) -> Name {
+        (self.pair.surrogate.clone(), self.source.clone())
+    }
+
     fn bytes(&self) -> usize {
-        self.pair.surrogate.len() + self.pair.value.expose().len() + PER_VALUE
+        2 * self.pair.surrogate.len() + self.pair.value.expose().len() + PER_VALUE
+    }
+}
+
+impl OfCaller {
+    fn new(now: Instant) -> Self {
+        Self {
+            values: BTreeMap::new(),
+            places: HashMap::new(),
+            next: 0,
+            bytes: 0,
+            last: now,
+            map: None,
+        }
+    }
+
+    fn put(&mut self, value: Value) {
+        self.map = None;
+        let place = self.next;
+        self.next += 1;
+        if let Some(before) = self.places.insert(value.name(), place)
+            && let Some(before) = self.values.remove(&before)
+        {
+            self.bytes = self.bytes.saturating_sub(before.bytes());
+        }
+        self.bytes += value.bytes();
+        self.values.insert(place, value);
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some((_, value)) = self.values.pop_first() else {
+            return;
+        };
+        self.bytes = self.bytes.saturating_sub(value.bytes());
+        self.places.remove(&value.name());
+        self.map = None;
+    }
+
+    /// Drops what is older than `keep`.
+    fn forget(&mut self, keep: Duration, now: Instant) {
+        let is_old = |value: &Value| now.saturating_duration_since(value.since) > keep;
+        while self
+            .values
+            .first_key_value()
+            .is_some_and(|(_, oldest)| is_old(oldest))
+        {
+            self.drop_oldest();
+        }
+    }
+
+    /// What differs whenever the values do.
+    fn state(&self) -> (u64, usize) {
+        (self.next, self.values.len())
+    }
+}
+
+impl Kept {
+    /// Drops what is older than `keep` of all callers, every now and then.
+    fn sweep(&mut self, keep: Duration, now: Instant) {
+        let is_fresh = |at: Instant| now.saturating_duration_since(at) < SWEEP_EVERY;
+        if self.swept.is_some_and(is_fresh) {
+            return;
+        }
+        self.swept = Some(now);
+        self.callers.retain(|_, of_caller| {
+            of_caller.forget(keep, now);
+            !of_caller.values.is_empty()
+        });
+        self.bytes = self.callers.values().map(|of_caller| of_caller.bytes).sum();
+    }
+
+    /// What is remembered of one caller, without what is older than `keep`.
+    fn of(
+        &mut self,
+        (tenant, principal): (&TenantId, &str),
+        keep: Duration,
+        now: Instant,
+    ) -> Option<&mut OfCaller> {
+        let of_caller = self.callers.get_mut(&(tenant.clone(), principal.to_owned()))?;
+        let before = of_caller.bytes;
+        of_caller.forget(keep, now);
+        self.bytes = self.bytes.saturating_sub(before) + of_caller.bytes;
+        Some(of_caller)
+    }
+
+    /// Drops callers who have not been here for longest, until the others have room.
+    fn make_room(&mut self) {
+        while self.bytes > MOST_BYTES && self.callers.len() > 1 {
+            let oldest = self.callers.iter().min_by_key(|(_, of_caller)| of_caller.last);
+            let Some(oldest) = oldest.map(|(name, _)| name.clone()) else {
+                return;
+            };
+            let freed = self
+                .callers
+                .remove(&oldest)
+                .map_or(0, |of_caller| of_caller.bytes);
+            self.bytes = self.bytes.saturating_sub(freed);
+        }
     }
 }
 
@@ -70,67 +185,43 @@ impl Recall {
         self.learns_prompts
     }
 
-    /// Remembers the tags among `pairs`, said by the server `source`. The oldest of the caller's go first where there are too many,
-    /// and then callers who have not been here for longest.
-    pub(crate) fn remember(
+    /// Remembers the tags among `pairs`, whose values the server `source` said itself. The oldest of the caller's go first where
+    /// there are too many, and then callers who have not been here for longest.
+    pub(crate) fn remember<'p>(
         &self,
         (tenant, principal): (&TenantId, &str),
-        pairs: &[Pair],
+        pairs: impl IntoIterator<Item = &'p Pair>,
         source: Option<&Arc<str>>,
         now: Instant,
     ) {
         let is_kept = |pair: &&Pair| pair.form == Form::Tag && pair.value.expose().len() <= LONGEST;
-        if self.most == 0 || !pairs.iter().any(|pair| is_kept(&pair)) {
+        let mut pairs = pairs.into_iter().filter(is_kept).peekable();
+        if self.most == 0 || pairs.peek().is_none() {
             return;
         }
         self.is_used.store(true, Ordering::Relaxed);
-        let mut kept = self.kept();
+        let mut guard = self.kept();
+        let kept = &mut *guard;
+        kept.sweep(self.keep, now);
         let name = (tenant.clone(), principal.to_owned());
-        let of_caller = kept.callers.entry(name.clone()).or_insert_with(|| OfCaller {
-            values: VecDeque::new(),
-            last: now,
-            map: None,
-        });
+        let of_caller = kept.callers.entry(name).or_insert_with(|| OfCaller::new(now));
+        let before = of_caller.bytes;
         of_caller.last = now;
-        of_caller.map = None;
-        let mut change = 0_isize;
-        for pair in pairs.iter().filter(is_kept) {
-            let is_same =
-                |known: &Value| known.pair.surrogate == pair.surrogate && known.source.as_ref() == source;
-            if let Some(at) = of_caller.values.iter().position(is_same) {
-                change -= of_caller
-                    .values
-                    .remove(at)
-                    .map_or(0, |value| value.bytes().cast_signed());
-            }
-            let value = Value {
+        for pair in pairs {
+            of_caller.put(Value {
                 pair: pair.clone(),
                 source: source.cloned(),
                 since: now,
-            };
-            change += value.bytes().cast_signed();
-            of_caller.values.push_back(value);
+            });
             if of_caller.values.len() > self.most {
-                change -= of_caller
-                    .values
-                    .pop_front()
-                    .map_or(0, |value| value.bytes().cast_signed());
+                of_caller.drop_oldest();
+            }
+            while of_caller.bytes > MOST_BYTES_OF_ONE && !of_caller.values.is_empty() {
+                of_caller.drop_oldest();
             }
         }
-        kept.bytes = kept.bytes.saturating_add_signed(change);
-        while kept.bytes > MOST_BYTES && kept.callers.len() > 1 {
-            let oldest = kept.callers.iter().min_by_key(|(_, caller)| caller.last);
-            let Some(oldest) = oldest.map(|(name, _)| name.clone()) else {
-                return;
-            };
-            let freed = kept.callers.remove(&oldest);
-            let freed: usize = freed
-                .iter()
-                .flat_map(|caller| &caller.values)
-                .map(Value::bytes)
-                .sum();
-            kept.bytes = kept.bytes.saturating_sub(freed);
-        }
+        kept.bytes = kept.bytes.saturating_sub(before) + of_caller.bytes;
+        kept.make_room();
     }
 
     /// All that is remembered of a caller.
@@ -138,15 +229,29 @@ impl Recall {
         if !self.is_used.load(Ordering::Relaxed) {
             return None;
         }
-        let mut kept = self.kept();
-        let freed = self.forget(&mut kept, tenant, principal, now)?;
-        kept.bytes = kept.bytes.saturating_sub(freed);
-        let of_caller = kept.callers.get_mut(&(tenant.clone(), principal.to_owned()))?;
-        let map = of_caller.map.get_or_insert_with(|| {
-            let pairs = of_caller.values.iter().map(|value| value.pair.clone());
-            Arc::new(SurrogateMap::new(pairs.collect()))
-        });
-        (!map.is_empty()).then(|| Arc::clone(map))
+        let mut guard = self.kept();
+        guard.sweep(self.keep, now);
+        let of_caller = guard.of((tenant, principal), self.keep, now)?;
+        if let Some(map) = &of_caller.map {
+            return (!map.is_empty()).then(|| Arc::clone(map));
+        }
+        let pairs: Vec<Pair> = of_caller
+            .values
+            .values()
+            .map(|value| value.pair.clone())
+            .collect();
+        let state = of_caller.state();
+        drop(guard);
+        // Others need not wait for it.
+        let map = Arc::new(SurrogateMap::new(pairs));
+        let mut guard = self.kept();
+        if let Some(of_caller) = guard.of((tenant, principal), self.keep, now)
+            && of_caller.state() == state
+        {
+            of_caller.map = Some(Arc::clone(&map));
+        }
+        drop(guard);
+        (!map.is_empty()).then_some(map)
     }
 
     /// What of that `source` has said itself.
@@ -159,32 +264,14 @@ impl Recall {
         if !self.is_used.load(Ordering::Relaxed) {
             return None;
         }
-        let mut kept = self.kept();
-        let freed = self.forget(&mut kept, tenant, principal, now)?;
-        kept.bytes = kept.bytes.saturating_sub(freed);
-        let of_caller = kept.callers.get(&(tenant.clone(), principal.to_owned()))?;
+        let mut guard = self.kept();
+        guard.sweep(self.keep, now);
+        let of_caller = guard.of((tenant, principal), self.keep, now)?;
         let is_its = |value: &&Value| value.source.as_deref() == Some(source);
-        let pairs: Vec<Pair> = of_caller
-            .values
-            .iter()
-            .filter(is_its)
-            .map(|value| value.pair.clone())
-            .collect();
+        let its = of_caller.values.values().filter(is_its);
+        let pairs: Vec<Pair> = its.map(|value| value.pair.clone()).collect();
+        drop(guard);
         (!pairs.is_empty()).then(|| Arc::new(SurrogateMap::new(pairs)))
-    }
-
-    /// Drops what is too old of one caller; gives the bytes that were freed.
-    fn forget(&self, kept: &mut Kept, tenant: &TenantId, principal: &str, now: Instant) -> Option<usize> {
-        let of_caller = kept.callers.get_mut(&(tenant.clone(), principal.to_owned()))?;
-        let mut freed = 0;
-        while let Some(oldest) = of_caller.values.front()
-            && now.saturating_duration_since(oldest.since) > self.keep
-        {
-            freed += oldest.bytes();
-            of_caller.values.pop_front();
-            of_caller.map = None;
-        }
-        Some(freed)
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -222,6 +309,15 @@ mod tests {
         assert_eq!(found(recall.said_by((&acme, "ann"), "web", now)), 0);
         assert_eq!(found(recall.of(&acme, "bob", now)), 0);
         assert_eq!(found(recall.of(&other, "ann", now)), 0);
+    }
+
+    #[test]
+    fn what_is_too_old_goes_though_its_caller_does_not_return() {
+        let (recall, now) = (Recall::new(3, Duration::from_secs(60), false), Instant::now());
+        let acme: TenantId = "acme".parse().unwrap();
+        recall.remember((&acme, "ann"), &[pair(1)], None, now);
+        recall.remember((&acme, "bob"), &[pair(2)], None, now + Duration::from_secs(61));
+        assert_eq!(recall.kept().callers.len(), 1);
     }
 
     #[test]

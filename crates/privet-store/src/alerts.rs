@@ -147,7 +147,8 @@ impl Store {
         .await
     }
 
-    /// Keeps an alert, and tells the log of it, and of what was done about it in a leaf of its own.
+    /// Keeps an alert, and tells the log of it, and of what was done about it in a leaf of its own. One that is kept already stays as
+    /// it is, and the log is told nothing: what was not known to have been kept can be tried again.
     ///
     /// # Errors
     /// [`Error::Database`] if the store does not answer.
@@ -156,9 +157,9 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millisecond);
-                tx.execute(
+                let inserted = tx.execute(
                     "INSERT INTO alerts (tenant, id, at, rule, severity, who, key_id, finding, response, requests, held_until, \
-                     incident) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                     incident) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
                     values![
                         alert.tenant.as_str(),
                         &alert.id,
@@ -175,6 +176,9 @@ impl Store {
                     ],
                 )
                 .await?;
+                if inserted == 0 {
+                    return Ok(());
+                }
                 let leaf = AlertLeaf {
                     rule: Some(&alert.rule),
                     severity: Some(&alert.severity),

@@ -192,7 +192,7 @@ impl<'t> Request<'t> {
         Ok(Masked {
             body,
             replaced,
-            map: SurrogateMap::new(surrogates.into_pairs()),
+            map: surrogates.into_map(),
             counts,
         })
     }
@@ -580,15 +580,13 @@ impl<'d> Walk<'_, 'd> {
             return Ok(Vec::new());
         }
         let mut found = self.detect(text, context, reading)?;
-        let detected = found.len();
-        let (looks, kept) = self.adopt(text, lookalikes(text, self.masking.pii.style));
-        found.extend(looks);
-        if let Element::New {
-            detected: element, ..
-        } = &mut self.element
-        {
-            element.has_lookalikes |= found.len() > detected;
+        let looks = lookalikes(text, self.masking.pii.style);
+        if let Element::New { detected, .. } = &mut self.element {
+            // Also those that are taken over now: next time they must be again.
+            detected.has_lookalikes |= !looks.is_empty();
         }
+        let (looks, kept) = self.adopt(text, looks);
+        found.extend(looks);
         let known = |span| Finding {
             entity: Entity::SURROGATE,
             span,

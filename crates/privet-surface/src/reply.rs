@@ -76,6 +76,11 @@ impl Restoration {
         self.map.pairs()
     }
 
+    /// The same without what stood in the request as a tag only.
+    pub fn made(&self) -> impl Iterator<Item = &Pair> {
+        self.map.made()
+    }
+
     /// Whether there is nothing to restore, so that the reply may pass unread.
     #[must_use]
     pub fn is_empty(&self) -> bool {

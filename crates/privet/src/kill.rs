@@ -172,6 +172,7 @@ fn on(args: &OnArgs, settings: &Settings, root: &RootKey, local: &LocalSwitches)
     };
     let switch = if args.local {
         let switch = order.switch(COMMAND_LINE, now)?;
+        let _lock = local.lock()?;
         let mut all = local.read()?;
         all.retain(|switch| switch.is_in_force(now));
         all.push(switch.clone());
@@ -232,6 +233,11 @@ fn off_here(id: &str, local: &LocalSwitches) -> Result<()> {
 
 /// Takes one out of this machine's file. Returns whether it was there.
 fn forget_here(id: &str, local: &LocalSwitches) -> Result<bool> {
+    if local.read()?.is_empty() {
+        // There may be no folder yet.
+        return Ok(false);
+    }
+    let _lock = local.lock()?;
     let mut all = local.read()?;
     let before = all.len();
     all.retain(|switch| switch.id != id);

@@ -136,6 +136,23 @@ impl LocalSwitches {
         written.map_err(|error| self.file(error))
     }
 
+    /// Keeps other processes from changing the file, for as long as what this gives is held: for reading it and then writing it.
+    /// Waits for whoever else holds it. The lock is a file beside it, since the file itself gives way to another.
+    ///
+    /// # Errors
+    /// [`LocalError`] if there is no place for the lock.
+    pub fn lock(&self) -> Result<fs::File, LocalError> {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options
+            .open(self.path.with_extension("lock"))
+            .map_err(|error| self.file(error))?;
+        file.lock().map_err(|error| self.file(error))?;
+        Ok(file)
+    }
+
     /// What tells one state of the file from another, without reading it.
     pub(crate) fn stamp(&self) -> Stamp {
         let about = fs::metadata(&self.path);

@@ -73,7 +73,7 @@ impl Surrogates<'_> {
             Some(made) => (made, Form::Word),
             None => (self.tag_of_mention(mention, value), Form::Tag),
         };
-        let index = match self.adopted_as(&surrogate, value) {
+        let index = match self.adopted_and_met(&surrogate, value) {
             Some(index) => index,
             None => self.remember(Entity::PERSON, surrogate, form, value),
         };

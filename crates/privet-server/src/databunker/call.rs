@@ -279,6 +279,8 @@ async fn who(
         return Err(Refusal::NoAccess);
     }
     let api = &bunker.api;
+    api.check_held(&actor)
+        .map_err(|problem| Refusal::NotAllowed(problem.detail.into()))?;
     match scope {
         Some(scope) => api.authorise(&caller, scope, None, address)?,
         // What any key will do for needs a caller who may do something in the vault.

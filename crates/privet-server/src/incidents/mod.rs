@@ -27,6 +27,8 @@ pub(crate) use routes::routes;
 const LONGEST: usize = 8 << 10;
 /// Who acts where nobody does.
 const BY_ALERT: &str = "alert";
+/// What an alert is about may have begun a day earlier; if it grew slowly, before all the days that it was judged by.
+const DAYS_OF_SLOW: i64 = 35;
 /// How often a change is tried that another took the place of.
 const TRIES: u32 = 5;
 
@@ -182,21 +184,67 @@ impl Opening {
             rule if rule.is_of_model() => IncidentKind::ModelMisbehaviour,
             _ => IncidentKind::Exfiltration,
         };
-        let who = alert.who.clone();
         let is_of_model = rule.is_of_model();
-        // What the alert is about may have begun a day earlier.
-        let from = alert.at.checked_sub(jiff::SignedDuration::from_hours(24)).ok();
+        // The version is what the reply called itself. Decisions hold the name that was asked for, which may be another or an alias:
+        // the provider alone misses none of them.
+        let provider = alert.who.split_once('/').map(|(provider, _)| provider.to_owned());
+        let days = if rule == Rule::SlowExfiltration {
+            DAYS_OF_SLOW
+        } else {
+            1
+        };
+        let from = alert
+            .at
+            .checked_sub(jiff::SignedDuration::from_hours(24 * days))
+            .ok();
         Self {
             kind,
             title: explanation,
             scope: IncidentScope {
-                principals: if is_of_model { Vec::new() } else { vec![who] },
+                principals: if is_of_model {
+                    Vec::new()
+                } else {
+                    vec![alert.who.clone()]
+                },
+                providers: provider.filter(|_| is_of_model).into_iter().collect(),
                 from,
                 ..IncidentScope::default()
             },
             aware_at: None,
             actor: Pseudonym(BY_ALERT.to_owned()),
         }
+    }
+}
+
+impl Step {
+    /// What becomes of `record` by it at `at`; returns the kind of its entry, and the text.
+    fn take(
+        &self,
+        record: &mut IncidentRecord,
+        at: Timestamp,
+    ) -> Result<(&'static str, String), IncidentError> {
+        Ok(match self {
+            Self::Note(text) => ("note", text.clone()),
+            Self::State(to, why) => {
+                let from: IncidentState = record.state.parse()?;
+                to.name().clone_into(&mut record.state);
+                record.closed_at = (from.step(*to)? == IncidentState::Closed).then_some(at);
+                ("state", format!("{to}: {why}"))
+            }
+            Self::Notified(when, text) => {
+                if *when > at {
+                    return Err(IncidentError::Time(
+                        "the authority cannot have been told in the future",
+                    ));
+                }
+                record.notified_at = Some(*when);
+                ("notified", text.clone())
+            }
+            Self::NoNotice(why) => {
+                record.needs_none_at = Some(at);
+                ("no_notice", why.clone())
+            }
+        })
     }
 }
 
@@ -253,9 +301,15 @@ impl Incidents {
             sealed: self.seal(tenant, &id, 0, &opening.title)?,
             id: id.clone(),
         };
-        self.change(&incident, &opening.actor, "opened", &opening.title, at)
-            .await?;
-        Ok(id)
+        let entry = (1, "opened");
+        if self
+            .change(&incident, &opening.actor, entry, &opening.title, at)
+            .await?
+        {
+            Ok(id)
+        } else {
+            Err(IncidentError::Busy)
+        }
     }
 
     /// All incidents of `tenant`, the latest first, as they stand at `now`.
@@ -289,8 +343,8 @@ impl Incidents {
     /// Takes a step with an incident.
     ///
     /// # Errors
-    /// [`IncidentError::Unknown`], [`IncidentError::Step`], [`IncidentError::Length`], [`IncidentError::Time`], and those of the
-    /// store.
+    /// [`IncidentError::Unknown`], [`IncidentError::Step`], [`IncidentError::Length`], [`IncidentError::Time`],
+    /// [`IncidentError::Busy`], and those of the store.
     pub async fn step(
         &self,
         tenant: &TenantId,
@@ -299,30 +353,17 @@ impl Incidents {
         actor: &Pseudonym,
         at: Timestamp,
     ) -> Result<(), IncidentError> {
-        let mut record = self.record(tenant, id).await?;
-        let (kind, text) = match step {
-            Step::Note(text) => ("note", text),
-            Step::State(to, why) => {
-                let from: IncidentState = record.state.parse()?;
-                to.name().clone_into(&mut record.state);
-                record.closed_at = (from.step(to)? == IncidentState::Closed).then_some(at);
-                ("state", format!("{to}: {why}"))
+        for _ in 0..TRIES {
+            // INVARIANT: read before the incident. Whoever changes it after this takes the entry's place, and this change is tried
+            // anew on what they left.
+            let seq = self.store.next_incident_entry(tenant, id).await?;
+            let mut record = self.record(tenant, id).await?;
+            let (kind, text) = step.take(&mut record, at)?;
+            if self.change(&record, actor, (seq, kind), &text, at).await? {
+                return Ok(());
             }
-            Step::Notified(when, text) => {
-                if when > at {
-                    return Err(IncidentError::Time(
-                        "the authority cannot have been told in the future",
-                    ));
-                }
-                record.notified_at = Some(when);
-                ("notified", text)
-            }
-            Step::NoNotice(why) => {
-                record.needs_none_at = Some(at);
-                ("no_notice", why)
-            }
-        };
-        self.change(&record, actor, kind, &text, at).await
+        }
+        Err(IncidentError::Busy)
     }
 
     async fn record(&self, tenant: &TenantId, id: &str) -> Result<IncidentRecord, IncidentError> {
@@ -353,34 +394,28 @@ impl Incidents {
         })
     }
 
+    /// Keeps an incident as a change leaves it, unless another took the place of its entry.
     async fn change(
         &self,
         incident: &IncidentRecord,
         actor: &Pseudonym,
-        kind: &'static str,
+        (seq, kind): (u64, &'static str),
         text: &str,
         at: Timestamp,
-    ) -> Result<(), IncidentError> {
+    ) -> Result<bool, IncidentError> {
         if text.trim().is_empty() || text.len() > LONGEST {
             return Err(IncidentError::Length);
         }
-        for _ in 0..TRIES {
-            let (tenant, id) = (&incident.tenant, &incident.id);
-            let seq = self.store.next_incident_entry(tenant, id).await?;
-            let change = IncidentChange {
-                incident,
-                actor,
-                at,
-                kind,
-                sealed: self.seal(tenant, id, seq, text)?,
-                hash: data_encoding::HEXLOWER.encode(&sha256(text.as_bytes())),
-                seq,
-            };
-            if self.store.change_incident(change).await? {
-                return Ok(());
-            }
-        }
-        Err(IncidentError::Busy)
+        let change = IncidentChange {
+            incident,
+            actor,
+            at,
+            kind,
+            sealed: self.seal(&incident.tenant, &incident.id, seq, text)?,
+            hash: data_encoding::HEXLOWER.encode(&sha256(text.as_bytes())),
+            seq,
+        };
+        Ok(self.store.change_incident(change).await?)
     }
 
     fn key(&self, tenant: &TenantId) -> SealingKey {
@@ -400,5 +435,50 @@ impl Incidents {
             .ok()
             .and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
         text.ok_or_else(|| IncidentError::Damaged { id: id.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    fn scope(rule: Rule, who: &str) -> IncidentScope {
+        let alert = AlertRecord {
+            tenant: "acme".parse().unwrap(),
+            id: "a".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+            rule: rule.name().to_owned(),
+            severity: "high".to_owned(),
+            who: who.to_owned(),
+            key_id: None,
+            finding: "{}".to_owned(),
+            response: "alert".to_owned(),
+            requests: 0,
+            held_until: None,
+            lifted_at: None,
+            closed_at: None,
+            incident: None,
+        };
+        Opening::of_alert(rule, &alert, "unusual".to_owned()).scope
+    }
+
+    #[test]
+    fn the_scope_of_an_alert_reaches_back_as_far_as_what_it_was_judged_by() {
+        let days = |days: i64| Some(Timestamp::UNIX_EPOCH - SignedDuration::from_hours(24 * days));
+        let slow = scope(Rule::SlowExfiltration, "0f");
+        assert_eq!((slow.from, slow.principals), (days(35), vec!["0f".to_owned()]));
+        assert_eq!(scope(Rule::Bytes, "0f").from, days(1));
+    }
+
+    #[test]
+    fn the_scope_of_an_alert_about_a_model_is_its_provider() {
+        let scope = scope(Rule::ModelErrors, "openai/org/model-2026");
+        assert_eq!(scope.providers, ["openai"]);
+        assert!(
+            scope.principals.is_empty() && scope.models.is_empty(),
+            "{scope:?}"
+        );
     }
 }

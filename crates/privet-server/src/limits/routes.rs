@@ -30,7 +30,7 @@ async fn show(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
     let id = new_request_id();
     let (parts, _) = request.into_parts();
     let response = match gateway.admit(&parts).await {
-        Err(denied) => Problem::from(denied).respond(SurfaceKind::Pii, &id),
+        Err(problem) => problem.respond(SurfaceKind::Pii, &id),
         Ok(caller) => {
             let limits = &gateway.limits;
             let standings = limits.standings(&caller, gateway.clock.now()).await;

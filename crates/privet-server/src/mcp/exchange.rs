@@ -1,13 +1,13 @@
 //! Single messages on their way: what a client sends, what a server says. Pure work over bytes, for the pool.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use privet_crypto::HashKey;
 use privet_pii::{Pair, SurrogateMap, UrlAllow};
 use privet_policy::{McpArguments, McpChangedTools, McpRequests, McpThing, NotCleared, Protecting};
-use privet_surface::json::{Kind, Value};
+use privet_surface::json::{JsonError, Kind, Value};
 use privet_surface::mcp::{BadMessage, Message, MessageKind, canonical};
 use privet_surface::{Refusal, Restoration, RestoreConfig};
 use privet_types::{Budget, Entity, SurfaceKind, TenantId};
@@ -21,6 +21,10 @@ use crate::problem::Problem;
 const MOST_TOOLS: usize = 1_024;
 /// Longest name of a tool.
 const LONGEST_NAME: usize = 128;
+/// Most arguments of a call that headers may repeat.
+const MOST_ARGUMENTS: usize = 256;
+/// Longest argument that headers may repeat.
+const LONGEST_ARGUMENT: usize = 1_024;
 
 /// Who speaks with which server.
 #[derive(Clone)]
@@ -41,6 +45,8 @@ pub(super) struct Outgoing {
     pub(super) body: Vec<u8>,
     /// `params.name` or `params.uri` of what goes on.
     pub(super) sent_name: Option<String>,
+    /// Texts, numbers and truth values among the arguments of what goes on.
+    pub(super) arguments: BTreeSet<String>,
     pub(super) is_as_it_came: bool,
     pub(super) counts: BTreeMap<Entity, u32>,
     pub(super) masked: usize,
@@ -136,14 +142,23 @@ impl Between {
                 let text = "this tool, resource or prompt is not allowed here; the list shows those that are";
                 return Err(forbidden("tool_not_allowed", text));
             }
-            let is_blocked = *thing == McpThing::Tool
-                && settings.changed_tools == McpChangedTools::Block
-                && self.server.has_changed(&self.tenant, name) == Some(true);
-            if is_blocked {
-                return Err(forbidden(
-                    "tool_changed",
-                    "this tool describes itself otherwise than when it was first seen, and is held back until an administrator accepts it (`privet mcp accept`)",
-                ));
+            if *thing == McpThing::Tool && settings.changed_tools == McpChangedTools::Block {
+                match self.server.has_changed(&self.tenant, name) {
+                    Some(false) => {}
+                    Some(true) => {
+                        return Err(forbidden(
+                            "tool_changed",
+                            "this tool describes itself otherwise than when it was first seen, and is held back until an administrator accepts it (`privet mcp accept`)",
+                        ));
+                    }
+                    None => {
+                        return Err(Problem::coded(
+                            http::StatusCode::SERVICE_UNAVAILABLE,
+                            "tools_unknown",
+                            "it is not known yet whether this tool has changed; try again in a moment",
+                        ));
+                    }
+                }
             }
         }
         let stripped = self.without_capabilities(message);
@@ -172,15 +187,15 @@ impl Between {
                     .map_err(refused)?;
                 counts.clone_from(&done.counts);
                 masked = done.replaced.len();
-                self.remember(done.map.pairs(), None);
+                self.remember(done.map.made(), None);
                 // What the server said itself it may be asked for again.
                 match &self.gateway.recall {
-                    Some(recall) => {
+                    Some(recall) if message.at(&["params", "uri"]).is_some() => {
                         let caller = (&self.tenant, self.principal.as_str());
                         let its_own = recall.said_by(caller, &self.server.name, now);
                         with_own_address(its_own, done.body, budget)?
                     }
-                    None => done.body,
+                    _ => done.body,
                 }
             }
         };
@@ -189,6 +204,10 @@ impl Between {
             .param("name")
             .or_else(|| sent.param("uri"))
             .map(std::borrow::Cow::into_owned);
+        let mut arguments = BTreeSet::new();
+        if let Some(value) = sent.at(&["params", "arguments"]) {
+            gather(value, &mut arguments);
+        }
         let kind = message.kind().clone();
         drop(sent);
         out.shrink_to_fit();
@@ -199,6 +218,7 @@ impl Between {
             kind,
             named,
             sent_name,
+            arguments,
             body: out,
             counts,
             masked,
@@ -230,29 +250,42 @@ impl Between {
         }
     }
 
-    fn remember(&self, pairs: &[Pair], source: Option<&Arc<str>>) {
+    fn remember<'p>(&self, pairs: impl IntoIterator<Item = &'p Pair>, source: Option<&Arc<str>>) {
         if let Some(recall) = &self.gateway.recall {
             let caller = (&self.tenant, self.principal.as_str());
             recall.remember(caller, pairs, source, Instant::now());
         }
     }
 
-    /// The tools that `body` lists, and the hash of how each describes itself.
+    /// The tools that `body` lists, and the hash of how each describes itself. What is no message lists none: it is refused by
+    /// who reads it next, as are tools without a name.
     pub(super) fn listed_tools(
         &self,
         body: &[u8],
         budget: &Budget,
     ) -> Result<Vec<(String, String)>, Problem> {
-        let message = Message::parse(body, budget).map_err(bad_message)?;
+        let message = match Message::parse(body, budget) {
+            Ok(message) => message,
+            Err(error @ BadMessage::Json(JsonError::Budget(_))) => return Err(bad_message(error)),
+            Err(_) => return Ok(Vec::new()),
+        };
         let Some(list) = message
             .at(&["result", "tools"])
             .filter(|list| list.kind() == Kind::Array)
         else {
             return Ok(Vec::new());
         };
-        let mut found = Vec::new();
+        let (mut found, mut names) = (Vec::new(), BTreeSet::new());
         for tool in list.items() {
-            let name = tool.get_str("name").unwrap_or_default().into_owned();
+            let Some(name) = tool.get_str("name") else {
+                continue;
+            };
+            let name = name.into_owned();
+            if name.contains('\0') || !names.insert(name.clone()) {
+                return Err(Problem::UpstreamUnusable(
+                    "a list that names a tool twice, or by what is no name",
+                ));
+            }
             if name.len() > LONGEST_NAME || found.len() >= MOST_TOOLS {
                 return Err(Problem::UpstreamUnusable(
                     "more tools, or longer names, than can be looked after",
@@ -364,7 +397,8 @@ impl Between {
             .policy
             .mask_message(message, self.protecting(known.as_deref()), budget)
             .map_err(refused)?;
-        self.remember(done.map.pairs(), Some(&self.server.name));
+        // What it held as a stand-in already the server need not know.
+        self.remember(done.map.made(), Some(&self.server.name));
         Ok(Passed {
             request_hash: self.hashes.hash_hex(&[body]),
             sent_hash: self.hashes.hash_hex(&[&done.body]),
@@ -373,6 +407,22 @@ impl Between {
             body: done.body,
             kind,
         })
+    }
+}
+
+/// Puts the texts, numbers and truth values in `value` into `found`, as far as headers may repeat them.
+fn gather(value: Value<'_>, found: &mut BTreeSet<String>) {
+    if found.len() >= MOST_ARGUMENTS {
+        return;
+    }
+    let text = match value.kind() {
+        Kind::Object => return value.entries().for_each(|(_, value)| gather(value, found)),
+        Kind::Array => return value.items().for_each(|item| gather(item, found)),
+        Kind::String => value.as_str().unwrap_or_default(),
+        Kind::Number | Kind::Literal => value.raw().into(),
+    };
+    if text.len() <= LONGEST_ARGUMENT {
+        found.insert(text.into_owned());
     }
 }
 

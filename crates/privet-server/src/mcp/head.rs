@@ -121,6 +121,11 @@ pub(super) fn mirror(headers: &HeaderMap, out: &Outgoing) -> Result<Vec<(HeaderN
                 "the call names its arguments in headers (`Mcp-Param-…`), and private values in the body were replaced; leave them out of the call",
             ));
         }
+        // Nothing goes in a header that does not go in the body, which was looked at.
+        let said = value.to_str().ok().and_then(decoded);
+        if !said.is_some_and(|said| out.arguments.contains(&said)) {
+            return Err(mismatch("`Mcp-Param-…` says what is no argument in the body"));
+        }
         mirrored.push((name.clone(), value.clone()));
     }
     Ok(mirrored)

@@ -34,6 +34,7 @@ use crate::Error;
 use crate::access;
 use crate::connection::ReplyBody;
 use crate::gateway::Gateway;
+use crate::kill::SwitchedOff;
 use crate::limits::Meter;
 use crate::problem::Problem;
 use crate::prompt::{UNITS_PER_REQUEST, check_media, new_request_id, read_body, record, with_request_id};
@@ -45,7 +46,7 @@ use places::Places;
 use seal::{Of, Seal};
 use stream::Ended;
 pub use upstream::McpHeaders;
-use upstream::{Head, Server};
+use upstream::{Head, Server, is_refusal_of_privet, status_problem};
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -190,6 +191,8 @@ async fn serve(
     let mcp = gateway.mcp.as_ref().ok_or(Problem::NoSuchSurface)?;
     head::check_origin(&parts.headers, &mcp.origins)?;
     let caller = gateway.authenticate(&parts).await.map_err(Problem::from)?;
+    let pseudonym = || gateway.pseudonyms.pseudonym(&caller.tenant, &caller.principal);
+    gateway.watch.check(pseudonym, gateway.clock.now())?;
     let server = mcp.servers.get(name).ok_or_else(|| {
         let text = "there is no server of tools of this name; ask the operator which there are";
         Problem::coded(StatusCode::NOT_FOUND, "no_such_server", text)
@@ -206,6 +209,9 @@ async fn serve(
         head,
         request_id,
     };
+    if call.off().is_off() {
+        return Err(Problem::CutOff.into());
+    }
     gateway.limits.look(&call.caller, gateway.clock.now())?;
     match call.parts.method {
         Method::POST => call.post(body).await,
@@ -249,6 +255,54 @@ impl Call<'_> {
             })),
             provider: self.server.name.to_string(),
             model: String::new(),
+        })
+    }
+
+    fn off(&self) -> SwitchedOff {
+        let model = format!("mcp/{}", self.server.name);
+        SwitchedOff::new(self.gateway, self.caller.clone(), model)
+    }
+
+    /// Sends `body` and hears the reply. Both end when a kill switch cuts them off.
+    async fn exchange(
+        &self,
+        method: Method,
+        body: Vec<u8>,
+        mut meter: Option<Meter>,
+        hearing: Hearing,
+    ) -> Result<Response<Body>, Problem> {
+        let is_stream_only = method == Method::GET;
+        let mut off = self.off();
+        let exchanged = async {
+            if let Some(meter) = &mut meter {
+                meter.sent();
+            }
+            let sending = self.server.send(method, &self.head, body);
+            let upstream = match &meter {
+                Some(meter) => meter.in_time(sending).await?,
+                None => sending.await?,
+            };
+            if let Some(meter) = &mut meter {
+                meter.answered(&upstream);
+            }
+            let status = upstream.status();
+            if is_stream_only && (!status.is_success() || media_type(&upstream) != EVENTS) {
+                return Err(status_problem(status));
+            }
+            self.reply(upstream, hearing).await
+        };
+        let response = tokio::select! {
+            biased;
+            response = exchanged => response?,
+            () = off.wait() => return Err(Problem::CutOff),
+        };
+        if off.is_off() {
+            return Err(Problem::CutOff);
+        }
+        let response = off.watch(response);
+        Ok(match meter {
+            Some(meter) => meter.measure(response),
+            None => response,
         })
     }
 
@@ -306,7 +360,7 @@ impl Call<'_> {
             Ok(()) => self.reserve().await,
             Err(problem) => Err(problem),
         };
-        let mut meter = match reserved {
+        let meter = match reserved {
             Ok(meter) => meter,
             Err(problem) => {
                 told.blocked(problem.code(), read_at).await?;
@@ -323,18 +377,6 @@ impl Call<'_> {
             told.decided(action, "tool_call", out.counts.clone(), Some(hashes), read_at)
                 .await?;
         }
-        if let Some(meter) = &mut meter {
-            meter.sent();
-        }
-        let sending = async { self.server.send(Method::POST, &self.head, out.body).await };
-        let upstream = match &meter {
-            Some(meter) => meter.in_time(sending).await,
-            None => sending.await,
-        };
-        let upstream = upstream.map_err(refuse)?;
-        if let Some(meter) = &mut meter {
-            meter.answered(&upstream);
-        }
         let hearing = Hearing {
             between,
             told,
@@ -346,21 +388,17 @@ impl Call<'_> {
                 ..Head::default()
             },
         };
-        let response = self.reply(upstream, hearing).await.map_err(refuse)?;
+        let exchanged = self.exchange(Method::POST, out.body, meter, hearing).await;
         drop(permit);
-        Ok(match meter {
-            Some(meter) => meter.measure(response),
-            None => response,
-        })
+        exchanged.map_err(refuse)
     }
 
-    /// Looks at what the store knows of the server's tools before the first call of the tenant's since the start.
+    /// Looks at what the store knows of the server's tools before a call of the tenant's, if nobody has lately.
     async fn learn_tools(&self, body: &[u8]) -> Result<(), Problem> {
         let (server, tenant) = (&self.server, &self.caller.tenant);
-        let may_call = memchr::memmem::find(body, b"call").is_some();
         if server.settings.changed_tools == McpChangedTools::Flag
-            || !may_call
-            || server.has_changed(tenant, "").is_some()
+            || !may_hold(body, b"call")
+            || server.knows_changed(tenant)
         {
             return Ok(());
         }
@@ -375,18 +413,7 @@ impl Call<'_> {
     /// Opens the stream on which the server speaks by itself, or goes on with one that broke off.
     async fn listen(self) -> Result<Response<Body>, Refused> {
         self.authorise("stream", "", &BTreeMap::new())?;
-        let mut meter = self.reserve().await?;
-        if let Some(meter) = &mut meter {
-            meter.sent();
-        }
-        let upstream = self.server.send(Method::GET, &self.head, Vec::new()).await?;
-        if let Some(meter) = &mut meter {
-            meter.answered(&upstream);
-        }
-        let status = upstream.status();
-        if !status.is_success() || media_type(&upstream) != EVENTS {
-            return Err(status_problem(status).into());
-        }
+        let meter = self.reserve().await?;
         let told = Told {
             gateway: Arc::clone(self.gateway),
             caller: self.caller.clone(),
@@ -406,11 +433,7 @@ impl Call<'_> {
                 ..Head::default()
             },
         };
-        let response = self.reply(upstream, hearing).await?;
-        Ok(match meter {
-            Some(meter) => meter.measure(response),
-            None => response,
-        })
+        Ok(self.exchange(Method::GET, Vec::new(), meter, hearing).await?)
     }
 
     /// Ends a session.
@@ -482,40 +505,9 @@ impl Call<'_> {
     }
 }
 
-/// What the server does not let Privet do says nothing of the client.
-const fn is_refusal_of_privet(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 401 | 403 | 407)
-}
-
-/// What a status of the server's without a message means for the client.
-fn status_problem(status: StatusCode) -> Problem {
-    let coded = |status, code, text: &str| Problem::coded(status, code, text);
-    match status.as_u16() {
-        400 => coded(
-            StatusCode::BAD_REQUEST,
-            "server_refused",
-            "the server of tools does not take this request",
-        ),
-        404 => coded(
-            StatusCode::NOT_FOUND,
-            "no_session",
-            "the session has ended; begin another one",
-        ),
-        405 => coded(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method_not_allowed",
-            "the server of tools does not offer this",
-        ),
-        429 => coded(
-            StatusCode::TOO_MANY_REQUESTS,
-            "server_busy",
-            "the server of tools wants fewer requests; wait a moment",
-        ),
-        401 | 403 | 407 => Problem::UpstreamUnusable(
-            "the server of tools does not accept what `headers` in the settings say",
-        ),
-        _ => Problem::UpstreamUnusable("an answer that is no message"),
-    }
+/// Whether a string or key of the JSON in `data` may hold `word`, whose letters can be escaped in one way only.
+fn may_hold(data: &[u8], word: &[u8]) -> bool {
+    memchr::memmem::find(data, word).is_some() || memchr::memmem::find(data, b"\\u").is_some()
 }
 
 fn unavailable(error: &privet_store::Error) -> Problem {
@@ -641,7 +633,10 @@ impl Hearing {
     async fn hear(&self, data: Vec<u8>) -> Result<Option<Vec<u8>>, Ended> {
         let heard_at = Instant::now();
         let gateway = &self.between.gateway;
-        let held = self.look_at_tools(&data).await?;
+        let held = match self.look_at_tools(&data).await? {
+            Ok(held) => held,
+            Err(problem) => return self.hold(self.asked.as_deref(), &problem, heard_at).await,
+        };
         let units = gateway.units_per_byte() * data.len() as u64 + UNITS_PER_REQUEST;
         let (bytes, shared, asked) = (
             gateway.weight(data.len()),
@@ -665,19 +660,27 @@ impl Hearing {
                 self.answer(text, heard_at).await?;
                 Ok(None)
             }
-            Err(Held { id, problem }) => {
-                self.note(Action::Block, problem.code(), BTreeMap::new(), None, heard_at)
-                    .await?;
-                let is_about_content = matches!(problem, Problem::NotCleared(_));
-                match id {
-                    Some(id) => Ok(Some(
-                        error_message(Some(&id), &problem, &self.told.request_id).into_bytes(),
-                    )),
-                    // A message of the server's own accord that must not go on is left out.
-                    None if is_about_content => Ok(None),
-                    None => Err(Ended::Held),
-                }
-            }
+            Err(Held { id, problem }) => self.hold(id.as_deref(), &problem, heard_at).await,
+        }
+    }
+
+    /// What the client gets in the place of a message that is held back.
+    async fn hold(
+        &self,
+        id: Option<&str>,
+        problem: &Problem,
+        since: Instant,
+    ) -> Result<Option<Vec<u8>>, Ended> {
+        self.note(Action::Block, problem.code(), BTreeMap::new(), None, since)
+            .await?;
+        let is_about_content = matches!(problem, Problem::NotCleared(_));
+        match id {
+            Some(id) => Ok(Some(
+                error_message(Some(id), problem, &self.told.request_id).into_bytes(),
+            )),
+            // A message of the server's own accord that must not go on is left out.
+            None if is_about_content => Ok(None),
+            None => Err(Ended::Held),
         }
     }
 
@@ -726,24 +729,23 @@ impl Hearing {
         Ok(())
     }
 
-    /// Writes down how the tools describe themselves that `data` lists. Gives the names of those that are held back.
-    async fn look_at_tools(&self, data: &[u8]) -> Result<BTreeSet<String>, Ended> {
+    /// Writes down how the tools describe themselves that `data` lists. Gives the names of those that are held back,
+    /// or why the whole list is.
+    async fn look_at_tools(&self, data: &[u8]) -> Result<Result<BTreeSet<String>, Problem>, Ended> {
         let server = &self.between.server;
-        if memchr::memmem::find(data, b"tools").is_none() {
-            return Ok(BTreeSet::new());
+        if !may_hold(data, b"tools") {
+            return Ok(Ok(BTreeSet::new()));
         }
         let gateway = &self.between.gateway;
         let (bytes, units) = (data.len(), 64 * data.len() as u64 + UNITS_PER_REQUEST);
         let (shared, data) = (self.between.clone(), data.to_vec());
         let work = move |budget: &Budget| shared.listed_tools(&data, budget);
         let listed = gateway.pool.run(bytes, Budget::new(units), work).await;
-        // What cannot be read is refused by who reads it next.
-        let Ok(Ok(listed)) = listed else {
-            return Ok(BTreeSet::new());
+        let listed = match listed {
+            Ok(Ok(listed)) if listed.is_empty() => return Ok(Ok(BTreeSet::new())),
+            Ok(Ok(listed)) => listed,
+            Ok(Err(problem)) | Err(problem) => return Ok(Err(problem)),
         };
-        if listed.is_empty() {
-            return Ok(BTreeSet::new());
-        }
         let store = gateway.keys().store();
         let now = gateway.clock.now();
         let seen = store
@@ -759,9 +761,9 @@ impl Hearing {
             .map(|tool| tool.tool)
             .collect();
         server.set_changed(&self.between.tenant, changed.clone());
-        Ok(match server.settings.changed_tools {
+        Ok(Ok(match server.settings.changed_tools {
             McpChangedTools::Block => changed,
             McpChangedTools::Flag => BTreeSet::new(),
-        })
+        }))
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use privet_policy::{McpServer, Settings};
 use privet_types::{Secret, TenantId};
@@ -16,6 +16,9 @@ use crate::Error;
 use crate::connection::{NoReply, Origin, ReplyBody};
 use crate::problem::Problem;
 use crate::upstream::connector;
+
+/// How long it is believed which tools have changed: another node may have seen another one.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// The values of servers' headers: by the server's name, then by the header's.
 pub type McpHeaders = BTreeMap<String, BTreeMap<String, Secret<String>>>;
@@ -29,8 +32,9 @@ pub(super) struct Server {
     target: PathAndQuery,
     headers: HeaderMap,
     first_byte: Duration,
-    /// Tools that describe themselves otherwise than when they were first seen, by tenant; none where nobody has looked yet.
-    changed: RwLock<HashMap<TenantId, BTreeSet<String>>>,
+    /// Tools that describe themselves otherwise than when they were first seen, by tenant, and when that was
+    /// looked up; none where nobody has looked yet.
+    changed: RwLock<HashMap<TenantId, (Instant, BTreeSet<String>)>>,
 }
 
 /// What goes to a server beside a body.
@@ -134,11 +138,55 @@ impl Server {
     /// Whether `tool` is known to have changed for `tenant`; none if nobody has looked yet.
     pub(super) fn has_changed(&self, tenant: &TenantId, tool: &str) -> Option<bool> {
         let changed = self.changed.read().unwrap_or_else(PoisonError::into_inner);
-        changed.get(tenant).map(|tools| tools.contains(tool))
+        changed.get(tenant).map(|(_, tools)| tools.contains(tool))
+    }
+
+    /// Whether it was looked up lately which tools have changed for `tenant`.
+    pub(super) fn knows_changed(&self, tenant: &TenantId) -> bool {
+        let changed = self.changed.read().unwrap_or_else(PoisonError::into_inner);
+        changed
+            .get(tenant)
+            .is_some_and(|(at, _)| at.elapsed() < LOOK_AGAIN)
     }
 
     pub(super) fn set_changed(&self, tenant: &TenantId, tools: BTreeSet<String>) {
         let mut changed = self.changed.write().unwrap_or_else(PoisonError::into_inner);
-        changed.insert(tenant.clone(), tools);
+        changed.insert(tenant.clone(), (Instant::now(), tools));
+    }
+}
+
+/// What the server does not let Privet do says nothing of the client.
+pub(super) const fn is_refusal_of_privet(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 401 | 403 | 407)
+}
+
+/// What a status of the server's without a message means for the client.
+pub(super) fn status_problem(status: StatusCode) -> Problem {
+    let coded = |status, code, text: &str| Problem::coded(status, code, text);
+    match status.as_u16() {
+        400 => coded(
+            StatusCode::BAD_REQUEST,
+            "server_refused",
+            "the server of tools does not take this request",
+        ),
+        404 => coded(
+            StatusCode::NOT_FOUND,
+            "no_session",
+            "the session has ended; begin another one",
+        ),
+        405 => coded(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "the server of tools does not offer this",
+        ),
+        429 => coded(
+            StatusCode::TOO_MANY_REQUESTS,
+            "server_busy",
+            "the server of tools wants fewer requests; wait a moment",
+        ),
+        401 | 403 | 407 => Problem::UpstreamUnusable(
+            "the server of tools does not accept what `headers` in the settings say",
+        ),
+        _ => Problem::UpstreamUnusable("an answer that is no message"),
     }
 }

@@ -58,7 +58,7 @@ async fn list(door: &Door, parts: &Parts, names: Vec<String>) -> Response<Body> 
     } else {
         Ok(())
     };
-    let result = is_let_in.map_err(Problem::from).and_then(|()| {
+    let result = is_let_in.and_then(|()| {
         let json = serde_json::to_string(&names);
         json.map_err(|_| Problem::DetectorFailed)
     });

@@ -139,6 +139,7 @@ async fn admit(
         Some(scope) => {
             let (caller, actor) = api.caller_of(&parts).await?;
             *known = Some(actor.clone());
+            api.check_held(&actor)?;
             let subject = params.iter().find(|(name, _)| *name == "subject");
             let subject = subject.and_then(|(_, token)| token.parse().ok());
             let address = address_of(&parts.extensions);

@@ -50,6 +50,7 @@ pub(crate) use guard::{About, Guarded, NoConsent, conversation};
 use crate::credentials::{Claim, claim};
 use crate::databunker;
 use crate::sign_in::Door;
+use crate::watch::Watch;
 use problem::VaultProblem;
 
 use crate::Outbox;
@@ -99,6 +100,8 @@ pub(crate) struct VaultApi {
     keys: Arc<KeyRing>,
     /// Where people sign in, if they do.
     door: Option<Arc<Door>>,
+    /// Who is held.
+    watch: Arc<Watch>,
     pseudonyms: PseudonymKey,
     subjects: guard::Subjects,
     refusals: refused::Refusals,
@@ -111,7 +114,7 @@ impl VaultApi {
         vault: &VaultSettings,
         settings: &Settings,
         root: &RootKey,
-        (keys, door): (&Arc<KeyRing>, Option<&Arc<Door>>),
+        (keys, door, watch): (&Arc<KeyRing>, Option<&Arc<Door>>, &Arc<Watch>),
         spool: &Spool,
         clock: &Arc<dyn Clock>,
     ) -> Arc<Self> {
@@ -143,6 +146,7 @@ impl VaultApi {
             places: Arc::new(Semaphore::new(vault.limits.concurrent_requests as usize)),
             keys: Arc::clone(keys),
             door: door.map(Arc::clone),
+            watch: Arc::clone(watch),
             pseudonyms: PseudonymKey::new(root),
             subjects: guard::Subjects::default(),
             refusals: refused::Refusals::default(),
@@ -185,6 +189,12 @@ impl VaultApi {
             tenant: caller.tenant.clone(),
         };
         (caller, actor)
+    }
+
+    /// That the watch does not hold who calls.
+    pub(crate) fn check_held(&self, actor: &Actor) -> Result<(), VaultProblem> {
+        let checked = self.watch.check(|| actor.principal.clone(), self.clock.now());
+        checked.map_err(|problem| VaultProblem::of_watch(&problem))
     }
 
     /// That the caller's key is good for `scope`, and that the policies permit what it stands for: to `subject`, or in the

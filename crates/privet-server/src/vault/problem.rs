@@ -6,6 +6,7 @@ use http::{Response, StatusCode};
 use privet_access::Denied;
 use serde_json::{Value, json};
 
+use crate::problem::Problem;
 use crate::records::BadRecords;
 
 /// Why a request to the vault was refused. Never holds a value that was sent or stored.
@@ -97,6 +98,15 @@ impl VaultProblem {
                  minute, and its receipt is at /erasures/{erasure} then",
             )
         }
+    }
+
+    /// The watch holds who calls, as `problem` says.
+    pub(crate) fn of_watch(problem: &Problem) -> Self {
+        let status = match problem {
+            Problem::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+            _ => StatusCode::FORBIDDEN,
+        };
+        Self::new(status, problem.code(), problem.to_string())
     }
 
     pub(crate) fn busy() -> Self {

@@ -7,11 +7,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use privet_store::{AlertRecord, HeldCaller, Store, WatchState};
 use privet_types::TenantId;
+use privet_watch::incident::IncidentState;
 use privet_watch::{Alert, Labels, Observation, Reply, Response, Snapshot, Watched};
 
 use super::{AlertOutbox, MOST_NETWORKS, Seen, Watch, network, short};
 use crate::gateway::Gateway;
-use crate::incidents::{Incidents, Opening};
+use crate::incidents::{IncidentError, Incidents, Opening};
 
 /// How many rounds lie between two times at which what was learnt is saved.
 const ROUNDS_A_SAVE: u32 = 60;
@@ -29,11 +30,18 @@ struct Round<'g> {
     networks: BTreeMap<[u8; 7], u64>,
     /// Of the hashes in alerts.
     names: HashMap<u64, String>,
-    unsaved: Vec<AlertRecord>,
+    unsaved: Vec<Unsaved>,
     /// The incidents that alerts opened of late, by tenant, kind, and whom they are about.
     opened: BTreeMap<(TenantId, &'static str, String), (String, Timestamp)>,
     is_failing: bool,
     unseen: u64,
+}
+
+/// An alert that is not in the store yet.
+struct Unsaved {
+    record: AlertRecord,
+    /// The incident that it is to open or join; `None` once it has, or where it needs none.
+    opening: Option<Opening>,
 }
 
 impl Gateway {
@@ -155,16 +163,16 @@ impl Round<'_> {
             self.see(seen, &mut alerts);
         }
         for (tenant, model, alert) in alerts {
-            self.raise(tenant, model, &alert).await;
+            self.raise(tenant, model, &alert);
         }
         // Held before it is told: whoever sees the alert sees it done.
         self.hold().await;
         let waiting = std::mem::take(&mut self.unsaved);
-        for record in waiting {
-            if let Err(error) = self.store.insert_alert(&record).await {
-                tracing::error!(%error, alert = record.id, "an alert cannot be stored; it is tried again");
+        for mut unsaved in waiting {
+            if let Err(error) = self.keep(&mut unsaved).await {
+                tracing::error!(%error, alert = unsaved.record.id, "an alert cannot be stored; it is tried again");
                 if self.unsaved.len() < MOST_KEPT {
-                    self.unsaved.push(record);
+                    self.unsaved.push(unsaved);
                 }
             }
         }
@@ -235,7 +243,7 @@ impl Round<'_> {
         }
     }
 
-    async fn raise(&mut self, tenant: TenantId, model: Option<String>, alert: &Alert) {
+    fn raise(&mut self, tenant: TenantId, model: Option<String>, alert: &Alert) {
         let action = {
             let watcher = self
                 .watch()
@@ -273,7 +281,7 @@ impl Round<'_> {
             "alert"
         );
         let finding = alert.to_ocsf(&labels);
-        let mut record = AlertRecord {
+        let record = AlertRecord {
             tenant,
             id: labels.id,
             at: alert.at,
@@ -293,48 +301,78 @@ impl Round<'_> {
             closed_at: None,
             incident: None,
         };
-        if action.is_some_and(|action| action.incident) {
-            self.open_incident(alert, &mut record).await;
-        }
+        let opening = action
+            .is_some_and(|action| action.incident)
+            .then(|| Opening::of_alert(alert.rule, &record, alert.explanation()));
         self.outbox.tell(alert.severity, &finding);
-        self.unsaved.push(record);
+        self.unsaved.push(Unsaved { record, opening });
     }
 
-    /// Puts an alert into the incident that an alert of the same kind about the same caller opened within a day, or into a new one.
-    async fn open_incident(&mut self, alert: &Alert, record: &mut AlertRecord) {
-        let opening = Opening::of_alert(alert.rule, record, alert.explanation());
+    /// Stores an alert, and before it the incident that it opens. Can be tried again if the store does not answer.
+    async fn keep(&mut self, unsaved: &mut Unsaved) -> Result<(), privet_store::Error> {
+        if let Some(opening) = &unsaved.opening {
+            let opened = self.incident_for(opening, &unsaved.record).await;
+            match opened {
+                Ok(id) => unsaved.record.incident = Some(id),
+                Err(IncidentError::Store(error)) => return Err(error),
+                Err(error) => {
+                    tracing::error!(%error, alert = unsaved.record.id, "no incident could be opened for an alert");
+                }
+            }
+            unsaved.opening = None;
+        }
+        self.store.insert_alert(&unsaved.record).await
+    }
+
+    /// The incident that an alert of the same kind about the same caller opened within a day, if it is neither resolved nor closed;
+    /// else a new one.
+    async fn incident_for(
+        &mut self,
+        opening: &Opening,
+        record: &AlertRecord,
+    ) -> Result<String, IncidentError> {
         self.opened
-            .retain(|_, (_, at)| alert.at.duration_since(*at).as_hours() < HOURS_OF_AN_INCIDENT);
+            .retain(|_, (_, at)| record.at.duration_since(*at).as_hours() < HOURS_OF_AN_INCIDENT);
         let about = (record.tenant.clone(), opening.kind.name(), record.who.clone());
-        if let Some((id, _)) = self.opened.get(&about) {
-            record.incident = Some(id.clone());
-            return;
+        let known = self.opened.get(&about).map(|(id, _)| id.clone());
+        if let Some(id) = known
+            && self.is_under_way(&record.tenant, &id).await?
+        {
+            return Ok(id);
         }
-        match self.incidents.open(&record.tenant, opening, alert.at).await {
-            Ok(id) => {
-                self.opened.insert(about, (id.clone(), alert.at));
-                record.incident = Some(id);
-            }
-            Err(error) => {
-                tracing::error!(error = %error, alert = record.id, "no incident could be opened for an alert");
-            }
-        }
+        let opening = opening.clone();
+        let id = self.incidents.open(&record.tenant, opening, record.at).await?;
+        self.opened.insert(about, (id.clone(), record.at));
+        Ok(id)
     }
 
-    /// Takes over who is held, by this node or another. While the store does not answer those who were held stay so.
+    async fn is_under_way(&self, tenant: &TenantId, id: &str) -> Result<bool, IncidentError> {
+        let incident = self.store.incident(tenant, id).await?;
+        let is =
+            |state: &str| state == IncidentState::Open.name() || state == IncidentState::Contained.name();
+        Ok(incident.is_some_and(|incident| is(&incident.state)))
+    }
+
+    /// Takes over who is held, by this node or another. While the store does not answer those who were held stay so, and those
+    /// whose alerts wait for it are held too.
     async fn hold(&mut self) {
         let now = self.gateway.clock.now();
-        match self.store.held_callers(now).await {
+        let stored = self.store.held_callers(now).await;
+        let waiting = self.unsaved.iter().filter_map(|unsaved| held(&unsaved.record));
+        match stored {
             Ok(mut callers) => {
+                callers.extend(waiting);
                 self.is_failing = false;
-                callers.extend(self.unsaved.iter().filter_map(held));
                 self.watch().hold(callers, now);
             }
-            Err(error) if !self.is_failing => {
-                self.is_failing = true;
-                tracing::warn!(%error, "who is held cannot be read; those who were stay so");
+            Err(error) => {
+                let waiting = waiting.collect();
+                if !self.is_failing {
+                    self.is_failing = true;
+                    tracing::warn!(%error, "who is held cannot be read; those who were stay so");
+                }
+                self.watch().hold_too(waiting, now);
             }
-            Err(_) => {}
         }
     }
 }

@@ -219,12 +219,27 @@ impl Watch {
         std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Holds `callers`, and nobody else.
     fn hold(&self, callers: Vec<HeldCaller>, now: Timestamp) {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        if callers.is_empty() && held.is_empty() {
-            return;
-        }
-        let mut next: HashMap<String, Mutex<Held>> = HashMap::new();
+        let next = HashMap::new();
+        self.hold_beside(&mut held, next, callers, now);
+    }
+
+    /// Holds `callers`, and whoever is held already.
+    fn hold_too(&self, callers: Vec<HeldCaller>, now: Timestamp) {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        let next = std::mem::take(&mut *held);
+        self.hold_beside(&mut held, next, callers, now);
+    }
+
+    fn hold_beside(
+        &self,
+        held: &mut HashMap<String, Mutex<Held>>,
+        mut next: HashMap<String, Mutex<Held>>,
+        callers: Vec<HeldCaller>,
+        now: Timestamp,
+    ) {
         for caller in callers.into_iter().filter(|caller| caller.until > now) {
             let response = if caller.response == Response::Suspend.name() {
                 Response::Suspend

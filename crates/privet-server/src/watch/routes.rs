@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use privet_access::{Authenticated, Privilege};
 use privet_store::{AlertRecord, Store};
-use privet_types::SurfaceKind;
+use privet_types::{Pseudonym, SurfaceKind};
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
@@ -90,9 +90,7 @@ async fn one(
             .map_err(|error| unavailable(&error))?
             .ok_or_else(no_such_alert)?;
         let mut shown = shown(&alert);
-        let standing = gateway
-            .watch
-            .standing(&privet_types::Pseudonym(alert.who.clone()));
+        let standing = gateway.watch.standing(&Pseudonym(alert.who.clone()));
         if let (Some(fields), Some(standing)) = (shown.as_object_mut(), standing) {
             fields.insert("known".to_owned(), json!(standing));
         }
@@ -110,6 +108,11 @@ async fn close(
     let told = async {
         let (caller, store) = admitted(&gateway, &parts, Privilege::WatchManage).await?;
         let by = gateway.pseudonyms.pseudonym(&caller.tenant, &caller.principal);
+        let alert = store.alert(&caller.tenant, &id).await;
+        let alert = alert
+            .map_err(|error| unavailable(&error))?
+            .ok_or_else(no_such_alert)?;
+        check_is_of_another(&alert, &by)?;
         let closed = store
             .close_alert(&caller.tenant, &id, &by, gateway.clock.now())
             .await
@@ -125,6 +128,17 @@ async fn close(
         Ok(shown)
     };
     answer(told.await)
+}
+
+/// That an alert is not about `by`, who is to close it.
+fn check_is_of_another(alert: &AlertRecord, by: &Pseudonym) -> Result<(), Problem> {
+    if alert.who != by.0 {
+        return Ok(());
+    }
+    Err(Problem::told(
+        StatusCode::FORBIDDEN,
+        "this alert is about yourself; somebody else has to look at it and close it",
+    ))
 }
 
 fn no_such_alert() -> Problem {

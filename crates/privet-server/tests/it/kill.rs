@@ -229,6 +229,35 @@ async fn set_probe(gateway: &TestGateway) -> Reply {
 }
 
 #[tokio::test]
+async fn a_server_of_tools_is_cut_off_with_its_streams() {
+    let server = RawProvider::start(|_| {
+        let (send, pieces) = unbounded_channel();
+        send.send(sse_head()).unwrap();
+        send.send(chunk(b": here\n\n")).unwrap();
+        std::mem::forget(send);
+        Answer::Pieces(pieces)
+    })
+    .await;
+    let mcp = format!(
+        "[[mcp.servers]]\nname = \"crm\"\nurl = \"http://{}\"",
+        server.address()
+    );
+    let gateway = TestGateway::builder().calm().mcp(&mcp).start().await;
+    let listen = || {
+        gateway
+            .ask("GET", "/mcp/crm")
+            .header("authorization", &format!("Bearer {}", gateway.key()))
+    };
+    let mut stream = listen().open().await;
+    stream.until(":").await;
+    set(&gateway, None, KillTarget::Model("mcp/crm".to_owned())).await;
+    server.gone(1).await;
+    let refused = listen().send().await;
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    assert_eq!(refused.json()["error"]["data"]["code"], "switched_off");
+}
+
+#[tokio::test]
 async fn a_switch_of_this_machine_counts_without_the_store_and_is_handed_over_to_it() {
     let gateway = TestGateway::builder().start().await;
     let local = gateway.local_switches();
@@ -288,7 +317,7 @@ async fn call(gateway: &TestGateway, key: &str, method: &str, path: &str, body: 
 #[tokio::test]
 async fn whoever_may_sets_lists_and_lifts_switches_over_http_while_all_else_is_off() {
     let gateway = TestGateway::builder().start().await;
-    let scopes = KeyScopes::of(&[KeyScope::Kill, KeyScope::Gateway]);
+    let scopes = KeyScopes::of(&[KeyScope::Kill, KeyScope::Gateway, KeyScope::WatchRead]);
     let key = gateway.key_for("default", "watch", scopes).await;
     let none = gateway.key_for("default", "other", KeyScopes::default()).await;
     let body = json!({"kind": "all", "reason": "incident 7"});
@@ -298,6 +327,9 @@ async fn whoever_may_sets_lists_and_lifts_switches_over_http_while_all_else_is_o
     assert_eq!(made.status, 201, "{}", made.text());
     // On the node that was asked it counts before the answer is out.
     assert_refused(&ask_chat(&gateway).await, CHAT, 403, "switched_off");
+    // Who looks after an incident sees what is known of it.
+    let alerts = call(&gateway, &key, "GET", "/api/v1/alerts", None).await;
+    assert_eq!(alerts.status, 200, "{}", alerts.text());
     let id = made.json()["id"].as_str().unwrap().to_owned();
     let listed = call(&gateway, &key, "GET", SWITCHES, None).await.json();
     assert_eq!(listed["switches"][0]["id"], id, "{listed}");
@@ -370,5 +402,12 @@ async fn a_tenant_sees_and_sets_its_own_switches_alone() {
     assert_eq!(listed["switches"].as_array().unwrap().len(), 1, "{listed}");
     let reply = call(&gateway, &key, "DELETE", &format!("{SWITCHES}/{foreign}"), None).await;
     assert_eq!(reply.status, 404);
-    assert!(Privilege::KillManage.outlasts_kill());
+    for privilege in [
+        Privilege::KillManage,
+        Privilege::WatchRead,
+        Privilege::WatchManage,
+    ] {
+        assert!(privilege.outlasts_kill());
+    }
+    assert!(!Privilege::RestoreText.outlasts_kill());
 }

@@ -561,6 +561,25 @@ async fn a_tool_that_changes_is_held_back_until_it_is_accepted() {
 }
 
 #[tokio::test]
+async fn a_list_that_cannot_be_pinned_is_not_passed_on() {
+    let server = RawProvider::start(|request| {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        let tool = r#"{"name":"find","inputSchema":{"type":"object"}}"#;
+        let result = format!(r#"{{"t\u006fols":[{tool},{tool}]}}"#);
+        let answer = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, body["id"]);
+        Answer::Bytes(json_reply("200 OK", "", &answer))
+    })
+    .await;
+    let mcp = format!(
+        "[[mcp.servers]]\nname = \"crm\"\nurl = \"http://{}\"",
+        server.address()
+    );
+    let gateway = TestGateway::builder().calm().mcp(&mcp).start().await;
+    let refused = say(&gateway, &message("tools/list", &json!({}))).await;
+    assert_eq!(error_code(&refused), "upstream_unusable", "{}", refused.text());
+}
+
+#[tokio::test]
 async fn policies_decide_about_each_tool_and_each_call_is_written_down() {
     let server = RawProvider::start(small_server).await;
     let mcp = format!(

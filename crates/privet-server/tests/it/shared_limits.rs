@@ -287,6 +287,19 @@ async fn a_reply_that_ends_while_the_server_is_away_is_settled_when_it_is_back()
 }
 
 #[tokio::test]
+async fn a_provider_that_tells_an_absurd_usage_breaks_nothing() {
+    let Some(valkey) = Valkey::start(&[]) else { return };
+    let provider = RawProvider::always(used(u64::MAX, 1)).await;
+    let policy = rule("window = \"month\"\ntokens = 1000000");
+    let gateway = node(Home::default(), &provider, &valkey.url(), &policy).await;
+    assert_eq!(ask(&gateway).await.status, 200);
+    until_used(&gateway, "tokens", 1 << 40).await;
+    shares(&gateway, true).await;
+    assert_refused(&ask(&gateway).await, CHAT, 429, "limit_exceeded");
+    nothing_is_left(&valkey).await;
+}
+
+#[tokio::test]
 async fn made_up_models_share_one_count_past_a_thousand_and_take_none_from_others() {
     let Some(valkey) = Valkey::start(&[]) else { return };
     let provider = RawProvider::always(used(1, 1)).await;

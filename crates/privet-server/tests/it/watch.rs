@@ -87,6 +87,11 @@ async fn bulk_is_told_the_caller_is_suspended_and_closing_the_alert_ends_that() 
         .send()
         .await;
     assert_refused(&refused, MESSAGES, 403, "permission_error");
+    // Nor does another address serve them.
+    let body = json!({ "token": "x", "text": "x" }).to_string();
+    let refused = gateway.post("/api/v1/restore", body).send().await;
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    assert!(refused.text().contains("suspended"), "{}", refused.text());
     // Nobody else is.
     let other = gateway.key_for("default", "bob", KeyScopes::default()).await;
     let ask = gateway
@@ -107,6 +112,15 @@ async fn bulk_is_told_the_caller_is_suspended_and_closing_the_alert_ends_that() 
         (&json!("exfiltration"), &alert["incident"])
     );
     let id = alert["id"].as_str().expect("an id");
+    // Whom it is about may not close it, whatever their key is good for.
+    let own = gateway.key_for("default", "ann", KeyScopes::all()).await;
+    let close = gateway.ask("POST", &format!("/api/v1/alerts/{id}/close"));
+    let refused = close
+        .header("authorization", &format!("Bearer {own}"))
+        .send()
+        .await;
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    assert!(refused.text().contains("yourself"), "{}", refused.text());
     let close = gateway.ask("POST", &format!("/api/v1/alerts/{id}/close"));
     let closed = close
         .header("authorization", &format!("Bearer {officer}"))

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use privet_pii::{Analyzer, Config, Form, Pair, SurrogateMap};
 use privet_surface::mcp::Message;
-use privet_surface::{Masked, Masking, PartsConfig, Refusal, Request, Restoration, RestoreConfig};
+use privet_surface::{
+    DetectionMemory, Masked, Masking, PartsConfig, Refusal, Request, Restoration, RestoreConfig,
+};
 use privet_types::{Budget, Secret, SurfaceKind};
 use serde_json::{Value, json};
 
@@ -133,6 +135,25 @@ fn a_tag_handed_out_elsewhere_stays_and_restores_and_its_value_gets_the_same_one
         Arc::default(),
     );
     assert_eq!(restoration.text(&format!("so <{tag}>")), format!("so {MAIL}"));
+}
+
+#[test]
+fn a_tag_in_a_text_that_comes_again_is_taken_over_each_time() {
+    let (pii, parts) = (Config::default(), PartsConfig::default());
+    let (analyzer, memory) = (Analyzer::new(&pii).unwrap(), DetectionMemory::new(1 << 20));
+    let tag = "EMAIL_ADDRESS_7Q2MX9PKR4TWZ";
+    let known = known(tag, "ada.lovelace@example.com");
+    let text = format!("{} <{tag}>", "the tool said ".repeat(16));
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": text}]}).to_string();
+    for _ in 0..3 {
+        let request = Request::parse(SurfaceKind::OpenaiChat, body.as_bytes(), &Budget::unlimited()).unwrap();
+        let masking = Masking {
+            memory: Some(&memory),
+            ..masking(&analyzer, &pii, &parts, Some(&known))
+        };
+        let done = request.mask(masking, None, &Budget::unlimited()).unwrap();
+        assert_eq!((done.map.pairs().len(), done.map.made().count()), (1, 0));
+    }
 }
 
 #[test]

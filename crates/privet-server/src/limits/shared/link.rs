@@ -80,6 +80,9 @@ pub(super) enum LinkError {
     /// The driver's own words can hold what was asked.
     #[error("refused or broken ({0})")]
     Redis(&'static str),
+    /// Others may go well.
+    #[error("the server could not do what one call asked")]
+    Call,
 }
 
 impl Target {
@@ -200,7 +203,15 @@ impl Link {
 }
 
 impl LinkError {
+    /// Whether it says nothing of other calls: the server answers.
+    pub(super) const fn is_of_call(&self) -> bool {
+        matches!(self, Self::Call)
+    }
+
     fn of(error: &redis::RedisError) -> Self {
+        if matches!(error.code(), Some("ERR" | "WRONGTYPE")) {
+            return Self::Call;
+        }
         Self::Redis(if error.is_io_error() {
             "connection"
         } else if error.is_connection_refusal() {

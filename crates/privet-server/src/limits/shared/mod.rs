@@ -35,6 +35,10 @@ const ALIVE: Duration = Duration::from_secs(15);
 const BEAT: Duration = Duration::from_secs(4);
 /// Most counts of models that one principal can bring about; its further ones of a rule share one.
 const MOST_OF_ONE: usize = 1_000;
+/// Most requests or tokens that one call tells; no prompt uses as many.
+const MOST_TOLD: u64 = 1 << 40;
+/// The same of cost: nine million units. Larger numbers a script does not tell apart.
+const MOST_NANOS: u64 = 1 << 53;
 /// What a reservation is kept for beyond its deadline, in seconds: whoever settles late still finds it.
 const KEEP: u64 = 3_600;
 
@@ -99,18 +103,24 @@ struct Granted {
 #[derive(Debug)]
 pub(crate) struct Held {
     reservation: String,
-    /// The counts, the window that each was taken from, and whether it counts requests at once.
-    from: Vec<(String, String, bool)>,
-    ask: Amount,
+    /// The counts, and whether each counts requests at once.
+    from: Vec<(String, bool)>,
 }
 
 /// What a request has used.
 #[derive(Debug, Clone)]
 struct Settled {
     reservation: String,
-    from: Vec<(String, String, bool)>,
-    ask: Amount,
+    counts: Vec<String>,
     used: Amount,
+    /// Whether nobody heard that it was reserved.
+    is_given_up: bool,
+}
+
+/// A reservation that the server was asked for. Dropped before its answer is heard, it is told that nothing was used of it.
+struct Asked<'a> {
+    shared: &'a Shared,
+    unused: Option<Settled>,
 }
 
 /// What a request holds of this node's own counts.
@@ -196,6 +206,7 @@ impl Shared {
             self.next.fetch_add(1, Ordering::Relaxed)
         );
         let keys: Vec<String> = charges.iter().map(|charge| self.key(charge)).collect();
+        let ask = told(ask);
         let mut call = link.call(Scripts::Reserve, &reservation, &keys);
         call.arg(format!("{}n:", self.prefix))
             .arg(&self.node)
@@ -210,18 +221,26 @@ impl Shared {
             }
             call.arg(bound(charge.concurrent.into(), u32::MAX.into()));
         }
-        let taken: Result<Vec<redis::Value>, _> = link.ask(call).await;
-        let Ok(taken) = taken else {
-            // It may have been done: what is told later puts it right.
-            let from = keys.into_iter().map(|key| (key, String::new(), false));
-            self.lose(&link);
-            self.tell(Settled {
-                reservation,
-                from: from.collect(),
-                ask: Amount::default(),
+        // The server may do it whether its answer is heard or not: the caller may go away, too.
+        let mut asked = Asked {
+            shared: self,
+            unused: Some(Settled {
+                reservation: reservation.clone(),
+                counts: keys.clone(),
                 used: Amount::default(),
-            });
-            return Err(Unanswered);
+                is_given_up: true,
+            }),
+        };
+        let taken = match link.ask::<Vec<redis::Value>>(call).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                if error.is_of_call() {
+                    tracing::warn!(%error, "a request is not counted where limits are shared");
+                } else {
+                    self.lose(&link);
+                }
+                return Err(Unanswered);
+            }
         };
         let text = |value: &redis::Value| redis::from_redis_value_ref::<String>(value).ok();
         let first = taken
@@ -229,26 +248,18 @@ impl Shared {
             .and_then(|value| redis::from_redis_value_ref::<u64>(value).ok());
         match first {
             Some(0) => {
-                let windows = taken.iter().skip(1).map(|value| text(value).unwrap_or_default());
+                asked.unused = None;
                 let counts = charges.iter().map(|charge| charge.concurrent != u32::MAX);
-                let from: Vec<_> = keys
-                    .into_iter()
-                    .zip(windows)
-                    .zip(counts)
-                    .map(|((key, window), is_running)| (key, window, is_running))
-                    .collect();
+                let from: Vec<_> = keys.into_iter().zip(counts).collect();
                 let mut running = self.running();
-                for (key, _, _) in from.iter().filter(|(.., is_running)| *is_running) {
+                for (key, _) in from.iter().filter(|(_, is_running)| *is_running) {
                     *running.entry(key.clone()).or_default() += 1;
                 }
                 drop(running);
-                Ok(Ok(Held {
-                    reservation,
-                    from,
-                    ask,
-                }))
+                Ok(Ok(Held { reservation, from }))
             }
             Some(number) => {
+                asked.unused = None;
                 let measure = match taken.get(1).and_then(text).as_deref() {
                     Some("r") => Measure::Requests,
                     Some("t") => Measure::Tokens,
@@ -269,13 +280,9 @@ impl Shared {
 
     /// Puts `used` in the place of what is held, now or as soon as the server answers.
     pub(crate) fn settle(&self, held: Held, used: Amount) {
-        let Held {
-            reservation,
-            from,
-            ask,
-        } = held;
+        let Held { reservation, from } = held;
         let mut running = self.running();
-        for (key, _, _) in from.iter().filter(|(.., is_running)| *is_running) {
+        for (key, _) in from.iter().filter(|(_, is_running)| *is_running) {
             if let Some(count) = running.get_mut(key) {
                 *count -= 1;
                 if *count == 0 {
@@ -286,9 +293,9 @@ impl Shared {
         drop(running);
         self.tell(Settled {
             reservation,
-            from,
-            ask,
+            counts: from.into_iter().map(|(key, _)| key).collect(),
             used,
+            is_given_up: false,
         });
     }
 
@@ -309,6 +316,7 @@ impl Shared {
         if charges.iter().any(is_budget) {
             return Err(Refused::Budget);
         }
+        let ask = told(ask);
         let nodes = u64::from(self.status().nodes);
         // In the windows that the server will count in.
         let ahead = SignedDuration::from_secs(self.ahead.load(Ordering::Relaxed));
@@ -441,6 +449,23 @@ impl Default for Alone {
 impl HeldAlone {
     pub(crate) fn settle(self, used: Amount) {
         self.counters.settle(self.reservation, used);
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if let Some(unused) = self.unused.take() {
+            self.shared.tell(unused);
+        }
+    }
+}
+
+/// What the server is told of `amount`, which callers and providers can make as large as they like.
+fn told(amount: Amount) -> Amount {
+    Amount {
+        requests: amount.requests.min(MOST_TOLD),
+        tokens: amount.tokens.min(MOST_TOLD),
+        nanos: amount.nanos.min(MOST_NANOS),
     }
 }
 

@@ -4,7 +4,11 @@
 -- ARGV: what stands before a node's name where it says that it lives; the node; seconds that the reservation is kept; requests,
 --       tokens, cost; then for each charge its window ('' for none), most requests, tokens, cost (-1: no limit) and requests at once
 --       (-1: no limit).
--- Gives {0, the beginning of each charge's window} or {number of the charge, what there is not enough of}.
+-- Gives {0} or {number of the charge, what there is not enough of}.
+--
+-- The reservation holds what was asked (requests, tokens, cost), and then for each charge the beginning of its window, `:`, and
+-- whether it counts requests at once: whoever settles need not have heard the answer. What was given up before it came here has
+-- a name behind `g:` and takes nothing.
 --
 -- A count is a hash: `w` the beginning of its window by this server's clock, `r`, `t`, `n` requests, tokens, cost, and for each
 -- node, behind `@`, its requests under way.
@@ -12,6 +16,10 @@ local now = tonumber(redis.call('TIME')[1])
 local alive, node, keep = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local ask = { ARGV[4], ARGV[5], ARGV[6] }
 local fields = { 'r', 't', 'n' }
+
+if redis.call('EXISTS', (string.gsub(KEYS[1], ':q:', ':g:', 1))) == 1 then
+  return redis.error_reply('ERR given up')
+end
 
 -- The beginning and the end of the window that `now` is in, in seconds since 1970, by UTC.
 local function bounds(window)
@@ -59,6 +67,13 @@ local function running(key)
   return sum
 end
 
+-- A sum that is larger than the server can tell stays what it was.
+local function add(key, name, amount)
+  if tonumber(redis.call('HGET', key, name) or '0') + tonumber(amount) < 2 ^ 62 then
+    redis.call('HINCRBY', key, name, amount)
+  end
+end
+
 local windows, ttls = {}, {}
 for i = 2, #KEYS do
   local key, at = KEYS[i], 7 + (i - 2) * 5
@@ -89,24 +104,23 @@ for i = 2, #KEYS do
   ttls[i] = ttl
 end
 
+local taken = { ask[1], ask[2], ask[3] }
 for i = 2, #KEYS do
   local key, at = KEYS[i], 7 + (i - 2) * 5
+  local is_running = tonumber(ARGV[at + 4]) >= 0
   if windows[i] ~= '' then
     if redis.call('HGET', key, 'w') ~= windows[i] then
       redis.call('HSET', key, 'w', windows[i], 'r', '0', 't', '0', 'n', '0')
     end
     for m = 1, 3 do
-      redis.call('HINCRBY', key, fields[m], ask[m])
+      add(key, fields[m], ask[m])
     end
   end
-  if tonumber(ARGV[at + 4]) >= 0 then
+  if is_running then
     redis.call('HINCRBY', key, '@' .. node, 1)
   end
   redis.call('EXPIRE', key, ttls[i])
+  taken[i + 2] = windows[i] .. ':' .. (is_running and '1' or '0')
 end
-redis.call('SET', KEYS[1], '1', 'EX', keep)
-local answer = { 0 }
-for i = 2, #KEYS do
-  answer[i] = windows[i]
-end
-return answer
+redis.call('SET', KEYS[1], table.concat(taken, ' '), 'EX', keep)
+return { 0 }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::MissedTickBehavior;
 
 use super::link::{Link, LinkError, Scripts};
-use super::{ALIVE, Alone, BEAT, Settled, Shared};
+use super::{ALIVE, Alone, BEAT, Settled, Shared, told};
 use privet_types::Clock;
 
 /// Between two tries to connect.
@@ -32,7 +32,7 @@ pub(crate) async fn run(shared: Arc<Shared>, clock: &dyn Clock, stopped: impl Fu
             let mut is_told = false;
             loop {
                 number += 1;
-                match begin(&shared, clock, number, &mut waiting).await {
+                match begin(&shared, clock, number, &mut to_tell, &mut waiting).await {
                     Ok(link) => {
                         is_told = false;
                         tracing::info!(nodes = shared.status().nodes, "limits are shared");
@@ -55,9 +55,7 @@ pub(crate) async fn run(shared: Arc<Shared>, clock: &dyn Clock, stopped: impl Fu
             () = stopped => {}
         }
     }
-    while let Ok(settled) = to_tell.try_recv() {
-        waiting.push_back(settled);
-    }
+    drain(&mut to_tell, &mut waiting);
     if let Some(link) = shared.link() {
         let end = async {
             tell_all(&shared, &link, &mut waiting).await?;
@@ -77,11 +75,14 @@ async fn begin(
     shared: &Shared,
     clock: &dyn Clock,
     number: u64,
+    to_tell: &mut UnboundedReceiver<Settled>,
     waiting: &mut VecDeque<Settled>,
 ) -> Result<Link, LinkError> {
     let link = shared.target.connect(number, shared.timeout).await?;
-    beat(shared, clock, &link).await?;
+    // First: what has ended is not among what `beat` says is under way, and would be taken off that once more.
+    drain(to_tell, waiting);
     tell_all(shared, &link, waiting).await?;
+    beat(shared, clock, &link).await?;
     hand_over(shared, &link).await?;
     let mut current = shared.link.write().unwrap_or_else(PoisonError::into_inner);
     *current = Some(link.clone());
@@ -108,39 +109,52 @@ async fn serve(
                     return Ok(());
                 }
             }
-            _ = beats.tick() => beat(shared, clock, link).await?,
+            _ = beats.tick() => {
+                drain(to_tell, waiting);
+                tell_all(shared, link, waiting).await?;
+                beat(shared, clock, link).await?;
+            }
             settled = to_tell.recv() => {
                 waiting.extend(settled);
-                while let Ok(settled) = to_tell.try_recv() {
-                    waiting.push_back(settled);
-                }
+                drain(to_tell, waiting);
                 tell_all(shared, link, waiting).await?;
             }
         }
     }
 }
 
+fn drain(to_tell: &mut UnboundedReceiver<Settled>, waiting: &mut VecDeque<Settled>) {
+    while let Ok(settled) = to_tell.try_recv() {
+        waiting.push_back(settled);
+    }
+}
+
 /// What is not heard stays waiting.
 async fn tell_all(shared: &Shared, link: &Link, waiting: &mut VecDeque<Settled>) -> Result<(), LinkError> {
     while let Some(settled) = waiting.front() {
-        let keys: Vec<String> = settled.from.iter().map(|(key, ..)| key.clone()).collect();
-        let mut call = link.call(Scripts::Settle, &settled.reservation, &keys);
-        call.arg(&shared.node);
-        let (ask, used) = (settled.ask, settled.used);
-        for (before, after) in [
-            (ask.requests, used.requests),
-            (ask.tokens, used.tokens),
-            (ask.nanos, used.nanos),
-        ] {
-            call.arg((i128::from(after) - i128::from(before)).to_string());
-        }
-        for (_, window, is_running) in &settled.from {
-            call.arg(window).arg(u8::from(*is_running));
-        }
-        link.ask::<u8>(call).await?;
+        let mut call = link.call(Scripts::Settle, &settled.reservation, &settled.counts);
+        let used = told(settled.used);
+        call.arg(&shared.node)
+            .arg(used.requests)
+            .arg(used.tokens)
+            .arg(used.nanos)
+            .arg(u8::from(settled.is_given_up));
+        heard(link.ask::<u8>(call).await)?;
         waiting.pop_front();
     }
     Ok(())
+}
+
+/// What the server cannot do it could not do the next time either: that is told once, and left.
+fn heard(answer: Result<u8, LinkError>) -> Result<(), LinkError> {
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_of_call() => {
+            tracing::error!(%error, "what was used is not counted where limits are shared");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Says that this node lives, and what it has under way if that was forgotten.
@@ -198,7 +212,7 @@ async fn hand_over(shared: &Shared, link: &Link) -> Result<(), LinkError> {
                 .arg(granted.amount.tokens)
                 .arg(granted.amount.nanos);
         }
-        link.ask::<u8>(call).await?;
+        heard(link.ask::<u8>(call).await)?;
         shared.unheard().remove(0);
     }
 }
