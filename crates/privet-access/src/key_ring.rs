@@ -405,7 +405,7 @@ impl KeyRing {
 
     async fn flush_key_uses(&self) -> Result<(), Error> {
         let mut uses = Vec::new();
-        let mut noted = Vec::new();
+        let mut noted = Noted::default();
         {
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
             for known in keys.by_hash.values() {
@@ -415,18 +415,14 @@ impl KeyRing {
                         id: known.key.id.clone(),
                         last_used_at,
                     });
-                    noted.push(Arc::clone(&known.last_use));
+                    noted.0.push(Arc::clone(&known.last_use));
                 }
             }
         }
-        let written = match timeout(PATIENCE, self.store.note_api_key_uses(&uses)).await {
-            Ok(written) => written.map_err(Error::from),
-            Err(_) => Err(Error::StoreTimeout { limit: PATIENCE }),
-        };
-        if written.is_err() {
-            noted.iter().for_each(|last_use| last_use.give_back());
-        }
-        written
+        let written = timeout(PATIENCE, self.store.note_api_key_uses(&uses)).await;
+        written.map_err(|_| Error::StoreTimeout { limit: PATIENCE })??;
+        noted.0.clear();
+        Ok(())
     }
 
     async fn flush_privilege_uses(&self) -> Result<(), Error> {
@@ -569,6 +565,16 @@ impl Keys {
     }
 }
 
+/// Uses that were taken to be written down, and are given back unless that was done.
+#[derive(Default)]
+struct Noted(Vec<Arc<LastUse>>);
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|last_use| last_use.give_back());
+    }
+}
+
 /// Keeps `ring` up to date until `shutdown`: a look every `interval` (half a second, so that a revocation reaches
 /// every server within one). Failures are logged; known keys stay good for [`KeyRingConfig::stale_after`]. Once a minute, and
 /// at the end, it is written down who used what.
@@ -579,7 +585,7 @@ pub async fn run_refresh(ring: &KeyRing, interval: Duration, shutdown: impl Futu
         ticks
     };
     let store = async {
-        let (mut ticks, mut flushed_at) = (ticks(), Instant::now());
+        let mut ticks = ticks();
         loop {
             ticks.tick().await;
             let looked = async {
@@ -589,10 +595,13 @@ pub async fn run_refresh(ring: &KeyRing, interval: Duration, shutdown: impl Futu
             if let Err(error) = looked.await {
                 warn(&error);
             }
-            if flushed_at.elapsed() >= USES_EVERY {
-                flushed_at = Instant::now();
-                write_uses(ring).await;
-            }
+        }
+    };
+    // Apart from looking: a store that is slow to write must not keep a revocation from being seen.
+    let uses = async {
+        loop {
+            tokio::time::sleep(USES_EVERY).await;
+            write_uses(ring).await;
         }
     };
     // Apart from the store: the file is for when that does not answer.
@@ -606,6 +615,7 @@ pub async fn run_refresh(ring: &KeyRing, interval: Duration, shutdown: impl Futu
     tokio::select! {
         () = shutdown => {}
         () = store => {}
+        () = uses => {}
         () = local => {}
     }
     write_uses(ring).await;

@@ -136,7 +136,10 @@ impl Store {
         }
         let row =
             |used: &ApiKeyUse| values![used.tenant.as_str(), &used.id, used.last_used_at.as_millisecond()];
-        let rows: Vec<_> = uses.iter().map(row).collect();
+        // All who write several of these rows lock them in this order, so that none waits for another that waits for it.
+        let mut uses: Vec<&ApiKeyUse> = uses.iter().collect();
+        uses.sort_by(|a, b| (&a.tenant, &a.id).cmp(&(&b.tenant, &b.id)));
+        let rows: Vec<_> = uses.into_iter().map(row).collect();
         self.write(move |tx| {
             Box::pin(async move {
                 tx.insert_many(

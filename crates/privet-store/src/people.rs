@@ -8,6 +8,7 @@ use privet_types::{CourseName, GroupName, Principal, PrincipalKind, Pseudonym, R
 use serde::Serialize;
 
 use crate::log::{Leaf, append_leaf};
+use crate::sign_in::{SignInChange, end_switched};
 use crate::sql::{FromRow, Row, Tx, Value};
 use crate::{Error, Store, values};
 
@@ -153,7 +154,7 @@ impl Store {
         self.change_people(sql, row, "tenant_created", change).await
     }
 
-    /// Switches `tenant` off, or on again. Returns false, and tells the log nothing, if it was so already. A tenant that only
+    /// Switches `tenant` off, or on again, and ends its sessions. Returns false, and tells the log nothing, if it was so already. A tenant that only
     /// keys name gets a row by being switched off.
     ///
     /// # Errors
@@ -164,17 +165,16 @@ impl Store {
         is_on: bool,
         change: &PeopleChange,
     ) -> Result<bool, Error> {
-        self.forget_sessions(tenant, None).await?;
         let at = change.at.as_millisecond();
         if is_on {
             let sql = "UPDATE tenants SET disabled_at = NULL WHERE tenant = $1 AND disabled_at IS NOT NULL";
-            self.change_people(sql, values![tenant.as_str()], "tenant_enabled", change)
+            self.switch(sql, values![tenant.as_str()], "tenant_enabled", (None, change))
                 .await
         } else {
             let sql = "INSERT INTO tenants (tenant, created_at, disabled_at) VALUES ($1, $2, $2) \
                        ON CONFLICT (tenant) DO UPDATE SET disabled_at = $2 WHERE tenants.disabled_at IS NULL";
-            self.change_people(sql, values![tenant.as_str(), at], "tenant_disabled", change)
-                .await
+            let row = values![tenant.as_str(), at];
+            self.switch(sql, row, "tenant_disabled", (None, change)).await
         }
     }
 
@@ -198,7 +198,7 @@ impl Store {
         self.change_people(sql, row, "principal_created", change).await
     }
 
-    /// Switches a principal off, or on again. Returns false, and tells the log nothing, if it was so already or is not there.
+    /// Switches a principal off, or on again, and ends its sessions. Returns false, and tells the log nothing, if it was so already or is not there.
     ///
     /// # Errors
     /// [`Error::Database`] if the store does not answer.
@@ -209,19 +209,19 @@ impl Store {
         is_on: bool,
         change: &PeopleChange,
     ) -> Result<bool, Error> {
-        // Whichever it is: no session of before comes back when it is switched on again.
-        self.forget_sessions(tenant, Some(name)).await?;
         let (tenant, name) = (tenant.as_str(), name.as_str());
         if is_on {
             let sql = "UPDATE principals SET disabled_at = NULL \
                        WHERE tenant = $1 AND name = $2 AND disabled_at IS NOT NULL";
-            self.change_people(sql, values![tenant, name], "principal_enabled", change)
+            let row = values![tenant, name];
+            self.switch(sql, row, "principal_enabled", (Some(name), change))
                 .await
         } else {
             let sql = "UPDATE principals SET disabled_at = $3 \
                        WHERE tenant = $1 AND name = $2 AND disabled_at IS NULL";
             let row = values![tenant, name, change.at.as_millisecond()];
-            self.change_people(sql, row, "principal_disabled", change).await
+            self.switch(sql, row, "principal_disabled", (Some(name), change))
+                .await
         }
     }
 
@@ -327,23 +327,61 @@ impl Store {
         change: &PeopleChange,
     ) -> Result<bool, Error> {
         let change = change.clone();
+        self.write(move |tx| Box::pin(async move { change_row(tx, sql, row, kind, &change).await }))
+            .await
+    }
+
+    /// The same of a switch of a tenant, or of `name`. Whichever way it is switched: no session of before comes back when it is
+    /// switched on again.
+    async fn switch(
+        &self,
+        sql: &'static str,
+        row: Vec<Value>,
+        kind: &'static str,
+        (name, change): (Option<&str>, &PeopleChange),
+    ) -> Result<bool, Error> {
+        let (name, change) = (name.map(ToOwned::to_owned), change.clone());
         self.write(move |tx| {
             Box::pin(async move {
-                if tx.execute(sql, row).await? == 0 {
+                if !change_row(tx, sql, row, kind, &change).await? {
                     return Ok(false);
                 }
-                let leaf = Leaf {
-                    kind,
-                    tenant: &change.tenant,
+                let sessions = SignInChange {
                     at: change.at,
-                    payload: &change,
+                    tenant: change.tenant,
+                    principal: change.principal,
+                    session: None,
+                    way: None,
+                    count: None,
+                    expires_at: None,
                 };
-                append_leaf(tx, leaf).await?;
+                end_switched(tx, name.as_deref(), &sessions).await?;
                 Ok(true)
             })
         })
         .await
     }
+}
+
+/// Runs one statement, and tells the log of it if it changed a row.
+async fn change_row(
+    tx: &mut Tx,
+    sql: &'static str,
+    row: Vec<Value>,
+    kind: &'static str,
+    change: &PeopleChange,
+) -> Result<bool, Error> {
+    if tx.execute(sql, row).await? == 0 {
+        return Ok(false);
+    }
+    let leaf = Leaf {
+        kind,
+        tenant: &change.tenant,
+        at: change.at,
+        payload: change,
+    };
+    append_leaf(tx, leaf).await?;
+    Ok(true)
 }
 
 pub(crate) async fn select_people(tx: &mut Tx) -> Result<PeopleSnapshot, Error> {

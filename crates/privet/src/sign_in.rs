@@ -1,6 +1,7 @@
 //! `privet user invite` and its like: how people get in, and get in again.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
@@ -22,7 +23,7 @@ pub(crate) enum SignInCommand {
         #[command(flatten)]
         place: Place,
     },
-    /// Take a person's password away: sessions end, and only another invite lets the person in.
+    /// Take a person's password away, and an invite: sessions end. Passkeys stay, and sign in alone: `privet user mfa` takes those.
     Password {
         /// The name.
         name: String,
@@ -75,10 +76,10 @@ pub(crate) fn run(command: SignInCommand) -> Result<ExitCode> {
             let name: Principal = name.parse()?;
             if enrolment(desk).remove_password(&name).await? {
                 eprintln!(
-                    "{name} has no password any more, and is signed out; invite anew: privet user invite {name}"
+                    "{name} has no password and no invite any more, and is signed out; passkeys stay (privet user mfa {name} --reset); invite anew: privet user invite {name}"
                 );
             } else {
-                eprintln!("{name} had no password");
+                eprintln!("{name} had no password and no invite");
             }
             Ok(())
         }),
@@ -146,7 +147,10 @@ async fn list(desk: &Desk, name: Option<&Principal>, format: Format) -> Result<(
             "id", "name", "way", "factors", "began", "last used"
         ))?;
     }
-    for session in enrolment(desk).sessions(name).await? {
+    // Without the settings nobody can be signed in: then all that is left is shown.
+    let sign_in = desk.settings.sign_in.as_ref();
+    let idle_lasts = sign_in.map_or(Duration::MAX, |sign_in| sign_in.idle.duration());
+    for session in enrolment(desk).sessions(name, idle_lasts).await? {
         let factors = if session.has_two_factors { 2 } else { 1 };
         match format {
             Format::Table => rim::say(format_args!(

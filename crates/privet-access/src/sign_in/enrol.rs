@@ -10,6 +10,7 @@ use privet_types::{Clock, Principal, PrincipalKind, Secret, TenantId};
 use zeroize::Zeroizing;
 
 use super::SignInKeys;
+use super::session::retain_used;
 use crate::manage::to_stored;
 use crate::{Error, People};
 
@@ -77,7 +78,8 @@ impl<'a> Enrolment<'a> {
         })
     }
 
-    /// Takes the password of `name` away, and ends its sessions. Returns whether there was one.
+    /// Takes the password of `name` away, an invite with it, and ends its sessions. Passkeys stay. Returns whether there was a password
+    /// or an invite.
     ///
     /// # Errors
     /// [`Error::UnknownPrincipal`], [`Error::Store`].
@@ -110,13 +112,19 @@ impl<'a> Enrolment<'a> {
             .await?)
     }
 
-    /// The sessions of `name`, or of everybody; the youngest first.
+    /// The sessions of `name`, or of everybody, that are not over; the youngest first. Those that were not used for `idle_lasts` are.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn sessions(&self, name: Option<&Principal>) -> Result<Vec<SessionRecord>, Error> {
-        let sessions = self.store.list_sessions(&self.tenant, name, self.clock.now());
-        Ok(sessions.await?)
+    pub async fn sessions(
+        &self,
+        name: Option<&Principal>,
+        idle_lasts: Duration,
+    ) -> Result<Vec<SessionRecord>, Error> {
+        let now = self.clock.now();
+        let mut sessions = self.store.list_sessions(&self.tenant, name, now).await?;
+        retain_used(&mut sessions, idle_lasts, now);
+        Ok(sessions)
     }
 
     /// Ends all sessions of `name`. Returns how many.

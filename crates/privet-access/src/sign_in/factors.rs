@@ -100,8 +100,11 @@ impl SignIn {
         let step = totp::step_of(&secret, code, now, &self.keys.recovery).ok_or(SignInError::WrongProof)?;
         let (codes, hashes) = self.new_codes(who)?;
         let change = self.keys.change(who, now);
-        let confirmed = self.store.confirm_totp(who, &totp.sealed, step, hashes, &change);
-        if !confirmed.await? {
+        let session = live.session().hash;
+        let confirmed = self
+            .store
+            .confirm_totp(who, &totp.sealed, step, hashes, session, &change);
+        if !confirmed.await?.ok_or(SignInError::NoSession)? {
             return Err(SignInError::NoTotp);
         }
         let change = SignInChange {
@@ -143,8 +146,16 @@ impl SignIn {
         let who = live.person();
         let (codes, hashes) = self.new_codes(who)?;
         let change = self.keys.change(who, now);
-        self.store.put_recovery_codes(who, hashes, &change).await?;
-        Ok(codes)
+        let session = live.session().hash;
+        if self
+            .store
+            .put_recovery_codes(who, hashes, session, &change)
+            .await?
+        {
+            Ok(codes)
+        } else {
+            Err(SignInError::NoSession)
+        }
     }
 
     /// How many recovery codes the person has left.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::SignInError;
 
@@ -17,6 +17,10 @@ pub(super) struct Hashers {
     queue: Arc<Semaphore>,
     done: Arc<AtomicU64>,
 }
+
+/// A place in the queue for one piece of work.
+#[derive(Debug)]
+pub(super) struct Queued(OwnedSemaphorePermit);
 
 impl Hashers {
     pub(super) fn new(at_once: usize) -> Self {
@@ -32,14 +36,26 @@ impl Hashers {
         self.done.load(Ordering::Relaxed)
     }
 
-    /// Does `work` as soon as there is a place. Who hangs up gives its place back when the work is done, not before.
+    /// A place in the queue, if there is one.
+    pub(super) fn queue(&self) -> Result<Queued, SignInError> {
+        let place = Arc::clone(&self.queue).try_acquire_owned();
+        place.map(Queued).map_err(|_| SignInError::Busy)
+    }
+
+    /// Does `work` as soon as there is a place, if there is one in the queue.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, SignInError> {
-        let queued = Arc::clone(&self.queue)
-            .try_acquire_owned()
-            .map_err(|_| SignInError::Busy)?;
+        self.run_queued(self.queue()?, work).await
+    }
+
+    /// Does `work` as soon as there is a place. Who hangs up gives its place back when the work is done, not before.
+    pub(super) async fn run_queued<T: Send + 'static>(
+        &self,
+        Queued(queued): Queued,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, SignInError> {
         let place = Arc::clone(&self.places)
             .acquire_owned()
             .await

@@ -34,10 +34,20 @@ const ADDRESS: BackOff = BackOff {
 pub(crate) struct Lockout(HashKey);
 
 /// What an attempt is counted on.
+#[derive(Debug, Clone)]
 pub(super) struct Counting {
     person: Counter,
     rule: BackOff,
     address: Option<Counter>,
+}
+
+/// An attempt that has begun, and counts as a failure until it is known to be none. Dropped before it is known what it was, as when
+/// the store fails, time is up or somebody hangs up, it told nobody anything, and is taken back.
+pub(super) struct Pending {
+    counting: Counting,
+    store: Store,
+    begun: Begun,
+    is_known: bool,
 }
 
 impl Lockout {
@@ -109,18 +119,58 @@ impl SignIn {
 
 impl Counting {
     /// Counts a failure, until it is settled.
-    pub(super) async fn begin(&self, store: &Store, change: &SignInChange) -> Result<Begun, SignInError> {
+    pub(super) async fn begin(self, store: &Store, change: &SignInChange) -> Result<Pending, SignInError> {
         let address = self.address.as_ref().map(|counter| (counter, ADDRESS));
-        Ok(store
+        let begun = store
             .begin_sign_in((&self.person, self.rule), address, change)
-            .await?)
+            .await?;
+        Ok(Pending {
+            counting: self,
+            store: store.clone(),
+            begun,
+            is_known: false,
+        })
+    }
+}
+
+impl Pending {
+    pub(super) const fn begun(&self) -> Begun {
+        self.begun
     }
 
-    /// It was no failure.
-    pub(super) async fn settle(&self, store: &Store, begun: &Begun) -> Result<(), SignInError> {
-        Ok(store
-            .settle_sign_in(&self.person, self.address.as_ref(), begun)
-            .await?)
+    /// It was a failure.
+    pub(super) fn failed(mut self) {
+        self.is_known = true;
+    }
+
+    /// It was none.
+    pub(super) async fn succeeded(mut self) -> Result<(), SignInError> {
+        let address = self.counting.address.as_ref();
+        let settled = self
+            .store
+            .settle_sign_in(&self.counting.person, address, &self.begun);
+        settled.await?;
+        self.is_known = true;
+        Ok(())
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let (false, Begun::Open { .. }) = (self.is_known, self.begun) else {
+            return;
+        };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let (store, counting, begun) = (self.store.clone(), self.counting.clone(), self.begun);
+        runtime.spawn(async move {
+            let address = counting.address.as_ref();
+            let taken = store.take_back_sign_in(&counting.person, address, &begun);
+            if let Err(error) = taken.await {
+                tracing::warn!(%error, "an attempt to sign in that came to no end stays counted as a failure");
+            }
+        });
     }
 }
 

@@ -39,7 +39,7 @@ use crate::cedar::{Ask, Resource};
 use crate::key_ring::{Authenticated, KeyRing, Vouched};
 use crate::manage::to_stored;
 use crate::{Denied, Error, Privilege, PseudonymKey};
-use hashing::Hashers;
+use hashing::{Hashers, Queued};
 use lockout::Lockout;
 use password::PasswordRules;
 
@@ -223,26 +223,39 @@ impl SignIn {
                 .map(|_| self.keys.pseudonyms.pseudonym(who.tenant, who.principal)),
             ..self.keys.change(who, now)
         };
-        let begun = counting.begin(&self.store, &change).await?;
-        let failures = match begun {
+        // Before anything is written: this also bounds what strangers make the store do.
+        let queued = self.hashers.queue()?;
+        let pending = counting.begin(&self.store, &change).await?;
+        let failures = match pending.begun() {
             Begun::AddressLocked { until } => return Err(SignInError::address_locked(until, now)),
             Begun::PersonLocked => None,
             Begun::Open { failures, .. } => Some(failures),
         };
         let stored = self.store.password(who).await?;
-        let is_right = self.check(who, stored.clone(), attempt.password).await?;
-        let (Some(caller), Some(failures), true) = (caller, failures, is_right) else {
+        let is_right = self
+            .check(queued, who, stored.as_deref(), attempt.password)
+            .await?;
+        let (Some(caller), Some(failures), Some(stored), true) = (caller, failures, stored, is_right) else {
+            pending.failed();
             return Err(SignInError::Refused);
         };
         if !self.may_sign_in(&caller, attempt.address, now) {
             return Err(SignInError::Refused);
         }
-        counting.settle(&self.store, &begun).await?;
-        if let Some(old) = stored {
-            self.keep_up(who, &old, attempt.password).await?;
+        pending.succeeded().await?;
+        let checked = self.keep_up(who, stored, attempt.password).await?;
+        let way = (SignInWay::Password, false);
+        if let Some(new) = self.open_for(&caller, way, Some(&checked), failures, now).await? {
+            return Ok(new);
         }
-        self.open_for(&caller, (SignInWay::Password, false), failures, now)
-            .await
+        // Somebody else hashed it anew at the same time, or changed it.
+        let stored = self.store.password(who).await?.ok_or(SignInError::Refused)?;
+        let queued = self.hashers.queue()?;
+        if !self.check(queued, who, Some(&stored), attempt.password).await? {
+            return Err(SignInError::Refused);
+        }
+        let opened = self.open_for(&caller, way, Some(&stored), failures, now).await?;
+        opened.ok_or(SignInError::Refused)
     }
 
     /// Opens a session for somebody whom `way` has shown to be `principal`, with a second factor or without.
@@ -267,7 +280,10 @@ impl SignIn {
         if !self.may_sign_in(&caller, address, now) {
             return Err(SignInError::Refused);
         }
-        self.open_for(&caller, (way, has_two_factors), 0, now).await
+        let opened = self
+            .open_for(&caller, (way, has_two_factors), None, 0, now)
+            .await?;
+        opened.ok_or(SignInError::Refused)
     }
 
     /// Whoever has `who`'s name, if that is a person that was made and is not switched off.
@@ -285,43 +301,57 @@ impl SignIn {
         }
     }
 
+    /// That the policies let the person of `live` be signed in at `now` from `address`.
+    ///
+    /// # Errors
+    /// [`Denied::NotPermitted`] if they do not.
+    pub fn check_permitted(
+        &self,
+        live: &Live,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<(), Denied> {
+        Ok(self.ring.authorise(live.caller(), &ask(address, now))?)
+    }
+
     fn may_sign_in(&self, caller: &Authenticated, address: Option<IpAddr>, now: Timestamp) -> bool {
-        let ask = Ask {
-            privilege: Privilege::SignIn,
-            resource: Resource::Tenant,
-            at: now,
-            address,
-            prompt: None,
-        };
-        self.ring.authorise(caller, &ask).is_ok()
+        self.ring.authorise(caller, &ask(address, now)).is_ok()
     }
 
     /// Whether `password` is that of the hash `stored`; without one the same work, in vain.
     async fn check(
         &self,
+        queued: Queued,
         who: Person<'_>,
-        stored: Option<String>,
+        stored: Option<&str>,
         password: &str,
     ) -> Result<bool, SignInError> {
         let hash = match stored {
-            Some(text) => Some(PasswordHash::parse(&text)?),
+            Some(text) => Some(PasswordHash::parse(text)?),
             None => None,
         };
         let has_one = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.nothing.clone());
         let (password, pepper) = (password::normalise(password), self.keys.pepper(who));
-        let is_right = self.hashers.run(move || hash.is_of(&password, &pepper)).await??;
+        let checked = self
+            .hashers
+            .run_queued(queued, move || hash.is_of(&password, &pepper));
+        let is_right = checked.await??;
         Ok(is_right && has_one)
     }
 
-    /// Hashes the password anew if it costs something else by now.
-    async fn keep_up(&self, who: Person<'_>, old: &str, password: &str) -> Result<(), SignInError> {
-        if PasswordHash::parse(old)?.cost() == self.config.cost {
-            return Ok(());
+    /// Hashes the password anew if it costs something else by now, and there is time for it. Returns what is stored then.
+    async fn keep_up(&self, who: Person<'_>, old: String, password: &str) -> Result<String, SignInError> {
+        if PasswordHash::parse(&old)?.cost() == self.config.cost {
+            return Ok(old);
         }
-        let new = self.hash(who, password).await?;
-        self.store.rehash_password(who, old, &new).await?;
-        Ok(())
+        let new = match self.hash(who, password).await {
+            Ok(new) => new,
+            Err(SignInError::Busy) => return Ok(old),
+            Err(error) => return Err(error),
+        };
+        self.store.rehash_password(who, &old, &new).await?;
+        Ok(new)
     }
 
     async fn hash(&self, who: Person<'_>, password: &str) -> Result<String, SignInError> {
@@ -367,7 +397,7 @@ impl SignIn {
     ///
     /// # Errors
     /// [`SignInError::NeedsProof`] if it is too long since the person showed who it is, [`SignInError::Password`] if the password will
-    /// not do, [`SignInError::Busy`], [`SignInError::Unavailable`].
+    /// not do, [`SignInError::NoSession`] if the session ends meanwhile, [`SignInError::Busy`], [`SignInError::Unavailable`].
     pub async fn change_password(
         &self,
         live: &Live,
@@ -379,7 +409,11 @@ impl SignIn {
         let made = self.new_password(who, password).await?;
         let change = self.keys.change(who, now);
         let keep = Some(live.session().hash);
-        Ok(self.store.set_password(who, &made, keep, &change).await?)
+        if self.store.set_password(who, &made, keep, &change).await? {
+            Ok(())
+        } else {
+            Err(SignInError::NoSession)
+        }
     }
 
     /// The hash of a password that the rules let somebody have.
@@ -390,5 +424,16 @@ impl SignIn {
         let checked = self.hashers.run(move || rules.check(&normal, &name)).await?;
         checked?;
         self.hash(who, password).await
+    }
+}
+
+/// May somebody be signed in?
+const fn ask(address: Option<IpAddr>, now: Timestamp) -> Ask<'static> {
+    Ask {
+        privilege: Privilege::SignIn,
+        resource: Resource::Tenant,
+        at: now,
+        address,
+        prompt: None,
     }
 }

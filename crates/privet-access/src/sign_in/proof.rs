@@ -57,15 +57,22 @@ impl SignIn {
             way: Some(proof.name()),
             ..self.keys.change(who, now)
         };
-        let begun = counting.begin(&self.store, &change).await?;
-        if let Begun::AddressLocked { until } = begun {
-            return Err(SignInError::address_locked(until, now));
-        }
-        let is_open = matches!(begun, Begun::Open { .. });
+        let queued = if is_second {
+            None
+        } else {
+            Some(self.hashers.queue()?)
+        };
+        let pending = counting.begin(&self.store, &change).await?;
+        let is_open = match pending.begun() {
+            Begun::AddressLocked { until } => return Err(SignInError::address_locked(until, now)),
+            Begun::PersonLocked => false,
+            Begun::Open { .. } => true,
+        };
         let is_right = match proof {
             Proof::Password(password) => {
+                let queued = queued.map_or_else(|| self.hashers.queue(), Ok)?;
                 let stored = self.store.password(who).await?;
-                self.check(who, stored, password).await? && is_open
+                self.check(queued, who, stored.as_deref(), password).await? && is_open
             }
             // What is right is only used up if it is looked at.
             Proof::Code(code) => is_open && self.use_code(live, code, now).await?,
@@ -75,9 +82,10 @@ impl SignIn {
             }
         };
         if !is_right {
+            pending.failed();
             return Err(SignInError::WrongProof);
         }
-        counting.settle(&self.store, &begun).await?;
+        pending.succeeded().await?;
         self.go_on(live, is_second, &change).await
     }
 
@@ -89,9 +97,13 @@ impl SignIn {
         change: &SignInChange,
     ) -> Result<NewSession, SignInError> {
         let (token, hash) = self.new_token()?;
-        let goes_on = self
-            .store
-            .prove_session(live.session().hash, hash, is_second, change);
+        let goes_on = self.store.prove_session(
+            live.person(),
+            (live.session().hash, hash),
+            is_second,
+            self.config.sessions,
+            change,
+        );
         if !goes_on.await? {
             return Err(SignInError::NoSession);
         }

@@ -1,5 +1,7 @@
 //! Sessions: who is signed in, and what that is good for.
 
+use std::time::Duration;
+
 use data_encoding::{BASE32_DNSSEC, HEXLOWER};
 use jiff::{SignedDuration, Timestamp};
 use privet_crypto::random;
@@ -113,6 +115,14 @@ impl Live {
     }
 }
 
+/// Leaves out those that are over since they were not used for `idle_lasts`.
+pub(super) fn retain_used(sessions: &mut Vec<SessionRecord>, idle_lasts: Duration, now: Timestamp) {
+    sessions.retain(|session| {
+        let idle_from = session.seen_at.checked_add(idle_lasts);
+        idle_from.map_or(true, |idle| idle > now)
+    });
+}
+
 impl SignIn {
     /// What a session may be used for, as the scopes of a key say it; roles and policies say the rest.
     pub(super) fn scopes(&self) -> KeyScopes {
@@ -124,14 +134,15 @@ impl SignIn {
         KeyScopes::of(&scopes)
     }
 
-    /// Opens a session for whoever `caller` is.
+    /// Opens a session for whoever `caller` is; `None` if it signs in by the password of `password` and has another one by now.
     pub(super) async fn open_for(
         &self,
         caller: &Authenticated,
         (way, has_two_factors): (SignInWay, bool),
+        password: Option<&str>,
         failures: u32,
         now: Timestamp,
-    ) -> Result<NewSession, SignInError> {
+    ) -> Result<Option<NewSession>, SignInError> {
         let (token, hash) = self.new_token()?;
         let mut id = BASE32_DNSSEC.encode(&random::<8>()?);
         id.truncate(ID_LENGTH);
@@ -161,16 +172,19 @@ impl SignIn {
             expires_at: Some(session.expires_at),
             ..self.keys.change(who, now)
         };
-        self.store
-            .insert_session(&session, self.config.sessions, &change)
-            .await?;
+        let inserted = self
+            .store
+            .insert_session(&session, password, self.config.sessions, &change);
+        if !inserted.await? {
+            return Ok(None);
+        }
         let view = self.store.session(hash).await?.ok_or(SignInError::NoSession)?;
-        Ok(NewSession {
+        Ok(Some(NewSession {
             token,
             forgery_token: self.forgery_token(&hash),
             standing: self.standing(caller, &view),
             session,
-        })
+        }))
     }
 
     /// The session of `token`, if it is not over at `now` and its person is not switched off.
@@ -252,10 +266,7 @@ impl SignIn {
         let who = live.person();
         let of = (!of_everybody).then_some(who.principal);
         let mut sessions = self.store.list_sessions(who.tenant, of, now).await?;
-        sessions.retain(|session| {
-            let idle_from = session.seen_at.checked_add(self.config.idle_lasts);
-            idle_from.is_ok_and(|idle| idle > now)
-        });
+        retain_used(&mut sessions, self.config.idle_lasts, now);
         Ok(sessions)
     }
 

@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use privet_access::{
-    Attempt, Enrolment, NewSession, PasswordFault, People, SessionStanding, SignIn, SignInConfig,
-    SignInError, SignInPolicy, SignInWay,
+    Attempt, Authorizer, Enrolment, NewSession, PasswordFault, People, PolicyText, SessionStanding, SignIn,
+    SignInConfig, SignInError, SignInPolicy, SignInWay,
 };
 use privet_crypto::{Argon2Cost, PasswordHash};
 use privet_store::Person;
@@ -311,4 +311,122 @@ async fn a_session_opened_for_a_way_of_others_stands_as_far_as_that_way_goes() {
         )
         .await;
     assert!(matches!(nobody, Err(SignInError::Refused)), "{nobody:?}");
+}
+
+async fn lets_in_again(desk: &SignIn, house: &House) -> bool {
+    // What was taken back is written down beside the answer.
+    for _ in 0..1000 {
+        if try_in(desk, house, "ann", PASSWORD, "192.0.2.1").await.is_ok() {
+            return true;
+        }
+    }
+    false
+}
+
+#[tokio::test]
+async fn who_finds_no_place_in_the_queue_is_told_so_before_anything_is_counted() {
+    let house = House::new().await;
+    let config = SignInConfig {
+        hashing_at_once: 1,
+        counts_addresses: false,
+        ..config()
+    };
+    let (_, desk) = ann(&house, config).await;
+    let mut waiting: Vec<_> = (0..17)
+        .map(|_| Box::pin(try_in(&desk, &house, "nobody", PASSWORD, "192.0.2.7")))
+        .collect();
+    std::future::poll_fn(|context| {
+        for one in &mut waiting {
+            assert!(one.as_mut().poll(context).is_pending());
+        }
+        std::task::Poll::Ready(())
+    })
+    .await;
+    for _ in 0..6 {
+        let busy = try_in(&desk, &house, "ann", PASSWORD, "192.0.2.1").await;
+        assert!(matches!(busy, Err(SignInError::Busy)), "{busy:?}");
+    }
+    drop(waiting);
+    for _ in 0..4 {
+        let wrong = try_in(&desk, &house, "ann", "wrong horse battery", "192.0.2.1").await;
+        assert!(matches!(wrong, Err(SignInError::Refused)), "{wrong:?}");
+    }
+    assert!(
+        try_in(&desk, &house, "ann", PASSWORD, "192.0.2.1").await.is_ok(),
+        "four failures cost nothing, and no more were counted"
+    );
+}
+
+#[tokio::test]
+async fn what_a_policy_refuses_or_the_store_cannot_say_counts_as_no_failure() {
+    let house = House::new().await;
+    let config = SignInConfig {
+        counts_addresses: false,
+        ..config()
+    };
+    let (name, desk) = ann(&house, config.clone()).await;
+    drop(desk);
+    let ring = Arc::new(house.ring(KeyRingConfig::default()).await);
+    let desk = SignIn::new(Arc::clone(&ring), &house.root, config).unwrap();
+    let rules = |own: &[PolicyText<'_>]| Authorizer::new(own, jiff::tz::Offset::UTC).unwrap();
+    ring.replace_policies(rules(&[PolicyText {
+        name: "own.cedar",
+        text: r#"@id("nobody") forbid (principal, action == Privet::Action::"sign_in", resource);"#,
+    }]));
+    for _ in 0..6 {
+        let refused = try_in(&desk, &house, "ann", PASSWORD, "192.0.2.1").await;
+        assert!(matches!(refused, Err(SignInError::Refused)), "{refused:?}");
+    }
+    ring.replace_policies(rules(&[]));
+    assert!(lets_in_again(&desk, &house).await);
+
+    let tenant = TenantId::default();
+    let who = Person {
+        tenant: &tenant,
+        principal: &name,
+    };
+    let stored = house.store.password(who).await.unwrap().unwrap();
+    house
+        .store
+        .rehash_password(who, &stored, "garbage")
+        .await
+        .unwrap();
+    for _ in 0..4 {
+        let failed = try_in(&desk, &house, "ann", PASSWORD, "192.0.2.1").await;
+        assert!(matches!(failed, Err(SignInError::Crypto(_))), "{failed:?}");
+    }
+    house
+        .store
+        .rehash_password(who, "garbage", &stored)
+        .await
+        .unwrap();
+    assert!(lets_in_again(&desk, &house).await);
+    // A wrong one still counts.
+    for _ in 0..5 {
+        let wrong = try_in(&desk, &house, "ann", "wrong horse battery", "192.0.2.1").await;
+        assert!(matches!(wrong, Err(SignInError::Refused)), "{wrong:?}");
+    }
+    let locked = try_in(&desk, &house, "ann", PASSWORD, "192.0.2.1").await;
+    assert!(matches!(locked, Err(SignInError::Refused)), "{locked:?}");
+}
+
+#[tokio::test]
+async fn sessions_that_nobody_used_for_long_are_not_listed() {
+    let house = House::new().await;
+    let (name, desk) = ann(&house, config()).await;
+    try_in(&desk, &house, "ann", PASSWORD, "192.0.2.1").await.unwrap();
+    wait(&house, 1000);
+    try_in(&desk, &house, "ann", PASSWORD, "192.0.2.1").await.unwrap();
+    let enrolment = enrolment(&house);
+    for (of, idle, count) in [
+        (Some(&name), Duration::from_secs(1800), 2),
+        (Some(&name), Duration::from_secs(600), 1),
+        (None, Duration::MAX, 2),
+    ] {
+        assert_eq!(
+            enrolment.sessions(of, idle).await.unwrap().len(),
+            count,
+            "{idle:?}"
+        );
+    }
 }

@@ -23,6 +23,7 @@ use privet_types::KeyScope;
 use tokio::time::timeout;
 
 use crate::Error;
+use crate::access::address_of;
 pub(crate) use routes::routes;
 
 /// What requests that change something show beside the cookie.
@@ -93,7 +94,8 @@ impl Door {
         }
     }
 
-    /// Who sends a request that has a session's cookie and no other credential; `None` if it has no cookie either.
+    /// Who sends a request that has a session's cookie and no other credential, if the policies let it be signed in now and from
+    /// there; `None` if it has no cookie either.
     pub(crate) async fn caller(
         &self,
         parts: &Parts,
@@ -102,7 +104,11 @@ impl Door {
         self.token(&parts.headers)?;
         Some(match self.live(parts, now).await {
             Ok(live) => match live.standing() {
-                SessionStanding::Full => Ok(live.caller().clone()),
+                SessionStanding::Full => {
+                    let address = address_of(&parts.extensions);
+                    let permitted = self.sign_in.check_permitted(&live, address, now);
+                    permitted.map(|()| live.caller().clone())
+                }
                 SessionStanding::NeedsSecondFactor | SessionStanding::NeedsEnrolment => {
                     Err(Denied::NeedsSecondFactor)
                 }

@@ -13,7 +13,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use jiff::Timestamp;
 use privet_access::{Ask, Denied};
-use privet_access::{Attempt, Live, NewSession, Proof, Resource, SignInError};
+use privet_access::{Attempt, Live, NewSession, Privilege, Proof, Resource, SignInError};
 use privet_types::SurfaceKind;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -109,29 +109,42 @@ impl Desk {
         self.gateway.clock.now()
     }
 
-    /// Who is signed in, if the policies permit it what this address is for. What the session is good for is asked later.
-    pub(super) async fn call(&self, request: Request<Body>) -> Result<Call, Problem> {
+    /// Who is signed in and wants to end its own sessions: no policy keeps anybody from that.
+    async fn call_to_end(&self, request: Request<Body>) -> Result<Call, Problem> {
         let (parts, body) = request.into_parts();
         let now = self.now();
         let live = self.door.live(&parts, now).await?;
-        let privilege = credentials::gate(parts.uri.path()).ok_or(Denied::NotBySession)?;
-        let keys = self.gateway.keys();
-        keys.check_switches(live.caller(), Some(privilege), now)?;
-        let ask = Ask {
-            privilege,
-            resource: Resource::Tenant,
-            at: now,
-            address: address_of(&parts.extensions),
-            prompt: None,
-        };
-        let allowed = keys.authorise(live.caller(), &ask);
-        allowed.map_err(Denied::from)?;
         Ok(Call {
             live,
             parts,
             body,
             now,
         })
+    }
+
+    /// Who is signed in, if the policies permit it that, and what this address is for. What the session is good for is asked later.
+    pub(super) async fn call(&self, request: Request<Body>) -> Result<Call, Problem> {
+        let call = self.call_to_end(request).await?;
+        let Call { live, parts, now, .. } = &call;
+        let now = *now;
+        let address = address_of(&parts.extensions);
+        let privilege = credentials::gate(parts.uri.path()).ok_or(Denied::NotBySession)?;
+        let keys = self.gateway.keys();
+        keys.check_switches(live.caller(), Some(privilege), now)?;
+        self.door.sign_in.check_permitted(live, address, now)?;
+        if privilege == Privilege::SignIn {
+            return Ok(call);
+        }
+        let ask = Ask {
+            privilege,
+            resource: Resource::Tenant,
+            at: now,
+            address,
+            prompt: None,
+        };
+        let allowed = keys.authorise(live.caller(), &ask);
+        allowed.map_err(Denied::from)?;
+        Ok(call)
     }
 
     pub(super) async fn read<T: DeserializeOwned>(&self, parts: &Parts, body: Body) -> Result<T, Problem> {
@@ -271,7 +284,7 @@ async fn me(State(desk): State<Desk>, request: Request<Body>) -> Response<Body> 
 
 async fn sign_out(State(desk): State<Desk>, request: Request<Body>) -> Response<Body> {
     answer(async {
-        let call = desk.call(request).await?;
+        let call = desk.call_to_end(request).await?;
         let id = &call.live.session().id;
         desk.door.sign_in.end_own(&call.live, Some(id), call.now).await?;
         Ok(Answer {
@@ -337,7 +350,7 @@ async fn list_own(State(desk): State<Desk>, request: Request<Body>) -> Response<
 
 async fn end_own(State(desk): State<Desk>, Path(id): Path<String>, request: Request<Body>) -> Response<Body> {
     answer(async {
-        let call = desk.call(request).await?;
+        let call = desk.call_to_end(request).await?;
         call.check()?;
         let ended = desk.door.sign_in.end_own(&call.live, Some(&id), call.now).await?;
         found(ended)
@@ -347,7 +360,7 @@ async fn end_own(State(desk): State<Desk>, Path(id): Path<String>, request: Requ
 
 async fn end_others(State(desk): State<Desk>, request: Request<Body>) -> Response<Body> {
     answer(async {
-        let call = desk.call(request).await?;
+        let call = desk.call_to_end(request).await?;
         call.check()?;
         let ended = desk.door.sign_in.end_own(&call.live, None, call.now).await?;
         Ok(Answer::json(json!({ "ended": ended })))

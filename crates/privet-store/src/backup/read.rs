@@ -7,7 +7,7 @@ use privet_crypto::{CHUNK_SIZE, DataKey, StreamOpener};
 use tokio::sync::mpsc;
 
 use super::format::{BadFrame, Frame, FrameReader};
-use super::tables::{Table, list, quoted, tables};
+use super::tables::{PASSING, Table, list, quoted, tables};
 use super::{BackupHeader, BackupSummary, EPOCH_KEYS, FORMAT};
 use crate::sql::{Backend, Database, Scope, Tx, Value};
 use crate::{Error, values};
@@ -219,6 +219,13 @@ async fn put_all(
         put_one(tx, &targets, &mut batches).await?;
         if tx.backend() == Backend::Postgres {
             settle_postgres(tx, &targets).await?;
+        }
+    }
+    for name in PASSING {
+        if present.iter().any(|table| table.table.name == name) {
+            // A backup of an earlier version may hold some.
+            tx.execute(format!("DELETE FROM {}", quoted(name)), values![])
+                .await?;
         }
     }
     if let [_, epochs] = headers {

@@ -7,6 +7,10 @@ use crate::{Error, values};
 /// Tables that are no data: the schema's version is in the header, and PostgreSQL's queue follows from the positions.
 const LEFT_OUT: [&str; 2] = ["schema_version", "log_queue"];
 
+/// Tables with data that a backup must not bring back: who was signed in, invites, and challenges for passkeys may have been ended or
+/// used since.
+pub(super) const PASSING: [&str; 3] = ["invites", "passkey_challenges", "sign_in_sessions"];
+
 /// A table with the columns that tell its rows apart.
 #[derive(Debug, Clone)]
 pub(super) struct Table {

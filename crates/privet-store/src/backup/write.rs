@@ -7,7 +7,7 @@ use privet_crypto::{DataKey, StreamSealer};
 use tokio::sync::mpsc;
 
 use super::format::{write_end, write_header, write_row};
-use super::tables::{Table, list, quoted, tables};
+use super::tables::{PASSING, Table, list, quoted, tables};
 use super::{BackupHeader, BackupSummary, BackupTables, FORMAT};
 use crate::sql::{Database, FromRow, Row, Scope, Tx, Value};
 use crate::{Error, values};
@@ -98,7 +98,7 @@ async fn read_all(
         .one("SELECT MAX(version) FROM schema_version", values![])
         .await?;
     let mut tables = tables(tx).await?;
-    tables.retain(|table| which.holds(&table.table.name));
+    tables.retain(|table| which.holds(&table.table.name) && !PASSING.contains(&table.table.name.as_str()));
     let header = BackupHeader {
         format: FORMAT.to_owned(),
         database: database.to_owned(),

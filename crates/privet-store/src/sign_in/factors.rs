@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Person, SignInChange, end_all, tell};
+use super::{Person, SignInChange, end_all, hold_session, hold_sessions, tell};
 use crate::sql::{FromRow, Row, Tx};
 use crate::{Error, Store, values};
 
@@ -63,7 +63,8 @@ impl Store {
     }
 
     /// The first code of the authenticator app with the secret `sealed` was shown, of time step `step`: from now on it counts.
-    /// `codes` are the hashes of new recovery codes. Returns false, and changes nothing, if it is confirmed or another one by now.
+    /// `codes` are the hashes of new recovery codes. Returns false, and changes nothing, if it is confirmed or another one by now;
+    /// `None` if the session of the token hash `session`, in which that is done, has ended.
     ///
     /// # Errors
     /// [`Error::Database`] if the store does not answer.
@@ -73,21 +74,25 @@ impl Store {
         sealed: &[u8],
         step: i64,
         codes: Vec<[u8; 32]>,
+        session: [u8; 32],
         change: &SignInChange,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<bool>, Error> {
         let ((tenant, principal), change) = (who.names(), change.clone());
         let sealed = sealed.to_vec();
         self.write(move |tx| {
             Box::pin(async move {
+                if !hold_session(tx, &tenant, &principal, session).await? {
+                    return Ok(None);
+                }
                 let sql = "UPDATE totp_secrets SET confirmed_at = $3, last_step = $4 \
                            WHERE tenant = $1 AND principal = $2 AND confirmed_at IS NULL AND sealed = $5";
                 let row = values![&tenant, &principal, change.at.as_millisecond(), step, sealed];
                 if tx.execute(sql, row).await? == 0 {
-                    return Ok(false);
+                    return Ok(Some(false));
                 }
                 put_codes(tx, &tenant, &principal, codes).await?;
                 tell(tx, "totp_added", &change).await?;
-                Ok(true)
+                Ok(Some(true))
             })
         })
         .await
@@ -132,7 +137,8 @@ impl Store {
         .await
     }
 
-    /// Puts the recovery codes of these hashes in the place of all that `who` has.
+    /// Puts the recovery codes of these hashes in the place of all that `who` has. Returns false, and changes nothing, if the session
+    /// of the token hash `session`, in which that is done, has ended.
     ///
     /// # Errors
     /// [`Error::Database`] if the store does not answer.
@@ -140,13 +146,18 @@ impl Store {
         &self,
         who: Person<'_>,
         codes: Vec<[u8; 32]>,
+        session: [u8; 32],
         change: &SignInChange,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let ((tenant, principal), change) = (who.names(), change.clone());
         self.write(move |tx| {
             Box::pin(async move {
+                if !hold_session(tx, &tenant, &principal, session).await? {
+                    return Ok(false);
+                }
                 put_codes(tx, &tenant, &principal, codes).await?;
-                tell(tx, "recovery_codes_made", &change).await
+                tell(tx, "recovery_codes_made", &change).await?;
+                Ok(true)
             })
         })
         .await
@@ -199,6 +210,7 @@ impl Store {
         let ((tenant, principal), change) = (who.names(), change.clone());
         self.write(move |tx| {
             Box::pin(async move {
+                hold_sessions(tx, &tenant, &principal).await?;
                 let mut removed = 0;
                 for sql in [
                     "DELETE FROM totp_secrets WHERE tenant = $1 AND principal = $2",
@@ -207,10 +219,10 @@ impl Store {
                 ] {
                     removed += tx.execute(sql, values![&tenant, &principal]).await?;
                 }
-                end_all(tx, &tenant, &principal, None).await?;
                 if removed > 0 {
                     tell(tx, "second_factors_removed", &change).await?;
                 }
+                end_all(tx, (&tenant, &principal), None, &change).await?;
                 Ok(removed > 0)
             })
         })

@@ -32,6 +32,8 @@ pub enum Begun {
     Open {
         /// Failures of the person before it.
         failures: u32,
+        /// Until when it locks the person, in milliseconds since 1970; 0 if it does not.
+        person_until: i64,
         /// Until when it locks the address, in milliseconds since 1970; 0 if it does not.
         address_until: i64,
     },
@@ -109,7 +111,8 @@ impl Store {
                 if of_person.locked_until > now {
                     return Ok(Begun::PersonLocked);
                 }
-                if count(tx, &person.0, person.1, &of_person, now).await? > 0 {
+                let person_until = count(tx, &person.0, person.1, &of_person, now).await?;
+                if person_until > 0 {
                     let change = SignInChange {
                         count: Some(u64::from(of_person.failures) + 1),
                         ..change.clone()
@@ -118,6 +121,7 @@ impl Store {
                 }
                 Ok(Begun::Open {
                     failures: of_person.failures,
+                    person_until,
                     address_until,
                 })
             })
@@ -144,10 +148,39 @@ impl Store {
             Box::pin(async move {
                 forget(tx, &person).await?;
                 if let Some(address) = address {
-                    let sql = "UPDATE sign_in_failures SET failures = failures - 1, \
-                               locked_until = CASE WHEN locked_until = $2 THEN 0 ELSE locked_until END \
-                               WHERE counter = $1 AND failures > 0";
-                    tx.execute(sql, values![address.0, address_until]).await?;
+                    uncount(tx, &address, address_until).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// An attempt that [`begin_sign_in`](Self::begin_sign_in) began was not looked at, or may not come to an end: the person and the
+    /// address have one failure less, and are not locked by it.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the store does not answer.
+    pub async fn take_back_sign_in(
+        &self,
+        person: &Counter,
+        address: Option<&Counter>,
+        begun: &Begun,
+    ) -> Result<(), Error> {
+        let (person, address) = (person.clone(), address.cloned());
+        let Begun::Open {
+            person_until,
+            address_until,
+            ..
+        } = *begun
+        else {
+            return Ok(());
+        };
+        self.write(move |tx| {
+            Box::pin(async move {
+                uncount(tx, &person, person_until).await?;
+                if let Some(address) = address {
+                    uncount(tx, &address, address_until).await?;
                 }
                 Ok(())
             })
@@ -208,6 +241,16 @@ async fn count(tx: &mut Tx, counter: &Counter, rule: BackOff, row: &Row, now: i6
     let row = values![counter.0.as_slice(), failures, now.max(row.last_at), until];
     tx.execute(sql, row).await?;
     Ok(until)
+}
+
+/// Counts one failure less: that which locked until `until`.
+async fn uncount(tx: &mut Tx, counter: &Counter, until: i64) -> Result<(), Error> {
+    let sql = "UPDATE sign_in_failures SET failures = failures - 1, \
+               locked_until = CASE WHEN locked_until = $2 THEN 0 ELSE locked_until END \
+               WHERE counter = $1 AND failures > 0";
+    tx.execute(sql, values![counter.0.as_slice(), until])
+        .await
+        .map(drop)
 }
 
 /// Returns how many rows there were.

@@ -2,6 +2,7 @@
 //!
 //! Nothing here is a secret by itself: passwords are hashed with a pepper that is not in the store, codes and tokens are keyed
 //! hashes, secrets are sealed. What can be used once is taken with one statement, so that one of two who come at once wins.
+//! Who changes several tables begins with the sessions, then come invites, then the rest: so none waits for another that waits for it.
 
 mod factors;
 mod failures;
@@ -15,6 +16,7 @@ use serde::Serialize;
 pub use factors::{TotpRecord, TotpSecret};
 pub use failures::{BackOff, Begun, Counter};
 pub use passkeys::PasskeyRecord;
+pub(crate) use sessions::end_switched;
 pub use sessions::{SessionRecord, SessionView, SignInWay};
 
 use crate::log::{Leaf, append_leaf};
@@ -96,7 +98,8 @@ impl Store {
         .await
     }
 
-    /// Gives `who` the password of `hash`, and ends all its sessions but the one of the token hash `keep`.
+    /// Gives `who` the password of `hash`, and ends all its sessions but the one of the token hash `keep`, in which that is done.
+    /// Returns false, and changes nothing, if that one has ended.
     ///
     /// # Errors
     /// [`Error::Database`] if the store does not answer.
@@ -106,13 +109,19 @@ impl Store {
         hash: &str,
         keep: Option<[u8; 32]>,
         change: &SignInChange,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let ((tenant, principal), hash, change) = (who.names(), hash.to_owned(), change.clone());
         self.write(move |tx| {
             Box::pin(async move {
+                if let Some(session) = keep
+                    && !hold_session(tx, &tenant, &principal, session).await?
+                {
+                    return Ok(false);
+                }
                 put_password(tx, (&tenant, &principal), &hash, &change).await?;
-                end_all(tx, &tenant, &principal, keep).await?;
-                tell(tx, "password_set", &change).await
+                tell(tx, "password_set", &change).await?;
+                end_all(tx, (&tenant, &principal), keep, &change).await?;
+                Ok(true)
             })
         })
         .await
@@ -135,7 +144,8 @@ impl Store {
         .await
     }
 
-    /// Takes the password of `who` away, and ends all its sessions. Returns whether there was one.
+    /// Takes the password of `who` away, and an invite with which it could set one, and ends all its sessions. Returns whether there
+    /// was either.
     ///
     /// # Errors
     /// [`Error::Database`] if the store does not answer.
@@ -143,12 +153,14 @@ impl Store {
         let ((tenant, principal), change) = (who.names(), change.clone());
         self.write(move |tx| {
             Box::pin(async move {
+                hold_sessions(tx, &tenant, &principal).await?;
+                let mut removed = remove_invites(tx, &tenant, &principal).await?;
                 let sql = "DELETE FROM passwords WHERE tenant = $1 AND principal = $2";
-                let removed = tx.execute(sql, values![&tenant, &principal]).await?;
-                end_all(tx, &tenant, &principal, None).await?;
+                removed += tx.execute(sql, values![&tenant, &principal]).await?;
                 if removed > 0 {
                     tell(tx, "password_removed", &change).await?;
                 }
+                end_all(tx, (&tenant, &principal), None, &change).await?;
                 Ok(removed > 0)
             })
         })
@@ -205,16 +217,17 @@ impl Store {
         let counter = counter.clone();
         self.write(move |tx| {
             Box::pin(async move {
+                let (tenant, principal) = (invite.tenant.as_str(), invite.principal.as_str());
+                hold_sessions(tx, tenant, principal).await?;
                 let sql = "DELETE FROM invites WHERE hash = $1 AND expires_at > $2";
                 let used = tx.execute(sql, values![invite.hash, change.at.as_millisecond()]);
                 if used.await? == 0 {
                     return Ok(false);
                 }
-                let (tenant, principal) = (invite.tenant.as_str(), invite.principal.as_str());
                 put_password(tx, (tenant, principal), &hash, &change).await?;
-                end_all(tx, tenant, principal, None).await?;
                 failures::forget(tx, &counter).await?;
                 tell(tx, "invite_accepted", &change).await?;
+                end_all(tx, (tenant, principal), None, &change).await?;
                 Ok(true)
             })
         })
@@ -228,24 +241,62 @@ async fn put_password(
     hash: &str,
     change: &SignInChange,
 ) -> Result<(), Error> {
+    remove_invites(tx, tenant, principal).await?;
     let sql = "INSERT INTO passwords (tenant, principal, hash, changed_at) VALUES ($1, $2, $3, $4) \
                ON CONFLICT (tenant, principal) DO UPDATE SET hash = excluded.hash, changed_at = excluded.changed_at";
     tx.execute(sql, values![tenant, principal, hash, change.at.as_millisecond()])
-        .await?;
-    remove_invites(tx, tenant, principal).await
+        .await
+        .map(drop)
 }
 
-async fn remove_invites(tx: &mut Tx, tenant: &str, principal: &str) -> Result<(), Error> {
+/// Returns how many there were.
+async fn remove_invites(tx: &mut Tx, tenant: &str, principal: &str) -> Result<u64, Error> {
     let sql = "DELETE FROM invites WHERE tenant = $1 AND principal = $2";
-    tx.execute(sql, values![tenant, principal]).await.map(drop)
+    tx.execute(sql, values![tenant, principal]).await
 }
 
-/// Ends all sessions of a person but the one of `keep`. Returns how many.
-async fn end_all(tx: &mut Tx, tenant: &str, principal: &str, keep: Option<[u8; 32]>) -> Result<u64, Error> {
+/// Ends all sessions of a person but the one of `keep`, and tells the log if there were any. Returns how many.
+async fn end_all(
+    tx: &mut Tx,
+    (tenant, principal): (&str, &str),
+    keep: Option<[u8; 32]>,
+    change: &SignInChange,
+) -> Result<u64, Error> {
     // No token has an empty hash.
     let keep = keep.map_or_else(Vec::new, |hash| hash.to_vec());
     let sql = "DELETE FROM sign_in_sessions WHERE tenant = $1 AND principal = $2 AND hash <> $3";
-    tx.execute(sql, values![tenant, principal, keep]).await
+    let ended = tx.execute(sql, values![tenant, principal, keep]).await?;
+    tell_ended(tx, ended, change).await?;
+    Ok(ended)
+}
+
+/// Tells the log that `ended` sessions of the person of `change`, or of all of its tenant, ended.
+async fn tell_ended(tx: &mut Tx, ended: u64, change: &SignInChange) -> Result<(), Error> {
+    if ended == 0 {
+        return Ok(());
+    }
+    let change = SignInChange {
+        session: None,
+        way: None,
+        count: Some(ended),
+        expires_at: None,
+        ..change.clone()
+    };
+    tell(tx, "sessions_ended", &change).await
+}
+
+/// Makes others who change the sessions of a person wait for the end of this transaction.
+async fn hold_sessions(tx: &mut Tx, tenant: &str, principal: &str) -> Result<(), Error> {
+    let sql = "UPDATE sign_in_sessions SET id = id WHERE tenant = $1 AND principal = $2";
+    tx.execute(sql, values![tenant, principal]).await.map(drop)
+}
+
+/// The same; returns whether the session of the token hash `session` is one of them: what ends it waits, or came before.
+async fn hold_session(tx: &mut Tx, tenant: &str, principal: &str, session: [u8; 32]) -> Result<bool, Error> {
+    hold_sessions(tx, tenant, principal).await?;
+    let sql = "SELECT COUNT(*) FROM sign_in_sessions WHERE tenant = $1 AND principal = $2 AND hash = $3";
+    let found: i64 = tx.one(sql, values![tenant, principal, session]).await?;
+    Ok(found > 0)
 }
 
 async fn tell(tx: &mut Tx, kind: &'static str, change: &SignInChange) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use privet_types::{Principal, TenantId};
 
 use super::factors::put_codes;
-use super::{Person, SignInChange, bad_row, tell, time};
+use super::{Person, SignInChange, bad_row, hold_session, tell, time};
 use crate::sql::{FromRow, Row};
 use crate::{Error, Store, values};
 
@@ -63,7 +63,8 @@ impl Store {
     }
 
     /// Keeps a new passkey, with the hashes of new `codes` if its person has none yet. Returns false if the authenticator's key is
-    /// known already, or its person has `most` of them.
+    /// known already, or its person has `most` of them; `None` if the session of the token hash `session`, in which that is done, has
+    /// ended.
     ///
     /// # Errors
     /// [`Error::Database`] if the store does not answer.
@@ -72,12 +73,16 @@ impl Store {
         passkey: &PasskeyRecord,
         most: u32,
         codes: Option<Vec<[u8; 32]>>,
+        session: [u8; 32],
         change: &SignInChange,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<bool>, Error> {
         let (passkey, change) = (passkey.clone(), change.clone());
         self.write(move |tx| {
             Box::pin(async move {
                 let (tenant, principal) = (passkey.tenant.as_str(), passkey.principal.as_str());
+                if !hold_session(tx, tenant, principal, session).await? {
+                    return Ok(None);
+                }
                 let sql = format!(
                     "INSERT INTO passkeys ({COLUMNS}) SELECT $1, $2, $3, $4, $5, $6, $7, $8, NULL, NULL \
                      WHERE (SELECT COUNT(*) FROM passkeys WHERE tenant = $2 AND principal = $3) < $9 \
@@ -95,13 +100,13 @@ impl Store {
                     most,
                 ];
                 if tx.execute(sql, row).await? == 0 {
-                    return Ok(false);
+                    return Ok(Some(false));
                 }
                 if let Some(codes) = codes {
                     put_codes(tx, tenant, principal, codes).await?;
                 }
                 tell(tx, "passkey_added", &change).await?;
-                Ok(true)
+                Ok(Some(true))
             })
         })
         .await

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use privet_types::{Principal, TenantId};
 
-use super::{Person, SignInChange, bad_row, end_all, tell, time};
-use crate::sql::{FromRow, Row};
+use super::{Person, SignInChange, bad_row, end_all, hold_sessions, tell, tell_ended, time};
+use crate::sql::{FromRow, Row, Tx};
 use crate::{Error, Store, values};
 
 /// By what somebody signed in.
@@ -78,26 +78,34 @@ const COLUMNS: &str =
     "hash, id, tenant, principal, way, has_two_factors, made_at, seen_at, proved_at, expires_at";
 
 impl Store {
-    /// Keeps a new session, tells the log, and ends the person's oldest ones past `most`, and all that are over.
+    /// Keeps a new session, tells the log, and ends the person's oldest ones past `most`, and all that are over. Sessions in which two
+    /// factors were shown and others are counted apart: who knows no more than a password ends none of the first. Returns false, and
+    /// changes nothing, if the password of `password`, by which somebody signs in, is none of the person's by now.
     ///
     /// # Errors
     /// [`Error::Database`] if the store does not answer.
     pub async fn insert_session(
         &self,
         session: &SessionRecord,
+        password: Option<&str>,
         most: u32,
         change: &SignInChange,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let (session, change) = (session.clone(), change.clone());
+        let password = password.map(ToOwned::to_owned);
         self.write(move |tx| {
             Box::pin(async move {
                 let (tenant, principal) = (session.tenant.as_str(), session.principal.as_str());
                 // Sessions of one person begin one behind the other, so that no two overlook each other.
-                tx.execute(
-                    "UPDATE sign_in_sessions SET id = id WHERE tenant = $1 AND principal = $2",
-                    values![tenant, principal],
-                )
-                .await?;
+                hold_sessions(tx, tenant, principal).await?;
+                if let Some(password) = password {
+                    // Who changes it waits for the end of this transaction, and ends the session then.
+                    let sql =
+                        "UPDATE passwords SET hash = hash WHERE tenant = $1 AND principal = $2 AND hash = $3";
+                    if tx.execute(sql, values![tenant, principal, password]).await? == 0 {
+                        return Ok(false);
+                    }
+                }
                 tx.execute(
                     "DELETE FROM sign_in_sessions WHERE tenant = $1 AND principal = $2 AND expires_at <= $3",
                     values![tenant, principal, change.at.as_millisecond()],
@@ -117,14 +125,9 @@ impl Store {
                 ];
                 let head = format!("INSERT INTO sign_in_sessions ({COLUMNS})");
                 tx.insert_many(&head, vec![row], "").await?;
-                tx.execute(
-                    "DELETE FROM sign_in_sessions WHERE tenant = $1 AND principal = $2 AND hash NOT IN \
-                     (SELECT hash FROM sign_in_sessions WHERE tenant = $1 AND principal = $2 \
-                      ORDER BY made_at DESC, CASE WHEN hash = $3 THEN 0 ELSE 1 END, id LIMIT $4)",
-                    values![tenant, principal, session.hash, most],
-                )
-                .await?;
-                tell(tx, "signed_in", &change).await
+                tell(tx, "signed_in", &change).await?;
+                bound(tx, (tenant, principal), session.hash, most, &change).await?;
+                Ok(true)
             })
         })
         .await
@@ -166,28 +169,33 @@ impl Store {
         .await
     }
 
-    /// The person of `session` has shown at `change.at` who it is: the session goes on under the token of `new_hash`. Returns false
-    /// if it has ended.
+    /// `who`, whose session has the token hash `hash`, has shown at `change.at` who it is: the session goes on under the token of
+    /// `new_hash`, and ends the oldest past `most` of its like. Returns false if it has ended.
     ///
     /// # Errors
     /// [`Error::Database`] if the store does not answer.
     pub async fn prove_session(
         &self,
-        hash: [u8; 32],
-        new_hash: [u8; 32],
+        who: Person<'_>,
+        (hash, new_hash): ([u8; 32], [u8; 32]),
         has_two_factors: bool,
+        most: u32,
         change: &SignInChange,
     ) -> Result<bool, Error> {
-        let change = change.clone();
+        let ((tenant, principal), change) = (who.names(), change.clone());
         self.write(move |tx| {
             Box::pin(async move {
+                hold_sessions(tx, &tenant, &principal).await?;
                 let sql = "UPDATE sign_in_sessions SET hash = $2, proved_at = $3, seen_at = $3, \
-                           has_two_factors = CASE WHEN has_two_factors = 1 THEN 1 ELSE $4 END WHERE hash = $1";
-                let row = values![hash, new_hash, change.at.as_millisecond(), has_two_factors];
+                           has_two_factors = CASE WHEN has_two_factors = 1 THEN 1 ELSE $4 END \
+                           WHERE hash = $1 AND tenant = $5 AND principal = $6";
+                let at = change.at.as_millisecond();
+                let row = values![hash, new_hash, at, has_two_factors, &tenant, &principal];
                 if tx.execute(sql, row).await? == 0 {
                     return Ok(false);
                 }
                 tell(tx, "session_proved", &change).await?;
+                bound(tx, (&tenant, &principal), new_hash, most, &change).await?;
                 Ok(true)
             })
         })
@@ -236,39 +244,7 @@ impl Store {
         change: &SignInChange,
     ) -> Result<u64, Error> {
         let ((tenant, principal), change) = (who.names(), change.clone());
-        self.write(move |tx| {
-            Box::pin(async move {
-                let ended = end_all(tx, &tenant, &principal, keep).await?;
-                if ended > 0 {
-                    let change = SignInChange {
-                        count: Some(ended),
-                        ..change
-                    };
-                    tell(tx, "sessions_ended", &change).await?;
-                }
-                Ok(ended)
-            })
-        })
-        .await
-    }
-
-    /// Ends all sessions of a tenant, or of one principal of it; the log is told why by whoever calls.
-    pub(crate) async fn forget_sessions(
-        &self,
-        tenant: &TenantId,
-        principal: Option<&Principal>,
-    ) -> Result<(), Error> {
-        let (sql, row) = match principal {
-            None => (
-                "DELETE FROM sign_in_sessions WHERE tenant = $1",
-                values![tenant.as_str()],
-            ),
-            Some(name) => (
-                "DELETE FROM sign_in_sessions WHERE tenant = $1 AND principal = $2",
-                values![tenant.as_str(), name.as_str()],
-            ),
-        };
-        self.write(move |tx| Box::pin(async move { tx.execute(sql, row).await.map(drop) }))
+        self.write(move |tx| Box::pin(async move { end_all(tx, (&tenant, &principal), keep, &change).await }))
             .await
     }
 
@@ -295,6 +271,39 @@ impl Store {
         self.read(move |tx| Box::pin(async move { tx.rows(sql, row).await }))
             .await
     }
+}
+
+/// Ends the person's oldest sessions past `most` that have shown as many factors as the one of the token hash `keep`, which stays.
+async fn bound(
+    tx: &mut Tx,
+    (tenant, principal): (&str, &str),
+    keep: [u8; 32],
+    most: u32,
+    change: &SignInChange,
+) -> Result<(), Error> {
+    let sql = "DELETE FROM sign_in_sessions WHERE tenant = $1 AND principal = $2 \
+               AND has_two_factors = (SELECT has_two_factors FROM sign_in_sessions WHERE hash = $3) \
+               AND hash NOT IN (SELECT hash FROM sign_in_sessions WHERE tenant = $1 AND principal = $2 \
+               AND has_two_factors = (SELECT has_two_factors FROM sign_in_sessions WHERE hash = $3) \
+               ORDER BY CASE WHEN hash = $3 THEN 0 ELSE 1 END, made_at DESC, id LIMIT $4)";
+    let ended = tx.execute(sql, values![tenant, principal, keep, most]).await?;
+    tell_ended(tx, ended, change).await
+}
+
+/// Ends all sessions of the tenant of `change`, or of `principal` of it, and tells the log if there were any.
+pub(crate) async fn end_switched(
+    tx: &mut Tx,
+    principal: Option<&str>,
+    change: &SignInChange,
+) -> Result<(), Error> {
+    if let Some(principal) = principal {
+        return end_all(tx, (&change.tenant, principal), None, change)
+            .await
+            .map(drop);
+    }
+    let sql = "DELETE FROM sign_in_sessions WHERE tenant = $1";
+    let ended = tx.execute(sql, values![&change.tenant]).await?;
+    tell_ended(tx, ended, change).await
 }
 
 type Columns = ([u8; 32], String, String, String, String, bool, i64, i64, i64, i64);

@@ -5,7 +5,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use privet_crypto::DataKey;
 use privet_store::{
-    ApiKeyRecord, AuditRecord, Error, Location, Sequencer, Store, back_up, log_signer, open_backup, restore,
+    ApiKeyRecord, AuditRecord, Error, InviteRecord, Location, Person, Sequencer, SessionRecord, SignInChange,
+    SignInWay, Store, back_up, log_signer, open_backup, restore,
 };
 use privet_types::TenantId;
 
@@ -187,4 +188,67 @@ async fn a_backup_of_a_newer_privet_is_refused() {
         matches!(refused, Err(Error::NewerSchema { found: 999, .. })),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn nobody_is_signed_in_or_invited_by_a_backup() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = filled(&sqlite(dir.path(), "a.sqlite")).await;
+    let tenant = TenantId::default();
+    let change = SignInChange {
+        at: at(),
+        tenant: tenant.as_str().to_owned(),
+        principal: None,
+        session: None,
+        way: None,
+        count: None,
+        expires_at: None,
+    };
+    let later = at().checked_add(std::time::Duration::from_secs(600)).unwrap();
+    let session = SessionRecord {
+        hash: [1; 32],
+        id: "session1".to_owned(),
+        tenant: tenant.clone(),
+        principal: "ann".parse().unwrap(),
+        way: SignInWay::Passkey,
+        has_two_factors: true,
+        made_at: at(),
+        seen_at: at(),
+        proved_at: at(),
+        expires_at: later,
+    };
+    assert!(store.insert_session(&session, None, 5, &change).await.unwrap());
+    let invite = InviteRecord {
+        hash: [2; 32],
+        tenant: tenant.clone(),
+        principal: "bob".parse().unwrap(),
+        expires_at: later,
+    };
+    store.insert_invite(&invite, &change).await.unwrap();
+    assert!(store.use_challenge([3; 32], &tenant, at(), later).await.unwrap());
+    let who = Person {
+        tenant: &tenant,
+        principal: &invite.principal,
+    };
+    assert!(store.set_password(who, "hash", None, &change).await.unwrap());
+    store.insert_invite(&invite, &change).await.unwrap();
+
+    let mut file = Vec::new();
+    let summary = back_up(store.database(), &key(), CONTEXT, at(), &mut file, &mut |_| {})
+        .await
+        .unwrap();
+    for table in ["sign_in_sessions", "invites", "passkey_challenges"] {
+        assert!(!summary.rows.contains_key(table), "{table}");
+    }
+    let location = sqlite(dir.path(), "b.sqlite");
+    let database = privet_store::open_store_database(&location).await.unwrap();
+    restore(&database, &key(), CONTEXT, &mut file.as_slice(), &mut |_| {})
+        .await
+        .unwrap();
+    database.close().await;
+    let after = Store::open(&location, &root_key()).await.unwrap();
+    assert_eq!(after.password(who).await.unwrap().as_deref(), Some("hash"));
+    assert_eq!(after.session([1; 32]).await.unwrap(), None);
+    assert_eq!(after.invite([2; 32], at()).await.unwrap(), None);
+    after.close().await;
 }

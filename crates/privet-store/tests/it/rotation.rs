@@ -91,3 +91,27 @@ async fn the_latest_use_of_a_key_stays_and_counts_as_no_change() {
         house.end().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_that_write_down_the_same_uses_do_not_wait_for_each_other() {
+    let uses = |second: i64| {
+        (0..200).map(move |number| ApiKeyUse {
+            tenant: "default".parse().unwrap(),
+            id: format!("key{number}"),
+            last_used_at: Timestamp::from_second(second).unwrap(),
+        })
+    };
+    for house in House::each().await {
+        for round in 0..20 {
+            let forwards: Vec<_> = uses(60 + round).collect();
+            let backwards: Vec<_> = uses(90 + round).rev().collect();
+            let (one, other) = tokio::join!(
+                house.store.note_api_key_uses(&forwards),
+                house.store.note_api_key_uses(&backwards)
+            );
+            one.unwrap();
+            other.unwrap();
+        }
+        house.end().await;
+    }
+}

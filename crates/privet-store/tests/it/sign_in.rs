@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use privet_store::{
-    BackOff, Begun, Counter, InviteRecord, PasskeyRecord, Person, SessionRecord, SignInChange, SignInWay,
-    TotpSecret,
+    BackOff, Begun, Counter, InviteRecord, PasskeyRecord, PeopleChange, Person, PrincipalRecord,
+    SessionRecord, SignInChange, SignInWay, Store, TotpSecret,
 };
-use privet_types::{Principal, Pseudonym, TenantId};
+use privet_types::{Principal, PrincipalKind, Pseudonym, TenantId};
 use tokio::task::JoinSet;
 
 use crate::support::House;
@@ -57,6 +57,27 @@ fn session(number: u8, ms: i64) -> SessionRecord {
     }
 }
 
+async fn put(store: &Store, session: &SessionRecord) {
+    let most = 100;
+    assert!(
+        store
+            .insert_session(session, None, most, &change(1))
+            .await
+            .unwrap()
+    );
+}
+
+/// How many leaves of `kind` the log has of the tenant, and the last one.
+async fn told(store: &Store, kind: &str) -> (usize, String) {
+    let events = store.tenant_events(&tenant(), 0, None, 1000).await.unwrap();
+    let mut of_kind: Vec<_> = events.into_iter().filter(|event| event.kind == kind).collect();
+    let count = of_kind.len();
+    (
+        count,
+        of_kind.pop().map(|event| event.payload).unwrap_or_default(),
+    )
+}
+
 /// How many of eight that do the same at once win.
 async fn winners<F, W>(work: W) -> usize
 where
@@ -104,6 +125,7 @@ async fn of_those_who_use_one_invite_code_step_or_challenge_at_once_one_wins() {
             made_at: at(0),
         };
         assert!(store.begin_totp(who, &secret).await.unwrap());
+        put(store, &session(5, 1)).await;
         assert!(!store.use_totp_step(who, 3).await.unwrap(), "it is not confirmed");
         let confirm = || {
             let store = store.clone();
@@ -114,7 +136,8 @@ async fn of_those_who_use_one_invite_code_step_or_challenge_at_once_one_wins() {
                     principal: &ann,
                 };
                 let codes = (0..10).map(|number| [number; 32]).collect();
-                store.confirm_totp(who, &[7], 3, codes, &change(2)).await.unwrap()
+                let confirmed = store.confirm_totp(who, &[7], 3, codes, [5; 32], &change(2));
+                confirmed.await.unwrap().unwrap()
             }
         };
         assert_eq!(winners(confirm).await, 1);
@@ -198,7 +221,7 @@ async fn a_person_has_so_many_sessions_and_the_oldest_ends() {
         let store = &house.store;
         for number in 0..5 {
             let record = session(number, i64::from(number));
-            store.insert_session(&record, 3, &change(10)).await.unwrap();
+            store.insert_session(&record, None, 3, &change(10)).await.unwrap();
         }
         let (tenant, ann) = (tenant(), ann());
         let ids = || async {
@@ -211,22 +234,26 @@ async fn a_person_has_so_many_sessions_and_the_oldest_ends() {
         assert!(!view.has_totp && !view.has_passkey);
         assert_eq!(store.session([0; 32]).await.unwrap(), None);
 
+        let who = Person {
+            tenant: &tenant,
+            principal: &ann,
+        };
         // A proof changes the token, and a second factor stays.
         assert!(
             store
-                .prove_session([4; 32], [40; 32], true, &change(30))
+                .prove_session(who, ([4; 32], [40; 32]), true, 3, &change(30))
                 .await
                 .unwrap()
         );
         assert!(
             !store
-                .prove_session([4; 32], [41; 32], true, &change(30))
+                .prove_session(who, ([4; 32], [41; 32]), true, 3, &change(30))
                 .await
                 .unwrap()
         );
         assert!(
             store
-                .prove_session([40; 32], [42; 32], false, &change(31))
+                .prove_session(who, ([40; 32], [42; 32]), false, 3, &change(31))
                 .await
                 .unwrap()
         );
@@ -247,10 +274,6 @@ async fn a_person_has_so_many_sessions_and_the_oldest_ends() {
                 .await
                 .unwrap()
         );
-        let who = Person {
-            tenant: &tenant,
-            principal: &ann,
-        };
         assert_eq!(
             store
                 .end_sessions(who, Some([42; 32]), &change(41))
@@ -259,10 +282,8 @@ async fn a_person_has_so_many_sessions_and_the_oldest_ends() {
             1
         );
         assert_eq!(ids().await, ["session4"]);
-        store
-            .set_password(who, "new", Some([42; 32]), &change(42))
-            .await
-            .unwrap();
+        let set = store.set_password(who, "new", Some([42; 32]), &change(42));
+        assert!(set.await.unwrap());
         assert_eq!(ids().await, ["session4"]);
         assert!(store.remove_password(who, &change(43)).await.unwrap());
         assert!(ids().await.is_empty());
@@ -285,18 +306,15 @@ async fn a_passkey_whose_count_goes_backwards_is_refused_from_then_on() {
             used_at: None,
             suspect_at: None,
         };
+        put(store, &session(5, 0)).await;
         for (number, count) in [(1, 5), (2, 0)] {
             let passkey = passkey(number, count);
-            let added = store.insert_passkey(&passkey, 2, None, &change(0)).await;
-            assert!(added.unwrap());
+            let added = store.insert_passkey(&passkey, 2, None, [5; 32], &change(0));
+            assert_eq!(added.await.unwrap(), Some(true));
         }
-        assert!(
-            !store
-                .insert_passkey(&passkey(3, 0), 2, None, &change(0))
-                .await
-                .unwrap(),
-            "there are two already"
-        );
+        let third = passkey(3, 0);
+        let added = store.insert_passkey(&third, 2, None, [5; 32], &change(0));
+        assert_eq!(added.await.unwrap(), Some(false), "there are two already");
         assert!(store.use_passkey(&[1; 20], 6, &change(1)).await.unwrap());
         assert!(!store.use_passkey(&[1; 20], 6, &change(2)).await.unwrap());
         assert!(!store.use_passkey(&[1; 20], 7, &change(3)).await.unwrap());
@@ -314,5 +332,239 @@ async fn a_passkey_whose_count_goes_backwards_is_refused_from_then_on() {
         assert!(store.remove_passkey(who, "key1", &change(6)).await.unwrap());
         assert!(store.remove_factors(who, &change(7)).await.unwrap());
         assert!(!store.remove_factors(who, &change(8)).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn who_knows_the_password_alone_ends_no_session_of_two_factors() {
+    for house in House::each().await {
+        let store = &house.store;
+        let (tenant, ann) = (tenant(), ann());
+        let who = Person {
+            tenant: &tenant,
+            principal: &ann,
+        };
+        let full = SessionRecord {
+            has_two_factors: true,
+            ..session(0, 0)
+        };
+        let insert = |record: SessionRecord| async move {
+            let inserted = store.insert_session(&record, None, 2, &change(10)).await;
+            assert!(inserted.unwrap());
+        };
+        insert(full).await;
+        for number in 1..8 {
+            insert(session(number, i64::from(number))).await;
+        }
+        let ids = || async {
+            let listed = store.list_sessions(&tenant, Some(&ann), at(20)).await.unwrap();
+            listed.into_iter().map(|session| session.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids().await, ["session7", "session6", "session0"]);
+        assert_eq!(told(store, "sessions_ended").await.0, 5);
+        // Those that come to two factors later are bounded with those that have.
+        for number in [7, 6] {
+            let hashes = ([number; 32], [number + 100; 32]);
+            let proved = store.prove_session(who, hashes, true, 2, &change(30)).await;
+            assert!(proved.unwrap());
+        }
+        assert_eq!(ids().await, ["session7", "session6"]);
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn nobody_comes_in_by_a_password_that_is_another_by_now() {
+    for house in House::each().await {
+        let store = &house.store;
+        let (tenant, ann) = (tenant(), ann());
+        let who = Person {
+            tenant: &tenant,
+            principal: &ann,
+        };
+        assert!(store.set_password(who, "old", None, &change(0)).await.unwrap());
+        let open = |number: u8, checked: &'static str| async move {
+            let record = session(number, 1);
+            let inserted = store.insert_session(&record, Some(checked), 5, &change(1));
+            inserted.await.unwrap()
+        };
+        assert!(open(1, "old").await);
+        assert!(store.set_password(who, "new", None, &change(2)).await.unwrap());
+        assert!(!open(2, "old").await);
+        assert!(open(3, "new").await);
+        store.rehash_password(who, "new", "same").await.unwrap();
+        assert!(open(4, "same").await);
+        assert!(store.remove_password(who, &change(3)).await.unwrap());
+        assert!(!open(5, "same").await);
+        assert!(
+            store
+                .list_sessions(&tenant, None, at(4))
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!(told(store, "signed_in").await.0, 3);
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_session_began_comes_to_nothing_once_the_session_has_ended() {
+    for house in House::each().await {
+        let store = &house.store;
+        let (tenant, ann) = (tenant(), ann());
+        let who = Person {
+            tenant: &tenant,
+            principal: &ann,
+        };
+        put(store, &session(1, 0)).await;
+        let secret = TotpSecret {
+            sealed: vec![7],
+            made_at: at(0),
+        };
+        assert!(store.begin_totp(who, &secret).await.unwrap());
+        assert!(store.set_password(who, "first", None, &change(2)).await.unwrap());
+        let (ended, last) = told(store, "sessions_ended").await;
+        assert_eq!(ended, 1);
+        assert!(last.contains("\"count\":1"), "{last}");
+
+        let over = [1; 32];
+        let codes = || vec![[9; 32]];
+        let set = store.set_password(who, "second", Some(over), &change(3));
+        assert!(!set.await.unwrap());
+        let confirmed = store.confirm_totp(who, &[7], 3, codes(), over, &change(3));
+        assert_eq!(confirmed.await.unwrap(), None);
+        let put_codes = store.put_recovery_codes(who, codes(), over, &change(3));
+        assert!(!put_codes.await.unwrap());
+        let passkey = PasskeyRecord {
+            credential: vec![1; 20],
+            tenant: tenant.clone(),
+            principal: ann.clone(),
+            id: "key1".to_owned(),
+            name: "laptop".to_owned(),
+            public_key: vec![3],
+            sign_count: 0,
+            made_at: at(3),
+            used_at: None,
+            suspect_at: None,
+        };
+        let added = store.insert_passkey(&passkey, 2, Some(codes()), over, &change(3));
+        assert_eq!(added.await.unwrap(), None);
+
+        assert_eq!(store.password(who).await.unwrap().as_deref(), Some("first"));
+        assert!(!store.totp(who).await.unwrap().unwrap().is_confirmed);
+        assert_eq!(store.count_recovery_codes(who).await.unwrap(), 0);
+        assert!(store.list_passkeys(who).await.unwrap().is_empty());
+        for kind in ["totp_added", "recovery_codes_made", "passkey_added"] {
+            assert_eq!(told(store, kind).await.0, 0, "{kind}");
+        }
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn who_loses_the_password_loses_the_invite_to_set_one() {
+    for house in House::each().await {
+        let store = &house.store;
+        let (tenant, ann) = (tenant(), ann());
+        let who = Person {
+            tenant: &tenant,
+            principal: &ann,
+        };
+        let invite = InviteRecord {
+            hash: [1; 32],
+            tenant: tenant.clone(),
+            principal: ann.clone(),
+            expires_at: at(1000),
+        };
+        store.insert_invite(&invite, &change(0)).await.unwrap();
+        assert!(store.remove_password(who, &change(1)).await.unwrap());
+        let counter = Counter(vec![9]);
+        let accepted = store.accept_invite(&invite, "hash", &counter, &change(2));
+        assert!(!accepted.await.unwrap());
+        assert!(!store.remove_password(who, &change(3)).await.unwrap());
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_taken_back_counts_and_locks_no_more() {
+    for house in House::each().await {
+        let store = &house.store;
+        let (person, address) = (Counter(vec![1]), Counter(vec![2]));
+        let begin = |ms| {
+            let (person, address) = (&person, &address);
+            async move {
+                let begun = store.begin_sign_in((person, RULE), Some((address, RULE)), &change(ms));
+                begun.await.unwrap()
+            }
+        };
+        for _ in 0..4 {
+            assert!(matches!(begin(0).await, Begun::Open { .. }));
+        }
+        for _ in 0..3 {
+            let begun = begin(1).await;
+            assert!(matches!(begun, Begun::Open { failures: 4, .. }), "{begun:?}");
+            store
+                .take_back_sign_in(&person, Some(&address), &begun)
+                .await
+                .unwrap();
+        }
+        assert!(matches!(begin(2).await, Begun::Open { failures: 4, .. }));
+        assert!(matches!(begin(3).await, Begun::AddressLocked { .. }));
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_switch_ends_sessions_with_it_and_only_if_it_switches_something() {
+    for house in House::each().await {
+        let store = &house.store;
+        let (tenant, ann) = (tenant(), ann());
+        let told_of = PeopleChange {
+            at: at(0),
+            tenant: "acme".to_owned(),
+            principal: Some(Pseudonym("5".repeat(32))),
+            principal_kind: None,
+            group: None,
+            role: None,
+            course: None,
+            expires_at: None,
+        };
+        let record = PrincipalRecord {
+            tenant: tenant.clone(),
+            name: ann.clone(),
+            kind: PrincipalKind::User,
+            created_at: at(0),
+            disabled_at: None,
+        };
+        assert!(store.insert_principal(&record, &told_of).await.unwrap());
+        let sessions = || async { store.list_sessions(&tenant, None, at(1)).await.unwrap().len() };
+        put(store, &session(1, 0)).await;
+        put(store, &session(2, 0)).await;
+        // It is on already.
+        assert!(
+            !store
+                .switch_principal(&tenant, &ann, true, &told_of)
+                .await
+                .unwrap()
+        );
+        assert!(!store.switch_tenant(&tenant, true, &told_of).await.unwrap());
+        assert_eq!(sessions().await, 2);
+        assert!(
+            store
+                .switch_principal(&tenant, &ann, false, &told_of)
+                .await
+                .unwrap()
+        );
+        assert_eq!(sessions().await, 0);
+        let (ended, last) = told(store, "sessions_ended").await;
+        assert_eq!(ended, 1);
+        assert!(last.contains("\"count\":2"), "{last}");
+        put(store, &session(3, 0)).await;
+        assert!(store.switch_tenant(&tenant, false, &told_of).await.unwrap());
+        assert_eq!(sessions().await, 0);
+        assert_eq!(told(store, "sessions_ended").await.0, 2);
+        house.end().await;
     }
 }

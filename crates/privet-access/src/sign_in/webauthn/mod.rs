@@ -155,8 +155,11 @@ impl SignIn {
             way: Some("passkey"),
             ..self.keys.change(who, now)
         };
-        let added = self.store.insert_passkey(&passkey, MOST, hashes, &change);
-        if !added.await? {
+        let session = live.session().hash;
+        let added = self
+            .store
+            .insert_passkey(&passkey, MOST, hashes, session, &change);
+        if !added.await?.ok_or(SignInError::NoSession)? {
             return Err(SignInError::WrongProof);
         }
         Ok((codes, self.go_on(live, true, &change).await?))

@@ -684,6 +684,63 @@ async fn a_policy_can_keep_people_from_signing_in() {
 }
 
 #[tokio::test]
+async fn a_policy_that_keeps_people_out_ends_what_their_sessions_are_good_for_but_lets_them_sign_out() {
+    let gateway = house()
+        .policy("[access]\nprompts_by_session = true")
+        .vault("")
+        .start()
+        .await;
+    enrolled(&gateway, "ann-user", "user").await;
+    enrolled(&gateway, "sam-security", "security").await;
+    enrolled(&gateway, "olga-officer", "privacy_officer").await;
+    let (first, second, third) = (
+        sign_in(&gateway, "ann-user").await,
+        sign_in(&gateway, "ann-user").await,
+        sign_in(&gateway, "ann-user").await,
+    );
+    let sam = sign_in(&gateway, "sam-security").await;
+    let (_, _, sam) = add_totp(&gateway, &sam).await;
+    let olga = sign_in(&gateway, "olga-officer").await;
+    let (_, _, olga) = add_totp(&gateway, &olga).await;
+    let asked = [
+        (&first, "/v1/models"),
+        (&first, "/api/v1/me"),
+        (&sam, "/api/v1/kill-switches"),
+        (&sam, "/api/v1/sessions"),
+        (&olga, "/api/v1/vault/purposes"),
+    ];
+    for (browser, path) in asked {
+        let reply = browser.get(&gateway, path).await;
+        assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+    }
+    let id = second.get(&gateway, "/api/v1/me").await.json()["session"]["id"].clone();
+    let id = id.as_str().unwrap();
+    let taken = gateway.change_policy(
+        "[access]\nprompts_by_session = true",
+        Some(r#"@id("nobody_from_here") forbid (principal, action == Privet::Action::"sign_in", resource) when { context has address && context.address.isLoopback() };"#),
+    );
+    assert!(taken.await.unwrap());
+    for (browser, path) in asked {
+        assert_code(&browser.get(&gateway, path).await, 403, "not_permitted");
+    }
+    let path = format!("/api/v1/me/sessions/{id}");
+    let ended = first.send(&gateway, "DELETE", &path, &json!({})).await;
+    assert_eq!(ended.status, 204, "{}", ended.text());
+    let others = first
+        .send(&gateway, "DELETE", "/api/v1/me/sessions", &json!({}))
+        .await;
+    assert_eq!(others.json()["ended"], 1, "{}", others.text());
+    for ended in [&second, &third] {
+        assert_code(&ended.get(&gateway, "/api/v1/me").await, 401, "no_session");
+    }
+    let out = first
+        .send(&gateway, "POST", "/api/v1/me/sign_out", &json!({}))
+        .await;
+    assert_eq!(out.status, 204, "{}", out.text());
+    assert_code(&first.get(&gateway, "/api/v1/me").await, 401, "no_session");
+}
+
+#[tokio::test]
 async fn administrators_help_whom_a_password_or_a_phone_is_lost() {
     let gateway = house().start().await;
     enrolled(&gateway, "ann-admin", "admin").await;
