@@ -136,8 +136,8 @@ async fn of_those_who_use_one_invite_code_step_or_challenge_at_once_one_wins() {
                     principal: &ann,
                 };
                 let codes = (0..10).map(|number| [number; 32]).collect();
-                let confirmed = store.confirm_totp(who, &[7], 3, codes, [5; 32], &change(2));
-                confirmed.await.unwrap().unwrap()
+                let confirmed = store.confirm_totp(who, &[7], 3, codes, [5; 32], &change(2)).await;
+                confirmed.unwrap().unwrap()
             }
         };
         assert_eq!(winners(confirm).await, 1);
@@ -282,8 +282,8 @@ async fn a_person_has_so_many_sessions_and_the_oldest_ends() {
             1
         );
         assert_eq!(ids().await, ["session4"]);
-        let set = store.set_password(who, "new", Some([42; 32]), &change(42));
-        assert!(set.await.unwrap());
+        let set = store.set_password(who, "new", Some([42; 32]), &change(42)).await;
+        assert!(set.unwrap());
         assert_eq!(ids().await, ["session4"]);
         assert!(store.remove_password(who, &change(43)).await.unwrap());
         assert!(ids().await.is_empty());
@@ -309,12 +309,12 @@ async fn a_passkey_whose_count_goes_backwards_is_refused_from_then_on() {
         put(store, &session(5, 0)).await;
         for (number, count) in [(1, 5), (2, 0)] {
             let passkey = passkey(number, count);
-            let added = store.insert_passkey(&passkey, 2, None, [5; 32], &change(0));
-            assert_eq!(added.await.unwrap(), Some(true));
+            let added = store.insert_passkey(&passkey, 2, None, [5; 32], &change(0)).await;
+            assert_eq!(added.unwrap(), Some(true));
         }
         let third = passkey(3, 0);
-        let added = store.insert_passkey(&third, 2, None, [5; 32], &change(0));
-        assert_eq!(added.await.unwrap(), Some(false), "there are two already");
+        let added = store.insert_passkey(&third, 2, None, [5; 32], &change(0)).await;
+        assert_eq!(added.unwrap(), Some(false), "there are two already");
         assert!(store.use_passkey(&[1; 20], 6, &change(1)).await.unwrap());
         assert!(!store.use_passkey(&[1; 20], 6, &change(2)).await.unwrap());
         assert!(!store.use_passkey(&[1; 20], 7, &change(3)).await.unwrap());
@@ -385,8 +385,8 @@ async fn nobody_comes_in_by_a_password_that_is_another_by_now() {
         assert!(store.set_password(who, "old", None, &change(0)).await.unwrap());
         let open = |number: u8, checked: &'static str| async move {
             let record = session(number, 1);
-            let inserted = store.insert_session(&record, Some(checked), 5, &change(1));
-            inserted.await.unwrap()
+            let inserted = store.insert_session(&record, Some(checked), 5, &change(1)).await;
+            inserted.unwrap()
         };
         assert!(open(1, "old").await);
         assert!(store.set_password(who, "new", None, &change(2)).await.unwrap());
@@ -430,12 +430,12 @@ async fn what_a_session_began_comes_to_nothing_once_the_session_has_ended() {
 
         let over = [1; 32];
         let codes = || vec![[9; 32]];
-        let set = store.set_password(who, "second", Some(over), &change(3));
-        assert!(!set.await.unwrap());
-        let confirmed = store.confirm_totp(who, &[7], 3, codes(), over, &change(3));
-        assert_eq!(confirmed.await.unwrap(), None);
-        let put_codes = store.put_recovery_codes(who, codes(), over, &change(3));
-        assert!(!put_codes.await.unwrap());
+        let set = store.set_password(who, "second", Some(over), &change(3)).await;
+        assert!(!set.unwrap());
+        let confirmed = store.confirm_totp(who, &[7], 3, codes(), over, &change(3)).await;
+        assert_eq!(confirmed.unwrap(), None);
+        let put_codes = store.put_recovery_codes(who, codes(), over, &change(3)).await;
+        assert!(!put_codes.unwrap());
         let passkey = PasskeyRecord {
             credential: vec![1; 20],
             tenant: tenant.clone(),
@@ -448,8 +448,10 @@ async fn what_a_session_began_comes_to_nothing_once_the_session_has_ended() {
             used_at: None,
             suspect_at: None,
         };
-        let added = store.insert_passkey(&passkey, 2, Some(codes()), over, &change(3));
-        assert_eq!(added.await.unwrap(), None);
+        let added = store
+            .insert_passkey(&passkey, 2, Some(codes()), over, &change(3))
+            .await;
+        assert_eq!(added.unwrap(), None);
 
         assert_eq!(store.password(who).await.unwrap().as_deref(), Some("first"));
         assert!(!store.totp(who).await.unwrap().unwrap().is_confirmed);
@@ -480,8 +482,8 @@ async fn who_loses_the_password_loses_the_invite_to_set_one() {
         store.insert_invite(&invite, &change(0)).await.unwrap();
         assert!(store.remove_password(who, &change(1)).await.unwrap());
         let counter = Counter(vec![9]);
-        let accepted = store.accept_invite(&invite, "hash", &counter, &change(2));
-        assert!(!accepted.await.unwrap());
+        let accepted = store.accept_invite(&invite, "hash", &counter, &change(2)).await;
+        assert!(!accepted.unwrap());
         assert!(!store.remove_password(who, &change(3)).await.unwrap());
         house.end().await;
     }
@@ -495,8 +497,10 @@ async fn an_attempt_that_is_taken_back_counts_and_locks_no_more() {
         let begin = |ms| {
             let (person, address) = (&person, &address);
             async move {
-                let begun = store.begin_sign_in((person, RULE), Some((address, RULE)), &change(ms));
-                begun.await.unwrap()
+                let begun = store
+                    .begin_sign_in((person, RULE), Some((address, RULE)), &change(ms))
+                    .await;
+                begun.unwrap()
             }
         };
         for _ in 0..4 {
