@@ -74,7 +74,7 @@ fn write(bundle: &Bundle, out: &Path) -> Result<()> {
     let cannot = || format!("cannot write into `{}`", out.display());
     std::fs::create_dir_all(out.join("leaves")).with_context(cannot)?;
     for (name, bytes) in &bundle.files {
-        rim::write_new(&out.join(name), bytes).with_context(cannot)?;
+        rim::write_exactly(&out.join(name), bytes).with_context(cannot)?;
     }
     Ok(())
 }
