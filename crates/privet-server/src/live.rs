@@ -54,7 +54,7 @@ impl Served {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn replace(&self, next: Self) {
+    fn replace(&self, next: &Self) {
         let next = next.now();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = next;
     }
@@ -127,8 +127,8 @@ impl Live {
         gateway.watch.take_up(&gateway.policy);
         // First, since the keys are those of all: nothing that begins by the new document is decided by the old Cedar policies.
         gateway.keys().replace_policies(policies);
-        self.main.replace(Self::of_main(&gateway));
-        self.presidio.replace(Self::of_presidio(&gateway));
+        self.main.replace(&Self::of_main(&gateway));
+        self.presidio.replace(&Self::of_presidio(&gateway));
         if let Some(door) = &gateway.door {
             door.take_policy(&gateway.policy);
         }

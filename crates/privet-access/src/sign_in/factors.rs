@@ -49,6 +49,9 @@ impl NewTotp {
     }
 }
 
+/// Recovery codes as they are shown, and what the store holds of each.
+type Codes = (Vec<Secret<String>>, Vec<[u8; 32]>);
+
 impl SignIn {
     /// That the person of `live` may change its second factors: it showed not long ago who it is, with all that it has; who has none
     /// yet, and needs one, may add it.
@@ -166,10 +169,7 @@ impl SignIn {
         Ok(self.store.count_recovery_codes(live.person()).await?)
     }
 
-    pub(super) fn new_codes(
-        &self,
-        who: Person<'_>,
-    ) -> Result<(Vec<Secret<String>>, Vec<[u8; 32]>), SignInError> {
+    pub(super) fn new_codes(&self, who: Person<'_>) -> Result<Codes, SignInError> {
         let (mut codes, mut hashes) = (Vec::with_capacity(CODES), Vec::with_capacity(CODES));
         while codes.len() < CODES {
             let mut code = Zeroizing::new(BASE32_DNSSEC.encode(&random::<7>()?));

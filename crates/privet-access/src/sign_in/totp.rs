@@ -25,7 +25,7 @@ fn code(secret: &[u8], step: i64) -> String {
         *byte = *from;
     }
     let number = (u32::from_be_bytes(four) & 0x7fff_ffff) % 1_000_000;
-    format!("{number:0width$}", width = DIGITS)
+    format!("{number:0DIGITS$}")
 }
 
 /// The step whose code `typed` is, of those that count at `now`. Each is looked at in full, in constant time. Blanks in what was
