@@ -16,7 +16,6 @@ mod evidence;
 #[cfg(test)]
 mod explain;
 mod incidents;
-#[cfg(test)]
 mod keyring;
 #[cfg(test)]
 mod kill;
