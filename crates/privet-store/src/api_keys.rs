@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use privet_types::{Change, ChangeKind, KeyScopes, Principal, TenantId};
 
-use crate::access_tokens::{RevokedToken, TokenKeyRecord, select_revoked_tokens, select_token_keys};
 use crate::kill_switches::{KillSwitch, select_in_force};
 use crate::log::append_change;
 use crate::people::{PeopleSnapshot, select_people};
@@ -71,10 +70,6 @@ pub struct ApiKeySnapshot {
     pub people: PeopleSnapshot,
     /// What is switched off.
     pub switches: Vec<KillSwitch>,
-    /// Keys that sign access tokens.
-    pub token_keys: Vec<TokenKeyRecord>,
-    /// Access tokens that are refused.
-    pub revoked_tokens: Vec<RevokedToken>,
 }
 
 impl Store {
@@ -240,8 +235,6 @@ impl Store {
                     keys: select_api_keys(tx).await?,
                     people: select_people(tx).await?,
                     switches: select_in_force(tx).await?,
-                    token_keys: select_token_keys(tx).await?,
-                    revoked_tokens: select_revoked_tokens(tx).await?,
                 })
             })
         })

@@ -134,11 +134,6 @@ pub enum Error {
         /// Which row.
         row: String,
     },
-    /// So many tokens are revoked that nodes cannot keep them all in memory.
-    #[error(
-        "10000 access tokens are revoked that have not expired; revoke the key that they were made with, or wait for them to expire"
-    )]
-    TooManyRevoked,
     /// Two different events claim one number, as when a spool directory was copied to a second node.
     #[error(
         "another audit event is already stored as number {seq} of node `{node}`; give each server its own spool directory"

@@ -27,7 +27,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod access_tokens;
 mod alerts;
 mod api_keys;
 mod audit;
@@ -41,7 +40,6 @@ mod kill_switches;
 mod limit_counters;
 mod log;
 mod mcp_tools;
-mod notices;
 mod people;
 mod privilege_uses;
 mod schema;
@@ -50,7 +48,6 @@ mod spool;
 mod sql;
 mod store;
 
-pub use access_tokens::{RevokedToken, TokenKeyRecord};
 pub use alerts::{AlertRecord, HeldCaller, WatchState};
 pub use api_keys::{ApiKeyRecord, ApiKeySnapshot, ApiKeyUse};
 pub use audit::{AuditRecord, AuditRow, TenantEvent};
@@ -74,7 +71,6 @@ pub use log::{
     append_leaf_id, append_leaves, log_position, log_signer, run_sequencer, run_sequencer_through_changes,
 };
 pub use mcp_tools::McpTool;
-pub use notices::Acknowledgement;
 pub use people::{
     GrantRecord, GroupRecord, Holder, Membership, PeopleChange, PeopleSnapshot, PrincipalRecord,
     TenantRecord, TrainingRecord,

@@ -15,10 +15,6 @@ pub enum ChangeKind {
     ApiKeyRevoked,
     /// Another API key was made to take the place of one.
     ApiKeyRotated,
-    /// An access token was made.
-    AccessTokenIssued,
-    /// An access token was revoked.
-    AccessTokenRevoked,
 }
 
 /// One append-only record of a change of Privet's own state. Holds metadata only; people are pseudonyms.
@@ -30,12 +26,12 @@ pub struct Change {
     pub tenant: String,
     /// Whom the object belongs to.
     pub principal: Pseudonym,
-    /// What was changed: the id of an API key or of an access token.
+    /// What was changed: the id of an API key.
     pub object: String,
     /// Until when the object is good, where that is limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// What an API key or a token may be used for, with commas between.
+    /// What an API key may be used for, with commas between.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<String>,
     /// The id of the API key that takes the place of the object.
@@ -51,8 +47,6 @@ impl ChangeKind {
             Self::ApiKeyCreated => "api_key_created",
             Self::ApiKeyRevoked => "api_key_revoked",
             Self::ApiKeyRotated => "api_key_rotated",
-            Self::AccessTokenIssued => "access_token_issued",
-            Self::AccessTokenRevoked => "access_token_revoked",
         }
     }
 }

@@ -291,7 +291,7 @@ async fn a_session_opened_for_a_way_of_others_stands_as_far_as_that_way_goes() {
         (true, SessionStanding::Full),
     ] {
         let new = desk
-            .open(&tenant, &name, (SignInWay::Oidc, has_two), None, house.now())
+            .open(&tenant, &name, (SignInWay::Passkey, has_two), None, house.now())
             .await
             .unwrap();
         assert_eq!(new.standing, standing);
@@ -305,7 +305,7 @@ async fn a_session_opened_for_a_way_of_others_stands_as_far_as_that_way_goes() {
         .open(
             &tenant,
             &"nobody".parse().unwrap(),
-            (SignInWay::Oidc, true),
+            (SignInWay::Passkey, true),
             None,
             house.now(),
         )

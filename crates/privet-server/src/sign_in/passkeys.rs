@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::routes::{Answer, Call, Desk, answer, found};
-use super::views::{self, Name};
+use super::views::Name;
 use crate::access::address_of;
 
 #[derive(Deserialize)]
@@ -132,11 +132,7 @@ async fn add(State(desk): State<Desk>, request: Request<Body>) -> Response<Body>
             .sign_in
             .add_passkey(&live, &asked.name, &asked.credential, now)
             .await?;
-        let mut answer = Answer::session(&desk.door, &new, StatusCode::CREATED);
-        if let (Some(Value::Object(json)), Value::Object(codes)) = (&mut answer.json, views::codes(&codes)) {
-            json.extend(codes);
-        }
-        Ok(answer)
+        Ok(Answer::session(&desk.door, &new, StatusCode::CREATED).with_codes(&codes))
     })
     .await
 }

@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Limited};
 use jiff::Timestamp;
 use privet_access::{Ask, Denied};
 use privet_access::{Attempt, Live, NewSession, Privilege, Proof, Resource, SignInError};
-use privet_types::SurfaceKind;
+use privet_types::{Secret, SurfaceKind};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -101,6 +101,14 @@ impl Answer {
             json: Some(views::opened(new)),
             cookie: door.set_cookie(Some(new.token.expose())),
         }
+    }
+
+    /// The same with recovery codes.
+    pub(super) fn with_codes(mut self, codes: &[Secret<String>]) -> Self {
+        if let (Some(Value::Object(json)), Value::Object(codes)) = (&mut self.json, views::codes(codes)) {
+            json.extend(codes);
+        }
+        self
     }
 }
 
@@ -393,11 +401,7 @@ async fn confirm_totp(State(desk): State<Desk>, request: Request<Body>) -> Respo
             .sign_in
             .confirm_totp(&live, asked.code.expose(), now)
             .await?;
-        let mut answer = Answer::session(&desk.door, &new, StatusCode::OK);
-        if let (Some(Value::Object(json)), Value::Object(codes)) = (&mut answer.json, views::codes(&codes)) {
-            json.extend(codes);
-        }
-        Ok(answer)
+        Ok(Answer::session(&desk.door, &new, StatusCode::OK).with_codes(&codes))
     })
     .await
 }

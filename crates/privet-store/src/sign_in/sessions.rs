@@ -15,8 +15,6 @@ pub enum SignInWay {
     Password,
     /// A passkey, with the person verified by it.
     Passkey,
-    /// A provider of identities, by OpenID Connect.
-    Oidc,
 }
 
 impl SignInWay {
@@ -26,12 +24,11 @@ impl SignInWay {
         match self {
             Self::Password => "password",
             Self::Passkey => "passkey",
-            Self::Oidc => "oidc",
         }
     }
 
     fn parse(name: &str) -> Option<Self> {
-        [Self::Password, Self::Passkey, Self::Oidc]
+        [Self::Password, Self::Passkey]
             .into_iter()
             .find(|way| way.name() == name)
     }

@@ -1,8 +1,7 @@
-//! Tools that are pinned as they were first seen, and notices that were acknowledged.
+//! Tools that are pinned as they were first seen.
 
 use jiff::Timestamp;
-use privet_store::Acknowledgement;
-use privet_types::{Pseudonym, TenantId};
+use privet_types::TenantId;
 
 use crate::support::House;
 
@@ -54,35 +53,5 @@ async fn a_tool_that_changes_is_told_from_its_pin_until_it_is_accepted() {
         let now = store.list_mcp_tools(&acme, Some("crm")).await.unwrap();
         assert!(now.iter().all(|tool| !tool.is_changed()));
         assert_eq!((now[0].pinned.as_str(), now[0].pinned_at), ("h9", at(12)));
-    }
-}
-
-#[tokio::test]
-async fn the_last_acknowledgement_of_a_notice_counts_and_is_its_principals_own() {
-    for house in House::each().await {
-        let store = &house.store;
-        let done = |version: &str, second, until: Option<i64>| Acknowledgement {
-            tenant: "acme".parse().unwrap(),
-            principal: "ann".parse().unwrap(),
-            notice: "house-rules".to_owned(),
-            version: version.to_owned(),
-            acknowledged_at: at(second),
-            expires_at: until.map(at),
-        };
-        let pseudonym = Pseudonym("00".repeat(16));
-        store
-            .acknowledge(&done("1", 0, Some(60)), &pseudonym)
-            .await
-            .unwrap();
-        store.acknowledge(&done("2", 5, None), &pseudonym).await.unwrap();
-        let (acme, ann) = ("acme".parse().unwrap(), "ann".parse().unwrap());
-        assert_eq!(
-            store.acknowledgements(&acme, &ann).await.unwrap(),
-            [done("2", 5, None)]
-        );
-        let bob = "bob".parse().unwrap();
-        assert_eq!(store.acknowledgements(&acme, &bob).await.unwrap(), []);
-        let elsewhere = "other".parse().unwrap();
-        assert_eq!(store.acknowledgements(&elsewhere, &ann).await.unwrap(), []);
     }
 }

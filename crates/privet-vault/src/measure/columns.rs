@@ -18,12 +18,6 @@ type Names = &'static [&'static str];
 /// Tables with their sealed, hashed and clear columns; the clear ones in one text.
 const TABLES: &[(&str, Names, Names, Names)] = &[
     (
-        "access_token_keys",
-        &["sealed"],
-        &[],
-        &["id created_at retires_at"],
-    ),
-    (
         "active_holds",
         &[],
         &[],
@@ -141,12 +135,6 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         &["pinned", "seen"],
         &["tenant server tool pinned_at changed_at"],
     ),
-    (
-        "notice_acknowledgements",
-        &[],
-        &[],
-        &["tenant principal notice version acknowledged_at expires_at"],
-    ),
     ("principal_groups", &[], &[], &["tenant name created_at"]),
     (
         "principals",
@@ -173,12 +161,6 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         &["tenant day subject key_id created_at expires_at"],
     ),
     ("request_tries", &[], &["person"], &["tenant kind made ends_at"]),
-    (
-        "revoked_access_tokens",
-        &[],
-        &[],
-        &["tenant id revoked_at expires_at"],
-    ),
     (
         "role_grants",
         &[],

@@ -10,13 +10,3 @@ CREATE TABLE mcp_tools (
     changed_at BIGINT,
     PRIMARY KEY (tenant, server, tool)
 );
--- Who said that they have read which version of which notice of the policy, and until when that counts.
-CREATE TABLE notice_acknowledgements (
-    tenant TEXT NOT NULL,
-    principal TEXT NOT NULL,
-    notice TEXT NOT NULL,
-    version TEXT NOT NULL,
-    acknowledged_at BIGINT NOT NULL,
-    expires_at BIGINT,
-    PRIMARY KEY (tenant, principal, notice)
-);
