@@ -168,6 +168,14 @@ impl Gateway {
 
     /// That the policies let `caller` send this.
     pub(crate) fn authorise_prompt(&self, caller: &Authenticated, out: &Outgoing<'_>) -> Result<(), Problem> {
+        let token = caller.token.as_ref();
+        if token.is_some_and(|token| !token.is_for_model(&out.clearance.model)) {
+            return Err(Problem::NotPermitted {
+                message: Some("this token is not good for that model".to_owned()),
+                provider: out.provider.name().to_owned(),
+                model: out.clearance.model.clone(),
+            });
+        }
         let standing = self
             .access
             .assessments

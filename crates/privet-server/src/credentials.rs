@@ -8,19 +8,20 @@ use crate::tls::ByCertificate;
 
 /// What says who sends a request.
 pub(crate) enum Claim<'a> {
+    /// An API key, or a token.
     Key(&'a str),
     /// A certificate that was verified when the connection was made.
     Certificate(&'a Vouched),
     Nothing,
 }
 
-/// What a request with these headers, on a connection that put these `extensions`, goes by. One of Privet's keys decides, since it
+/// What a request with these headers, on a connection that put these `extensions`, goes by. One of Privet's keys or tokens decides, since it
 /// is the narrower claim; any other text in its place is what clients send that cannot go without a key.
 pub(crate) fn claim<'a>(headers: &'a HeaderMap, extensions: &'a Extensions) -> Claim<'a> {
     let certificate = extensions.get::<ByCertificate>();
     match (presented(headers), certificate) {
         (Some(key), None) => Claim::Key(key),
-        (Some(key), Some(_)) if key.starts_with(privet_access::KEY_PREFIX) => Claim::Key(key),
+        (Some(key), Some(_)) if privet_access::is_credential(key) => Claim::Key(key),
         (_, Some(ByCertificate(who))) => Claim::Certificate(who),
         (None, None) => Claim::Nothing,
     }
@@ -56,6 +57,8 @@ pub(crate) const GATES: &[(&str, Privilege)] = &[
     ("/api/v1/incidents", Privilege::WatchRead),
     ("/api/v1/kill-switches", Privilege::KillRead),
     ("/metrics", Privilege::ReadMetrics),
+    ("/api/v1/tokens", Privilege::MakeTokens),
+    ("/api/v1/tokens/{id}", Privilege::MakeTokens),
     ("/api/v1/invites/accept", Privilege::SignIn),
     ("/api/v1/sessions", Privilege::PeopleRead),
     ("/api/v1/sessions/{id}", Privilege::PeopleManage),
@@ -125,7 +128,7 @@ fn presented(headers: &HeaderMap) -> Option<&str> {
     let ours = sent
         .iter()
         .flatten()
-        .find(|key| key.starts_with(privet_access::KEY_PREFIX));
+        .find(|key| privet_access::is_credential(key));
     ours.or_else(|| sent.iter().flatten().next()).copied()
 }
 
@@ -149,6 +152,7 @@ mod tests {
             include_str!("watch/routes.rs"),
             include_str!("incidents/routes.rs"),
             include_str!("kill/routes.rs"),
+            include_str!("tokens/routes.rs"),
         ];
         let paths: Vec<&str> = sources
             .iter()

@@ -34,10 +34,11 @@ use crate::problem::{self, Problem};
 use crate::recall::Recall;
 use crate::routing::Routing;
 use crate::sign_in::{self, Door};
+use crate::tokens::Pace;
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
 use crate::watch::{self, Watch};
-use crate::{Error, incidents, kill, models, native, presidio, prompt, protect};
+use crate::{Error, incidents, kill, models, native, presidio, prompt, protect, tokens};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -140,6 +141,8 @@ pub struct Gateway {
     pub(crate) mcp: Option<Arc<Mcp>>,
     /// What callers were handed stand-ins for elsewhere, if there are such servers.
     pub(crate) recall: Option<Arc<Recall>>,
+    /// How many tokens are made and taken back.
+    pub(crate) token_pace: Arc<Pace>,
     epoch: u64,
     tenant_keys: Arc<RwLock<HashMap<TenantId, Arc<TenantKeys>>>>,
     keys: Arc<KeyRing>,
@@ -199,6 +202,7 @@ impl Gateway {
         Ok(Arc::new(Self {
             mcp: Mcp::new(&settings, &mcp_headers)?.map(Arc::new),
             recall: Mcp::recall(&settings).map(Arc::new),
+            token_pace: Arc::default(),
             access,
             door,
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
@@ -273,6 +277,7 @@ impl Gateway {
             watch: Arc::clone(&self.watch),
             mcp: self.mcp.clone(),
             recall: self.recall.clone(),
+            token_pace: Arc::clone(&self.token_pace),
             epoch: self.epoch,
             tenant_keys: Arc::clone(&self.tenant_keys),
             keys: Arc::clone(&self.keys),
@@ -311,6 +316,7 @@ impl Gateway {
             .merge(watch::routes(Arc::clone(self)))
             .merge(incidents::routes(Arc::clone(self)))
             .merge(kill::routes(Arc::clone(self)))
+            .merge(tokens::routes(Arc::clone(self)))
             .merge(mcp::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
@@ -325,7 +331,11 @@ impl Gateway {
     fn is_key_sent(headers: &HeaderMap) -> bool {
         ["authorization", "x-api-key", "api-key"].iter().any(|name| {
             let value = headers.get(*name).and_then(|v| v.to_str().ok());
-            value.is_some_and(|v| v.contains(privet_access::KEY_PREFIX))
+            value.is_some_and(|v| {
+                [privet_access::KEY_PREFIX, privet_access::TOKEN_PREFIX]
+                    .iter()
+                    .any(|prefix| v.contains(prefix))
+            })
         })
     }
 
@@ -345,10 +355,15 @@ impl Gateway {
     }
 
     /// The same, whether or not they are cut off.
-    async fn identify(&self, parts: &http::request::Parts) -> Result<(Authenticated, bool), Denied> {
+    pub(crate) async fn identify(&self, parts: &http::request::Parts) -> Result<(Authenticated, bool), Denied> {
         let now = self.clock.now();
         let caller = match credentials::claim(&parts.headers, &parts.extensions) {
-            Claim::Key(key) => self.keys.authenticate(key, now).await?,
+            Claim::Key(key) => {
+                let path = Some(parts.uri.path());
+                let caller = self.keys.authenticate_at(key, path, now).await?;
+                tokens::check_session(&self.keys, &caller, access::address_of(&parts.extensions), now)?;
+                caller
+            }
             Claim::Certificate(who) => self.keys.vouched(who)?,
             Claim::Nothing => {
                 let door = self.door.as_ref().ok_or(Denied::Missing)?;
@@ -385,13 +400,35 @@ impl Gateway {
         (caller, by_session): (Authenticated, bool),
         privilege: Privilege,
     ) -> Result<Authenticated, Problem> {
+        let in_scope = check_scope(&caller, by_session, privilege.scope());
+        self.check_permitted(parts, &caller, privilege, in_scope)?;
+        Ok(caller)
+    }
+
+    /// That `caller` may do what `privilege` says, whatever its key is good for.
+    pub(crate) fn permit_any_scope(
+        &self,
+        parts: &http::request::Parts,
+        caller: &Authenticated,
+        privilege: Privilege,
+    ) -> Result<(), Problem> {
+        self.check_permitted(parts, caller, privilege, Ok(()))
+    }
+
+    fn check_permitted(
+        &self,
+        parts: &http::request::Parts,
+        caller: &Authenticated,
+        privilege: Privilege,
+        in_scope: Result<(), Denied>,
+    ) -> Result<(), Problem> {
         let now = self.clock.now();
-        self.keys.check_switches(&caller, Some(privilege), now)?;
+        self.keys.check_switches(caller, Some(privilege), now)?;
         if !privilege.outlasts_kill() {
             let pseudonym = || self.pseudonyms.pseudonym(&caller.tenant, &caller.principal);
             self.watch.check(pseudonym, now)?;
         }
-        check_scope(&caller, by_session, privilege.scope())?;
+        in_scope?;
         let ask = Ask {
             privilege,
             resource: Resource::Tenant,
@@ -399,8 +436,7 @@ impl Gateway {
             address: access::address_of(&parts.extensions),
             prompt: None,
         };
-        self.keys.authorise(&caller, &ask).map_err(Denied::from)?;
-        Ok(caller)
+        Ok(self.keys.authorise(caller, &ask).map_err(Denied::from)?)
     }
 
     /// The keys, and the policies that decide about their holders.

@@ -42,6 +42,7 @@ mod routing;
 mod sign_in;
 mod streams;
 mod tls;
+mod tokens;
 mod upstream;
 mod vault;
 mod watch;

@@ -151,6 +151,11 @@ fn denial(denied: &Denied) -> String {
         | Denied::Forged
         | Denied::NeedsSecondFactor
         | Denied::NotBySession => denied.to_string(),
+        Denied::TokenForged
+        | Denied::TokenExpired
+        | Denied::TokenEarly
+        | Denied::TokenRevoked
+        | Denied::TokenElsewhere => format!("the token was not accepted: {denied}"),
         other => format!("the API key was not accepted: {other}"),
     }
 }
@@ -216,6 +221,19 @@ impl Problem {
                 "permission_error",
                 "permission_error",
                 "key_not_valid_any_more",
+            ),
+            // Clients get another one when they are told 401.
+            Self::Denied(Denied::TokenExpired | Denied::TokenRevoked) => kind(
+                StatusCode::UNAUTHORIZED,
+                INVALID,
+                "authentication_error",
+                "token_not_valid_any_more",
+            ),
+            Self::Denied(Denied::TokenElsewhere) => kind(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "permission_error",
+                "token_out_of_scope",
             ),
             Self::Denied(Denied::SwitchedOff) | Self::SwitchedOff { .. } | Self::CutOff => kind(
                 StatusCode::FORBIDDEN,

@@ -25,6 +25,7 @@ use crate::query;
 use crate::recall::Recall;
 use crate::reply::{self, ReplyLimits};
 use crate::routing::{self, Choice, Picked};
+use crate::tokens;
 use crate::upstream::Failed;
 use crate::vault::{About, Guarded, NoConsent, conversation};
 use crate::watch::{Sent, WatchedReply};
@@ -98,10 +99,13 @@ async fn serve(
     let arrived = Instant::now();
     let mut guarded = Guarded::default();
     let prepared = prepare(gateway, surface, &caller, &parts, body, &mut guarded).await;
+    let (way, token) = tokens::came_by(&caller);
     let mut event = AuditEvent {
         at: gateway.clock.now(),
         tenant: caller.tenant.to_string(),
         principal: Some(gateway.pseudonyms.pseudonym(&caller.tenant, &caller.principal)),
+        way,
+        token,
         request_id: request_id.to_owned(),
         subject: guarded.subject,
         purpose: guarded.purpose,

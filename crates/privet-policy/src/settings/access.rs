@@ -6,10 +6,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::check::full_path;
+use crate::Period;
 use crate::key_path::{Fault, KeyPath};
 
 /// The `[access]` table.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccessFile {
     /// Public keys of those who sign assessments of providers and records of training: `privet-verifying-1:` and 64
@@ -18,6 +19,18 @@ pub struct AccessFile {
     /// Files of signed assessments (`privet policy assess`); relative to this file. One that nobody of `signers` has signed
     /// counts for nothing.
     pub assessments: Vec<PathBuf>,
+    /// How long a token of `POST /api/v1/tokens` lives at most, 1 s to 1 h; also how long it lives if nothing else is asked for.
+    pub token_life: Period,
+}
+
+impl Default for AccessFile {
+    fn default() -> Self {
+        Self {
+            signers: Vec::new(),
+            assessments: Vec::new(),
+            token_life: Period::from_millis(15 * 60_000),
+        }
+    }
 }
 
 /// Checks `[access]`; paths are relative to the current folder then.
@@ -37,6 +50,9 @@ pub(super) fn check(file: AccessFile, document: &Path) -> Result<AccessFile, Fau
             ));
         }
     }
+    if !(Period::from_millis(1_000)..=Period::from_millis(3_600_000)).contains(&file.token_life) {
+        return Err(at.key("token_life").fault("use 1s to 1h"));
+    }
     let path_at = at.key("assessments");
     let assessments = file.assessments.iter().enumerate();
     let assessments = assessments
@@ -45,5 +61,6 @@ pub(super) fn check(file: AccessFile, document: &Path) -> Result<AccessFile, Fau
     Ok(AccessFile {
         signers: file.signers,
         assessments,
+        token_life: file.token_life,
     })
 }

@@ -580,6 +580,7 @@ impl Told {
         since: Instant,
     ) -> Result<(), Problem> {
         let (request_hash, sent_hash) = hashes.unzip();
+        let (way, token) = tokens::came_by(&self.caller);
         let event = AuditEvent {
             at: self.gateway.clock.now(),
             tenant: self.caller.tenant.to_string(),
@@ -588,6 +589,8 @@ impl Told {
                     .pseudonyms
                     .pseudonym(&self.caller.tenant, &self.caller.principal),
             ),
+            way,
+            token,
             request_id: self.request_id.clone(),
             subject: None,
             purpose: None,

@@ -150,10 +150,13 @@ pub(crate) async fn note(
 ) -> Result<(), Problem> {
     let (caller, since) = call;
     let tenant = caller.map_or(&gateway.tenant, |caller| &caller.tenant);
+    let (way, token) = caller.map_or_else(Default::default, tokens::came_by);
     let event = AuditEvent {
         at: gateway.clock.now(),
         tenant: tenant.to_string(),
         principal: caller.map(|c| gateway.pseudonyms.pseudonym(tenant, &c.principal)),
+        way,
+        token,
         request_id: request_id.to_owned(),
         subject: None,
         purpose: None,

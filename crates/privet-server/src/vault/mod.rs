@@ -50,6 +50,7 @@ pub(crate) use guard::{About, Guarded, NoConsent, conversation};
 use crate::credentials::{Claim, claim};
 use crate::databunker;
 use crate::sign_in::Door;
+use crate::tokens;
 use crate::watch::Watch;
 use problem::VaultProblem;
 
@@ -156,10 +157,17 @@ impl VaultApi {
         api
     }
 
-    /// Who makes `claim`, and on whose behalf they call.
+    /// Who makes `claim`, and on whose behalf they call. A token that is good for some addresses alone, or that a session made,
+    /// lets nobody in.
     pub(crate) async fn caller(&self, claim: Claim<'_>) -> Result<(Authenticated, Actor), Denied> {
         let caller = match claim {
-            Claim::Key(key) => self.keys.authenticate(key, self.clock.now()).await?,
+            Claim::Key(key) => {
+                let caller = self.keys.authenticate(key, self.clock.now()).await?;
+                if tokens::is_of_session(&caller) {
+                    return Err(Denied::NotBySession);
+                }
+                caller
+            }
             Claim::Certificate(who) => self.keys.vouched(who)?,
             Claim::Nothing => return Err(Denied::Missing),
         };
@@ -178,6 +186,13 @@ impl VaultApi {
         {
             let caller = caller?;
             self.keys.check_switches(&caller, None, self.clock.now())?;
+            return Ok(self.actor(caller));
+        }
+        if let Claim::Key(key) = claim {
+            let (now, path) = (self.clock.now(), Some(parts.uri.path()));
+            let caller = self.keys.authenticate_at(key, path, now).await?;
+            tokens::check_session(&self.keys, &caller, address_of(&parts.extensions), now)?;
+            self.keys.check_switches(&caller, None, now)?;
             return Ok(self.actor(caller));
         }
         self.caller(claim).await

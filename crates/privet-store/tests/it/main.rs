@@ -35,3 +35,4 @@ mod spool;
 mod store;
 mod support;
 mod tls;
+mod tokens;
