@@ -355,7 +355,10 @@ impl Gateway {
     }
 
     /// The same, whether or not they are cut off.
-    pub(crate) async fn identify(&self, parts: &http::request::Parts) -> Result<(Authenticated, bool), Denied> {
+    pub(crate) async fn identify(
+        &self,
+        parts: &http::request::Parts,
+    ) -> Result<(Authenticated, bool), Denied> {
         let now = self.clock.now();
         let caller = match credentials::claim(&parts.headers, &parts.extensions) {
             Claim::Key(key) => {

@@ -88,6 +88,4 @@ pub use sql::{
     Value, ValueKind, Work,
 };
 pub use store::{Store, open_store_database};
-pub use tokens::{
-    TokenChange, TokenCount, TokenKeyRecord, TokenRevocation, TokenRevoked, TokenSnapshot,
-};
+pub use tokens::{TokenChange, TokenCount, TokenKeyRecord, TokenRevocation, TokenRevoked, TokenSnapshot};

@@ -637,7 +637,11 @@ impl Keys {
         };
         Self {
             version: snapshot.version,
-            by_id: snapshot.keys.iter().map(|key| (key.id.clone(), key.hash)).collect(),
+            by_id: snapshot
+                .keys
+                .iter()
+                .map(|key| (key.id.clone(), key.hash))
+                .collect(),
             tokens,
             by_hash: snapshot.keys.into_iter().filter_map(with_account).collect(),
             accounts,

@@ -47,7 +47,10 @@ impl KeyRing {
             (count, keys.ends_of(caller))
         };
         let wanted = now.checked_add(order.lasts).map_err(|_| TokenError::Ended)?;
-        let ends = [ends_by, key_ends].into_iter().flatten().fold(wanted, Timestamp::min);
+        let ends = [ends_by, key_ends]
+            .into_iter()
+            .flatten()
+            .fold(wanted, Timestamp::min);
         if ends.as_second() <= now.as_second() {
             return Err(TokenError::Ended);
         }
@@ -77,9 +80,7 @@ impl KeyRing {
     /// What the log knows the token `id` of `tenant` as.
     #[must_use]
     pub fn token_id_hash(&self, tenant: &TenantId, id: &str) -> String {
-        let hash = self
-            .token_ids
-            .hash(&[tenant.as_str().as_bytes(), id.as_bytes()]);
+        let hash = self.token_ids.hash(&[tenant.as_str().as_bytes(), id.as_bytes()]);
         HEXLOWER.encode(hash.get(..HASH).unwrap_or(&hash))
     }
 
@@ -203,8 +204,7 @@ impl Keys {
         let who = (&owner.tenant, &owner.principal);
         let is_revoked = self.tokens.is_revoked(TokenRevoked::Token, who, &claims.jti)
             || claims.count < self.tokens.count(who.0, who.1)
-            || (owner.way == Way::Session
-                && self.tokens.is_revoked(TokenRevoked::Session, who, &claims.by));
+            || (owner.way == Way::Session && self.tokens.is_revoked(TokenRevoked::Session, who, &claims.by));
         if is_revoked {
             return Some(Err(Denied::TokenRevoked));
         }

@@ -66,7 +66,10 @@ impl Book {
             let key = known.iter().find(is_it).cloned();
             let key = key.or_else(|| TokenKey::open(record, seal));
             if key.is_none() {
-                tracing::warn!(kid = record.kid, "a key that signs tokens cannot be opened; it does not count");
+                tracing::warn!(
+                    kid = record.kid,
+                    "a key that signs tokens cannot be opened; it does not count"
+                );
             }
             key
         };

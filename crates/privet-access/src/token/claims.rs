@@ -96,7 +96,10 @@ impl Claims {
     /// That it is good at `now`, as far as it says itself, at `address`; where no address is known, only if it is good for all.
     pub(crate) fn check(&self, address: Option<&str>, now: Timestamp) -> Result<(), Denied> {
         let now = now.as_second();
-        let (life, skew) = (LONGEST_TOKEN.as_secs().cast_signed(), SKEW.as_secs().cast_signed());
+        let (life, skew) = (
+            LONGEST_TOKEN.as_secs().cast_signed(),
+            SKEW.as_secs().cast_signed(),
+        );
         if self.exp.saturating_sub(self.iat) > life {
             return Err(Denied::TokenForged);
         }

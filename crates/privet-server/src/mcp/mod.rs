@@ -39,6 +39,7 @@ use crate::limits::Meter;
 use crate::problem::Problem;
 use crate::prompt::{UNITS_PER_REQUEST, check_media, new_request_id, read_body, record, with_request_id};
 use crate::recall::Recall;
+use crate::tokens;
 
 use exchange::{Between, Held, Incoming, Outgoing, Passed};
 pub(crate) use places::Place;

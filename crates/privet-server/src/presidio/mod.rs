@@ -25,6 +25,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::gateway::Gateway;
 use crate::problem::Problem;
 use crate::prompt::{check_media, new_request_id, read_body, record, with_request_id};
+use crate::tokens;
 
 pub(crate) use analyze::{MOST_EXPLANATIONS, UNITS_PER_EXPLANATION, analyzer, config_for, detector, rounded};
 pub(crate) use cache::Analyzers;

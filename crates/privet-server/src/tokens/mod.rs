@@ -129,10 +129,14 @@ mod tests {
         let (pace, now) = (Pace::default(), Timestamp::UNIX_EPOCH);
         let made = |tenant: &str, name: &str, now| {
             let caller = caller(tenant, name);
-            (0..2 * MOST_OF_TENANT).filter(|_| pace.count(&caller, now).is_ok()).count()
+            (0..2 * MOST_OF_TENANT)
+                .filter(|_| pace.count(&caller, now).is_ok())
+                .count()
         };
         assert_eq!(made("acme", "p0", now), 120);
-        let others = (1..20).map(|i| made("acme", &format!("p{i}"), now)).sum::<usize>();
+        let others = (1..20)
+            .map(|i| made("acme", &format!("p{i}"), now))
+            .sum::<usize>();
         assert_eq!(120 + others, 1_200);
         assert_eq!(made("other", "p0", now), 120);
         let later = Timestamp::from_second(60).unwrap();

@@ -74,7 +74,10 @@ struct Asker {
 impl Asker {
     /// Who asks for tokens, whatever the key is good for. A session must have been proved of late.
     async fn of(gateway: &Gateway, parts: &Parts) -> Result<Self, Problem> {
-        let asker = match (credentials::claim(&parts.headers, &parts.extensions), &gateway.door) {
+        let asker = match (
+            credentials::claim(&parts.headers, &parts.extensions),
+            &gateway.door,
+        ) {
             (Claim::Nothing, Some(door)) if door.has_session(parts) => {
                 // Seldom, and far larger than what keys need.
                 let live = Box::pin(door.proved(parts, gateway.clock.now())).await?;
@@ -304,7 +307,8 @@ fn answer(result: Result<(StatusCode, Option<Value>), Problem>) -> Response<Body
     let mut response = match result {
         Ok((status, body)) => {
             let is_empty = body.is_none();
-            let mut response = Response::new(body.map_or_else(Body::empty, |body| Body::from(body.to_string())));
+            let mut response =
+                Response::new(body.map_or_else(Body::empty, |body| Body::from(body.to_string())));
             *response.status_mut() = status;
             if !is_empty {
                 let kind = HeaderValue::from_static("application/json");

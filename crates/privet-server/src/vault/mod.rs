@@ -47,10 +47,11 @@ use tokio::sync::Semaphore;
 pub use describe::openapi;
 pub(crate) use guard::{About, Guarded, NoConsent, conversation};
 
+use crate::access::address_of;
 use crate::credentials::{Claim, claim};
 use crate::databunker;
 use crate::sign_in::Door;
-use crate::tokens;
+use crate::tokens::{check_session, is_of_session};
 use crate::watch::Watch;
 use problem::VaultProblem;
 
@@ -163,7 +164,7 @@ impl VaultApi {
         let caller = match claim {
             Claim::Key(key) => {
                 let caller = self.keys.authenticate(key, self.clock.now()).await?;
-                if tokens::is_of_session(&caller) {
+                if is_of_session(&caller) {
                     return Err(Denied::NotBySession);
                 }
                 caller
@@ -191,7 +192,7 @@ impl VaultApi {
         if let Claim::Key(key) = claim {
             let (now, path) = (self.clock.now(), Some(parts.uri.path()));
             let caller = self.keys.authenticate_at(key, path, now).await?;
-            tokens::check_session(&self.keys, &caller, address_of(&parts.extensions), now)?;
+            check_session(&self.keys, &caller, address_of(&parts.extensions), now)?;
             self.keys.check_switches(&caller, None, now)?;
             return Ok(self.actor(caller));
         }

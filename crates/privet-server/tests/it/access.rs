@@ -28,7 +28,7 @@ const CALLERS: [(&str, PrincipalKind); 8] = [
 ];
 
 /// The gateway's own addresses with what each is for.
-const ADDRESSES: [(&str, &str, Privilege); 24] = [
+const ADDRESSES: [(&str, &str, Privilege); 25] = [
     ("POST", CHAT, Privilege::Prompt),
     ("POST", MESSAGES, Privilege::Prompt),
     ("POST", "/v1/responses", Privilege::Prompt),
@@ -53,6 +53,7 @@ const ADDRESSES: [(&str, &str, Privilege); 24] = [
     ("POST", "/api/v1/incidents", Privilege::WatchManage),
     ("GET", "/api/v1/kill-switches", Privilege::KillRead),
     ("POST", "/api/v1/kill-switches", Privilege::KillManage),
+    ("POST", "/api/v1/tokens", Privilege::MakeTokens),
 ];
 
 /// Makes a principal with a role, and a key that is good for everything.

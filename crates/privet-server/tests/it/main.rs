@@ -61,6 +61,7 @@ mod support;
 mod surfaces;
 #[cfg(test)]
 mod tls;
+mod tokens;
 #[cfg(test)]
 mod upstream;
 #[cfg(test)]

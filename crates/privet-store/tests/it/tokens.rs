@@ -74,13 +74,40 @@ async fn a_key_follows_when_the_newest_is_too_old_and_the_oldest_go() {
     for house in House::each().await {
         let store = &house.store;
         let version = store.api_keys_version().await.unwrap();
-        assert!(store.rotate_token_key(&key("one", 0), at(-HOUR), at(-9 * HOUR)).await.unwrap());
-        assert!(store.api_keys_version().await.unwrap() > version, "who keeps keys is told");
+        assert!(
+            store
+                .rotate_token_key(&key("one", 0), at(-HOUR), at(-9 * HOUR))
+                .await
+                .unwrap()
+        );
+        assert!(
+            store.api_keys_version().await.unwrap() > version,
+            "who keeps keys is told"
+        );
         // Made in time.
-        assert!(!store.rotate_token_key(&key("not", 1), at(-1), at(-9 * HOUR)).await.unwrap());
-        assert!(store.rotate_token_key(&key("two", HOUR), at(0), at(-HOUR)).await.unwrap());
-        assert_eq!(kids(store).await, ["two", "one"], "tokens of the first may live yet");
-        assert!(store.rotate_token_key(&key("three", 2 * HOUR), at(HOUR), at(1)).await.unwrap());
+        assert!(
+            !store
+                .rotate_token_key(&key("not", 1), at(-1), at(-9 * HOUR))
+                .await
+                .unwrap()
+        );
+        assert!(
+            store
+                .rotate_token_key(&key("two", HOUR), at(0), at(-HOUR))
+                .await
+                .unwrap()
+        );
+        assert_eq!(
+            kids(store).await,
+            ["two", "one"],
+            "tokens of the first may live yet"
+        );
+        assert!(
+            store
+                .rotate_token_key(&key("three", 2 * HOUR), at(HOUR), at(1))
+                .await
+                .unwrap()
+        );
         assert_eq!(kids(store).await, ["three", "two"]);
         house.end().await;
     }
@@ -93,7 +120,8 @@ async fn a_token_is_taken_back_once_in_its_own_tenant_until_its_end_and_within_b
         let (acme, other, ann) = (tenant("acme"), tenant("other"), name("ann"));
         let leaves = store.audit_count().await.unwrap();
         let take = async |tenant: &TenantId, id: &'static str, ms: i64| {
-            let done = store.revoke_token((tenant, &ann), id, at(ms + HOUR), 2, &change(ms));
+            let told = change(ms);
+            let done = store.revoke_token((tenant, &ann), id, at(ms + HOUR), 2, &told);
             done.await.unwrap()
         };
         assert!(take(&acme, "a", 0).await);
@@ -117,7 +145,8 @@ async fn all_tokens_of_somebody_are_taken_back_by_a_number_that_only_grows() {
         let store = &house.store;
         let (acme, ann, ben) = (tenant("acme"), name("ann"), name("ben"));
         for who in [&ann, &ben] {
-            let done = store.revoke_token((&acme, who), "a", at(HOUR), 9, &change(0));
+            let told = change(0);
+            let done = store.revoke_token((&acme, who), "a", at(HOUR), 9, &told);
             assert!(done.await.unwrap());
         }
         for times in 1..=2 {
@@ -170,10 +199,18 @@ async fn however_a_session_ends_the_tokens_that_it_made_end_with_it() {
             assert!(store.insert_session(&session, None, 9, &told).await.unwrap());
         }
         assert!(store.note_session_token([1; 32], at(HOUR)).await.unwrap());
-        assert!(store.note_session_token([1; 32], at(5)).await.unwrap(), "the latest end counts");
+        assert!(
+            store.note_session_token([1; 32], at(5)).await.unwrap(),
+            "the latest end counts"
+        );
         assert!(store.note_session_token([2; 32], at(HOUR)).await.unwrap());
         // The token of a session changes; the session, and what it made, stays.
-        assert!(store.prove_session(who, ([2; 32], [5; 32]), true, 9, &told).await.unwrap());
+        assert!(
+            store
+                .prove_session(who, ([2; 32], [5; 32]), true, 9, &told)
+                .await
+                .unwrap()
+        );
         assert_eq!(revoked(store).await, []);
         let version = store.api_keys_version().await.unwrap();
         assert!(store.end_session(&acme, None, "session1", &told).await.unwrap());
@@ -186,12 +223,15 @@ async fn however_a_session_ends_the_tokens_that_it_made_end_with_it() {
             name: id.to_owned(),
         };
         assert_eq!(revoked(store).await, [gone("session1"), gone("session2")]);
-        assert!(!store.note_session_token([1; 32], at(HOUR)).await.unwrap(), "it is over");
+        assert!(
+            !store.note_session_token([1; 32], at(HOUR)).await.unwrap(),
+            "it is over"
+        );
         // Still there a moment before its tokens end, and gone with them.
         let other = tenant("other");
         for (ms, left) in [(HOUR - 1, 3), (HOUR, 2)] {
-            let id = format!("t{ms}");
-            let done = store.revoke_token((&other, &ann), &id, at(9 * HOUR), 9, &change(ms));
+            let (id, told) = (format!("t{ms}"), change(ms));
+            let done = store.revoke_token((&other, &ann), &id, at(9 * HOUR), 9, &told);
             assert!(done.await.unwrap());
             assert_eq!(revoked(store).await.len(), left);
         }
