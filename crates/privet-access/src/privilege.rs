@@ -59,6 +59,8 @@ pub enum Privilege {
     McpCall,
     /// Making short-lived tokens for less than one may oneself, and taking them back.
     MakeTokens,
+    /// Seeing the notices of the policy, and acknowledging them.
+    Acknowledge,
     /// Signing in as a person, and looking after one's own passwords, second factors and sessions.
     SignIn,
 }
@@ -73,7 +75,7 @@ pub struct UnknownPrivilege {
 
 impl Privilege {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Prompt,
         Self::ListModels,
         Self::DetectText,
@@ -99,6 +101,7 @@ impl Privilege {
         Self::KillManage,
         Self::McpCall,
         Self::MakeTokens,
+        Self::Acknowledge,
         Self::SignIn,
     ];
 
@@ -131,6 +134,7 @@ impl Privilege {
             Self::KillManage => "kill.manage",
             Self::McpCall => "mcp.call",
             Self::MakeTokens => "token.make",
+            Self::Acknowledge => "notice.acknowledge",
             Self::SignIn => "sign_in",
         }
     }
@@ -144,7 +148,8 @@ impl Privilege {
             | Self::DetectText
             | Self::AnonymizeText
             | Self::RestoreText
-            | Self::McpCall => Some(KeyScope::Gateway),
+            | Self::McpCall
+            | Self::Acknowledge => Some(KeyScope::Gateway),
             Self::VaultRead => Some(KeyScope::VaultRead),
             Self::VaultWrite => Some(KeyScope::VaultWrite),
             Self::VaultBulk => Some(KeyScope::VaultBulk),

@@ -121,7 +121,10 @@ impl Notice {
 
     /// The texts by language.
     pub fn texts(&self) -> impl Iterator<Item = (Language, &str)> {
-        self.config.text.iter().map(|(language, text)| (*language, text.as_str()))
+        self.config
+            .text
+            .iter()
+            .map(|(language, text)| (*language, text.as_str()))
     }
 
     /// Whether somebody of `kind` with `roles` needs it for `model` of `provider`.
@@ -132,7 +135,9 @@ impl Notice {
         kind: PrincipalKind,
         roles: impl IntoIterator<Item = &'a RoleName>,
     ) -> bool {
-        let NoticeConfig { models, providers, .. } = &self.config;
+        let NoticeConfig {
+            models, providers, ..
+        } = &self.config;
         (models.is_empty() || models.iter().any(|pattern| wildcard::matches(pattern, model)))
             && (providers.is_empty() || providers.contains(provider))
             && self.concerns(kind, roles)
@@ -140,11 +145,7 @@ impl Notice {
 
     /// Whether somebody of `kind` with `roles` needs it for anything.
     #[must_use]
-    pub fn concerns<'a>(
-        &self,
-        kind: PrincipalKind,
-        roles: impl IntoIterator<Item = &'a RoleName>,
-    ) -> bool {
+    pub fn concerns<'a>(&self, kind: PrincipalKind, roles: impl IntoIterator<Item = &'a RoleName>) -> bool {
         let NoticeConfig {
             roles: wanted,
             services,
@@ -177,13 +178,16 @@ pub(crate) fn check(notices: &[NoticeConfig]) -> Result<(), Fault> {
     let mut ids = BTreeSet::new();
     for (index, notice) in notices.iter().enumerate() {
         let here = at.index(index);
-        let is_id_byte =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
+        let is_id_byte = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.')
+        };
         if !(1..=LONGEST_NAME).contains(&notice.id.len()) || !notice.id.bytes().all(is_id_byte) {
             return Err(here.key("id").fault("use 1 to 64 of a-z, 0-9, `-`, `_`, `.`"));
         }
         if !ids.insert(&notice.id) {
-            return Err(here.key("id").fault("names two notices; give each one of its own"));
+            return Err(here
+                .key("id")
+                .fault("names two notices; give each one of its own"));
         }
         let fits = |text: &String| (1..=LONGEST_TEXT).contains(&text.trim().len());
         if notice.text.is_empty() || !notice.text.values().all(fits) {
@@ -203,9 +207,9 @@ pub(crate) fn check(notices: &[NoticeConfig]) -> Result<(), Fault> {
         ] {
             let is_name = |name: &String| (1..=LONGEST_NAME).contains(&name.len());
             if names.len() > MOST_NAMES || !names.iter().all(is_name) {
-                return Err(here
-                    .key(key)
-                    .fault(format!("use at most {MOST_NAMES} names of 1 to {LONGEST_NAME} bytes")));
+                return Err(here.key(key).fault(format!(
+                    "use at most {MOST_NAMES} names of 1 to {LONGEST_NAME} bytes"
+                )));
             }
         }
         if notice.roles.iter().any(|role| role.parse::<RoleName>().is_err()) {
@@ -213,7 +217,10 @@ pub(crate) fn check(notices: &[NoticeConfig]) -> Result<(), Fault> {
                 .key("roles")
                 .fault("name roles: 1 to 64 ASCII letters, digits, `.`, `_`, `-` and `@`"));
         }
-        if notice.lasts.is_some_and(|lasts| lasts < Period::from_millis(60_000)) {
+        if notice
+            .lasts
+            .is_some_and(|lasts| lasts < Period::from_millis(60_000))
+        {
             return Err(here.key("lasts").fault("use a minute or more"));
         }
     }
@@ -275,7 +282,10 @@ mod tests {
             ("gpt-4.1", "openai", &auditor, false),
         ] {
             assert!(all.is_for((model, provider), PrincipalKind::User, [role]));
-            assert_eq!(narrow.is_for((model, provider), PrincipalKind::User, [role]), is_narrow);
+            assert_eq!(
+                narrow.is_for((model, provider), PrincipalKind::User, [role]),
+                is_narrow
+            );
         }
     }
 

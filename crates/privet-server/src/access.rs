@@ -180,7 +180,8 @@ impl Gateway {
             .access
             .assessments
             .standing(out.provider.name(), self.clock.now());
-        let ask = self.question(out, &standing);
+        let acknowledged = self.acknowledged(caller);
+        let ask = self.question(out, &standing, &acknowledged);
         self.keys()
             .authorise(caller, &ask)
             .map_err(|not| Problem::NotPermitted {
@@ -196,10 +197,17 @@ impl Gateway {
             .access
             .assessments
             .standing(out.provider.name(), self.clock.now());
-        self.keys().permits(caller, &self.question(out, &standing))
+        let acknowledged = self.acknowledged(caller);
+        self.keys()
+            .permits(caller, &self.question(out, &standing, &acknowledged))
     }
 
-    fn question<'a>(&self, out: &Outgoing<'a>, standing: &'a Standing) -> Ask<'a> {
+    fn question<'a>(
+        &self,
+        out: &Outgoing<'a>,
+        standing: &'a Standing,
+        acknowledged: &'a [&'a str],
+    ) -> Ask<'a> {
         let provider = out.provider.name();
         Ask {
             privilege: Privilege::Prompt,
@@ -217,6 +225,7 @@ impl Gateway {
                 purpose: out.purpose,
                 has_consent: out.has_consent,
                 assessment: standing,
+                acknowledged,
             }),
         }
     }

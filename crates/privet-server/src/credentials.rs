@@ -55,10 +55,13 @@ pub(crate) const GATES: &[(&str, Privilege)] = &[
     ("/api/v1/limits", Privilege::ListModels),
     ("/api/v1/alerts", Privilege::WatchRead),
     ("/api/v1/incidents", Privilege::WatchRead),
+    ("/api/v1/coaching", Privilege::WatchRead),
     ("/api/v1/kill-switches", Privilege::KillRead),
     ("/metrics", Privilege::ReadMetrics),
     ("/api/v1/tokens", Privilege::MakeTokens),
     ("/api/v1/tokens/{id}", Privilege::MakeTokens),
+    ("/api/v1/me/notices", Privilege::Acknowledge),
+    ("/api/v1/me/notices/{id}", Privilege::Acknowledge),
     ("/api/v1/invites/accept", Privilege::SignIn),
     ("/api/v1/sessions", Privilege::PeopleRead),
     ("/api/v1/sessions/{id}", Privilege::PeopleManage),
@@ -153,6 +156,8 @@ mod tests {
             include_str!("incidents/routes.rs"),
             include_str!("kill/routes.rs"),
             include_str!("tokens/routes.rs"),
+            include_str!("notices/routes.rs"),
+            include_str!("coached.rs"),
         ];
         let paths: Vec<&str> = sources
             .iter()

@@ -24,6 +24,7 @@ use tokio::sync::Semaphore;
 
 use crate::access::{self, Rules};
 use crate::archive::Archive;
+use crate::coached::Coached;
 use crate::credentials::{self, Claim};
 use crate::limits::{self, Limits, SharedLimits};
 use crate::mcp::{self, Mcp, McpHeaders};
@@ -38,7 +39,7 @@ use crate::tokens::Pace;
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
 use crate::watch::{self, Watch};
-use crate::{Error, incidents, kill, models, native, presidio, prompt, protect, tokens};
+use crate::{Error, coached, incidents, kill, models, native, notices, presidio, prompt, protect, tokens};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -141,6 +142,8 @@ pub struct Gateway {
     pub(crate) mcp: Option<Arc<Mcp>>,
     /// What callers were handed stand-ins for elsewhere, if there are such servers.
     pub(crate) recall: Option<Arc<Recall>>,
+    /// How often people were told to do otherwise.
+    pub(crate) coached: Arc<Coached>,
     /// How many tokens are made and taken back.
     pub(crate) token_pace: Arc<Pace>,
     epoch: u64,
@@ -203,6 +206,7 @@ impl Gateway {
             mcp: Mcp::new(&settings, &mcp_headers)?.map(Arc::new),
             recall: Mcp::recall(&settings).map(Arc::new),
             token_pace: Arc::default(),
+            coached: Arc::new(Coached::new(clock.now())),
             access,
             door,
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
@@ -278,6 +282,7 @@ impl Gateway {
             mcp: self.mcp.clone(),
             recall: self.recall.clone(),
             token_pace: Arc::clone(&self.token_pace),
+            coached: Arc::clone(&self.coached),
             epoch: self.epoch,
             tenant_keys: Arc::clone(&self.tenant_keys),
             keys: Arc::clone(&self.keys),
@@ -317,6 +322,8 @@ impl Gateway {
             .merge(incidents::routes(Arc::clone(self)))
             .merge(kill::routes(Arc::clone(self)))
             .merge(tokens::routes(Arc::clone(self)))
+            .merge(notices::routes(Arc::clone(self)))
+            .merge(coached::routes(Arc::clone(self)))
             .merge(mcp::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))

@@ -17,6 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::access::{self, Outgoing};
 use crate::archive::{self, Archive, Place, Taking};
 use crate::coach;
+use crate::coached;
 use crate::gateway::Gateway;
 use crate::kill::SwitchedOff;
 use crate::limits::Meter;
@@ -36,6 +37,9 @@ pub(crate) const UNITS_PER_REQUEST: u64 = 1 << 20;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-privet-request-id");
 /// How many values of the prompt were replaced.
 const MASKED: HeaderName = HeaderName::from_static("x-privet-masked");
+
+/// Why whoever sent the prompt is coached.
+const COACH: HeaderName = HeaderName::from_static("x-privet-coach");
 
 /// A clearance and the keyed hashes of what came and what goes out.
 struct Cleared {
@@ -130,6 +134,7 @@ async fn serve(
             match &problem {
                 Problem::NotCleared(NotCleared::Refused { model, .. }) => event.model.clone_from(model),
                 Problem::NotPermitted { provider, model, .. }
+                | Problem::NotAcknowledged { provider, model, .. }
                 | Problem::SwitchedOff { provider, model, .. }
                 | Problem::NotAssessed { provider, model } => {
                     event.model = Some(model.clone());
@@ -139,6 +144,9 @@ async fn serve(
                 _ => {}
             }
             record(gateway, &event).await?;
+            if let Some(who) = &event.principal {
+                coach::refused(gateway, &caller, who, &problem);
+            }
             let address = access::address_of(&parts.extensions);
             gateway
                 .watch
@@ -179,6 +187,9 @@ async fn serve(
                 .ok_or(NotCleared::NoRoute)?;
             event.provider = Some(route.provider.name().to_owned());
             record(gateway, &event).await?;
+            let who = event.principal.as_ref();
+            let is_coached =
+                is_masked && who.is_some_and(|who| coach::masked(gateway, &caller, who, &clearance.counts));
             let address = access::address_of(&parts.extensions);
             gateway.watch.decided(&caller, &event, address, sent, None);
             let reply =
@@ -212,7 +223,14 @@ async fn serve(
                 event: others,
             };
             let under_way = UnderWay { permit, meter, reply };
-            let response = send(gateway, clearance, asked, under_way, taking, caller).await?;
+            let mut response = send(gateway, clearance, asked, under_way, taking, caller).await?;
+            if is_coached {
+                let code = HeaderValue::from_static(coached::MASKED);
+                response.headers_mut().insert(COACH, code);
+            } else {
+                // A provider's own says nothing of Privet.
+                response.headers_mut().remove(COACH);
+            }
             if let Some(event) = access {
                 log_answer(&event, response.status().as_u16(), arrived);
             }
@@ -340,6 +358,7 @@ async fn prepare(
             }
         }
     }
+    gateway.check_notices(caller, model, &route, &mut cleared.choice)?;
     let out = Outgoing {
         surface,
         clearance: &cleared.clearance,

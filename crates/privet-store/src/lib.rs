@@ -27,6 +27,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod acknowledgements;
 mod alerts;
 mod api_keys;
 mod audit;
@@ -49,6 +50,7 @@ mod sql;
 mod store;
 mod tokens;
 
+pub use acknowledgements::{AcknowledgementChange, AcknowledgementRecord};
 pub use alerts::{AlertRecord, HeldCaller, WatchState};
 pub use api_keys::{ApiKeyRecord, ApiKeySnapshot, ApiKeyUse};
 pub use audit::{AuditRecord, AuditRow, TenantEvent};

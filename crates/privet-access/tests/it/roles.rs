@@ -148,6 +148,7 @@ fn is_allowed(authorizer: &Authorizer, account: &Account, privilege: Privilege) 
         purpose: None,
         has_consent: false,
         assessment: &standing,
+        acknowledged: &[],
     };
     let is_prompt = privilege == Privilege::Prompt;
     let model = Resource::Model {

@@ -33,6 +33,8 @@ mod mcp;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
 #[cfg(test)]
@@ -61,6 +63,7 @@ mod support;
 mod surfaces;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
 mod tokens;
 #[cfg(test)]
 mod upstream;

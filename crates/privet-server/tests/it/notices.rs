@@ -94,7 +94,11 @@ async fn who_has_not_acknowledged_is_told_what_and_where_in_the_shape_of_each_su
         ("/v1/responses", "ai-rules", "Send no customer data."),
         ("/v1/embeddings", "ai-rules", "Send no customer data."),
         (MESSAGES, "claude-terms", "Claude is for drafts."),
-        ("/v1/messages/count_tokens", "claude-terms", "Claude is for drafts."),
+        (
+            "/v1/messages/count_tokens",
+            "claude-terms",
+            "Claude is for drafts.",
+        ),
     ] {
         let reply = prompt(&gateway, &key, path).await;
         assert_refused(&reply, path, 403, LACKING);
@@ -107,7 +111,11 @@ async fn who_has_not_acknowledged_is_told_what_and_where_in_the_shape_of_each_su
     }
     let german = with_key(&gateway, &key, "POST", CHAT).header("accept-language", "de");
     let reply = german.body(chat("demo-echo", "hello")).send().await;
-    assert!(reply.text().contains("Senden Sie keine Kundendaten."), "{}", reply.text());
+    assert!(
+        reply.text().contains("Senden Sie keine Kundendaten."),
+        "{}",
+        reply.text()
+    );
     assert_eq!(reply.header("content-language"), Some("de"));
     assert!(gateway.seen().is_empty(), "nothing was sent");
     acknowledge_all(&gateway, &key).await;
@@ -118,7 +126,9 @@ async fn who_has_not_acknowledged_is_told_what_and_where_in_the_shape_of_each_su
     let home = gateway.stop().await.home;
     let events = home.audit().await;
     let lacking = events.iter().filter(|row| row.event.decision.reason == LACKING);
-    let lacking: Vec<_> = lacking.map(|row| (row.event.model.clone(), row.event.provider.clone())).collect();
+    let lacking: Vec<_> = lacking
+        .map(|row| (row.event.model.clone(), row.event.provider.clone()))
+        .collect();
     assert_eq!(lacking.len(), 6);
     assert!(lacking.contains(&(Some("claude-demo-echo".to_owned()), Some("anthropic".to_owned()))));
 }
@@ -132,7 +142,12 @@ async fn it_is_shown_acknowledged_once_and_told_to_the_log_by_pseudonym() {
         panic!("the other one is for the role `user`: {shown:?}");
     };
     assert_eq!(
-        (&rules["id"], &rules["language"], &rules["is_acknowledged"], &rules["acknowledged_at"]),
+        (
+            &rules["id"],
+            &rules["language"],
+            &rules["is_acknowledged"],
+            &rules["acknowledged_at"]
+        ),
         (&json!("ai-rules"), &json!("en"), &json!(false), &Value::Null)
     );
     let hash = rules["hash"].as_str().unwrap();
@@ -157,9 +172,16 @@ async fn it_is_shown_acknowledged_once_and_told_to_the_log_by_pseudonym() {
         .unwrap();
     assert_eq!(leaves.len(), 1, "{leaves:?}");
     let leaf: Value = serde_json::from_str(&leaves[0]).unwrap();
-    assert_eq!((&leaf["notice"], &leaf["text_hash"]), (&json!("ai-rules"), &json!(hash)));
+    assert_eq!(
+        (&leaf["notice"], &leaf["text_hash"]),
+        (&json!("ai-rules"), &json!(hash))
+    );
     assert_eq!(leaf["way"], "key");
-    assert!(!leaves[0].contains("ben") && !leaves[0].contains("customer"), "{}", leaves[0]);
+    assert!(
+        !leaves[0].contains("ben") && !leaves[0].contains("customer"),
+        "{}",
+        leaves[0]
+    );
 }
 
 #[tokio::test]
@@ -168,12 +190,18 @@ async fn another_wording_or_the_end_of_its_time_asks_anew() {
     let key = person(&gateway, "default", "ben", "user").await;
     acknowledge_all(&gateway, &key).await;
     assert_eq!(prompt(&gateway, &key, CHAT).await.status, 200);
-    let old = notices(&gateway, &key).await[0]["hash"].as_str().unwrap().to_owned();
+    let old = notices(&gateway, &key).await[0]["hash"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let other = POLICY.replace("Send no customer data.", "Send no customer data, ever.");
     gateway.change_policy(&other, None).await.unwrap();
     assert_refused(&prompt(&gateway, &key, CHAT).await, CHAT, 403, LACKING);
     let stale = acknowledge(&gateway, &key, "ai-rules", &old).await;
-    assert_eq!((stale.status, stale.json()["error"]["code"].as_str()), (409, Some("notice_changed")));
+    assert_eq!(
+        (stale.status, stale.json()["error"]["code"].as_str()),
+        (409, Some("notice_changed"))
+    );
     assert_refused(&prompt(&gateway, &key, CHAT).await, CHAT, 403, LACKING);
     acknowledge_all(&gateway, &key).await;
     assert_eq!(prompt(&gateway, &key, CHAT).await.status, 200);
@@ -182,7 +210,11 @@ async fn another_wording_or_the_end_of_its_time_asks_anew() {
     assert_eq!(prompt(&gateway, &key, CHAT).await.status, 200);
     gateway.clock().advance(Duration::from_secs(90 * 86_400));
     assert_refused(&prompt(&gateway, &key, CHAT).await, CHAT, 403, LACKING);
-    assert_eq!(prompt(&gateway, &key, MESSAGES).await.status, 200, "that one has no end");
+    assert_eq!(
+        prompt(&gateway, &key, MESSAGES).await.status,
+        200,
+        "that one has no end"
+    );
     acknowledge_all(&gateway, &key).await;
     assert_eq!(prompt(&gateway, &key, CHAT).await.status, 200);
 }
@@ -208,31 +240,57 @@ async fn nobody_acknowledges_for_somebody_else() {
     let refused = prompt(&gateway, &service, MESSAGES).await;
     assert_refused(&refused, MESSAGES, 403, LACKING);
     let seen = with_key(&gateway, &service, "GET", NOTICES).send().await;
-    assert_eq!((seen.status, seen.json()["error"]["code"].as_str()), (403, Some("not_permitted")));
-    let hash = notices(&gateway, &ben).await[1]["hash"].as_str().unwrap().to_owned();
-    assert_eq!(acknowledge(&gateway, &service, "claude-terms", &hash).await.status, 403);
+    assert_eq!(
+        (seen.status, seen.json()["error"]["code"].as_str()),
+        (403, Some("not_permitted"))
+    );
+    let hash = notices(&gateway, &ben).await[1]["hash"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(
+        acknowledge(&gateway, &service, "claude-terms", &hash)
+            .await
+            .status,
+        403
+    );
     // Nor does a program that has a person's token.
     let order = json!({ "scopes": ["gateway"] });
     let made = with_key(&gateway, &eva, "POST", "/api/v1/tokens");
     let made = made.body(order.to_string()).send().await;
     let token = made.json()["token"].as_str().unwrap().to_owned();
-    let hash = notices(&gateway, &token).await[0]["hash"].as_str().unwrap().to_owned();
+    let hash = notices(&gateway, &token).await[0]["hash"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let reply = acknowledge(&gateway, &token, "ai-rules", &hash).await;
-    assert_eq!((reply.status, reply.json()["error"]["code"].as_str()), (403, Some("not_a_person")));
+    assert_eq!(
+        (reply.status, reply.json()["error"]["code"].as_str()),
+        (403, Some("not_a_person"))
+    );
     // What its person acknowledged counts for it.
     acknowledge_all(&gateway, &eva).await;
     assert_eq!(prompt(&gateway, &token, CHAT).await.status, 200);
     let metrics_alone = KeyScopes::of(&[privet_types::KeyScope::Metrics]);
     let narrow = gateway.key_for("default", "eva", metrics_alone).await;
     let reply = acknowledge(&gateway, &narrow, "ai-rules", &hash).await;
-    assert_eq!(reply.json()["error"]["code"], "key_out_of_scope", "{}", reply.text());
+    assert_eq!(
+        reply.json()["error"]["code"],
+        "key_out_of_scope",
+        "{}",
+        reply.text()
+    );
     for (id, body, status) in [
         ("unknown", json!({ "hash": hash }), 404),
         ("ai-rules", json!({}), 400),
         ("ai-rules", json!({ "hash": "0" }), 409),
     ] {
         let ask = with_key(&gateway, &eva, "POST", &format!("{NOTICES}/{id}"));
-        assert_eq!(ask.body(body.to_string()).send().await.status, status, "{id} {body}");
+        assert_eq!(
+            ask.body(body.to_string()).send().await.status,
+            status,
+            "{id} {body}"
+        );
     }
 }
 
@@ -251,7 +309,11 @@ async fn policies_of_ones_own_see_what_is_acknowledged() {
     let key = person(&gateway, "default", "ben", "user").await;
     let refused = prompt(&gateway, &key, CHAT).await;
     assert_refused(&refused, CHAT, 403, "not_permitted");
-    assert!(refused.text().contains("acknowledge the trial first"), "{}", refused.text());
+    assert!(
+        refused.text().contains("acknowledge the trial first"),
+        "{}",
+        refused.text()
+    );
     acknowledge_all(&gateway, &key).await;
     assert_eq!(prompt(&gateway, &key, CHAT).await.status, 200);
 }
@@ -295,7 +357,10 @@ async fn without_the_store_nothing_is_acknowledged_and_nobody_goes_on_for_long()
         .start()
         .await;
     let key = person(&gateway, "default", "ben", "user").await;
-    let hash = notices(&gateway, &key).await[0]["hash"].as_str().unwrap().to_owned();
+    let hash = notices(&gateway, &key).await[0]["hash"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     gateway.store().close().await;
     let reply = acknowledge(&gateway, &key, "ai-rules", &hash).await;
     assert_eq!(reply.status, 503, "{}", reply.text());

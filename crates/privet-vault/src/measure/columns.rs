@@ -18,6 +18,12 @@ type Names = &'static [&'static str];
 /// Tables with their sealed, hashed and clear columns; the clear ones in one text.
 const TABLES: &[(&str, Names, Names, Names)] = &[
     (
+        "acknowledgements",
+        &[],
+        &[],
+        &["tenant principal notice text_hash at"],
+    ),
+    (
         "active_holds",
         &[],
         &[],
