@@ -35,7 +35,7 @@ use crate::problem::{self, Problem};
 use crate::recall::Recall;
 use crate::routing::Routing;
 use crate::sign_in::{self, Door};
-use crate::tokens::Pace;
+use crate::tokens::Paces;
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
 use crate::watch::{self, Watch};
@@ -145,7 +145,7 @@ pub struct Gateway {
     /// How often people were told to do otherwise.
     pub(crate) coached: Arc<Coached>,
     /// How many tokens are made and taken back.
-    pub(crate) token_pace: Arc<Pace>,
+    pub(crate) token_pace: Arc<Paces>,
     epoch: u64,
     tenant_keys: Arc<RwLock<HashMap<TenantId, Arc<TenantKeys>>>>,
     keys: Arc<KeyRing>,

@@ -123,13 +123,11 @@ impl Door {
         })
     }
 
-    /// Whether a request has a session's cookie.
-    pub(crate) fn has_session(&self, parts: &Parts) -> bool {
-        self.token(&parts.headers).is_some()
-    }
-
     /// The session of a request's cookie, if its person has shown not long ago who it is, and the policies let it be signed in.
     pub(crate) async fn proved(&self, parts: &Parts, now: Timestamp) -> Result<Live, Problem> {
+        if self.token(&parts.headers).is_none() {
+            return Err(Denied::Missing.into());
+        }
         let live = self.live(parts, now).await?;
         self.sign_in.check_proof(&live, now)?;
         let address = address_of(&parts.extensions);

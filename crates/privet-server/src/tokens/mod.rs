@@ -15,14 +15,21 @@ use crate::problem::Problem;
 
 pub(crate) use routes::routes;
 
-/// Tokens that one principal makes and takes back in a minute, on one node.
+/// Tokens that one principal makes in a minute, on one node; and how often it takes some back.
 const MOST_EACH: u32 = 120;
 /// The same of a whole tenant: each makes a leaf of the log, and each that is taken back lets every node read its keys again.
 const MOST_OF_TENANT: u32 = 1_200;
 
-/// How many tokens are made and taken back in this minute.
+/// Both are counted apart: who makes too many can take them back.
 #[derive(Debug, Default)]
-pub(crate) struct Pace(Mutex<Minute>);
+pub(crate) struct Paces {
+    made: Pace,
+    taken_back: Pace,
+}
+
+/// How many there were in this minute.
+#[derive(Debug, Default)]
+struct Pace(Mutex<Minute>);
 
 #[derive(Debug, Default)]
 struct Minute {

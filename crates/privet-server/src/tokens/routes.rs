@@ -72,38 +72,38 @@ struct Asker {
 }
 
 impl Asker {
-    /// Who asks for tokens, whatever the key is good for. A session must have been proved of late.
-    async fn of(gateway: &Gateway, parts: &Parts) -> Result<Self, Problem> {
-        let asker = match (
-            credentials::claim(&parts.headers, &parts.extensions),
-            &gateway.door,
-        ) {
-            (Claim::Nothing, Some(door)) if door.has_session(parts) => {
-                // Seldom, and far larger than what keys need.
-                let live = Box::pin(door.proved(parts, gateway.clock.now())).await?;
-                let session = live.session();
-                Self {
-                    caller: live.caller().clone(),
-                    session: Some((session.hash, session.expires_at)),
-                }
-            }
-            _ => Self {
-                caller: gateway.identify(parts).await?.0,
+    /// Who wants a token, whatever the key is good for. A session must have been proved of late.
+    async fn of_new(gateway: &Gateway, parts: &Parts) -> Result<Self, Problem> {
+        let claim = credentials::claim(&parts.headers, &parts.extensions);
+        let (Claim::Nothing, Some(door)) = (claim, &gateway.door) else {
+            let caller = caller(gateway, parts).await?;
+            return Ok(Self {
+                caller,
                 session: None,
-            },
+            });
         };
-        let closed = Denied::OutOfScope(KeyScope::Gateway);
-        let privilege = credentials::gate(parts.uri.path()).ok_or(closed)?;
-        debug_assert_eq!(privilege, Privilege::MakeTokens);
-        gateway.permit_any_scope(parts, &asker.caller, privilege)?;
-        Ok(asker)
+        // Seldom, and far larger than what keys need.
+        let live = Box::pin(door.proved(parts, gateway.clock.now())).await?;
+        gateway.permit_any_scope(parts, live.caller(), Privilege::MakeTokens)?;
+        let session = live.session();
+        Ok(Self {
+            session: Some((session.hash, session.expires_at)),
+            caller: live.caller().clone(),
+        })
     }
+}
+
+/// Who asks, if they may do what these addresses are for, whatever the key is good for.
+async fn caller(gateway: &Gateway, parts: &Parts) -> Result<Authenticated, Problem> {
+    let (caller, _) = gateway.identify(parts).await?;
+    gateway.permit_any_scope(parts, &caller, Privilege::MakeTokens)?;
+    Ok(caller)
 }
 
 async fn make(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
     let work = async {
         let (parts, body) = request.into_parts();
-        let asker = Asker::of(&gateway, &parts).await?;
+        let asker = Asker::of_new(&gateway, &parts).await?;
         let caller = &asker.caller;
         if caller.token.is_some() {
             return Err(refused(&TokenError::ByToken));
@@ -114,7 +114,7 @@ async fn make(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
             .map_err(|error| bad(format!("the body is no order for a token: {error}")))?;
         let order = order.checked(&gateway)?;
         let now = gateway.clock.now();
-        gateway.token_pace.count(caller, now)?;
+        gateway.token_pace.made.count(caller, now)?;
         let ends_by = asker.session.map(|(_, ends)| ends);
         let made = gateway.keys().issue_token(caller, &order, ends_by, now).await;
         let made = made.map_err(|error| refused(&error))?;
@@ -142,7 +142,7 @@ async fn take_back(
 ) -> Response<Body> {
     let work = async {
         let (parts, _) = request.into_parts();
-        let caller = Asker::of(&gateway, &parts).await?.caller;
+        let caller = caller(&gateway, &parts).await?;
         // Whoever has a token may take that one back, and no other.
         if caller.token.as_ref().is_some_and(|token| token.id != id) {
             return Err(refused(&TokenError::ByToken));
@@ -151,7 +151,7 @@ async fn take_back(
             return Err(Problem::told(StatusCode::NOT_FOUND, "this is no token's id"));
         }
         let now = gateway.clock.now();
-        gateway.token_pace.count(&caller, now)?;
+        gateway.token_pace.taken_back.count(&caller, now)?;
         let change = gateway.token_change(&caller, Some(&id), now);
         let who = (&caller.tenant, &caller.principal);
         let (store, until) = (gateway.keys().store(), remembered_from(now)?);
@@ -180,12 +180,12 @@ async fn take_back(
 async fn take_all_back(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
     let work = async {
         let (parts, _) = request.into_parts();
-        let caller = Asker::of(&gateway, &parts).await?.caller;
+        let caller = caller(&gateway, &parts).await?;
         if caller.token.is_some() {
             return Err(refused(&TokenError::ByToken));
         }
         let now = gateway.clock.now();
-        gateway.token_pace.count(&caller, now)?;
+        gateway.token_pace.taken_back.count(&caller, now)?;
         let change = gateway.token_change(&caller, None, now);
         let who = (&caller.tenant, &caller.principal);
         let revoked = timeout(PATIENCE, gateway.keys().store().revoke_tokens(who, &change)).await;

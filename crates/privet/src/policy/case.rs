@@ -116,7 +116,13 @@ impl Case {
         };
         let (provider, is_local) = self.provider(settings, model)?;
         let standing = self.standing(access, &provider, at);
-        let acknowledged: Vec<&str> = self.acknowledged.iter().map(String::as_str).collect();
+        let mut acknowledged: Vec<&str> = self.acknowledged.iter().map(String::as_str).collect();
+        // As the store knows it, of somebody who is there.
+        let notices = access.policy.notices().iter();
+        acknowledged.extend(notices.filter_map(|notice| {
+            let known = account.acknowledged_at(notice.id(), notice.hash())?;
+            notice.counts(known, at).then(|| notice.id())
+        }));
         let ask = Ask {
             privilege,
             resource: Resource::Model {
