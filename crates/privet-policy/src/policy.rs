@@ -65,11 +65,23 @@ pub struct PolicyFile {
 }
 
 /// The `[responses]` table of the policy document.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResponsesConfig {
     /// Whether providers may keep requests and replies for later ones. What they keep is masked.
     pub store: Storage,
+    /// Whether values of a request that a provider keeps are remembered, in memory and for a while, and restored in the replies to
+    /// the same caller's requests that go on from it.
+    pub remember: bool,
+}
+
+impl Default for ResponsesConfig {
+    fn default() -> Self {
+        Self {
+            store: Storage::default(),
+            remember: true,
+        }
+    }
 }
 
 /// Whether providers may keep requests and replies.

@@ -138,8 +138,8 @@ pub struct Gateway {
     pub(crate) watch: Arc<Watch>,
     /// Servers of tools, if there are any.
     pub(crate) mcp: Option<Arc<Mcp>>,
-    /// What callers were handed stand-ins for elsewhere, if there are such servers.
-    pub(crate) recall: Option<Arc<Recall>>,
+    /// What callers were handed stand-ins for elsewhere.
+    pub(crate) recall: Arc<Recall>,
     epoch: u64,
     tenant_keys: Arc<RwLock<HashMap<TenantId, Arc<TenantKeys>>>>,
     keys: Arc<KeyRing>,
@@ -198,7 +198,7 @@ impl Gateway {
         let access = Rules::new(&settings, &policy, model.as_ref(), assessments)?;
         Ok(Arc::new(Self {
             mcp: Mcp::new(&settings, &mcp_headers)?.map(Arc::new),
-            recall: Mcp::recall(&settings).map(Arc::new),
+            recall: Arc::new(Mcp::recall(&settings)),
             access,
             door,
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
@@ -272,7 +272,7 @@ impl Gateway {
             archive: self.archive.clone(),
             watch: Arc::clone(&self.watch),
             mcp: self.mcp.clone(),
-            recall: self.recall.clone(),
+            recall: Arc::clone(&self.recall),
             epoch: self.epoch,
             tenant_keys: Arc::clone(&self.tenant_keys),
             keys: Arc::clone(&self.keys),
@@ -426,7 +426,7 @@ impl Gateway {
 
     /// The values for which a caller was handed stand-ins elsewhere.
     pub(crate) fn recall_of(&self, tenant: &TenantId, principal: &str) -> Option<Arc<SurrogateMap>> {
-        self.recall.as_ref()?.of(tenant, principal, Instant::now())
+        self.recall.of(tenant, principal, Instant::now())
     }
 
     /// The key that seals what one caller needs to restore texts it sends on itself.

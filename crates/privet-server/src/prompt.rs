@@ -22,7 +22,6 @@ use crate::kill::SwitchedOff;
 use crate::limits::Meter;
 use crate::problem::Problem;
 use crate::query;
-use crate::recall::Recall;
 use crate::reply::{self, ReplyLimits};
 use crate::routing::{self, Choice, Picked};
 use crate::upstream::Failed;
@@ -514,9 +513,12 @@ async fn clear(
     let budget = Budget::new(units * gateway.access.looks());
     let key = gateway.surrogate_key(&caller.tenant, caller.principal.as_str());
     let hashes = gateway.hashes(&caller.tenant);
-    let known = gateway.recall_of(&caller.tenant, caller.principal.as_str());
-    let learner = gateway.recall.as_deref().is_some_and(Recall::learns_prompts);
-    let learner = learner.then(|| (caller.tenant.clone(), caller.principal.to_string()));
+    let is_response = surface == SurfaceKind::OpenaiResponses;
+    let handed_out = (is_response || gateway.mcp.is_some())
+        .then(|| gateway.recall_of(&caller.tenant, caller.principal.as_str()))
+        .flatten();
+    let learns = gateway.recall.learns_prompts();
+    let caller = (caller.tenant.clone(), caller.principal.to_string());
     let query = query.map(str::to_owned);
     let off = gateway.providers_off(&caller.tenant);
     let gateway = Arc::clone(gateway);
@@ -530,14 +532,16 @@ async fn clear(
             analyzer: &gateway.analyzer,
             key: &key,
             memory: Some(&gateway.memory),
-            known: known.as_deref(),
+            known: handed_out.as_deref().filter(|_| gateway.mcp.is_some()),
+            earlier: handed_out.as_deref().filter(|_| is_response),
             route: &route,
             local: &local,
         };
         let clearance = gateway.policy.clear(&prompt, clearing, budget)?;
-        if let (Some((tenant, principal)), Some(recall)) = (&learner, &gateway.recall) {
+        if learns || clearance.may_be_gone_on_with {
             let pairs = clearance.restoration.made();
-            recall.remember((tenant, principal), pairs, None, Instant::now());
+            let recall = &gateway.recall;
+            recall.remember((&caller.0, &caller.1), pairs, None, Instant::now());
         }
         let mut choice = picked.choice(clearance.rule);
         gateway.check_assessment(&prompt, &clearance, clearing, budget, &mut choice)?;
