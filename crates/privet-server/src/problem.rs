@@ -382,6 +382,11 @@ impl Problem {
         }
     }
 
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.kind().status
+    }
+
     /// A code from a closed set: safe in logs and audit events.
     pub(crate) fn code(&self) -> &'static str {
         self.kind().code
