@@ -34,6 +34,7 @@ use crate::problem::{self, Problem};
 use crate::recall::Recall;
 use crate::routing::Routing;
 use crate::sign_in::{self, Door};
+use crate::telemetry::Telemetry;
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
 use crate::watch::{self, Watch};
@@ -92,6 +93,8 @@ pub struct Parts {
     pub assessments: Assessments,
     /// What stands in the headers of servers of tools.
     pub mcp_headers: McpHeaders,
+    /// Where traces go.
+    pub telemetry: Telemetry,
 }
 
 /// A policy that is to take the place of the one in force.
@@ -140,6 +143,8 @@ pub struct Gateway {
     pub(crate) mcp: Option<Arc<Mcp>>,
     /// What callers were handed stand-ins for elsewhere, if there are such servers.
     pub(crate) recall: Option<Arc<Recall>>,
+    /// Where traces go.
+    pub(crate) telemetry: Telemetry,
     epoch: u64,
     tenant_keys: Arc<RwLock<HashMap<TenantId, Arc<TenantKeys>>>>,
     keys: Arc<KeyRing>,
@@ -175,6 +180,7 @@ impl Gateway {
             shared_limits,
             assessments,
             mcp_headers,
+            telemetry,
         } = parts;
         policy.routing().check_against(&settings)?;
         let limits = &settings.limits;
@@ -207,7 +213,8 @@ impl Gateway {
             memory: DetectionMemory::new(DETECTION_MEMORY),
             upstream: Arc::new(Upstream::new(&settings, &upstream_keys, Arc::clone(&clock))?),
             routing: Arc::default(),
-            metrics: Arc::new(Metrics::new(&settings)),
+            metrics: Arc::new(Metrics::new(&settings, &telemetry)),
+            telemetry,
             pool: Arc::new(Pool::new(
                 threads,
                 limits.detect_queue as usize,
@@ -273,6 +280,7 @@ impl Gateway {
             watch: Arc::clone(&self.watch),
             mcp: self.mcp.clone(),
             recall: self.recall.clone(),
+            telemetry: self.telemetry.clone(),
             epoch: self.epoch,
             tenant_keys: Arc::clone(&self.tenant_keys),
             keys: Arc::clone(&self.keys),

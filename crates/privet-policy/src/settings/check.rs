@@ -9,7 +9,8 @@ use super::file::{
 };
 use super::provider::{self, Provider};
 use super::{
-    MetricsListener, PresidioListener, Settings, access, alerts, mcp, models, shared, sign_in, tls, vault,
+    MetricsListener, PresidioListener, Settings, access, alerts, mcp, models, shared, sign_in, telemetry,
+    tls, vault,
 };
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
@@ -32,6 +33,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         sign_in,
         alerts,
         metrics,
+        telemetry,
         mut vault,
         witnesses,
         routing,
@@ -107,6 +109,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         sign_in: sign_in::check(sign_in, document, is_behind_proxy)?,
         alerts: alerts::check(alerts, document)?,
         metrics,
+        telemetry: telemetry::check(telemetry, document)?,
         vault,
         witnesses,
         connectors: connectors

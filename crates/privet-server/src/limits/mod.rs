@@ -26,6 +26,7 @@ pub(crate) use routes::routes;
 pub use saving::saved_limits;
 use shared::{Refused, Shared, SharedStatus, Unanswered};
 pub use shared::{SharedError, SharedLimits};
+pub(crate) use usage::{Tokens, Usage};
 
 use crate::Error;
 use crate::gateway::Gateway;
