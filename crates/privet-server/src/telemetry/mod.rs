@@ -118,11 +118,6 @@ impl Telemetry {
     pub(crate) fn counts(&self) -> Option<Family<Labels<2>, Counter>> {
         self.0.as_ref().map(|shared| shared.counts.0.clone())
     }
-
-    /// Whether providers are told of traces.
-    pub(crate) fn tells_providers(&self) -> bool {
-        self.0.as_ref().is_some_and(|shared| shared.tells_providers)
-    }
 }
 
 impl Shared {
