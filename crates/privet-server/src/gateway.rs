@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use privet_access::{
     Ask, Assessments, Authenticated, Authorizer, Denied, KeyRing, Privilege, PseudonymKey, Resource,
 };
@@ -28,6 +28,7 @@ use crate::credentials::{self, Claim};
 use crate::limits::{self, Limits, SharedLimits};
 use crate::mcp::{self, Mcp, McpHeaders};
 use crate::metrics::Metrics;
+use crate::openapi::{self, Operation};
 use crate::pool::{INLINE_BYTES, Pool};
 use crate::presidio::Analyzers;
 use crate::problem::{self, Problem};
@@ -321,6 +322,7 @@ impl Gateway {
             .merge(kill::routes(Arc::clone(self)))
             .merge(mcp::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
+            .merge(openapi::routes())
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
             .method_not_allowed_fallback(|request: Request<Body>| tell(request, Problem::WrongMethod))
     }
@@ -500,6 +502,20 @@ fn check_scope(caller: &Authenticated, by_session: bool, scope: Option<KeyScope>
         return sign_in::check_scope(caller, scope);
     }
     caller.check(scope.ok_or(Denied::OutOfScope(KeyScope::Gateway))?)
+}
+
+/// What the addresses of this file do, but for those of providers' clients.
+pub(crate) fn described() -> Vec<Operation> {
+    vec![
+        Operation::open(Method::GET, "/", "Says that somebody is here.").gives_nothing(200),
+        Operation::open(Method::GET, "/healthz", "Says that the process runs.").gives_text(),
+        Operation::open(
+            Method::GET,
+            "/readyz",
+            "Says whether prompts are served: 503 while they would be refused.",
+        )
+        .gives_text(),
+    ]
 }
 
 async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Cow<'static, str>) {

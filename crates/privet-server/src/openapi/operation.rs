@@ -114,10 +114,17 @@ impl Operation {
         self
     }
 
-    /// Answers 200 with plain text.
+    /// Answers 200 with plain text, and refuses with it.
     pub(crate) fn gives_text(mut self) -> Self {
         self.media = "text/plain";
+        self.refusal = "Text";
         self.gives(200, "Text")
+    }
+
+    /// Answers `status` with no body.
+    pub(crate) fn gives_nothing(mut self, status: u16) -> Self {
+        self.status = status;
+        self
     }
 
     pub(crate) fn query(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
@@ -167,7 +174,8 @@ impl Operation {
     fn parameters(&self) -> Vec<Value> {
         let names = self.path.split('{').skip(1);
         let names = names.filter_map(|rest| rest.split('}').next());
-        let in_path = |name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } });
+        let in_path =
+            |name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } });
         let mut parameters: Vec<Value> = names.map(in_path).collect();
         parameters.extend(self.query.iter().map(|(name, what)| {
             json!({ "name": name, "in": "query", "description": what, "schema": { "type": "string" } })
@@ -184,11 +192,14 @@ impl Operation {
     fn responses(&self) -> Value {
         let mut answer = json!({ "description": self.summary });
         if let (Some(shape), Some(answer)) = (self.answer, answer.as_object_mut()) {
-            answer.insert("content".to_owned(), json!({ self.media: { "schema": reference(shape) } }));
+            answer.insert(
+                "content".to_owned(),
+                json!({ self.media: { "schema": reference(shape) } }),
+            );
         }
         let refused = json!({
             "description": "Why not; never with a value that was sent or stored.",
-            "content": { "application/json": { "schema": reference(self.refusal) } },
+            "content": { self.media: { "schema": reference(self.refusal) } },
         });
         json!({ self.status.to_string(): answer, "default": refused })
     }
