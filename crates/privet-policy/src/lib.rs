@@ -66,7 +66,8 @@ pub use settings::{
     Log, LogFormat, LogLevel, McpArguments, McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile,
     McpSettings, McpThing, MetricsFile, MetricsListener, ModelFile, PresidioFile, PresidioListener, Provider,
     ProviderFile, ProviderKind, RequestRight, RequestSettings, RequestsFile, Route, RoutingSettings,
-    Settings, SettingsFile, SharedLimitsSettings, SignInFile, SignInSettings, StoreSettings, SyslogServer,
-    SyslogTransport, Target, TargetFile, TlsClient, TlsClientFile, TlsFile, TlsSettings, VaultFile,
-    VaultLimits, VaultSettings, WitnessSettings, example as settings_example, schema as settings_schema,
+    Settings, SettingsFile, Share, SharedLimitsSettings, SignInFile, SignInSettings, StoreSettings,
+    SyslogServer, SyslogTransport, Target, TargetFile, TelemetryFile, TelemetrySettings, TlsClient,
+    TlsClientFile, TlsFile, TlsSettings, VaultFile, VaultLimits, VaultSettings, WitnessSettings,
+    example as settings_example, schema as settings_schema,
 };

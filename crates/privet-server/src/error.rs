@@ -79,6 +79,11 @@ pub enum Error {
     /// The address that alerts are posted to cannot be used.
     #[error("the address in `webhook_url` of `[alerts]` in the settings cannot be used")]
     BadWebhook,
+    /// The collector of telemetry cannot be asked as the settings say.
+    #[error(
+        "the collector in `[telemetry]` of the settings cannot be used; check its `endpoint`, and what the references in `headers` point to"
+    )]
+    BadTelemetry,
     /// No random bytes.
     #[error(transparent)]
     Crypto(#[from] privet_crypto::Error),

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use privet_access::{
     Ask, Assessments, Authenticated, Authorizer, Denied, KeyRing, Privilege, PseudonymKey, Resource,
@@ -30,12 +30,14 @@ use crate::credentials::{self, Claim};
 use crate::limits::{self, Limits, SharedLimits};
 use crate::mcp::{self, Mcp, McpHeaders};
 use crate::metrics::Metrics;
+use crate::openapi::{self, Operation};
 use crate::pool::{INLINE_BYTES, Pool};
 use crate::presidio::Analyzers;
 use crate::problem::{self, Problem};
 use crate::recall::Recall;
 use crate::routing::Routing;
 use crate::sign_in::{self, Door};
+use crate::telemetry::Telemetry;
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
 use crate::watch::{self, Watch};
@@ -94,6 +96,8 @@ pub struct Parts {
     pub assessments: Assessments,
     /// What stands in the headers of servers of tools.
     pub mcp_headers: McpHeaders,
+    /// Where traces go.
+    pub telemetry: Telemetry,
 }
 
 /// A policy that is to take the place of the one in force.
@@ -144,6 +148,8 @@ pub struct Gateway {
     pub(crate) mcp: Option<Arc<Mcp>>,
     /// What callers were handed stand-ins for elsewhere.
     pub(crate) recall: Arc<Recall>,
+    /// Where traces go.
+    pub(crate) telemetry: Telemetry,
     epoch: u64,
     tenant_keys: Arc<RwLock<HashMap<TenantId, Arc<TenantKeys>>>>,
     keys: Arc<KeyRing>,
@@ -179,6 +185,7 @@ impl Gateway {
             shared_limits,
             assessments,
             mcp_headers,
+            telemetry,
         } = parts;
         policy.routing().check_against(&settings)?;
         let limits = &settings.limits;
@@ -212,7 +219,8 @@ impl Gateway {
             memory: DetectionMemory::new(DETECTION_MEMORY),
             upstream: Arc::new(Upstream::new(&settings, &upstream_keys, Arc::clone(&clock))?),
             routing: Arc::default(),
-            metrics: Arc::new(Metrics::new(&settings)),
+            metrics: Arc::new(Metrics::new(&settings, &telemetry)),
+            telemetry,
             pool: Arc::new(Pool::new(
                 threads,
                 limits.detect_queue as usize,
@@ -279,6 +287,7 @@ impl Gateway {
             watch: Arc::clone(&self.watch),
             mcp: self.mcp.clone(),
             recall: Arc::clone(&self.recall),
+            telemetry: self.telemetry.clone(),
             epoch: self.epoch,
             tenant_keys: Arc::clone(&self.tenant_keys),
             keys: Arc::clone(&self.keys),
@@ -320,6 +329,7 @@ impl Gateway {
             .merge(kill::routes(Arc::clone(self)))
             .merge(mcp::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
+            .merge(openapi::routes())
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
             .method_not_allowed_fallback(|request: Request<Body>| tell(request, Problem::WrongMethod))
     }
@@ -542,6 +552,20 @@ fn check_scope(caller: &Authenticated, by_session: bool, scope: Option<KeyScope>
         return sign_in::check_scope(caller, scope);
     }
     caller.check(scope.ok_or(Denied::OutOfScope(KeyScope::Gateway))?)
+}
+
+/// What the addresses of this file do, but for those of providers' clients.
+pub(crate) fn described() -> Vec<Operation> {
+    vec![
+        Operation::open(Method::GET, "/", "Says that somebody is here.").gives_nothing(200),
+        Operation::open(Method::GET, "/healthz", "Says that the process runs.").gives_text(),
+        Operation::open(
+            Method::GET,
+            "/readyz",
+            "Says whether prompts are served: 503 while they would be refused.",
+        )
+        .gives_text(),
+    ]
 }
 
 async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Cow<'static, str>) {

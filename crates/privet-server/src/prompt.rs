@@ -17,13 +17,14 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::access::{self, Outgoing};
 use crate::archive::{self, Archive, Place, Taking};
 use crate::coach;
-use crate::gateway::Gateway;
+use crate::gateway::{self, Gateway};
 use crate::kill::SwitchedOff;
 use crate::limits::Meter;
 use crate::problem::Problem;
 use crate::query;
 use crate::reply::{self, ReplyLimits};
 use crate::routing::{self, Choice, Picked};
+use crate::telemetry::Trace;
 use crate::upstream::Failed;
 use crate::vault::{About, Guarded, NoConsent, conversation};
 use crate::watch::{Sent, WatchedReply};
@@ -55,8 +56,12 @@ pub(crate) async fn answer(
 ) -> Response<Body> {
     let request_id = new_request_id();
     let accepted = coach::accepted(request.headers());
-    let served = serve(&gateway, surface, request, &request_id).await;
-    gateway.metrics.ended(surface, served.as_ref().err());
+    let trace = trace(&gateway, surface, &request, &request_id);
+    let served = serve(&gateway, surface, request, (&request_id, &trace)).await;
+    let problem = served.as_ref().err();
+    gateway.metrics.ended(surface, problem);
+    let trace_id = trace.id();
+    let refused = problem.map(Problem::code);
     let response = match served {
         Ok(response) => response,
         Err(problem) => {
@@ -64,12 +69,28 @@ pub(crate) async fn answer(
                 request_id,
                 surface = surface.name(),
                 problem = problem.code(),
+                trace_id = trace_id.as_deref(),
                 "refused"
             );
             coach::respond(&gateway, &problem, surface, accepted.as_ref(), &request_id)
         }
     };
-    with_request_id(response, &request_id)
+    trace.ends(response.status(), refused);
+    trace.follow(with_request_id(response, &request_id))
+}
+
+/// What is traced of a prompt, if it is.
+fn trace(gateway: &Gateway, surface: SurfaceKind, request: &Request<Body>, request_id: &str) -> Trace {
+    let known = gateway::PROMPTS.iter().find(|(_, known)| *known == surface);
+    let Some((path, _)) = known else {
+        return Trace::none();
+    };
+    let (telemetry, clock) = (&gateway.telemetry, &*gateway.clock);
+    let trace = Trace::begin(telemetry, clock, (path, surface), request.headers(), request_id);
+    if trace.is_on() {
+        trace.tell("privet.request_id", request_id.to_owned());
+    }
+    trace
 }
 
 /// The answer with the id under which Privet's log and audit events know it.
@@ -90,13 +111,15 @@ async fn serve(
     gateway: &Arc<Gateway>,
     surface: SurfaceKind,
     request: Request<Body>,
-    request_id: &str,
+    (request_id, trace): (&str, &Trace),
 ) -> Result<Response<Body>, Problem> {
     let (parts, body) = request.into_parts();
-    let caller = gateway.authenticate(&parts).await?;
+    let authenticating = trace.part("privet.authenticate");
+    let caller = gateway.authenticate(&parts).await.map_err(Problem::from);
+    let caller = authenticating.end(caller)?;
     let arrived = Instant::now();
     let mut guarded = Guarded::default();
-    let prepared = prepare(gateway, surface, &caller, &parts, body, &mut guarded).await;
+    let prepared = prepare(gateway, (surface, trace), &caller, &parts, body, &mut guarded).await;
     let mut event = AuditEvent {
         at: gateway.clock.now(),
         tenant: caller.tenant.to_string(),
@@ -133,7 +156,9 @@ async fn serve(
                 Problem::NotCleared(NotCleared::Sensitive { model, .. }) => event.model = Some(model.clone()),
                 _ => {}
             }
-            record(gateway, &event).await?;
+            trace.decided(&event);
+            let recording = trace.part("privet.record");
+            recording.end(record(gateway, &event).await)?;
             let address = access::address_of(&parts.extensions);
             gateway
                 .watch
@@ -173,7 +198,9 @@ async fn serve(
                 .route(&clearance.model, choice)
                 .ok_or(NotCleared::NoRoute)?;
             event.provider = Some(route.provider.name().to_owned());
-            record(gateway, &event).await?;
+            trace.decided(&event);
+            let recording = trace.part("privet.record");
+            recording.end(record(gateway, &event).await)?;
             let address = access::address_of(&parts.extensions);
             gateway.watch.decided(&caller, &event, address, sent, None);
             let reply =
@@ -205,11 +232,12 @@ async fn serve(
                 headers: &parts.headers,
                 query: parts.uri.query(),
                 event: others,
+                trace,
             };
             let under_way = UnderWay { permit, meter, reply };
             let response = send(gateway, clearance, asked, under_way, taking, caller).await?;
             if let Some(event) = access {
-                log_answer(&event, response.status().as_u16(), arrived);
+                log_answer(&event, trace, response.status().as_u16(), arrived);
             }
             Ok(response)
         }
@@ -217,7 +245,7 @@ async fn serve(
 }
 
 /// One line for a prompt whose reply has begun.
-fn log_answer(event: &AuditEvent, status: u16, arrived: Instant) {
+fn log_answer(event: &AuditEvent, trace: &Trace, status: u16, arrived: Instant) {
     tracing::info!(
         request_id = event.request_id,
         tenant = event.tenant,
@@ -230,6 +258,7 @@ fn log_answer(event: &AuditEvent, status: u16, arrived: Instant) {
         decision_us = event.decision.latency_us,
         reply_ms = u64::try_from(arrived.elapsed().as_millis()).unwrap_or(u64::MAX),
         status,
+        trace_id = trace.id().as_deref(),
         "answered"
     );
 }
@@ -259,7 +288,7 @@ struct UnderWay {
 /// Everything up to the decision.
 async fn prepare(
     gateway: &Arc<Gateway>,
-    surface: SurfaceKind,
+    (surface, trace): (SurfaceKind, &Trace),
     caller: &Authenticated,
     parts: &http::request::Parts,
     body: Body,
@@ -278,7 +307,9 @@ async fn prepare(
         .map_err(|_| Problem::Busy)?;
     gateway.limits.look(caller, gateway.clock.now())?;
     check_media(&parts.headers)?;
-    let prompt = Prompt::new(surface, read_body(gateway, &parts.headers, body).await?);
+    let receiving = trace.part("privet.receive");
+    let body = receiving.end(read_body(gateway, &parts.headers, body).await)?;
+    let prompt = Prompt::new(surface, body);
     let read_at = Instant::now();
     // Where no words come back there is no conversation.
     let archive = gateway.archive.as_ref().filter(|_| surface.has_words_in_reply());
@@ -293,7 +324,9 @@ async fn prepare(
         None => None,
     };
     let kept = place.zip(keeps.map(|(_, content)| content));
-    let mut cleared = clear(gateway, surface, prompt, caller, parts.uri.query(), kept).await?;
+    let clearing = trace.part("privet.clear");
+    let cleared = clear(gateway, surface, prompt, caller, parts.uri.query(), kept).await;
+    let mut cleared = clearing.end(cleared)?;
     // Stand-ins can make a prompt longer than it came.
     let is_too_long = |archive: &Archive| {
         cleared
@@ -322,7 +355,9 @@ async fn prepare(
         };
         let now = gateway.clock.now();
         let ask = (route.provider.name(), categories.clone());
-        vault.guard(&caller.tenant, about, ask, now, guarded).await?;
+        let asking = trace.part("privet.consent");
+        let permitted = vault.guard(&caller.tenant, about, ask, now, guarded).await;
+        asking.end(permitted.map_err(Problem::from))?;
         for index in 0..route.targets().len() {
             let other = route.with(index).filter(|other| other.provider != route.provider);
             let Some(other) = other else { continue };
@@ -343,7 +378,8 @@ async fn prepare(
         has_consent: about.is_some(),
         address: access::address_of(&parts.extensions),
     };
-    gateway.authorise_prompt(caller, &out)?;
+    let authorising = trace.part("privet.authorise");
+    authorising.end(gateway.authorise_prompt(caller, &out))?;
     for index in 0..route.targets().len() {
         let other = route.with(index).filter(|other| other.provider != route.provider);
         let other = other.map(|other| Outgoing {
@@ -355,10 +391,15 @@ async fn prepare(
         }
     }
     let body = cleared.clearance.prompt.body();
+    let reserving = trace.part("privet.reserve");
     let meter = gateway
         .limits
         .reserve(caller, surface, (model, body), gateway.clock.now())
-        .await?;
+        .await;
+    let mut meter = reserving.end(meter)?;
+    if let Some(meter) = &mut meter {
+        meter.traced(trace);
+    }
     Ok(Prepared {
         cleared,
         about,

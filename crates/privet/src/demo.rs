@@ -10,7 +10,7 @@ use privet_demo::columns::{self, Layout, Line, Views, extract};
 use privet_demo::script::{self, Private, scripted_conversation};
 use privet_demo::{Cuts, Exchange, Front, Provider, ProviderConfig, Recording};
 use privet_policy::{Policy, Settings};
-use privet_server::SystemClock;
+use privet_server::{SystemClock, Telemetry};
 use privet_types::{Entity, KeyScopes, Secret, SurfaceKind, TenantId};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
@@ -101,9 +101,9 @@ impl Demo {
             Access::shipped(policy)?,
             None,
             root,
-            None,
-            || None,
+            (None, || None),
             std::collections::BTreeMap::new(),
+            (Telemetry::default(), None),
         )
         .await?;
         let principal = "demo".parse()?;

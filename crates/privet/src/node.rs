@@ -10,7 +10,9 @@ use privet_access::{KeyRing, KeyRingConfig, run_refresh};
 use privet_crypto::{RootKey, SigningKey};
 use privet_pii::Model;
 use privet_policy::{Audit, Settings};
-use privet_server::{AlertOutbox, Gateway, Parts, ProviderKey, Server, SystemClock, saved_limits};
+use privet_server::{
+    AlertOutbox, Exporter, Gateway, Parts, ProviderKey, Server, SystemClock, Telemetry, saved_limits,
+};
 use privet_store::{
     Durability, LogKey, Sequencer, Spool, SpoolConfig, Store, Successors, log_signer, run_flusher,
     run_sequencer_through_changes,
@@ -52,6 +54,8 @@ pub(crate) struct Node {
     flusher: JoinHandle<Result<(), privet_store::Error>>,
     stop_log: watch::Sender<bool>,
     sequencer: JoinHandle<Result<(), privet_store::Error>>,
+    telemetry: Option<JoinHandle<()>>,
+    stop_telemetry: watch::Sender<bool>,
 }
 
 impl Node {
@@ -62,9 +66,12 @@ impl Node {
         access: Access,
         model: Option<Arc<Model>>,
         root: RootKey,
-        log_key: Option<SigningKey>,
-        log_key_now: impl FnMut() -> Option<SigningKey> + Send + 'static,
+        (log_key, log_key_now): (
+            Option<SigningKey>,
+            impl FnMut() -> Option<SigningKey> + Send + 'static,
+        ),
         upstream_keys: BTreeMap<String, ProviderKey>,
+        (telemetry, exporter): (Telemetry, Option<Exporter>),
     ) -> Result<Self> {
         let files = PolicyFiles::new(&settings, &access, model.clone());
         let Access {
@@ -126,6 +133,7 @@ impl Node {
             saved_limits,
             shared_limits,
             assessments,
+            telemetry,
         })?;
         let server = Server::bind(Arc::clone(&gateway)).await?;
         let (stop, stopped) = watch::channel(false);
@@ -160,6 +168,11 @@ impl Node {
         let sequencer = tokio::spawn(async move {
             run_sequencer_through_changes(sequencer, successors, SEQUENCE, ended(stopped)).await
         });
+        let (stop_telemetry, stopped) = watch::channel(false);
+        let telemetry = exporter.map(|exporter| {
+            let spool = spool.clone();
+            tokio::spawn(async move { exporter.run(spool.node(), ended(stopped)).await })
+        });
         Ok(Self {
             root,
             store,
@@ -175,6 +188,8 @@ impl Node {
             flusher,
             stop_log,
             sequencer,
+            telemetry,
+            stop_telemetry,
         })
     }
 
@@ -204,6 +219,8 @@ impl Node {
             flusher,
             stop_log,
             sequencer,
+            telemetry,
+            stop_telemetry,
             ..
         } = self;
         let tidying = tokio::spawn(memory::give_back());
@@ -231,6 +248,11 @@ impl Node {
         flushed.context("the last decisions stay in the spool until the next start")?;
         spool.close().await.context("cannot close the audit spool")?;
         store.close().await;
+        // Last of all: there is nothing more to tell.
+        stop_telemetry.send_replace(true);
+        if let Some(telemetry) = telemetry {
+            telemetry.await?;
+        }
         Ok(())
     }
 }

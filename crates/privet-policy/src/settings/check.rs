@@ -9,7 +9,8 @@ use super::file::{
 };
 use super::provider::{self, Provider};
 use super::{
-    MetricsListener, PresidioListener, Settings, access, alerts, mcp, models, shared, sign_in, tls, vault,
+    MetricsListener, PresidioListener, Settings, access, alerts, mcp, models, shared, sign_in, telemetry,
+    tls, vault,
 };
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
@@ -33,6 +34,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         console,
         alerts,
         metrics,
+        telemetry,
         mut vault,
         witnesses,
         routing,
@@ -110,6 +112,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         sign_in,
         alerts: alerts::check(alerts, document)?,
         metrics,
+        telemetry: telemetry::check(telemetry, document)?,
         vault,
         witnesses,
         connectors: connectors

@@ -13,6 +13,7 @@ use super::mcp::McpFile;
 use super::provider_file::{ModelFile, ProviderFile, RoutingSettings};
 use super::shared::SharedLimitsSettings;
 use super::sign_in::SignInFile;
+use super::telemetry::TelemetryFile;
 use super::tls::TlsFile;
 use crate::limits::PriceFile;
 use crate::{ByteSize, Period, SecretRef};
@@ -55,6 +56,8 @@ pub struct SettingsFile {
     pub alerts: AlertsFile,
     /// Figures for a monitoring system.
     pub metrics: MetricsFile,
+    /// Where traces and log lines go as OpenTelemetry has them.
+    pub telemetry: TelemetryFile,
     /// The vault of personal records.
     pub vault: VaultFile,
     /// Who signs the checkpoints of the audit log beside the log itself (C2SP tlog-witness).
@@ -439,6 +442,7 @@ impl Default for SettingsFile {
             tls: TlsFile::default(),
             presidio: PresidioFile::default(),
             metrics: MetricsFile::default(),
+            telemetry: TelemetryFile::default(),
             sign_in: SignInFile::default(),
             console: ConsoleFile::default(),
             witnesses: Vec::new(),

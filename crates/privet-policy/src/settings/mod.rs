@@ -13,6 +13,7 @@ mod provider_file;
 mod requests;
 mod shared;
 mod sign_in;
+mod telemetry;
 mod tls;
 mod vault;
 pub(crate) mod wildcard;
@@ -41,6 +42,7 @@ pub use provider_file::{
 };
 pub use shared::SharedLimitsSettings;
 pub use sign_in::{SignInFile, SignInSettings};
+pub use telemetry::{Share, TelemetryFile, TelemetrySettings};
 pub use tls::{CertificateFile, ClientAuth, ClientName, TlsClient, TlsClientFile, TlsFile, TlsSettings};
 
 use privet_types::{Principal, TenantId};
@@ -90,6 +92,8 @@ pub struct Settings {
     pub alerts: AlertSettings,
     /// Where a monitoring system reads figures, if anywhere.
     pub metrics: Option<MetricsListener>,
+    /// Where traces and log lines go, if anywhere.
+    pub telemetry: Option<TelemetrySettings>,
     /// The vault, if there is to be one.
     pub vault: Option<VaultSettings>,
     /// Who signs the checkpoints of the audit log beside the log itself.

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 
 use crate::Error;
 use crate::access::address_of;
-pub(crate) use routes::routes;
+pub(crate) use routes::{described, routes};
 
 /// What requests that change something show beside the cookie.
 const FORGERY: &str = "x-privet-csrf";

@@ -1,6 +1,6 @@
-//! The vault over HTTP: `/api/v1/vault/…`, and the OpenAPI document that describes it.
+//! The vault over HTTP: `/api/v1/vault/…`.
 //!
-//! One table ([`table`]) holds every route; router and document are both made from it.
+//! One table ([`table`]) holds every route; router and OpenAPI document are both made from it.
 
 mod apps;
 mod audit;
@@ -33,9 +33,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::routing::get;
-use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Request, Response};
+use http::Request;
 use privet_access::{Ask, Authenticated, Denied, KeyRing, Privilege, PseudonymKey, Resource};
 use privet_crypto::RootKey;
 use privet_policy::{DatabunkerSettings, Settings, VaultLimits, VaultSettings};
@@ -44,19 +42,17 @@ use privet_types::{Clock, KeyScope, Pseudonym, TenantId};
 use privet_vault::{Actor, Consent, Requests, Retention, RootProtection, SubjectId, Vault};
 use tokio::sync::Semaphore;
 
-pub use describe::openapi;
+pub(crate) use describe::{described, problem_schema};
 pub(crate) use guard::{About, Guarded, NoConsent, conversation};
 
 use crate::credentials::{Claim, claim};
 use crate::databunker;
+use crate::openapi;
 use crate::sign_in::Door;
 use crate::watch::Watch;
 use problem::VaultProblem;
 
 use crate::Outbox;
-
-/// Where the OpenAPI document is.
-const OPENAPI: &str = "/api/v1/openapi.json";
 
 /// What a vault is made of. Cheap to clone.
 #[derive(Clone)]
@@ -105,7 +101,6 @@ pub(crate) struct VaultApi {
     pseudonyms: PseudonymKey,
     subjects: guard::Subjects,
     refusals: refused::Refusals,
-    openapi: &'static str,
 }
 
 impl VaultApi {
@@ -150,7 +145,6 @@ impl VaultApi {
             pseudonyms: PseudonymKey::new(root),
             subjects: guard::Subjects::default(),
             refusals: refused::Refusals::default(),
-            openapi: describe::document(),
         });
         refused::tell_each_second(&api);
         api
@@ -247,23 +241,14 @@ impl VaultApi {
 
 /// The vault's addresses.
 pub(crate) fn routes(api: &Arc<VaultApi>) -> Router {
-    let document = api.openapi;
-    route::router(api, table::routes()).route(
-        OPENAPI,
-        get(move || async move {
-            let mut response = Response::new(Body::from(document));
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            response
-        }),
-    )
+    route::router(api, table::routes())
 }
 
 /// The vault's addresses alone, and Databunker's if they answer.
 pub(crate) fn router(api: &Arc<VaultApi>) -> Router {
     let databunker = api.databunker.map(|settings| databunker::routes(api, settings));
     routes(api)
+        .merge(openapi::routes())
         .merge(databunker.unwrap_or_default())
         .fallback(|_: Request<Body>| async { VaultProblem::no_route().respond() })
 }
