@@ -78,6 +78,16 @@ impl Signer {
     pub fn of(key: &SigningKey) -> Self {
         Self(key.verifying_key())
     }
+
+    /// Whether `signature` was made over `message` by this signer's key.
+    pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.0.verify(message, signature).is_ok()
+    }
+
+    /// The order of written forms.
+    pub(crate) const fn bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
 }
 
 impl std::str::FromStr for Signer {
@@ -101,11 +111,16 @@ impl fmt::Display for Signer {
 
 /// The bytes that are signed: domain, and the record as compact JSON with its fields in the order of their declaration.
 fn message<T: Record>(record: &T) -> Result<Vec<u8>, RecordError> {
-    let mut message = T::DOMAIN.to_vec();
-    serde_json::to_writer(&mut message, record).map_err(|error| RecordError::Shape {
+    message_of(T::DOMAIN, record).map_err(|error| RecordError::Shape {
         kind: T::KIND,
         message: error.to_string(),
-    })?;
+    })
+}
+
+/// The same for what is signed by others than [`sign`].
+pub(crate) fn message_of(domain: &[u8], record: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    let mut message = domain.to_vec();
+    serde_json::to_writer(&mut message, record)?;
     Ok(message)
 }
 
@@ -138,7 +153,9 @@ pub(crate) fn verify<T: Record>(text: &str, signers: &[Signer]) -> Result<(T, Si
         return Err(bad());
     }
     let signed = message(&envelope.record)?;
-    signer.0.verify(&signed, &signature).map_err(|_| bad())?;
+    if !signer.has_signed(&signed, &signature) {
+        return Err(bad());
+    }
     envelope.record.check()?;
     Ok((envelope.record, *signer))
 }

@@ -41,6 +41,7 @@ mod period;
 mod playbook;
 mod policy;
 mod routing;
+mod rules;
 mod secret_ref;
 mod settings;
 mod web_address;
@@ -58,15 +59,17 @@ pub use policy::{
     PolicyFile, ResponsesConfig, Storage, example as policy_example, schema as policy_schema,
 };
 pub use routing::{BadRoute, RoutingConfig, SensitiveAction, SensitiveRule};
+pub use rules::{RulesFile, schema as rules_schema};
 pub use secret_ref::SecretRef;
 pub use settings::{
     AccessFile, AlertSettings, AlertsFile, ArchiveFile, Auth, AwsFile, AwsSigning, CertificateFile,
     ClientAuth, ClientName, CodeSettings, ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings,
-    Dialect, FallbackFile, HealthCheck, HealthFile, KeyringSettings, KeysFile, Limits, Log, LogFormat,
+    Dialect, ExpiredUpdates, FallbackFile, HealthCheck, HealthFile, KeyringSettings, KeysFile, Limits, Log, LogFormat,
     LogLevel, McpArguments, McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile, McpSettings,
-    McpThing, MetricsFile, MetricsListener, ModelFile, PresidioFile, PresidioListener, Provider,
+    McpThing, MetricsFile, MetricsListener, ModelFile, NotCurrent, PresidioFile, PresidioListener, Provider,
     ProviderFile, ProviderKind, RequestRight, RequestSettings, RequestsFile, Route, RoutingSettings,
     Settings, SettingsFile, SharedLimitsSettings, SignInFile, SignInSettings, StoreSettings, SyslogServer,
-    SyslogTransport, Target, TargetFile, TlsClient, TlsClientFile, TlsFile, TlsSettings, VaultFile,
+    SyslogTransport, Target, TargetFile, TlsClient, TlsClientFile, TlsFile, TlsSettings, UpdateFile,
+    UpdatesSettings, VaultFile,
     VaultLimits, VaultSettings, WitnessSettings, example as settings_example, schema as settings_schema,
 };

@@ -20,6 +20,7 @@ mod policy_watch;
 mod rim;
 mod serve;
 mod sign_in;
+mod update;
 mod vault;
 mod watch;
 
