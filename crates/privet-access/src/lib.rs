@@ -1,6 +1,5 @@
 //! Who may call Privet, and what they may do: API keys, the principals they stand for, groups and roles, the policies (Cedar)
-//! that decide, how people sign in, signed assessments of providers, signed updates, and the pseudonyms of principals in the audit
-//! log.
+//! that decide, how people sign in, signed assessments of providers, and the pseudonyms of principals in the audit log.
 //!
 //! For the server, which asks about every request, and the command line, which makes and changes all of these. It knows no
 //! HTTP, and reads no file but lists of breached passwords.
@@ -41,7 +40,6 @@ mod pseudonym;
 mod review;
 mod sign_in;
 mod signed;
-mod update;
 
 pub use account::{Account, Accounts, Described, SERVICE_ROLE};
 pub use api_key::KEY_PREFIX;
@@ -65,4 +63,3 @@ pub use sign_in::{
     SignInWay, SignedPasskey, check_breached_hashes,
 };
 pub use signed::{RecordError, Signer};
-pub use update::{Manifest, ManifestFile, UpdateBundle, UpdateError, UpdateHead, UpdateName};

@@ -2,13 +2,10 @@
 
 use std::fmt;
 
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::BASE64;
 use privet_crypto::{SIGNATURE_SIZE, SigningKey, VerifyingKey};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-
-/// Before the 64 hexadecimal digits of a public key.
-const KEY_PREFIX: &str = "privet-verifying-1:";
 
 /// The public key of somebody who signs records, in its written form: `privet-verifying-1:` and 64 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,49 +75,29 @@ impl Signer {
     pub fn of(key: &SigningKey) -> Self {
         Self(key.verifying_key())
     }
-
-    /// Whether `signature` was made over `message` by this signer's key.
-    pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.0.verify(message, signature).is_ok()
-    }
-
-    /// The order of written forms.
-    pub(crate) const fn bytes(&self) -> &[u8; 32] {
-        self.0.as_bytes()
-    }
 }
 
 impl std::str::FromStr for Signer {
     type Err = RecordError;
 
     fn from_str(text: &str) -> Result<Self, RecordError> {
-        let digits = text.trim().strip_prefix(KEY_PREFIX).ok_or(RecordError::BadKey)?;
-        let bytes = HEXLOWER
-            .decode(digits.as_bytes())
-            .map_err(|_| RecordError::BadKey)?;
-        let bytes: [u8; 32] = bytes.try_into().map_err(|_| RecordError::BadKey)?;
-        Ok(Self(VerifyingKey::from_bytes(bytes)))
+        text.parse().map(Self).map_err(|_| RecordError::BadKey)
     }
 }
 
 impl fmt::Display for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{KEY_PREFIX}{}", HEXLOWER.encode(self.0.as_bytes()))
+        self.0.fmt(f)
     }
 }
 
 /// The bytes that are signed: domain, and the record as compact JSON with its fields in the order of their declaration.
 fn message<T: Record>(record: &T) -> Result<Vec<u8>, RecordError> {
-    message_of(T::DOMAIN, record).map_err(|error| RecordError::Shape {
+    let mut message = T::DOMAIN.to_vec();
+    serde_json::to_writer(&mut message, record).map_err(|error| RecordError::Shape {
         kind: T::KIND,
         message: error.to_string(),
-    })
-}
-
-/// The same for what is signed by others than [`sign`].
-pub(crate) fn message_of(domain: &[u8], record: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
-    let mut message = domain.to_vec();
-    serde_json::to_writer(&mut message, record)?;
+    })?;
     Ok(message)
 }
 
@@ -153,9 +130,7 @@ pub(crate) fn verify<T: Record>(text: &str, signers: &[Signer]) -> Result<(T, Si
         return Err(bad());
     }
     let signed = message(&envelope.record)?;
-    if !signer.has_signed(&signed, &signature) {
-        return Err(bad());
-    }
+    signer.0.verify(&signed, &signature).map_err(|_| bad())?;
     envelope.record.check()?;
     Ok((envelope.record, *signer))
 }

@@ -44,7 +44,10 @@ impl Access {
         sources.verify_all()?;
         let loaded = Self::read(&sources)?;
         let now = SystemClock.now();
-        loaded.updates.iter().try_for_each(|used| used.check(settings, now))?;
+        loaded
+            .updates
+            .iter()
+            .try_for_each(|used| used.check(settings, now))?;
         Ok(loaded)
     }
 

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
-use privet_access::UpdateHead;
 use privet_pii::Model;
 use privet_policy::{Policy, Settings};
 use privet_server::{Live, NextPolicy, SystemClock};
 use privet_types::Clock;
+use privet_update::UpdateHead;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::{self, Access};
-use crate::update::{self, Sources, Used};
 use crate::rim;
+use crate::update::{self, Sources, Used};
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(1);

@@ -124,9 +124,7 @@ impl UpdatesSettings {
         let reference = written.to_str().and_then(|text| text.strip_prefix(PREFIX));
         let path = match reference {
             None => full_path(written, at, document)?,
-            Some(reference) => self
-                .referred(reference)
-                .map_err(|message| at.fault(message))?,
+            Some(reference) => self.referred(reference).map_err(|message| at.fault(message))?,
         };
         self.file_at(&path).map_err(|error| at.fault(error.to_string()))?;
         Ok(path)
@@ -137,9 +135,9 @@ impl UpdatesSettings {
             None => (reference, None),
             Some((kind, file)) => (kind, Some(file)),
         };
-        let kind: UpdateKind = kind
-            .parse()
-            .map_err(|_| "names no kind of update; use `updates:policy`, `updates:rules` or `updates:feed/FILE`")?;
+        let kind: UpdateKind = kind.parse().map_err(
+            |_| "names no kind of update; use `updates:policy`, `updates:rules` or `updates:feed/FILE`",
+        )?;
         let file = file.or_else(|| kind.document());
         let file = file.ok_or("names no file of the update; write it such as `updates:feed/words.txt`")?;
         Ok(self.current(kind).join(file))
@@ -193,9 +191,21 @@ mod tests {
         for (written, kind, name) in [
             ("updates:policy", UpdateKind::Policy, "policy.toml"),
             ("updates:rules", UpdateKind::Rules, "rules.toml"),
-            ("updates:feed/lists/words.txt", UpdateKind::Feed, "lists/words.txt"),
-            ("updates/policy/current/policy.toml", UpdateKind::Policy, "policy.toml"),
-            ("./updates/rules/current/rules.toml", UpdateKind::Rules, "rules.toml"),
+            (
+                "updates:feed/lists/words.txt",
+                UpdateKind::Feed,
+                "lists/words.txt",
+            ),
+            (
+                "updates/policy/current/policy.toml",
+                UpdateKind::Policy,
+                "policy.toml",
+            ),
+            (
+                "./updates/rules/current/rules.toml",
+                UpdateKind::Rules,
+                "rules.toml",
+            ),
         ] {
             let path = here().path(Path::new(written), &at, document).unwrap();
             let found = here().file_at(&path).unwrap().unwrap();

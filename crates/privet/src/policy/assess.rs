@@ -137,7 +137,8 @@ pub(super) fn assess(args: AssessArgs) -> Result<ExitCode> {
         issued_at,
         expires_at,
     };
-    args.signing.write(&record.sign(&signing_key(&args.signing.key)?)?)?;
+    args.signing
+        .write(&record.sign(&signing_key(&args.signing.key)?)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -152,7 +153,8 @@ pub(super) fn training(args: TrainingArgs) -> Result<ExitCode> {
         issued_at,
         expires_at,
     };
-    args.signing.write(&record.sign(&signing_key(&args.signing.key)?)?)?;
+    args.signing
+        .write(&record.sign(&signing_key(&args.signing.key)?)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

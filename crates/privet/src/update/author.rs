@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use privet_access::{Signer, UpdateBundle};
 use privet_server::SystemClock;
 use privet_types::Clock;
+use privet_update::UpdateBundle;
 
 use super::BuildArgs;
 use super::shelf::read;
@@ -45,12 +45,7 @@ pub(super) fn build(args: &BuildArgs) -> Result<ExitCode> {
 }
 
 /// Reads what is in `folder`, which is called `under` in the update. Links are refused: what they lead to may change.
-fn gather(
-    folder: &Path,
-    under: &str,
-    files: &mut BTreeMap<String, Vec<u8>>,
-    seen: &mut usize,
-) -> Result<()> {
+fn gather(folder: &Path, under: &str, files: &mut BTreeMap<String, Vec<u8>>, seen: &mut usize) -> Result<()> {
     let cannot = || format!("cannot read `{}`", folder.display());
     for entry in fs::read_dir(folder).with_context(cannot)? {
         let entry = entry.with_context(cannot)?;
@@ -69,7 +64,10 @@ fn gather(
             gather(&path, &format!("{name}/"), files, seen)?;
         } else if kind.is_file() {
             let bytes = read(&path, UpdateBundle::MOST_BYTES)?;
-            files.insert(name, bytes.with_context(|| format!("`{}` is gone", path.display()))?);
+            files.insert(
+                name,
+                bytes.with_context(|| format!("`{}` is gone", path.display()))?,
+            );
         } else {
             bail!(
                 "`{}` is neither a file nor a folder; an update can hold nothing else",
@@ -102,7 +100,7 @@ pub(super) fn sign(file: &Path, key: &Path) -> Result<ExitCode> {
     let signed = bundle.head().claimed().count();
     eprintln!(
         "{} signed {}; it bears {signed} signatures now",
-        Signer::of(&key),
+        key.verifying_key(),
         bundle.head().manifest().name()
     );
     Ok(ExitCode::SUCCESS)
@@ -111,6 +109,7 @@ pub(super) fn sign(file: &Path, key: &Path) -> Result<ExitCode> {
 /// Reads the update in `file`.
 pub(super) fn open(file: &Path) -> Result<UpdateBundle> {
     let shown = file.display();
-    let bytes = read(file, UpdateBundle::MOST_BYTES)?.with_context(|| format!("there is no file `{shown}`"))?;
+    let bytes =
+        read(file, UpdateBundle::MOST_BYTES)?.with_context(|| format!("there is no file `{shown}`"))?;
     UpdateBundle::read(&bytes).with_context(|| format!("`{shown}`"))
 }

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use privet_access::{UpdateBundle, check_breached_hashes};
+use privet_access::check_breached_hashes;
 use privet_pii::Analyzer;
 use privet_policy::{RulesFile, Settings};
 use privet_types::UpdateKind;
+use privet_update::UpdateBundle;
 
 use super::shelf::Shelf;
 use super::sources::{Sources, named};
@@ -28,7 +29,10 @@ pub(crate) fn check(settings: &Settings, bundle: &UpdateBundle) -> Result<()> {
     }
     for file in named(settings)? {
         if file.kind == kind && !bundle.files().contains_key(&file.name) {
-            bail!("the settings name the file `{}` of it, which it does not have", file.name);
+            bail!(
+                "the settings name the file `{}` of it, which it does not have",
+                file.name
+            );
         }
     }
     let mut tried = without_missing(settings, kind)?;
@@ -57,7 +61,10 @@ pub(crate) fn check(settings: &Settings, bundle: &UpdateBundle) -> Result<()> {
 
 /// That the lists of `bundle` which the settings name are such as can be used; `folder` is where they lie.
 pub(crate) fn check_lists(settings: &Settings, bundle: &UpdateBundle, folder: &Path) -> Result<()> {
-    let hashes = settings.sign_in.as_ref().and_then(|sign_in| sign_in.breached_hashes.as_ref());
+    let hashes = settings
+        .sign_in
+        .as_ref()
+        .and_then(|sign_in| sign_in.breached_hashes.as_ref());
     let Some(path) = hashes else { return Ok(()) };
     match settings.updates.file_at(path)? {
         Some(file) if file.kind == bundle.head().manifest().kind => {
@@ -76,7 +83,11 @@ fn without_missing(settings: &Settings, kind: UpdateKind) -> Result<Settings> {
             let file = settings.updates.file_at(path);
             file.is_ok_and(|file| file.is_some_and(|file| file.kind == other))
         };
-        let is_named = settings.policy.iter().chain(&settings.rules).any(|path| is_of(path));
+        let is_named = settings
+            .policy
+            .iter()
+            .chain(&settings.rules)
+            .any(|path| is_of(path));
         if !is_named {
             continue;
         }

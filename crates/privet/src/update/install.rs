@@ -5,10 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use jiff::{SignedDuration, Timestamp};
-use privet_access::UpdateBundle;
 
 use super::shelf::{Shelf, State};
 use super::step::Step;
+use privet_update::{UpdateBundle, UpdateHead};
 
 /// How far the clock of whoever made an update may be ahead.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
@@ -40,7 +40,10 @@ pub(crate) fn install(
         bail!("it expired at {}; ask for a newer one", manifest.expires);
     }
     if manifest.created > now.saturating_add(AHEAD)? {
-        bail!("it was made at {}, which is to come; look at the clock", manifest.created);
+        bail!(
+            "it was made at {}, which is to come; look at the clock",
+            manifest.created
+        );
     }
     let current = shelf.current()?;
     let state = shelf.state()?;
@@ -63,7 +66,8 @@ pub(crate) fn install(
             "version {version} of `{kind}` follows {needed} or later, and {current} is in force; install {needed} first"
         );
     }
-    let mut stage = vec![Step::Remove(shelf.path(".new"))];
+    // What a crash left of an earlier one.
+    let mut stage = vec![Step::Remove(shelf.path(".new")), Step::Remove(shelf.path(".old"))];
     stage.extend(files(shelf, bundle)?);
     if state.is_none() {
         // Before anything is in force: who then finds no state knows that it was taken away.
@@ -140,7 +144,7 @@ fn files(shelf: &Shelf<'_>, bundle: &UpdateBundle) -> Result<Vec<Step>> {
     }
     let mut steps = vec![Step::Folder(new.clone())];
     let mut folders = BTreeSet::from([new.clone()]);
-    let head = (privet_access::UpdateHead::FILE.to_owned(), bundle.head().to_bytes()?);
+    let head = (UpdateHead::FILE.to_owned(), bundle.head().to_bytes()?);
     let files = bundle.files().iter();
     // The head last: without it there is no update.
     let all = files
@@ -184,12 +188,13 @@ fn prune(shelf: &Shelf<'_>, version: u64, before: Option<u64>) -> Result<Vec<Ste
         .filter(|kept| *kept != version && Some(*kept) != before)
         .collect();
     // The one before counts among those that are kept.
-    let room = shelf.keep().saturating_sub(usize::from(before.is_some_and(|before| before != version)));
+    let room = shelf
+        .keep()
+        .saturating_sub(usize::from(before.is_some_and(|before| before != version)));
     let gone = others.len().saturating_sub(room);
     let old = shelf.path(".old");
     let steps = others.into_iter().take(gone).flat_map(|version| {
         [
-            Step::Remove(old.clone()),
             // Its name first, so that no half of it is ever there.
             Step::Rename(shelf.folder_of(version), old.clone()),
             Step::Remove(old.clone()),

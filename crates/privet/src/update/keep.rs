@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
-use privet_access::{Signer, UpdateHead};
-use privet_crypto::sha256;
+use privet_crypto::{VerifyingKey, sha256};
 use privet_policy::Settings;
 use privet_server::SystemClock;
 use privet_store::{UpdateChange, UpdateStep};
 use privet_types::{Clock, UpdateKind};
+use privet_update::UpdateHead;
 use serde_json::json;
 
 use super::install::{self, Plan};
@@ -114,7 +114,9 @@ pub(super) fn pin(kind: UpdateKind, version: &str, config: &Path) -> Result<Exit
         .current()?
         .with_context(|| format!("no update of kind `{kind}` is in force"))?;
     if let Some(wanted) = wanted.filter(|wanted| *wanted != current) {
-        bail!("version {current} of `{kind}` is in force; install {wanted}, or roll back to it, before you pin it");
+        bail!(
+            "version {current} of `{kind}` is in force; install {wanted}, or roll back to it, before you pin it"
+        );
     }
     let before = shelf.state()?.unwrap_or_default();
     if before.pin == wanted {
@@ -160,7 +162,11 @@ pub(super) fn list(format: Format, config: &Path) -> Result<ExitCode> {
         for version in shelf.versions()? {
             let is_current = current == Some(version);
             // Who looks at a list wants to see what is damaged, too.
-            let kept = if is_current { shelf.in_force() } else { shelf.kept(version) };
+            let kept = if is_current {
+                shelf.in_force()
+            } else {
+                shelf.kept(version)
+            };
             let fault = kept.as_ref().err().map(|error| format!("{error:#}"));
             let manifest = kept.as_ref().ok().map(|kept| kept.head.manifest());
             let expires = manifest.map(|manifest| manifest.expires);
@@ -180,7 +186,11 @@ pub(super) fn list(format: Format, config: &Path) -> Result<ExitCode> {
                 (is_over, "EXPIRED"),
                 (fault.is_some(), "CANNOT BE USED"),
             ];
-            let words: Vec<&str> = words.into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect();
+            let words: Vec<&str> = words
+                .into_iter()
+                .filter(|(is, _)| *is)
+                .map(|(_, word)| word)
+                .collect();
             let day = |at: Option<Timestamp>| {
                 at.map_or("?".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
             };
@@ -189,7 +199,11 @@ pub(super) fn list(format: Format, config: &Path) -> Result<ExitCode> {
                 kind.name(),
                 day(manifest.map(|manifest| manifest.created)),
                 day(expires),
-                if words.is_empty() { "kept".to_owned() } else { words.join(", ") }
+                if words.is_empty() {
+                    "kept".to_owned()
+                } else {
+                    words.join(", ")
+                }
             ))?;
             if let Some(fault) = fault {
                 eprintln!("privet: {fault}");
@@ -203,7 +217,7 @@ fn change(
     kind: UpdateKind,
     plan: &Plan,
     head: &UpdateHead,
-    signers: &[Signer],
+    signers: &[VerifyingKey],
     at: Timestamp,
 ) -> Result<UpdateChange> {
     Ok(UpdateChange {
@@ -243,6 +257,6 @@ fn say_in_force(settings: &Settings, shelf: &Shelf<'_>) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn texts(signers: impl Iterator<Item = Signer>) -> Vec<String> {
+fn texts(signers: impl Iterator<Item = VerifyingKey>) -> Vec<String> {
     signers.map(|signer| signer.to_string()).collect()
 }

@@ -23,11 +23,13 @@ pub(crate) use sources::{Sources, Used, named};
 #[derive(Subcommand)]
 pub(crate) enum UpdateCommand {
     /// Make an update of the files in a folder. Nobody has signed it yet.
-    #[command(after_help = "A policy has `policy.toml` and the Cedar files that it names, rules have `rules.toml`, and a feed has lists.
+    #[command(
+        after_help = "A policy has `policy.toml` and the Cedar files that it names, rules have `rules.toml`, and a feed has lists.
 Cases for `privet policy test` in `cases.jsonl` are held against it before it is installed.
 
 Example:
-  privet update build office/ --kind policy --version 7 --out office-7.privet")]
+  privet update build office/ --kind policy --version 7 --out office-7.privet"
+    )]
     Build(BuildArgs),
     /// Sign an update; it may be signed by several.
     #[command(after_help = "Example:

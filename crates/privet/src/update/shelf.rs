@@ -14,9 +14,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use privet_access::{Signer, UpdateBundle, UpdateHead, UpdateName};
+use privet_crypto::VerifyingKey;
 use privet_policy::{Settings, UpdatesSettings};
 use privet_types::UpdateKind;
+use privet_update::{UpdateBundle, UpdateHead, UpdateName};
 use serde::{Deserialize, Serialize};
 
 use super::step::Step;
@@ -31,7 +32,7 @@ const DOCUMENTS: [&str; 2] = ["toml", "cedar"];
 /// Where the updates of a kind lie, and whose signatures count for them.
 pub(crate) struct Shelf<'s> {
     settings: &'s UpdatesSettings,
-    signers: Vec<Signer>,
+    signers: Vec<VerifyingKey>,
     kind: UpdateKind,
     folder: PathBuf,
 }
@@ -50,7 +51,7 @@ pub(crate) struct State {
 #[derive(Debug, Clone)]
 pub(crate) struct Kept {
     pub(crate) head: UpdateHead,
-    pub(crate) signers: Vec<Signer>,
+    pub(crate) signers: Vec<VerifyingKey>,
     /// Its documents by name.
     pub(crate) documents: BTreeMap<String, Vec<u8>>,
 }
@@ -102,7 +103,7 @@ impl<'s> Shelf<'s> {
     }
 
     /// That `head` is of this kind and channel, and signed by enough. Says by whom.
-    pub(crate) fn check_head(&self, head: &UpdateHead) -> Result<Vec<Signer>> {
+    pub(crate) fn check_head(&self, head: &UpdateHead) -> Result<Vec<VerifyingKey>> {
         let manifest = head.manifest();
         if manifest.kind != self.kind {
             bail!("it is one of kind `{}`, not `{}`", manifest.kind, self.kind);
@@ -191,7 +192,9 @@ impl<'s> Shelf<'s> {
     pub(crate) fn in_force(&self) -> Result<Kept> {
         let kind = self.kind;
         let version = self.current()?.with_context(|| {
-            format!("no update of kind `{kind}` is in force; put one in force with `privet update install FILE`")
+            format!(
+                "no update of kind `{kind}` is in force; put one in force with `privet update install FILE`"
+            )
         })?;
         let state = self.state()?.with_context(|| {
             format!(
@@ -217,7 +220,9 @@ impl<'s> Shelf<'s> {
     pub(crate) fn kept(&self, version: u64) -> Result<Kept> {
         let mut documents = BTreeMap::new();
         let (head, signers) = self.whole(version, |name, bytes| {
-            let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
+            let extension = Path::new(name)
+                .extension()
+                .and_then(|extension| extension.to_str());
             if extension.is_some_and(|extension| DOCUMENTS.contains(&extension)) {
                 documents.insert(name.to_owned(), bytes);
             }
@@ -230,7 +235,7 @@ impl<'s> Shelf<'s> {
     }
 
     /// The same as it was when it came, with all of its files, and who signed it.
-    pub(crate) fn bundle(&self, version: u64) -> Result<(UpdateBundle, Vec<Signer>)> {
+    pub(crate) fn bundle(&self, version: u64) -> Result<(UpdateBundle, Vec<VerifyingKey>)> {
         let mut files = Vec::new();
         let (head, signers) = self.whole(version, |_, bytes| files.push(bytes))?;
         let mut whole = head.to_bytes()?;
@@ -239,7 +244,11 @@ impl<'s> Shelf<'s> {
     }
 
     /// Hands over each file of a version, in the order of its manifest, once it is known to be what that says.
-    fn whole(&self, version: u64, take: impl FnMut(&str, Vec<u8>)) -> Result<(UpdateHead, Vec<Signer>)> {
+    fn whole(
+        &self,
+        version: u64,
+        take: impl FnMut(&str, Vec<u8>),
+    ) -> Result<(UpdateHead, Vec<VerifyingKey>)> {
         let name = UpdateName {
             kind: self.kind,
             version,
@@ -252,7 +261,7 @@ impl<'s> Shelf<'s> {
         &self,
         name: UpdateName,
         mut take: impl FnMut(&str, Vec<u8>),
-    ) -> Result<(UpdateHead, Vec<Signer>)> {
+    ) -> Result<(UpdateHead, Vec<VerifyingKey>)> {
         let folder = self.folder_of(name.version);
         let head = self.head(name.version)?;
         if head.manifest().name() != name {
@@ -261,8 +270,8 @@ impl<'s> Shelf<'s> {
         let signers = self.check_head(&head)?;
         for entry in &head.manifest().files {
             let path = folder.join(&entry.name);
-            let bytes = read(&path, entry.bytes)?
-                .with_context(|| format!("its file `{}` is missing", entry.name))?;
+            let bytes =
+                read(&path, entry.bytes)?.with_context(|| format!("its file `{}` is missing", entry.name))?;
             entry.check(&bytes)?;
             take(&entry.name, bytes);
         }
@@ -272,8 +281,7 @@ impl<'s> Shelf<'s> {
     /// The head of this version, whoever signed it.
     pub(crate) fn head(&self, version: u64) -> Result<UpdateHead> {
         let path = self.folder_of(version).join(UpdateHead::FILE);
-        let bytes =
-            read(&path, MOST_HEAD)?.with_context(|| format!("`{}` is missing", path.display()))?;
+        let bytes = read(&path, MOST_HEAD)?.with_context(|| format!("`{}` is missing", path.display()))?;
         let (head, length) = UpdateHead::read(&bytes)?;
         if length != bytes.len() {
             bail!("`{}` goes on after its end", path.display());

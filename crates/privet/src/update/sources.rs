@@ -7,9 +7,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
-use privet_access::{Manifest, UpdateBundle, UpdateName};
 use privet_policy::{ExpiredUpdates, Policy, RulesFile, Settings, UpdateFile};
 use privet_types::UpdateKind;
+use privet_update::{Manifest, UpdateBundle, UpdateName};
 
 use super::shelf::Shelf;
 
@@ -64,7 +64,9 @@ impl<'s> Sources<'s> {
         let rules = self.settings.rules.iter();
         let rules = rules
             .map(|path| {
-                let text = self.read(path).with_context(|| format!("cannot read rules `{}`", path.display()))?;
+                let text = self
+                    .read(path)
+                    .with_context(|| format!("cannot read rules `{}`", path.display()))?;
                 Ok(RulesFile::parse(&text, path)?)
             })
             .collect::<Result<Vec<_>>>()?;
@@ -76,7 +78,9 @@ impl<'s> Sources<'s> {
             if path.exists() {
                 format!("cannot read policy `{shown}`")
             } else {
-                format!("cannot read policy `{shown}`; write one with `privet serve --print-policy > {shown}`")
+                format!(
+                    "cannot read policy `{shown}`; write one with `privet serve --print-policy > {shown}`"
+                )
             }
         })?;
         Ok(Policy::parse_with(&text, path, &rules)?)
@@ -156,7 +160,11 @@ impl<'s> Sources<'s> {
 pub(crate) fn named(settings: &Settings) -> Result<Vec<UpdateFile>> {
     let sign_in = settings.sign_in.iter();
     let lists = sign_in.flat_map(|sign_in| [&sign_in.breached_hashes, &sign_in.breached_words]);
-    let paths = settings.policy.iter().chain(&settings.rules).chain(lists.flatten());
+    let paths = settings
+        .policy
+        .iter()
+        .chain(&settings.rules)
+        .chain(lists.flatten());
     let mut all = Vec::new();
     for path in paths {
         all.extend(settings.updates.file_at(path)?);

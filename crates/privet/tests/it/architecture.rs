@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("privet-store", &["types", "crypto", "log"]),
     ("privet-access", &["types", "crypto", "store"]),
     ("privet-vault", &["types", "crypto", "store"]),
+    ("privet-update", &["types", "crypto"]),
     (
         "privet-server",
         &[
@@ -37,7 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "privet",
         &[
             "types", "crypto", "pii", "surface", "policy", "log", "store", "access", "server", "demo",
-            "vault", "watch",
+            "vault", "watch", "update",
         ],
     ),
     ("privet-bench", &["types", "demo"]),
@@ -110,6 +111,7 @@ const ENGINES: &[&str] = &[
     "privet-log",
     "privet-policy",
     "privet-watch",
+    "privet-update",
 ];
 
 /// What an engine must not bring along, at any depth.

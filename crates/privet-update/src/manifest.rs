@@ -9,12 +9,12 @@ use privet_crypto::sha256;
 use privet_types::UpdateKind;
 use serde::{Deserialize, Serialize};
 
-use super::UpdateError;
+use crate::{UpdateError, UpdateHead};
 
 /// Most files of an update.
 const MOST_FILES: usize = 1_000;
 /// Most bytes of its files together.
-pub(super) const MOST_BYTES: u64 = 64 << 20;
+pub(crate) const MOST_BYTES: u64 = 64 << 20;
 /// Longest name of a file, and of a part of it between slashes.
 const LONGEST_NAME: usize = 200;
 const LONGEST_PART: usize = 64;
@@ -114,13 +114,13 @@ impl Manifest {
     }
 
     /// How many bytes all files have. INVARIANT: does not overflow in one that was checked.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         let sizes = self.files.iter().map(|file| file.bytes);
         sizes.fold(0, u64::saturating_add)
     }
 
     /// That its fields hold what they may.
-    pub(super) fn checked(&self) -> Result<(), UpdateError> {
+    pub(crate) fn checked(&self) -> Result<(), UpdateError> {
         let field = |field, message| Err(UpdateError::Field { field, message });
         if !is_channel(&self.channel) {
             return field("channel", "use 1 to 64 of a-z, 0-9 and `-`");
@@ -146,7 +146,10 @@ impl Manifest {
         if let Some(document) = self.kind.document()
             && self.file(document).is_none()
         {
-            return field("files", "lack the document of its kind: `policy.toml` or `rules.toml`");
+            return field(
+                "files",
+                "lack the document of its kind: `policy.toml` or `rules.toml`",
+            );
         }
         self.check_names()
     }
@@ -220,7 +223,7 @@ fn check_name(name: &str) -> Result<(), UpdateError> {
             "is not made of letters, digits, `.`, `_` and `-`, with a letter or digit first in each part",
         );
     }
-    if name.eq_ignore_ascii_case(super::UpdateHead::FILE) {
+    if name.eq_ignore_ascii_case(UpdateHead::FILE) {
         return bad("is kept for what the update says of itself");
     }
     Ok(())

@@ -1,10 +1,9 @@
 //! The beginning of an update: its manifest, and who signed that.
 
 use data_encoding::BASE64;
-use privet_crypto::{SIGNATURE_SIZE, SigningKey};
+use privet_crypto::{SIGNATURE_SIZE, SigningKey, VerifyingKey};
 
-use super::{Manifest, UpdateError};
-use crate::signed::{self, Signer};
+use crate::{Manifest, UpdateError};
 
 /// The first line.
 const FIRST: &[u8] = b"privet-update-1\n";
@@ -31,7 +30,7 @@ const MOST_SIGNATURES: usize = 32;
 pub struct UpdateHead {
     manifest: Manifest,
     /// INVARIANT: in the order of keys, no two of one.
-    signatures: Vec<(Signer, [u8; SIGNATURE_SIZE])>,
+    signatures: Vec<(VerifyingKey, [u8; SIGNATURE_SIZE])>,
 }
 
 impl UpdateHead {
@@ -78,9 +77,11 @@ impl UpdateHead {
             let is_next = head
                 .signatures
                 .last()
-                .is_none_or(|(last, _)| last.bytes() < signer.bytes());
+                .is_none_or(|(last, _)| last.as_bytes() < signer.as_bytes());
             if !is_next || head.signatures.len() == MOST_SIGNATURES {
-                return Err(shape("its signatures are too many, or not in the order of their keys"));
+                return Err(shape(
+                    "its signatures are too many, or not in the order of their keys",
+                ));
             }
             head.signatures.push((signer, signature));
         }
@@ -110,7 +111,7 @@ impl UpdateHead {
     }
 
     /// Who claims to have signed it.
-    pub fn claimed(&self) -> impl Iterator<Item = Signer> + '_ {
+    pub fn claimed(&self) -> impl Iterator<Item = VerifyingKey> + '_ {
         self.signatures.iter().map(|(signer, _)| *signer)
     }
 
@@ -120,10 +121,10 @@ impl UpdateHead {
     /// [`UpdateError`] if there are too many signatures.
     pub fn sign(&mut self, key: &SigningKey) -> Result<(), UpdateError> {
         let signature = key.sign(&self.message()?);
-        let signer = Signer::of(key);
+        let signer = key.verifying_key();
         let place = self
             .signatures
-            .binary_search_by(|(known, _)| known.bytes().cmp(signer.bytes()));
+            .binary_search_by(|(known, _)| known.as_bytes().cmp(signer.as_bytes()));
         match place {
             Ok(there) => {
                 if let Some((_, before)) = self.signatures.get_mut(there) {
@@ -144,14 +145,18 @@ impl UpdateHead {
     ///
     /// # Errors
     /// [`UpdateError::BadSignature`] if one of them did not sign this, [`UpdateError::TooFewSigners`].
-    pub fn signers(&self, known: &[Signer], threshold: usize) -> Result<Vec<Signer>, UpdateError> {
+    pub fn signers(
+        &self,
+        known: &[VerifyingKey],
+        threshold: usize,
+    ) -> Result<Vec<VerifyingKey>, UpdateError> {
         let message = self.message()?;
         let mut found = Vec::new();
         for (signer, signature) in &self.signatures {
             if !known.contains(signer) {
                 continue;
             }
-            if !signer.has_signed(&message, signature) {
+            if signer.verify(&message, signature).is_err() {
                 return Err(UpdateError::BadSignature {
                     key: signer.to_string(),
                 });
@@ -169,10 +174,9 @@ impl UpdateHead {
         Ok(found)
     }
 
+    /// What is signed: the domain, and the manifest as it is written.
     fn message(&self) -> Result<Vec<u8>, UpdateError> {
-        signed::message_of(DOMAIN, &self.manifest).map_err(|error| UpdateError::Write {
-            message: error.to_string(),
-        })
+        Ok([DOMAIN, &self.manifest_line()?].concat())
     }
 
     fn manifest_line(&self) -> Result<Vec<u8>, UpdateError> {
@@ -190,10 +194,10 @@ fn line(bytes: &[u8], longest: usize) -> Option<(&[u8], &[u8])> {
 }
 
 /// The signature of a line, if it is written as Privet writes it.
-fn signature(line: &[u8]) -> Option<(Signer, [u8; SIGNATURE_SIZE])> {
+fn signature(line: &[u8]) -> Option<(VerifyingKey, [u8; SIGNATURE_SIZE])> {
     let text = std::str::from_utf8(line.strip_prefix(SIGNATURE)?).ok()?;
     let (key, written) = text.split_once(' ')?;
-    let signer: Signer = key.parse().ok()?;
+    let signer: VerifyingKey = key.parse().ok()?;
     let bytes: [u8; SIGNATURE_SIZE] = BASE64.decode(written.as_bytes()).ok()?.try_into().ok()?;
     (signer.to_string() == key && BASE64.encode(&bytes) == written).then_some((signer, bytes))
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use privet_types::UpdateKind;
 
-use super::manifest::MOST_BYTES;
-use super::{Manifest, ManifestFile, UpdateError, UpdateHead};
+use crate::manifest::MOST_BYTES;
+use crate::{Manifest, ManifestFile, UpdateError, UpdateHead};
 
 /// A head, and the files that its manifest lists, one after the other without anything between them.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,9 @@ pub enum UpdateError {
         what: &'static str,
     },
     /// It ends too soon, or goes on too long.
-    #[error("holds {there} bytes of files where its manifest says {wanted}; it was cut off, or something was added")]
+    #[error(
+        "holds {there} bytes of files where its manifest says {wanted}; it was cut off, or something was added"
+    )]
     Length {
         /// Bytes that follow the manifest.
         there: u64,
@@ -41,7 +43,9 @@ pub enum UpdateError {
         name: String,
     },
     /// It bears a known name with a signature that is none.
-    #[error("bears a signature of `{key}` that is not of this update; it was changed, or signed before it was")]
+    #[error(
+        "bears a signature of `{key}` that is not of this update; it was changed, or signed before it was"
+    )]
     BadSignature {
         /// Whose it claims to be.
         key: String,
