@@ -60,6 +60,6 @@ pub use review::{Probe, ReviewRow, effectiveness, review};
 pub use sign_in::{
     Assertion, Attempt, Attestation, Enrolment, Live, NewInvite, NewPasskey, NewSession, NewTotp,
     PasswordFault, Proof, SessionRecord, SessionStanding, SignIn, SignInConfig, SignInError, SignInPolicy,
-    SignInWay, SignedPasskey,
+    SignInWay, SignedPasskey, check_breached_hashes,
 };
 pub use signed::{RecordError, Signer};

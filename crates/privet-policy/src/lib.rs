@@ -41,6 +41,7 @@ mod period;
 mod playbook;
 mod policy;
 mod routing;
+mod rules;
 mod secret_ref;
 mod settings;
 mod web_address;
@@ -58,16 +59,10 @@ pub use policy::{
     PolicyFile, ResponsesConfig, Storage, example as policy_example, schema as policy_schema,
 };
 pub use routing::{BadRoute, RoutingConfig, SensitiveAction, SensitiveRule};
+pub use rules::{RulesFile, schema as rules_schema};
 pub use secret_ref::SecretRef;
 pub use settings::{
     AccessFile, AlertSettings, AlertsFile, ArchiveFile, Auth, AwsFile, AwsSigning, CertificateFile,
-    ClientAuth, ClientName, CodeSettings, ConnectorFile, ConnectorKind, ConsoleFile, DatabunkerFile,
-    DatabunkerSettings, Dialect, FallbackFile, HealthCheck, HealthFile, KeyringSettings, KeysFile, Limits,
-    Log, LogFormat, LogLevel, McpArguments, McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile,
-    McpSettings, McpThing, MetricsFile, MetricsListener, ModelFile, PresidioFile, PresidioListener, Provider,
-    ProviderFile, ProviderKind, RequestRight, RequestSettings, RequestsFile, Route, RoutingSettings,
-    Settings, SettingsFile, Share, SharedLimitsSettings, SignInFile, SignInSettings, StoreSettings,
-    SyslogServer, SyslogTransport, Target, TargetFile, TelemetryFile, TelemetrySettings, TlsClient,
-    TlsClientFile, TlsFile, TlsSettings, VaultFile, VaultLimits, VaultSettings, WitnessSettings,
+    ClientAuth, ClientName, CodeSettings, ConnectorFile, ConnectorKind, ConsoleFile, DatabunkerFile, DatabunkerSettings, Dialect, FallbackFile, HealthCheck, HealthFile, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, McpArguments, McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile, McpSettings, McpThing, MetricsFile, MetricsListener, ModelFile, PresidioFile, PresidioListener, Provider, ProviderFile, ProviderKind, RequestRight, RequestSettings, RequestsFile, Route, RoutingSettings, Settings, SettingsFile, Share, SharedLimitsSettings, SignInFile, SignInSettings, StoreSettings, SyslogServer, SyslogTransport, Target, TargetFile, TelemetryFile, TelemetrySettings, TlsClient, TlsClientFile, TlsFile, TlsSettings, VaultFile, VaultLimits, VaultSettings, WitnessSettings, ExpiredUpdates, NotCurrent, UpdateFile, UpdatesSettings,
     example as settings_example, schema as settings_schema,
 };

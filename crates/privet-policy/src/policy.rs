@@ -18,7 +18,7 @@ use crate::key_path::{Fault, KeyPath};
 use crate::limits::{self, LimitsConfig};
 use crate::message::suggest;
 use crate::routing::{self, RoutingConfig};
-use crate::{Error, Period, document, web_address};
+use crate::{Error, Period, RulesFile, document, web_address};
 
 /// Most categories that a policy tells apart: each is a question to the vault.
 const MOST_CATEGORIES: usize = 32;
@@ -266,7 +266,18 @@ impl Policy {
     /// # Errors
     /// [`Error`] at the first fault, with its line, column and key, and never with a value.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
-        document::read(text, path, |file: PolicyFile| {
+        Self::parse_with(text, path, &[])
+    }
+
+    /// As [`parse`](Self::parse), with `rules` added to those of the document: they count in its version.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_with(text: &str, path: &Path, rules: &[RulesFile]) -> Result<Self, Error> {
+        document::read(text, path, |mut file: PolicyFile| {
+            for more in rules {
+                more.add_to(&mut file.pii);
+            }
             check(&file).map(|()| Self::of(file))
         })
     }
@@ -524,8 +535,13 @@ fn check_pii(pii: &privet_pii::Config) -> Result<(), Fault> {
             "use `small`, `rampart`, or the name of a network of your own in small letters, digits and `-`",
         ));
     }
-    for (index, terms) in pii.terms.iter().enumerate() {
-        let here = at.key("terms").index(index);
+    check_terms(&pii.terms, &at.key("terms"))
+}
+
+/// That `terms` can be looked for.
+pub(crate) fn check_terms(all: &[privet_pii::Terms], at: &KeyPath) -> Result<(), Fault> {
+    for (index, terms) in all.iter().enumerate() {
+        let here = at.index(index);
         if terms.entity == Entity::SURROGATE {
             return Err(here
                 .key("entity")

@@ -47,6 +47,7 @@ mod sign_in;
 mod spool;
 mod sql;
 mod store;
+mod updates;
 
 pub use alerts::{AlertRecord, HeldCaller, WatchState};
 pub use api_keys::{ApiKeyRecord, ApiKeySnapshot, ApiKeyUse};
@@ -87,3 +88,4 @@ pub use sql::{
     Value, ValueKind, Work,
 };
 pub use store::{Store, open_store_database};
+pub use updates::{UpdateChange, UpdateStep};

@@ -23,20 +23,7 @@ pub struct AccessFile {
 /// Checks `[access]`; paths are relative to the current folder then.
 pub(super) fn check(file: AccessFile, document: &Path) -> Result<AccessFile, Fault> {
     let at = KeyPath::of("access");
-    for (index, signer) in file.signers.iter().enumerate() {
-        let digits = signer.strip_prefix("privet-verifying-1:");
-        let is_key = digits.is_some_and(|digits| {
-            digits.len() == 64
-                && digits
-                    .bytes()
-                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        });
-        if !is_key {
-            return Err(at.key("signers").index(index).fault(
-                "use a public key: `privet-verifying-1:` and 64 hexadecimal digits, as `privet policy signer` prints them",
-            ));
-        }
-    }
+    check_signers(&file.signers, &at.key("signers"))?;
     let path_at = at.key("assessments");
     let assessments = file.assessments.iter().enumerate();
     let assessments = assessments
@@ -46,4 +33,23 @@ pub(super) fn check(file: AccessFile, document: &Path) -> Result<AccessFile, Fau
         signers: file.signers,
         assessments,
     })
+}
+
+/// That each of `signers` is a public key.
+pub(super) fn check_signers(signers: &[String], at: &KeyPath) -> Result<(), Fault> {
+    for (index, signer) in signers.iter().enumerate() {
+        let digits = signer.strip_prefix("privet-verifying-1:");
+        let is_key = digits.is_some_and(|digits| {
+            digits.len() == 64
+                && digits
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        });
+        if !is_key {
+            return Err(at.index(index).fault(
+                "use a public key: `privet-verifying-1:` and 64 hexadecimal digits, as `privet policy signer` prints them",
+            ));
+        }
+    }
+    Ok(())
 }

@@ -15,6 +15,7 @@ mod shared;
 mod sign_in;
 mod telemetry;
 mod tls;
+mod updates;
 mod vault;
 pub(crate) mod wildcard;
 
@@ -44,6 +45,7 @@ pub use shared::SharedLimitsSettings;
 pub use sign_in::{SignInFile, SignInSettings};
 pub use telemetry::{Share, TelemetryFile, TelemetrySettings};
 pub use tls::{CertificateFile, ClientAuth, ClientName, TlsClient, TlsClientFile, TlsFile, TlsSettings};
+pub use updates::{ExpiredUpdates, NotCurrent, UpdateFile, UpdatesSettings};
 
 use privet_types::{Principal, TenantId};
 
@@ -58,6 +60,10 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The policy document; the default policy applies if there is none.
     pub policy: Option<PathBuf>,
+    /// Files of rules that are added to the policy.
+    pub rules: Vec<PathBuf>,
+    /// Whose signed updates are taken, and where they lie.
+    pub updates: UpdatesSettings,
     /// The folder of networks that were added; a default one applies if there is none.
     pub pii_models: Option<PathBuf>,
     /// Where the root key is kept.
