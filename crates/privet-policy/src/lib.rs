@@ -60,13 +60,14 @@ pub use policy::{
 pub use routing::{BadRoute, RoutingConfig, SensitiveAction, SensitiveRule};
 pub use secret_ref::SecretRef;
 pub use settings::{
-    AccessFile, AlertSettings, AlertsFile, ArchiveFile, Auth, AwsFile, AwsSigning, CertificateFile,
-    ClientAuth, ClientName, CodeSettings, ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings,
-    Dialect, FallbackFile, HealthCheck, HealthFile, KeyringSettings, KeysFile, Limits, Log, LogFormat,
-    LogLevel, McpArguments, McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile, McpSettings,
-    McpThing, MetricsFile, MetricsListener, ModelFile, PresidioFile, PresidioListener, Provider,
-    ProviderFile, ProviderKind, RequestRight, RequestSettings, RequestsFile, Route, RoutingSettings,
-    Settings, SettingsFile, SharedLimitsSettings, SignInFile, SignInSettings, StoreSettings, SyslogServer,
-    SyslogTransport, Target, TargetFile, TlsClient, TlsClientFile, TlsFile, TlsSettings, VaultFile,
+    AccessFile, AccessSettings, AlertSettings, AlertsFile, ArchiveFile, Auth, AwsFile, AwsSigning,
+    CertificateFile, ClientAuth, ClientName, CodeSettings, ConnectorFile, ConnectorKind, DatabunkerFile,
+    DatabunkerSettings, Dialect, FallbackFile, HealthCheck, HealthFile, IssuerFile, JwksPlace,
+    KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, McpArguments, McpChangedTools, McpFile,
+    McpRequests, McpServer, McpServerFile, McpSettings, McpThing, MetricsFile, MetricsListener, ModelFile,
+    PresidioFile, PresidioListener, Provider, ProviderFile, ProviderKind, RequestRight, RequestSettings,
+    RequestsFile, Route, RoutingSettings, Settings, SettingsFile, SharedLimitsSettings, SignInFile,
+    SignInSettings, StoreSettings, SyslogServer, SyslogTransport, Target, TargetFile, TlsClient,
+    TlsClientFile, TlsFile, TlsSettings, TokenAlgorithm, TokenClaim, TokenMatch, TrustedIssuer, VaultFile,
     VaultLimits, VaultSettings, WitnessSettings, example as settings_example, schema as settings_schema,
 };

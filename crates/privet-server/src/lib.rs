@@ -19,6 +19,7 @@ mod gateway;
 mod headers;
 mod health;
 pub mod incidents;
+mod issuers;
 mod kill;
 mod limits;
 mod listen;

@@ -66,6 +66,7 @@ pub struct Builder {
     databases: Option<[Location; 2]>,
     providers: String,
     access: String,
+    issuers: String,
     sign_in: String,
     assessments: Vec<String>,
     cedar: Option<String>,
@@ -201,6 +202,12 @@ impl Builder {
         self
     }
 
+    /// With these `[[access.issuers]]`.
+    pub fn issuers(mut self, issuers: &str) -> Self {
+        issuers.clone_into(&mut self.issuers);
+        self
+    }
+
     /// With this text of Cedar policies beside the roles that ship.
     pub fn cedar(mut self, text: &str) -> Self {
         self.cedar = Some(text.to_owned());
@@ -299,7 +306,7 @@ impl Builder {
                 &self.providers,
                 &self.models,
                 &format!("{}\n{}", self.prices, self.mcp),
-                &self.access,
+                &format!("{}\n{}", self.access, self.issuers),
                 &self.sign_in,
             ]
             .map(String::as_str),

@@ -4,6 +4,7 @@ mod access;
 mod alerts;
 mod check;
 mod file;
+mod issuers;
 mod kind;
 mod mcp;
 mod models;
@@ -20,13 +21,14 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-pub use access::AccessFile;
+pub use access::{AccessFile, AccessSettings};
 pub use alerts::{AlertSettings, AlertsFile, SyslogServer, SyslogTransport};
 pub use file::{
     ArchiveFile, ConnectorFile, ConnectorKind, DatabunkerFile, KeyringSettings, KeysFile, Limits, Log,
     LogFormat, LogLevel, MetricsFile, PresidioFile, RequestRight, RequestsFile, SettingsFile, StoreSettings,
     VaultFile, WitnessSettings,
 };
+pub use issuers::{IssuerFile, JwksPlace, TokenAlgorithm, TokenClaim, TokenMatch, TrustedIssuer};
 pub use mcp::{
     McpArguments, McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile, McpSettings, McpThing,
 };
@@ -78,8 +80,8 @@ pub struct Settings {
     pub tls: Option<TlsSettings>,
     /// Where Presidio's endpoints answer besides the gateway's own address.
     pub presidio: Option<PresidioListener>,
-    /// Whose signatures count, and what they signed.
-    pub access: AccessFile,
+    /// Whose signatures count and what they signed, and whose tokens are taken.
+    pub access: AccessSettings,
     /// How people sign in, if they do.
     pub sign_in: Option<SignInSettings>,
     /// Who is told of alerts.
