@@ -1,6 +1,6 @@
 //! The API keys in memory: asked about every request, kept up to date from the store.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -9,13 +9,14 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 use privet_crypto::{HashKey, RootKey};
 use privet_store::{ApiKeyRecord, ApiKeySnapshot, ApiKeyUse, Store};
-use privet_types::{KeyScope, KeyScopes, Principal, TenantId};
+use privet_types::{GroupName, KeyScope, KeyScopes, Principal, Pseudonym, TenantId};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use crate::account::{Account, Accounts};
 use crate::api_key::{ApiKey, hash_key};
 use crate::cedar::{Ask, Authorizer};
+use crate::issuer::IssuerConfig;
 use crate::kill::{Board, Cut, LocalSwitches, Switches};
 use crate::last_use::LastUse;
 use crate::signed::Signer;
@@ -26,6 +27,12 @@ const USES_EVERY: Duration = Duration::from_secs(60);
 
 /// Longest wait for the store.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How the id begins of what is no key, but a token.
+const BY_TOKEN: &str = "jwt:";
+
+/// Most accounts with groups of tokens that are remembered.
+const MOST_JOINED: usize = 4_096;
 
 /// How old the keys in memory may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +82,20 @@ pub struct Vouched {
     pub scopes: KeyScopes,
 }
 
+impl Vouched {
+    /// Whom a token of the issuer `issuer` stands for. `pseudonym` is theirs.
+    #[must_use]
+    pub fn by_token(issuer: &IssuerConfig, principal: Principal, pseudonym: &Pseudonym) -> Self {
+        Self {
+            principal,
+            tenant: issuer.tenant.clone(),
+            // No key's id holds a colon. It goes to alerts, which name nobody.
+            id: format!("{BY_TOKEN}{}:{}", issuer.name, pseudonym.0),
+            scopes: issuer.scopes,
+        }
+    }
+}
+
 /// What decides who may do what.
 #[derive(Debug)]
 pub struct AccessRules {
@@ -109,6 +130,13 @@ impl Authenticated {
         self.line.as_deref().unwrap_or(&self.key_id)
     }
 
+    /// The issuer whose token they came by, as the settings name it; none if they came otherwise.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        let rest = self.key_id.strip_prefix(BY_TOKEN)?;
+        rest.split_once(':').map(|(issuer, _)| issuer)
+    }
+
     /// That the key may be used for `scope`.
     ///
     /// # Errors
@@ -141,9 +169,13 @@ struct Keys {
     version: i64,
     by_hash: HashMap<[u8; 32], Known>,
     accounts: Accounts,
+    /// Accounts with the groups that tokens put them into.
+    joined: RwLock<Joined>,
     /// When the store last said that these are the keys.
     checked_at: Instant,
 }
+
+type Joined = HashMap<(TenantId, Principal, BTreeSet<GroupName>), Arc<Account>>;
 
 /// One key.
 #[derive(Debug)]
@@ -308,6 +340,28 @@ impl KeyRing {
     /// # Errors
     /// [`Denied`] says why nobody is let in.
     pub fn vouched(&self, who: &Vouched) -> Result<Authenticated, Denied> {
+        self.let_in(who, BTreeSet::new())
+    }
+
+    /// Lets in whom a token of another issuer stands for, as a member of `groups` for this once, if they were made here and nobody
+    /// has disabled them.
+    ///
+    /// # Errors
+    /// [`Denied`] says why nobody is let in.
+    pub fn federated(&self, who: &Vouched, groups: BTreeSet<GroupName>) -> Result<Authenticated, Denied> {
+        let caller = self.let_in(who, groups).map_err(|denied| match denied {
+            Denied::Unknown => Denied::NoAccount,
+            denied => denied,
+        })?;
+        // Who is only named by a key has no roles of its own, but those of keys.
+        if caller.account.is_known() {
+            Ok(caller)
+        } else {
+            Err(Denied::NoAccount)
+        }
+    }
+
+    fn let_in(&self, who: &Vouched, groups: BTreeSet<GroupName>) -> Result<Authenticated, Denied> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         if keys.checked_at.elapsed() > self.config.stale_after {
             return Err(Denied::StoreUnavailable);
@@ -323,7 +377,7 @@ impl KeyRing {
             key_id: who.id.clone(),
             line: None,
             scopes: who.scopes,
-            account: Arc::clone(account),
+            account: keys.joined(account, groups),
         })
     }
 
@@ -567,8 +621,30 @@ impl Keys {
             version: snapshot.version,
             by_hash: snapshot.keys.into_iter().filter_map(with_account).collect(),
             accounts,
+            joined: RwLock::default(),
             checked_at,
         }
+    }
+
+    /// `account` as a member of `groups`, too.
+    fn joined(&self, account: &Arc<Account>, groups: BTreeSet<GroupName>) -> Arc<Account> {
+        if groups.is_empty() {
+            return Arc::clone(account);
+        }
+        let place = (account.tenant().clone(), account.name().clone(), groups);
+        let known = self.joined.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(joined) = known.get(&place) {
+            return Arc::clone(joined);
+        }
+        drop(known);
+        let joined = self.accounts.joined(account, &place.2);
+        let joined = joined.map_or_else(|| Arc::clone(account), Arc::new);
+        let mut known = self.joined.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_JOINED {
+            known.clear();
+        }
+        known.insert(place, Arc::clone(&joined));
+        joined
     }
 }
 

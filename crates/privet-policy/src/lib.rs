@@ -62,7 +62,16 @@ pub use routing::{BadRoute, RoutingConfig, SensitiveAction, SensitiveRule};
 pub use rules::{RulesFile, schema as rules_schema};
 pub use secret_ref::SecretRef;
 pub use settings::{
-    AccessFile, AlertSettings, AlertsFile, ArchiveFile, Auth, AwsFile, AwsSigning, CertificateFile,
-    ClientAuth, ClientName, CodeSettings, ConnectorFile, ConnectorKind, ConsoleFile, DatabunkerFile, DatabunkerSettings, Dialect, FallbackFile, HealthCheck, HealthFile, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, McpArguments, McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile, McpSettings, McpThing, MetricsFile, MetricsListener, ModelFile, PresidioFile, PresidioListener, Provider, ProviderFile, ProviderKind, RequestRight, RequestSettings, RequestsFile, Route, RoutingSettings, Settings, SettingsFile, Share, SharedLimitsSettings, SignInFile, SignInSettings, StoreSettings, SyslogServer, SyslogTransport, Target, TargetFile, TelemetryFile, TelemetrySettings, TlsClient, TlsClientFile, TlsFile, TlsSettings, VaultFile, VaultLimits, VaultSettings, WitnessSettings, ExpiredUpdates, NotCurrent, UpdateFile, UpdatesSettings,
-    example as settings_example, schema as settings_schema,
+    AccessFile, AccessSettings, AlertSettings, AlertsFile, ArchiveFile, Auth, AwsFile, AwsSigning,
+    CertificateFile, ClientAuth, ClientName, CodeSettings, ConnectorFile, ConnectorKind, ConsoleFile,
+    DatabunkerFile, DatabunkerSettings, Dialect, ExpiredUpdates, FallbackFile, HealthCheck, HealthFile,
+    IssuerFile, JwksPlace, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, McpArguments,
+    McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile, McpSettings, McpThing, MetricsFile,
+    MetricsListener, ModelFile, NotCurrent, PresidioFile, PresidioListener, Provider, ProviderFile,
+    ProviderKind, RequestRight, RequestSettings, RequestsFile, Route, RoutingSettings, Settings,
+    SettingsFile, Share, SharedLimitsSettings, SignInFile, SignInSettings, StoreSettings, SyslogServer,
+    SyslogTransport, Target, TargetFile, TelemetryFile, TelemetrySettings, TlsClient, TlsClientFile, TlsFile,
+    TlsSettings, TokenAlgorithm, TokenClaim, TokenMatch, TrustedIssuer, UpdateFile, UpdatesSettings,
+    VaultFile, VaultLimits, VaultSettings, WitnessSettings, example as settings_example,
+    schema as settings_schema,
 };

@@ -27,6 +27,7 @@ use crate::access::{self, Rules};
 use crate::archive::Archive;
 use crate::console::{self, Console};
 use crate::credentials::{self, Claim};
+use crate::issuers::Issuers;
 use crate::limits::{self, Limits, SharedLimits};
 use crate::mcp::{self, Mcp, McpHeaders};
 use crate::metrics::Metrics;
@@ -142,6 +143,8 @@ pub struct Gateway {
     pub(crate) door: Option<Arc<Door>>,
     /// The pages for people, if there are any.
     pub(crate) console: Option<Arc<Console>>,
+    /// Whose tokens are taken, if any are.
+    pub(crate) issuers: Option<Arc<Issuers>>,
     /// What is usual of callers and models, and who is held.
     pub(crate) watch: Arc<Watch>,
     /// Servers of tools, if there are any.
@@ -194,9 +197,10 @@ impl Gateway {
             threads => threads as usize,
         };
         let door = Door::new(&settings, &policy, &root, &keys)?;
+        let issuers = Issuers::new(&settings, &root, &keys)?;
         let watch = Arc::new(Watch::new(&policy, &root));
         let vault = vault.zip(settings.vault.as_ref()).map(|(parts, vault)| {
-            let callers = (&keys, door.as_ref(), &watch);
+            let callers = (&keys, door.as_ref(), issuers.as_ref(), &watch);
             VaultApi::new(parts, vault, &settings, &root, callers, &spool, &clock)
         });
         let wanted = policy.archive();
@@ -213,6 +217,7 @@ impl Gateway {
             access,
             console: settings.has_console.then(Arc::default),
             door,
+            issuers,
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
             analyzers: Analyzers::default(),
@@ -265,6 +270,7 @@ impl Gateway {
             access: Rules::new(&self.settings, &policy, model.as_ref(), assessments)?,
             door: self.door.clone(),
             console: self.console.clone(),
+            issuers: self.issuers.clone(),
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
             analyzers: Analyzers::default(),
@@ -334,9 +340,11 @@ impl Gateway {
             .method_not_allowed_fallback(|request: Request<Body>| tell(request, Problem::WrongMethod))
     }
 
-    /// Whether a request says who sends it: by what looks like one of Privet's keys, or by a certificate.
-    pub(crate) fn says_who(parts: &http::request::Parts) -> bool {
-        Self::is_key_sent(&parts.headers) || credentials::has_certificate(&parts.extensions)
+    /// Whether a request says who sends it: by what looks like one of Privet's keys, by a token, or by a certificate.
+    pub(crate) fn says_who(&self, parts: &http::request::Parts) -> bool {
+        Self::is_key_sent(&parts.headers)
+            || credentials::has_certificate(&parts.extensions)
+            || (self.issuers.is_some() && credentials::token(&parts.headers).is_some())
     }
 
     fn is_key_sent(headers: &HeaderMap) -> bool {
@@ -346,7 +354,7 @@ impl Gateway {
         })
     }
 
-    /// Who sends a request with these parts, by its API key, the certificate of its connection or the session of its browser, if
+    /// Who sends a request with these parts, by its API key, its token, the certificate of its connection or the session of its browser, if
     /// that is good for prompts. The identity comes from these alone, never from another header.
     pub(crate) async fn authenticate(&self, parts: &http::request::Parts) -> Result<Authenticated, Denied> {
         let (caller, by_session) = self.caller(parts).await?;
@@ -364,8 +372,14 @@ impl Gateway {
     /// The same, whether or not they are cut off.
     async fn identify(&self, parts: &http::request::Parts) -> Result<(Authenticated, bool), Denied> {
         let now = self.clock.now();
-        let caller = match credentials::claim(&parts.headers, &parts.extensions) {
+        let takes_tokens = self.issuers.is_some();
+        let caller = match credentials::claim(&parts.headers, &parts.extensions, takes_tokens) {
             Claim::Key(key) => self.keys.authenticate(key, now).await?,
+            Claim::Token(token) => {
+                let issuers = self.issuers.as_ref().ok_or(Denied::Malformed)?;
+                // Far larger than what keys need.
+                Box::pin(issuers.authenticate(token, now)).await?
+            }
             Claim::Certificate(who) => self.keys.vouched(who)?,
             Claim::Nothing => {
                 let door = self.door.as_ref().ok_or(Denied::Missing)?;

@@ -20,6 +20,7 @@ mod gateway;
 mod headers;
 mod health;
 pub mod incidents;
+mod issuers;
 mod kill;
 mod limits;
 mod listen;

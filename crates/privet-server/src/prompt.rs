@@ -125,6 +125,7 @@ async fn serve(
         tenant: caller.tenant.to_string(),
         principal: Some(gateway.pseudonyms.pseudonym(&caller.tenant, &caller.principal)),
         request_id: request_id.to_owned(),
+        issuer: caller.issuer().map(str::to_owned),
         subject: guarded.subject,
         purpose: guarded.purpose,
         surface,

@@ -66,6 +66,7 @@ pub struct Builder {
     databases: Option<[Location; 2]>,
     providers: String,
     access: String,
+    issuers: String,
     sign_in: String,
     telemetry: String,
     assessments: Vec<String>,
@@ -210,6 +211,12 @@ impl Builder {
         self
     }
 
+    /// With these `[[access.issuers]]`.
+    pub fn issuers(mut self, issuers: &str) -> Self {
+        issuers.clone_into(&mut self.issuers);
+        self
+    }
+
     /// With this text of Cedar policies beside the roles that ship.
     pub fn cedar(mut self, text: &str) -> Self {
         self.cedar = Some(text.to_owned());
@@ -308,7 +315,7 @@ impl Builder {
                 &self.providers,
                 &self.models,
                 &format!("{}\n{}", self.prices, self.mcp),
-                &self.access,
+                &format!("{}\n{}", self.access, self.issuers),
                 &self.sign_in,
                 &self.telemetry,
             ]

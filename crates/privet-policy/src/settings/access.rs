@@ -1,4 +1,4 @@
-//! The `[access]` table of the settings: whose signatures count, and what they signed.
+//! The `[access]` table of the settings: whose signatures count and what they signed, and whose tokens are taken.
 
 use std::path::{Path, PathBuf};
 
@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::check::full_path;
+use super::issuers::{self, IssuerFile, TrustedIssuer};
 use crate::key_path::{Fault, KeyPath};
 
 /// The `[access]` table.
@@ -18,10 +19,24 @@ pub struct AccessFile {
     /// Files of signed assessments (`privet policy assess`); relative to this file. One that nobody of `signers` has signed
     /// counts for nothing.
     pub assessments: Vec<PathBuf>,
+    /// Whose tokens (JWT) are taken beside Privet's own keys.
+    pub issuers: Vec<IssuerFile>,
+}
+
+/// What `[access]` says, as checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AccessSettings {
+    /// Whose signatures count.
+    pub signers: Vec<String>,
+    /// Files of signed assessments.
+    pub assessments: Vec<PathBuf>,
+    /// Whose tokens are taken. INVARIANT: no two of one name, or of one `issuer`.
+    pub issuers: Vec<TrustedIssuer>,
 }
 
 /// Checks `[access]`; paths are relative to the current folder then.
-pub(super) fn check(file: AccessFile, document: &Path) -> Result<AccessFile, Fault> {
+pub(super) fn check(file: AccessFile, document: &Path) -> Result<AccessSettings, Fault> {
     let at = KeyPath::of("access");
     check_signers(&file.signers, &at.key("signers"))?;
     let path_at = at.key("assessments");
@@ -29,9 +44,10 @@ pub(super) fn check(file: AccessFile, document: &Path) -> Result<AccessFile, Fau
     let assessments = assessments
         .map(|(index, path)| full_path(path, &path_at.index(index), document))
         .collect::<Result<_, _>>()?;
-    Ok(AccessFile {
+    Ok(AccessSettings {
         signers: file.signers,
         assessments,
+        issuers: issuers::check(file.issuers, &at.key("issuers"), document)?,
     })
 }
 

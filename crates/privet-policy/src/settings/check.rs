@@ -9,7 +9,8 @@ use super::file::{
 };
 use super::provider::{self, Provider};
 use super::{
-    MetricsListener, PresidioListener, Settings, access, alerts, mcp, models, shared, sign_in, telemetry, tls, vault, updates,
+    MetricsListener, PresidioListener, Settings, access, alerts, mcp, models, shared, sign_in, telemetry,
+    tls, updates, vault,
 };
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};

@@ -53,7 +53,7 @@ pub struct SettingsFile {
     pub tls: TlsFile,
     /// Presidio's endpoints on an address of their own.
     pub presidio: PresidioFile,
-    /// Whose signatures count, and what they signed.
+    /// Whose signatures count and what they signed, and whose tokens are taken.
     pub access: AccessFile,
     /// How people sign in.
     pub sign_in: SignInFile,

@@ -5,6 +5,7 @@ mod alerts;
 mod check;
 mod console;
 mod file;
+mod issuers;
 mod kind;
 mod mcp;
 mod models;
@@ -23,7 +24,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-pub use access::AccessFile;
+pub use access::{AccessFile, AccessSettings};
 pub use alerts::{AlertSettings, AlertsFile, SyslogServer, SyslogTransport};
 pub use console::ConsoleFile;
 pub use file::{
@@ -31,6 +32,7 @@ pub use file::{
     LogFormat, LogLevel, MetricsFile, PresidioFile, RequestRight, RequestsFile, SettingsFile, StoreSettings,
     VaultFile, WitnessSettings,
 };
+pub use issuers::{IssuerFile, JwksPlace, TokenAlgorithm, TokenClaim, TokenMatch, TrustedIssuer};
 pub use mcp::{
     McpArguments, McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile, McpSettings, McpThing,
 };
@@ -88,8 +90,8 @@ pub struct Settings {
     pub tls: Option<TlsSettings>,
     /// Where Presidio's endpoints answer besides the gateway's own address.
     pub presidio: Option<PresidioListener>,
-    /// Whose signatures count, and what they signed.
-    pub access: AccessFile,
+    /// Whose signatures count and what they signed, and whose tokens are taken.
+    pub access: AccessSettings,
     /// How people sign in, if they do.
     pub sign_in: Option<SignInSettings>,
     /// Whether there is a console. INVARIANT: only with `sign_in`.

@@ -591,6 +591,7 @@ impl Told {
                     .pseudonym(&self.caller.tenant, &self.caller.principal),
             ),
             request_id: self.request_id.clone(),
+            issuer: self.caller.issuer().map(str::to_owned),
             subject: None,
             purpose: None,
             surface: SurfaceKind::Mcp,

@@ -170,7 +170,7 @@ pub(crate) async fn admit(
     requires_key: bool,
 ) -> Result<Call, Problem> {
     let (parts, body) = request.into_parts();
-    let caller = if requires_key || Gateway::says_who(&parts) {
+    let caller = if requires_key || gateway.says_who(&parts) {
         Some(gateway.admit(&parts).await?)
     } else {
         gateway.check_open()?;
@@ -202,6 +202,7 @@ pub(crate) async fn note(
         tenant: tenant.to_string(),
         principal: caller.map(|c| gateway.pseudonyms.pseudonym(tenant, &c.principal)),
         request_id: request_id.to_owned(),
+        issuer: caller.and_then(Authenticated::issuer).map(str::to_owned),
         subject: None,
         purpose: None,
         surface: deed.surface,

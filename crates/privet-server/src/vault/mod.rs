@@ -47,6 +47,7 @@ pub(crate) use guard::{About, Guarded, NoConsent, conversation};
 
 use crate::credentials::{Claim, claim};
 use crate::databunker;
+use crate::issuers::Issuers;
 use crate::openapi;
 use crate::sign_in::Door;
 use crate::watch::Watch;
@@ -96,6 +97,8 @@ pub(crate) struct VaultApi {
     keys: Arc<KeyRing>,
     /// Where people sign in, if they do.
     door: Option<Arc<Door>>,
+    /// Whose tokens are taken, if any are.
+    issuers: Option<Arc<Issuers>>,
     /// Who is held.
     watch: Arc<Watch>,
     pseudonyms: PseudonymKey,
@@ -109,7 +112,12 @@ impl VaultApi {
         vault: &VaultSettings,
         settings: &Settings,
         root: &RootKey,
-        (keys, door, watch): (&Arc<KeyRing>, Option<&Arc<Door>>, &Arc<Watch>),
+        (keys, door, issuers, watch): (
+            &Arc<KeyRing>,
+            Option<&Arc<Door>>,
+            Option<&Arc<Issuers>>,
+            &Arc<Watch>,
+        ),
         spool: &Spool,
         clock: &Arc<dyn Clock>,
     ) -> Arc<Self> {
@@ -141,6 +149,7 @@ impl VaultApi {
             places: Arc::new(Semaphore::new(vault.limits.concurrent_requests as usize)),
             keys: Arc::clone(keys),
             door: door.map(Arc::clone),
+            issuers: issuers.map(Arc::clone),
             watch: Arc::clone(watch),
             pseudonyms: PseudonymKey::new(root),
             subjects: guard::Subjects::default(),
@@ -154,6 +163,11 @@ impl VaultApi {
     pub(crate) async fn caller(&self, claim: Claim<'_>) -> Result<(Authenticated, Actor), Denied> {
         let caller = match claim {
             Claim::Key(key) => self.keys.authenticate(key, self.clock.now()).await?,
+            Claim::Token(token) => {
+                let issuers = self.issuers.as_ref().ok_or(Denied::Malformed)?;
+                // Far larger than what keys need.
+                Box::pin(issuers.authenticate(token, self.clock.now())).await?
+            }
             Claim::Certificate(who) => self.keys.vouched(who)?,
             Claim::Nothing => return Err(Denied::Missing),
         };
@@ -161,12 +175,12 @@ impl VaultApi {
         Ok(self.actor(caller))
     }
 
-    /// Who sends a request with these `parts`: by a key, a certificate, or the session of a browser.
+    /// Who sends a request with these `parts`: by a key, a token, a certificate, or the session of a browser.
     pub(crate) async fn caller_of(
         &self,
         parts: &http::request::Parts,
     ) -> Result<(Authenticated, Actor), Denied> {
-        let claim = claim(&parts.headers, &parts.extensions);
+        let claim = claim(&parts.headers, &parts.extensions, self.issuers.is_some());
         if let (Claim::Nothing, Some(door)) = (&claim, &self.door)
             && let Some(caller) = door.caller(parts, self.clock.now()).await
         {

@@ -22,6 +22,8 @@ mod fail_closed;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod issuers;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod kinds;
