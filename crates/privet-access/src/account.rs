@@ -348,7 +348,7 @@ impl Accounts {
 
     /// Those of `tenant`, in order of their names.
     pub fn of(&self, tenant: &TenantId) -> impl Iterator<Item = &Arc<Account>> {
-        self.0.get(tenant).into_iter().flat_map(BTreeMap::values)
+        self.all.get(tenant).into_iter().flat_map(BTreeMap::values)
     }
 
     /// All of them, ordered by tenant and name.
