@@ -18,7 +18,7 @@ use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_pii::{Analyzer, Model, SurrogateMap};
 use privet_policy::limits::SavedCounter;
 use privet_policy::{Policy, Settings};
-use privet_store::Spool;
+use privet_store::{LogKey, Spool};
 use privet_surface::DetectionMemory;
 use privet_types::{Clock, KeyScope, SurfaceKind, TenantId};
 use tokio::sync::Semaphore;
@@ -94,6 +94,8 @@ pub struct Parts {
     pub assessments: Assessments,
     /// What stands in the headers of servers of tools.
     pub mcp_headers: McpHeaders,
+    /// The public key of the audit log.
+    pub log_key: LogKey,
 }
 
 /// A policy that is to take the place of the one in force.
@@ -136,6 +138,8 @@ pub struct Gateway {
     pub(crate) access: Rules,
     /// Where people sign in, if they do.
     pub(crate) door: Option<Arc<Door>>,
+    /// The public key of the audit log.
+    pub(crate) log_key: LogKey,
     /// The pages for people, if there are any.
     pub(crate) console: Option<Arc<Console>>,
     /// What is usual of callers and models, and who is held.
@@ -179,6 +183,7 @@ impl Gateway {
             shared_limits,
             assessments,
             mcp_headers,
+            log_key,
         } = parts;
         policy.routing().check_against(&settings)?;
         let limits = &settings.limits;
@@ -204,6 +209,7 @@ impl Gateway {
             mcp: Mcp::new(&settings, &mcp_headers)?.map(Arc::new),
             recall: Mcp::recall(&settings).map(Arc::new),
             access,
+            log_key,
             console: settings.has_console.then(Arc::default),
             door,
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
@@ -257,6 +263,7 @@ impl Gateway {
             access: Rules::new(&self.settings, &policy, model.as_ref(), assessments)?,
             door: self.door.clone(),
             console: self.console.clone(),
+            log_key: self.log_key.clone(),
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
             analyzers: Analyzers::default(),

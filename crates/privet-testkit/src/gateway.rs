@@ -19,7 +19,7 @@ use privet_server::{
     AlertOutbox, AwsKeys, Gateway, Live, NextPolicy, Parts, ProviderKey, Server, SharedLimits, VaultParts,
     saved_limits,
 };
-use privet_store::{Durability, Location, Spool, SpoolConfig, Store, run_flusher};
+use privet_store::{Durability, Location, Spool, SpoolConfig, Store, log_signer, run_flusher};
 use privet_types::{Clock, KeyScopes, Secret, TenantId};
 use privet_vault::run_consent_watch;
 use tokio::sync::watch;
@@ -370,6 +370,7 @@ impl Builder {
         });
         let gateway = Gateway::new(Parts {
             mcp_headers: mcp_headers.collect(),
+            log_key: log_signer(&root, None).expect("a signer").key().clone().into(),
             saved_limits,
             shared_limits: self.shared_limits,
             model: None,

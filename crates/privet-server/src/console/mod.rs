@@ -4,12 +4,18 @@
 //! `privet-console`, which makes HTML of it. [`PAGES`] says which privilege opens which page: the menu shows what somebody may see, and
 //! [`Desk::visit`] refuses the rest. A session's cookie is the only way in; keys and certificates count for nothing here.
 
+mod alerts;
 mod answer;
+mod audit;
+mod budgets;
 mod decisions;
 mod form;
 mod health;
+mod incidents;
+mod kill;
 mod overview;
 mod past;
+mod policy;
 mod sign_in;
 mod try_prompt;
 mod visit;
@@ -63,6 +69,12 @@ const PAGES: &[Page] = &[
         Privilege::VaultAudit,
     ),
     page("Today", "Try a prompt", "/console/try", Privilege::DetectText),
+    page("Today", "Budgets", "/console/budgets", Privilege::ListModels),
+    page("Watch", "Alerts", "/console/alerts", Privilege::WatchRead),
+    page("Watch", "Incidents", "/console/incidents", Privilege::WatchRead),
+    page("Watch", "Kill switch", "/console/kill", Privilege::KillRead),
+    page("Prove", "Policy", "/console/policy", Privilege::PolicyRead),
+    page("Prove", "Audit log", "/console/audit", Privilege::VaultAudit),
 ];
 
 /// What all pages share, whatever the policy.
@@ -101,6 +113,19 @@ pub(crate) fn routes(gateway: &Arc<Gateway>) -> Router {
         .route("/console/", get(overview::show))
         .route("/console/decisions", get(decisions::show))
         .route("/console/try", get(try_prompt::page).post(try_prompt::submit))
+        .route("/console/budgets", get(budgets::show))
+        .route("/console/alerts", get(alerts::show))
+        .route("/console/alerts/close", post(alerts::close))
+        .route("/console/incidents", get(incidents::list).post(incidents::open))
+        .route(
+            "/console/incidents/{id}",
+            get(incidents::show).post(incidents::step),
+        )
+        .route("/console/kill", get(kill::show).post(kill::set))
+        .route("/console/kill/lift", post(kill::lift))
+        .route("/console/policy", get(policy::show).post(policy::run))
+        .route("/console/audit", get(audit::search))
+        .route("/console/audit/{position}", get(audit::entry))
         .route("/console/sign-in", get(sign_in::page).post(sign_in::enter))
         .route(
             "/console/second-factor",

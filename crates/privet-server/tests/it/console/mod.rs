@@ -25,10 +25,16 @@ const ROLES: [&str; 6] = [
 ];
 
 /// Every page that is there to be looked at, with the actions of which one is needed.
-const PAGES: [(&str, &str); 3] = [
+const PAGES: [(&str, &str); 9] = [
     ("/console", "sign_in"),
     ("/console/decisions", "vault.audit"),
     ("/console/try", "text.detect"),
+    ("/console/budgets", "models.list"),
+    ("/console/alerts", "watch.read"),
+    ("/console/incidents", "watch.read"),
+    ("/console/kill", "kill.read"),
+    ("/console/policy", "policy.read"),
+    ("/console/audit", "vault.audit"),
 ];
 
 fn house() -> Builder {
