@@ -35,6 +35,7 @@ const PAGES = {
   alerts: "/console/alerts",
   incidents: "/console/incidents",
   kill: "/console/kill",
+  vault: "/console/vault",
   policy: "/console/policy",
   audit: "/console/audit",
 };
@@ -174,6 +175,8 @@ root = { file = "root.key" }
 [store]
 path = "privet.sqlite"
 spool = "spool"
+[vault]
+enabled = true
 [sign_in]
 origin = "${origin}"
 [[providers]]
@@ -331,10 +334,10 @@ test("a prompt is tried, with its three columns and the rule that decided", asyn
   await page.getByLabel("Your text").fill(PROMPT);
   await page.getByRole("button", { name: "Look at it" }).click();
   await page.getByRole("heading", { name: "Which rule decided" }).waitFor();
-  assert.equal(await page.getByRole("region", { name: "You wrote" }).textContent(), PROMPT);
-  const seen = await page.getByRole("region", { name: "The provider would see" }).textContent();
+  assert.equal(await page.getByRole("region", { name: "Text as written" }).textContent(), PROMPT);
+  const seen = await page.getByRole("region", { name: "Text as sent" }).textContent();
   assert.ok(!seen.includes(CARD) && !seen.includes(EMAIL) && seen.includes("CREDIT_CARD_"), seen);
-  assert.equal(await page.getByRole("region", { name: "You would get back" }).textContent(), PROMPT);
+  assert.equal(await page.getByRole("region", { name: "Text as it comes back" }).textContent(), PROMPT);
   const tried = async () => {
     await visit("/console/try");
     await page.getByLabel("Your text").fill(PROMPT);

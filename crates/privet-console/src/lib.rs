@@ -31,6 +31,7 @@ pub mod problem;
 mod said;
 pub mod sign_in;
 pub mod try_prompt;
+pub mod vault;
 pub mod watch;
 
 pub use askama::{Error, Template};

@@ -18,6 +18,7 @@ mod past;
 mod policy;
 mod sign_in;
 mod try_prompt;
+mod vault;
 mod visit;
 
 use std::sync::Arc;
@@ -48,6 +49,8 @@ struct Page {
     path: &'static str,
     /// What opens it.
     needs: Privilege,
+    /// Whether it is there only where there is a vault.
+    of_vault: bool,
 }
 
 const fn page(section: &'static str, name: &'static str, path: &'static str, needs: Privilege) -> Page {
@@ -56,6 +59,7 @@ const fn page(section: &'static str, name: &'static str, path: &'static str, nee
         name,
         path,
         needs,
+        of_vault: false,
     }
 }
 
@@ -73,6 +77,10 @@ const PAGES: &[Page] = &[
     page("Watch", "Alerts", "/console/alerts", Privilege::WatchRead),
     page("Watch", "Incidents", "/console/incidents", Privilege::WatchRead),
     page("Watch", "Kill switch", "/console/kill", Privilege::KillRead),
+    Page {
+        of_vault: true,
+        ..page("Prove", "Subject data", "/console/vault", Privilege::VaultRead)
+    },
     page("Prove", "Policy", "/console/policy", Privilege::PolicyRead),
     page("Prove", "Audit log", "/console/audit", Privilege::VaultAudit),
 ];
@@ -123,6 +131,7 @@ pub(crate) fn routes(gateway: &Arc<Gateway>) -> Router {
         )
         .route("/console/kill", get(kill::show).post(kill::set))
         .route("/console/kill/lift", post(kill::lift))
+        .route("/console/vault", get(vault::show))
         .route("/console/policy", get(policy::show).post(policy::run))
         .route("/console/audit", get(audit::search))
         .route("/console/audit/{position}", get(audit::entry))
