@@ -19,14 +19,20 @@
 //! ```
 
 pub mod asset;
+pub mod audit;
+pub mod budgets;
 pub mod decisions;
 mod frame;
+pub mod kill;
 pub mod overview;
 pub mod plot;
+pub mod policy;
 pub mod problem;
 mod said;
 pub mod sign_in;
 pub mod try_prompt;
+pub mod vault;
+pub mod watch;
 
 pub use askama::{Error, Template};
 pub use frame::{Frame, MenuItem, MenuSection, Notice, Who};

@@ -18,7 +18,7 @@ use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_pii::{Analyzer, Model, SurrogateMap};
 use privet_policy::limits::SavedCounter;
 use privet_policy::{Policy, Settings};
-use privet_store::Spool;
+use privet_store::{LogKey, Spool};
 use privet_surface::DetectionMemory;
 use privet_types::{Clock, KeyScope, SurfaceKind, TenantId};
 use tokio::sync::Semaphore;
@@ -99,6 +99,8 @@ pub struct Parts {
     pub mcp_headers: McpHeaders,
     /// Where traces go.
     pub telemetry: Telemetry,
+    /// The public key of the audit log.
+    pub log_key: LogKey,
 }
 
 /// A policy that is to take the place of the one in force.
@@ -141,6 +143,8 @@ pub struct Gateway {
     pub(crate) access: Rules,
     /// Where people sign in, if they do.
     pub(crate) door: Option<Arc<Door>>,
+    /// The public key of the audit log.
+    pub(crate) log_key: LogKey,
     /// The pages for people, if there are any.
     pub(crate) console: Option<Arc<Console>>,
     /// Whose tokens are taken, if any are.
@@ -188,7 +192,7 @@ impl Gateway {
             shared_limits,
             assessments,
             mcp_headers,
-            telemetry,
+    telemetry, log_key,
         } = parts;
         policy.routing().check_against(&settings)?;
         let limits = &settings.limits;
@@ -215,6 +219,7 @@ impl Gateway {
             mcp: Mcp::new(&settings, &mcp_headers)?.map(Arc::new),
             recall: Arc::new(Mcp::recall(&settings)),
             access,
+            log_key,
             console: settings.has_console.then(Arc::default),
             door,
             issuers,
@@ -271,6 +276,7 @@ impl Gateway {
             door: self.door.clone(),
             console: self.console.clone(),
             issuers: self.issuers.clone(),
+            log_key: self.log_key.clone(),
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
             analyzers: Analyzers::default(),

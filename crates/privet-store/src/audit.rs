@@ -271,6 +271,26 @@ impl Store {
             .await
     }
 
+    /// The event of `tenant` that has `position` in the log; none if there is none, or it is another tenant's.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the store does not answer.
+    pub async fn tenant_event_at(
+        &self,
+        tenant: &TenantId,
+        position: u64,
+    ) -> Result<Option<TenantEvent>, Error> {
+        let (name, position) = (tenant.as_str().to_owned(), seq_to_sql(position));
+        self.database()
+            .read(&Scope::Tenant(tenant.clone()), move |tx| {
+                Box::pin(async move {
+                    let sql = format!("{TENANT_EVENTS} AND p.position = $2");
+                    tx.optional(sql, values![name, position]).await
+                })
+            })
+            .await
+    }
+
     /// How many events of all kinds are stored. O(n): rows are counted one by one.
     ///
     /// # Errors

@@ -4,14 +4,21 @@
 //! `privet-console`, which makes HTML of it. [`PAGES`] says which privilege opens which page: the menu shows what somebody may see, and
 //! [`Desk::visit`] refuses the rest. A session's cookie is the only way in; keys and certificates count for nothing here.
 
+mod alerts;
 mod answer;
+mod audit;
+mod budgets;
 mod decisions;
 mod form;
 mod health;
+mod incidents;
+mod kill;
 mod overview;
 mod past;
+mod policy;
 mod sign_in;
 mod try_prompt;
+mod vault;
 mod visit;
 
 use std::sync::Arc;
@@ -42,6 +49,8 @@ struct Page {
     path: &'static str,
     /// What opens it.
     needs: Privilege,
+    /// Whether it is there only where there is a vault.
+    of_vault: bool,
 }
 
 const fn page(section: &'static str, name: &'static str, path: &'static str, needs: Privilege) -> Page {
@@ -50,6 +59,7 @@ const fn page(section: &'static str, name: &'static str, path: &'static str, nee
         name,
         path,
         needs,
+        of_vault: false,
     }
 }
 
@@ -63,6 +73,16 @@ const PAGES: &[Page] = &[
         Privilege::VaultAudit,
     ),
     page("Today", "Try a prompt", "/console/try", Privilege::DetectText),
+    page("Today", "Budgets", "/console/budgets", Privilege::ListModels),
+    page("Watch", "Alerts", "/console/alerts", Privilege::WatchRead),
+    page("Watch", "Incidents", "/console/incidents", Privilege::WatchRead),
+    page("Watch", "Kill switch", "/console/kill", Privilege::KillRead),
+    Page {
+        of_vault: true,
+        ..page("Prove", "Subject data", "/console/vault", Privilege::VaultRead)
+    },
+    page("Prove", "Policy", "/console/policy", Privilege::PolicyRead),
+    page("Prove", "Audit log", "/console/audit", Privilege::VaultAudit),
 ];
 
 /// What all pages share, whatever the policy.
@@ -101,6 +121,20 @@ pub(crate) fn routes(gateway: &Arc<Gateway>) -> Router {
         .route("/console/", get(overview::show))
         .route("/console/decisions", get(decisions::show))
         .route("/console/try", get(try_prompt::page).post(try_prompt::submit))
+        .route("/console/budgets", get(budgets::show))
+        .route("/console/alerts", get(alerts::show))
+        .route("/console/alerts/close", post(alerts::close))
+        .route("/console/incidents", get(incidents::list).post(incidents::open))
+        .route(
+            "/console/incidents/{id}",
+            get(incidents::show).post(incidents::step),
+        )
+        .route("/console/kill", get(kill::show).post(kill::set))
+        .route("/console/kill/lift", post(kill::lift))
+        .route("/console/vault", get(vault::show))
+        .route("/console/policy", get(policy::show).post(policy::run))
+        .route("/console/audit", get(audit::search))
+        .route("/console/audit/{position}", get(audit::entry))
         .route("/console/sign-in", get(sign_in::page).post(sign_in::enter))
         .route(
             "/console/second-factor",

@@ -147,9 +147,7 @@ impl Desk {
             ControlFlow::Continue(())
         };
         let is_cut = self.past(&caller.tenant, start, take).await?;
-        let now = visit.now.duration_since(start);
-        let last = u8::try_from(now.as_hours().clamp(0, 23)).unwrap_or(23);
-        let hours = (0..=last).map(|hour| Hour {
+        let hours = (0..24).map(|hour| Hour {
             hour,
             ..count.hours.get(&hour).copied().unwrap_or_default()
         });

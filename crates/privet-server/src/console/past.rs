@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 use privet_access::Account;
+use privet_store::TenantEvent;
 use privet_types::{AuditEvent, TenantId};
 
 use super::Desk;
@@ -30,6 +31,28 @@ impl Desk {
         since: Timestamp,
         mut take: impl FnMut(AuditEvent) -> ControlFlow<()>,
     ) -> Result<bool, Problem> {
+        let decisions = |event: TenantEvent| {
+            if event.kind != DECISION {
+                return ControlFlow::Continue(());
+            }
+            match serde_json::from_str::<AuditEvent>(&event.payload) {
+                Ok(decision) => take(decision),
+                Err(_) => {
+                    tracing::warn!(id = event.id, "a decision cannot be read; it is not shown");
+                    ControlFlow::Continue(())
+                }
+            }
+        };
+        self.past_events(tenant, since, decisions).await
+    }
+
+    /// The same of events of all kinds.
+    pub(super) async fn past_events(
+        &self,
+        tenant: &TenantId,
+        since: Timestamp,
+        mut take: impl FnMut(TenantEvent) -> ControlFlow<()>,
+    ) -> Result<bool, Problem> {
         let _reader = self.console.readers.acquire().await.map_err(|_| Problem::Busy)?;
         let store = self.gateway.keys().store();
         let since = since.as_millisecond();
@@ -45,14 +68,7 @@ impl Desk {
                 if event.at < since.saturating_sub(SLACK) {
                     return Ok(false);
                 }
-                if event.at < since || event.kind != DECISION {
-                    continue;
-                }
-                let Ok(decision) = serde_json::from_str::<AuditEvent>(&event.payload) else {
-                    tracing::warn!(id = event.id, "a decision cannot be read; it is not shown");
-                    continue;
-                };
-                if take(decision).is_break() {
+                if event.at >= since && take(event).is_break() {
                     return Ok(false);
                 }
             }

@@ -106,6 +106,9 @@ impl Desk {
         let here = parts.uri.path();
         let mut menu: Vec<MenuSection> = Vec::new();
         for page in PAGES {
+            if page.of_vault && self.gateway.vault.is_none() {
+                continue;
+            }
             if !self.gateway.would_permit(parts, live.caller(), page.needs) {
                 continue;
             }

@@ -1,5 +1,6 @@
 //! The console over real sockets: who sees which page, what others try against it, and that no text gets into it or out of it.
 
+mod actions;
 mod pages;
 mod way_in;
 
@@ -25,10 +26,17 @@ const ROLES: [&str; 6] = [
 ];
 
 /// Every page that is there to be looked at, with the actions of which one is needed.
-const PAGES: [(&str, &str); 3] = [
+const PAGES: [(&str, &str); 10] = [
     ("/console", "sign_in"),
     ("/console/decisions", "vault.audit"),
     ("/console/try", "text.detect"),
+    ("/console/budgets", "models.list"),
+    ("/console/alerts", "watch.read"),
+    ("/console/incidents", "watch.read"),
+    ("/console/kill", "kill.read"),
+    ("/console/vault", "vault.read"),
+    ("/console/policy", "policy.read"),
+    ("/console/audit", "vault.audit"),
 ];
 
 fn house() -> Builder {

@@ -47,7 +47,7 @@ async fn page_with(gateway: &TestGateway, tab: &Tab, path: &str, text: &str) -> 
 
 #[tokio::test]
 async fn every_role_sees_the_pages_that_the_policies_open_to_it_and_no_other() {
-    let gateway = house().policy(BY_PASSWORD).start().await;
+    let gateway = house().policy(BY_PASSWORD).vault("").start().await;
     let authorizer = Authorizer::new(&[], Offset::UTC).unwrap();
     let mut refused = 0;
     for role in ROLES {
