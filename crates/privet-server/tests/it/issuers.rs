@@ -398,7 +398,7 @@ async fn a_token_is_good_for_its_scopes_and_what_its_person_may_do() {
     let key = TokenKey::ed25519();
     let (issuer, gateway) = house(&key, "").await;
     let token = key.token("one", &claims(&issuer, &gateway));
-    for path in ["/metrics", "/api/v1/alerts", "/api/v1/kill-switches"] {
+    for path in ["/api/v1/alerts", "/api/v1/incidents", "/api/v1/kill-switches"] {
         let reply = gateway
             .ask("GET", path)
             .header("authorization", &format!("Bearer {token}"))
