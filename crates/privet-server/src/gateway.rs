@@ -192,7 +192,8 @@ impl Gateway {
             shared_limits,
             assessments,
             mcp_headers,
-    telemetry, log_key,
+            telemetry,
+            log_key,
         } = parts;
         policy.routing().check_against(&settings)?;
         let limits = &settings.limits;
