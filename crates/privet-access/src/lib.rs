@@ -41,9 +41,10 @@ mod pseudonym;
 mod review;
 mod sign_in;
 mod signed;
+mod token;
 
 pub use account::{Account, Accounts, Described, SERVICE_ROLE};
-pub use api_key::KEY_PREFIX;
+pub use api_key::{KEY_PREFIX, is_credential};
 pub use assessment::{Assessment, AssessmentStatus, Assessments, Standing, Training};
 pub use cedar::{
     Ask, Authorizer, DecideError, Explanation, Lint, PolicyBearing, PolicyError, PolicyStep, PolicyText,
@@ -54,7 +55,9 @@ pub use issuer::{
     Algorithm, BadKeySet, BadToken, Claimed, Issuer, IssuerConfig, NameClaim, Presented, Wanted,
     looks_like_token,
 };
-pub use key_ring::{AccessRules, Authenticated, KeyRing, KeyRingConfig, NotPermitted, Vouched, run_refresh};
+pub use key_ring::{
+    AccessRules, Authenticated, KeyRing, KeyRingConfig, NotPermitted, Vouched, Way, run_refresh,
+};
 pub use kill::{COMMAND_LINE, Cut, KillOrder, KillSwitches, LocalError, LocalSwitches, Switches};
 pub use manage::{LONGEST_GRACE, NewKey, create_key, list_keys, revoke_key, revoke_line, rotate_key};
 pub use people::{People, load_accounts};
@@ -68,3 +71,7 @@ pub use sign_in::{
     SignInWay, SignedPasskey, check_breached_hashes,
 };
 pub use signed::{RecordError, Signer};
+pub use token::{
+    LONGEST_TOKEN, MOST_REVOKED_TOKENS, NewToken, TOKEN_PREFIX, TOKEN_REMEMBERED, TokenError, TokenFacts,
+    TokenOrder,
+};

@@ -17,6 +17,7 @@ use crate::coaching::{self, CoachingConfig};
 use crate::key_path::{Fault, KeyPath};
 use crate::limits::{self, LimitsConfig};
 use crate::message::suggest;
+use crate::notices::{self, Notice, NoticeConfig};
 use crate::routing::{self, RoutingConfig};
 use crate::{Error, Period, RulesFile, document, web_address};
 
@@ -62,6 +63,9 @@ pub struct PolicyFile {
     /// What people are told who were refused.
     #[serde(skip_serializing_if = "CoachingConfig::is_default")]
     pub coaching: CoachingConfig,
+    /// What people must have acknowledged before they may use a model.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<NoticeConfig>,
 }
 
 /// The `[responses]` table of the policy document.
@@ -224,6 +228,7 @@ pub struct Policy {
     version: String,
     restore: Arc<RestoreConfig>,
     urls: Arc<UrlAllow>,
+    notices: Vec<Notice>,
 }
 
 impl ConsentConfig {
@@ -378,6 +383,12 @@ impl Policy {
         &self.file.coaching
     }
 
+    /// What people must have acknowledged before they may use a model; in the document's order.
+    #[must_use]
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
     /// Names what the policy says, in 16 hexadecimal digits: equal for documents that say the same, however written.
     #[must_use]
     pub fn version(&self) -> &str {
@@ -401,6 +412,7 @@ impl Policy {
         let restore = Arc::new(file.restore.clone());
         let urls = Arc::new(UrlAllow::new(&file.restore.url_allow));
         Self {
+            notices: file.notices.iter().cloned().map(Notice::new).collect(),
             file,
             audit,
             version,
@@ -466,6 +478,7 @@ fn check(file: &PolicyFile) -> Result<(), Fault> {
         .check()
         .map_err(|(key, message)| KeyPath::of("watch").key(key).fault(message))?;
     coaching::check(&file.coaching)?;
+    notices::check(&file.notices)?;
     let (least, most) = (Period::from_millis(1), Period::from_secs(60));
     if !(least..=most).contains(&file.audit.loss_window) {
         return Err(KeyPath::of("audit")

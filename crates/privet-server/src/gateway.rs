@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 
 use crate::access::{self, Rules};
 use crate::archive::Archive;
+use crate::coached::Coached;
 use crate::console::{self, Console};
 use crate::credentials::{self, Claim};
 use crate::issuers::Issuers;
@@ -39,10 +40,11 @@ use crate::recall::Recall;
 use crate::routing::Routing;
 use crate::sign_in::{self, Door};
 use crate::telemetry::Telemetry;
+use crate::tokens::Paces;
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
 use crate::watch::{self, Watch};
-use crate::{Error, incidents, kill, models, native, presidio, prompt, protect};
+use crate::{Error, coached, incidents, kill, models, native, notices, presidio, prompt, protect, tokens};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -157,6 +159,10 @@ pub struct Gateway {
     pub(crate) recall: Arc<Recall>,
     /// Where traces go.
     pub(crate) telemetry: Telemetry,
+    /// How often people were told to do otherwise.
+    pub(crate) coached: Arc<Coached>,
+    /// How many tokens are made and taken back.
+    pub(crate) token_pace: Arc<Paces>,
     epoch: u64,
     tenant_keys: Arc<RwLock<HashMap<TenantId, Arc<TenantKeys>>>>,
     keys: Arc<KeyRing>,
@@ -219,6 +225,8 @@ impl Gateway {
         Ok(Arc::new(Self {
             mcp: Mcp::new(&settings, &mcp_headers)?.map(Arc::new),
             recall: Arc::new(Mcp::recall(&settings)),
+            token_pace: Arc::default(),
+            coached: Arc::new(Coached::new(clock.now())),
             access,
             log_key,
             console: settings.has_console.then(Arc::default),
@@ -301,6 +309,8 @@ impl Gateway {
             mcp: self.mcp.clone(),
             recall: Arc::clone(&self.recall),
             telemetry: self.telemetry.clone(),
+            token_pace: Arc::clone(&self.token_pace),
+            coached: Arc::clone(&self.coached),
             epoch: self.epoch,
             tenant_keys: Arc::clone(&self.tenant_keys),
             keys: Arc::clone(&self.keys),
@@ -340,6 +350,9 @@ impl Gateway {
             .merge(watch::routes(Arc::clone(self)))
             .merge(incidents::routes(Arc::clone(self)))
             .merge(kill::routes(Arc::clone(self)))
+            .merge(tokens::routes(Arc::clone(self)))
+            .merge(notices::routes(Arc::clone(self)))
+            .merge(coached::routes(Arc::clone(self)))
             .merge(mcp::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
             .merge(openapi::routes())
@@ -357,7 +370,11 @@ impl Gateway {
     fn is_key_sent(headers: &HeaderMap) -> bool {
         ["authorization", "x-api-key", "api-key"].iter().any(|name| {
             let value = headers.get(*name).and_then(|v| v.to_str().ok());
-            value.is_some_and(|v| v.contains(privet_access::KEY_PREFIX))
+            value.is_some_and(|v| {
+                [privet_access::KEY_PREFIX, privet_access::TOKEN_PREFIX]
+                    .iter()
+                    .any(|prefix| v.contains(prefix))
+            })
         })
     }
 
@@ -377,11 +394,19 @@ impl Gateway {
     }
 
     /// The same, whether or not they are cut off.
-    async fn identify(&self, parts: &http::request::Parts) -> Result<(Authenticated, bool), Denied> {
+    pub(crate) async fn identify(
+        &self,
+        parts: &http::request::Parts,
+    ) -> Result<(Authenticated, bool), Denied> {
         let now = self.clock.now();
         let takes_tokens = self.issuers.is_some();
         let caller = match credentials::claim(&parts.headers, &parts.extensions, takes_tokens) {
-            Claim::Key(key) => self.keys.authenticate(key, now).await?,
+            Claim::Key(key) => {
+                let path = Some(parts.uri.path());
+                let caller = self.keys.authenticate_at(key, path, now).await?;
+                tokens::check_session(&self.keys, &caller, access::address_of(&parts.extensions), now)?;
+                caller
+            }
             Claim::Token(token) => {
                 let issuers = self.issuers.as_ref().ok_or(Denied::Malformed)?;
                 // Far larger than what keys need.
@@ -423,12 +448,33 @@ impl Gateway {
         (caller, by_session): (Authenticated, bool),
         privilege: Privilege,
     ) -> Result<Authenticated, Problem> {
-        let now = self.clock.now();
-        self.check_not_held(&caller, privilege, now)?;
-        check_scope(&caller, by_session, privilege.scope())?;
-        let ask = question(parts, privilege, now);
-        self.keys.authorise(&caller, &ask).map_err(Denied::from)?;
+        let in_scope = check_scope(&caller, by_session, privilege.scope());
+        self.check_permitted(parts, &caller, privilege, in_scope)?;
         Ok(caller)
+    }
+
+    /// That `caller` may do what `privilege` says, whatever its key is good for.
+    pub(crate) fn permit_any_scope(
+        &self,
+        parts: &http::request::Parts,
+        caller: &Authenticated,
+        privilege: Privilege,
+    ) -> Result<(), Problem> {
+        self.check_permitted(parts, caller, privilege, Ok(()))
+    }
+
+    fn check_permitted(
+        &self,
+        parts: &http::request::Parts,
+        caller: &Authenticated,
+        privilege: Privilege,
+        in_scope: Result<(), Denied>,
+    ) -> Result<(), Problem> {
+        let now = self.clock.now();
+        self.check_not_held(caller, privilege, now)?;
+        in_scope?;
+        let ask = question(parts, privilege, now);
+        Ok(self.keys.authorise(caller, &ask).map_err(Denied::from)?)
     }
 
     /// That neither a kill switch nor the watch keeps `caller` from what `privilege` is for.

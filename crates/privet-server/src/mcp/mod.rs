@@ -39,6 +39,7 @@ use crate::limits::Meter;
 use crate::problem::Problem;
 use crate::prompt::{UNITS_PER_REQUEST, check_media, new_request_id, read_body, record, with_request_id};
 use crate::recall::Recall;
+use crate::tokens;
 
 use exchange::{Between, Held, Incoming, Outgoing, Passed};
 pub(crate) use places::Place;
@@ -582,6 +583,7 @@ impl Told {
         since: Instant,
     ) -> Result<(), Problem> {
         let (request_hash, sent_hash) = hashes.unzip();
+        let (way, token) = tokens::came_by(&self.caller);
         let event = AuditEvent {
             at: self.gateway.clock.now(),
             tenant: self.caller.tenant.to_string(),
@@ -590,6 +592,8 @@ impl Told {
                     .pseudonyms
                     .pseudonym(&self.caller.tenant, &self.caller.principal),
             ),
+            way,
+            token,
             request_id: self.request_id.clone(),
             issuer: self.caller.issuer().map(str::to_owned),
             subject: None,

@@ -24,6 +24,7 @@ use tokio::time::timeout;
 
 use crate::Error;
 use crate::access::address_of;
+use crate::problem::Problem;
 pub(crate) use routes::{described, routes};
 
 /// What requests that change something show beside the cookie.
@@ -140,6 +141,18 @@ impl Door {
                 Err(Denied::StoreUnavailable)
             }
         })
+    }
+
+    /// The session of a request's cookie, if its person has shown not long ago who it is, and the policies let it be signed in.
+    pub(crate) async fn proved(&self, parts: &Parts, now: Timestamp) -> Result<Live, Problem> {
+        if self.token(&parts.headers).is_none() {
+            return Err(Denied::Missing.into());
+        }
+        let live = self.live(parts, now).await?;
+        self.sign_in.check_proof(&live, now)?;
+        let address = address_of(&parts.extensions);
+        self.sign_in.check_permitted(&live, address, now)?;
+        Ok(live)
     }
 
     /// Whether the browser says that one of Privet's own pages sent this (W3C Fetch Metadata, and `Origin` of the Fetch standard);

@@ -45,11 +45,13 @@ use tokio::sync::Semaphore;
 pub(crate) use describe::{described, problem_schema};
 pub(crate) use guard::{About, Guarded, NoConsent, conversation};
 
+use crate::access::address_of;
 use crate::credentials::{Claim, claim};
 use crate::databunker;
 use crate::issuers::Issuers;
 use crate::openapi;
 use crate::sign_in::Door;
+use crate::tokens::{check_session, is_of_session};
 use crate::watch::Watch;
 use problem::VaultProblem;
 
@@ -159,10 +161,17 @@ impl VaultApi {
         api
     }
 
-    /// Who makes `claim`, and on whose behalf they call.
+    /// Who makes `claim`, and on whose behalf they call. A token that is good for some addresses alone, or that a session made,
+    /// lets nobody in.
     pub(crate) async fn caller(&self, claim: Claim<'_>) -> Result<(Authenticated, Actor), Denied> {
         let caller = match claim {
-            Claim::Key(key) => self.keys.authenticate(key, self.clock.now()).await?,
+            Claim::Key(key) => {
+                let caller = self.keys.authenticate(key, self.clock.now()).await?;
+                if is_of_session(&caller) {
+                    return Err(Denied::NotBySession);
+                }
+                caller
+            }
             Claim::Token(token) => {
                 let issuers = self.issuers.as_ref().ok_or(Denied::Malformed)?;
                 // Far larger than what keys need.
@@ -186,6 +195,13 @@ impl VaultApi {
         {
             let caller = caller?;
             self.keys.check_switches(&caller, None, self.clock.now())?;
+            return Ok(self.actor(caller));
+        }
+        if let Claim::Key(key) = claim {
+            let (now, path) = (self.clock.now(), Some(parts.uri.path()));
+            let caller = self.keys.authenticate_at(key, path, now).await?;
+            check_session(&self.keys, &caller, address_of(&parts.extensions), now)?;
+            self.keys.check_switches(&caller, None, now)?;
             return Ok(self.actor(caller));
         }
         self.caller(claim).await

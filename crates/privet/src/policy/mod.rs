@@ -2,6 +2,7 @@
 
 mod assess;
 mod case;
+mod notices;
 mod review;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,7 @@ use crate::{key, rim, serve};
 use assess::{AssessArgs, AssessmentCommand, TrainingArgs};
 pub(crate) use assess::{signing_key, term};
 use case::{Case, Expected, Whom};
+use notices::NoticesArgs;
 
 /// Events read at once.
 const BLOCK: u32 = 1000;
@@ -79,6 +81,8 @@ pub(crate) enum PolicyCommand {
         #[arg(long)]
         new: bool,
     },
+    /// List the notices of the policy, and who has acknowledged them.
+    Notices(NoticesArgs),
     /// Hold what was granted against what is used.
     Review(ReviewArgs),
 }
@@ -132,6 +136,9 @@ pub(crate) struct ExplainArgs {
     /// A course that counts, for somebody who is only described; may be given several times.
     #[arg(long = "training")]
     training: Vec<String>,
+    /// A notice that is acknowledged; may be given several times.
+    #[arg(long = "acknowledged")]
+    acknowledged: Vec<String>,
     /// What is to be done.
     #[arg(long)]
     action: Option<String>,
@@ -194,6 +201,7 @@ pub(crate) fn run(command: PolicyCommand) -> Result<ExitCode> {
         PolicyCommand::Assessment(command) => assess::assessment(command),
         PolicyCommand::Training(args) => assess::training(args),
         PolicyCommand::Signer { key, new } => assess::signer(&key, new),
+        PolicyCommand::Notices(args) => notices::run(&args),
         PolicyCommand::Review(args) => review::run(&args),
     }
 }
@@ -469,6 +477,7 @@ impl ExplainArgs {
             roles: self.roles,
             groups: self.groups.into_iter().map(|group| (group, Vec::new())).collect(),
             training: self.training,
+            acknowledged: self.acknowledged,
             action: self.action,
             model: self.model,
             provider: self.provider,

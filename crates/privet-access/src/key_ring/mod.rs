@@ -1,5 +1,7 @@
 //! The API keys in memory: asked about every request, kept up to date from the store.
 
+mod tokens;
+
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -7,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
-use privet_crypto::{HashKey, RootKey};
+use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_store::{ApiKeyRecord, ApiKeySnapshot, ApiKeyUse, Store};
 use privet_types::{GroupName, KeyScope, KeyScopes, Principal, Pseudonym, TenantId};
 use tokio::sync::{Mutex, watch};
@@ -20,7 +22,8 @@ use crate::issuer::IssuerConfig;
 use crate::kill::{Board, Cut, LocalSwitches, Switches};
 use crate::last_use::LastUse;
 use crate::signed::Signer;
-use crate::{Denied, Error, Privilege, PseudonymKey};
+use crate::token::{Book, TokenFacts};
+use crate::{Denied, Error, Privilege, PseudonymKey, TOKEN_PREFIX, token};
 
 /// How often it is written down who used what: a crash loses so much of it.
 const USES_EVERY: Duration = Duration::from_secs(60);
@@ -52,6 +55,41 @@ impl Default for KeyRingConfig {
     }
 }
 
+/// By what somebody was let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// An API key.
+    Key,
+    /// A certificate of the connection.
+    Certificate,
+    /// The session of a browser.
+    Session,
+    /// A token that one of these made.
+    Token,
+    /// A token of another issuer.
+    Issuer,
+}
+
+impl Way {
+    /// The name in tokens and in the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Certificate => "certificate",
+            Self::Session => "session",
+            Self::Token => "token",
+            Self::Issuer => "issuer",
+        }
+    }
+
+    /// The way of this name, if tokens are made by it.
+    fn of_maker(name: &str) -> Option<Self> {
+        let makers = [Self::Key, Self::Certificate, Self::Session];
+        makers.into_iter().find(|way| way.name() == name)
+    }
+}
+
 /// Who was let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authenticated {
@@ -59,7 +97,7 @@ pub struct Authenticated {
     pub principal: Principal,
     /// In whose installation space.
     pub tenant: TenantId,
-    /// By which key.
+    /// By which key; with a token, by which it was made.
     pub key_id: String,
     /// The first of the keys whose place that one took, if it took any.
     pub line: Option<String>,
@@ -67,6 +105,10 @@ pub struct Authenticated {
     pub scopes: KeyScopes,
     /// The caller's groups, roles and trainings.
     pub account: Arc<Account>,
+    /// By what.
+    pub way: Way,
+    /// By which token, if it was one.
+    pub token: Option<Arc<TokenFacts>>,
 }
 
 /// Somebody who is let in without a key: what the certificate of a connection says.
@@ -162,15 +204,22 @@ pub struct KeyRing {
     kill: Board,
     /// When the store was last asked. Held while it is asked, so that it is asked once at a time.
     last_look: Mutex<Instant>,
+    token_seal: SealingKey,
+    token_ids: HashKey,
+    /// Held while a key is made that signs tokens.
+    making_key: Mutex<()>,
 }
 
 #[derive(Debug)]
 struct Keys {
     version: i64,
     by_hash: HashMap<[u8; 32], Known>,
+    /// Hashes by the keys' ids.
+    by_id: HashMap<String, [u8; 32]>,
     accounts: Accounts,
     /// Accounts with the groups that tokens put them into.
     joined: RwLock<Joined>,
+    tokens: Book,
     /// When the store last said that these are the keys.
     checked_at: Instant,
 }
@@ -186,6 +235,21 @@ struct Known {
 }
 
 impl Known {
+    /// Who comes with it, if it is good.
+    fn caller(&self) -> Authenticated {
+        let key = &self.key;
+        Authenticated {
+            principal: key.principal.clone(),
+            tenant: key.tenant.clone(),
+            key_id: key.id.clone(),
+            line: key.line.clone(),
+            scopes: key.scopes,
+            account: Arc::clone(&self.account),
+            way: Way::Key,
+            token: None,
+        }
+    }
+
     /// Why it lets nobody in at `now`, if it does not.
     fn denied(&self, now: Timestamp) -> Option<Denied> {
         if self.key.revoked_at.is_some() {
@@ -236,7 +300,8 @@ impl KeyRing {
         let asked_at = Instant::now();
         let mut snapshot = store.load_api_keys().await?;
         let kill = Board::new(std::mem::take(&mut snapshot.switches), PseudonymKey::new(root));
-        let keys = Keys::new(snapshot, asked_at, &rules, None);
+        let token_seal = token::sealing_key(root);
+        let keys = Keys::new(snapshot, asked_at, &rules, &token_seal, None);
         Ok(Self {
             kill,
             store,
@@ -245,6 +310,9 @@ impl KeyRing {
             rules: RwLock::new(Arc::new(rules)),
             keys: RwLock::new(keys),
             last_look: Mutex::new(asked_at),
+            token_seal,
+            token_ids: root.hash_key("privet/access/token-id", b""),
+            making_key: Mutex::default(),
         })
     }
 
@@ -312,14 +380,32 @@ impl KeyRing {
         Ok(())
     }
 
-    /// Says who presents the key `presented` at `now`; without the `Bearer` before it. Waits for the store only if the
-    /// key is unknown and the last look is older than [`KeyRingConfig::unknown_key_interval`]; then for 1 s at most.
+    /// Says who presents the key or token `presented` at `now`; without the `Bearer` before it. Waits for the store only if the
+    /// key is unknown and the last look is older than [`KeyRingConfig::unknown_key_interval`]; then for 1 s at most. A token
+    /// that is good for some addresses alone is refused: [`authenticate_at`](Self::authenticate_at) knows of those.
     ///
     /// # Errors
     /// [`Denied`] says why nobody is let in.
     pub async fn authenticate(&self, presented: &str, now: Timestamp) -> Result<Authenticated, Denied> {
+        self.authenticate_at(presented, None, now).await
+    }
+
+    /// The same, of a request to the path `address`.
+    ///
+    /// # Errors
+    /// [`Denied`] says why nobody is let in.
+    pub async fn authenticate_at(
+        &self,
+        presented: &str,
+        address: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Authenticated, Denied> {
         if presented.is_empty() {
             return Err(Denied::Missing);
+        }
+        if let Some(token) = presented.strip_prefix(TOKEN_PREFIX) {
+            // Seldom, and its state is far larger than what keys need.
+            return Box::pin(self.by_token(token, address, now)).await;
         }
         let hash = ApiKey::parse(presented)
             .ok_or(Denied::Malformed)?
@@ -340,7 +426,7 @@ impl KeyRing {
     /// # Errors
     /// [`Denied`] says why nobody is let in.
     pub fn vouched(&self, who: &Vouched) -> Result<Authenticated, Denied> {
-        self.let_in(who, BTreeSet::new())
+        self.let_in(who, BTreeSet::new(), Way::Certificate)
     }
 
     /// Lets in whom a token of another issuer stands for, as a member of `groups` for this once, if they were made here and nobody
@@ -349,10 +435,12 @@ impl KeyRing {
     /// # Errors
     /// [`Denied`] says why nobody is let in.
     pub fn federated(&self, who: &Vouched, groups: BTreeSet<GroupName>) -> Result<Authenticated, Denied> {
-        let caller = self.let_in(who, groups).map_err(|denied| match denied {
-            Denied::Unknown => Denied::NoAccount,
-            denied => denied,
-        })?;
+        let caller = self
+            .let_in(who, groups, Way::Issuer)
+            .map_err(|denied| match denied {
+                Denied::Unknown => Denied::NoAccount,
+                denied => denied,
+            })?;
         // Who is only named by a key has no roles of its own, but those of keys.
         if caller.account.is_known() {
             Ok(caller)
@@ -361,7 +449,7 @@ impl KeyRing {
         }
     }
 
-    fn let_in(&self, who: &Vouched, groups: BTreeSet<GroupName>) -> Result<Authenticated, Denied> {
+    fn let_in(&self, who: &Vouched, groups: BTreeSet<GroupName>, way: Way) -> Result<Authenticated, Denied> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         if keys.checked_at.elapsed() > self.config.stale_after {
             return Err(Denied::StoreUnavailable);
@@ -378,6 +466,8 @@ impl KeyRing {
             line: None,
             scopes: who.scopes,
             account: keys.joined(account, groups),
+            way,
+            token: None,
         })
     }
 
@@ -529,15 +619,7 @@ impl KeyRing {
             return Answer::Known(Err(denied));
         }
         known.last_use.note(now);
-        let key = &known.key;
-        Answer::Known(Ok(Authenticated {
-            principal: key.principal.clone(),
-            tenant: key.tenant.clone(),
-            key_id: key.id.clone(),
-            line: key.line.clone(),
-            scopes: key.scopes,
-            account: Arc::clone(&known.account),
-        }))
+        Answer::Known(Ok(known.caller()))
     }
 
     /// One look for all who wait here, at the soonest one interval after the last one: callers with made-up keys cause ten
@@ -573,7 +655,7 @@ impl KeyRing {
         let next = changed.map(|mut snapshot| {
             self.kill.read(std::mem::take(&mut snapshot.switches));
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-            Keys::new(snapshot, asked_at, &self.rules(), Some(&keys))
+            Keys::new(snapshot, asked_at, &self.rules(), &self.token_seal, Some(&keys))
         });
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         match next {
@@ -598,8 +680,10 @@ impl Keys {
         snapshot: ApiKeySnapshot,
         checked_at: Instant,
         rules: &AccessRules,
+        seal: &SealingKey,
         before: Option<&Self>,
     ) -> Self {
+        let tokens = Book::new(snapshot.tokens, seal, before.map(|before| &before.tokens));
         let by_key = snapshot.keys.iter().map(|key| (&key.tenant, &key.principal));
         let others = rules.named.iter().map(|(tenant, principal)| (tenant, principal));
         let nobody = Accounts::default();
@@ -619,6 +703,12 @@ impl Keys {
         };
         Self {
             version: snapshot.version,
+            by_id: snapshot
+                .keys
+                .iter()
+                .map(|key| (key.id.clone(), key.hash))
+                .collect(),
+            tokens,
             by_hash: snapshot.keys.into_iter().filter_map(with_account).collect(),
             accounts,
             joined: RwLock::default(),
