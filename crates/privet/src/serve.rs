@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use privet_policy::{policy_example, settings_example};
 use privet_server::SystemClock;
 use privet_types::Clock;
