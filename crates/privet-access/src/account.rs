@@ -228,7 +228,11 @@ impl Account {
 
 /// All accounts, by tenant and name.
 #[derive(Debug, Default)]
-pub struct Accounts(BTreeMap<TenantId, BTreeMap<Principal, Arc<Account>>>);
+pub struct Accounts {
+    all: BTreeMap<TenantId, BTreeMap<Principal, Arc<Account>>>,
+    /// The groups that were made, with their roles.
+    groups: BTreeMap<TenantId, BTreeMap<GroupName, BTreeSet<RoleName>>>,
+}
 
 impl Accounts {
     /// The accounts of `people`, and one for each principal that only a key of `named` names. Trainings count that one of
@@ -331,18 +335,45 @@ impl Accounts {
             let of_tenant = of_tenant.collect();
             (tenant, of_tenant)
         });
-        Self(accounts.collect())
+        let mut groups: BTreeMap<TenantId, BTreeMap<GroupName, BTreeSet<RoleName>>> = BTreeMap::new();
+        for group in &people.groups {
+            let roles = roles_of.get(&(&group.tenant, &group.name)).cloned();
+            let of_tenant = groups.entry(group.tenant.clone()).or_default();
+            of_tenant.insert(group.name.clone(), roles.unwrap_or_default());
+        }
+        Self {
+            all: accounts.collect(),
+            groups,
+        }
+    }
+
+    /// `account` as it is in `groups`, too, those of them that were made; none if it is in all of these already.
+    pub(crate) fn joined(&self, account: &Account, groups: &BTreeSet<GroupName>) -> Option<Account> {
+        let made = self.groups.get(&account.tenant)?;
+        let mut profile = account.profile.clone();
+        for group in groups {
+            if let Some(roles) = made.get(group) {
+                profile.groups.insert(group.clone(), roles.clone());
+            }
+        }
+        (profile != account.profile)
+            .then(|| Account::new(account.tenant.clone(), profile, Arc::clone(&account.uses)))
     }
 
     /// The account `name` of `tenant`.
     #[must_use]
     pub fn get(&self, tenant: &TenantId, name: &Principal) -> Option<&Arc<Account>> {
-        self.0.get(tenant)?.get(name)
+        self.all.get(tenant)?.get(name)
+    }
+
+    /// Those of `tenant`, in order of their names.
+    pub fn of(&self, tenant: &TenantId) -> impl Iterator<Item = &Arc<Account>> {
+        self.all.get(tenant).into_iter().flat_map(BTreeMap::values)
     }
 
     /// All of them, ordered by tenant and name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Account>> {
-        self.0.values().flat_map(BTreeMap::values)
+        self.all.values().flat_map(BTreeMap::values)
     }
 }
 

@@ -188,6 +188,19 @@ pub enum Denied {
     /// The session's person has yet to show, or to add, a second factor.
     #[error("show your second factor first, or add one; `GET /api/v1/me` says which")]
     NeedsSecondFactor,
+    /// A token of another issuer that is not accepted.
+    #[error(
+        "this token was not accepted; get another one from your identity provider, or use an API key made by `privet key create`"
+    )]
+    BadToken,
+    /// A token of another issuer that stands for nobody here.
+    #[error(
+        "nobody here belongs to this token; an administrator makes them with `privet user create` or `privet service create`, and names them in `[[access.issuers]]` of the settings"
+    )]
+    NoAccount,
+    /// The keys of the issuer of a token cannot be had.
+    #[error("the keys of this token's issuer cannot be had; try again in a moment")]
+    IssuerUnavailable,
     /// Sessions are not good for this.
     #[error("the session of a browser is not good for this; use an API key")]
     NotBySession,
@@ -221,6 +234,9 @@ impl Denied {
             Self::NoSession => "no_session",
             Self::Forged => "cross_site",
             Self::NeedsSecondFactor => "second_factor_needed",
+            Self::BadToken => "token_not_accepted",
+            Self::NoAccount => "token_without_account",
+            Self::IssuerUnavailable => "issuer_unavailable",
             Self::NotBySession => "not_by_session",
             Self::SwitchedOff => "switched_off",
             Self::NotPermitted(_) => "not_permitted",

@@ -1,5 +1,5 @@
 //! Who may call Privet, and what they may do: API keys, the principals they stand for, groups and roles, the policies (Cedar)
-//! that decide, how people sign in, signed assessments of providers, and the pseudonyms of principals in the audit log.
+//! that decide, tokens of other issuers, how people sign in, signed assessments of providers, and the pseudonyms of principals in the audit log.
 //!
 //! For the server, which asks about every request, and the command line, which makes and changes all of these. It knows no
 //! HTTP, and reads no file but lists of breached passwords.
@@ -30,6 +30,7 @@ mod api_key;
 mod assessment;
 mod cedar;
 mod error;
+mod issuer;
 mod key_ring;
 mod kill;
 mod last_use;
@@ -50,6 +51,10 @@ pub use cedar::{
     PromptFacts, Resource, Verdict,
 };
 pub use error::{Denied, Error};
+pub use issuer::{
+    Algorithm, BadKeySet, BadToken, Claimed, Issuer, IssuerConfig, NameClaim, Presented, Wanted,
+    looks_like_token,
+};
 pub use key_ring::{
     AccessRules, Authenticated, KeyRing, KeyRingConfig, NotPermitted, Vouched, Way, run_refresh,
 };
@@ -63,7 +68,7 @@ pub use review::{Probe, ReviewRow, effectiveness, review};
 pub use sign_in::{
     Assertion, Attempt, Attestation, Enrolment, Live, NewInvite, NewPasskey, NewSession, NewTotp,
     PasswordFault, Proof, SessionRecord, SessionStanding, SignIn, SignInConfig, SignInError, SignInPolicy,
-    SignInWay, SignedPasskey,
+    SignInWay, SignedPasskey, check_breached_hashes,
 };
 pub use signed::{RecordError, Signer};
 pub use token::{

@@ -42,6 +42,7 @@ mod period;
 mod playbook;
 mod policy;
 mod routing;
+mod rules;
 mod secret_ref;
 mod settings;
 mod web_address;
@@ -60,15 +61,19 @@ pub use policy::{
     PolicyFile, ResponsesConfig, Storage, example as policy_example, schema as policy_schema,
 };
 pub use routing::{BadRoute, RoutingConfig, SensitiveAction, SensitiveRule};
+pub use rules::{RulesFile, schema as rules_schema};
 pub use secret_ref::SecretRef;
 pub use settings::{
-    AccessFile, AlertSettings, AlertsFile, ArchiveFile, Auth, AwsFile, AwsSigning, CertificateFile,
-    ClientAuth, ClientName, CodeSettings, ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings,
-    Dialect, FallbackFile, HealthCheck, HealthFile, KeyringSettings, KeysFile, Limits, Log, LogFormat,
-    LogLevel, McpArguments, McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile, McpSettings,
-    McpThing, MetricsFile, MetricsListener, ModelFile, PresidioFile, PresidioListener, Provider,
-    ProviderFile, ProviderKind, RequestRight, RequestSettings, RequestsFile, Route, RoutingSettings,
-    Settings, SettingsFile, SharedLimitsSettings, SignInFile, SignInSettings, StoreSettings, SyslogServer,
-    SyslogTransport, Target, TargetFile, TlsClient, TlsClientFile, TlsFile, TlsSettings, VaultFile,
-    VaultLimits, VaultSettings, WitnessSettings, example as settings_example, schema as settings_schema,
+    AccessFile, AccessSettings, AlertSettings, AlertsFile, ArchiveFile, Auth, AwsFile, AwsSigning,
+    CertificateFile, ClientAuth, ClientName, CodeSettings, ConnectorFile, ConnectorKind, ConsoleFile,
+    DatabunkerFile, DatabunkerSettings, Dialect, ExpiredUpdates, FallbackFile, HealthCheck, HealthFile,
+    IssuerFile, JwksPlace, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, McpArguments,
+    McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile, McpSettings, McpThing, MetricsFile,
+    MetricsListener, ModelFile, NotCurrent, PresidioFile, PresidioListener, Provider, ProviderFile,
+    ProviderKind, RequestRight, RequestSettings, RequestsFile, Route, RoutingSettings, Settings,
+    SettingsFile, Share, SharedLimitsSettings, SignInFile, SignInSettings, StoreSettings, SyslogServer,
+    SyslogTransport, Target, TargetFile, TelemetryFile, TelemetrySettings, TlsClient, TlsClientFile, TlsFile,
+    TlsSettings, TokenAlgorithm, TokenClaim, TokenMatch, TrustedIssuer, UpdateFile, UpdatesSettings,
+    VaultFile, VaultLimits, VaultSettings, WitnessSettings, example as settings_example,
+    schema as settings_schema,
 };

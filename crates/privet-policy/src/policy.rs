@@ -19,7 +19,7 @@ use crate::limits::{self, LimitsConfig};
 use crate::message::suggest;
 use crate::notices::{self, Notice, NoticeConfig};
 use crate::routing::{self, RoutingConfig};
-use crate::{Error, Period, document, web_address};
+use crate::{Error, Period, RulesFile, document, web_address};
 
 /// Most categories that a policy tells apart: each is a question to the vault.
 const MOST_CATEGORIES: usize = 32;
@@ -69,11 +69,23 @@ pub struct PolicyFile {
 }
 
 /// The `[responses]` table of the policy document.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResponsesConfig {
     /// Whether providers may keep requests and replies for later ones. What they keep is masked.
     pub store: Storage,
+    /// Whether values of a request that a provider keeps are remembered, in memory and for a while, and restored in the replies to
+    /// the same caller's requests that go on from it.
+    pub remember: bool,
+}
+
+impl Default for ResponsesConfig {
+    fn default() -> Self {
+        Self {
+            store: Storage::default(),
+            remember: true,
+        }
+    }
 }
 
 /// Whether providers may keep requests and replies.
@@ -259,7 +271,18 @@ impl Policy {
     /// # Errors
     /// [`Error`] at the first fault, with its line, column and key, and never with a value.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
-        document::read(text, path, |file: PolicyFile| {
+        Self::parse_with(text, path, &[])
+    }
+
+    /// As [`parse`](Self::parse), with `rules` added to those of the document: they count in its version.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_with(text: &str, path: &Path, rules: &[RulesFile]) -> Result<Self, Error> {
+        document::read(text, path, |mut file: PolicyFile| {
+            for more in rules {
+                more.add_to(&mut file.pii);
+            }
             check(&file).map(|()| Self::of(file))
         })
     }
@@ -525,8 +548,13 @@ fn check_pii(pii: &privet_pii::Config) -> Result<(), Fault> {
             "use `small`, `rampart`, or the name of a network of your own in small letters, digits and `-`",
         ));
     }
-    for (index, terms) in pii.terms.iter().enumerate() {
-        let here = at.key("terms").index(index);
+    check_terms(&pii.terms, &at.key("terms"))
+}
+
+/// That `terms` can be looked for.
+pub(crate) fn check_terms(all: &[privet_pii::Terms], at: &KeyPath) -> Result<(), Fault> {
+    for (index, terms) in all.iter().enumerate() {
+        let here = at.index(index);
         if terms.entity == Entity::SURROGATE {
             return Err(here
                 .key("entity")

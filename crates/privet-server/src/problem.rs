@@ -153,6 +153,7 @@ fn denial(denied: &Denied) -> String {
         Denied::Missing => {
             "no API key was sent; send `Authorization: Bearer <key>` or `x-api-key: <key>`, with a key made by `privet key create`".to_owned()
         }
+        Denied::BadToken | Denied::NoAccount | Denied::IssuerUnavailable => denied.to_string(),
         Denied::StoreUnavailable => "keys cannot be checked at the moment; try again in a moment".to_owned(),
         Denied::NotPermitted(_)
         | Denied::SwitchedOff
@@ -255,6 +256,24 @@ impl Problem {
                 "permission_error",
                 "permission_error",
                 "switched_off",
+            ),
+            Self::Denied(denied @ Denied::IssuerUnavailable) => kind(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "api_error",
+                denied.name(),
+            ),
+            Self::Denied(denied @ Denied::NoAccount) => kind(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "permission_error",
+                denied.name(),
+            ),
+            Self::Denied(denied @ Denied::BadToken) => kind(
+                StatusCode::UNAUTHORIZED,
+                INVALID,
+                "authentication_error",
+                denied.name(),
             ),
             Self::Denied(Denied::OutOfScope(_)) => kind(
                 StatusCode::FORBIDDEN,
@@ -413,6 +432,11 @@ impl Problem {
                 "upstream_unusable",
             ),
         }
+    }
+
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.kind().status
     }
 
     /// A code from a closed set: safe in logs and audit events.

@@ -49,6 +49,7 @@ mod spool;
 mod sql;
 mod store;
 mod tokens;
+mod updates;
 
 pub use acknowledgements::{AcknowledgementChange, AcknowledgementRecord};
 pub use alerts::{AlertRecord, HeldCaller, WatchState};
@@ -91,3 +92,4 @@ pub use sql::{
 };
 pub use store::{Store, open_store_database};
 pub use tokens::{TokenChange, TokenCount, TokenKeyRecord, TokenRevocation, TokenRevoked, TokenSnapshot};
+pub use updates::{UpdateChange, UpdateStep};

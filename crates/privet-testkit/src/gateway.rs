@@ -16,10 +16,10 @@ use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
 use privet_policy::{Audit, Policy, Settings};
 use privet_server::{
-    AlertOutbox, AwsKeys, Gateway, Live, NextPolicy, Parts, ProviderKey, Server, SharedLimits, VaultParts,
-    saved_limits,
+    AlertOutbox, AwsKeys, Gateway, Live, NextPolicy, Parts, ProviderKey, Server, SharedLimits, Telemetry,
+    VaultParts, saved_limits,
 };
-use privet_store::{Durability, Location, Spool, SpoolConfig, Store, run_flusher};
+use privet_store::{Durability, Location, Sequencer, Spool, SpoolConfig, Store, log_signer, run_flusher};
 use privet_types::{Clock, KeyScopes, Secret, TenantId};
 use privet_vault::run_consent_watch;
 use tokio::sync::watch;
@@ -66,7 +66,9 @@ pub struct Builder {
     databases: Option<[Location; 2]>,
     providers: String,
     access: String,
+    issuers: String,
     sign_in: String,
+    telemetry: String,
     assessments: Vec<String>,
     cedar: Option<String>,
     stale_after: Option<Duration>,
@@ -107,6 +109,8 @@ pub struct TestGateway {
     watching: JoinHandle<()>,
     flusher: JoinHandle<Result<(), privet_store::Error>>,
     watch: Option<JoinHandle<()>>,
+    exporting: Option<JoinHandle<()>>,
+    telemetry: Telemetry,
     home: Home,
 }
 
@@ -198,6 +202,18 @@ impl Builder {
     /// With these lines in the settings' `[sign_in]`.
     pub fn sign_in(mut self, sign_in: &str) -> Self {
         sign_in.clone_into(&mut self.sign_in);
+        self
+    }
+
+    /// With these lines in the settings' `[telemetry]`; the collector's headers hold `header-of-collector`.
+    pub fn telemetry(mut self, telemetry: &str) -> Self {
+        telemetry.clone_into(&mut self.telemetry);
+        self
+    }
+
+    /// With these `[[access.issuers]]`.
+    pub fn issuers(mut self, issuers: &str) -> Self {
+        issuers.clone_into(&mut self.issuers);
         self
     }
 
@@ -299,8 +315,9 @@ impl Builder {
                 &self.providers,
                 &self.models,
                 &format!("{}\n{}", self.prices, self.mcp),
-                &self.access,
+                &format!("{}\n{}", self.access, self.issuers),
                 &self.sign_in,
+                &self.telemetry,
             ]
             .map(String::as_str),
         );
@@ -368,8 +385,19 @@ impl Builder {
             let secret = |name: &String| (name.clone(), Secret::new(format!("header-of-{}", server.name)));
             (server.name.clone(), server.headers.keys().map(secret).collect())
         });
+        let (telemetry, exporter) = match &settings.telemetry {
+            None => (Telemetry::default(), None),
+            Some(wanted) => {
+                let secret = |name: &String| (name.clone(), Secret::new("header-of-collector".to_owned()));
+                let headers = wanted.headers.keys().map(secret).collect();
+                let (telemetry, exporter) = Telemetry::new(wanted, &headers)?;
+                (telemetry, Some(exporter))
+            }
+        };
         let gateway = Gateway::new(Parts {
+            telemetry: telemetry.clone(),
             mcp_headers: mcp_headers.collect(),
+            log_key: log_signer(&root, None).expect("a signer").key().clone().into(),
             saved_limits,
             shared_limits: self.shared_limits,
             model: None,
@@ -415,6 +443,10 @@ impl Builder {
         let flush = if self.is_hoarding { Duration::MAX } else { FLUSH };
         let flusher =
             tokio::spawn(async move { run_flusher(&to_flush, &into, flush, ended(is_stopped)).await });
+        let exporting = exporter.map(|exporter| {
+            let (node, stopped) = (spool.node().to_owned(), ended(is_stopped_too.clone()));
+            tokio::spawn(async move { exporter.run(&node, stopped).await })
+        });
         let for_consent = ended(is_stopped_too);
         let watch = watched.map(|consent| {
             tokio::spawn(async move { run_consent_watch(consent, CONSENT_WATCH, for_consent).await })
@@ -440,6 +472,8 @@ impl Builder {
             limits,
             watching,
             flusher,
+            exporting,
+            telemetry,
             home,
         };
         gateway
@@ -535,6 +569,12 @@ impl TestGateway {
         soon("callbacks", told).await.expect("the store answers")
     }
 
+    /// Takes what is told of requests, and lines, to the collector of the settings.
+    #[must_use]
+    pub const fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
     /// The store.
     #[must_use]
     pub const fn store(&self) -> &Store {
@@ -611,6 +651,13 @@ impl TestGateway {
     pub fn people(&self, tenant: &str) -> People<'_> {
         let tenant = tenant.parse().expect("a name");
         People::new(&self.store, &self.root, tenant, &*self.clock)
+    }
+
+    /// Gives what happened so far its places in the signed log.
+    pub async fn sequence_log(&self) {
+        let signer = log_signer(&self.root, None).expect("a signer");
+        let mut sequencer = Sequencer::open(self.store.clone(), signer).await.expect("a log");
+        sequencer.run_once().await.expect("the log goes on");
     }
 
     /// The kill switches, as the command line has them.
@@ -722,6 +769,9 @@ impl TestGateway {
         soon("the last of what was learnt", self.watching)
             .await
             .expect("no panic");
+        if let Some(exporting) = self.exporting {
+            soon("the last of telemetry", exporting).await.expect("no panic");
+        }
         let flushed = soon("the last flush", self.flusher).await.expect("no panic");
         flushed.expect("all events are stored");
         self.spool.close().await.expect("the spool closes");

@@ -68,6 +68,9 @@ pub struct AuditEvent {
     pub token: Option<String>,
     /// Random id of the request, 32 hexadecimal characters; also sent to the caller as `x-privet-request-id`.
     pub request_id: String,
+    /// The issuer whose token the caller came by, as the settings name it, where it was a token and no key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
     /// The person the prompt is about, where it names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Pseudonym>,

@@ -2,7 +2,7 @@
 
 mod tokens;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -11,13 +11,14 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_store::{ApiKeyRecord, ApiKeySnapshot, ApiKeyUse, Store};
-use privet_types::{KeyScope, KeyScopes, Principal, TenantId};
+use privet_types::{GroupName, KeyScope, KeyScopes, Principal, Pseudonym, TenantId};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use crate::account::{Account, Accounts};
 use crate::api_key::{ApiKey, hash_key};
 use crate::cedar::{Ask, Authorizer};
+use crate::issuer::IssuerConfig;
 use crate::kill::{Board, Cut, LocalSwitches, Switches};
 use crate::last_use::LastUse;
 use crate::signed::Signer;
@@ -29,6 +30,12 @@ const USES_EVERY: Duration = Duration::from_secs(60);
 
 /// Longest wait for the store.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How the id begins of what is no key, but a token.
+const BY_TOKEN: &str = "jwt:";
+
+/// Most accounts with groups of tokens that are remembered.
+const MOST_JOINED: usize = 4_096;
 
 /// How old the keys in memory may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +66,8 @@ pub enum Way {
     Session,
     /// A token that one of these made.
     Token,
+    /// A token of another issuer.
+    Issuer,
 }
 
 impl Way {
@@ -70,6 +79,7 @@ impl Way {
             Self::Certificate => "certificate",
             Self::Session => "session",
             Self::Token => "token",
+            Self::Issuer => "issuer",
         }
     }
 
@@ -114,6 +124,20 @@ pub struct Vouched {
     pub scopes: KeyScopes,
 }
 
+impl Vouched {
+    /// Whom a token of the issuer `issuer` stands for. `pseudonym` is theirs.
+    #[must_use]
+    pub fn by_token(issuer: &IssuerConfig, principal: Principal, pseudonym: &Pseudonym) -> Self {
+        Self {
+            principal,
+            tenant: issuer.tenant.clone(),
+            // No key's id holds a colon. It goes to alerts, which name nobody.
+            id: format!("{BY_TOKEN}{}:{}", issuer.name, pseudonym.0),
+            scopes: issuer.scopes,
+        }
+    }
+}
+
 /// What decides who may do what.
 #[derive(Debug)]
 pub struct AccessRules {
@@ -146,6 +170,13 @@ impl Authenticated {
     #[must_use]
     pub fn counted_key(&self) -> &str {
         self.line.as_deref().unwrap_or(&self.key_id)
+    }
+
+    /// The issuer whose token they came by, as the settings name it; none if they came otherwise.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        let rest = self.key_id.strip_prefix(BY_TOKEN)?;
+        rest.split_once(':').map(|(issuer, _)| issuer)
     }
 
     /// That the key may be used for `scope`.
@@ -186,10 +217,14 @@ struct Keys {
     /// Hashes by the keys' ids.
     by_id: HashMap<String, [u8; 32]>,
     accounts: Accounts,
+    /// Accounts with the groups that tokens put them into.
+    joined: RwLock<Joined>,
     tokens: Book,
     /// When the store last said that these are the keys.
     checked_at: Instant,
 }
+
+type Joined = HashMap<(TenantId, Principal, BTreeSet<GroupName>), Arc<Account>>;
 
 /// One key.
 #[derive(Debug)]
@@ -391,6 +426,30 @@ impl KeyRing {
     /// # Errors
     /// [`Denied`] says why nobody is let in.
     pub fn vouched(&self, who: &Vouched) -> Result<Authenticated, Denied> {
+        self.let_in(who, BTreeSet::new(), Way::Certificate)
+    }
+
+    /// Lets in whom a token of another issuer stands for, as a member of `groups` for this once, if they were made here and nobody
+    /// has disabled them.
+    ///
+    /// # Errors
+    /// [`Denied`] says why nobody is let in.
+    pub fn federated(&self, who: &Vouched, groups: BTreeSet<GroupName>) -> Result<Authenticated, Denied> {
+        let caller = self
+            .let_in(who, groups, Way::Issuer)
+            .map_err(|denied| match denied {
+                Denied::Unknown => Denied::NoAccount,
+                denied => denied,
+            })?;
+        // Who is only named by a key has no roles of its own, but those of keys.
+        if caller.account.is_known() {
+            Ok(caller)
+        } else {
+            Err(Denied::NoAccount)
+        }
+    }
+
+    fn let_in(&self, who: &Vouched, groups: BTreeSet<GroupName>, way: Way) -> Result<Authenticated, Denied> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         if keys.checked_at.elapsed() > self.config.stale_after {
             return Err(Denied::StoreUnavailable);
@@ -406,8 +465,8 @@ impl KeyRing {
             key_id: who.id.clone(),
             line: None,
             scopes: who.scopes,
-            account: Arc::clone(account),
-            way: Way::Certificate,
+            account: keys.joined(account, groups),
+            way,
             token: None,
         })
     }
@@ -417,6 +476,13 @@ impl KeyRing {
     pub fn is_fresh(&self) -> bool {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         keys.checked_at.elapsed() <= self.config.stale_after
+    }
+
+    /// The accounts of `tenant`, in order of their names: its principals, and those that only a key names.
+    #[must_use]
+    pub fn accounts_of(&self, tenant: &TenantId) -> Vec<Arc<Account>> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.accounts.of(tenant).map(Arc::clone).collect()
     }
 
     /// Looks whether keys changed, and loads them if so. Returns whether they had.
@@ -645,8 +711,30 @@ impl Keys {
             tokens,
             by_hash: snapshot.keys.into_iter().filter_map(with_account).collect(),
             accounts,
+            joined: RwLock::default(),
             checked_at,
         }
+    }
+
+    /// `account` as a member of `groups`, too.
+    fn joined(&self, account: &Arc<Account>, groups: BTreeSet<GroupName>) -> Arc<Account> {
+        if groups.is_empty() {
+            return Arc::clone(account);
+        }
+        let place = (account.tenant().clone(), account.name().clone(), groups);
+        let known = self.joined.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(joined) = known.get(&place) {
+            return Arc::clone(joined);
+        }
+        drop(known);
+        let joined = self.accounts.joined(account, &place.2);
+        let joined = joined.map_or_else(|| Arc::clone(account), Arc::new);
+        let mut known = self.joined.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_JOINED {
+            known.clear();
+        }
+        known.insert(place, Arc::clone(&joined));
+        joined
     }
 }
 

@@ -229,7 +229,7 @@ impl Keys {
                 let account = self.accounts.get(who.0, who.1);
                 account.filter(|account| account.kind() == PrincipalKind::User && account.is_known())
             }
-            Way::Certificate | Way::Token => None,
+            Way::Certificate | Way::Token | Way::Issuer => None,
         };
         let Some(account) = caller else {
             return Some(Err(Denied::TokenRevoked));

@@ -26,6 +26,7 @@ use privet_crypto::{Argon2Cost, HashKey, PasswordHash, RootKey, SealingKey};
 use privet_store::{Begun, Person, SignInChange, Store};
 use privet_types::{Principal, PrincipalKind, RoleName, TenantId};
 
+pub use breached::check_hashes as check_breached_hashes;
 pub use enrol::{Enrolment, NewInvite};
 pub use error::SignInError;
 pub use factors::NewTotp;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use privet_types::KeyScopes;
 
 use super::TokenError;
-use crate::{Authenticated, LONGEST_TOKEN};
+use crate::{Authenticated, LONGEST_TOKEN, Way};
 
 /// Most models, and most addresses, that one token is narrowed down to; more make it too long for headers.
 const MOST: usize = 16;
@@ -30,7 +30,7 @@ pub struct TokenOrder {
 impl TokenOrder {
     /// That `caller` can have it.
     pub(crate) fn check(&self, caller: &Authenticated) -> Result<(), TokenError> {
-        if caller.token.is_some() {
+        if caller.token.is_some() || caller.way == Way::Issuer {
             return Err(TokenError::ByToken);
         }
         let wider = self.scopes.iter().find(|scope| !caller.scopes.allows(*scope));

@@ -22,10 +22,11 @@ use privet_types::SurfaceKind;
 
 use meter::Hold;
 pub(crate) use meter::Meter;
-pub(crate) use routes::routes;
+pub(crate) use routes::{described, routes};
 pub use saving::saved_limits;
 use shared::{Refused, Shared, SharedStatus, Unanswered};
 pub use shared::{SharedError, SharedLimits};
+pub(crate) use usage::{Tokens, Usage};
 
 use crate::Error;
 use crate::gateway::Gateway;

@@ -7,9 +7,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::get;
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use jiff::Timestamp;
-use privet_access::Authenticated;
+use privet_access::{Authenticated, Privilege};
 use privet_policy::limits::{Amount, Charge, Count, LimitRule, Part, Standing};
 use privet_types::SurfaceKind;
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::shared::Unanswered;
 use super::{Limits, asker};
 use crate::gateway::Gateway;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{new_request_id, with_request_id};
 
@@ -24,6 +25,15 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/api/v1/limits", get(show))
         .with_state(gateway)
+}
+
+/// What it does.
+pub(crate) fn described() -> Vec<Operation> {
+    let summary = "What the caller has used of its limits.";
+    vec![
+        Operation::new(Method::GET, "/api/v1/limits", Privilege::ListModels, summary)
+            .gives(200, "LimitsUsed"),
+    ]
 }
 
 async fn show(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
@@ -51,8 +61,13 @@ async fn show(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
 }
 
 impl Limits {
+    /// What costs are counted in.
+    pub(crate) fn currency(&self) -> &str {
+        self.prices.currency()
+    }
+
     /// What is used of the caller's limits, and whether nodes share them. Then limits that tell models apart are not among them.
-    async fn standings(
+    pub(crate) async fn standings(
         &self,
         caller: &Authenticated,
         now: Timestamp,

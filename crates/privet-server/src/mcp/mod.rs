@@ -79,11 +79,13 @@ impl Mcp {
     }
 
     /// What is remembered for the settings' servers.
-    pub(crate) fn recall(settings: &Settings) -> Option<Recall> {
-        let mcp = settings.mcp.as_ref()?;
+    pub(crate) fn recall(settings: &Settings) -> Recall {
+        let Some(mcp) = &settings.mcp else {
+            return Recall::for_responses();
+        };
         let restores = |server: &McpServer| server.arguments == McpArguments::Restore;
         let learns_prompts = mcp.servers.iter().any(restores);
-        Some(Recall::new(mcp.remember_values, mcp.remember, learns_prompts))
+        Recall::new(mcp.remember_values, mcp.remember, learns_prompts)
     }
 }
 
@@ -593,6 +595,7 @@ impl Told {
             way,
             token,
             request_id: self.request_id.clone(),
+            issuer: self.caller.issuer().map(str::to_owned),
             subject: None,
             purpose: None,
             surface: SurfaceKind::Mcp,

@@ -4,41 +4,59 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::routing::{delete, get, post};
-use http::{Request, Response, StatusCode};
-use privet_access::{NewPasskey, SignInError, SignedPasskey};
+use http::{Method, Request, Response, StatusCode};
+use privet_access::{NewPasskey, Privilege, SignInError, SignedPasskey};
 use privet_types::TenantId;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::routes::{Answer, Call, Desk, answer, found};
 use super::views::Name;
 use crate::access::address_of;
+use crate::openapi::Operation;
 
-#[derive(Deserialize)]
+/// In which tenant somebody signs in.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PasskeyTenant")]
 struct OfTenant {
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     tenant: Name<TenantId>,
 }
 
-#[derive(Deserialize)]
+/// What a passkey has signed.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PasskeySignIn")]
 struct SignedIn {
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     tenant: Name<TenantId>,
+    /// As `PublicKeyCredential.toJSON()` of a browser gives it.
+    #[schemars(with = "Map<String, Value>")]
     credential: SignedPasskey,
 }
 
-#[derive(Deserialize)]
+/// What a passkey has signed.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PasskeyProof")]
 struct Proved {
+    /// As `PublicKeyCredential.toJSON()` of a browser gives it.
+    #[schemars(with = "Map<String, Value>")]
     credential: SignedPasskey,
 }
 
-#[derive(Deserialize)]
+/// A new passkey, and what it is to be called.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PasskeyAdd")]
 struct Added {
     name: String,
+    /// As `PublicKeyCredential.toJSON()` of a browser gives it.
+    #[schemars(with = "Map<String, Value>")]
     credential: NewPasskey,
 }
 
@@ -51,6 +69,47 @@ pub(super) fn routes() -> Router<Desk> {
         .route("/api/v1/me/passkeys/options", post(creation_options))
         .route("/api/v1/me/passkeys", get(list).post(add))
         .route("/api/v1/me/passkeys/{id}", delete(remove))
+}
+
+/// What they do.
+pub(super) fn described() -> Vec<Operation> {
+    let own = |method, path, summary| Operation::signed_in(method, path, Privilege::SignIn, summary);
+    vec![
+        Operation::to_sign_in(
+            Method::POST,
+            "/api/v1/sessions/passkey/options",
+            "What a browser is to sign with a passkey to sign in.",
+        )
+        .takes::<OfTenant>()
+        .gives(200, "PasskeyOptions"),
+        Operation::to_sign_in(Method::POST, "/api/v1/sessions/passkey", "Signs in by a passkey.")
+            .takes::<SignedIn>()
+            .gives(201, "SessionOpened"),
+        own(
+            Method::POST,
+            "/api/v1/me/proof/passkey/options",
+            "What a browser is to sign with a passkey as a proof.",
+        )
+        .gives(200, "PasskeyOptions"),
+        own(
+            Method::POST,
+            "/api/v1/me/proof/passkey",
+            "Shows by a passkey who one is.",
+        )
+        .takes::<Proved>()
+        .gives(200, "SessionOpened"),
+        own(
+            Method::POST,
+            "/api/v1/me/passkeys/options",
+            "What a browser is to make a passkey of.",
+        )
+        .gives(200, "PasskeyOptions"),
+        own(Method::GET, "/api/v1/me/passkeys", "Lists one's passkeys.").gives(200, "Passkeys"),
+        own(Method::POST, "/api/v1/me/passkeys", "Adds a passkey.")
+            .takes::<Added>()
+            .gives(201, "SessionOpened"),
+        own(Method::DELETE, "/api/v1/me/passkeys/{id}", "Removes a passkey."),
+    ]
 }
 
 async fn sign_in_options(State(desk): State<Desk>, request: Request<Body>) -> Response<Body> {

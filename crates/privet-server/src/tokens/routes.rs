@@ -12,7 +12,8 @@ use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use privet_access::{
-    Authenticated, Denied, MOST_REVOKED_TOKENS, NewToken, Privilege, TOKEN_REMEMBERED, TokenError, TokenOrder,
+    Authenticated, Denied, MOST_REVOKED_TOKENS, NewToken, Privilege, TOKEN_REMEMBERED, TokenError,
+    TokenOrder, Way,
 };
 use privet_store::{Leaf, TokenChange};
 use privet_types::{KeyScope, KeyScopes, Pseudonym, SurfaceKind};
@@ -74,7 +75,7 @@ struct Asker {
 impl Asker {
     /// Who wants a token, whatever the key is good for. A session must have been proved of late.
     async fn of_new(gateway: &Gateway, parts: &Parts) -> Result<Self, Problem> {
-        let claim = credentials::claim(&parts.headers, &parts.extensions);
+        let claim = credentials::claim(&parts.headers, &parts.extensions, gateway.issuers.is_some());
         let (Claim::Nothing, Some(door)) = (claim, &gateway.door) else {
             let caller = caller(gateway, parts).await?;
             return Ok(Self {
@@ -105,7 +106,7 @@ async fn make(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
         let (parts, body) = request.into_parts();
         let asker = Asker::of_new(&gateway, &parts).await?;
         let caller = &asker.caller;
-        if caller.token.is_some() {
+        if caller.token.is_some() || caller.way == Way::Issuer {
             return Err(refused(&TokenError::ByToken));
         }
         check_media(&parts.headers)?;

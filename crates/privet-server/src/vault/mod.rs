@@ -1,6 +1,6 @@
-//! The vault over HTTP: `/api/v1/vault/…`, and the OpenAPI document that describes it.
+//! The vault over HTTP: `/api/v1/vault/…`.
 //!
-//! One table ([`table`]) holds every route; router and document are both made from it.
+//! One table ([`table`]) holds every route; router and OpenAPI document are both made from it.
 
 mod apps;
 mod audit;
@@ -33,9 +33,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::routing::get;
-use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Request, Response};
+use http::Request;
 use privet_access::{Ask, Authenticated, Denied, KeyRing, Privilege, PseudonymKey, Resource};
 use privet_crypto::RootKey;
 use privet_policy::{DatabunkerSettings, Settings, VaultLimits, VaultSettings};
@@ -44,21 +42,20 @@ use privet_types::{Clock, KeyScope, Pseudonym, TenantId};
 use privet_vault::{Actor, Consent, Requests, Retention, RootProtection, SubjectId, Vault};
 use tokio::sync::Semaphore;
 
-pub use describe::openapi;
+pub(crate) use describe::{described, problem_schema};
 pub(crate) use guard::{About, Guarded, NoConsent, conversation};
 
 use crate::access::address_of;
 use crate::credentials::{Claim, claim};
 use crate::databunker;
+use crate::issuers::Issuers;
+use crate::openapi;
 use crate::sign_in::Door;
 use crate::tokens::{check_session, is_of_session};
 use crate::watch::Watch;
 use problem::VaultProblem;
 
 use crate::Outbox;
-
-/// Where the OpenAPI document is.
-const OPENAPI: &str = "/api/v1/openapi.json";
 
 /// What a vault is made of. Cheap to clone.
 #[derive(Clone)]
@@ -102,12 +99,13 @@ pub(crate) struct VaultApi {
     keys: Arc<KeyRing>,
     /// Where people sign in, if they do.
     door: Option<Arc<Door>>,
+    /// Whose tokens are taken, if any are.
+    issuers: Option<Arc<Issuers>>,
     /// Who is held.
     watch: Arc<Watch>,
     pseudonyms: PseudonymKey,
     subjects: guard::Subjects,
     refusals: refused::Refusals,
-    openapi: &'static str,
 }
 
 impl VaultApi {
@@ -116,7 +114,12 @@ impl VaultApi {
         vault: &VaultSettings,
         settings: &Settings,
         root: &RootKey,
-        (keys, door, watch): (&Arc<KeyRing>, Option<&Arc<Door>>, &Arc<Watch>),
+        (keys, door, issuers, watch): (
+            &Arc<KeyRing>,
+            Option<&Arc<Door>>,
+            Option<&Arc<Issuers>>,
+            &Arc<Watch>,
+        ),
         spool: &Spool,
         clock: &Arc<dyn Clock>,
     ) -> Arc<Self> {
@@ -148,11 +151,11 @@ impl VaultApi {
             places: Arc::new(Semaphore::new(vault.limits.concurrent_requests as usize)),
             keys: Arc::clone(keys),
             door: door.map(Arc::clone),
+            issuers: issuers.map(Arc::clone),
             watch: Arc::clone(watch),
             pseudonyms: PseudonymKey::new(root),
             subjects: guard::Subjects::default(),
             refusals: refused::Refusals::default(),
-            openapi: describe::document(),
         });
         refused::tell_each_second(&api);
         api
@@ -169,6 +172,11 @@ impl VaultApi {
                 }
                 caller
             }
+            Claim::Token(token) => {
+                let issuers = self.issuers.as_ref().ok_or(Denied::Malformed)?;
+                // Far larger than what keys need.
+                Box::pin(issuers.authenticate(token, self.clock.now())).await?
+            }
             Claim::Certificate(who) => self.keys.vouched(who)?,
             Claim::Nothing => return Err(Denied::Missing),
         };
@@ -176,12 +184,12 @@ impl VaultApi {
         Ok(self.actor(caller))
     }
 
-    /// Who sends a request with these `parts`: by a key, a certificate, or the session of a browser.
+    /// Who sends a request with these `parts`: by a key, a token, a certificate, or the session of a browser.
     pub(crate) async fn caller_of(
         &self,
         parts: &http::request::Parts,
     ) -> Result<(Authenticated, Actor), Denied> {
-        let claim = claim(&parts.headers, &parts.extensions);
+        let claim = claim(&parts.headers, &parts.extensions, self.issuers.is_some());
         if let (Claim::Nothing, Some(door)) = (&claim, &self.door)
             && let Some(caller) = door.caller(parts, self.clock.now()).await
         {
@@ -263,23 +271,14 @@ impl VaultApi {
 
 /// The vault's addresses.
 pub(crate) fn routes(api: &Arc<VaultApi>) -> Router {
-    let document = api.openapi;
-    route::router(api, table::routes()).route(
-        OPENAPI,
-        get(move || async move {
-            let mut response = Response::new(Body::from(document));
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            response
-        }),
-    )
+    route::router(api, table::routes())
 }
 
 /// The vault's addresses alone, and Databunker's if they answer.
 pub(crate) fn router(api: &Arc<VaultApi>) -> Router {
     let databunker = api.databunker.map(|settings| databunker::routes(api, settings));
     routes(api)
+        .merge(openapi::routes())
         .merge(databunker.unwrap_or_default())
         .fallback(|_: Request<Body>| async { VaultProblem::no_route().respond() })
 }

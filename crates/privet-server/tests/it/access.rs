@@ -153,9 +153,10 @@ async fn nobody_is_let_in_anywhere_whom_the_policy_does_not_permit() {
             probe(privilege, format!("{method} {path}"), &reply);
         }
         for (path, operations) in document["paths"].as_object().unwrap() {
-            let short = path
-                .trim_start_matches("/api/v1/vault")
-                .replace("{subject}", "5f0c8f2e-1a2b-4c3d-8e4f-0123456789ab");
+            let Some(short) = path.strip_prefix("/api/v1/vault") else {
+                continue;
+            };
+            let short = short.replace("{subject}", "5f0c8f2e-1a2b-4c3d-8e4f-0123456789ab");
             let filled = short.replace(['{', '}'], "");
             for (method, operation) in operations.as_object().unwrap() {
                 let Some(scope) = operation["x-privet-scope"].as_str() else {

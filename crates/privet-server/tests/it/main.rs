@@ -14,11 +14,15 @@ mod coaching;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod databunker;
 #[cfg(test)]
 mod fail_closed;
 #[cfg(test)]
 mod headers;
+#[cfg(test)]
+mod issuers;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
@@ -61,6 +65,8 @@ mod streams;
 mod support;
 #[cfg(test)]
 mod surfaces;
+#[cfg(test)]
+mod telemetry;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]

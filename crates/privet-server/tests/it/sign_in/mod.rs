@@ -843,7 +843,10 @@ async fn a_session_that_was_just_proved_makes_tokens_and_they_end_with_it() {
     assert_eq!(alerts().await.status, 200, "{}", alerts().await.text());
     // What others made it takes back without that.
     let other = format!("{path}/{}", "0".repeat(26));
-    assert_eq!(browser.send(&gateway, "DELETE", &other, &json!({})).await.status, 204);
+    assert_eq!(
+        browser.send(&gateway, "DELETE", &other, &json!({})).await.status,
+        204
+    );
     let out = browser
         .send(&gateway, "POST", "/api/v1/me/sign_out", &json!({}))
         .await;

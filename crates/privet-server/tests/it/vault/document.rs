@@ -9,7 +9,7 @@ use super::houses;
     reason = "a test is told to bless by its environment"
 )]
 fn the_committed_openapi_document_is_what_the_code_says() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schema/vault.openapi.json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schema/openapi.json");
     let document = privet_server::openapi();
     if std::env::var_os("PRIVET_BLESS").is_some() {
         std::fs::write(&path, &document).unwrap();
@@ -17,7 +17,7 @@ fn the_committed_openapi_document_is_what_the_code_says() {
     let stored = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         stored == document,
-        "schema/vault.openapi.json is not what the code says; run `PRIVET_BLESS=1 cargo test -p privet-server openapi`"
+        "schema/openapi.json is not what the code says; run `PRIVET_BLESS=1 cargo test -p privet-server openapi`"
     );
 }
 
