@@ -26,6 +26,7 @@ mod live;
 mod mcp;
 mod metrics;
 mod models;
+mod named;
 mod native;
 mod openapi;
 mod outbox;
