@@ -34,7 +34,7 @@ FOR_EVERYBODY = {("GET", path) for path in ("/", "/health", "/healthz", "/readyz
     ("POST", "/api/v1/sessions/passkey/options"),
 }
 # How many operations a key that may do everything is answered with success, at least.
-MOST_OFTEN_GOOD = 60
+MOST_OFTEN_GOOD = 45
 # Presidio says 500 to recognisers that it cannot use, and so does Privet in its place (docs/presidio.md).
 PRESIDIO_500 = "/analyze"
 
