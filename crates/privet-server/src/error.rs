@@ -35,6 +35,14 @@ pub enum Error {
         /// Its name in the settings.
         provider: String,
     },
+    /// The address of an issuer's keys cannot be asked.
+    #[error(
+        "the address of the keys of the issuer `{issuer}` cannot be used; check its `jwks_url` in the settings"
+    )]
+    BadIssuer {
+        /// Its name in the settings.
+        issuer: String,
+    },
     /// A `ca_file` is not a list of certificates.
     #[error("`{path}` holds no usable certificates; `ca_file` takes PEM")]
     BadCertificates {

@@ -323,7 +323,7 @@ pub(crate) fn router(gateway: Arc<Gateway>, requires_key: bool) -> Router {
 async fn show(State((gateway, requires_key)): State<(Arc<Gateway>, bool)>, parts: Parts) -> Response<Body> {
     let headers = &parts.headers;
     // A key that is sent must be good even where none is needed.
-    if (requires_key || Gateway::says_who(&parts))
+    if (requires_key || gateway.says_who(&parts))
         && let Err(problem) = gateway.admit(&parts).await
     {
         let id = prompt::new_request_id();

@@ -17,15 +17,16 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::access::{self, Outgoing};
 use crate::archive::{self, Archive, Place, Taking};
 use crate::coach;
+use crate::coached;
 use crate::gateway::{self, Gateway};
 use crate::kill::SwitchedOff;
 use crate::limits::Meter;
 use crate::problem::Problem;
 use crate::query;
-use crate::recall::Recall;
 use crate::reply::{self, ReplyLimits};
 use crate::routing::{self, Choice, Picked};
 use crate::telemetry::Trace;
+use crate::tokens;
 use crate::upstream::Failed;
 use crate::vault::{About, Guarded, NoConsent, conversation};
 use crate::watch::{Sent, WatchedReply};
@@ -36,6 +37,9 @@ pub(crate) const UNITS_PER_REQUEST: u64 = 1 << 20;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-privet-request-id");
 /// How many values of the prompt were replaced.
 const MASKED: HeaderName = HeaderName::from_static("x-privet-masked");
+
+/// Why whoever sent the prompt is coached.
+const COACH: HeaderName = HeaderName::from_static("x-privet-coach");
 
 /// A clearance and the keyed hashes of what came and what goes out.
 struct Cleared {
@@ -121,11 +125,15 @@ async fn serve(
     let arrived = Instant::now();
     let mut guarded = Guarded::default();
     let prepared = prepare(gateway, (surface, trace), &caller, &parts, body, &mut guarded).await;
+    let (way, token) = tokens::came_by(&caller);
     let mut event = AuditEvent {
         at: gateway.clock.now(),
         tenant: caller.tenant.to_string(),
         principal: Some(gateway.pseudonyms.pseudonym(&caller.tenant, &caller.principal)),
+        way,
+        token,
         request_id: request_id.to_owned(),
+        issuer: caller.issuer().map(str::to_owned),
         subject: guarded.subject,
         purpose: guarded.purpose,
         surface,
@@ -149,6 +157,7 @@ async fn serve(
             match &problem {
                 Problem::NotCleared(NotCleared::Refused { model, .. }) => event.model.clone_from(model),
                 Problem::NotPermitted { provider, model, .. }
+                | Problem::NotAcknowledged { provider, model, .. }
                 | Problem::SwitchedOff { provider, model, .. }
                 | Problem::NotAssessed { provider, model } => {
                     event.model = Some(model.clone());
@@ -160,6 +169,9 @@ async fn serve(
             trace.decided(&event);
             let recording = trace.part("privet.record");
             recording.end(record(gateway, &event).await)?;
+            if let Some(who) = &event.principal {
+                coach::refused(gateway, &caller, who, &problem);
+            }
             let address = access::address_of(&parts.extensions);
             gateway
                 .watch
@@ -202,6 +214,9 @@ async fn serve(
             trace.decided(&event);
             let recording = trace.part("privet.record");
             recording.end(record(gateway, &event).await)?;
+            let who = event.principal.as_ref();
+            let is_coached =
+                is_masked && who.is_some_and(|who| coach::masked(gateway, &caller, who, &clearance.counts));
             let address = access::address_of(&parts.extensions);
             gateway.watch.decided(&caller, &event, address, sent, None);
             let reply =
@@ -236,7 +251,14 @@ async fn serve(
                 trace,
             };
             let under_way = UnderWay { permit, meter, reply };
-            let response = send(gateway, clearance, asked, under_way, taking, caller).await?;
+            let mut response = send(gateway, clearance, asked, under_way, taking, caller).await?;
+            if is_coached {
+                let code = HeaderValue::from_static(coached::MASKED);
+                response.headers_mut().insert(COACH, code);
+            } else {
+                // A provider's own says nothing of Privet.
+                response.headers_mut().remove(COACH);
+            }
             if let Some(event) = access {
                 log_answer(&event, trace, response.status().as_u16(), arrived);
             }
@@ -371,6 +393,7 @@ async fn prepare(
             }
         }
     }
+    gateway.check_notices(caller, model, &route, &mut cleared.choice)?;
     let out = Outgoing {
         surface,
         clearance: &cleared.clearance,
@@ -555,11 +578,14 @@ async fn clear(
     let budget = Budget::new(units * gateway.access.looks());
     let key = gateway.surrogate_key(&caller.tenant, caller.principal.as_str());
     let hashes = gateway.hashes(&caller.tenant);
-    let known = gateway.recall_of(&caller.tenant, caller.principal.as_str());
-    let learner = gateway.recall.as_deref().is_some_and(Recall::learns_prompts);
-    let learner = learner.then(|| (caller.tenant.clone(), caller.principal.to_string()));
+    let is_response = surface == SurfaceKind::OpenaiResponses;
+    let handed_out = (is_response || gateway.mcp.is_some())
+        .then(|| gateway.recall_of(&caller.tenant, caller.principal.as_str()))
+        .flatten();
+    let learns = gateway.recall.learns_prompts();
+    let caller = (caller.tenant.clone(), caller.principal.to_string());
     let query = query.map(str::to_owned);
-    let off = gateway.providers_off(&caller.tenant);
+    let off = gateway.providers_off(&caller.0);
     let gateway = Arc::clone(gateway);
     let pool = gateway.pool.clone();
     pool.run(gateway.weight(bytes), budget, move |budget| {
@@ -571,14 +597,16 @@ async fn clear(
             analyzer: &gateway.analyzer,
             key: &key,
             memory: Some(&gateway.memory),
-            known: known.as_deref(),
+            known: handed_out.as_deref().filter(|_| gateway.mcp.is_some()),
+            earlier: handed_out.as_deref().filter(|_| is_response),
             route: &route,
             local: &local,
         };
         let clearance = gateway.policy.clear(&prompt, clearing, budget)?;
-        if let (Some((tenant, principal)), Some(recall)) = (&learner, &gateway.recall) {
+        if learns || clearance.may_be_gone_on_with {
             let pairs = clearance.restoration.made();
-            recall.remember((tenant, principal), pairs, None, Instant::now());
+            let recall = &gateway.recall;
+            recall.remember((&caller.0, &caller.1), pairs, None, Instant::now());
         }
         let mut choice = picked.choice(clearance.rule);
         gateway.check_assessment(&prompt, &clearance, clearing, budget, &mut choice)?;

@@ -19,7 +19,7 @@ use privet_server::{
     AlertOutbox, AwsKeys, Gateway, Live, NextPolicy, Parts, ProviderKey, Server, SharedLimits, Telemetry,
     VaultParts, saved_limits,
 };
-use privet_store::{Durability, Location, Spool, SpoolConfig, Store, run_flusher};
+use privet_store::{Durability, Location, Sequencer, Spool, SpoolConfig, Store, log_signer, run_flusher};
 use privet_types::{Clock, KeyScopes, Secret, TenantId};
 use privet_vault::run_consent_watch;
 use tokio::sync::watch;
@@ -66,6 +66,7 @@ pub struct Builder {
     databases: Option<[Location; 2]>,
     providers: String,
     access: String,
+    issuers: String,
     sign_in: String,
     telemetry: String,
     assessments: Vec<String>,
@@ -210,6 +211,12 @@ impl Builder {
         self
     }
 
+    /// With these `[[access.issuers]]`.
+    pub fn issuers(mut self, issuers: &str) -> Self {
+        issuers.clone_into(&mut self.issuers);
+        self
+    }
+
     /// With this text of Cedar policies beside the roles that ship.
     pub fn cedar(mut self, text: &str) -> Self {
         self.cedar = Some(text.to_owned());
@@ -308,7 +315,7 @@ impl Builder {
                 &self.providers,
                 &self.models,
                 &format!("{}\n{}", self.prices, self.mcp),
-                &self.access,
+                &format!("{}\n{}", self.access, self.issuers),
                 &self.sign_in,
                 &self.telemetry,
             ]
@@ -390,6 +397,7 @@ impl Builder {
         let gateway = Gateway::new(Parts {
             telemetry: telemetry.clone(),
             mcp_headers: mcp_headers.collect(),
+            log_key: log_signer(&root, None).expect("a signer").key().clone().into(),
             saved_limits,
             shared_limits: self.shared_limits,
             model: None,
@@ -643,6 +651,13 @@ impl TestGateway {
     pub fn people(&self, tenant: &str) -> People<'_> {
         let tenant = tenant.parse().expect("a name");
         People::new(&self.store, &self.root, tenant, &*self.clock)
+    }
+
+    /// Gives what happened so far its places in the signed log.
+    pub async fn sequence_log(&self) {
+        let signer = log_signer(&self.root, None).expect("a signer");
+        let mut sequencer = Sequencer::open(self.store.clone(), signer).await.expect("a log");
+        sequencer.run_once().await.expect("the log goes on");
     }
 
     /// The kill switches, as the command line has them.

@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use crate::access::Access;
 use crate::cli::{DemoArgs, Style};
 use crate::node::Node;
+use crate::policy_watch::Seen;
 use crate::{rim, serve};
 
 /// Width of the columns where the output is no terminal.
@@ -96,9 +97,10 @@ impl Demo {
         let provider = Provider::start(config).await?;
         let settings = settings(provider.addr(), &folder)?;
         let root = privet_crypto::RootKey::generate()?;
+        let seen = Seen::now(&settings, &[]);
         let node = Node::start(
             settings,
-            Access::shipped(policy)?,
+            (Access::shipped(policy)?, seen),
             None,
             root,
             (None, || None),

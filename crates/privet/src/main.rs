@@ -21,6 +21,7 @@ mod rim;
 mod serve;
 mod sign_in;
 mod telemetry;
+mod update;
 mod vault;
 mod watch;
 

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use crate::access::Access;
 use crate::audit::{Witnesses, run_witnesses};
 use crate::open_vault::Upkeep;
-use crate::policy_watch::PolicyFiles;
+use crate::policy_watch::{PolicyFiles, Seen};
 use crate::{memory, open_vault, rim};
 
 /// How often keys are looked at: a revocation reaches a gateway within a second.
@@ -59,11 +59,11 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Opens everything and takes the address. `log_key_now` gives the log's key that the settings name when it is asked, for when
+    /// Opens everything and takes the address. `seen` is what the policy's files were like before they were read. `log_key_now` gives the log's key that the settings name when it is asked, for when
     /// the log is given another one.
     pub(crate) async fn start(
         settings: Settings,
-        access: Access,
+        (access, seen): (Access, Seen),
         model: Option<Arc<Model>>,
         root: RootKey,
         (log_key, log_key_now): (
@@ -73,11 +73,12 @@ impl Node {
         upstream_keys: BTreeMap<String, ProviderKey>,
         (telemetry, exporter): (Telemetry, Option<Exporter>),
     ) -> Result<Self> {
-        let files = PolicyFiles::new(&settings, &access, model.clone());
+        let files = PolicyFiles::new(&settings, &access, &seen, model.clone());
         let Access {
             policy,
             rules,
             assessments,
+            updates: _,
         } = access;
         let root = Arc::new(root);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -119,6 +120,7 @@ impl Node {
         let shared_limits = rim::shared_limits(&settings)?;
         let gateway = Gateway::new(Parts {
             mcp_headers: rim::mcp_headers(&settings)?,
+            log_key: public.clone(),
             settings,
             policy,
             model,

@@ -24,18 +24,6 @@ pub(crate) fn settings(path: &Path) -> Result<Settings> {
     Ok(Settings::parse(&text, path)?)
 }
 
-/// Reads and checks the policy the settings name; the default policy if they name none.
-pub(crate) fn policy(settings: &Settings) -> Result<Policy> {
-    let Some(path) = &settings.policy else {
-        return Ok(Policy::default());
-    };
-    let text = fs::read_to_string(path).with_context(|| {
-        let path = path.display();
-        format!("cannot read policy `{path}`; write one with `privet serve --print-policy > {path}`")
-    })?;
-    Ok(Policy::parse(&text, path)?)
-}
-
 /// The network that the policy asks for, if it is not the one in the binary.
 ///
 /// # Errors

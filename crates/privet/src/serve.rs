@@ -4,12 +4,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use privet_policy::{policy_example, settings_example};
+use privet_server::SystemClock;
+use privet_types::Clock;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::Access;
 use crate::cli::ServeArgs;
 use crate::node::Node;
+use crate::policy_watch::Seen;
 use crate::{rim, telemetry};
 
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
@@ -22,6 +25,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let settings = rim::settings(&args.config)?;
+    let seen = Seen::now(&settings, &[]);
     let access = Access::load(&settings)?;
     let policy = &access.policy;
     policy.routing().check_against(&settings)?;
@@ -33,6 +37,10 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
         crate::keyring::location(&settings)?;
         privet_server::check_certificates(&settings)?;
         telemetry::of(&settings)?;
+        let now = SystemClock.now();
+        for warning in access.updates.iter().filter_map(|used| used.warning(now)) {
+            eprintln!("privet: {warning}");
+        }
         rim::say(format_args!(
             "settings and policy are fine; policy version {}",
             policy.version()
@@ -53,8 +61,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
                 .ok()
                 .flatten()
         };
-        let log_keys = (log_key, log_key_now);
-        let node = Node::start(settings, access, model, root, log_keys, upstream_keys, (telemetry, exporter)).await?;
+        let (log_keys, traced) = ((log_key, log_key_now), (telemetry, exporter));
+        let node = Node::start(settings, (access, seen), model, root, log_keys, upstream_keys, traced).await?;
         let scheme = if node.has_tls() { "https" } else { "http" };
         tracing::info!(address = %node.address(), url = format!("{scheme}://{}", node.address()), version = env!("CARGO_PKG_VERSION"), "listening");
         node.run(shutdown).await

@@ -10,7 +10,7 @@ use super::file::{
 use super::provider::{self, Provider};
 use super::{
     MetricsListener, PresidioListener, Settings, access, alerts, mcp, models, shared, sign_in, telemetry,
-    tls, vault,
+    tls, updates, vault,
 };
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
@@ -20,6 +20,8 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
     let SettingsFile {
         listen,
         policy,
+        rules,
+        updates,
         pii_models,
         keys,
         keyring,
@@ -31,6 +33,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         presidio,
         access,
         sign_in,
+        console,
         alerts,
         metrics,
         telemetry,
@@ -60,12 +63,19 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
     tls::check_addresses(&tls, addresses.into_iter().flatten())?;
     let is_behind_proxy = tls.terminated_elsewhere;
     let tls = tls::check(tls, document)?;
+    let updates = updates::check(updates, document)?;
     let policy = policy
-        .map(|path| full_path(&path, &KeyPath::of("policy"), document))
+        .map(|path| updates.path(&path, &KeyPath::of("policy"), document))
         .transpose()?;
+    let rules_at = KeyPath::of("rules");
+    let rules = rules.iter().enumerate();
+    let rules = rules
+        .map(|(index, path)| updates.path(path, &rules_at.index(index), document))
+        .collect::<Result<_, _>>()?;
     let pii_models = pii_models
         .map(|path| full_path(&path, &KeyPath::of("pii_models"), document))
         .transpose()?;
+    let sign_in = sign_in::check(sign_in, document, &updates, is_behind_proxy)?;
     let store_at = KeyPath::of("store");
     let has_url = store.url.is_some();
     let store = StoreSettings {
@@ -93,6 +103,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
     Ok(Settings {
         listen,
         policy,
+        rules,
         pii_models,
         root_key: keys.root.beside(document),
         passphrase: keys.passphrase.map(|key| key.beside(document)),
@@ -106,7 +117,8 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         tls,
         presidio,
         access: access::check(access, document)?,
-        sign_in: sign_in::check(sign_in, document, is_behind_proxy)?,
+        has_console: console.enabled && sign_in.is_some(),
+        sign_in,
         alerts: alerts::check(alerts, document)?,
         metrics,
         telemetry: telemetry::check(telemetry, document)?,
@@ -122,6 +134,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         routing,
         prices: crate::limits::check_prices(prices)?,
         mcp: mcp::check(mcp, document)?,
+        updates,
         providers,
         models,
     })

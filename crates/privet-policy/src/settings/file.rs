@@ -8,12 +8,14 @@ use serde::Deserialize;
 
 use super::access::AccessFile;
 use super::alerts::AlertsFile;
+use super::console::ConsoleFile;
 use super::mcp::McpFile;
 use super::provider_file::{ModelFile, ProviderFile, RoutingSettings};
 use super::shared::SharedLimitsSettings;
 use super::sign_in::SignInFile;
 use super::telemetry::TelemetryFile;
 use super::tls::TlsFile;
+use super::updates::UpdatesSettings;
 use crate::limits::PriceFile;
 use crate::{ByteSize, Period, SecretRef};
 
@@ -24,8 +26,14 @@ use crate::{ByteSize, Period, SecretRef};
 pub struct SettingsFile {
     /// IP address and port the gateway listens on.
     pub listen: String,
-    /// The policy document; relative to this file. The default policy applies if left out.
+    /// The policy document; relative to this file. The default policy applies if left out. `updates:policy` is the one of the
+    /// signed update in force.
     pub policy: Option<PathBuf>,
+    /// Files of rules: recognisers, private terms and an allow list, which are added to those of the policy; relative to this file.
+    /// `updates:rules` is that of the signed update in force, `updates:feed/FILE` one of its lists.
+    pub rules: Vec<PathBuf>,
+    /// Signed policies, rules and lists.
+    pub updates: UpdatesSettings,
     /// The folder of networks that `privet pii model add` has added; relative to this file. Without it `privet/models`
     /// under `XDG_DATA_HOME`, which is `~/.local/share` if not set.
     pub pii_models: Option<PathBuf>,
@@ -45,10 +53,12 @@ pub struct SettingsFile {
     pub tls: TlsFile,
     /// Presidio's endpoints on an address of their own.
     pub presidio: PresidioFile,
-    /// Whose signatures count, and what they signed.
+    /// Whose signatures count and what they signed, and whose tokens are taken.
     pub access: AccessFile,
     /// How people sign in.
     pub sign_in: SignInFile,
+    /// The pages for people.
+    pub console: ConsoleFile,
     /// Who is told of alerts.
     pub alerts: AlertsFile,
     /// Figures for a monitoring system.
@@ -429,6 +439,8 @@ impl Default for SettingsFile {
         Self {
             listen: "127.0.0.1:8787".to_owned(),
             policy: None,
+            rules: Vec::new(),
+            updates: UpdatesSettings::default(),
             pii_models: None,
             keys: KeysFile::default(),
             keyring: KeyringSettings::default(),
@@ -441,6 +453,7 @@ impl Default for SettingsFile {
             metrics: MetricsFile::default(),
             telemetry: TelemetryFile::default(),
             sign_in: SignInFile::default(),
+            console: ConsoleFile::default(),
             witnesses: Vec::new(),
             access: AccessFile::default(),
             alerts: AlertsFile::default(),

@@ -26,6 +26,7 @@ use crate::gateway::Gateway;
 use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{check_media, new_request_id, read_body, record, with_request_id};
+use crate::tokens;
 
 pub(crate) use analyze::{MOST_EXPLANATIONS, UNITS_PER_EXPLANATION, analyzer, config_for, detector, rounded};
 pub(crate) use cache::Analyzers;
@@ -170,7 +171,7 @@ pub(crate) async fn admit(
     requires_key: bool,
 ) -> Result<Call, Problem> {
     let (parts, body) = request.into_parts();
-    let caller = if requires_key || Gateway::says_who(&parts) {
+    let caller = if requires_key || gateway.says_who(&parts) {
         Some(gateway.admit(&parts).await?)
     } else {
         gateway.check_open()?;
@@ -197,11 +198,15 @@ pub(crate) async fn note(
 ) -> Result<(), Problem> {
     let (caller, since) = call;
     let tenant = caller.map_or(&gateway.tenant, |caller| &caller.tenant);
+    let (way, token) = caller.map_or_else(Default::default, tokens::came_by);
     let event = AuditEvent {
         at: gateway.clock.now(),
         tenant: tenant.to_string(),
         principal: caller.map(|c| gateway.pseudonyms.pseudonym(tenant, &c.principal)),
+        way,
+        token,
         request_id: request_id.to_owned(),
+        issuer: caller.and_then(Authenticated::issuer).map(str::to_owned),
         subject: None,
         purpose: None,
         surface: deed.surface,

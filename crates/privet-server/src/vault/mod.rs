@@ -45,10 +45,13 @@ use tokio::sync::Semaphore;
 pub(crate) use describe::{described, problem_schema};
 pub(crate) use guard::{About, Guarded, NoConsent, conversation};
 
+use crate::access::address_of;
 use crate::credentials::{Claim, claim};
 use crate::databunker;
+use crate::issuers::Issuers;
 use crate::openapi;
 use crate::sign_in::Door;
+use crate::tokens::{check_session, is_of_session};
 use crate::watch::Watch;
 use problem::VaultProblem;
 
@@ -96,6 +99,8 @@ pub(crate) struct VaultApi {
     keys: Arc<KeyRing>,
     /// Where people sign in, if they do.
     door: Option<Arc<Door>>,
+    /// Whose tokens are taken, if any are.
+    issuers: Option<Arc<Issuers>>,
     /// Who is held.
     watch: Arc<Watch>,
     pseudonyms: PseudonymKey,
@@ -109,7 +114,12 @@ impl VaultApi {
         vault: &VaultSettings,
         settings: &Settings,
         root: &RootKey,
-        (keys, door, watch): (&Arc<KeyRing>, Option<&Arc<Door>>, &Arc<Watch>),
+        (keys, door, issuers, watch): (
+            &Arc<KeyRing>,
+            Option<&Arc<Door>>,
+            Option<&Arc<Issuers>>,
+            &Arc<Watch>,
+        ),
         spool: &Spool,
         clock: &Arc<dyn Clock>,
     ) -> Arc<Self> {
@@ -141,6 +151,7 @@ impl VaultApi {
             places: Arc::new(Semaphore::new(vault.limits.concurrent_requests as usize)),
             keys: Arc::clone(keys),
             door: door.map(Arc::clone),
+            issuers: issuers.map(Arc::clone),
             watch: Arc::clone(watch),
             pseudonyms: PseudonymKey::new(root),
             subjects: guard::Subjects::default(),
@@ -150,10 +161,22 @@ impl VaultApi {
         api
     }
 
-    /// Who makes `claim`, and on whose behalf they call.
+    /// Who makes `claim`, and on whose behalf they call. A token that is good for some addresses alone, or that a session made,
+    /// lets nobody in.
     pub(crate) async fn caller(&self, claim: Claim<'_>) -> Result<(Authenticated, Actor), Denied> {
         let caller = match claim {
-            Claim::Key(key) => self.keys.authenticate(key, self.clock.now()).await?,
+            Claim::Key(key) => {
+                let caller = self.keys.authenticate(key, self.clock.now()).await?;
+                if is_of_session(&caller) {
+                    return Err(Denied::NotBySession);
+                }
+                caller
+            }
+            Claim::Token(token) => {
+                let issuers = self.issuers.as_ref().ok_or(Denied::Malformed)?;
+                // Far larger than what keys need.
+                Box::pin(issuers.authenticate(token, self.clock.now())).await?
+            }
             Claim::Certificate(who) => self.keys.vouched(who)?,
             Claim::Nothing => return Err(Denied::Missing),
         };
@@ -161,17 +184,24 @@ impl VaultApi {
         Ok(self.actor(caller))
     }
 
-    /// Who sends a request with these `parts`: by a key, a certificate, or the session of a browser.
+    /// Who sends a request with these `parts`: by a key, a token, a certificate, or the session of a browser.
     pub(crate) async fn caller_of(
         &self,
         parts: &http::request::Parts,
     ) -> Result<(Authenticated, Actor), Denied> {
-        let claim = claim(&parts.headers, &parts.extensions);
+        let claim = claim(&parts.headers, &parts.extensions, self.issuers.is_some());
         if let (Claim::Nothing, Some(door)) = (&claim, &self.door)
             && let Some(caller) = door.caller(parts, self.clock.now()).await
         {
             let caller = caller?;
             self.keys.check_switches(&caller, None, self.clock.now())?;
+            return Ok(self.actor(caller));
+        }
+        if let Claim::Key(key) = claim {
+            let (now, path) = (self.clock.now(), Some(parts.uri.path()));
+            let caller = self.keys.authenticate_at(key, path, now).await?;
+            check_session(&self.keys, &caller, address_of(&parts.extensions), now)?;
+            self.keys.check_switches(&caller, None, now)?;
             return Ok(self.actor(caller));
         }
         self.caller(claim).await

@@ -28,7 +28,7 @@ const CALLERS: [(&str, PrincipalKind); 8] = [
 ];
 
 /// The gateway's own addresses with what each is for.
-const ADDRESSES: [(&str, &str, Privilege); 24] = [
+const ADDRESSES: [(&str, &str, Privilege); 27] = [
     ("POST", CHAT, Privilege::Prompt),
     ("POST", MESSAGES, Privilege::Prompt),
     ("POST", "/v1/responses", Privilege::Prompt),
@@ -53,6 +53,9 @@ const ADDRESSES: [(&str, &str, Privilege); 24] = [
     ("POST", "/api/v1/incidents", Privilege::WatchManage),
     ("GET", "/api/v1/kill-switches", Privilege::KillRead),
     ("POST", "/api/v1/kill-switches", Privilege::KillManage),
+    ("POST", "/api/v1/tokens", Privilege::MakeTokens),
+    ("GET", "/api/v1/coaching", Privilege::WatchRead),
+    ("GET", "/api/v1/me/notices", Privilege::Acknowledge),
 ];
 
 /// Makes a principal with a role, and a key that is good for everything.
@@ -97,6 +100,7 @@ fn is_permitted(authorizer: &Authorizer, account: &Account, privilege: Privilege
             purpose: None,
             has_consent: false,
             assessment: &standing,
+            acknowledged: &[],
         }),
     };
     authorizer.decide(account, &ask).is_allowed

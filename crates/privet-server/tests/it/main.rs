@@ -14,11 +14,15 @@ mod coaching;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod databunker;
 #[cfg(test)]
 mod fail_closed;
 #[cfg(test)]
 mod headers;
+#[cfg(test)]
+mod issuers;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
@@ -32,6 +36,8 @@ mod masking;
 mod mcp;
 #[cfg(test)]
 mod metrics;
+#[cfg(test)]
+mod notices;
 #[cfg(test)]
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
@@ -63,6 +69,8 @@ mod surfaces;
 mod telemetry;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod tokens;
 #[cfg(test)]
 mod upstream;
 #[cfg(test)]

@@ -33,6 +33,8 @@ pub(super) struct Case {
     pub(super) groups: BTreeMap<String, Vec<String>>,
     /// Courses that count.
     pub(super) training: Vec<String>,
+    /// Notices that are acknowledged.
+    pub(super) acknowledged: Vec<String>,
     /// `prompt` if left out.
     pub(super) action: Option<String>,
     pub(super) model: Option<String>,
@@ -114,6 +116,13 @@ impl Case {
         };
         let (provider, is_local) = self.provider(settings, model)?;
         let standing = self.standing(access, &provider, at);
+        let mut acknowledged: Vec<&str> = self.acknowledged.iter().map(String::as_str).collect();
+        // As the store knows it, of somebody who is there.
+        let notices = access.policy.notices().iter();
+        acknowledged.extend(notices.filter_map(|notice| {
+            let known = account.acknowledged_at(notice.id(), notice.hash())?;
+            notice.counts(known, at).then(|| notice.id())
+        }));
         let ask = Ask {
             privilege,
             resource: Resource::Model {
@@ -130,6 +139,7 @@ impl Case {
                 purpose: self.purpose.as_deref(),
                 has_consent: self.consent,
                 assessment: &standing,
+                acknowledged: &acknowledged,
             }),
         };
         Ok((privilege, authorizer.explain(&account, &ask)?))

@@ -2,12 +2,13 @@
 
 mod assess;
 mod case;
+mod notices;
 mod review;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -25,9 +26,12 @@ use serde_json::json;
 
 use crate::access::{self, Access};
 use crate::cli::Format;
+use crate::update::Sources;
 use crate::{key, rim, serve};
 use assess::{AssessArgs, AssessmentCommand, TrainingArgs};
+pub(crate) use assess::{signing_key, term};
 use case::{Case, Expected, Whom};
+use notices::NoticesArgs;
 
 /// Events read at once.
 const BLOCK: u32 = 1000;
@@ -77,6 +81,8 @@ pub(crate) enum PolicyCommand {
         #[arg(long)]
         new: bool,
     },
+    /// List the notices of the policy, and who has acknowledged them.
+    Notices(NoticesArgs),
     /// Hold what was granted against what is used.
     Review(ReviewArgs),
 }
@@ -130,6 +136,9 @@ pub(crate) struct ExplainArgs {
     /// A course that counts, for somebody who is only described; may be given several times.
     #[arg(long = "training")]
     training: Vec<String>,
+    /// A notice that is acknowledged; may be given several times.
+    #[arg(long = "acknowledged")]
+    acknowledged: Vec<String>,
     /// What is to be done.
     #[arg(long)]
     action: Option<String>,
@@ -192,14 +201,16 @@ pub(crate) fn run(command: PolicyCommand) -> Result<ExitCode> {
         PolicyCommand::Assessment(command) => assess::assessment(command),
         PolicyCommand::Training(args) => assess::training(args),
         PolicyCommand::Signer { key, new } => assess::signer(&key, new),
+        PolicyCommand::Notices(args) => notices::run(&args),
         PolicyCommand::Review(args) => review::run(&args),
     }
 }
 
 fn check(args: &CheckArgs) -> Result<ExitCode> {
     let settings = rim::settings(&args.config)?;
-    let policy = rim::policy(&settings)?;
-    let files = access::own_policies(&settings, &policy)?;
+    let sources = Sources::new(&settings);
+    let policy = sources.policy()?;
+    let files = access::own_policies(&sources, &policy)?;
     let authorizer = access::authorizer(&policy, &files)?;
     let granted = if rim::has_store(&settings) {
         Some(at_store(&settings, async |store, _| {
@@ -328,43 +339,64 @@ fn tell(privilege: Privilege, explanation: &Explanation, format: Format) -> Resu
     Ok(())
 }
 
-fn test(file: &std::path::Path, config: &std::path::Path) -> Result<ExitCode> {
+fn test(file: &Path, config: &Path) -> Result<ExitCode> {
     let settings = rim::settings(config)?;
     let access = Access::load(&settings)?;
-    let now = SystemClock.now();
-    let (mut all, mut failed) = (0, 0);
-    for (number, line) in (1..).zip(read(file)?.lines()) {
-        if line.trim().is_empty() {
-            continue;
-        }
-        let place = || format!("`{}` line {number}", file.display());
-        let case: Case = serde_json::from_str(line).with_context(place)?;
-        let Some(expected) = case.expect else {
-            bail!("{}: `expect` is missing; write \"allow\" or \"deny\"", place());
-        };
-        let (privilege, explanation) = case
-            .explain(&settings, &access, &Whom::Described, now)
-            .with_context(place)?;
-        all += 1;
-        if explanation.verdict.is_allowed == (expected == Expected::Allow) {
-            continue;
-        }
-        failed += 1;
-        let name = case.name.unwrap_or_else(|| format!("line {number}"));
-        rim::say(format_args!("FAILED: {name}"))?;
-        tell(privilege, &explanation, Format::Table)?;
-    }
-    eprintln!("privet: {} of {all} cases are as expected", all - failed);
-    Ok(if all == 0 {
-        bail!("`{}` holds no case", file.display())
-    } else if failed == 0 {
+    let outcome = hold_against(&read(file)?, &file.display().to_string(), &settings, &access)?;
+    eprintln!(
+        "privet: {} of {} cases are as expected",
+        outcome.all - outcome.failed,
+        outcome.all
+    );
+    Ok(if outcome.failed == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
-fn read(path: &std::path::Path) -> Result<String> {
+/// How cases fared.
+pub(crate) struct Cases {
+    pub(crate) all: usize,
+    pub(crate) failed: usize,
+}
+
+/// Holds policies against the cases in `text`, one a line, which `name` calls in errors. Those that fail are told on standard
+/// output.
+///
+/// # Errors
+/// If there is no case, or one cannot be read.
+pub(crate) fn hold_against(text: &str, name: &str, settings: &Settings, access: &Access) -> Result<Cases> {
+    let now = SystemClock.now();
+    let mut cases = Cases { all: 0, failed: 0 };
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let place = || format!("`{name}` line {number}");
+        let case: Case = serde_json::from_str(line).with_context(place)?;
+        let Some(expected) = case.expect else {
+            bail!("{}: `expect` is missing; write \"allow\" or \"deny\"", place());
+        };
+        let (privilege, explanation) = case
+            .explain(settings, access, &Whom::Described, now)
+            .with_context(place)?;
+        cases.all += 1;
+        if explanation.verdict.is_allowed == (expected == Expected::Allow) {
+            continue;
+        }
+        cases.failed += 1;
+        let name = case.name.unwrap_or_else(|| format!("line {number}"));
+        rim::say(format_args!("FAILED: {name}"))?;
+        tell(privilege, &explanation, Format::Table)?;
+    }
+    if cases.all == 0 {
+        bail!("`{name}` holds no case");
+    }
+    Ok(cases)
+}
+
+fn read(path: &Path) -> Result<String> {
     if path.as_os_str() == "-" {
         return std::io::read_to_string(std::io::stdin()).context("cannot read standard input");
     }
@@ -445,6 +477,7 @@ impl ExplainArgs {
             roles: self.roles,
             groups: self.groups.into_iter().map(|group| (group, Vec::new())).collect(),
             training: self.training,
+            acknowledged: self.acknowledged,
             action: self.action,
             model: self.model,
             provider: self.provider,

@@ -292,6 +292,8 @@ fn a_review_lists_what_was_granted_and_never_used() {
             (Some("policy.read"), Some(false)),
             (Some("watch.read"), Some(false)),
             (Some("kill.read"), Some(false)),
+            (Some("token.make"), Some(false)),
+            (Some("notice.acknowledge"), Some(false)),
             (Some("sign_in"), Some(false)),
         ]
     );
@@ -301,4 +303,49 @@ fn a_review_lists_what_was_granted_and_never_used() {
     ));
     assert_eq!(unused.len(), 1, "{unused:?}");
     assert_eq!(unused[0]["last_used_at"], Value::Null);
+}
+
+#[test]
+fn notices_are_listed_with_those_who_have_yet_to_acknowledge_them_and_cases_can_say_who_has() {
+    let folder = with_policies(
+        r#"forbid (principal, action == Privet::Action::"prompt", resource) unless { context.acknowledged.contains("rules") };"#,
+    );
+    let notice = "[[notices]]\nid = \"rules\"\ntext = { en = \"Be kind.\" }\nroles = [\"user\"]\n";
+    let policy = std::fs::read_to_string(folder.path().join("policy.toml")).expect("a policy");
+    write(&folder, "policy.toml", &format!("{policy}{notice}"));
+    fine(&folder, &["user", "create", "ann", "--role", "user"]);
+    fine(&folder, &["user", "create", "sam", "--role", "security"]);
+    fine(&folder, &["service", "create", "crm", "--role", "service"]);
+    let rows = lines(&fine(
+        &folder,
+        &["policy", "notices", "--open", "--format", "jsonl"],
+    ));
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(
+        (&rows[0]["name"], &rows[0]["standing"], &rows[0]["at"]),
+        (&json!("ann"), &json!("open"), &Value::Null)
+    );
+    assert_eq!(rows[0]["hash"].as_str().map(str::len), Some(32));
+    let table = fine(&folder, &["policy", "notices"]);
+    assert!(
+        table.contains("ann") && !table.contains("sam") && !table.contains("crm"),
+        "{table}"
+    );
+    let other = lines(&fine(
+        &folder,
+        &["policy", "notices", "--tenant", "acme", "--format", "jsonl"],
+    ));
+    assert!(other.is_empty(), "{other:?}");
+    let explain = [
+        "policy",
+        "explain",
+        "--user",
+        "ann",
+        "--model",
+        "gpt-4.1",
+        "--provider",
+        "openai",
+    ];
+    failing(&folder, &explain);
+    fine(&folder, &[&explain[..], &["--acknowledged", "rules"]].concat());
 }

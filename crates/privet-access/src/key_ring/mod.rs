@@ -1,31 +1,41 @@
 //! The API keys in memory: asked about every request, kept up to date from the store.
 
-use std::collections::HashMap;
+mod tokens;
+
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
-use privet_crypto::{HashKey, RootKey};
+use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_store::{ApiKeyRecord, ApiKeySnapshot, ApiKeyUse, Store};
-use privet_types::{KeyScope, KeyScopes, Principal, TenantId};
+use privet_types::{GroupName, KeyScope, KeyScopes, Principal, Pseudonym, TenantId};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use crate::account::{Account, Accounts};
 use crate::api_key::{ApiKey, hash_key};
 use crate::cedar::{Ask, Authorizer};
+use crate::issuer::IssuerConfig;
 use crate::kill::{Board, Cut, LocalSwitches, Switches};
 use crate::last_use::LastUse;
 use crate::signed::Signer;
-use crate::{Denied, Error, Privilege, PseudonymKey};
+use crate::token::{Book, TokenFacts};
+use crate::{Denied, Error, Privilege, PseudonymKey, TOKEN_PREFIX, token};
 
 /// How often it is written down who used what: a crash loses so much of it.
 const USES_EVERY: Duration = Duration::from_secs(60);
 
 /// Longest wait for the store.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How the id begins of what is no key, but a token.
+const BY_TOKEN: &str = "jwt:";
+
+/// Most accounts with groups of tokens that are remembered.
+const MOST_JOINED: usize = 4_096;
 
 /// How old the keys in memory may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +55,41 @@ impl Default for KeyRingConfig {
     }
 }
 
+/// By what somebody was let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// An API key.
+    Key,
+    /// A certificate of the connection.
+    Certificate,
+    /// The session of a browser.
+    Session,
+    /// A token that one of these made.
+    Token,
+    /// A token of another issuer.
+    Issuer,
+}
+
+impl Way {
+    /// The name in tokens and in the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Certificate => "certificate",
+            Self::Session => "session",
+            Self::Token => "token",
+            Self::Issuer => "issuer",
+        }
+    }
+
+    /// The way of this name, if tokens are made by it.
+    fn of_maker(name: &str) -> Option<Self> {
+        let makers = [Self::Key, Self::Certificate, Self::Session];
+        makers.into_iter().find(|way| way.name() == name)
+    }
+}
+
 /// Who was let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authenticated {
@@ -52,7 +97,7 @@ pub struct Authenticated {
     pub principal: Principal,
     /// In whose installation space.
     pub tenant: TenantId,
-    /// By which key.
+    /// By which key; with a token, by which it was made.
     pub key_id: String,
     /// The first of the keys whose place that one took, if it took any.
     pub line: Option<String>,
@@ -60,6 +105,10 @@ pub struct Authenticated {
     pub scopes: KeyScopes,
     /// The caller's groups, roles and trainings.
     pub account: Arc<Account>,
+    /// By what.
+    pub way: Way,
+    /// By which token, if it was one.
+    pub token: Option<Arc<TokenFacts>>,
 }
 
 /// Somebody who is let in without a key: what the certificate of a connection says.
@@ -73,6 +122,20 @@ pub struct Vouched {
     pub id: String,
     /// What they may do, as the scopes of a key say.
     pub scopes: KeyScopes,
+}
+
+impl Vouched {
+    /// Whom a token of the issuer `issuer` stands for. `pseudonym` is theirs.
+    #[must_use]
+    pub fn by_token(issuer: &IssuerConfig, principal: Principal, pseudonym: &Pseudonym) -> Self {
+        Self {
+            principal,
+            tenant: issuer.tenant.clone(),
+            // No key's id holds a colon. It goes to alerts, which name nobody.
+            id: format!("{BY_TOKEN}{}:{}", issuer.name, pseudonym.0),
+            scopes: issuer.scopes,
+        }
+    }
 }
 
 /// What decides who may do what.
@@ -109,6 +172,13 @@ impl Authenticated {
         self.line.as_deref().unwrap_or(&self.key_id)
     }
 
+    /// The issuer whose token they came by, as the settings name it; none if they came otherwise.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        let rest = self.key_id.strip_prefix(BY_TOKEN)?;
+        rest.split_once(':').map(|(issuer, _)| issuer)
+    }
+
     /// That the key may be used for `scope`.
     ///
     /// # Errors
@@ -134,16 +204,27 @@ pub struct KeyRing {
     kill: Board,
     /// When the store was last asked. Held while it is asked, so that it is asked once at a time.
     last_look: Mutex<Instant>,
+    token_seal: SealingKey,
+    token_ids: HashKey,
+    /// Held while a key is made that signs tokens.
+    making_key: Mutex<()>,
 }
 
 #[derive(Debug)]
 struct Keys {
     version: i64,
     by_hash: HashMap<[u8; 32], Known>,
+    /// Hashes by the keys' ids.
+    by_id: HashMap<String, [u8; 32]>,
     accounts: Accounts,
+    /// Accounts with the groups that tokens put them into.
+    joined: RwLock<Joined>,
+    tokens: Book,
     /// When the store last said that these are the keys.
     checked_at: Instant,
 }
+
+type Joined = HashMap<(TenantId, Principal, BTreeSet<GroupName>), Arc<Account>>;
 
 /// One key.
 #[derive(Debug)]
@@ -154,6 +235,21 @@ struct Known {
 }
 
 impl Known {
+    /// Who comes with it, if it is good.
+    fn caller(&self) -> Authenticated {
+        let key = &self.key;
+        Authenticated {
+            principal: key.principal.clone(),
+            tenant: key.tenant.clone(),
+            key_id: key.id.clone(),
+            line: key.line.clone(),
+            scopes: key.scopes,
+            account: Arc::clone(&self.account),
+            way: Way::Key,
+            token: None,
+        }
+    }
+
     /// Why it lets nobody in at `now`, if it does not.
     fn denied(&self, now: Timestamp) -> Option<Denied> {
         if self.key.revoked_at.is_some() {
@@ -204,7 +300,8 @@ impl KeyRing {
         let asked_at = Instant::now();
         let mut snapshot = store.load_api_keys().await?;
         let kill = Board::new(std::mem::take(&mut snapshot.switches), PseudonymKey::new(root));
-        let keys = Keys::new(snapshot, asked_at, &rules, None);
+        let token_seal = token::sealing_key(root);
+        let keys = Keys::new(snapshot, asked_at, &rules, &token_seal, None);
         Ok(Self {
             kill,
             store,
@@ -213,6 +310,9 @@ impl KeyRing {
             rules: RwLock::new(Arc::new(rules)),
             keys: RwLock::new(keys),
             last_look: Mutex::new(asked_at),
+            token_seal,
+            token_ids: root.hash_key("privet/access/token-id", b""),
+            making_key: Mutex::default(),
         })
     }
 
@@ -280,14 +380,32 @@ impl KeyRing {
         Ok(())
     }
 
-    /// Says who presents the key `presented` at `now`; without the `Bearer` before it. Waits for the store only if the
-    /// key is unknown and the last look is older than [`KeyRingConfig::unknown_key_interval`]; then for 1 s at most.
+    /// Says who presents the key or token `presented` at `now`; without the `Bearer` before it. Waits for the store only if the
+    /// key is unknown and the last look is older than [`KeyRingConfig::unknown_key_interval`]; then for 1 s at most. A token
+    /// that is good for some addresses alone is refused: [`authenticate_at`](Self::authenticate_at) knows of those.
     ///
     /// # Errors
     /// [`Denied`] says why nobody is let in.
     pub async fn authenticate(&self, presented: &str, now: Timestamp) -> Result<Authenticated, Denied> {
+        self.authenticate_at(presented, None, now).await
+    }
+
+    /// The same, of a request to the path `address`.
+    ///
+    /// # Errors
+    /// [`Denied`] says why nobody is let in.
+    pub async fn authenticate_at(
+        &self,
+        presented: &str,
+        address: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Authenticated, Denied> {
         if presented.is_empty() {
             return Err(Denied::Missing);
+        }
+        if let Some(token) = presented.strip_prefix(TOKEN_PREFIX) {
+            // Seldom, and its state is far larger than what keys need.
+            return Box::pin(self.by_token(token, address, now)).await;
         }
         let hash = ApiKey::parse(presented)
             .ok_or(Denied::Malformed)?
@@ -308,6 +426,30 @@ impl KeyRing {
     /// # Errors
     /// [`Denied`] says why nobody is let in.
     pub fn vouched(&self, who: &Vouched) -> Result<Authenticated, Denied> {
+        self.let_in(who, BTreeSet::new(), Way::Certificate)
+    }
+
+    /// Lets in whom a token of another issuer stands for, as a member of `groups` for this once, if they were made here and nobody
+    /// has disabled them.
+    ///
+    /// # Errors
+    /// [`Denied`] says why nobody is let in.
+    pub fn federated(&self, who: &Vouched, groups: BTreeSet<GroupName>) -> Result<Authenticated, Denied> {
+        let caller = self
+            .let_in(who, groups, Way::Issuer)
+            .map_err(|denied| match denied {
+                Denied::Unknown => Denied::NoAccount,
+                denied => denied,
+            })?;
+        // Who is only named by a key has no roles of its own, but those of keys.
+        if caller.account.is_known() {
+            Ok(caller)
+        } else {
+            Err(Denied::NoAccount)
+        }
+    }
+
+    fn let_in(&self, who: &Vouched, groups: BTreeSet<GroupName>, way: Way) -> Result<Authenticated, Denied> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         if keys.checked_at.elapsed() > self.config.stale_after {
             return Err(Denied::StoreUnavailable);
@@ -323,7 +465,9 @@ impl KeyRing {
             key_id: who.id.clone(),
             line: None,
             scopes: who.scopes,
-            account: Arc::clone(account),
+            account: keys.joined(account, groups),
+            way,
+            token: None,
         })
     }
 
@@ -332,6 +476,13 @@ impl KeyRing {
     pub fn is_fresh(&self) -> bool {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         keys.checked_at.elapsed() <= self.config.stale_after
+    }
+
+    /// The accounts of `tenant`, in order of their names: its principals, and those that only a key names.
+    #[must_use]
+    pub fn accounts_of(&self, tenant: &TenantId) -> Vec<Arc<Account>> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.accounts.of(tenant).map(Arc::clone).collect()
     }
 
     /// Looks whether keys changed, and loads them if so. Returns whether they had.
@@ -468,15 +619,7 @@ impl KeyRing {
             return Answer::Known(Err(denied));
         }
         known.last_use.note(now);
-        let key = &known.key;
-        Answer::Known(Ok(Authenticated {
-            principal: key.principal.clone(),
-            tenant: key.tenant.clone(),
-            key_id: key.id.clone(),
-            line: key.line.clone(),
-            scopes: key.scopes,
-            account: Arc::clone(&known.account),
-        }))
+        Answer::Known(Ok(known.caller()))
     }
 
     /// One look for all who wait here, at the soonest one interval after the last one: callers with made-up keys cause ten
@@ -512,7 +655,7 @@ impl KeyRing {
         let next = changed.map(|mut snapshot| {
             self.kill.read(std::mem::take(&mut snapshot.switches));
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-            Keys::new(snapshot, asked_at, &self.rules(), Some(&keys))
+            Keys::new(snapshot, asked_at, &self.rules(), &self.token_seal, Some(&keys))
         });
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         match next {
@@ -537,8 +680,10 @@ impl Keys {
         snapshot: ApiKeySnapshot,
         checked_at: Instant,
         rules: &AccessRules,
+        seal: &SealingKey,
         before: Option<&Self>,
     ) -> Self {
+        let tokens = Book::new(snapshot.tokens, seal, before.map(|before| &before.tokens));
         let by_key = snapshot.keys.iter().map(|key| (&key.tenant, &key.principal));
         let others = rules.named.iter().map(|(tenant, principal)| (tenant, principal));
         let nobody = Accounts::default();
@@ -558,10 +703,38 @@ impl Keys {
         };
         Self {
             version: snapshot.version,
+            by_id: snapshot
+                .keys
+                .iter()
+                .map(|key| (key.id.clone(), key.hash))
+                .collect(),
+            tokens,
             by_hash: snapshot.keys.into_iter().filter_map(with_account).collect(),
             accounts,
+            joined: RwLock::default(),
             checked_at,
         }
+    }
+
+    /// `account` as a member of `groups`, too.
+    fn joined(&self, account: &Arc<Account>, groups: BTreeSet<GroupName>) -> Arc<Account> {
+        if groups.is_empty() {
+            return Arc::clone(account);
+        }
+        let place = (account.tenant().clone(), account.name().clone(), groups);
+        let known = self.joined.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(joined) = known.get(&place) {
+            return Arc::clone(joined);
+        }
+        drop(known);
+        let joined = self.accounts.joined(account, &place.2);
+        let joined = joined.map_or_else(|| Arc::clone(account), Arc::new);
+        let mut known = self.joined.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_JOINED {
+            known.clear();
+        }
+        known.insert(place, Arc::clone(&joined));
+        joined
     }
 }
 
