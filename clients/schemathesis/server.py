@@ -5,7 +5,7 @@ import secrets
 import socket
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import requests
@@ -54,8 +54,8 @@ class Gateway:
     """Where it is, a key, and the headers of a browser whose person is signed in."""
 
     url: str
-    key: str
-    session: dict
+    key: str = field(repr=False)
+    session: dict = field(repr=False)
     log: Path
 
 

@@ -29,6 +29,7 @@ mod live;
 mod mcp;
 mod metrics;
 mod models;
+mod named;
 mod native;
 mod notices;
 mod openapi;

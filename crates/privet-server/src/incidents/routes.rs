@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::{IncidentError, IncidentScope, Incidents, Opening, Step};
 use crate::gateway::Gateway;
+use crate::named::Named;
 use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::watch::{admitted, answer};
@@ -183,7 +184,7 @@ async fn open(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
 
 async fn show(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, _) = request.into_parts();
@@ -197,7 +198,7 @@ async fn show(
 
 async fn step(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, sent) = request.into_parts();
@@ -215,7 +216,7 @@ async fn step(
 
 async fn affected(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, _) = request.into_parts();

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::post;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -36,6 +36,7 @@ use crate::connection::ReplyBody;
 use crate::gateway::Gateway;
 use crate::kill::SwitchedOff;
 use crate::limits::Meter;
+use crate::named::Named;
 use crate::problem::Problem;
 use crate::prompt::{UNITS_PER_REQUEST, check_media, new_request_id, read_body, record, with_request_id};
 use crate::recall::Recall;
@@ -116,7 +117,7 @@ impl<P: Into<Problem>> From<P> for Refused {
 
 async fn answer(
     State(gateway): State<Arc<Gateway>>,
-    Path(name): Path<String>,
+    Named(name): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     let request_id = new_request_id();

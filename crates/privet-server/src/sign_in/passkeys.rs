@@ -2,18 +2,19 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{delete, get, post};
 use http::{Method, Request, Response, StatusCode};
 use privet_access::{NewPasskey, Privilege, SignInError, SignedPasskey};
 use privet_types::TenantId;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::routes::{Answer, Call, Desk, answer, found};
 use super::views::Name;
 use crate::access::address_of;
+use crate::named::Named;
 use crate::openapi::Operation;
 
 /// In which tenant somebody signs in.
@@ -35,7 +36,7 @@ struct SignedIn {
     #[schemars(with = "Option<String>")]
     tenant: Name<TenantId>,
     /// As `PublicKeyCredential.toJSON()` of a browser gives it.
-    #[schemars(with = "Map<String, Value>")]
+    #[schemars(schema_with = "signed")]
     credential: SignedPasskey,
 }
 
@@ -45,7 +46,7 @@ struct SignedIn {
 #[schemars(rename = "PasskeyProof")]
 struct Proved {
     /// As `PublicKeyCredential.toJSON()` of a browser gives it.
-    #[schemars(with = "Map<String, Value>")]
+    #[schemars(schema_with = "signed")]
     credential: SignedPasskey,
 }
 
@@ -56,8 +57,16 @@ struct Proved {
 struct Added {
     name: String,
     /// As `PublicKeyCredential.toJSON()` of a browser gives it.
-    #[schemars(with = "Map<String, Value>")]
+    #[schemars(schema_with = "made")]
     credential: NewPasskey,
+}
+
+fn signed(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "$ref": "#/components/schemas/PasskeySigned" })
+}
+
+fn made(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "$ref": "#/components/schemas/PasskeyMade" })
 }
 
 pub(super) fn routes() -> Router<Desk> {
@@ -218,7 +227,7 @@ async fn list(State(desk): State<Desk>, request: Request<Body>) -> Response<Body
     .await
 }
 
-async fn remove(State(desk): State<Desk>, Path(id): Path<String>, request: Request<Body>) -> Response<Body> {
+async fn remove(State(desk): State<Desk>, Named(id): Named, request: Request<Body>) -> Response<Body> {
     answer(async {
         let call = desk.call(request).await?;
         let removed = desk

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{delete, get, post, put};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use http::request::Parts;
@@ -23,6 +23,7 @@ use super::{Door, passkeys, views};
 use crate::access::address_of;
 use crate::credentials;
 use crate::gateway::Gateway;
+use crate::named::Named;
 use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{check_media, new_request_id, with_request_id};
@@ -359,7 +360,7 @@ async fn list_all(State(desk): State<Desk>, request: Request<Body>) -> Response<
     .await
 }
 
-async fn end_any(State(desk): State<Desk>, Path(id): Path<String>, request: Request<Body>) -> Response<Body> {
+async fn end_any(State(desk): State<Desk>, Named(id): Named, request: Request<Body>) -> Response<Body> {
     answer(async {
         let call = desk.call(request).await?;
         call.check()?;
@@ -444,7 +445,7 @@ async fn list_own(State(desk): State<Desk>, request: Request<Body>) -> Response<
     .await
 }
 
-async fn end_own(State(desk): State<Desk>, Path(id): Path<String>, request: Request<Body>) -> Response<Body> {
+async fn end_own(State(desk): State<Desk>, Named(id): Named, request: Request<Body>) -> Response<Body> {
     answer(async {
         let call = desk.call_to_end(request).await?;
         call.check()?;

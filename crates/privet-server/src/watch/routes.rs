@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{get, post};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
@@ -15,6 +15,7 @@ use privet_types::{Pseudonym, SurfaceKind};
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
+use crate::named::Named;
 use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{new_request_id, with_request_id};
@@ -109,7 +110,7 @@ async fn list(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
 
 async fn one(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, _) = request.into_parts();
@@ -131,7 +132,7 @@ async fn one(
 
 async fn answer_close(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, _) = request.into_parts();

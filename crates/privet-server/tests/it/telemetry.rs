@@ -576,6 +576,9 @@ async fn prompts_wait_for_no_collector_and_what_is_dropped_is_counted() {
             200
         );
     }
+    while metric(&gateway, "traces", "dropped").await < 4 {
+        tokio::task::yield_now().await;
+    }
     assert_eq!(metric(&gateway, "traces", "dropped").await, 4);
     assert_eq!(metric(&gateway, "traces", "sent").await, 0);
     drop(gateway);
