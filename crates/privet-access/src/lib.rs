@@ -47,8 +47,8 @@ pub use account::{Account, Accounts, Described, SERVICE_ROLE};
 pub use api_key::{KEY_PREFIX, is_credential};
 pub use assessment::{Assessment, AssessmentStatus, Assessments, Standing, Training};
 pub use cedar::{
-    Ask, Authorizer, DecideError, Explanation, Lint, PolicyBearing, PolicyError, PolicyStep, PolicyText,
-    PromptFacts, Resource, Verdict,
+    Ask, Authorizer, DecideError, Explanation, KindAsked, Lint, PolicyBearing, PolicyError, PolicyStep,
+    PolicyText, PromptFacts, Resource, Verdict,
 };
 pub use error::{Denied, Error};
 pub use issuer::{

@@ -359,6 +359,24 @@ impl Policy {
         lets_pass.then(|| Self::of(file))
     }
 
+    /// Whether the kind called `name` is looked for; `None` if there is no such kind.
+    #[must_use]
+    pub fn looks_for(&self, name: &str) -> Option<bool> {
+        let pii = self.pii();
+        let own = pii.recognizers.iter().map(|own| &own.entity);
+        let own = own.chain(pii.terms.iter().map(|own| &own.entity));
+        let kind = Entity::ALL.iter().chain(own).find(|kind| kind.name() == name)?;
+        Some(pii.action(*kind) != EntityAction::Allow)
+    }
+
+    /// Whether data of this kind would leave as it is where it is found, beside kinds that are broad.
+    #[must_use]
+    pub fn lets_pass(&self, kind: Entity) -> bool {
+        let strict = self.refusing_what_passes();
+        self.pii().action(kind) == EntityAction::Allow
+            && strict.is_some_and(|strict| strict.pii().action(kind) != EntityAction::Allow)
+    }
+
     /// Where prompts go that hold certain kinds of data.
     #[must_use]
     pub const fn routing(&self) -> &RoutingConfig {

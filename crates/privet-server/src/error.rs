@@ -9,6 +9,9 @@ pub enum Error {
     /// The server of `[shared_limits]` cannot be used as the settings name it.
     #[error(transparent)]
     SharedLimits(#[from] crate::limits::SharedError),
+    /// The server of shared limits did not take a kill switch.
+    #[error("the server of `[shared_limits]` did not take the kill switch; use `--local` on each machine")]
+    NotShared,
     /// The address is taken or not ours.
     #[error("cannot listen on `{address}`; choose another `listen` address in the settings")]
     Listen {

@@ -666,6 +666,12 @@ impl TestGateway {
         KillSwitches::new(&self.store, &self.root, &*self.clock)
     }
 
+    /// The installation's root key.
+    #[must_use]
+    pub fn root(&self) -> &RootKey {
+        &self.root
+    }
+
     /// Those of this machine.
     #[must_use]
     pub fn local_switches(&self) -> LocalSwitches {

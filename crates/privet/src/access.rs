@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use jiff::tz::Offset;
-use privet_access::{AccessRules, Assessments, Authorizer, PolicyText, Signer};
+use privet_access::{AccessRules, Assessments, Authorizer, KindAsked, PolicyText, Signer};
 use privet_policy::{Policy, Settings};
 use privet_server::SystemClock;
 use privet_types::Clock;
@@ -75,10 +75,23 @@ impl Access {
     }
 }
 
-/// The policies that `files` hold, beside those that ship.
+/// The policies that `files` hold, beside those that ship. One that asks for data that is not looked for is refused: it would seem to
+/// hold, and never do.
 pub(crate) fn authorizer(policy: &Policy, files: &[(String, String)]) -> Result<Authorizer> {
     let offset = Offset::from_seconds(policy.access().utc_offset_seconds())?;
-    Ok(Authorizer::new(&texts(files), offset)?)
+    let authorizer = Authorizer::new(&texts(files), offset)?;
+    for KindAsked { policy: id, kind } in authorizer.kinds_asked() {
+        match policy.looks_for(&kind) {
+            Some(true) => {}
+            Some(false) => bail!(
+                "the policy `{id}` asks whether {kind} was found, which the policy document lets pass unseen, so that it never is; set {kind} to \"mask\" in `[pii.entities]`, or take it out of `{id}`"
+            ),
+            None => bail!(
+                "the policy `{id}` asks whether `{kind}` was found, and there is no such kind; see `privet pii entities`"
+            ),
+        }
+    }
+    Ok(authorizer)
 }
 
 pub(crate) fn texts(files: &[(String, String)]) -> Vec<PolicyText<'_>> {

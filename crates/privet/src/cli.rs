@@ -74,6 +74,7 @@ pub(crate) enum Command {
         after_help = "Examples:
   privet kill on principal ann --reason 'laptop stolen'
   privet kill on all --reason 'incident 7' --for 2h
+  privet kill on all --reason 'store down, incident 7' --shared
   privet kill on all --reason 'store down, incident 7' --local
   privet kill list
   privet kill off ID"

@@ -255,3 +255,49 @@ fn states(paths: &[PathBuf]) -> Vec<State> {
     };
     paths.iter().map(state).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_between_reading_and_the_first_look_is_seen_at_that_look() {
+        let folder = tempfile::tempdir().unwrap();
+        let (policy, own) = (folder.path().join("policy.toml"), folder.path().join("own.cedar"));
+        fs::write(&policy, "").unwrap();
+        let text = "policy = \"policy.toml\"\n[[providers]]\nname = \"a\"\ndialect = \"openai\"\n\
+                    base_url = \"http://127.0.0.1:1/v1\"\n[[models]]\nmatch = \"*\"\nprovider = \"a\"\n";
+        let settings = Settings::parse(text, &folder.path().join("privet.toml")).unwrap();
+        let files = |seen: &Seen| PolicyFiles::new(&settings, &Access::load(&settings).unwrap(), seen, None);
+        let seen = Seen::now(&settings, &[]);
+        let unchanged = files(&seen);
+        assert_eq!(unchanged.seen, states(&unchanged.paths));
+        // Read as it was, and then written before anybody looks again.
+        fs::write(&policy, "[pii]\nthreshold = 0.4\n").unwrap();
+        assert_ne!(unchanged.seen, states(&unchanged.paths));
+        // A file that the document names only since it was looked at counts as changed, too.
+        fs::write(&own, "").unwrap();
+        fs::write(&policy, "[access]\npolicies = [\"own.cedar\"]\n").unwrap();
+        let grown = files(&seen);
+        assert_eq!(grown.paths.last(), Some(&own));
+        assert_eq!(grown.seen.last(), Some(&None));
+    }
+
+    #[test]
+    fn a_file_that_another_took_the_place_of_is_another_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, beside) = (folder.path().join("a"), folder.path().join("b"));
+        fs::write(&path, "same").unwrap();
+        fs::write(&beside, "size").unwrap();
+        let time = fs::metadata(&path).unwrap().modified().unwrap();
+        fs::File::options()
+            .write(true)
+            .open(&beside)
+            .unwrap()
+            .set_modified(time)
+            .unwrap();
+        let before = states(std::slice::from_ref(&path));
+        fs::rename(&beside, &path).unwrap();
+        assert_ne!(before, states(&[path]));
+    }
+}

@@ -358,6 +358,13 @@ impl KeyRing {
         self.kill.look_at_local();
     }
 
+    /// Takes kill switches over that came from another machine of the installation, each `sealed` by [`LocalSwitches::seal`]. Returns how
+    /// many cannot be opened; these are left alone.
+    #[must_use]
+    pub fn take_shared_switches(&self, sealed: &[Vec<u8>], now: Timestamp) -> usize {
+        self.kill.take_shared(sealed, now)
+    }
+
     /// Tells the store of this machine's kill switches that it does not know yet; from then on the store decides about them.
     ///
     /// # Errors

@@ -14,9 +14,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use privet_access::{
-    Accounts, Authorizer, Explanation, Lint, PolicyBearing, Privilege, PseudonymKey, load_accounts,
-};
+use privet_access::{Accounts, Authorizer, Lint, PolicyBearing, PseudonymKey, load_accounts};
 use privet_crypto::RootKey;
 use privet_policy::Settings;
 use privet_server::SystemClock;
@@ -30,6 +28,7 @@ use crate::update::Sources;
 use crate::{key, rim, serve};
 use assess::{AssessArgs, AssessmentCommand, TrainingArgs};
 pub(crate) use assess::{signing_key, term};
+pub(crate) use case::Answer;
 use case::{Case, Expected, Whom};
 use notices::NoticesArgs;
 
@@ -46,8 +45,8 @@ pub(crate) enum PolicyCommand {
         #[arg(long)]
         schema: bool,
     },
-    /// Say what the policies decide on a request, and why: 0 if they permit it, 1 if not. Whether somebody is switched off, and
-    /// what `require_assessment` asks for, is not looked at.
+    /// Say what is decided on a request, and why: 0 if it is permitted, 1 if not. Kill switches, limits and what a prompt holds are not
+    /// looked at.
     #[command(after_help = "Examples:
   privet policy explain --user ann --model gpt-4.1 --kind EMAIL_ADDRESS=2
   privet policy explain --service crm --action vault.read
@@ -279,7 +278,7 @@ fn explain(args: ExplainArgs) -> Result<ExitCode> {
     if request.is_some() && !has_store {
         bail!("there is no store yet, so no request can be looked up");
     }
-    let (privilege, explanation) = if has_store {
+    let answer = if has_store {
         at_store(&settings, async |store, root| {
             let accounts = load_accounts(store, &access.rules.signers).await?;
             let case = match request {
@@ -291,24 +290,32 @@ fn explain(args: ExplainArgs) -> Result<ExitCode> {
     } else {
         case.explain(&settings, &access, &Whom::Described, now)?
     };
-    tell(privilege, &explanation, format)?;
-    Ok(if explanation.verdict.is_allowed {
+    tell(&answer, format)?;
+    Ok(if answer.is_allowed() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
-fn tell(privilege: Privilege, explanation: &Explanation, format: Format) -> Result<()> {
+fn tell(answer: &Answer, format: Format) -> Result<()> {
+    let Answer {
+        privilege,
+        explanation,
+        refusals,
+    } = answer;
     let verdict = &explanation.verdict;
-    let answer = if verdict.is_allowed { "allow" } else { "deny" };
+    let decision = if answer.is_allowed() { "allow" } else { "deny" };
     if format == Format::Jsonl {
         return rim::say(json!({
-            "decision": answer, "action": privilege.name(), "policies": verdict.policies,
+            "decision": decision, "action": privilege.name(), "refusals": refusals, "policies": verdict.policies,
             "message": verdict.message, "steps": explanation.steps,
         }));
     }
-    rim::say(format_args!("{answer}: {privilege}"))?;
+    rim::say(format_args!("{decision}: {privilege}"))?;
+    for refusal in refusals {
+        rim::say(format_args!("  {refusal}"))?;
+    }
     if let Some(message) = &verdict.message {
         rim::say(format_args!("  {message}"))?;
     }
@@ -342,13 +349,18 @@ fn tell(privilege: Privilege, explanation: &Explanation, format: Format) -> Resu
 fn test(file: &Path, config: &Path) -> Result<ExitCode> {
     let settings = rim::settings(config)?;
     let access = Access::load(&settings)?;
-    let outcome = hold_against(&read(file)?, &file.display().to_string(), &settings, &access)?;
+    let cases = hold_against(&read(file)?, &file.display().to_string(), &settings, &access)?;
+    for (name, answer) in &cases.failed {
+        rim::say(format_args!("FAILED: {name}"))?;
+        tell(answer, Format::Table)?;
+    }
+    let failed = cases.failed.len();
     eprintln!(
         "privet: {} of {} cases are as expected",
-        outcome.all - outcome.failed,
-        outcome.all
+        cases.all - failed,
+        cases.all
     );
-    Ok(if outcome.failed == 0 {
+    Ok(if failed == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -358,17 +370,20 @@ fn test(file: &Path, config: &Path) -> Result<ExitCode> {
 /// How cases fared.
 pub(crate) struct Cases {
     pub(crate) all: usize,
-    pub(crate) failed: usize,
+    /// Those that were answered otherwise, by name.
+    pub(crate) failed: Vec<(String, Answer)>,
 }
 
-/// Holds policies against the cases in `text`, one a line, which `name` calls in errors. Those that fail are told on standard
-/// output.
+/// Holds policies against the cases in `text`, one a line, which `name` calls in errors.
 ///
 /// # Errors
 /// If there is no case, or one cannot be read.
 pub(crate) fn hold_against(text: &str, name: &str, settings: &Settings, access: &Access) -> Result<Cases> {
     let now = SystemClock.now();
-    let mut cases = Cases { all: 0, failed: 0 };
+    let mut cases = Cases {
+        all: 0,
+        failed: Vec::new(),
+    };
     for (number, line) in (1..).zip(text.lines()) {
         if line.trim().is_empty() {
             continue;
@@ -378,17 +393,14 @@ pub(crate) fn hold_against(text: &str, name: &str, settings: &Settings, access: 
         let Some(expected) = case.expect else {
             bail!("{}: `expect` is missing; write \"allow\" or \"deny\"", place());
         };
-        let (privilege, explanation) = case
+        let answer = case
             .explain(settings, access, &Whom::Described, now)
             .with_context(place)?;
         cases.all += 1;
-        if explanation.verdict.is_allowed == (expected == Expected::Allow) {
-            continue;
+        if answer.is_allowed() != (expected == Expected::Allow) {
+            let name = case.name.unwrap_or_else(|| format!("line {number}"));
+            cases.failed.push((name, answer));
         }
-        cases.failed += 1;
-        let name = case.name.unwrap_or_else(|| format!("line {number}"));
-        rim::say(format_args!("FAILED: {name}"))?;
-        tell(privilege, &explanation, Format::Table)?;
     }
     if cases.all == 0 {
         bail!("`{name}` holds no case");

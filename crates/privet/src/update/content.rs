@@ -52,8 +52,14 @@ pub(crate) fn check(settings: &Settings, bundle: &UpdateBundle) -> Result<()> {
     Analyzer::with_model(access.policy.pii(), model.as_ref())?;
     if let Some(cases) = bundle.files().get(CASES) {
         let outcome = policy::hold_against(text(CASES, cases)?, CASES, &tried, &access)?;
-        if outcome.failed > 0 {
-            bail!("{} of its {} cases are not met", outcome.failed, outcome.all);
+        if !outcome.failed.is_empty() {
+            let names: Vec<&str> = outcome.failed.iter().map(|(name, _)| name.as_str()).collect();
+            bail!(
+                "{} of its {} cases are not met: {}",
+                names.len(),
+                outcome.all,
+                names.join(", ").escape_debug()
+            );
         }
     }
     Ok(())

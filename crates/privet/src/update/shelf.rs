@@ -298,17 +298,21 @@ fn number(text: &str) -> Option<u64> {
 
 /// The file at `path`, if it is there; one of more than `most` bytes is refused.
 pub(crate) fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
+    let bytes = read_some(path, most.saturating_add(1))?;
+    if bytes.as_ref().is_some_and(|bytes| bytes.len() as u64 > most) {
+        bail!("`{}` is longer than it can be", path.display());
+    }
+    Ok(bytes)
+}
+
+/// The first `most` bytes of the file at `path`, if it is there.
+fn read_some(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
     let cannot = || format!("cannot read `{}`", path.display());
     let file = match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.with_context(cannot)?,
     };
     let mut bytes = Vec::new();
-    file.take(most.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .with_context(cannot)?;
-    if bytes.len() as u64 > most {
-        bail!("`{}` is longer than it can be", path.display());
-    }
+    file.take(most).read_to_end(&mut bytes).with_context(cannot)?;
     Ok(Some(bytes))
 }

@@ -75,7 +75,7 @@ impl<'s> Sources<'s> {
         };
         let text = self.read(path).with_context(|| {
             let shown = path.display();
-            if path.exists() {
+            if path.exists() || named(self.settings).is_ok_and(|files| !files.is_empty()) {
                 format!("cannot read policy `{shown}`")
             } else {
                 format!(
@@ -89,6 +89,7 @@ impl<'s> Sources<'s> {
     /// The text at `path`: of a file, or of the update in force that it leads to.
     pub(crate) fn read(&self, path: &Path) -> Result<String> {
         let Some(UpdateFile { kind, name }) = self.settings.updates.file_at(path)? else {
+            self.check_plain(path)?;
             return Ok(fs::read_to_string(path)?);
         };
         self.verify(kind)?;
@@ -103,6 +104,19 @@ impl<'s> Sources<'s> {
         Ok(text
             .with_context(|| format!("`{name}` of the update {update} is no text"))?
             .to_owned())
+    }
+
+    /// That `path` is no other way to the folder of updates, on which nobody would look at signatures.
+    fn check_plain(&self, path: &Path) -> Result<()> {
+        let updates = fs::canonicalize(&self.settings.updates.directory);
+        if let (Ok(updates), Ok(path)) = (updates, fs::canonicalize(path))
+            && path.starts_with(updates)
+        {
+            bail!(
+                "it lies in the folder of updates; write `updates:KIND/FILE`, so that it is held against its signatures"
+            );
+        }
+        Ok(())
     }
 
     /// That the documents which the document at `from` names are as trusted as it is: one of an update can name its own alone.

@@ -322,3 +322,17 @@ fn links_and_folders_that_others_put_there_lead_nowhere() {
     }
     assert!(Path::new(&elsewhere).exists());
 }
+
+#[test]
+fn another_way_to_the_folder_is_not_taken_for_a_plain_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder, "");
+    let shelf = Shelf::new(&settings, KIND).unwrap();
+    put(&shelf, &bundle(7));
+    std::os::unix::fs::symlink(folder.path().join("updates"), folder.path().join("other")).unwrap();
+    let sources = Sources::new(&settings);
+    for way in ["other/rules/current/rules.toml", "other/rules/7/rules.toml"] {
+        let said = sources.read(&folder.path().join(way)).unwrap_err();
+        assert!(format!("{said:#}").contains("updates:KIND/FILE"), "{said:#}");
+    }
+}
