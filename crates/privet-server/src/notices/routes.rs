@@ -11,7 +11,7 @@ use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use privet_access::{Authenticated, Privilege};
+use privet_access::{Authenticated, Privilege, Way};
 use privet_policy::Notice;
 use privet_store::{AcknowledgementChange, AcknowledgementRecord};
 use privet_types::{KeyScope, PrincipalKind, SurfaceKind};
@@ -82,8 +82,9 @@ async fn acknowledge(
     let work = async {
         let (parts, body) = request.into_parts();
         let caller = gateway.reader(&parts).await?;
-        // A token is for a program, and a service account is one: neither reads.
-        if caller.token.is_some() || caller.account.kind() != PrincipalKind::User {
+        // A token, whoever issued it, is for a program, and a service account is one: neither reads.
+        let is_by_token = caller.token.is_some() || caller.way == Way::Issuer;
+        if is_by_token || caller.account.kind() != PrincipalKind::User {
             return Err(Problem::coded(
                 StatusCode::FORBIDDEN,
                 "not_a_person",
