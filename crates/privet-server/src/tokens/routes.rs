@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::routing::{delete, post};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use privet_access::{
     Authenticated, Denied, MOST_REVOKED_TOKENS, NewToken, Privilege, TOKEN_REMEMBERED, TokenError,
@@ -23,6 +23,7 @@ use tokio::time::timeout;
 
 use crate::credentials::{self, Claim};
 use crate::gateway::Gateway;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{check_media, new_request_id, read_body, with_request_id};
 
@@ -34,6 +35,33 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/api/v1/tokens", post(make).delete(take_all_back))
         .route("/api/v1/tokens/{id}", delete(take_back))
         .with_state(gateway)
+}
+
+/// What they do.
+pub(crate) fn described() -> Vec<Operation> {
+    let (all, one, privilege) = ("/api/v1/tokens", "/api/v1/tokens/{id}", Privilege::MakeTokens);
+    vec![
+        Operation::new(
+            Method::POST,
+            all,
+            privilege,
+            "Makes a short-lived token for less than what it is asked for with.",
+        )
+        .takes_shape("TokenOrder")
+        .gives(201, "NewToken"),
+        Operation::new(
+            Method::DELETE,
+            all,
+            privilege,
+            "Takes all of one's own tokens back.",
+        ),
+        Operation::new(
+            Method::DELETE,
+            one,
+            privilege,
+            "Takes one of one's own tokens back.",
+        ),
+    ]
 }
 
 /// What is asked for with `POST`.
