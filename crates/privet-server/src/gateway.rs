@@ -404,8 +404,8 @@ impl Gateway {
             Claim::Key(key) => {
                 let path = Some(parts.uri.path());
                 let caller = self.keys.authenticate_at(key, path, now).await?;
-                tokens::check_session(&self.keys, &caller, access::address_of(&parts.extensions), now)?;
-                caller
+                let address = access::address_of(&parts.extensions);
+                tokens::check_session((&self.keys, self.door.as_deref()), caller, address, now)?
             }
             Claim::Token(token) => {
                 let issuers = self.issuers.as_ref().ok_or(Denied::Malformed)?;

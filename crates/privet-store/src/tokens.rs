@@ -90,7 +90,8 @@ impl TokenRevoked {
 
 impl Store {
     /// Adds `new` as the key that signs, unless the newest one was made after `good_after`; and drops those that were made before
-    /// `drop_before`. Of several processes that do so at once one wins. Returns whether it was this one.
+    /// `drop_before`, and what was taken back and has ended. Of several processes that do so at once one wins. Returns whether it was
+    /// this one.
     ///
     /// # Errors
     /// [`Error::Database`] if the store does not answer.
@@ -127,6 +128,8 @@ impl Store {
                         values![drop_before.as_millisecond(), generation],
                     )
                     .await?;
+                    // Sessions that ended leave rows, too, where nobody takes a token back by itself.
+                    drop_ended(tx, new.made_at).await?;
                 }
                 Ok(added > 0)
             })
@@ -157,11 +160,7 @@ impl Store {
         let change = change.clone();
         self.write(move |tx| {
             Box::pin(async move {
-                tx.execute(
-                    "DELETE FROM token_revocations WHERE ends_at <= $1",
-                    values![change.at.as_millisecond()],
-                )
-                .await?;
+                drop_ended(tx, change.at).await?;
                 let known: Option<i64> = tx
                     .optional(
                         "SELECT ends_at FROM token_revocations \
@@ -255,6 +254,12 @@ pub(crate) async fn select_tokens(tx: &mut Tx) -> Result<TokenSnapshot, Error> {
         revocations: tx.rows(revocations, values![]).await?,
         counts: tx.rows(counts, values![]).await?,
     })
+}
+
+/// Drops what is kept of tokens that are good no more by themselves at `now`.
+async fn drop_ended(tx: &mut Tx, now: Timestamp) -> Result<(), Error> {
+    let sql = "DELETE FROM token_revocations WHERE ends_at <= $1";
+    tx.execute(sql, values![now.as_millisecond()]).await.map(drop)
 }
 
 async fn tell(tx: &mut Tx, kind: &'static str, change: &TokenChange) -> Result<(), Error> {

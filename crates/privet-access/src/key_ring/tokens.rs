@@ -64,6 +64,7 @@ impl KeyRing {
             iat: now.as_second(),
             exp: ends.as_second(),
             count,
+            two_factors: order.has_two_factors,
             models: order.models.clone(),
             aud: order.addresses.clone(),
         };

@@ -284,6 +284,21 @@ impl SignIn {
         }
     }
 
+    /// `caller`, who came by a token that a session made, as far as that session would be good for it by now.
+    ///
+    /// # Errors
+    /// [`Denied::NeedsSecondFactor`] if its roles ask for one by now, and the session had shown none.
+    pub fn narrowed(&self, caller: Authenticated) -> Result<Authenticated, Denied> {
+        let has_two_factors = caller.token.as_ref().is_some_and(|token| token.has_two_factors);
+        if !has_two_factors && self.needs_two_factors(&caller) {
+            return Err(Denied::NeedsSecondFactor);
+        }
+        Ok(Authenticated {
+            scopes: caller.scopes.intersection(self.scopes()),
+            ..caller
+        })
+    }
+
     /// Whether the roles of `caller` ask for a second factor.
     fn needs_two_factors(&self, caller: &Authenticated) -> bool {
         let policy = self.policy();

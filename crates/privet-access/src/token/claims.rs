@@ -48,6 +48,9 @@ pub(crate) struct Claims {
     pub(crate) exp: i64,
     /// How often its owner had taken back all of them when it was made.
     pub(crate) count: i64,
+    /// Whether the session that made it had shown a second factor.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) two_factors: bool,
     /// The models that it is good for; all, if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) models: Vec<String>,

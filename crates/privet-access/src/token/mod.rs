@@ -45,6 +45,8 @@ pub struct TokenFacts {
     pub made_by: Way,
     /// Until when it is good.
     pub expires_at: Timestamp,
+    /// Whether the session that made it had shown a second factor.
+    pub has_two_factors: bool,
     /// The models that it is good for; all, if there are none.
     models: Vec<String>,
 }
@@ -108,6 +110,7 @@ impl TokenFacts {
             id_hash,
             made_by,
             expires_at: claims.expires_at(),
+            has_two_factors: claims.two_factors,
             models: claims.models.clone(),
         })
     }

@@ -25,6 +25,8 @@ pub struct TokenOrder {
     pub models: Vec<String>,
     /// The addresses that it is good for, with all that stand below them. All, if there are none.
     pub addresses: Vec<String>,
+    /// Whether it is asked for in a session whose person has shown a second factor.
+    pub has_two_factors: bool,
 }
 
 impl TokenOrder {

@@ -23,6 +23,7 @@ fn order(scopes: &[KeyScope], seconds: u64) -> TokenOrder {
         longest: Duration::from_mins(15),
         models: Vec::new(),
         addresses: Vec::new(),
+        has_two_factors: false,
     }
 }
 

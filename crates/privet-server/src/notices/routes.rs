@@ -9,9 +9,9 @@ use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use privet_access::{Authenticated, Privilege};
+use privet_access::{Authenticated, Privilege, Way};
 use privet_policy::Notice;
 use privet_store::{AcknowledgementChange, AcknowledgementRecord};
 use privet_types::{KeyScope, PrincipalKind, SurfaceKind};
@@ -21,6 +21,7 @@ use tokio::time::timeout;
 
 use super::is_acknowledged;
 use crate::gateway::Gateway;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{check_media, new_request_id, read_body, with_request_id};
 
@@ -34,6 +35,27 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/api/v1/me/notices", get(list))
         .route("/api/v1/me/notices/{id}", post(acknowledge))
         .with_state(gateway)
+}
+
+/// What they do.
+pub(crate) fn described() -> Vec<Operation> {
+    vec![
+        Operation::new(
+            Method::GET,
+            "/api/v1/me/notices",
+            Privilege::Acknowledge,
+            "What the caller has to acknowledge, and has.",
+        )
+        .gives(200, "Notices"),
+        Operation::new(
+            Method::POST,
+            "/api/v1/me/notices/{id}",
+            Privilege::Acknowledge,
+            "Acknowledges a notice in the wording that was read.",
+        )
+        .takes_shape("NoticeRead")
+        .gives(200, "NoticeAcknowledged"),
+    ]
 }
 
 /// What is sent with `POST`: the wording that was read.
@@ -82,8 +104,9 @@ async fn acknowledge(
     let work = async {
         let (parts, body) = request.into_parts();
         let caller = gateway.reader(&parts).await?;
-        // A token is for a program, and a service account is one: neither reads.
-        if caller.token.is_some() || caller.account.kind() != PrincipalKind::User {
+        // A token, whoever issued it, is for a program, and a service account is one: neither reads.
+        let is_by_token = caller.token.is_some() || caller.way == Way::Issuer;
+        if is_by_token || caller.account.kind() != PrincipalKind::User {
             return Err(Problem::coded(
                 StatusCode::FORBIDDEN,
                 "not_a_person",

@@ -12,8 +12,9 @@ use privet_access::{Ask, Authenticated, Denied, KeyRing, Privilege, Resource, Wa
 use privet_types::{Principal, TenantId};
 
 use crate::problem::Problem;
+use crate::sign_in::Door;
 
-pub(crate) use routes::routes;
+pub(crate) use routes::{described, routes};
 
 /// Tokens that one principal makes in a minute, on one node; and how often it takes some back.
 const MOST_EACH: u32 = 120;
@@ -75,16 +76,19 @@ pub(crate) fn is_of_session(caller: &Authenticated) -> bool {
     token.is_some_and(|token| token.made_by == Way::Session)
 }
 
-/// That a token of a session is used where and when its person may be signed in, as the session itself is.
+/// `caller`; with a token of a session, if it is used where and when its person may be signed in, and as far as the session itself
+/// would be good by now.
 pub(crate) fn check_session(
-    keys: &KeyRing,
-    caller: &Authenticated,
+    (keys, door): (&KeyRing, Option<&Door>),
+    caller: Authenticated,
     address: Option<IpAddr>,
     at: Timestamp,
-) -> Result<(), Denied> {
-    if !is_of_session(caller) {
-        return Ok(());
+) -> Result<Authenticated, Denied> {
+    if !is_of_session(&caller) {
+        return Ok(caller);
     }
+    let door = door.ok_or(Denied::TokenRevoked)?;
+    let caller = door.sign_in().narrowed(caller)?;
     let ask = Ask {
         privilege: Privilege::SignIn,
         resource: Resource::Tenant,
@@ -92,7 +96,8 @@ pub(crate) fn check_session(
         address,
         prompt: None,
     };
-    Ok(keys.authorise(caller, &ask)?)
+    keys.authorise(&caller, &ask)?;
+    Ok(caller)
 }
 
 /// What the log is told of how `caller` came, where it was no key: the way, and the keyed hash of a token's id.

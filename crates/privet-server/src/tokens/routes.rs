@@ -9,11 +9,11 @@ use axum::extract::{Path, State};
 use axum::routing::{delete, post};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use privet_access::{
-    Authenticated, Denied, MOST_REVOKED_TOKENS, NewToken, Privilege, TOKEN_REMEMBERED, TokenError,
-    TokenOrder, Way,
+    Authenticated, Denied, MOST_REVOKED_TOKENS, NewToken, Privilege, SessionRecord, TOKEN_REMEMBERED,
+    TokenError, TokenOrder, Way,
 };
 use privet_store::{Leaf, TokenChange};
 use privet_types::{KeyScope, KeyScopes, Pseudonym, SurfaceKind};
@@ -23,6 +23,7 @@ use tokio::time::timeout;
 
 use crate::credentials::{self, Claim};
 use crate::gateway::Gateway;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{check_media, new_request_id, read_body, with_request_id};
 
@@ -34,6 +35,33 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/api/v1/tokens", post(make).delete(take_all_back))
         .route("/api/v1/tokens/{id}", delete(take_back))
         .with_state(gateway)
+}
+
+/// What they do.
+pub(crate) fn described() -> Vec<Operation> {
+    let (all, one, privilege) = ("/api/v1/tokens", "/api/v1/tokens/{id}", Privilege::MakeTokens);
+    vec![
+        Operation::new(
+            Method::POST,
+            all,
+            privilege,
+            "Makes a short-lived token for less than what it is asked for with.",
+        )
+        .takes_shape("TokenOrder")
+        .gives(201, "NewToken"),
+        Operation::new(
+            Method::DELETE,
+            all,
+            privilege,
+            "Takes all of one's own tokens back.",
+        ),
+        Operation::new(
+            Method::DELETE,
+            one,
+            privilege,
+            "Takes one of one's own tokens back.",
+        ),
+    ]
 }
 
 /// What is asked for with `POST`.
@@ -69,7 +97,7 @@ struct Made<'a> {
 /// Who asks, and what is known of the session if it is one.
 struct Asker {
     caller: Authenticated,
-    session: Option<([u8; 32], Timestamp)>,
+    session: Option<SessionRecord>,
 }
 
 impl Asker {
@@ -86,9 +114,8 @@ impl Asker {
         // Seldom, and far larger than what keys need.
         let live = Box::pin(door.proved(parts, gateway.clock.now())).await?;
         gateway.permit_any_scope(parts, live.caller(), Privilege::MakeTokens)?;
-        let session = live.session();
         Ok(Self {
-            session: Some((session.hash, session.expires_at)),
+            session: Some(live.session().clone()),
             caller: live.caller().clone(),
         })
     }
@@ -113,17 +140,19 @@ async fn make(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
         let body = read_body(&gateway, &parts.headers, body).await?;
         let order: Order = serde_json::from_slice(&body)
             .map_err(|error| bad(format!("the body is no order for a token: {error}")))?;
-        let order = order.checked(&gateway)?;
+        let session = asker.session.as_ref();
+        let has_two_factors = session.is_some_and(|session| session.has_two_factors);
+        let order = order.checked(&gateway, has_two_factors)?;
         let now = gateway.clock.now();
         gateway.token_pace.made.count(caller, now)?;
-        let ends_by = asker.session.map(|(_, ends)| ends);
+        let ends_by = session.map(|session| session.expires_at);
         let made = gateway.keys().issue_token(caller, &order, ends_by, now).await;
         let made = made.map_err(|error| refused(&error))?;
-        if let Some((hash, _)) = asker.session {
+        if let Some(session) = session {
             // From now on it ends with the session.
             let until = remembered_from(made.expires_at)?;
-            let noted = timeout(PATIENCE, gateway.keys().store().note_session_token(hash, until)).await;
-            match noted {
+            let store = gateway.keys().store();
+            match timeout(PATIENCE, store.note_session_token(session.hash, until)).await {
                 Ok(Ok(true)) => {}
                 Ok(Ok(false)) => return Err(Denied::NoSession.into()),
                 Ok(Err(error)) => return Err(unavailable(&error)),
@@ -202,7 +231,7 @@ async fn take_all_back(State(gateway): State<Arc<Gateway>>, request: Request<Bod
 }
 
 impl Order {
-    fn checked(self, gateway: &Gateway) -> Result<TokenOrder, Problem> {
+    fn checked(self, gateway: &Gateway, has_two_factors: bool) -> Result<TokenOrder, Problem> {
         let scopes: Result<Vec<KeyScope>, _> = self.scopes.iter().map(|name| name.parse()).collect();
         let longest = gateway.settings.access.token_life.duration();
         Ok(TokenOrder {
@@ -211,6 +240,7 @@ impl Order {
             longest,
             models: self.models,
             addresses: self.addresses,
+            has_two_factors,
         })
     }
 }

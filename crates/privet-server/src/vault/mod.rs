@@ -200,7 +200,8 @@ impl VaultApi {
         if let Claim::Key(key) = claim {
             let (now, path) = (self.clock.now(), Some(parts.uri.path()));
             let caller = self.keys.authenticate_at(key, path, now).await?;
-            check_session(&self.keys, &caller, address_of(&parts.extensions), now)?;
+            let address = address_of(&parts.extensions);
+            let caller = check_session((&self.keys, self.door.as_deref()), caller, address, now)?;
             self.keys.check_switches(&caller, None, now)?;
             return Ok(self.actor(caller));
         }

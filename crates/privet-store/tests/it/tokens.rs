@@ -114,6 +114,24 @@ async fn a_key_follows_when_the_newest_is_too_old_and_the_oldest_go() {
 }
 
 #[tokio::test]
+async fn what_was_taken_back_and_has_ended_goes_when_another_key_signs() {
+    for house in House::each().await {
+        let store = &house.store;
+        let (acme, ann) = (tenant("acme"), name("ann"));
+        for (id, ends) in [("a", HOUR), ("b", HOUR + 1)] {
+            let told = change(0);
+            let done = store.revoke_token((&acme, &ann), id, at(ends), 9, &told);
+            assert!(done.await.unwrap());
+        }
+        let one = key("one", HOUR);
+        assert!(store.rotate_token_key(&one, at(0), at(-HOUR)).await.unwrap());
+        let left: Vec<String> = revoked(store).await.into_iter().map(|gone| gone.name).collect();
+        assert_eq!(left, ["b"]);
+        house.end().await;
+    }
+}
+
+#[tokio::test]
 async fn a_token_is_taken_back_once_in_its_own_tenant_until_its_end_and_within_bounds() {
     for house in House::each().await {
         let store = &house.store;

@@ -859,6 +859,52 @@ async fn a_session_that_was_just_proved_makes_tokens_and_they_end_with_it() {
 }
 
 #[tokio::test]
+async fn a_token_of_a_session_without_a_second_factor_is_good_for_no_role_that_needs_one() {
+    let gateway = house().start().await;
+    enrolled(&gateway, "ann-user", "user").await;
+    let browser = sign_in(&gateway, "ann-user").await;
+    let order = json!({ "scopes": ["watch.read"] });
+    let made = browser.send(&gateway, "POST", "/api/v1/tokens", &order).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let token = made.json()["token"].as_str().unwrap().to_owned();
+    let alerts = || {
+        let ask = gateway.ask("GET", "/api/v1/alerts");
+        ask.header("authorization", &format!("Bearer {token}")).send()
+    };
+    assert_code(&alerts().await, 403, "not_permitted");
+    let holder = Holder::Principal("ann-user".parse().unwrap());
+    let people = gateway.people("default");
+    people
+        .set_role(&holder, &"auditor".parse().unwrap(), true)
+        .await
+        .unwrap();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while code_of(&alerts().await) == "not_permitted" && std::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_code(&alerts().await, 403, "second_factor_needed");
+}
+
+#[tokio::test]
+async fn what_sessions_are_good_for_no_more_their_tokens_are_not_either() {
+    let prompts = "[access]\nprompts_by_session = true\n";
+    let gateway = house().policy(prompts).start().await;
+    enrolled(&gateway, "ann-user", "user").await;
+    let browser = sign_in(&gateway, "ann-user").await;
+    let order = json!({ "scopes": ["gateway"] });
+    let made = browser.send(&gateway, "POST", "/api/v1/tokens", &order).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let token = made.json()["token"].as_str().unwrap().to_owned();
+    let models = || {
+        let ask = gateway.ask("GET", "/v1/models");
+        ask.header("authorization", &format!("Bearer {token}")).send()
+    };
+    assert_eq!(models().await.status, 200, "{}", models().await.text());
+    gateway.change_policy("", None).await.unwrap();
+    assert_code(&models().await, 403, "key_out_of_scope");
+}
+
+#[tokio::test]
 async fn a_token_of_a_session_is_used_where_its_person_may_be_signed_in() {
     let gateway = house().start().await;
     enrolled(&gateway, "ann-user", "auditor").await;
