@@ -332,6 +332,25 @@ fn what_could_not_be_used_is_not_installed() {
 }
 
 #[test]
+fn a_file_that_no_gateway_reads_as_a_document_is_not_installed_as_one() {
+    let folder = with_updates(
+        "http://127.0.0.1:9",
+        "rules = [\"updates:feed/names.txt\"]",
+        "",
+        1,
+    );
+    let file = signed(
+        &folder,
+        "feed",
+        1,
+        &[("names.txt", "[[terms]]\nvalues = [\"Kobold\"]\n")],
+    );
+    let said = refused(&folder, &["update", "install", &file]);
+    assert!(said.contains("holds no document `names.txt`"), "{said}");
+    assert_eq!(current(&folder, "feed"), None);
+}
+
+#[test]
 fn a_file_that_was_tampered_with_leaves_nothing_behind() {
     let folder = with_updates("http://127.0.0.1:9", "", "", 1);
     let file = signed(&folder, "policy", 1, &[("policy.toml", BLOCKS)]);
