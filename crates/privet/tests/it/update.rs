@@ -414,6 +414,9 @@ fn versions_are_listed_gone_back_to_and_pinned_and_the_log_is_told() {
     }
     let said = refused(&folder, &["update", "install", "policy-2.privet"]);
     assert!(said.contains("older than 3"), "{said}");
+    let verified = run(&folder, &["update", "verify", "policy-2.privet"]);
+    assert_eq!(verified.status.code(), Some(1), "{}", err(&verified));
+    assert!(err(&verified).contains("older than 3"), "{}", err(&verified));
     fine(&folder, &["update", "install", "policy-3.privet"]);
     fine(&folder, &["update", "rollback", "policy"]);
     assert_eq!(current(&folder, "policy"), Some(2));
