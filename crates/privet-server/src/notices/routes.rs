@@ -9,18 +9,20 @@ use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use privet_access::{Authenticated, Privilege};
 use privet_policy::Notice;
 use privet_store::{AcknowledgementChange, AcknowledgementRecord};
 use privet_types::{KeyScope, PrincipalKind, SurfaceKind};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::is_acknowledged;
 use crate::gateway::Gateway;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{check_media, new_request_id, read_body, with_request_id};
 
@@ -36,9 +38,30 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
         .with_state(gateway)
 }
 
-/// What is sent with `POST`: the wording that was read.
-#[derive(Deserialize)]
+/// What they do.
+pub(crate) fn described() -> Vec<Operation> {
+    let of = |method, path, summary| Operation::new(method, path, Privilege::Acknowledge, summary);
+    vec![
+        of(
+            Method::GET,
+            "/api/v1/me/notices",
+            "The notices of the policy for the caller.",
+        )
+        .gives(200, "Notices"),
+        of(
+            Method::POST,
+            "/api/v1/me/notices/{id}",
+            "Acknowledges a notice, as a person.",
+        )
+        .takes::<Read>()
+        .gives(200, "NoticeAcknowledged"),
+    ]
+}
+
+/// The wording of a notice that was read.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NoticeRead")]
 struct Read {
     hash: String,
 }

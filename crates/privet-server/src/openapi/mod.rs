@@ -17,7 +17,10 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use operation::Operation;
 
-use crate::{gateway, incidents, kill, limits, native, presidio, protect, sign_in, vault, watch};
+use crate::{
+    coached, gateway, incidents, kill, limits, native, notices, presidio, protect, sign_in, tokens, vault,
+    watch,
+};
 
 /// Where it is served.
 const PATH: &str = "/api/v1/openapi.json";
@@ -67,6 +70,9 @@ fn operations() -> Vec<Operation> {
         watch::described(),
         incidents::described(),
         sign_in::described(),
+        tokens::described(),
+        notices::described(),
+        coached::described(),
     ]
     .into_iter()
     .flatten()
@@ -109,7 +115,7 @@ fn describe() -> Value {
         "info": {
             "title": "Privet",
             "version": "1",
-            "description": "Texts without private data, limits, alerts, incidents and kill switches, how people sign in, and the vault: personal records, consent, and the log of both. A key's tenant is the only one it sees: what belongs to another is answered as if it were not there.",
+            "description": "Texts without private data, limits, alerts, incidents and kill switches, how people sign in, notices and tokens, and the vault: personal records, consent, and the log of both. A key's tenant is the only one it sees: what belongs to another is answered as if it were not there.",
         },
         "paths": paths,
         "components": {
@@ -161,6 +167,9 @@ mod tests {
             include_str!("../watch/routes.rs"),
             include_str!("../incidents/routes.rs"),
             include_str!("../kill/routes.rs"),
+            include_str!("../tokens/routes.rs"),
+            include_str!("../notices/routes.rs"),
+            include_str!("../coached.rs"),
         ];
         let described: BTreeSet<(String, String)> = listed(&describe()).into_iter().collect();
         let mut missing = Vec::new();

@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::routing::{delete, post};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use privet_access::{
     Authenticated, Denied, MOST_REVOKED_TOKENS, NewToken, Privilege, TOKEN_REMEMBERED, TokenError,
@@ -17,12 +17,14 @@ use privet_access::{
 };
 use privet_store::{Leaf, TokenChange};
 use privet_types::{KeyScope, KeyScopes, Pseudonym, SurfaceKind};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::credentials::{self, Claim};
 use crate::gateway::Gateway;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{check_media, new_request_id, read_body, with_request_id};
 
@@ -36,9 +38,34 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
         .with_state(gateway)
 }
 
-/// What is asked for with `POST`.
-#[derive(Deserialize)]
+/// What they do.
+pub(crate) fn described() -> Vec<Operation> {
+    let of = |method, path, summary| Operation::new(method, path, Privilege::MakeTokens, summary);
+    vec![
+        of(
+            Method::POST,
+            "/api/v1/tokens",
+            "Makes a token for a while, for no more than the caller may.",
+        )
+        .takes::<Order>()
+        .gives(201, "TokenMade"),
+        of(
+            Method::DELETE,
+            "/api/v1/tokens",
+            "Takes back all tokens of the caller.",
+        ),
+        of(
+            Method::DELETE,
+            "/api/v1/tokens/{id}",
+            "Takes back one token of the caller.",
+        ),
+    ]
+}
+
+/// A token that is asked for.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "TokenOrder")]
 struct Order {
     scopes: Vec<String>,
     /// Seconds; as long as the settings allow if left out.
