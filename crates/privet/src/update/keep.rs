@@ -68,7 +68,8 @@ pub(super) fn install(file: &Path, may_go_back: bool, config: &Path) -> Result<E
     let folder = shelf.folder_of(plan.version);
     let was_there = folder.exists();
     step::run(&plan.stage)?;
-    let taken = content::check_lists(&settings, &bundle, &folder).and_then(|()| record(&settings, done, told));
+    let usable = content::check_lists(&settings, &bundle, &folder);
+    let taken = usable.and_then(|()| record(&settings, done, told));
     if taken.is_err() && !was_there {
         // Its version is free for another one.
         step::run(&[Step::Remove(folder)])?;
