@@ -80,14 +80,10 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
 
 /// What it does.
 pub(crate) fn described() -> Vec<Operation> {
+    let summary = "How often people were told to do otherwise, and about what.";
     vec![
-        Operation::new(
-            Method::GET,
-            "/api/v1/coaching",
-            Privilege::WatchRead,
-            "How often people were told to do otherwise, and about what, since this node started.",
-        )
-        .gives(200, "Coaching"),
+        Operation::new(Method::GET, "/api/v1/coaching", Privilege::WatchRead, summary)
+            .gives(200, "CoachingCounts"),
     ]
 }
 

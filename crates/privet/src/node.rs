@@ -233,29 +233,33 @@ impl Node {
         }
         tidying.abort();
         stop.send_replace(true);
-        refresh.await?;
-        witnessing.await?;
-        limits.await?;
-        watching.await?;
-        policy.await?;
-        if let Some(upkeep) = upkeep {
-            upkeep.end().await?;
+        let ended: Result<()> = async {
+            refresh.await?;
+            witnessing.await?;
+            limits.await?;
+            watching.await?;
+            policy.await?;
+            if let Some(upkeep) = upkeep {
+                upkeep.end().await?;
+            }
+            let flushed = flusher.await?;
+            // Only now is everything stored that this node has to tell.
+            stop_log.send_replace(true);
+            sequencer
+                .await?
+                .context("the last decisions get their position in the log at the next start")?;
+            flushed.context("the last decisions stay in the spool until the next start")?;
+            spool.close().await.context("cannot close the audit spool")?;
+            store.close().await;
+            Ok(())
         }
-        let flushed = flusher.await?;
-        // Only now is everything stored that this node has to tell.
-        stop_log.send_replace(true);
-        sequencer
-            .await?
-            .context("the last decisions get their position in the log at the next start")?;
-        flushed.context("the last decisions stay in the spool until the next start")?;
-        spool.close().await.context("cannot close the audit spool")?;
-        store.close().await;
-        // Last of all: there is nothing more to tell.
+        .await;
+        // Last of all, however it ended: there is nothing more to tell.
         stop_telemetry.send_replace(true);
         if let Some(telemetry) = telemetry {
             telemetry.await?;
         }
-        Ok(())
+        ended
     }
 }
 

@@ -1,6 +1,7 @@
 //! Searching the tenant's part of the audit log, and proofs of single entries.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -70,15 +71,14 @@ impl Desk {
         };
         let (mut rows, mut kinds) = (Vec::new(), BTreeSet::new());
         let take = |event: TenantEvent| {
-            if rows.len() < MOST_ROWS && is_wanted(&event) {
+            if is_wanted(&event) {
+                if rows.len() == MOST_ROWS {
+                    return ControlFlow::Break(());
+                }
                 rows.push(row(&event, people.as_ref()));
             }
             kinds.insert(event.kind);
-            if rows.len() < MOST_ROWS {
-                std::ops::ControlFlow::Continue(())
-            } else {
-                std::ops::ControlFlow::Break(())
-            }
+            ControlFlow::Continue(())
         };
         let is_cut = self.past_events(tenant, Timestamp::MIN, take).await?;
         Ok(AuditPage {

@@ -23,8 +23,8 @@ const DECISION: &str = "decision";
 pub(super) struct People(HashMap<String, (String, BTreeSet<String>)>);
 
 impl Desk {
-    /// Gives `take` the decisions of `tenant` since `since`, the newest first, until it has enough. Returns whether there was more
-    /// in that time than is looked through.
+    /// Gives `take` the decisions of `tenant` since `since`, the newest first, until it breaks off for want of room. Returns whether
+    /// there was more in that time than is looked through.
     pub(super) async fn past(
         &self,
         tenant: &TenantId,
@@ -69,7 +69,7 @@ impl Desk {
                     return Ok(false);
                 }
                 if event.at >= since && take(event).is_break() {
-                    return Ok(false);
+                    return Ok(true);
                 }
             }
             if is_last {

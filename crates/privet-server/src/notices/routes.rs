@@ -15,6 +15,7 @@ use privet_access::{Authenticated, Privilege, Way};
 use privet_policy::Notice;
 use privet_store::{AcknowledgementChange, AcknowledgementRecord};
 use privet_types::{KeyScope, PrincipalKind, SurfaceKind};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -39,28 +40,28 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
 
 /// What they do.
 pub(crate) fn described() -> Vec<Operation> {
+    let of = |method, path, summary| Operation::new(method, path, Privilege::Acknowledge, summary);
     vec![
-        Operation::new(
+        of(
             Method::GET,
             "/api/v1/me/notices",
-            Privilege::Acknowledge,
-            "What the caller has to acknowledge, and has.",
+            "The notices of the policy for the caller.",
         )
         .gives(200, "Notices"),
-        Operation::new(
+        of(
             Method::POST,
             "/api/v1/me/notices/{id}",
-            Privilege::Acknowledge,
-            "Acknowledges a notice in the wording that was read.",
+            "Acknowledges a notice, as a person.",
         )
-        .takes_shape("NoticeRead")
+        .takes::<Read>()
         .gives(200, "NoticeAcknowledged"),
     ]
 }
 
-/// What is sent with `POST`: the wording that was read.
-#[derive(Deserialize)]
+/// The wording of a notice that was read.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NoticeRead")]
 struct Read {
     hash: String,
 }

@@ -115,7 +115,7 @@ fn describe() -> Value {
         "info": {
             "title": "Privet",
             "version": "1",
-            "description": "Texts without private data, limits, tokens, notices, alerts, incidents and kill switches, how people sign in, and the vault: personal records, consent, and the log of both. A key's tenant is the only one it sees: what belongs to another is answered as if it were not there.",
+            "description": "Texts without private data, limits, alerts, incidents and kill switches, how people sign in, notices and tokens, and the vault: personal records, consent, and the log of both. A key's tenant is the only one it sees: what belongs to another is answered as if it were not there.",
         },
         "paths": paths,
         "components": {

@@ -17,6 +17,7 @@ use privet_access::{
 };
 use privet_store::{Leaf, TokenChange};
 use privet_types::{KeyScope, KeyScopes, Pseudonym, SurfaceKind};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -39,34 +40,32 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
 
 /// What they do.
 pub(crate) fn described() -> Vec<Operation> {
-    let (all, one, privilege) = ("/api/v1/tokens", "/api/v1/tokens/{id}", Privilege::MakeTokens);
+    let of = |method, path, summary| Operation::new(method, path, Privilege::MakeTokens, summary);
     vec![
-        Operation::new(
+        of(
             Method::POST,
-            all,
-            privilege,
-            "Makes a short-lived token for less than what it is asked for with.",
+            "/api/v1/tokens",
+            "Makes a token for a while, for no more than the caller may.",
         )
-        .takes_shape("TokenOrder")
-        .gives(201, "NewToken"),
-        Operation::new(
+        .takes::<Order>()
+        .gives(201, "TokenMade"),
+        of(
             Method::DELETE,
-            all,
-            privilege,
-            "Takes all of one's own tokens back.",
+            "/api/v1/tokens",
+            "Takes back all tokens of the caller.",
         ),
-        Operation::new(
+        of(
             Method::DELETE,
-            one,
-            privilege,
-            "Takes one of one's own tokens back.",
+            "/api/v1/tokens/{id}",
+            "Takes back one token of the caller.",
         ),
     ]
 }
 
-/// What is asked for with `POST`.
-#[derive(Deserialize)]
+/// A token that is asked for.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "TokenOrder")]
 struct Order {
     scopes: Vec<String>,
     /// Seconds; as long as the settings allow if left out.

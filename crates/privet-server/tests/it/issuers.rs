@@ -132,7 +132,12 @@ async fn nobody_acknowledges_a_notice_by_a_token_of_another_issuer() {
     let shown = asked("GET", "/api/v1/me/notices").send().await.json();
     let read = json!({ "hash": shown["notices"][0]["hash"] });
     let reply = asked("POST", "/api/v1/me/notices/rules").body(read.to_string());
-    assert_code(&reply.send().await, 403, "not_a_person", "a program reads nothing");
+    assert_code(
+        &reply.send().await,
+        403,
+        "not_a_person",
+        "a program reads nothing",
+    );
 }
 
 #[tokio::test]

@@ -26,8 +26,8 @@ pub(crate) struct Plan {
     pub(crate) flip: Vec<Step>,
 }
 
-/// The plan to install `bundle`, whose signatures and contents were looked at. The shelf is locked. With `may_go_back` it may be
-/// older than what was in force.
+/// The plan to install `bundle`, whose signatures were looked at. The shelf is locked, if the plan is to be done. With `may_go_back` it
+/// may be older than what was in force.
 pub(crate) fn install(
     shelf: &Shelf<'_>,
     bundle: &UpdateBundle,

@@ -16,7 +16,8 @@ use serde_json::json;
 
 use super::install::{self, Plan};
 use super::shelf::{Shelf, State};
-use super::{author, content, step};
+use super::step::{self, Step};
+use super::{author, content};
 use crate::cli::Format;
 use crate::{key, rim, serve};
 
@@ -33,9 +34,8 @@ pub(super) fn verify(file: &Path, config: &Path) -> Result<ExitCode> {
     });
     rim::say(format_args!("{shown:#}"))?;
     let outcome = signers.and_then(|_| {
-        if manifest.expires <= SystemClock.now() {
-            bail!("it expired at {}", manifest.expires);
-        }
+        // Nothing of the plan is done, so the shelf need not be locked.
+        install::install(&shelf, &bundle, false, SystemClock.now())?;
         content::check(&settings, &bundle)
     });
     Ok(match outcome {
@@ -58,15 +58,23 @@ pub(super) fn install(file: &Path, may_go_back: bool, config: &Path) -> Result<E
     let now = SystemClock.now();
     let plan = install::install(&shelf, &bundle, may_go_back, now).with_context(refused)?;
     content::check(&settings, &bundle).with_context(refused)?;
-    step::run(&plan.stage)?;
-    content::check_lists(&settings, &bundle, &shelf.folder_of(plan.version)).with_context(refused)?;
     let went_back = plan.before.is_some_and(|before| plan.version < before);
     let done = if went_back {
         UpdateStep::RolledBack
     } else {
         UpdateStep::Installed
     };
-    record(&settings, done, change(shelf.kind(), &plan, head, &signers, now)?)?;
+    let told = change(shelf.kind(), &plan, head, &signers, now)?;
+    let folder = shelf.folder_of(plan.version);
+    let was_there = folder.exists();
+    step::run(&plan.stage)?;
+    let usable = content::check_lists(&settings, &bundle, &folder);
+    let taken = usable.and_then(|()| record(&settings, done, told));
+    if taken.is_err() && !was_there {
+        // Its version is free for another one.
+        step::run(&[Step::Remove(folder)])?;
+    }
+    taken.with_context(refused)?;
     step::run(&plan.flip)?;
     say_in_force(&settings, &shelf)
 }

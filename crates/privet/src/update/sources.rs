@@ -11,7 +11,7 @@ use privet_policy::{ExpiredUpdates, Policy, RulesFile, Settings, UpdateFile};
 use privet_types::UpdateKind;
 use privet_update::{Manifest, UpdateBundle, UpdateName};
 
-use super::shelf::Shelf;
+use super::shelf::{Shelf, is_document};
 
 /// What the policy is called in errors where the settings name none.
 const DEFAULT: &str = "the default policy";
@@ -47,7 +47,10 @@ impl<'s> Sources<'s> {
 
     /// The same with `bundle` in the place of the update of its kind that is in force.
     pub(crate) fn with(settings: &'s Settings, bundle: &UpdateBundle) -> Self {
-        let update = Update::of(bundle.head().manifest(), bundle.files().clone());
+        // No more than is read once it is in force.
+        let documents = bundle.files().iter().filter(|(name, _)| is_document(name));
+        let documents = documents.map(|(name, bytes)| (name.clone(), bytes.clone()));
+        let update = Update::of(bundle.head().manifest(), documents.collect());
         let kind = update.name.kind;
         Self {
             settings,

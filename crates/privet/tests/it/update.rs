@@ -332,6 +332,40 @@ fn what_could_not_be_used_is_not_installed() {
 }
 
 #[test]
+fn a_file_that_no_gateway_reads_as_a_document_is_not_installed_as_one() {
+    let folder = with_updates(
+        "http://127.0.0.1:9",
+        "rules = [\"updates:feed/names.txt\"]",
+        "",
+        1,
+    );
+    let file = signed(
+        &folder,
+        "feed",
+        1,
+        &[("names.txt", "[[terms]]\nvalues = [\"Kobold\"]\n")],
+    );
+    let said = refused(&folder, &["update", "install", &file]);
+    assert!(said.contains("holds no document `names.txt`"), "{said}");
+    assert_eq!(current(&folder, "feed"), None);
+}
+
+#[test]
+fn a_version_whose_list_cannot_be_used_is_free_for_another_update() {
+    let sign_in =
+        "[sign_in]\norigin = \"http://localhost:8787\"\nbreached_hashes = \"updates:feed/hashes.txt\"";
+    let folder = with_updates("http://127.0.0.1:9", "", sign_in, 1);
+    let file = signed(&folder, "feed", 1, &[("hashes.txt", "no hash\n")]);
+    let said = refused(&folder, &["update", "install", &file]);
+    assert!(said.contains("HASH:count"), "{said}");
+    assert!(listed(&folder).is_empty());
+    fs::remove_file(folder.path().join(&file)).expect("a file");
+    let list = format!("{}:1\n", "0".repeat(40));
+    install(&folder, "feed", 1, &[("hashes.txt", &list)]);
+    assert_eq!(current(&folder, "feed"), Some(1));
+}
+
+#[test]
 fn a_file_that_was_tampered_with_leaves_nothing_behind() {
     let folder = with_updates("http://127.0.0.1:9", "", "", 1);
     let file = signed(&folder, "policy", 1, &[("policy.toml", BLOCKS)]);
@@ -395,6 +429,9 @@ fn versions_are_listed_gone_back_to_and_pinned_and_the_log_is_told() {
     }
     let said = refused(&folder, &["update", "install", "policy-2.privet"]);
     assert!(said.contains("older than 3"), "{said}");
+    let verified = run(&folder, &["update", "verify", "policy-2.privet"]);
+    assert_eq!(verified.status.code(), Some(1), "{}", err(&verified));
+    assert!(err(&verified).contains("older than 3"), "{}", err(&verified));
     fine(&folder, &["update", "install", "policy-3.privet"]);
     fine(&folder, &["update", "rollback", "policy"]);
     assert_eq!(current(&folder, "policy"), Some(2));
