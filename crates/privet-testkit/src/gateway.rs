@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use jiff::tz::Offset;
 use privet_access::{
-    AccessRules, Assessments, Authorizer, Enrolment, KeyRing, KeyRingConfig, KillSwitches, LocalSwitches,
-    NewKey, People, PolicyText, Signer, create_key, revoke_key, run_refresh,
+    AccessRules, Assessments, Authorizer, KeyRing, KeyRingConfig, KillSwitches, LocalSwitches, PolicyText,
+    Signer, run_refresh,
 };
 use privet_crypto::RootKey;
 use privet_demo::client::Client;
@@ -20,7 +20,7 @@ use privet_server::{
     VaultParts, saved_limits,
 };
 use privet_store::{Durability, Location, Sequencer, Spool, SpoolConfig, Store, log_signer, run_flusher};
-use privet_types::{Clock, KeyScopes, Secret, TenantId};
+use privet_types::{Clock, Secret, TenantId};
 use privet_vault::run_consent_watch;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -95,9 +95,9 @@ pub struct TestGateway {
     vault_address: Option<SocketAddr>,
     vault: Option<VaultParts>,
     key: String,
-    clock: Arc<FakeClock>,
-    root: Arc<RootKey>,
-    store: Store,
+    pub(crate) clock: Arc<FakeClock>,
+    pub(crate) root: Arc<RootKey>,
+    pub(crate) store: Store,
     spool: Spool,
     provider: Option<Provider>,
     shutdown: watch::Sender<bool>,
@@ -581,24 +581,6 @@ impl TestGateway {
         &self.store
     }
 
-    /// A key of `principal` of `tenant` for `scopes`, as text.
-    pub async fn key_for(&self, tenant: &str, principal: &str, scopes: KeyScopes) -> String {
-        let (tenant, principal) = (
-            tenant.parse().expect("a name"),
-            principal.parse().expect("a name"),
-        );
-        let made = create_key(
-            &self.store,
-            &self.root,
-            &tenant,
-            &principal,
-            scopes,
-            None,
-            &*self.clock,
-        );
-        made.await.expect("a key").key.expose().clone()
-    }
-
     /// The key of `ann`.
     #[must_use]
     pub fn key(&self) -> &str {
@@ -640,19 +622,6 @@ impl TestGateway {
         ask.body(body)
     }
 
-    /// How the people of `tenant` sign in.
-    pub fn enrolment(&self, tenant: &str) -> Enrolment<'_> {
-        let tenant = tenant.parse().expect("a tenant");
-        Enrolment::new(&self.store, &self.root, tenant, &*self.clock)
-    }
-
-    /// The principals of `tenant`.
-    #[must_use]
-    pub fn people(&self, tenant: &str) -> People<'_> {
-        let tenant = tenant.parse().expect("a name");
-        People::new(&self.store, &self.root, tenant, &*self.clock)
-    }
-
     /// Gives what happened so far its places in the signed log.
     pub async fn sequence_log(&self) {
         let signer = log_signer(&self.root, None).expect("a signer");
@@ -676,30 +645,6 @@ impl TestGateway {
     #[must_use]
     pub fn local_switches(&self) -> LocalSwitches {
         LocalSwitches::new(self.path().join("privet-data/spool/kill-switches"), &self.root)
-    }
-
-    /// Makes a key for `principal`, good for `ttl`.
-    pub async fn new_key(&self, principal: &str, ttl: Option<Duration>) -> NewKey {
-        let expires_at = ttl.map(|ttl| self.clock.now().checked_add(ttl).expect("a near date"));
-        let (tenant, principal) = (TenantId::default(), principal.parse().expect("a name"));
-        create_key(
-            &self.store,
-            &self.root,
-            &tenant,
-            &principal,
-            KeyScopes::default(),
-            expires_at,
-            &*self.clock,
-        )
-        .await
-        .expect("a key")
-    }
-
-    /// Revokes a key as `privet key revoke` does: in the store, which the gateway looks into.
-    pub async fn revoke(&self, key: &NewKey) {
-        revoke_key(&self.store, &self.root, &key.record.id, &*self.clock)
-            .await
-            .expect("the key is known");
     }
 
     /// What the demo provider was sent, oldest first.
