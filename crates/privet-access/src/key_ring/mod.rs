@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_store::{ApiKeyRecord, ApiKeySnapshot, ApiKeyUse, Store};
-use privet_types::{GroupName, KeyScope, KeyScopes, Principal, Pseudonym, TenantId};
+use privet_types::{GroupName, Principal, TenantId};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
@@ -21,11 +21,10 @@ pub use caller::{Authenticated, Vouched, Way};
 use crate::account::{Account, Accounts};
 use crate::api_key::{ApiKey, hash_key};
 use crate::cedar::{Ask, Authorizer};
-use crate::issuer::IssuerConfig;
 use crate::kill::{Board, Cut, LocalSwitches, Switches};
 use crate::last_use::LastUse;
 use crate::signed::Signer;
-use crate::token::{Book, TokenFacts};
+use crate::token::Book;
 use crate::{Denied, Error, Privilege, PseudonymKey, TOKEN_PREFIX, token};
 
 /// How often it is written down who used what: a crash loses so much of it.
