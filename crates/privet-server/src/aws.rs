@@ -163,7 +163,7 @@ fn canonical_query(query: &str) -> String {
 }
 
 /// All but unreserved characters (RFC 3986 §2.3) percent-encoded.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

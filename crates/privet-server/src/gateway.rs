@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use crate::access::{self, Rules};
 use crate::archive::Archive;
 use crate::credentials::{self, Claim};
-use crate::issuers::Issuers;
+use crate::issuers::{Issuers, LoginSecrets};
 use crate::limits::{self, Limits, SharedLimits};
 use crate::mcp::{self, Mcp, McpHeaders};
 use crate::metrics::Metrics;
@@ -93,6 +93,8 @@ pub struct Parts {
     pub assessments: Assessments,
     /// What stands in the headers of servers of tools.
     pub mcp_headers: McpHeaders,
+    /// By what issuers know Privet where people sign in.
+    pub login_secrets: LoginSecrets,
 }
 
 /// A policy that is to take the place of the one in force.
@@ -178,6 +180,7 @@ impl Gateway {
             shared_limits,
             assessments,
             mcp_headers,
+            login_secrets,
         } = parts;
         policy.routing().check_against(&settings)?;
         let limits = &settings.limits;
@@ -186,7 +189,7 @@ impl Gateway {
             threads => threads as usize,
         };
         let door = Door::new(&settings, &policy, &root, &keys)?;
-        let issuers = Issuers::new(&settings, &root, &keys)?;
+        let issuers = Issuers::new(&settings, &root, &keys, login_secrets)?;
         let watch = Arc::new(Watch::new(&policy, &root));
         let vault = vault.zip(settings.vault.as_ref()).map(|(parts, vault)| {
             let callers = (&keys, door.as_ref(), issuers.as_ref(), &watch);
@@ -327,7 +330,13 @@ impl Gateway {
     pub(crate) fn says_who(&self, parts: &http::request::Parts) -> bool {
         Self::is_key_sent(&parts.headers)
             || credentials::has_certificate(&parts.extensions)
-            || (self.issuers.is_some() && credentials::token(&parts.headers).is_some())
+            || (self.takes_tokens() && credentials::token(&parts.headers).is_some())
+    }
+
+    fn takes_tokens(&self) -> bool {
+        self.issuers
+            .as_ref()
+            .is_some_and(|issuers| issuers.takes_tokens())
     }
 
     fn is_key_sent(headers: &HeaderMap) -> bool {
@@ -355,8 +364,7 @@ impl Gateway {
     /// The same, whether or not they are cut off.
     async fn identify(&self, parts: &http::request::Parts) -> Result<(Authenticated, bool), Denied> {
         let now = self.clock.now();
-        let takes_tokens = self.issuers.is_some();
-        let caller = match credentials::claim(&parts.headers, &parts.extensions, takes_tokens) {
+        let caller = match credentials::claim(&parts.headers, &parts.extensions, self.takes_tokens()) {
             Claim::Key(key) => self.keys.authenticate(key, now).await?,
             Claim::Token(token) => {
                 let issuers = self.issuers.as_ref().ok_or(Denied::Malformed)?;

@@ -33,6 +33,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/sqlite/0025_incidents.sql"),
         include_str!("schema/sqlite/0026_kill_switches.sql"),
         include_str!("schema/sqlite/0027_mcp_tools.sql"),
+        include_str!("schema/sqlite/0029_identity_links.sql"),
     ],
     postgres: &[
         include_str!("schema/postgres/0001_keys_and_audit.sql"),
@@ -62,6 +63,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0025_incidents.sql"),
         include_str!("schema/postgres/0026_kill_switches.sql"),
         include_str!("schema/postgres/0027_mcp_tools.sql"),
+        include_str!("schema/postgres/0029_identity_links.sql"),
     ],
     seeded: &["changes", "log_head"],
 };

@@ -112,6 +112,7 @@ impl Node {
         let shared_limits = rim::shared_limits(&settings)?;
         let gateway = Gateway::new(Parts {
             mcp_headers: rim::mcp_headers(&settings)?,
+            login_secrets: rim::login_secrets(&settings)?,
             settings,
             policy,
             model,

@@ -8,6 +8,7 @@ mod enrol;
 mod error;
 mod factors;
 mod hashing;
+mod link;
 mod lockout;
 mod password;
 mod proof;
@@ -29,6 +30,7 @@ use privet_types::{Principal, PrincipalKind, RoleName, TenantId};
 pub use enrol::{Enrolment, NewInvite};
 pub use error::SignInError;
 pub use factors::NewTotp;
+pub use link::Identity;
 pub use password::PasswordFault;
 pub use privet_store::{SessionRecord, SignInWay};
 pub use proof::Proof;
@@ -108,6 +110,7 @@ pub(crate) struct SignInKeys {
     sessions: HashKey,
     forgery: HashKey,
     challenges: HashKey,
+    links: HashKey,
     lockout: Lockout,
     totp: SealingKey,
     pseudonyms: PseudonymKey,
@@ -135,6 +138,7 @@ impl SignInKeys {
             sessions: root.hash_key("privet/access/session", b""),
             forgery: root.hash_key("privet/access/forgery-token", b""),
             challenges: root.hash_key("privet/access/passkey", b""),
+            links: root.hash_key("privet/access/identity-link", b""),
             lockout: Lockout::new(root),
             totp: root.sealing_key("privet/access/totp", b""),
             pseudonyms: PseudonymKey::new(root),

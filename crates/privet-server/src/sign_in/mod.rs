@@ -4,6 +4,7 @@
 //! must come from Privet's own pages, as the browser says, and show a token that only those can read.
 
 mod cookie;
+mod oidc;
 mod passkeys;
 mod routes;
 mod views;
@@ -34,6 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Where people come in. Shared by all connections.
 pub(crate) struct Door {
     sign_in: SignIn,
+    /// Of sign-ins at identity providers that are under way.
+    logins: oidc::Keys,
     origin: String,
     is_https: bool,
 }
@@ -67,6 +70,7 @@ impl Door {
             policy: policy_of(policy),
         };
         Ok(Some(Arc::new(Self {
+            logins: oidc::Keys::new(root),
             sign_in: SignIn::new(Arc::clone(ring), root, config).map_err(Error::SignIn)?,
             origin: wanted.origin.clone(),
             is_https: wanted.is_https,
