@@ -52,8 +52,8 @@ pub use cedar::{
 };
 pub use error::{Denied, Error};
 pub use issuer::{
-    Algorithm, BadKeySet, BadToken, Claimed, Issuer, IssuerConfig, NameClaim, Presented, Wanted,
-    looks_like_token,
+    Algorithm, BadKeySet, BadToken, Claimed, Expected, Issuer, IssuerConfig, NameClaim, Presented, SignedIn,
+    Wanted, looks_like_token, strict_object,
 };
 pub use key_ring::{
     AccessRules, Authenticated, KeyRing, KeyRingConfig, NotPermitted, Vouched, Way, run_refresh,
@@ -66,7 +66,7 @@ pub use privilege::{Privilege, UnknownPrivilege};
 pub use pseudonym::PseudonymKey;
 pub use review::{Probe, ReviewRow, effectiveness, review};
 pub use sign_in::{
-    Assertion, Attempt, Attestation, Enrolment, Live, NewInvite, NewPasskey, NewSession, NewTotp,
+    Assertion, Attempt, Attestation, Enrolment, Identity, Live, NewInvite, NewPasskey, NewSession, NewTotp,
     PasswordFault, Proof, SessionRecord, SessionStanding, SignIn, SignInConfig, SignInError, SignInPolicy,
     SignInWay, SignedPasskey, check_breached_hashes,
 };

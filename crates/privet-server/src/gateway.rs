@@ -28,7 +28,7 @@ use crate::archive::Archive;
 use crate::coached::Coached;
 use crate::console::{self, Console};
 use crate::credentials::{self, Claim};
-use crate::issuers::Issuers;
+use crate::issuers::{Issuers, LoginSecrets};
 use crate::limits::{self, Limits, SharedLimits};
 use crate::mcp::{self, Mcp, McpHeaders};
 use crate::metrics::Metrics;
@@ -103,6 +103,8 @@ pub struct Parts {
     pub telemetry: Telemetry,
     /// The public key of the audit log.
     pub log_key: LogKey,
+    /// By what issuers know Privet where people sign in.
+    pub login_secrets: LoginSecrets,
 }
 
 /// A policy that is to take the place of the one in force.
@@ -200,6 +202,7 @@ impl Gateway {
             mcp_headers,
             telemetry,
             log_key,
+            login_secrets,
         } = parts;
         policy.routing().check_against(&settings)?;
         let limits = &settings.limits;
@@ -208,7 +211,7 @@ impl Gateway {
             threads => threads as usize,
         };
         let door = Door::new(&settings, &policy, &root, &keys)?;
-        let issuers = Issuers::new(&settings, &root, &keys)?;
+        let issuers = Issuers::new(&settings, &root, &keys, login_secrets)?;
         let watch = Arc::new(Watch::new(&policy, &root));
         let vault = vault.zip(settings.vault.as_ref()).map(|(parts, vault)| {
             let callers = (&keys, door.as_ref(), issuers.as_ref(), &watch);
@@ -364,7 +367,13 @@ impl Gateway {
     pub(crate) fn says_who(&self, parts: &http::request::Parts) -> bool {
         Self::is_key_sent(&parts.headers)
             || credentials::has_certificate(&parts.extensions)
-            || (self.issuers.is_some() && credentials::token(&parts.headers).is_some())
+            || (self.takes_tokens() && credentials::token(&parts.headers).is_some())
+    }
+
+    pub(crate) fn takes_tokens(&self) -> bool {
+        self.issuers
+            .as_ref()
+            .is_some_and(|issuers| issuers.takes_tokens())
     }
 
     fn is_key_sent(headers: &HeaderMap) -> bool {
@@ -399,8 +408,7 @@ impl Gateway {
         parts: &http::request::Parts,
     ) -> Result<(Authenticated, bool), Denied> {
         let now = self.clock.now();
-        let takes_tokens = self.issuers.is_some();
-        let caller = match credentials::claim(&parts.headers, &parts.extensions, takes_tokens) {
+        let caller = match credentials::claim(&parts.headers, &parts.extensions, self.takes_tokens()) {
             Claim::Key(key) => {
                 let path = Some(parts.uri.path());
                 let caller = self.keys.authenticate_at(key, path, now).await?;

@@ -59,6 +59,7 @@ pub use aws::AwsKeys;
 pub use clock::SystemClock;
 pub use error::Error;
 pub use gateway::{Gateway, NextPolicy, Parts};
+pub use issuers::LoginSecrets;
 pub use limits::{SharedError, SharedLimits, saved_limits, share_switch};
 pub use listen::Server;
 pub use live::Live;

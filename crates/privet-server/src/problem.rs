@@ -544,8 +544,9 @@ fn sign_in_kind(error: &SignInError) -> Kind {
         | SignInError::NeedsSecondFactor
         | SignInError::NeedsEnrolment
         | SignInError::NeedsProof
-        | SignInError::WrongProof => (StatusCode::FORBIDDEN, "permission_error"),
-        SignInError::InviteSpent => (StatusCode::GONE, INVALID),
+        | SignInError::WrongProof
+        | SignInError::LoginRefused => (StatusCode::FORBIDDEN, "permission_error"),
+        SignInError::InviteSpent | SignInError::LoginSpent => (StatusCode::GONE, INVALID),
         SignInError::TotpExists => (StatusCode::CONFLICT, INVALID),
         SignInError::NoTotp | SignInError::NoFactor => (StatusCode::NOT_FOUND, INVALID),
         _ => (StatusCode::SERVICE_UNAVAILABLE, "server_error"),

@@ -82,8 +82,8 @@ pub use people::{
 pub use privet_log::{NoteKey, NoteSigner};
 pub use privilege_uses::PrivilegeUse;
 pub use sign_in::{
-    BackOff, Begun, Counter, InviteRecord, PasskeyRecord, Person, SessionRecord, SessionView, SignInChange,
-    SignInWay, TotpRecord, TotpSecret,
+    BackOff, Begun, Counter, InviteRecord, LinkRecord, PasskeyRecord, Person, SessionRecord, SessionView,
+    SignInChange, SignInWay, TotpRecord, TotpSecret,
 };
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};
 pub use sql::{

@@ -40,6 +40,8 @@ const LIMITS: Duration = Duration::from_millis(100);
 const WATCH: Duration = Duration::from_millis(50);
 /// What signs alerts that are posted.
 pub const ALERT_SECRET: &str = "alert-secret";
+/// By what issuers know the gateway where people sign in.
+pub const LOGIN_SECRET: &str = "login secret";
 /// As in `privet serve`.
 const FLUSH: Duration = Duration::from_millis(250);
 /// As in `privet serve`.
@@ -394,10 +396,17 @@ impl Builder {
                 (telemetry, Some(exporter))
             }
         };
+        let logins = settings.access.issuers.iter();
+        let logins = logins.filter(|issuer| {
+            let login = issuer.login.as_ref();
+            login.is_some_and(|login| login.client_secret.is_some())
+        });
+        let login_secrets = logins.map(|issuer| (issuer.name.clone(), Secret::new(LOGIN_SECRET.to_owned())));
         let gateway = Gateway::new(Parts {
             telemetry: telemetry.clone(),
             mcp_headers: mcp_headers.collect(),
             log_key: log_signer(&root, None).expect("a signer").key().clone().into(),
+            login_secrets: login_secrets.collect(),
             saved_limits,
             shared_limits: self.shared_limits,
             model: None,

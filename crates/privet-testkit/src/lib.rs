@@ -42,7 +42,7 @@ pub use ask::{Ask, Open, Reply};
 pub use authority::{Authority, Identity};
 pub use aws::aws_message;
 pub use clock::FakeClock;
-pub use gateway::{ALERT_SECRET, Builder, Stopped, TestGateway};
+pub use gateway::{ALERT_SECRET, Builder, LOGIN_SECRET, Stopped, TestGateway};
 pub use home::Home;
 pub use issuer::{TestIssuer, TokenKey, unsigned};
 pub use privet_demo as demo;

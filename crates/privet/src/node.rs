@@ -121,6 +121,7 @@ impl Node {
         let gateway = Gateway::new(Parts {
             mcp_headers: rim::mcp_headers(&settings)?,
             log_key: public.clone(),
+            login_secrets: rim::login_secrets(&settings)?,
             settings,
             policy,
             model,

@@ -11,7 +11,7 @@ use privet_access::LocalSwitches;
 use privet_crypto::{RootKey, SigningKey};
 use privet_pii::Model;
 use privet_policy::{Policy, SecretRef, Settings, SharedLimitsSettings, StoreSettings, TelemetrySettings};
-use privet_server::{AwsKeys, McpHeaders, ProviderKey, SharedLimits};
+use privet_server::{AwsKeys, LoginSecrets, McpHeaders, ProviderKey, SharedLimits};
 use privet_store::Location;
 use privet_types::Secret;
 
@@ -87,6 +87,22 @@ pub(crate) fn telemetry_headers(settings: &TelemetrySettings) -> Result<BTreeMap
             Ok((name.clone(), secret(reference, &what)?))
         })
         .collect()
+}
+
+/// By what issuers know Privet where people sign in, by the issuer's name.
+pub(crate) fn login_secrets(settings: &Settings) -> Result<LoginSecrets> {
+    let mut all = LoginSecrets::new();
+    for issuer in &settings.access.issuers {
+        let reference = issuer
+            .login
+            .as_ref()
+            .and_then(|login| login.client_secret.as_ref());
+        if let Some(reference) = reference {
+            let what = format!("the secret for signing in at `{}`", issuer.name);
+            all.insert(issuer.name.clone(), secret(reference, &what)?);
+        }
+    }
+    Ok(all)
 }
 
 /// The root key that the installation's other keys are derived from: the one it began with.

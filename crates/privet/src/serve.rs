@@ -33,6 +33,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     let model = rim::model(&settings, policy)?;
     if args.check {
         rim::alert_secret(&settings)?;
+        rim::login_secrets(&settings)?;
         rim::store_location(&settings)?;
         crate::keyring::location(&settings)?;
         privet_server::check_certificates(&settings)?;

@@ -92,25 +92,29 @@ fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<Timestamp>, Ba
     at.map(Some).ok_or(BadToken::Claims)
 }
 
-fn name(claims: &Map<String, Value>, claim: NameClaim) -> Result<String, BadToken> {
-    let text = |name: &str| {
-        let text = claims.get(name).and_then(Value::as_str).ok_or(BadToken::Claims)?;
-        if (1..=LONGEST_NAME).contains(&text.len()) {
-            Ok(text.to_owned())
-        } else {
-            Err(BadToken::Claims)
-        }
-    };
+/// The text of the claim `name`.
+pub(super) fn text(claims: &Map<String, Value>, name: &str) -> Result<String, BadToken> {
+    let text = claims.get(name).and_then(Value::as_str).ok_or(BadToken::Claims)?;
+    if (1..=LONGEST_NAME).contains(&text.len()) {
+        Ok(text.to_owned())
+    } else {
+        Err(BadToken::Claims)
+    }
+}
+
+/// The value by which the settings know people.
+pub(super) fn name(claims: &Map<String, Value>, claim: NameClaim) -> Result<String, BadToken> {
     // Whoever the token stands for has one, whatever else names them.
-    let subject = text("sub")?;
+    let subject = text(claims, "sub")?;
     match claim {
         NameClaim::Subject => Ok(subject),
-        NameClaim::Email if claims.get("email_verified") == Some(&Value::Bool(true)) => text("email"),
+        NameClaim::Email if claims.get("email_verified") == Some(&Value::Bool(true)) => text(claims, "email"),
         NameClaim::Email => Err(BadToken::Claims),
     }
 }
 
-fn groups(claims: &Map<String, Value>, claim: &str) -> Result<Vec<String>, BadToken> {
+/// The issuer's groups.
+pub(super) fn groups(claims: &Map<String, Value>, claim: &str) -> Result<Vec<String>, BadToken> {
     match claims.get(claim) {
         None => Ok(Vec::new()),
         Some(Value::String(one)) => Ok(vec![one.clone()]),

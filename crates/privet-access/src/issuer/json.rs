@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Number, Value};
 
 /// The object that `bytes` hold; `None` if they hold anything else, or a key twice at any depth.
-pub(super) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
+#[must_use]
+pub fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
     match serde_json::from_slice::<Strict>(bytes) {
         Ok(Strict(Value::Object(object))) => Some(object),
         _ => None,

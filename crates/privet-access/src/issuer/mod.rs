@@ -5,6 +5,7 @@
 //! [`Issuer::wanted`] says so.
 
 mod claims;
+mod id_token;
 mod json;
 mod key_set;
 mod token;
@@ -16,6 +17,8 @@ use jiff::Timestamp;
 use privet_types::{GroupName, KeyScopes, Principal, TenantId};
 
 pub use claims::Claimed;
+pub use id_token::{Expected, SignedIn};
+pub use json::object as strict_object;
 pub use key_set::{BadKeySet, Wanted};
 pub use token::{Presented, looks_like_token};
 
@@ -50,7 +53,7 @@ pub struct IssuerConfig {
     pub name: String,
     /// As `iss` has it, byte for byte.
     pub issuer: String,
-    /// One of these must be in `aud`.
+    /// One of these must be in `aud`; none takes no tokens in the place of keys.
     pub audiences: BTreeSet<String>,
     /// One of these must be `alg`.
     pub algorithms: BTreeSet<Algorithm>,
@@ -215,9 +218,19 @@ impl Issuer {
     /// Who here `claimed` stands for; `None` if nobody.
     #[must_use]
     pub fn principal(&self, claimed: &Claimed) -> Option<Principal> {
-        let name = &claimed.name;
-        let listed = self.config.principals.get(name).cloned();
-        listed.or_else(|| name.parse().ok().filter(|_| self.config.matches_names))
+        self.listed(claimed).or_else(|| self.namesake(claimed))
+    }
+
+    /// The same by the table alone.
+    #[must_use]
+    pub fn listed(&self, claimed: &Claimed) -> Option<Principal> {
+        self.config.principals.get(&claimed.name).cloned()
+    }
+
+    /// Whoever here has the name that `claimed` says, where names match.
+    #[must_use]
+    pub fn namesake(&self, claimed: &Claimed) -> Option<Principal> {
+        claimed.name.parse().ok().filter(|_| self.config.matches_names)
     }
 
     /// The groups here that `claimed` is in by the settings.

@@ -8,6 +8,7 @@ mod enrol;
 mod error;
 mod factors;
 mod hashing;
+mod link;
 mod lockout;
 mod password;
 mod proof;
@@ -30,6 +31,7 @@ pub use breached::check_hashes as check_breached_hashes;
 pub use enrol::{Enrolment, NewInvite};
 pub use error::SignInError;
 pub use factors::NewTotp;
+pub use link::Identity;
 pub use password::PasswordFault;
 pub use privet_store::{SessionRecord, SignInWay};
 pub use proof::Proof;
@@ -109,6 +111,7 @@ pub(crate) struct SignInKeys {
     sessions: HashKey,
     forgery: HashKey,
     challenges: HashKey,
+    links: HashKey,
     lockout: Lockout,
     totp: SealingKey,
     pseudonyms: PseudonymKey,
@@ -136,6 +139,7 @@ impl SignInKeys {
             sessions: root.hash_key("privet/access/session", b""),
             forgery: root.hash_key("privet/access/forgery-token", b""),
             challenges: root.hash_key("privet/access/passkey", b""),
+            links: root.hash_key("privet/access/identity-link", b""),
             lockout: Lockout::new(root),
             totp: root.sealing_key("privet/access/totp", b""),
             pseudonyms: PseudonymKey::new(root),

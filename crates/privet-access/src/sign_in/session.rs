@@ -17,7 +17,7 @@ use crate::manage::to_stored;
 /// How exactly it is written down when a session was last used.
 const SEEN_EVERY: SignedDuration = SignedDuration::from_secs(60);
 /// Characters of a session's public id: 60 random bits.
-const ID_LENGTH: usize = 12;
+pub(super) const ID_LENGTH: usize = 12;
 
 /// What a session is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -99,6 +99,17 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
     check_witnesses(&witnesses)?;
     let providers = check_providers(providers, document)?;
     let models = models::check(models, &providers)?;
+    let access = access::check(access, document)?;
+    let sign_in = sign_in::check(sign_in, document, is_behind_proxy)?;
+    if let (None, Some(index)) = (
+        &sign_in,
+        access.issuers.iter().position(|issuer| issuer.login.is_some()),
+    ) {
+        let at = KeyPath::of("access").key("issuers").index(index);
+        return Err(at
+            .key("login")
+            .fault("needs `origin` in `[sign_in]`: where people's browsers come back to"));
+    }
     models::check_routing(&routing)?;
     Ok(Settings {
         listen,
@@ -116,7 +127,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         log,
         tls,
         presidio,
-        access: access::check(access, document)?,
+        access,
         has_console: console.enabled && sign_in.is_some(),
         sign_in,
         alerts: alerts::check(alerts, document)?,

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::check::full_path;
 use crate::key_path::{Fault, KeyPath};
-use crate::{Period, web_address};
+use crate::{Period, SecretRef, web_address};
 
 /// Most issuers.
 const MOST_ISSUERS: usize = 64;
@@ -27,7 +27,8 @@ pub struct IssuerFile {
     pub name: String,
     /// As its tokens have it in `iss`, byte for byte.
     pub issuer: String,
-    /// Whom its tokens must be for: one of these must be in `aud`.
+    /// Whom its tokens must be for: one of these must be in `aud`. Without any its tokens are no keys, and people sign in by `login`.
+    #[serde(default)]
     pub audiences: BTreeSet<String>,
     /// How its tokens may be signed.
     #[serde(default = "all_algorithms")]
@@ -78,6 +79,29 @@ pub struct IssuerFile {
     /// such a token is in it for that request; other groups count for nothing.
     #[serde(default)]
     pub groups: BTreeMap<String, String>,
+    /// How people sign in there (OpenID Connect); they do not, if left out.
+    #[serde(default)]
+    pub login: Option<LoginFile>,
+}
+
+/// The `[access.issuers.login]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginFile {
+    /// What the issuer knows Privet by.
+    pub client_id: String,
+    /// Where the secret is kept that goes with it; without one Privet is a public client, with PKCE alone.
+    #[serde(default)]
+    pub client_secret: Option<SecretRef>,
+    /// What is asked for.
+    #[serde(default = "default_scopes")]
+    pub scopes: Vec<String>,
+    /// Whoever showed one of these (`amr`) counts as having shown two factors: `mfa`, `hwk`, ….
+    #[serde(default)]
+    pub two_factor_amr: BTreeSet<String>,
+    /// The same by the class that the issuer names (`acr`).
+    #[serde(default)]
+    pub two_factor_acr: BTreeSet<String>,
 }
 
 /// How a token is signed.
@@ -124,7 +148,7 @@ pub struct TrustedIssuer {
     pub name: String,
     /// As `iss` has it. INVARIANT: no two of one.
     pub issuer: String,
-    /// One of these must be in `aud`. INVARIANT: at least one.
+    /// One of these must be in `aud`. INVARIANT: at least one, or a `login`; none is what `login` is known by.
     pub audiences: BTreeSet<String>,
     /// INVARIANT: at least one.
     pub algorithms: BTreeSet<TokenAlgorithm>,
@@ -156,6 +180,24 @@ pub struct TrustedIssuer {
     pub groups_claim: String,
     /// Which groups here those are.
     pub groups: BTreeMap<String, GroupName>,
+    /// How people sign in there, if they do.
+    pub login: Option<LoginSettings>,
+}
+
+/// How people sign in at an issuer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoginSettings {
+    /// What the issuer knows Privet by.
+    pub client_id: String,
+    /// Where the secret is kept that goes with it.
+    pub client_secret: Option<SecretRef>,
+    /// What is asked for. INVARIANT: `openid` is among them.
+    pub scopes: Vec<String>,
+    /// Ways that count as two factors.
+    pub two_factor_amr: BTreeSet<String>,
+    /// Classes that count as two factors.
+    pub two_factor_acr: BTreeSet<String>,
 }
 
 /// Where an issuer's keys are.
@@ -194,6 +236,10 @@ fn default_leeway() -> Period {
 
 fn default_longest_life() -> Period {
     Period::from_secs(86_400)
+}
+
+fn default_scopes() -> Vec<String> {
+    vec!["openid".to_owned()]
 }
 
 fn default_groups_claim() -> String {
@@ -246,7 +292,8 @@ fn check_issuer(file: IssuerFile, at: &KeyPath, document: &Path) -> Result<Trust
     }
     check_address(&file.issuer, &at.key("issuer"))?;
     let is_value = |value: &String| (1..=LONGEST_VALUE).contains(&value.len());
-    if file.audiences.is_empty() || !file.audiences.iter().all(is_value) {
+    let is_needed = file.audiences.is_empty() && file.login.is_none();
+    if is_needed || !file.audiences.iter().all(is_value) {
         return Err(at.key("audiences").fault(
             "name whom its tokens must be for: what you registered Privet as there, such as `privet`",
         ));
@@ -259,6 +306,10 @@ fn check_issuer(file: IssuerFile, at: &KeyPath, document: &Path) -> Result<Trust
     if file.types.is_empty() || !file.types.iter().all(is_value) {
         return Err(at.key("types").fault("name at least one, such as `at+jwt`"));
     }
+    let login = file
+        .login
+        .map(|login| check_login(login, &file.audiences, &at.key("login"), document))
+        .transpose()?;
     let jwks = match (file.jwks_url, file.jwks_file) {
         (Some(url), None) => {
             check_address(&url, &at.key("jwks_url"))?;
@@ -317,6 +368,41 @@ fn check_issuer(file: IssuerFile, at: &KeyPath, document: &Path) -> Result<Trust
         scopes: super::tls::scopes(file.scopes, at)?,
         groups_claim: file.groups_claim,
         groups: names(file.groups, &at.key("groups"))?,
+        login,
+    })
+}
+
+fn check_login(
+    file: LoginFile,
+    audiences: &BTreeSet<String>,
+    at: &KeyPath,
+    document: &Path,
+) -> Result<LoginSettings, Fault> {
+    if !(1..=LONGEST_VALUE).contains(&file.client_id.len()) {
+        return Err(at
+            .key("client_id")
+            .fault("use what you registered Privet as there, 1 to 255 bytes"));
+    }
+    // Else what somebody signs in with would be a key, too.
+    if audiences.contains(&file.client_id) {
+        return Err(at.key("client_id").fault(
+            "stands in `audiences`, too; tokens for programs need another audience than people's sign-ins",
+        ));
+    }
+    let is_scope = |scope: &String| {
+        (1..=LONGEST_VALUE).contains(&scope.len()) && scope.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    if !file.scopes.iter().any(|scope| scope == "openid") || !file.scopes.iter().all(is_scope) {
+        return Err(at
+            .key("scopes")
+            .fault("name what is asked for, without blanks, and `openid` among it"));
+    }
+    Ok(LoginSettings {
+        client_id: file.client_id,
+        client_secret: file.client_secret.map(|secret| secret.beside(document)),
+        scopes: file.scopes,
+        two_factor_amr: file.two_factor_amr,
+        two_factor_acr: file.two_factor_acr,
     })
 }
 
@@ -408,6 +494,24 @@ mod tests {
         ] {
             assert!(checked(&format!("{instead}{URL}")).is_err(), "{instead}");
         }
+    }
+
+    #[test]
+    fn a_sign_in_is_for_an_audience_of_its_own() {
+        let login = |more: &str| checked(&format!("{LEAST}{URL}[login]\n{more}"));
+        let good = login("client_id = \"console\"").unwrap().login.unwrap();
+        assert_eq!(
+            (good.scopes, good.client_secret),
+            (vec!["openid".to_owned()], None)
+        );
+        assert!(login("client_id = \"privet\"").is_err());
+        assert!(login("client_id = \"\"").is_err());
+        assert!(login("client_id = \"console\"\nscopes = [\"email\"]").is_err());
+        assert!(login("client_id = \"console\"\nclient_secret = \"hunter2\"").is_err());
+        // Without an audience nobody's token is a key.
+        let alone = "name = \"corp\"\nissuer = \"https://id.example.com\"\n";
+        assert!(checked(&format!("{alone}{URL}[login]\nclient_id = \"console\"")).is_ok());
+        assert!(checked(&format!("{alone}{URL}")).is_err());
     }
 
     #[test]

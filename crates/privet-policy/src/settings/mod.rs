@@ -32,7 +32,9 @@ pub use file::{
     LogFormat, LogLevel, MetricsFile, PresidioFile, RequestRight, RequestsFile, SettingsFile, StoreSettings,
     VaultFile, WitnessSettings,
 };
-pub use issuers::{IssuerFile, JwksPlace, TokenAlgorithm, TokenClaim, TokenMatch, TrustedIssuer};
+pub use issuers::{
+    IssuerFile, JwksPlace, LoginFile, LoginSettings, TokenAlgorithm, TokenClaim, TokenMatch, TrustedIssuer,
+};
 pub use mcp::{
     McpArguments, McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile, McpSettings, McpThing,
 };

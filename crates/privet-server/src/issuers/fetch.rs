@@ -3,7 +3,6 @@
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_ENCODING, HeaderValue};
@@ -14,10 +13,7 @@ use privet_policy::{JwksPlace, TrustedIssuer};
 
 use crate::Error;
 use crate::connection::{Connector, Origin, ReplyBody};
-use crate::upstream::connector;
 
-/// Longest time to connect.
-const CONNECT: Duration = Duration::from_secs(3);
 /// Largest document.
 const LARGEST: usize = 256 << 10;
 
@@ -35,7 +31,7 @@ pub(super) struct Place {
 
 /// Why there is no document.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NotFetched {
+pub(crate) enum NotFetched {
     #[error("nobody can be reached there")]
     Unreachable,
     #[error("there was no answer in time")]
@@ -51,11 +47,10 @@ pub(super) enum NotFetched {
 }
 
 impl Source {
-    pub(super) fn new(wanted: &TrustedIssuer) -> Result<Self, Error> {
+    pub(super) fn new(wanted: &TrustedIssuer, connector: &Connector) -> Result<Self, Error> {
         Ok(match &wanted.jwks {
             JwksPlace::Url(url) => {
-                let connector = connector(wanted.ca_file.as_deref(), CONNECT)?;
-                let place = Place::new(&connector, url);
+                let place = Place::new(connector, url);
                 Self::Web(place.ok_or_else(|| Error::BadIssuer {
                     issuer: wanted.name.clone(),
                 })?)

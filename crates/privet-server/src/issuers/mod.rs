@@ -1,6 +1,7 @@
 //! Callers who come by a token of another issuer (JWT) in the place of an API key.
 
 mod fetch;
+mod login;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,18 +10,27 @@ use std::time::Duration;
 use jiff::Timestamp;
 use privet_access::{
     Algorithm, Authenticated, BadToken, Denied, Issuer, IssuerConfig, KeyRing, NameClaim, Presented,
-    PseudonymKey, Vouched, Wanted,
+    PseudonymKey, SignedIn, Vouched, Wanted,
 };
 use privet_crypto::RootKey;
 use privet_policy::{Settings, TokenAlgorithm, TokenClaim, TrustedIssuer};
+use privet_types::{Principal, Secret, TenantId};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::Error;
+use crate::upstream::connector;
 use fetch::Source;
+use login::Login;
+pub(crate) use login::{Attempt, NotSignedIn, Returned};
 
-/// Longest wait for an issuer's keys.
+/// Longest time to connect.
+const CONNECT: Duration = Duration::from_secs(3);
+/// Longest wait for an issuer.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The secrets by which issuers know Privet: by the issuer's name in the settings.
+pub type LoginSecrets = BTreeMap<String, Secret<String>>;
 
 /// Whose tokens are taken. Shared by all connections.
 pub(crate) struct Issuers {
@@ -36,7 +46,13 @@ struct Trusted {
     source: Source,
     /// Held while the keys are fetched.
     fetching: Arc<Mutex<()>>,
+    /// How people sign in there, if they do.
+    login: Option<Login>,
 }
+
+/// An issuer at which people sign in.
+#[derive(Clone, Copy)]
+pub(crate) struct SignInAt<'g>(&'g Arc<Trusted>, &'g Login);
 
 impl Issuers {
     /// Those of the settings; `None` if there are none.
@@ -44,13 +60,20 @@ impl Issuers {
         settings: &Settings,
         root: &RootKey,
         ring: &Arc<KeyRing>,
+        mut secrets: LoginSecrets,
     ) -> Result<Option<Arc<Self>>, Error> {
         let mut all = BTreeMap::new();
         for wanted in &settings.access.issuers {
+            let connector = connector(wanted.ca_file.as_deref(), CONNECT)?;
+            let secret = secrets.remove(&wanted.name);
             let trusted = Trusted {
                 issuer: Issuer::new(config(wanted)),
-                source: Source::new(wanted)?,
+                source: Source::new(wanted, &connector)?,
                 fetching: Arc::default(),
+                login: match &wanted.login {
+                    Some(login) => Some(Login::new(wanted, login, secret, connector)?),
+                    None => None,
+                },
             };
             all.insert(wanted.issuer.clone(), Arc::new(trusted));
         }
@@ -62,6 +85,29 @@ impl Issuers {
             ring: Arc::clone(ring),
             pseudonyms: PseudonymKey::new(root),
         })))
+    }
+
+    /// Whether any issuer's tokens are taken in the place of keys.
+    pub(crate) fn takes_tokens(&self) -> bool {
+        let mut all = self.all.values();
+        all.any(|trusted| !trusted.issuer.config().audiences.is_empty())
+    }
+
+    /// The names of those at which people sign in, in order.
+    pub(crate) fn logins(&self) -> Vec<&str> {
+        let with_login = self.all.values().filter(|trusted| trusted.login.is_some());
+        let mut names: Vec<&str> = with_login
+            .map(|trusted| trusted.issuer.config().name.as_str())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The one of this name at which people sign in.
+    pub(crate) fn login(&self, name: &str) -> Option<SignInAt<'_>> {
+        let mut all = self.all.values();
+        let trusted = all.find(|trusted| trusted.issuer.config().name == name)?;
+        Some(SignInAt(trusted, trusted.login.as_ref()?))
     }
 
     /// Whom `token` lets in at `now`. Nobody is made by it.
@@ -89,6 +135,54 @@ impl Issuers {
         let pseudonym = self.pseudonyms.pseudonym(&issuer.config().tenant, &principal);
         let who = Vouched::by_token(issuer.config(), principal, &pseudonym);
         self.ring.federated(&who, issuer.groups(&claimed))
+    }
+}
+
+impl SignInAt<'_> {
+    /// The issuer's name in the settings.
+    pub(crate) fn name(&self) -> &str {
+        &self.0.issuer.config().name
+    }
+
+    /// As its tokens have it in `iss`.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.0.issuer.config().issuer
+    }
+
+    /// In whose installation space people are who sign in there.
+    pub(crate) fn tenant(&self) -> &TenantId {
+        &self.0.issuer.config().tenant
+    }
+
+    /// Where a browser is sent for `attempt`.
+    pub(crate) async fn address(&self, attempt: &Attempt, now: Timestamp) -> Result<String, NotSignedIn> {
+        let provider = self.0.provider(now).await?;
+        Ok(self.1.address(&provider, attempt))
+    }
+
+    /// Who signed in there, in exchange for what the browser came back with.
+    pub(crate) async fn signed_in(
+        &self,
+        attempt: &Attempt,
+        returned: &Returned<'_>,
+        now: Timestamp,
+    ) -> Result<SignedIn, NotSignedIn> {
+        self.0.signed_in(attempt, returned, now).await
+    }
+
+    /// Whether that was with two factors.
+    pub(crate) fn has_two_factors(&self, found: &SignedIn) -> bool {
+        self.1.has_two_factors(found)
+    }
+
+    /// Who that is by the table of the settings.
+    pub(crate) fn listed(&self, found: &SignedIn) -> Option<Principal> {
+        self.0.issuer.listed(&found.claimed)
+    }
+
+    /// Who has the name, where names match.
+    pub(crate) fn namesake(&self, found: &SignedIn) -> Option<Principal> {
+        self.0.issuer.namesake(&found.claimed)
     }
 }
 

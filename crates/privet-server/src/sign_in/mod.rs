@@ -4,6 +4,7 @@
 //! must come from Privet's own pages, as the browser says, and show a token that only those can read.
 
 mod cookie;
+mod oidc;
 mod passkeys;
 mod routes;
 mod views;
@@ -35,6 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Where people come in. Shared by all connections.
 pub(crate) struct Door {
     sign_in: SignIn,
+    /// Of sign-ins at identity providers that are under way.
+    logins: oidc::Keys,
     origin: String,
     is_https: bool,
 }
@@ -68,6 +71,7 @@ impl Door {
             policy: policy_of(policy),
         };
         Ok(Some(Arc::new(Self {
+            logins: oidc::Keys::new(root),
             sign_in: SignIn::new(Arc::clone(ring), root, config).map_err(Error::SignIn)?,
             origin: wanted.origin.clone(),
             is_https: wanted.is_https,

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{Door, passkeys, views};
+use super::{Door, oidc, passkeys, views};
 use crate::access::address_of;
 use crate::credentials;
 use crate::gateway::Gateway;
@@ -56,6 +56,7 @@ pub(crate) fn routes(gateway: &Arc<Gateway>) -> Router {
         .route("/api/v1/me/totp/confirm", post(confirm_totp))
         .route("/api/v1/me/recovery_codes", post(new_recovery_codes))
         .merge(passkeys::routes())
+        .merge(oidc::routes())
         .with_state(desk)
 }
 
@@ -192,6 +193,22 @@ impl Answer {
         }
     }
 
+    fn respond(self) -> Response<Body> {
+        let body = self
+            .json
+            .map_or_else(Body::empty, |json| Body::from(json.to_string()));
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        if self.status != StatusCode::NO_CONTENT {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        if let Some(cookie) = self.cookie {
+            headers.insert(SET_COOKIE, cookie);
+        }
+        response
+    }
+
     /// The same with recovery codes.
     pub(super) fn with_codes(mut self, codes: &[Secret<String>]) -> Self {
         if let (Some(Value::Object(json)), Value::Object(codes)) = (&mut self.json, views::codes(codes)) {
@@ -202,6 +219,10 @@ impl Answer {
 }
 
 impl Desk {
+    pub(super) const fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.gateway.clock.now()
     }
@@ -278,28 +299,18 @@ impl Call {
 
 /// Waits for `work`, and answers.
 pub(super) async fn answer(work: impl Future<Output = Result<Answer, Problem>>) -> Response<Body> {
+    answered(async { Ok(work.await?.respond()) }).await
+}
+
+/// The same where the answer is no JSON.
+pub(super) async fn answered(work: impl Future<Output = Result<Response<Body>, Problem>>) -> Response<Body> {
     let id = new_request_id();
     let done = match timeout(PATIENCE, work).await {
         Ok(done) => done,
         Err(_) => Err(SignInError::Unavailable.into()),
     };
     let mut response = match done {
-        Ok(answer) => {
-            let mut response = Response::new(
-                answer
-                    .json
-                    .map_or_else(Body::empty, |json| Body::from(json.to_string())),
-            );
-            *response.status_mut() = answer.status;
-            let headers = response.headers_mut();
-            if answer.status != StatusCode::NO_CONTENT {
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            }
-            if let Some(cookie) = answer.cookie {
-                headers.insert(SET_COOKIE, cookie);
-            }
-            response
-        }
+        Ok(response) => response,
         Err(problem) => {
             tracing::info!(request_id = id, problem = problem.code(), "refused");
             if let Problem::SignIn(SignInError::Store(error)) = &problem {

@@ -102,7 +102,7 @@ struct Asker {
 impl Asker {
     /// Who wants a token, whatever the key is good for. A session must have been proved of late.
     async fn of_new(gateway: &Gateway, parts: &Parts) -> Result<Self, Problem> {
-        let claim = credentials::claim(&parts.headers, &parts.extensions, gateway.issuers.is_some());
+        let claim = credentials::claim(&parts.headers, &parts.extensions, gateway.takes_tokens());
         let (Claim::Nothing, Some(door)) = (claim, &gateway.door) else {
             let caller = caller(gateway, parts).await?;
             return Ok(Self {

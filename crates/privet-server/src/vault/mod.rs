@@ -189,7 +189,11 @@ impl VaultApi {
         &self,
         parts: &http::request::Parts,
     ) -> Result<(Authenticated, Actor), Denied> {
-        let claim = claim(&parts.headers, &parts.extensions, self.issuers.is_some());
+        let takes_tokens = self
+            .issuers
+            .as_ref()
+            .is_some_and(|issuers| issuers.takes_tokens());
+        let claim = claim(&parts.headers, &parts.extensions, takes_tokens);
         if let (Claim::Nothing, Some(door)) = (&claim, &self.door)
             && let Some(caller) = door.caller(parts, self.clock.now()).await
         {

@@ -174,6 +174,12 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         &["tenant holder_kind holder role granted_at"],
     ),
     ("settings", &[], &[], &["name value"]),
+    (
+        "identity_links",
+        &[],
+        &["entry"],
+        &["id tenant principal issuer linked_at"],
+    ),
     ("invites", &[], &["hash"], &["tenant principal expires_at"]),
     ("passkey_challenges", &[], &["hash"], &["tenant expires_at"]),
     (

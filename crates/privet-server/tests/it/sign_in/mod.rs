@@ -1,5 +1,6 @@
 //! People sign in over real sockets, and what others try against that.
 
+mod oidc;
 mod passkeys;
 
 use std::time::Duration;
