@@ -100,7 +100,6 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
     let providers = check_providers(providers, document)?;
     let models = models::check(models, &providers)?;
     let access = access::check(access, document)?;
-    let sign_in = sign_in::check(sign_in, document, is_behind_proxy)?;
     if let (None, Some(index)) = (
         &sign_in,
         access.issuers.iter().position(|issuer| issuer.login.is_some()),
