@@ -8,12 +8,14 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::get;
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use jiff::Timestamp;
+use privet_access::Privilege;
 use privet_types::{Entity, Pseudonym, SurfaceKind, TenantId};
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
+use crate::openapi::Operation;
 use crate::prompt::{new_request_id, with_request_id};
 
 /// The code of prompts that went on with kinds replaced that people are coached about.
@@ -74,6 +76,14 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/api/v1/coaching", get(show))
         .with_state(gateway)
+}
+
+/// What it does.
+pub(crate) fn described() -> Vec<Operation> {
+    let summary = "How often people were told to do otherwise, and about what, on this node since its start.";
+    vec![
+        Operation::new(Method::GET, "/api/v1/coaching", Privilege::WatchRead, summary).gives(200, "Coaching"),
+    ]
 }
 
 async fn show(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {

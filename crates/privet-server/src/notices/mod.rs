@@ -11,7 +11,7 @@ use crate::gateway::Gateway;
 use crate::problem::Problem;
 use crate::routing::Choice;
 
-pub(crate) use routes::routes;
+pub(crate) use routes::{described, routes};
 
 impl Gateway {
     /// That `caller` has acknowledged all that it needs for `model` of the provider of `route`. Others that could stand in for that, and

@@ -5,22 +5,25 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{get, post};
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use privet_access::{Authenticated, Privilege};
 use privet_policy::Notice;
 use privet_store::{AcknowledgementChange, AcknowledgementRecord};
 use privet_types::{KeyScope, PrincipalKind, SurfaceKind};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::is_acknowledged;
 use crate::gateway::Gateway;
+use crate::named::Named;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{check_media, new_request_id, read_body, with_request_id};
 
@@ -37,10 +40,32 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
 }
 
 /// What is sent with `POST`: the wording that was read.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NoticeRead")]
 struct Read {
     hash: String,
+}
+
+/// What they do.
+pub(crate) fn described() -> Vec<Operation> {
+    vec![
+        Operation::new(
+            Method::GET,
+            "/api/v1/me/notices",
+            Privilege::Acknowledge,
+            "Notices that concern the caller, and what was acknowledged.",
+        )
+        .gives(200, "Notices"),
+        Operation::new(
+            Method::POST,
+            "/api/v1/me/notices/{id}",
+            Privilege::Acknowledge,
+            "Acknowledges a notice in the wording that was read.",
+        )
+        .takes::<Read>()
+        .gives(200, "Acknowledged"),
+    ]
 }
 
 impl Gateway {
@@ -76,7 +101,7 @@ async fn list(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
 
 async fn acknowledge(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     let work = async {

@@ -17,7 +17,10 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use operation::Operation;
 
-use crate::{gateway, incidents, kill, limits, native, presidio, protect, sign_in, vault, watch};
+use crate::{
+    coached, gateway, incidents, kill, limits, native, notices, presidio, protect, sign_in, tokens, vault,
+    watch,
+};
 
 /// Where it is served.
 const PATH: &str = "/api/v1/openapi.json";
@@ -66,7 +69,10 @@ fn operations() -> Vec<Operation> {
         kill::described(),
         watch::described(),
         incidents::described(),
+        coached::described(),
         sign_in::described(),
+        notices::described(),
+        tokens::described(),
     ]
     .into_iter()
     .flatten()
@@ -161,6 +167,9 @@ mod tests {
             include_str!("../watch/routes.rs"),
             include_str!("../incidents/routes.rs"),
             include_str!("../kill/routes.rs"),
+            include_str!("../coached.rs"),
+            include_str!("../notices/routes.rs"),
+            include_str!("../tokens/routes.rs"),
         ];
         let described: BTreeSet<(String, String)> = listed(&describe()).into_iter().collect();
         let mut missing = Vec::new();

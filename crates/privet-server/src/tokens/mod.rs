@@ -13,7 +13,7 @@ use privet_types::{Principal, TenantId};
 
 use crate::problem::Problem;
 
-pub(crate) use routes::routes;
+pub(crate) use routes::{described, routes};
 
 /// Tokens that one principal makes in a minute, on one node; and how often it takes some back.
 const MOST_EACH: u32 = 120;

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{delete, post};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use privet_access::{
     Authenticated, Denied, MOST_REVOKED_TOKENS, NewToken, Privilege, TOKEN_REMEMBERED, TokenError,
@@ -17,12 +17,15 @@ use privet_access::{
 };
 use privet_store::{Leaf, TokenChange};
 use privet_types::{KeyScope, KeyScopes, Pseudonym, SurfaceKind};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::credentials::{self, Claim};
 use crate::gateway::Gateway;
+use crate::named::Named;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{check_media, new_request_id, read_body, with_request_id};
 
@@ -37,8 +40,9 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
 }
 
 /// What is asked for with `POST`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "TokenOrder")]
 struct Order {
     scopes: Vec<String>,
     /// Seconds; as long as the settings allow if left out.
@@ -48,6 +52,33 @@ struct Order {
     models: Vec<String>,
     #[serde(default)]
     addresses: Vec<String>,
+}
+
+/// What they do.
+pub(crate) fn described() -> Vec<Operation> {
+    let make = Privilege::MakeTokens;
+    vec![
+        Operation::new(
+            Method::POST,
+            "/api/v1/tokens",
+            make,
+            "Makes a token that lives for a short time.",
+        )
+        .takes::<Order>()
+        .gives(201, "NewToken"),
+        Operation::new(
+            Method::DELETE,
+            "/api/v1/tokens",
+            make,
+            "Takes all of the caller's tokens back.",
+        ),
+        Operation::new(
+            Method::DELETE,
+            "/api/v1/tokens/{id}",
+            make,
+            "Takes one token back.",
+        ),
+    ]
 }
 
 /// What the log is told of a new token.
@@ -138,7 +169,7 @@ async fn make(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
 
 async fn take_back(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     let work = async {
