@@ -176,6 +176,10 @@ impl From<Denied> for VaultProblem {
             Denied::NoAccount => (StatusCode::FORBIDDEN, denied.name()),
             Denied::BadToken => (StatusCode::UNAUTHORIZED, denied.name()),
             Denied::NoSession => (StatusCode::UNAUTHORIZED, denied.name()),
+            Denied::TokenExpired | Denied::TokenRevoked => {
+                (StatusCode::UNAUTHORIZED, "token_not_valid_any_more")
+            }
+            Denied::TokenElsewhere => (StatusCode::FORBIDDEN, "token_out_of_scope"),
             Denied::Forged | Denied::NeedsSecondFactor | Denied::NotBySession => {
                 (StatusCode::FORBIDDEN, denied.name())
             }

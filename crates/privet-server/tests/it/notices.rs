@@ -101,7 +101,9 @@ async fn who_has_not_acknowledged_is_told_what_and_where_in_the_shape_of_each_su
         ),
     ] {
         let reply = prompt(&gateway, &key, path).await;
-        assert_refused(&reply, path, 403, LACKING);
+        let is_messages = path.starts_with(MESSAGES);
+        let kind = if is_messages { "permission_error" } else { LACKING };
+        assert_refused(&reply, path, 403, kind);
         let error = &reply.json()["error"];
         let message = error["message"].as_str().unwrap();
         assert!(message.starts_with(&format!("privet: {words}")), "{message}");
@@ -238,7 +240,7 @@ async fn nobody_acknowledges_for_somebody_else() {
         .await
         .unwrap();
     let refused = prompt(&gateway, &service, MESSAGES).await;
-    assert_refused(&refused, MESSAGES, 403, LACKING);
+    assert_refused(&refused, MESSAGES, 403, "permission_error");
     let seen = with_key(&gateway, &service, "GET", NOTICES).send().await;
     assert_eq!(
         (seen.status, seen.json()["error"]["code"].as_str()),

@@ -165,7 +165,12 @@ async fn a_token_is_good_for_its_scopes_models_and_addresses_alone_in_each_surfa
             .header("content-type", "application/json")
             .header("anthropic-version", "2023-06-01")
             .header("x-api-key", &one);
-        assert_refused(&ask.body(body).send().await, path, 403, "not_permitted");
+        let kind = if path == MESSAGES {
+            "permission_error"
+        } else {
+            "not_permitted"
+        };
+        assert_refused(&ask.body(body).send().await, path, 403, kind);
     }
     let messages_alone = made_for(json!({ "scopes": ["gateway"], "addresses": [MESSAGES] })).await;
     assert_refused(
@@ -327,7 +332,7 @@ async fn a_policy_can_keep_tokens_from_being_made_and_a_minute_has_an_end() {
 
 #[tokio::test]
 async fn limits_of_a_key_and_its_tokens_are_one() {
-    let policy = "[[limits]]\nname = \"few\"\neach = [\"key\"]\nwindow = \"day\"\nrequests = 2\n";
+    let policy = "[[limits.rules]]\nname = \"few\"\neach = [\"key\"]\nwindow = \"day\"\nrequests = 2\n";
     let gateway = TestGateway::builder().policy(policy).start().await;
     let made = made(&gateway, gateway.key(), &gateway_token()).await;
     let key = gateway.key().to_owned();
