@@ -26,6 +26,7 @@
 //! ```
 
 mod account;
+mod administer;
 mod api_key;
 mod assessment;
 mod cedar;
@@ -42,6 +43,7 @@ mod sign_in;
 mod signed;
 
 pub use account::{Account, Accounts, Described, SERVICE_ROLE};
+pub use administer::{AdminError, Administration};
 pub use api_key::KEY_PREFIX;
 pub use assessment::{Assessment, AssessmentStatus, Assessments, Standing, Training};
 pub use cedar::{

@@ -59,6 +59,8 @@ pub enum Privilege {
     McpCall,
     /// Signing in as a person, and looking after one's own passwords, second factors and sessions.
     SignIn,
+    /// Handing a privilege on to others: with roles, keys and accounts.
+    Delegate,
 }
 
 /// A text that names no privilege.
@@ -71,7 +73,7 @@ pub struct UnknownPrivilege {
 
 impl Privilege {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Prompt,
         Self::ListModels,
         Self::DetectText,
@@ -97,6 +99,7 @@ impl Privilege {
         Self::KillManage,
         Self::McpCall,
         Self::SignIn,
+        Self::Delegate,
     ];
 
     /// The name in policies, logs and reports.
@@ -128,6 +131,7 @@ impl Privilege {
             Self::KillManage => "kill.manage",
             Self::McpCall => "mcp.call",
             Self::SignIn => "sign_in",
+            Self::Delegate => "delegate",
         }
     }
 
@@ -152,13 +156,11 @@ impl Privilege {
             Self::WatchRead => Some(KeyScope::WatchRead),
             Self::WatchManage => Some(KeyScope::WatchManage),
             Self::KillRead | Self::KillManage => Some(KeyScope::Kill),
-            Self::KeyRead
-            | Self::KeyManage
-            | Self::PeopleRead
-            | Self::PeopleManage
-            | Self::PolicyRead
-            | Self::PolicyManage
-            | Self::SignIn => None,
+            Self::KeyRead => Some(KeyScope::KeyRead),
+            Self::KeyManage => Some(KeyScope::KeyManage),
+            Self::PeopleRead => Some(KeyScope::PeopleRead),
+            Self::PeopleManage => Some(KeyScope::PeopleManage),
+            Self::PolicyRead | Self::PolicyManage | Self::SignIn | Self::Delegate => None,
         }
     }
 
@@ -221,6 +223,10 @@ mod tests {
             KeyScope::Kill,
             KeyScope::WatchRead,
             KeyScope::WatchManage,
+            KeyScope::KeyRead,
+            KeyScope::KeyManage,
+            KeyScope::PeopleRead,
+            KeyScope::PeopleManage,
         ];
         for scope in KeyScope::ALL.into_iter().filter(|scope| !others.contains(scope)) {
             assert_eq!(
@@ -228,7 +234,7 @@ mod tests {
                 Some(scope.name())
             );
         }
-        assert_eq!(others.map(Privilege::of_vault), [None; 5]);
+        assert_eq!(others.map(Privilege::of_vault), [None; 9]);
     }
 
     #[test]

@@ -70,11 +70,7 @@ pub fn review(
     for account in accounts.iter() {
         let (tenant, name) = (account.tenant(), account.name());
         let is_good = |key: &&ApiKeyRecord| {
-            key.tenant == *tenant
-                && key.principal == *name
-                && key.revoked_at.is_none()
-                && key.expires_at.is_none_or(|at| at > now)
-                && key.grace_until.is_none_or(|at| at > now)
+            key.tenant == *tenant && key.principal == *name && key.is_good(now)
         };
         for privilege in authorizer.granted(account)? {
             let of_it = used.get(&(tenant.as_str(), name.as_str(), privilege.name()));

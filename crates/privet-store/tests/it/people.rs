@@ -18,6 +18,7 @@ fn change(ms: i64) -> PeopleChange {
         at: at(ms),
         tenant: "acme".to_owned(),
         principal: Some(Pseudonym("5".repeat(32))),
+        by: None,
         principal_kind: None,
         group: None,
         role: None,
