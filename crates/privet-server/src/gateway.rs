@@ -37,7 +37,7 @@ use crate::sign_in::{self, Door};
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
 use crate::watch::{self, Watch};
-use crate::{Error, incidents, kill, models, native, presidio, prompt, protect};
+use crate::{Error, admin, incidents, kill, models, native, presidio, prompt, protect};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -311,6 +311,7 @@ impl Gateway {
             .merge(watch::routes(Arc::clone(self)))
             .merge(incidents::routes(Arc::clone(self)))
             .merge(kill::routes(Arc::clone(self)))
+            .merge(admin::routes(self))
             .merge(mcp::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
@@ -377,6 +378,22 @@ impl Gateway {
     ) -> Result<Authenticated, Problem> {
         let caller = self.identify(parts).await?;
         self.permit(parts, caller, privilege)
+    }
+
+    /// The same; and whether they came in by a session, which must have shown not long ago who it is if `needs_proof`.
+    pub(crate) async fn admit_proved(
+        &self,
+        parts: &http::request::Parts,
+        privilege: Privilege,
+        needs_proof: bool,
+    ) -> Result<(Authenticated, bool), Problem> {
+        let (caller, by_session) = self.identify(parts).await?;
+        let caller = self.permit(parts, (caller, by_session), privilege)?;
+        if needs_proof && by_session {
+            let door = self.door.as_ref().ok_or(Denied::NoSession)?;
+            door.check_proof(parts, self.clock.now()).await?;
+        }
+        Ok((caller, by_session))
     }
 
     fn permit(

@@ -5,6 +5,7 @@
 //! environment, and no file of its own but certificates; it keeps nothing but the audit events it hands to the spool.
 
 mod access;
+mod admin;
 mod archive;
 mod aws;
 mod bedrock;
@@ -47,6 +48,7 @@ mod vault;
 mod watch;
 mod workers;
 
+pub use admin::admin_openapi;
 pub use aws::AwsKeys;
 pub use clock::SystemClock;
 pub use error::Error;

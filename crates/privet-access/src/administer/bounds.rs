@@ -14,9 +14,6 @@ use crate::cedar::{Ask, Resource};
 use crate::key_ring::{AccessRules, Authenticated};
 use crate::{Denied, Error, Privilege};
 
-/// In whose name it is looked what a group gives to a person in it; nobody is likely to have it.
-const SOMEBODY: &str = "somebody-in-this-group@";
-
 /// Who asks, and how they came in.
 #[derive(Debug, Clone)]
 pub(super) struct Asker {
@@ -44,6 +41,22 @@ impl Asker {
             address,
             at,
         }
+    }
+
+    /// Whether it may hand `privilege` on, by what it came in with. `account` is its own.
+    pub(super) fn hands_on(&self, rules: &AccessRules, account: &Account, privilege: Privilege) -> bool {
+        // Every person may sign in; by a key nothing else is handed on than what that key is good for itself.
+        let is_in_scope = privilege == Privilege::SignIn
+            || self.scopes.is_none_or(|scopes| {
+                let scope = privilege.scope();
+                scope.is_some_and(|scope| scopes.allows(scope))
+            });
+        is_in_scope && self.may_delegate(rules, account, privilege)
+    }
+
+    fn may_delegate(&self, rules: &AccessRules, account: &Account, privilege: Privilege) -> bool {
+        let ask = self.ask(Privilege::Delegate, Resource::Privilege(privilege));
+        rules.authorizer.decide(account, &ask).is_allowed
     }
 
     fn ask<'r>(&self, privilege: Privilege, resource: Resource<'r>) -> Ask<'r> {
@@ -146,15 +159,10 @@ impl Bounds {
     }
 
     /// The same of `roles` for whoever will be in `group`.
-    pub(super) fn check_group(
-        &self,
-        group: &GroupName,
-        roles: BTreeSet<RoleName>,
-    ) -> Result<(), AdminError> {
-        let name: Principal = SOMEBODY.parse().map_err(|_| AdminError::OwnAccount)?;
+    pub(super) fn check_group(&self, group: &GroupName, roles: BTreeSet<RoleName>) -> Result<(), AdminError> {
         let somebody = Account::from(Described {
             tenant: self.asker.tenant.clone(),
-            name,
+            name: Principal::unlikely(),
             kind: PrincipalKind::User,
             roles: BTreeSet::new(),
             groups: BTreeMap::from([(group.clone(), roles)]),
@@ -177,9 +185,9 @@ impl Bounds {
     pub(super) fn check_account(&self, name: &Principal) -> Result<(), AdminError> {
         self.check_other(name)?;
         match self.accounts.get(&self.asker.tenant, name) {
-            Some(account) => self.check_all_of(account),
-            // Whoever does it says that there is nobody of this name.
-            None => Ok(()),
+            Some(account) if account.kind() == PrincipalKind::User => self.check_all_of(account),
+            // Whoever does it says that there is no person of this name.
+            _ => Ok(()),
         }
     }
 
@@ -223,13 +231,7 @@ impl Bounds {
     }
 
     fn check_delegates(&self, privilege: Privilege) -> Result<(), AdminError> {
-        // Every person may sign in; by a key nothing else is handed on than what that key is good for itself.
-        let is_in_scope = privilege == Privilege::SignIn
-            || self.asker.scopes.is_none_or(|scopes| {
-                let scope = privilege.scope();
-                scope.is_some_and(|scope| scopes.allows(scope))
-            });
-        if is_in_scope && self.delegates(&self.account, privilege) {
+        if self.asker.hands_on(&self.rules, &self.account, privilege) {
             Ok(())
         } else {
             Err(AdminError::CannotDelegate(privilege))
@@ -237,8 +239,16 @@ impl Bounds {
     }
 
     fn delegates(&self, account: &Account, privilege: Privilege) -> bool {
-        let ask = self.asker.ask(Privilege::Delegate, Resource::Privilege(privilege));
-        self.rules.authorizer.decide(account, &ask).is_allowed
+        self.asker.may_delegate(&self.rules, account, privilege)
+    }
+
+    /// That some policy speaks of `role`: else nobody knows what it will give one day.
+    pub(super) fn check_role(&self, role: &RoleName) -> Result<(), AdminError> {
+        if self.rules.authorizer.speaks_of(role) {
+            Ok(())
+        } else {
+            Err(AdminError::UnknownRole(role.clone()))
+        }
     }
 
     /// Whether `after` can use `privilege` in some circumstance in which `before` perhaps could not.
@@ -288,8 +298,7 @@ impl Bounds {
     }
 
     fn is_administrator(&self, account: &Account) -> Result<bool, AdminError> {
-        let could_be =
-            account.kind() == PrincipalKind::User && account.is_known() && !account.is_disabled();
+        let could_be = account.kind() == PrincipalKind::User && account.is_known() && !account.is_disabled();
         let authorizer = &self.rules.authorizer;
         Ok(could_be && authorizer.is_granted(account, Privilege::PeopleManage)?)
     }

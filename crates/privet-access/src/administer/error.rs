@@ -1,6 +1,8 @@
 //! Why somebody who looks after keys and people may not do what was asked.
 
-use crate::{Denied, DecideError, Error, Privilege};
+use privet_types::RoleName;
+
+use crate::{DecideError, Denied, Error, Privilege};
 
 /// Why a change of keys or people was refused. Nothing was changed. `Display` is the text for whoever asks.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,9 @@ pub enum AdminError {
     /// What people do about themselves is done elsewhere.
     #[error("this is for others; how you sign in yourself is at `/api/v1/me`")]
     OwnAccount,
+    /// No policy speaks of the role.
+    #[error("no policy speaks of the role `{0}`, so it permits nothing; those there are: GET /api/v1/roles")]
+    UnknownRole(RoleName),
     /// Nobody would be left who may change people.
     #[error(
         "nobody else who is switched on may change people (`people.manage`), so nobody could undo this; make another administrator first"
@@ -29,7 +34,9 @@ pub enum AdminError {
     #[error("others change keys or people at the same time, so nothing was changed; try again in a moment")]
     Contended,
     /// The policies cannot be asked.
-    #[error("the policies cannot be asked, so nothing was changed; the operator finds the reason in Privet's log")]
+    #[error(
+        "the policies cannot be asked, so nothing was changed; the operator finds the reason in Privet's log"
+    )]
     Decide(#[from] DecideError),
     /// What was asked cannot be done, whoever asks.
     #[error(transparent)]

@@ -90,7 +90,12 @@ impl<'a> Administration<'a> {
     ///
     /// # Errors
     /// [`AdminError`]; [`Error::UnknownPrincipal`].
-    pub async fn switch(&self, name: &Principal, kind: PrincipalKind, is_on: bool) -> Result<bool, AdminError> {
+    pub async fn switch(
+        &self,
+        name: &Principal,
+        kind: PrincipalKind,
+        is_on: bool,
+    ) -> Result<bool, AdminError> {
         let (of, at) = (name.clone(), self.clock.now());
         let plan = move |bounds: &Bounds| {
             let mut after = bounds.people.clone();
@@ -303,6 +308,15 @@ impl<'a> Administration<'a> {
         .await
     }
 
+    /// What the caller may hand on at this moment, in the order of [`Privilege::ALL`].
+    #[must_use]
+    pub fn delegable(&self) -> Vec<Privilege> {
+        let rules = self.ring.rules();
+        let asker = Asker::new(self.caller, self.by_session, self.address, self.clock.now());
+        let may = |privilege: &Privilege| asker.hands_on(&rules, &self.caller.account, *privilege);
+        Privilege::ALL.into_iter().filter(may).collect()
+    }
+
     /// Whether `role` may be granted or taken back by what its holder gains from that.
     fn grant(
         &self,
@@ -322,6 +336,7 @@ impl<'a> Administration<'a> {
                 .grants
                 .retain(|known| known.holder != grant.holder || known.role != grant.role);
             if is_granted {
+                bounds.check_role(&grant.role)?;
                 after.grants.push(grant.clone());
             }
             bounds.check_change(&after)
@@ -342,9 +357,8 @@ impl<'a> Administration<'a> {
             let asker = Asker::new(self.caller, self.by_session, self.address, self.clock.now());
             let plan = plan.clone();
             // Policies are asked about everybody whom it changes, which may be many.
-            let decided = tokio::task::spawn_blocking(move || {
-                plan(&Bounds::new(snapshot, rules, asker, privilege)?)
-            });
+            let decided =
+                tokio::task::spawn_blocking(move || plan(&Bounds::new(snapshot, rules, asker, privilege)?));
             decided.await.map_err(DecideError::new)??;
             match act(self.ring.store().expecting(version)).await {
                 Err(Error::Store(privet_store::Error::Overtaken)) => {}

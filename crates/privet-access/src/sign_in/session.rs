@@ -271,7 +271,10 @@ impl SignIn {
     }
 
     /// That the person of `live` showed not long ago who it is, with all that it has.
-    pub(super) fn check_proof(&self, live: &Live, now: Timestamp) -> Result<(), SignInError> {
+    ///
+    /// # Errors
+    /// [`SignInError::NeedsProof`] if it is too long ago, and those of [`Live::check`].
+    pub fn check_proof(&self, live: &Live, now: Timestamp) -> Result<(), SignInError> {
         live.check()?;
         let until = live.session().proved_at.checked_add(self.config.proof_lasts);
         if until.is_ok_and(|until| now < until) {

@@ -134,7 +134,7 @@ impl Gateway {
     }
 
     /// So that a change counts here before its answer is out; other nodes look by themselves.
-    async fn look_at_keys(&self) {
+    pub(crate) async fn look_at_keys(&self) {
         if let Err(error) = self.keys().refresh_if_changed().await {
             tracing::warn!(%error, "cannot read API keys from the store");
         }

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 
 use crate::Error;
 use crate::access::address_of;
-pub(crate) use routes::routes;
+pub(crate) use routes::{parse, routes, small_body};
 
 /// What requests that change something show beside the cookie.
 const FORGERY: &str = "x-privet-csrf";
@@ -120,6 +120,12 @@ impl Door {
                 Err(Denied::StoreUnavailable)
             }
         })
+    }
+
+    /// That the person of this request's session showed not long ago who it is.
+    pub(crate) async fn check_proof(&self, parts: &Parts, now: Timestamp) -> Result<(), SignInError> {
+        let live = self.live(parts, now).await?;
+        self.sign_in.check_proof(&live, now)
     }
 
     /// Whether the browser says that one of Privet's own pages sent this (W3C Fetch Metadata, and `Origin` of the Fetch standard);
