@@ -188,7 +188,7 @@ async fn what_is_no_key_to_make_is_refused_without_repeating_it() {
         ),
         (
             json!({ "name": "ann-admin", "scopes": ["gateway"], "expires_in": "0d" }),
-            400,
+            422,
             "bad_field",
         ),
         (
