@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the official clients, unmodified, through `privet serve` in front of a recording provider; then Databunker's, against a
-# vault.
+# vault; then the console in a real browser.
 #
 #   clients/run.sh                 through the gateway
 #   PRIVET_DIRECT=1 clients/run.sh straight to the provider, to see that it is true to the wire
@@ -8,6 +8,8 @@
 # PRIVET_CACHE       where installed clients are kept (default ~/.cache/privet)
 # PRIVET_BIN         the gateway (default: built here, debug)
 # PRIVET_PROVIDER    the provider (default: built here, debug)
+# PRIVET_CHROMIUM    the browser (default /usr/bin/chromium, of Debian's package chromium)
+# PRIVET_SCREENSHOTS a folder that gets a picture of each page of the console (default: none)
 # PRIVET_SEED        chooses where the provider cuts its streams (default: a new one, printed)
 set -euo pipefail
 
@@ -78,6 +80,11 @@ install_vault() { install_wheels "$1" "$here/vault/requirements.txt"; }
 
 install_node() {
     cp "$here/node/package.json" "$here/node/package-lock.json" "$1/"
+    (cd "$1" && timeout 600 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+}
+
+install_console() {
+    cp "$here/console/package.json" "$here/console/package-lock.json" "$1/"
     (cd "$1" && timeout 600 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
 }
 
@@ -189,4 +196,20 @@ ln -s "$node/node_modules" "$work/node/node_modules"
 if [ "$direct" != 1 ]; then
     (cd "$here/vault" && PYTHONDONTWRITEBYTECODE=1 PRIVET_BIN=$PRIVET_BIN timeout 600 "$vault/bin/python" -m pytest \
         --quiet --no-header -p no:cacheprovider) || fail "Databunker's client or an interface of its failed"
+fi
+
+# So does the console's. A proxy in between would be asked for this machine.
+if [ "$direct" != 1 ]; then
+    browser=${PRIVET_CHROMIUM:-/usr/bin/chromium}
+    if [ ! -x "$browser" ] && [ -z "${PRIVET_CHROMIUM:-}" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        (timeout 300 apt-get update -qq && DEBIAN_FRONTEND=noninteractive timeout 900 apt-get install -y -qq \
+            --no-install-recommends chromium fonts-dejavu-core) >/dev/null || fail "chromium cannot be installed"
+    fi
+    [ -x "$browser" ] || fail "no browser at $browser; install Debian's package chromium, or name one in PRIVET_CHROMIUM"
+    console=$(install_once console install_console "$here/console/package.json" "$here/console/package-lock.json")
+    mkdir "$work/console"
+    cp "$here/console/console.test.mjs" "$here/console/package.json" "$work/console/"
+    ln -s "$console/node_modules" "$work/console/node_modules"
+    (cd "$work/console" && PRIVET_BIN=$PRIVET_BIN PRIVET_DEMO_URL=http://127.0.0.1:$port PRIVET_CHROMIUM=$browser \
+        timeout 600 node --test console.test.mjs) || fail "the console failed"
 fi

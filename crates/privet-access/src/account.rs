@@ -320,6 +320,11 @@ impl Accounts {
         self.0.get(tenant)?.get(name)
     }
 
+    /// Those of `tenant`, in order of their names.
+    pub fn of(&self, tenant: &TenantId) -> impl Iterator<Item = &Arc<Account>> {
+        self.0.get(tenant).into_iter().flat_map(BTreeMap::values)
+    }
+
     /// All of them, ordered by tenant and name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Account>> {
         self.0.values().flat_map(BTreeMap::values)

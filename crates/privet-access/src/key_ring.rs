@@ -334,6 +334,13 @@ impl KeyRing {
         keys.checked_at.elapsed() <= self.config.stale_after
     }
 
+    /// The accounts of `tenant`, in order of their names: its principals, and those that only a key names.
+    #[must_use]
+    pub fn accounts_of(&self, tenant: &TenantId) -> Vec<Arc<Account>> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.accounts.of(tenant).map(Arc::clone).collect()
+    }
+
     /// Looks whether keys changed, and loads them if so. Returns whether they had.
     ///
     /// # Errors

@@ -61,10 +61,10 @@ pub use routing::{BadRoute, RoutingConfig, SensitiveAction, SensitiveRule};
 pub use secret_ref::SecretRef;
 pub use settings::{
     AccessFile, AlertSettings, AlertsFile, ArchiveFile, Auth, AwsFile, AwsSigning, CertificateFile,
-    ClientAuth, ClientName, CodeSettings, ConnectorFile, ConnectorKind, DatabunkerFile, DatabunkerSettings,
-    Dialect, FallbackFile, HealthCheck, HealthFile, KeyringSettings, KeysFile, Limits, Log, LogFormat,
-    LogLevel, McpArguments, McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile, McpSettings,
-    McpThing, MetricsFile, MetricsListener, ModelFile, PresidioFile, PresidioListener, Provider,
+    ClientAuth, ClientName, CodeSettings, ConnectorFile, ConnectorKind, ConsoleFile, DatabunkerFile,
+    DatabunkerSettings, Dialect, FallbackFile, HealthCheck, HealthFile, KeyringSettings, KeysFile, Limits,
+    Log, LogFormat, LogLevel, McpArguments, McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile,
+    McpSettings, McpThing, MetricsFile, MetricsListener, ModelFile, PresidioFile, PresidioListener, Provider,
     ProviderFile, ProviderKind, RequestRight, RequestSettings, RequestsFile, Route, RoutingSettings,
     Settings, SettingsFile, SharedLimitsSettings, SignInFile, SignInSettings, StoreSettings, SyslogServer,
     SyslogTransport, Target, TargetFile, TlsClient, TlsClientFile, TlsFile, TlsSettings, VaultFile,

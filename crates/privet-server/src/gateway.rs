@@ -10,6 +10,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
 use http::{HeaderMap, Request, Response, StatusCode};
+use jiff::Timestamp;
 use privet_access::{
     Ask, Assessments, Authenticated, Authorizer, Denied, KeyRing, Privilege, PseudonymKey, Resource,
 };
@@ -17,13 +18,14 @@ use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_pii::{Analyzer, Model, SurrogateMap};
 use privet_policy::limits::SavedCounter;
 use privet_policy::{Policy, Settings};
-use privet_store::Spool;
+use privet_store::{LogKey, Spool};
 use privet_surface::DetectionMemory;
 use privet_types::{Clock, KeyScope, SurfaceKind, TenantId};
 use tokio::sync::Semaphore;
 
 use crate::access::{self, Rules};
 use crate::archive::Archive;
+use crate::console::{self, Console};
 use crate::credentials::{self, Claim};
 use crate::limits::{self, Limits, SharedLimits};
 use crate::mcp::{self, Mcp, McpHeaders};
@@ -92,6 +94,8 @@ pub struct Parts {
     pub assessments: Assessments,
     /// What stands in the headers of servers of tools.
     pub mcp_headers: McpHeaders,
+    /// The public key of the audit log.
+    pub log_key: LogKey,
 }
 
 /// A policy that is to take the place of the one in force.
@@ -134,6 +138,10 @@ pub struct Gateway {
     pub(crate) access: Rules,
     /// Where people sign in, if they do.
     pub(crate) door: Option<Arc<Door>>,
+    /// The public key of the audit log.
+    pub(crate) log_key: LogKey,
+    /// The pages for people, if there are any.
+    pub(crate) console: Option<Arc<Console>>,
     /// What is usual of callers and models, and who is held.
     pub(crate) watch: Arc<Watch>,
     /// Servers of tools, if there are any.
@@ -175,6 +183,7 @@ impl Gateway {
             shared_limits,
             assessments,
             mcp_headers,
+            log_key,
         } = parts;
         policy.routing().check_against(&settings)?;
         let limits = &settings.limits;
@@ -200,6 +209,8 @@ impl Gateway {
             mcp: Mcp::new(&settings, &mcp_headers)?.map(Arc::new),
             recall: Mcp::recall(&settings).map(Arc::new),
             access,
+            log_key,
+            console: settings.has_console.then(Arc::default),
             door,
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
@@ -251,6 +262,8 @@ impl Gateway {
         Ok(Arc::new(Self {
             access: Rules::new(&self.settings, &policy, model.as_ref(), assessments)?,
             door: self.door.clone(),
+            console: self.console.clone(),
+            log_key: self.log_key.clone(),
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
             analyzers: Analyzers::default(),
@@ -308,6 +321,7 @@ impl Gateway {
             .merge(protect::routes(Arc::clone(self)))
             .merge(limits::routes(Arc::clone(self)))
             .merge(sign_in::routes(self))
+            .merge(console::routes(self))
             .merge(watch::routes(Arc::clone(self)))
             .merge(incidents::routes(Arc::clone(self)))
             .merge(kill::routes(Arc::clone(self)))
@@ -403,21 +417,53 @@ impl Gateway {
         privilege: Privilege,
     ) -> Result<Authenticated, Problem> {
         let now = self.clock.now();
-        self.keys.check_switches(&caller, Some(privilege), now)?;
+        self.check_not_held(&caller, privilege, now)?;
+        check_scope(&caller, by_session, privilege.scope())?;
+        let ask = question(parts, privilege, now);
+        self.keys.authorise(&caller, &ask).map_err(Denied::from)?;
+        Ok(caller)
+    }
+
+    /// That neither a kill switch nor the watch keeps `caller` from what `privilege` is for.
+    fn check_not_held(
+        &self,
+        caller: &Authenticated,
+        privilege: Privilege,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        self.keys.check_switches(caller, Some(privilege), now)?;
         if !privilege.outlasts_kill() {
             let pseudonym = || self.pseudonyms.pseudonym(&caller.tenant, &caller.principal);
             self.watch.check(pseudonym, now)?;
         }
-        check_scope(&caller, by_session, privilege.scope())?;
-        let ask = Ask {
-            privilege,
-            resource: Resource::Tenant,
-            at: now,
-            address: access::address_of(&parts.extensions),
-            prompt: None,
-        };
-        self.keys.authorise(&caller, &ask).map_err(Denied::from)?;
-        Ok(caller)
+        Ok(())
+    }
+
+    /// That `caller`, who looks at the console, has `privilege`. What a session is good for elsewhere does not count: what is asked for
+    /// there does not leave this installation.
+    pub(crate) fn permit_in_console(
+        &self,
+        parts: &http::request::Parts,
+        caller: &Authenticated,
+        privilege: Privilege,
+    ) -> Result<(), Problem> {
+        let now = self.clock.now();
+        self.check_not_held(caller, privilege, now)?;
+        let ask = question(parts, privilege, now);
+        self.keys.authorise(caller, &ask).map_err(Denied::from)?;
+        Ok(())
+    }
+
+    /// Whether `caller`, who looks at the console, would be permitted what `privilege` is for: what is not is not shown.
+    pub(crate) fn would_permit(
+        &self,
+        parts: &http::request::Parts,
+        caller: &Authenticated,
+        privilege: Privilege,
+    ) -> bool {
+        let now = self.clock.now();
+        self.keys.check_switches(caller, Some(privilege), now).is_ok()
+            && self.keys.permits(caller, &question(parts, privilege, now))
     }
 
     /// The keys, and the policies that decide about their holders.
@@ -500,6 +546,17 @@ impl Gateway {
         let spool = self.spool.status();
         let has_room = spool.used_bytes + EVENT_BYTES <= spool.max_bytes;
         self.keys.is_fresh() && !spool.is_failing && has_room
+    }
+}
+
+/// May somebody do what `privilege` is for, in its tenant?
+fn question(parts: &http::request::Parts, privilege: Privilege, now: Timestamp) -> Ask<'static> {
+    Ask {
+        privilege,
+        resource: Resource::Tenant,
+        at: now,
+        address: access::address_of(&parts.extensions),
+        prompt: None,
     }
 }
 

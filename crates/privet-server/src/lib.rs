@@ -13,6 +13,7 @@ mod caller;
 mod clock;
 mod coach;
 mod connection;
+mod console;
 mod credentials;
 mod databunker;
 mod error;

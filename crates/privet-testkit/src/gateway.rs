@@ -19,7 +19,7 @@ use privet_server::{
     AlertOutbox, AwsKeys, Gateway, Live, NextPolicy, Parts, ProviderKey, Server, SharedLimits, VaultParts,
     saved_limits,
 };
-use privet_store::{Durability, Location, Spool, SpoolConfig, Store, run_flusher};
+use privet_store::{Durability, Location, Sequencer, Spool, SpoolConfig, Store, log_signer, run_flusher};
 use privet_types::{Clock, KeyScopes, Secret, TenantId};
 use privet_vault::run_consent_watch;
 use tokio::sync::watch;
@@ -370,6 +370,7 @@ impl Builder {
         });
         let gateway = Gateway::new(Parts {
             mcp_headers: mcp_headers.collect(),
+            log_key: log_signer(&root, None).expect("a signer").key().clone().into(),
             saved_limits,
             shared_limits: self.shared_limits,
             model: None,
@@ -611,6 +612,13 @@ impl TestGateway {
     pub fn people(&self, tenant: &str) -> People<'_> {
         let tenant = tenant.parse().expect("a name");
         People::new(&self.store, &self.root, tenant, &*self.clock)
+    }
+
+    /// Gives what happened so far its places in the signed log.
+    pub async fn sequence_log(&self) {
+        let signer = log_signer(&self.root, None).expect("a signer");
+        let mut sequencer = Sequencer::open(self.store.clone(), signer).await.expect("a log");
+        sequencer.run_once().await.expect("the log goes on");
     }
 
     /// The kill switches, as the command line has them.

@@ -112,6 +112,7 @@ impl Node {
         let shared_limits = rim::shared_limits(&settings)?;
         let gateway = Gateway::new(Parts {
             mcp_headers: rim::mcp_headers(&settings)?,
+            log_key: public.clone(),
             settings,
             policy,
             model,

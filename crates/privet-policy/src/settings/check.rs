@@ -30,6 +30,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         presidio,
         access,
         sign_in,
+        console,
         alerts,
         metrics,
         mut vault,
@@ -64,6 +65,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
     let pii_models = pii_models
         .map(|path| full_path(&path, &KeyPath::of("pii_models"), document))
         .transpose()?;
+    let sign_in = sign_in::check(sign_in, document, is_behind_proxy)?;
     let store_at = KeyPath::of("store");
     let has_url = store.url.is_some();
     let store = StoreSettings {
@@ -104,7 +106,8 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         tls,
         presidio,
         access: access::check(access, document)?,
-        sign_in: sign_in::check(sign_in, document, is_behind_proxy)?,
+        has_console: console.enabled && sign_in.is_some(),
+        sign_in,
         alerts: alerts::check(alerts, document)?,
         metrics,
         vault,

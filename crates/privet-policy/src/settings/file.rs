@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::access::AccessFile;
 use super::alerts::AlertsFile;
+use super::console::ConsoleFile;
 use super::mcp::McpFile;
 use super::provider_file::{ModelFile, ProviderFile, RoutingSettings};
 use super::shared::SharedLimitsSettings;
@@ -48,6 +49,8 @@ pub struct SettingsFile {
     pub access: AccessFile,
     /// How people sign in.
     pub sign_in: SignInFile,
+    /// The pages for people.
+    pub console: ConsoleFile,
     /// Who is told of alerts.
     pub alerts: AlertsFile,
     /// Figures for a monitoring system.
@@ -437,6 +440,7 @@ impl Default for SettingsFile {
             presidio: PresidioFile::default(),
             metrics: MetricsFile::default(),
             sign_in: SignInFile::default(),
+            console: ConsoleFile::default(),
             witnesses: Vec::new(),
             access: AccessFile::default(),
             alerts: AlertsFile::default(),

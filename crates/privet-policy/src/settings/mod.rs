@@ -3,6 +3,7 @@
 mod access;
 mod alerts;
 mod check;
+mod console;
 mod file;
 mod kind;
 mod mcp;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 pub use access::AccessFile;
 pub use alerts::{AlertSettings, AlertsFile, SyslogServer, SyslogTransport};
+pub use console::ConsoleFile;
 pub use file::{
     ArchiveFile, ConnectorFile, ConnectorKind, DatabunkerFile, KeyringSettings, KeysFile, Limits, Log,
     LogFormat, LogLevel, MetricsFile, PresidioFile, RequestRight, RequestsFile, SettingsFile, StoreSettings,
@@ -82,6 +84,8 @@ pub struct Settings {
     pub access: AccessFile,
     /// How people sign in, if they do.
     pub sign_in: Option<SignInSettings>,
+    /// Whether there is a console. INVARIANT: only with `sign_in`.
+    pub has_console: bool,
     /// Who is told of alerts.
     pub alerts: AlertSettings,
     /// Where a monitoring system reads figures, if anywhere.

@@ -51,8 +51,13 @@ async fn show(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
 }
 
 impl Limits {
+    /// What costs are counted in.
+    pub(crate) fn currency(&self) -> &str {
+        self.prices.currency()
+    }
+
     /// What is used of the caller's limits, and whether nodes share them. Then limits that tell models apart are not among them.
-    async fn standings(
+    pub(crate) async fn standings(
         &self,
         caller: &Authenticated,
         now: Timestamp,

@@ -16,7 +16,7 @@ impl Door {
     }
 
     /// The token in the cookie of this name. One that stands twice does not count: a site beside this one may have set the other.
-    pub(super) fn token<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+    pub(crate) fn token<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         let pairs = headers
             .get_all(COOKIE)
             .iter()
@@ -33,7 +33,7 @@ impl Door {
     }
 
     /// Gives the browser `token` for as long as it runs; without one it forgets what it has.
-    pub(super) fn set_cookie(&self, token: Option<&str>) -> Option<HeaderValue> {
+    pub(crate) fn set_cookie(&self, token: Option<&str>) -> Option<HeaderValue> {
         let secure = if self.is_https { "; Secure" } else { "" };
         let end = if token.is_some() { "" } else { "; Max-Age=0" };
         let text = format!(

@@ -25,7 +25,7 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/api/v1/alerts", get(list))
         .route("/api/v1/alerts/{id}", get(one))
-        .route("/api/v1/alerts/{id}/close", post(close))
+        .route("/api/v1/alerts/{id}/close", post(answer_close))
         .with_state(gateway)
 }
 
@@ -99,7 +99,7 @@ async fn one(
     answer(told.await)
 }
 
-async fn close(
+async fn answer_close(
     State(gateway): State<Arc<Gateway>>,
     Path(id): Path<String>,
     request: Request<Body>,
@@ -107,16 +107,7 @@ async fn close(
     let (parts, _) = request.into_parts();
     let told = async {
         let (caller, store) = admitted(&gateway, &parts, Privilege::WatchManage).await?;
-        let by = gateway.pseudonyms.pseudonym(&caller.tenant, &caller.principal);
-        let alert = store.alert(&caller.tenant, &id).await;
-        let alert = alert
-            .map_err(|error| unavailable(&error))?
-            .ok_or_else(no_such_alert)?;
-        check_is_of_another(&alert, &by)?;
-        let closed = store
-            .close_alert(&caller.tenant, &id, &by, gateway.clock.now())
-            .await
-            .map_err(|error| unavailable(&error))?;
+        let closed = close(&gateway, store, &caller, &id).await?;
         let alert = store.alert(&caller.tenant, &id).await;
         let alert = alert
             .map_err(|error| unavailable(&error))?
@@ -128,6 +119,23 @@ async fn close(
         Ok(shown)
     };
     answer(told.await)
+}
+
+/// Closes the alert `id` in the name of `caller`, who may. Returns whether it was open.
+pub(crate) async fn close(
+    gateway: &Gateway,
+    store: &Store,
+    caller: &Authenticated,
+    id: &str,
+) -> Result<bool, Problem> {
+    let by = gateway.pseudonyms.pseudonym(&caller.tenant, &caller.principal);
+    let alert = store.alert(&caller.tenant, id).await;
+    let alert = alert
+        .map_err(|error| unavailable(&error))?
+        .ok_or_else(no_such_alert)?;
+    check_is_of_another(&alert, &by)?;
+    let closed = store.close_alert(&caller.tenant, id, &by, gateway.clock.now());
+    closed.await.map_err(|error| unavailable(&error))
 }
 
 /// That an alert is not about `by`, who is to close it.

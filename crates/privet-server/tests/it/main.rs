@@ -16,6 +16,8 @@ mod coaching;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod databunker;
 #[cfg(test)]
 mod fail_closed;

@@ -22,9 +22,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "privet-server",
         &[
-            "types", "crypto", "store", "policy", "pii", "surface", "access", "vault", "watch",
+            "types", "crypto", "store", "policy", "pii", "surface", "access", "vault", "watch", "console",
         ],
     ),
+    ("privet-console", &["types"]),
     ("privet-demo", &["types"]),
     // Besides the server, what its `Parts` are made of.
     (
@@ -68,6 +69,7 @@ const OWNED: &[(&str, &[&str])] = &[
             "privet-watch",
         ],
     ),
+    ("askama", &["privet-console"]),
     ("serde_path_to_error", &["privet-server"]),
     ("toml", &["privet-policy"]),
     ("cedar-policy", &["privet-access"]),
@@ -110,6 +112,7 @@ const ENGINES: &[&str] = &[
     "privet-log",
     "privet-policy",
     "privet-watch",
+    "privet-console",
 ];
 
 /// What an engine must not bring along, at any depth.
