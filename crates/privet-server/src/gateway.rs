@@ -468,7 +468,7 @@ impl Gateway {
         }
         if needs_proof && by_session {
             let door = self.door.as_ref().ok_or(Denied::NoSession)?;
-            door.check_proof(parts, self.clock.now()).await?;
+            door.proved(parts, self.clock.now()).await?;
         }
         Ok((caller, by_session))
     }

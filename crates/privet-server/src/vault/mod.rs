@@ -33,7 +33,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::routing::get;
 use http::Request;
 use privet_access::{Ask, Authenticated, Denied, KeyRing, Privilege, PseudonymKey, Resource};
 use privet_crypto::RootKey;
