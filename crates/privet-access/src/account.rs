@@ -418,6 +418,21 @@ pub struct Described {
     pub training: BTreeSet<CourseName>,
 }
 
+impl Described {
+    /// Somebody of `tenant` who has `role` and nothing else, and a name that nobody is likely to have.
+    #[must_use]
+    pub fn somebody(tenant: &TenantId, kind: PrincipalKind, role: &RoleName) -> Self {
+        Self {
+            tenant: tenant.clone(),
+            name: Principal::unlikely(),
+            kind,
+            roles: BTreeSet::from([role.clone()]),
+            groups: BTreeMap::new(),
+            training: BTreeSet::new(),
+        }
+    }
+}
+
 impl From<Described> for Account {
     fn from(described: Described) -> Self {
         let always = (Timestamp::MIN, Timestamp::MAX);

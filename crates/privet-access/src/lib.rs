@@ -26,6 +26,7 @@
 //! ```
 
 mod account;
+mod administer;
 mod api_key;
 mod assessment;
 mod cedar;
@@ -44,6 +45,7 @@ mod signed;
 mod token;
 
 pub use account::{Account, Accounts, Described, SERVICE_ROLE};
+pub use administer::{AdminError, Administration};
 pub use api_key::{KEY_PREFIX, is_credential};
 pub use assessment::{Assessment, AssessmentStatus, Assessments, Standing, Training};
 pub use cedar::{

@@ -6,7 +6,7 @@ use privet_store::{
     GrantRecord, GroupRecord, Holder, Membership, PeopleChange, PeopleSnapshot, PrincipalRecord, Store,
     TrainingRecord,
 };
-use privet_types::{Clock, GroupName, Principal, PrincipalKind, RoleName, TenantId};
+use privet_types::{Clock, GroupName, Principal, PrincipalKind, Pseudonym, RoleName, TenantId};
 
 use crate::account::{Accounts, SERVICE_ROLE};
 use crate::assessment::Training;
@@ -19,6 +19,7 @@ pub struct People<'a> {
     store: &'a Store,
     pseudonyms: PseudonymKey,
     tenant: TenantId,
+    by: Option<Pseudonym>,
     clock: &'a dyn Clock,
 }
 
@@ -30,7 +31,16 @@ impl<'a> People<'a> {
             store,
             pseudonyms: PseudonymKey::new(root),
             tenant,
+            by: None,
             clock,
+        }
+    }
+
+    /// The log is told that `who` did it.
+    pub(crate) fn done_by(self, who: Pseudonym) -> Self {
+        Self {
+            by: Some(who),
+            ..self
         }
     }
 
@@ -245,6 +255,7 @@ impl<'a> People<'a> {
             at: self.now(),
             tenant: self.tenant.as_str().to_owned(),
             principal: principal.map(|name| self.pseudonyms.pseudonym(&self.tenant, name)),
+            by: self.by.clone(),
             principal_kind: None,
             group: None,
             role: None,

@@ -63,6 +63,8 @@ pub enum Privilege {
     Acknowledge,
     /// Signing in as a person, and looking after one's own passwords, second factors and sessions.
     SignIn,
+    /// Handing a privilege on to others: with roles, keys and accounts.
+    Delegate,
 }
 
 /// A text that names no privilege.
@@ -75,7 +77,7 @@ pub struct UnknownPrivilege {
 
 impl Privilege {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Prompt,
         Self::ListModels,
         Self::DetectText,
@@ -103,6 +105,7 @@ impl Privilege {
         Self::MakeTokens,
         Self::Acknowledge,
         Self::SignIn,
+        Self::Delegate,
     ];
 
     /// The name in policies, logs and reports.
@@ -136,6 +139,7 @@ impl Privilege {
             Self::MakeTokens => "token.make",
             Self::Acknowledge => "notice.acknowledge",
             Self::SignIn => "sign_in",
+            Self::Delegate => "delegate",
         }
     }
 
@@ -161,14 +165,11 @@ impl Privilege {
             Self::WatchRead => Some(KeyScope::WatchRead),
             Self::WatchManage => Some(KeyScope::WatchManage),
             Self::KillRead | Self::KillManage => Some(KeyScope::Kill),
-            Self::KeyRead
-            | Self::KeyManage
-            | Self::PeopleRead
-            | Self::PeopleManage
-            | Self::PolicyRead
-            | Self::PolicyManage
-            | Self::MakeTokens
-            | Self::SignIn => None,
+            Self::KeyRead => Some(KeyScope::KeyRead),
+            Self::KeyManage => Some(KeyScope::KeyManage),
+            Self::PeopleRead => Some(KeyScope::PeopleRead),
+            Self::PeopleManage => Some(KeyScope::PeopleManage),
+            Self::PolicyRead | Self::PolicyManage | Self::MakeTokens | Self::SignIn | Self::Delegate => None,
         }
     }
 
@@ -231,6 +232,10 @@ mod tests {
             KeyScope::Kill,
             KeyScope::WatchRead,
             KeyScope::WatchManage,
+            KeyScope::KeyRead,
+            KeyScope::KeyManage,
+            KeyScope::PeopleRead,
+            KeyScope::PeopleManage,
         ];
         for scope in KeyScope::ALL.into_iter().filter(|scope| !others.contains(scope)) {
             assert_eq!(
@@ -238,7 +243,7 @@ mod tests {
                 Some(scope.name())
             );
         }
-        assert_eq!(others.map(Privilege::of_vault), [None; 5]);
+        assert_eq!(others.map(Privilege::of_vault), [None; 9]);
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! What was granted against what is used, and how well access control keeps to its policies.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use privet_store::{ApiKeyRecord, ApiKeyUse, PrivilegeUse};
 use privet_types::{Interval, LogPosition, Measurement, Part, Principal, PrincipalKind, TenantId};
 use serde::Serialize;
 
-use crate::account::Accounts;
+use crate::account::Account;
 use crate::cedar::Authorizer;
 use crate::{DecideError, Privilege};
 
@@ -43,9 +44,9 @@ pub struct ReviewRow {
 ///
 /// # Errors
 /// [`DecideError`] if the policies cannot be asked.
-pub fn review(
+pub fn review<'a>(
     authorizer: &Authorizer,
-    accounts: &Accounts,
+    accounts: impl IntoIterator<Item = &'a Arc<Account>>,
     keys: &[ApiKeyRecord],
     key_uses: &[ApiKeyUse],
     uses: &[PrivilegeUse],
@@ -67,15 +68,10 @@ pub fn review(
         .map(|used| (used.id.as_str(), used.last_used_at))
         .collect();
     let mut rows = Vec::new();
-    for account in accounts.iter() {
+    for account in accounts {
         let (tenant, name) = (account.tenant(), account.name());
-        let is_good = |key: &&ApiKeyRecord| {
-            key.tenant == *tenant
-                && key.principal == *name
-                && key.revoked_at.is_none()
-                && key.expires_at.is_none_or(|at| at > now)
-                && key.grace_until.is_none_or(|at| at > now)
-        };
+        let is_good =
+            |key: &&ApiKeyRecord| key.tenant == *tenant && key.principal == *name && key.is_good(now);
         for privilege in authorizer.granted(account)? {
             let of_it = used.get(&(tenant.as_str(), name.as_str(), privilege.name()));
             let good: Vec<&ApiKeyRecord> = keys

@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use privet_access::{
-    Ask, Assessments, Authenticated, Authorizer, Denied, KeyRing, Privilege, PseudonymKey, Resource,
+    Ask, Assessments, Authenticated, Authorizer, Denied, KeyRing, Privilege, PseudonymKey, Resource, Way,
 };
 use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_pii::{Analyzer, Model, SurrogateMap};
@@ -44,7 +44,9 @@ use crate::tokens::Paces;
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
 use crate::watch::{self, Watch};
-use crate::{Error, coached, incidents, kill, models, native, notices, presidio, prompt, protect, tokens};
+use crate::{
+    Error, admin, coached, incidents, kill, models, native, notices, presidio, prompt, protect, tokens,
+};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -356,6 +358,7 @@ impl Gateway {
             .merge(tokens::routes(Arc::clone(self)))
             .merge(notices::routes(Arc::clone(self)))
             .merge(coached::routes(Arc::clone(self)))
+            .merge(admin::routes(self))
             .merge(mcp::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
             .merge(openapi::routes())
@@ -448,6 +451,26 @@ impl Gateway {
     ) -> Result<Authenticated, Problem> {
         let caller = self.identify(parts).await?;
         self.permit(parts, caller, privilege)
+    }
+
+    /// The same; and whether they came in by a session, which must have shown not long ago who it is if `needs_proof`.
+    pub(crate) async fn admit_proved(
+        &self,
+        parts: &http::request::Parts,
+        privilege: Privilege,
+        needs_proof: bool,
+    ) -> Result<(Authenticated, bool), Problem> {
+        let (caller, by_session) = self.identify(parts).await?;
+        let caller = self.permit(parts, (caller, by_session), privilege)?;
+        // What ends within the hour makes nothing that stays.
+        if needs_proof && (caller.token.is_some() || caller.way == Way::Issuer) {
+            return Err(Denied::TokenElsewhere.into());
+        }
+        if needs_proof && by_session {
+            let door = self.door.as_ref().ok_or(Denied::NoSession)?;
+            door.proved(parts, self.clock.now()).await?;
+        }
+        Ok((caller, by_session))
     }
 
     fn permit(

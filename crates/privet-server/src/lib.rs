@@ -5,6 +5,7 @@
 //! environment, and no file of its own but certificates; it keeps nothing but the audit events it hands to the spool.
 
 mod access;
+mod admin;
 mod archive;
 mod aws;
 mod bedrock;

@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
-use privet_access::{Denied, SignInError};
+use privet_access::{AdminError, Denied, SignInError};
 use privet_policy::limits::Exceeded;
 use privet_policy::{Advice, NotCleared};
 use privet_surface::Refusal;
@@ -629,5 +629,59 @@ pub(crate) fn shape_of(path: &str, headers: &HeaderMap) -> SurfaceKind {
         SurfaceKind::AnthropicMessages
     } else {
         SurfaceKind::OpenaiChat
+    }
+}
+
+impl From<AdminError> for Problem {
+    fn from(error: AdminError) -> Self {
+        let text = error.to_string();
+        match error {
+            AdminError::Denied(denied) => denied.into(),
+            AdminError::CannotDelegate(_) => Self::coded(StatusCode::FORBIDDEN, "cannot_delegate", text),
+            AdminError::OwnPrivileges => Self::coded(StatusCode::FORBIDDEN, "own_privileges", text),
+            AdminError::OwnAccount => Self::coded(StatusCode::FORBIDDEN, "own_account", text),
+            AdminError::UnknownRole(_) => Self::coded(StatusCode::NOT_FOUND, "not_found", text),
+            AdminError::LastAdministrator => Self::coded(StatusCode::CONFLICT, "last_administrator", text),
+            AdminError::Contended => Self::coded(StatusCode::SERVICE_UNAVAILABLE, "contended", text),
+            AdminError::Access(error) => of_access(&error),
+            _ => {
+                tracing::error!(%error, "policies cannot be asked about a change of keys or people");
+                Self::coded(StatusCode::SERVICE_UNAVAILABLE, "policies_unavailable", text)
+            }
+        }
+    }
+}
+
+fn of_access(error: &privet_access::Error) -> Problem {
+    use privet_access::Error;
+    let absent = |text: &str| Problem::coded(StatusCode::NOT_FOUND, "not_found", text);
+    match error {
+        Error::UnknownKeyId { .. } => absent("there is no such key here; list them: GET /api/v1/keys"),
+        Error::UnknownPrincipal { .. } | Error::NoPrincipal { .. } => absent(
+            "nobody of this name and kind was made here; list them: GET /api/v1/people, GET /api/v1/services",
+        ),
+        Error::UnknownGroup { .. } => absent("there is no such group here; list them: GET /api/v1/groups"),
+        Error::PrincipalExists { .. } | Error::GroupExists { .. } => {
+            Problem::coded(StatusCode::CONFLICT, "exists", error.to_string())
+        }
+        Error::KeyRotated { .. } => Problem::coded(StatusCode::CONFLICT, "key_rotated", error.to_string()),
+        Error::KeyEnded { .. } => Problem::coded(
+            StatusCode::CONFLICT,
+            "key_ended",
+            "this key is revoked or has expired; make a new one: POST /api/v1/keys",
+        ),
+        Error::GraceTooLong => Problem::coded(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "bad_field",
+            "a key may work beside its successor for 90 days at most; give a shorter `grace`",
+        ),
+        Error::ExpiresInPast { .. } | Error::PersonAsService => {
+            Problem::coded(StatusCode::UNPROCESSABLE_ENTITY, "bad_field", error.to_string())
+        }
+        _ => {
+            let source = std::error::Error::source(error).map(ToString::to_string);
+            tracing::error!(%error, source, "keys and people cannot be read or changed");
+            Problem::StoreUnavailable
+        }
     }
 }

@@ -47,6 +47,34 @@ impl ApiKeyRecord {
     pub fn line(&self) -> &str {
         self.line.as_deref().unwrap_or(&self.id)
     }
+
+    /// What it is at `now`: `active`, `rotating` beside its successor, `rotated`, `expired` or `revoked`.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> &'static str {
+        if self.revoked_at.is_some() {
+            "revoked"
+        } else if self.expires_at.is_some_and(|at| at <= now) {
+            "expired"
+        } else {
+            match self.grace_until {
+                Some(until) if until <= now => "rotated",
+                Some(_) => "rotating",
+                None => "active",
+            }
+        }
+    }
+
+    /// Whether it lets somebody in at `now`.
+    #[must_use]
+    pub fn is_good(&self, now: Timestamp) -> bool {
+        matches!(self.state(now), "active" | "rotating")
+    }
+
+    /// Whether it lets somebody in, and was neither made nor used after `before`; `last` is when it was last used.
+    #[must_use]
+    pub fn is_unused_since(&self, before: Timestamp, last: Option<Timestamp>, now: Timestamp) -> bool {
+        self.is_good(now) && last.unwrap_or(self.created_at) <= before
+    }
 }
 
 /// When an API key was last used.

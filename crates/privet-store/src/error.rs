@@ -36,6 +36,9 @@ pub enum Error {
         /// Version this program needs.
         known: i64,
     },
+    /// Keys or people were changed since it was decided by them.
+    #[error("somebody else changed keys or people at the same time; try again")]
+    Overtaken,
     /// The database belongs to another program.
     #[error("`{store}` is a database, but not a privet store; use another one")]
     NotAStore {

@@ -129,6 +129,9 @@ pub struct PeopleChange {
     /// Which principal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<Pseudonym>,
+    /// Who did it; absent where that was whoever has the root key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<Pseudonym>,
     /// What kind of principal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal_kind: Option<PrincipalKind>,
@@ -353,6 +356,7 @@ impl Store {
                     at: change.at,
                     tenant: change.tenant,
                     principal: change.principal,
+                    by: change.by,
                     session: None,
                     way: None,
                     count: None,

@@ -10,6 +10,8 @@ use crate::{Error, schema, values};
 #[derive(Debug, Clone)]
 pub struct Store {
     database: Database,
+    /// The version of keys and people that writes go by; none for those that need not know them.
+    expected: Option<i64>,
 }
 
 impl Store {
@@ -35,13 +37,28 @@ impl Store {
         let database = Database::open_on(&location, &schema::STORE, vfs).await?;
         let check = root.hash_key("privet/store/root-key-check", b"").hash_hex(&[]);
         match tie(&database, "root_key_check", &check).await {
-            Ok(stored) if stored == check => Ok(Self { database }),
+            Ok(stored) if stored == check => Ok(Self {
+                database,
+                expected: None,
+            }),
             other => {
                 database.close().await;
                 other.and(Err(Error::WrongRootKey {
                     store: location.to_string(),
                 }))
             }
+        }
+    }
+
+    /// The same store, for changes that were decided by what keys and people were at `version`
+    /// ([`ApiKeySnapshot::version`](crate::ApiKeySnapshot::version)): if any of them was changed since, by whatever process, such a
+    /// change fails with [`Error::Overtaken`] and changes nothing. It is looked in the transaction of the change, and whoever else
+    /// changes keys or people waits for its end.
+    #[must_use]
+    pub fn expecting(&self, version: i64) -> Self {
+        Self {
+            database: self.database.clone(),
+            expected: Some(version),
         }
     }
 
@@ -68,7 +85,12 @@ impl Store {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T, Error> + Send + 'static,
     {
-        self.database.write(&Scope::Installation, work).await
+        let Some(version) = self.expected else {
+            return self.database.write(&Scope::Installation, work).await;
+        };
+        self.database
+            .write(&Scope::Installation, move |tx| Box::pin(go_on(tx, version, work)))
+            .await
     }
 
     /// A read that is the installation's own.
@@ -79,6 +101,18 @@ impl Store {
     {
         self.database.read(&Scope::Installation, work).await
     }
+}
+
+/// Does `work` if keys and people are at `version`, and keeps others from changing them before it is done.
+async fn go_on<T, F>(tx: &mut Tx, version: i64, work: F) -> Result<T, Error>
+where
+    F: for<'c> FnOnce(&'c mut Tx) -> Work<'c, T, Error> + Send,
+{
+    let sql = "UPDATE changes SET version = version WHERE name = 'api_keys' AND version = $1";
+    if tx.execute(sql, values![version]).await? == 0 {
+        return Err(Error::Overtaken);
+    }
+    work(tx).await
 }
 
 /// Sets the setting `name` if it is not set yet. Returns what it is.

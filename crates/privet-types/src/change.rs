@@ -26,6 +26,9 @@ pub struct Change {
     pub tenant: String,
     /// Whom the object belongs to.
     pub principal: Pseudonym,
+    /// Who did it; absent where that was whoever has the root key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Pseudonym>,
     /// What was changed: the id of an API key.
     pub object: String,
     /// Until when the object is good, where that is limited.

@@ -122,6 +122,14 @@ name_type!(GroupName, "group name");
 name_type!(RoleName, "role name");
 name_type!(CourseName, "course name");
 
+impl Principal {
+    /// A name for questions about anybody: nobody is likely to have it.
+    #[must_use]
+    pub fn unlikely() -> Self {
+        Self("somebody@@".to_owned())
+    }
+}
+
 impl Default for TenantId {
     fn default() -> Self {
         Self("default".to_owned())

@@ -31,11 +31,19 @@ pub enum KeyScope {
     WatchManage,
     /// Switching callers, models and providers off and on again.
     Kill,
+    /// Seeing API keys.
+    KeyRead,
+    /// Making, rotating and revoking them.
+    KeyManage,
+    /// Seeing people, service accounts, groups and their roles.
+    PeopleRead,
+    /// Making and changing them.
+    PeopleManage,
 }
 
 /// The scopes of one API key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct KeyScopes(u16);
+pub struct KeyScopes(u32);
 
 /// A text that names no scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +55,7 @@ pub struct UnknownScope {
 
 impl KeyScope {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Gateway,
         Self::VaultRead,
         Self::VaultWrite,
@@ -60,6 +68,10 @@ impl KeyScope {
         Self::WatchRead,
         Self::WatchManage,
         Self::Kill,
+        Self::KeyRead,
+        Self::KeyManage,
+        Self::PeopleRead,
+        Self::PeopleManage,
     ];
 
     /// The name, as it is written on the command line and kept in the store.
@@ -78,11 +90,15 @@ impl KeyScope {
             Self::WatchRead => "watch.read",
             Self::WatchManage => "watch.manage",
             Self::Kill => "kill",
+            Self::KeyRead => "key.read",
+            Self::KeyManage => "key.manage",
+            Self::PeopleRead => "people.read",
+            Self::PeopleManage => "people.manage",
         }
     }
 
-    const fn bit(self) -> u16 {
-        1 << self as u16
+    const fn bit(self) -> u32 {
+        1 << self as u32
     }
 }
 

@@ -251,7 +251,8 @@ pub(crate) struct KeyCreateArgs {
     #[arg(long)]
     pub(crate) name: String,
     /// What the key is good for; may be given several times: gateway (the default), vault.read, vault.write, vault.bulk,
-    /// vault.approve, vault.erase, vault.audit, vault.admin, or vault for all of the vault; metrics; watch.read, watch.manage.
+    /// vault.approve, vault.erase, vault.audit, vault.admin, or vault for all of the vault; metrics; watch.read, watch.manage; kill;
+    /// key.read, key.manage, people.read, people.manage.
     #[arg(long = "scope")]
     pub(crate) scopes: Vec<String>,
     /// Whose installation space the key opens; `default` if left out.

@@ -9,7 +9,7 @@ use privet_access::{NewKey, create_key, list_keys, revoke_key, revoke_line, rota
 use privet_crypto::RootKey;
 use privet_policy::{Period, Settings};
 use privet_server::SystemClock;
-use privet_store::{ApiKeyRecord, Store};
+use privet_store::Store;
 use privet_types::{Clock, KeyScope, KeyScopes, TenantId};
 use serde_json::json;
 
@@ -170,8 +170,7 @@ async fn list(store: &Store, args: &KeyListArgs) -> Result<()> {
     print_head(format)?;
     for key in keys {
         let last = uses.get(key.id.as_str()).copied();
-        let is_good = matches!(state(&key, now), "active" | "rotating");
-        if before.is_some_and(|before| !is_good || last.unwrap_or(key.created_at) > before) {
+        if before.is_some_and(|before| !key.is_unused_since(before, last, now)) {
             continue;
         }
         let day = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
@@ -183,7 +182,7 @@ async fn list(store: &Store, args: &KeyListArgs) -> Result<()> {
                 key.tenant.as_str(),
                 day(key.created_at),
                 key.expires_at.map_or("never".to_owned(), day),
-                state(&key, now),
+                key.state(now),
                 last.map_or("never".to_owned(), |at| ago(at, now)),
                 key.scopes
             ))?,
@@ -192,27 +191,13 @@ async fn list(store: &Store, args: &KeyListArgs) -> Result<()> {
                 json!({
                     "id": key.id, "name": key.principal, "tenant": key.tenant,
                     "scopes": key.scopes.iter().map(KeyScope::name).collect::<Vec<_>>(), "created_at": key.created_at, "expires_at": key.expires_at,
-                    "revoked_at": key.revoked_at, "state": state(&key, now), "successor": key.successor,
+                    "revoked_at": key.revoked_at, "state": key.state(now), "successor": key.successor,
                     "grace_until": key.grace_until, "last_used_at": last,
                 })
             ))?,
         }
     }
     Ok(())
-}
-
-fn state(key: &ApiKeyRecord, now: Timestamp) -> &'static str {
-    if key.revoked_at.is_some() {
-        "revoked"
-    } else if key.expires_at.is_some_and(|at| at <= now) {
-        "expired"
-    } else {
-        match key.grace_until {
-            Some(until) if until <= now => "rotated",
-            Some(_) => "rotating",
-            None => "active",
-        }
-    }
 }
 
 /// The moment that lies `text` back.

@@ -34,6 +34,8 @@ pub struct Ask<'a> {
 pub enum Resource<'a> {
     /// What belongs to the caller's tenant.
     Tenant,
+    /// A privilege that is handed on.
+    Privilege(Privilege),
     /// A subject of the vault, by its token.
     Subject(&'a str),
     /// A model, as the caller names it.
@@ -112,6 +114,7 @@ impl Ask<'_> {
         let tenant = uid("Tenant", account.tenant.as_str())?;
         Ok(match self.resource {
             Resource::Tenant | Resource::Tools { .. } => (tenant, Vec::new()),
+            Resource::Privilege(privilege) => (uid("Privilege", privilege.name())?, Vec::new()),
             Resource::Subject(token) => {
                 let subject = uid("Subject", &format!("{}/{token}", account.tenant))?;
                 let entity = Entity::new_no_attrs(subject.clone(), HashSet::from([tenant]));
@@ -209,6 +212,10 @@ impl Ask<'_> {
         };
         match self.resource {
             Resource::Tenant => field(b"t"),
+            Resource::Privilege(privilege) => {
+                field(b"p");
+                field(privilege.name().as_bytes());
+            }
             Resource::Subject(token) => {
                 field(b"s");
                 field(token.as_bytes());

@@ -1,12 +1,11 @@
 //! Why a question is answered as it is.
 
-use cedar_policy::{Authorizer as Cedar, Context, Decision, Effect, Policy, PolicySet, Request};
+use cedar_policy::{Authorizer as Cedar, Effect, Policy, PolicySet};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::mention::Mentioned;
-use super::{Ask, Authorizer, DecideError, Verdict, uid};
-use crate::Privilege;
+use super::{Ask, Authorizer, DecideError, Verdict};
 use crate::account::Account;
 
 /// What part a policy has in an answer.
@@ -83,41 +82,6 @@ impl Authorizer {
                 message: None,
             });
         Ok(Explanation { verdict, steps })
-    }
-}
-
-impl Authorizer {
-    /// What some policy permits `account`, to whatever and in whatever circumstances, in the order of [`Privilege::ALL`].
-    ///
-    /// # Errors
-    /// [`DecideError`] if the policies cannot be asked.
-    pub fn granted(&self, account: &Account) -> Result<Vec<Privilege>, DecideError> {
-        let mut permits = PolicySet::new();
-        for policy in self.policies.policies().filter(|p| p.effect() == Effect::Permit) {
-            let mut json = policy.to_json().map_err(DecideError::new)?;
-            if let Some(fields) = json.as_object_mut() {
-                fields.insert("conditions".to_owned(), Value::Array(Vec::new()));
-                fields.insert("resource".to_owned(), serde_json::json!({ "op": "All" }));
-            }
-            let bare = Policy::from_json(Some(policy.id().clone()), json).map_err(DecideError::new)?;
-            permits.add(bare).map_err(DecideError::new)?;
-        }
-        let (principal, entities) = account.entities()?;
-        let tenant = uid("Tenant", account.tenant.as_str())?;
-        let mut granted = Vec::new();
-        for privilege in Privilege::ALL {
-            let action = uid("Action", privilege.name())?;
-            let request = Request::new(principal.clone(), action, tenant.clone(), Context::empty(), None);
-            let request = request.map_err(DecideError::new)?;
-            if Cedar::new()
-                .is_authorized(&request, &permits, entities)
-                .decision()
-                == Decision::Allow
-            {
-                granted.push(privilege);
-            }
-        }
-        Ok(granted)
     }
 }
 

@@ -85,6 +85,19 @@ impl Lint {
 }
 
 impl super::Authorizer {
+    /// The roles that any policy names, in order.
+    #[must_use]
+    pub fn roles(&self) -> BTreeSet<RoleName> {
+        let Ok(role) = ask::uid("Role", "") else {
+            return BTreeSet::new();
+        };
+        let named = self.policies.policies().flat_map(Policy::entity_literals);
+        let roles = named.filter(|uid| uid.type_name() == role.type_name());
+        roles
+            .filter_map(|uid| uid.id().unescaped().parse().ok())
+            .collect()
+    }
+
     /// Whether any policy names `role`: one that none names permits nothing.
     #[must_use]
     pub fn speaks_of(&self, role: &RoleName) -> bool {

@@ -3,13 +3,14 @@
 
 mod ask;
 mod explain;
+mod granted;
 mod lint;
 mod mention;
 mod read;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use cedar_policy::{Authorizer as Cedar, Decision, Entities, PolicySet, Request, Schema};
 use jiff::tz::Offset;
@@ -60,6 +61,7 @@ pub struct Authorizer {
     mentioned: Mentioned,
     offset: Offset,
     version: Option<String>,
+    bare: OnceLock<Result<granted::Bare, DecideError>>,
     answers: RwLock<HashMap<Vec<u8>, Arc<Verdict>>>,
 }
 
@@ -83,6 +85,7 @@ impl Authorizer {
             schema,
             offset,
             version: version(own),
+            bare: OnceLock::new(),
             answers: RwLock::default(),
         })
     }

@@ -6,7 +6,7 @@ use data_encoding::BASE32_DNSSEC;
 use jiff::Timestamp;
 use privet_crypto::{RootKey, random};
 use privet_store::{InviteRecord, Person, SessionRecord, SignInChange, Store};
-use privet_types::{Clock, Principal, PrincipalKind, Secret, TenantId};
+use privet_types::{Clock, Principal, PrincipalKind, Pseudonym, Secret, TenantId};
 use zeroize::Zeroizing;
 
 use super::SignInKeys;
@@ -32,6 +32,7 @@ pub struct Enrolment<'a> {
     pub(super) store: &'a Store,
     pub(super) keys: SignInKeys,
     pub(super) tenant: TenantId,
+    by: Option<Pseudonym>,
     clock: &'a dyn Clock,
 }
 
@@ -44,7 +45,16 @@ impl<'a> Enrolment<'a> {
             store,
             keys: SignInKeys::new(root),
             tenant,
+            by: None,
             clock,
+        }
+    }
+
+    /// The log is told that `who` did it.
+    pub(crate) fn done_by(self, who: Pseudonym) -> Self {
+        Self {
+            by: Some(who),
+            ..self
         }
     }
 
@@ -145,7 +155,10 @@ impl<'a> Enrolment<'a> {
     }
 
     pub(super) fn change(&self, name: &Principal) -> SignInChange {
-        self.keys.change(self.who(name), self.clock.now())
+        SignInChange {
+            by: self.by.clone(),
+            ..self.keys.change(self.who(name), self.clock.now())
+        }
     }
 }
 

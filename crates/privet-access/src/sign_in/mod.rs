@@ -157,6 +157,7 @@ impl SignInKeys {
             at: to_stored(now),
             tenant: who.tenant.as_str().to_owned(),
             principal: Some(self.pseudonyms.pseudonym(who.tenant, who.principal)),
+            by: None,
             session: None,
             way: None,
             count: None,

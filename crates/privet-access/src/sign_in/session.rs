@@ -274,6 +274,7 @@ impl SignIn {
     ///
     /// # Errors
     /// [`SignInError::NeedsProof`] if that was too long ago, [`SignInError::NeedsSecondFactor`], [`SignInError::NeedsEnrolment`].
+    /// [`SignInError::NeedsProof`] if it is too long ago, and those of [`Live::check`].
     pub fn check_proof(&self, live: &Live, now: Timestamp) -> Result<(), SignInError> {
         live.check()?;
         let until = live.session().proved_at.checked_add(self.config.proof_lasts);

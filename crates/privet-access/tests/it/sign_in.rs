@@ -217,6 +217,7 @@ async fn a_password_is_hashed_anew_when_the_cost_has_changed_and_fits_nobody_els
         at: house.now(),
         tenant: "default".to_owned(),
         principal: None,
+        by: None,
         session: None,
         way: None,
         count: None,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use privet_access::Privilege;
@@ -18,6 +18,7 @@ use super::Desk;
 use super::answer::{Answer, Stop, answer};
 use super::past::People;
 use super::visit::Visit;
+use crate::named::Named;
 use crate::problem::Problem;
 use crate::watch::unavailable;
 
@@ -38,7 +39,7 @@ pub(super) async fn search(State(desk): State<Desk>, request: Request<Body>) -> 
 
 pub(super) async fn entry(
     State(desk): State<Desk>,
-    Path(position): Path<String>,
+    Named(position): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     answer(async {

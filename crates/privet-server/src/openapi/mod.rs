@@ -18,8 +18,8 @@ use serde_json::{Map, Value, json};
 pub(crate) use operation::Operation;
 
 use crate::{
-    coached, gateway, incidents, kill, limits, native, notices, presidio, protect, sign_in, tokens, vault,
-    watch,
+    admin, coached, gateway, incidents, kill, limits, native, notices, presidio, protect, sign_in, tokens,
+    vault, watch,
 };
 
 /// Where it is served.
@@ -92,12 +92,13 @@ fn describe() -> Value {
         .with(|settings| settings.definitions_path = "/components/schemas".into())
         .into_generator();
     let of_vault = vault::described(&mut generator);
+    let of_admin = admin::described(&mut generator);
     let of_gateway = operations();
     let of_gateway = of_gateway.iter().map(|operation| {
         let method = operation.method.as_str().to_ascii_lowercase();
         (operation.path, method, operation.describe(&mut generator))
     });
-    let all: Vec<Described> = of_gateway.chain(of_vault).collect();
+    let all: Vec<Described> = of_gateway.chain(of_admin).chain(of_vault).collect();
     let mut paths = Map::new();
     for (path, method, operation) in all {
         let path = paths
@@ -115,7 +116,7 @@ fn describe() -> Value {
         "info": {
             "title": "Privet",
             "version": "1",
-            "description": "Texts without private data, limits, alerts, incidents and kill switches, how people sign in, notices and tokens, and the vault: personal records, consent, and the log of both. A key's tenant is the only one it sees: what belongs to another is answered as if it were not there.",
+            "description": "Texts without private data, limits, alerts, incidents and kill switches, keys, people and their roles, how people sign in, notices and tokens, and the vault: personal records, consent, and the log of both. A key's tenant is the only one it sees: what belongs to another is answered as if it were not there.",
         },
         "paths": paths,
         "components": {

@@ -5,7 +5,7 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use data_encoding::BASE64URL_NOPAD;
 use http::header::{
@@ -24,6 +24,7 @@ use super::{Door, cookie, one};
 use crate::access::address_of;
 use crate::gateway::Gateway;
 use crate::issuers::{Attempt, NotSignedIn, Returned, SignInAt};
+use crate::named::Named;
 use crate::problem::Problem;
 use crate::query;
 
@@ -107,7 +108,7 @@ async fn list(State(desk): State<Desk>) -> Response<Body> {
     .await
 }
 
-async fn begin(State(desk): State<Desk>, Path(name): Path<String>, request: Request<Body>) -> Response<Body> {
+async fn begin(State(desk): State<Desk>, Named(name): Named, request: Request<Body>) -> Response<Body> {
     let (parts, _) = request.into_parts();
     answered(async {
         // A page of others' could sign somebody in unasked.
@@ -145,11 +146,7 @@ async fn begin(State(desk): State<Desk>, Path(name): Path<String>, request: Requ
     .await
 }
 
-async fn come_back(
-    State(desk): State<Desk>,
-    Path(name): Path<String>,
-    request: Request<Body>,
-) -> Response<Body> {
+async fn come_back(State(desk): State<Desk>, Named(name): Named, request: Request<Body>) -> Response<Body> {
     let (parts, _) = request.into_parts();
     let mut response = answered(Box::pin(signed_in(&desk, &name, &parts))).await;
     // Whatever came of it, it is not to be tried again.

@@ -7,9 +7,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{delete, get, post, put};
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use jiff::Timestamp;
 use privet_access::{Ask, Denied};
@@ -266,28 +267,35 @@ impl Desk {
     }
 
     pub(super) async fn read<T: DeserializeOwned>(&self, parts: &Parts, body: Body) -> Result<T, Problem> {
-        check_media(&parts.headers)?;
-        let limit = BODY as u64;
-        let time = self.gateway.settings.limits.body_timeout.duration();
-        let body = match timeout(time, Limited::new(body, BODY).collect()).await {
-            Err(_) => return Err(Problem::BodyTimeout),
-            Ok(Ok(collected)) => collected.to_bytes(),
-            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-                return Err(Problem::TooLarge { limit });
-            }
-            Ok(Err(_)) => return Err(Problem::BodyCut),
-        };
-        serde_json::from_slice(&body).map_err(|error| {
-            Problem::told(
-                StatusCode::BAD_REQUEST,
-                format!(
-                    "the body is not what this address takes: look at line {}, column {}",
-                    error.line(),
-                    error.column()
-                ),
-            )
-        })
+        parse(&small_body(&self.gateway, &parts.headers, body).await?)
     }
+}
+
+/// A body that says it is JSON and is small.
+pub(crate) async fn small_body(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    check_media(headers)?;
+    let limit = BODY as u64;
+    let time = gateway.settings.limits.body_timeout.duration();
+    match timeout(time, Limited::new(body, BODY).collect()).await {
+        Err(_) => Err(Problem::BodyTimeout),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Problem::TooLarge { limit }),
+        Ok(Err(_)) => Err(Problem::BodyCut),
+    }
+}
+
+/// What a body says; the error names the place, and nothing of what stands there.
+pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        Problem::told(
+            StatusCode::BAD_REQUEST,
+            format!(
+                "the body is not what this address takes: look at line {}, column {}",
+                error.line(),
+                error.column()
+            ),
+        )
+    })
 }
 
 impl Call {

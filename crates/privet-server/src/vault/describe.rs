@@ -1,31 +1,53 @@
-//! What the OpenAPI document says of the vault, made from the table of routes.
+//! What the OpenAPI document says of tables of routes; and of the vault's.
 
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
-use super::route::{Route, Takes};
+use super::route::{Handler, Route, Takes};
 use super::table::routes;
 
-/// Each route: its path, its method in small letters, and what it does.
+/// What is said of a table beside its routes.
+pub(crate) struct About<H> {
+    /// The security schemes of routes that need a scope.
+    pub(crate) schemes: &'static [&'static str],
+    /// Adds to an operation what is the table's own.
+    pub(crate) finish: fn(&Route<H>, &mut Map<String, Value>),
+}
+
+const VAULT: About<Handler> = About {
+    schemes: &["key"],
+    finish: add_ground,
+};
+
+/// The vault's routes: each with its path, its method in small letters, and what it does.
 pub(crate) fn described(generator: &mut SchemaGenerator) -> Vec<(&'static str, String, Value)> {
-    let described = routes().into_iter().map(|route| {
+    describe(&routes(), &VAULT, generator)
+}
+
+/// The same of other tables.
+pub(crate) fn describe<H>(
+    routes: &[Route<H>],
+    about: &About<H>,
+    generator: &mut SchemaGenerator,
+) -> Vec<(&'static str, String, Value)> {
+    let described = routes.iter().map(|route| {
         let method = route.method.as_str().to_ascii_lowercase();
-        (route.path, method, operation(&route, generator))
+        (route.path, method, operation(route, about, generator))
     });
     described.collect()
 }
 
-fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
+fn operation<H>(route: &Route<H>, about: &About<H>, generator: &mut SchemaGenerator) -> Value {
     let mut operation = Map::new();
     operation.insert("summary".to_owned(), route.summary.into());
-    let security = match route.scope {
+    let security: Vec<Value> = match route.scope {
         Some(scope) => {
             operation.insert("x-privet-scope".to_owned(), scope.name().into());
-            json!([{ "key": [] }])
+            about.schemes.iter().map(|name| json!({ *name: [] })).collect()
         }
-        None => json!([]),
+        None => Vec::new(),
     };
-    operation.insert("security".to_owned(), security);
+    operation.insert("security".to_owned(), security.into());
     let parameters = parameters(route);
     if !parameters.is_empty() {
         operation.insert("parameters".to_owned(), parameters.into());
@@ -46,10 +68,11 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     responses.insert(route.status.to_string(), answer);
     responses.insert("default".to_owned(), refused);
     operation.insert("responses".to_owned(), Value::Object(responses));
+    (about.finish)(route, &mut operation);
     Value::Object(operation)
 }
 
-fn parameters(route: &Route) -> Vec<Value> {
+fn parameters<H>(route: &Route<H>) -> Vec<Value> {
     let in_path = route
         .path
         .split('{')
@@ -67,14 +90,23 @@ fn parameters(route: &Route) -> Vec<Value> {
             "description": "Change this version only, as `etag` told it.",
         }));
     }
-    if route.scope.is_some() {
-        parameters.push(json!({
-            "name": "x-privet-ground", "in": "header",
-            "schema": { "enum": ["consent", "legal_claims", "rights_of_others", "public_interest", "subject_request"] },
-            "description": "The purpose, where processing of the subject's data is restricted (GDPR Article 18).",
-        }));
-    }
     parameters
+}
+
+/// Every route with a key takes a ground.
+fn add_ground(route: &Route<Handler>, operation: &mut Map<String, Value>) {
+    if route.scope.is_none() {
+        return;
+    }
+    let ground = json!({
+        "name": "x-privet-ground", "in": "header",
+        "schema": { "enum": ["consent", "legal_claims", "rights_of_others", "public_interest", "subject_request"] },
+        "description": "The purpose, where processing of the subject's data is restricted (GDPR Article 18).",
+    });
+    let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
+    if let Some(parameters) = parameters.as_array_mut() {
+        parameters.push(ground);
+    }
 }
 
 fn request_body(takes: Takes, generator: &mut SchemaGenerator) -> Value {

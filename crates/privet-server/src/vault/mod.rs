@@ -10,7 +10,7 @@ pub(crate) mod call;
 mod consent;
 mod conversations;
 mod definitions;
-mod describe;
+pub(crate) mod describe;
 mod erasures;
 mod guard;
 mod lineage;
@@ -20,7 +20,7 @@ mod reader;
 mod refused;
 mod requests;
 mod retained;
-mod route;
+pub(crate) mod route;
 mod sessions;
 mod shares;
 mod subjects;
@@ -223,7 +223,7 @@ impl VaultApi {
     /// That the watch does not hold who calls.
     pub(crate) fn check_held(&self, actor: &Actor) -> Result<(), VaultProblem> {
         let checked = self.watch.check(|| actor.principal.clone(), self.clock.now());
-        checked.map_err(|problem| VaultProblem::of_watch(&problem))
+        checked.map_err(|problem| VaultProblem::of(&problem))
     }
 
     /// That the caller's key is good for `scope`, and that the policies permit what it stands for: to `subject`, or in the
@@ -276,7 +276,12 @@ impl VaultApi {
 
 /// The vault's addresses.
 pub(crate) fn routes(api: &Arc<VaultApi>) -> Router {
-    route::router(api, table::routes())
+    let api = Arc::clone(api);
+    let answer = move |route, params, request| {
+        let api = Arc::clone(&api);
+        async move { call::answer(api, &route, params, request).await }
+    };
+    route::router(table::routes(), answer)
 }
 
 /// The vault's addresses alone, and Databunker's if they answer.

@@ -1,4 +1,4 @@
-//! What goes wrong in the vault's interface, as RFC 9457 tells it.
+//! What goes wrong in the vault's interface and that of administrators, as RFC 9457 tells it.
 
 use axum::body::Body;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -100,13 +100,9 @@ impl VaultProblem {
         }
     }
 
-    /// The watch holds who calls, as `problem` says.
-    pub(crate) fn of_watch(problem: &Problem) -> Self {
-        let status = match problem {
-            Problem::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
-            _ => StatusCode::FORBIDDEN,
-        };
-        Self::new(status, problem.code(), problem.to_string())
+    /// What a problem of the gateway's is here.
+    pub(crate) fn of(problem: &Problem) -> Self {
+        Self::new(problem.status(), problem.code(), problem.to_string())
     }
 
     pub(crate) fn busy() -> Self {

@@ -1,4 +1,4 @@
-//! The table of the vault's routes: what the router and the OpenAPI document are both made from.
+//! A table of routes: what a router and its OpenAPI document are both made from.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -17,17 +17,19 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::call::{Call, JSON, Reply};
 use super::problem::VaultProblem;
-use super::{VaultApi, call};
 
 /// What a handler gives back.
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Reply, VaultProblem>> + Send>>;
 
+/// What answers a route of the vault.
+pub(crate) type Handler = fn(Call) -> Answer;
+
 /// Makes the schema of a type.
 pub(crate) type Shape = fn(&mut SchemaGenerator) -> Schema;
 
-/// One route.
+/// One route; what answers it is an `H`.
 #[derive(Clone)]
-pub(crate) struct Route {
+pub(crate) struct Route<H = Handler> {
     pub(crate) method: Method,
     /// With `{names}` for parameters.
     pub(crate) path: &'static str,
@@ -43,7 +45,7 @@ pub(crate) struct Route {
     pub(crate) answer: Option<Shape>,
     /// The media type of the answer.
     pub(crate) media: &'static str,
-    pub(crate) handler: fn(Call) -> Answer,
+    pub(crate) handler: H,
 }
 
 /// What a route takes in the body.
@@ -62,17 +64,31 @@ fn shape<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 }
 
 impl Route {
+    /// A route of the vault.
     pub(crate) fn new(
         method: Method,
         path: &'static str,
         scope: KeyScope,
         summary: &'static str,
-        handler: fn(Call) -> Answer,
+        handler: Handler,
+    ) -> Self {
+        Self::of(method, path, Some(scope), summary, handler)
+    }
+}
+
+impl<H> Route<H> {
+    /// A route that needs a scope, or none.
+    pub(crate) fn of(
+        method: Method,
+        path: &'static str,
+        scope: Option<KeyScope>,
+        summary: &'static str,
+        handler: H,
     ) -> Self {
         Self {
             method,
             path,
-            scope: Some(scope),
+            scope,
             summary,
             query: &[],
             takes_version: false,
@@ -124,27 +140,32 @@ impl Route {
     }
 }
 
-/// The router of `routes`.
+/// The router of `routes`, each of which `answer` answers with the parameters of its path.
 ///
 /// Each address takes all methods and chooses itself: axum would answer HEAD by running what GET does, with all its
 /// effects.
-pub(crate) fn router(api: &Arc<VaultApi>, routes: Vec<Route>) -> Router {
-    let mut by_path: BTreeMap<&'static str, Vec<Route>> = BTreeMap::new();
+pub(crate) fn router<H, F, R>(routes: Vec<Route<H>>, answer: F) -> Router
+where
+    H: Clone + Send + Sync + 'static,
+    F: Fn(Route<H>, Vec<(String, String)>, Request<Body>) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Response<Body>> + Send + 'static,
+{
+    let mut by_path: BTreeMap<&'static str, Vec<Route<H>>> = BTreeMap::new();
     for route in routes {
         by_path.entry(route.path).or_default().push(route);
     }
     let mut router = Router::new();
     for (path, routes) in by_path {
-        let routes: Arc<[Route]> = routes.into();
-        let api = Arc::clone(api);
+        let routes: Arc<[Route<H>]> = routes.into();
+        let answer = answer.clone();
         router = router.route(
             path,
             any(
                 move |params: Result<RawPathParams, RawPathParamsRejection>, request: Request<Body>| {
-                    let (api, routes) = (Arc::clone(&api), Arc::clone(&routes));
+                    let (answer, routes) = (answer.clone(), Arc::clone(&routes));
                     async move {
                         match params {
-                            Ok(params) => dispatch(api, &routes, &params, request).await,
+                            Ok(params) => dispatch(&answer, &routes, &params, request).await,
                             // What is no text names nothing.
                             Err(_) => VaultProblem::no_route().respond(),
                         }
@@ -156,18 +177,23 @@ pub(crate) fn router(api: &Arc<VaultApi>, routes: Vec<Route>) -> Router {
     router
 }
 
-async fn dispatch(
-    api: Arc<VaultApi>,
-    routes: &[Route],
+async fn dispatch<H, F, R>(
+    answer: &F,
+    routes: &[Route<H>],
     params: &RawPathParams,
     request: Request<Body>,
-) -> Response<Body> {
+) -> Response<Body>
+where
+    H: Clone,
+    F: Fn(Route<H>, Vec<(String, String)>, Request<Body>) -> R,
+    R: Future<Output = Response<Body>>,
+{
     let params = params
         .iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     match routes.iter().find(|route| route.method == *request.method()) {
-        Some(route) => call::answer(api, route, params, request).await,
+        Some(route) => answer(route.clone(), params, request).await,
         None => {
             let allowed: Vec<&str> = routes.iter().map(|route| route.method.as_str()).collect();
             let allow = HeaderValue::from_str(&allowed.join(", "));

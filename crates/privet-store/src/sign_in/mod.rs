@@ -35,6 +35,9 @@ pub struct SignInChange {
     /// Who; absent where nobody has the name that was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<Pseudonym>,
+    /// Who did it; absent where that was the person itself, or whoever has the root key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<Pseudonym>,
     /// Which session, by its public id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,

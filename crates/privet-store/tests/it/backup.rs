@@ -199,6 +199,7 @@ async fn nobody_is_signed_in_or_invited_by_a_backup() {
         at: at(),
         tenant: tenant.as_str().to_owned(),
         principal: None,
+        by: None,
         session: None,
         way: None,
         count: None,

@@ -18,6 +18,7 @@ fn change(ms: i64) -> PeopleChange {
         at: at(ms),
         tenant: "acme".to_owned(),
         principal: Some(Pseudonym("5".repeat(32))),
+        by: None,
         principal_kind: None,
         group: None,
         role: None,
@@ -212,6 +213,47 @@ async fn uses_add_up_and_the_last_one_counts() {
         house.store.add_privilege_uses(&[]).await.unwrap();
         assert_eq!(house.store.list_privilege_uses().await.unwrap(), [used(5, 6)]);
         assert_eq!(house.store.api_keys_version().await.unwrap(), version);
+        house.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_others_overtook_changes_nothing_and_of_two_at_once_one_is_made() {
+    for house in House::each().await {
+        let store = &house.store;
+        fill(store).await;
+        let version = store.api_keys_version().await.unwrap();
+        let other = |name: &str| PrincipalRecord {
+            name: name.parse().unwrap(),
+            ..ann()
+        };
+        let (one, two) = (store.expecting(version), store.expecting(version));
+        let (bob, eve) = (other("bob"), other("eve"));
+        let told = change(10);
+        let both = tokio::join!(
+            one.insert_principal(&bob, &told),
+            two.insert_principal(&eve, &told)
+        );
+        let both = [both.0, both.1];
+        let overtaken = both
+            .iter()
+            .filter(|done| matches!(done, Err(privet_store::Error::Overtaken)))
+            .count();
+        let made = both.iter().filter(|done| matches!(done, Ok(true))).count();
+        assert_eq!((made, overtaken), (1, 1), "{both:?}");
+        let people = store.load_people().await.unwrap();
+        assert_eq!(people.principals.len(), 2, "{people:?}");
+        // Nor does one go on that knows nothing newer; one that does changes what it wants.
+        let late = one
+            .switch_principal(&ann().tenant, &ann().name, false, &change(11))
+            .await;
+        assert!(matches!(late, Err(privet_store::Error::Overtaken)), "{late:?}");
+        let now = store.expecting(store.api_keys_version().await.unwrap());
+        assert!(
+            now.switch_principal(&ann().tenant, &ann().name, false, &change(12))
+                .await
+                .unwrap()
+        );
         house.end().await;
     }
 }

@@ -153,6 +153,7 @@ pub(crate) fn change(id: &str, second: i64) -> Change {
         at: Timestamp::from_second(second).unwrap(),
         tenant: "default".to_owned(),
         principal: Pseudonym("0123456789abcdef0123456789abcdef".to_owned()),
+        by: None,
         object: id.to_owned(),
         expires_at: None,
         scopes: None,

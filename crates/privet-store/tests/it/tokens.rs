@@ -193,6 +193,7 @@ async fn however_a_session_ends_the_tokens_that_it_made_end_with_it() {
             principal: &ann,
         };
         let told = SignInChange {
+            by: None,
             at: at(0),
             tenant: "acme".to_owned(),
             principal: None,

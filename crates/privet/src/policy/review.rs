@@ -25,7 +25,7 @@ pub(super) fn run(args: &ReviewArgs) -> Result<ExitCode> {
         let key_uses = store.list_api_key_uses().await?;
         store.close().await;
         let authorizer = &access.rules.authorizer;
-        anyhow::Ok(review(authorizer, &accounts, &keys, &key_uses, &uses, now)?)
+        anyhow::Ok(review(authorizer, accounts.iter(), &keys, &key_uses, &uses, now)?)
     })?;
     let is_shown = |row: &&ReviewRow| {
         args.tenant

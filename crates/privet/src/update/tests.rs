@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use jiff::{SignedDuration, Timestamp};
 use privet_crypto::SigningKey;
@@ -33,8 +34,10 @@ fn settings(folder: &TempDir, more: &str) -> Settings {
     Settings::parse(&text, &folder.path().join("privet.toml")).unwrap()
 }
 
+/// The same for all of a test: an update that is made twice is one.
 fn now() -> Timestamp {
-    Timestamp::from_second(SystemClock.now().as_second()).unwrap()
+    static NOW: OnceLock<Timestamp> = OnceLock::new();
+    *NOW.get_or_init(|| Timestamp::from_second(SystemClock.now().as_second()).unwrap())
 }
 
 fn days(count: i64) -> SignedDuration {

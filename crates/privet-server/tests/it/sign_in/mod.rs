@@ -17,12 +17,12 @@ use crate::support::{CHAT, EMAIL, chat};
 const ORIGIN: &str = "http://localhost:8787";
 const PASSWORD: &str = "correct horse battery";
 
-fn house() -> Builder {
+pub(crate) fn house() -> Builder {
     TestGateway::builder().sign_in(&format!("origin = \"{ORIGIN}\""))
 }
 
 /// What a browser on one of Privet's own pages sends along.
-struct Browser {
+pub(crate) struct Browser {
     cookie: String,
     csrf: String,
 }
@@ -39,7 +39,7 @@ impl Browser {
         }
     }
 
-    fn ask(&self, gateway: &TestGateway, method: &str, path: &str) -> Ask {
+    pub(crate) fn ask(&self, gateway: &TestGateway, method: &str, path: &str) -> Ask {
         gateway
             .ask(method, path)
             .header("cookie", &self.cookie)
@@ -49,11 +49,11 @@ impl Browser {
             .header("content-type", "application/json")
     }
 
-    async fn get(&self, gateway: &TestGateway, path: &str) -> Reply {
+    pub(crate) async fn get(&self, gateway: &TestGateway, path: &str) -> Reply {
         self.ask(gateway, "GET", path).send().await
     }
 
-    async fn send(&self, gateway: &TestGateway, method: &str, path: &str, body: &Value) -> Reply {
+    pub(crate) async fn send(&self, gateway: &TestGateway, method: &str, path: &str, body: &Value) -> Reply {
         self.ask(gateway, method, path)
             .body(body.to_string())
             .send()
@@ -69,7 +69,7 @@ fn post(gateway: &TestGateway, path: &str, body: &Value) -> Ask {
 }
 
 /// Makes a person with a role, whom the gateway knows.
-async fn person(gateway: &TestGateway, name: &str, role: &str) {
+pub(crate) async fn person(gateway: &TestGateway, name: &str, role: &str) {
     let people = gateway.people("default");
     let principal = name.parse().unwrap();
     people.create(&principal, PrincipalKind::User).await.unwrap();
@@ -100,7 +100,7 @@ async fn accept(gateway: &TestGateway, code: &str, password: &str) -> Reply {
 }
 
 /// Makes a person with a role and a password.
-async fn enrolled(gateway: &TestGateway, name: &str, role: &str) {
+pub(crate) async fn enrolled(gateway: &TestGateway, name: &str, role: &str) {
     person(gateway, name, role).await;
     let reply = accept(gateway, &invite(gateway, name).await, PASSWORD).await;
     assert_eq!(reply.status, 204, "{}", reply.text());
@@ -111,7 +111,7 @@ async fn try_in(gateway: &TestGateway, name: &str, password: &str) -> Reply {
     post(gateway, "/api/v1/sessions", &body).send().await
 }
 
-async fn sign_in(gateway: &TestGateway, name: &str) -> Browser {
+pub(crate) async fn sign_in(gateway: &TestGateway, name: &str) -> Browser {
     let reply = try_in(gateway, name, PASSWORD).await;
     assert_eq!(reply.status, 201, "{}", reply.text());
     Browser::of(&reply)
@@ -145,7 +145,7 @@ fn totp(uri: &str, gateway: &TestGateway, steps: i64) -> String {
 }
 
 /// Adds an authenticator app. Returns its URI, the recovery codes and what the browser has then.
-async fn add_totp(gateway: &TestGateway, browser: &Browser) -> (String, Vec<String>, Browser) {
+pub(crate) async fn add_totp(gateway: &TestGateway, browser: &Browser) -> (String, Vec<String>, Browser) {
     let begun = browser.send(gateway, "POST", "/api/v1/me/totp", &json!({})).await;
     assert_eq!(begun.status, 200, "{}", begun.text());
     let uri = begun.json()["uri"].as_str().unwrap().to_owned();

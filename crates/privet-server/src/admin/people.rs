@@ -1,0 +1,323 @@
+//! People and service accounts: `/api/v1/people`, `/api/v1/services`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use http::StatusCode;
+use privet_store::{ApiKeySnapshot, Holder};
+use privet_types::{Principal, PrincipalKind, TenantId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::call::{Answer, Call, Reply, bad_field, unavailable};
+use super::page::Page;
+use crate::problem::Problem;
+
+/// A person or a service account.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PrincipalBody {
+    name: String,
+    /// `user` or `service`.
+    kind: &'static str,
+    /// `active`, `disabled`, or `by_key` for one that nobody made and only a key names.
+    state: &'static str,
+    /// RFC 3339.
+    created_at: Option<String>,
+    /// Since when none of its keys and sessions is good, RFC 3339.
+    disabled_at: Option<String>,
+    /// Its own roles.
+    roles: BTreeSet<String>,
+    /// Its groups, each with the roles that it gives.
+    groups: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// A page of people or service accounts, by name.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PrincipalsBody {
+    rows: Vec<PrincipalBody>,
+    /// What `after` of the next page is; without it this is the last one.
+    next: Option<String>,
+}
+
+/// A new person, service account or group.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewNameBody {
+    /// 1 to 64 of a-z, A-Z, 0-9, `.`, `_`, `-`, `@`.
+    pub(super) name: String,
+}
+
+/// Switched off, or on again.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SwitchBody {
+    disabled: bool,
+}
+
+/// A one-time code.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct InviteBody {
+    /// With it the person sets a password: `POST /api/v1/invites/accept`. It is shown this once.
+    code: String,
+    /// RFC 3339.
+    expires_at: String,
+}
+
+/// How many sessions ended.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct EndedBody {
+    ended: u64,
+}
+
+impl PrincipalBody {
+    fn holds(&self, role: &str) -> bool {
+        self.roles.contains(role) || self.groups.values().any(|roles| roles.contains(role))
+    }
+}
+
+/// Everybody of `kind` in `tenant`, by name; those that only keys name are service accounts.
+fn of_kind(
+    snapshot: &ApiKeySnapshot,
+    tenant: &TenantId,
+    kind: PrincipalKind,
+) -> BTreeMap<Principal, PrincipalBody> {
+    let people = &snapshot.people;
+    let mut found = BTreeMap::new();
+    if kind == PrincipalKind::Service {
+        for key in snapshot.keys.iter().filter(|key| key.tenant == *tenant) {
+            let body = PrincipalBody {
+                name: key.principal.to_string(),
+                kind: kind.name(),
+                state: "by_key",
+                created_at: None,
+                disabled_at: None,
+                roles: BTreeSet::from([privet_access::SERVICE_ROLE.to_owned()]),
+                groups: BTreeMap::new(),
+            };
+            found.insert(key.principal.clone(), body);
+        }
+    }
+    for made in people.principals.iter().filter(|made| made.tenant == *tenant) {
+        if made.kind != kind {
+            found.remove(&made.name);
+            continue;
+        }
+        let state = if made.disabled_at.is_some() {
+            "disabled"
+        } else {
+            "active"
+        };
+        let body = PrincipalBody {
+            name: made.name.to_string(),
+            kind: kind.name(),
+            state,
+            created_at: Some(made.created_at.to_string()),
+            disabled_at: made.disabled_at.map(|at| at.to_string()),
+            roles: BTreeSet::new(),
+            groups: BTreeMap::new(),
+        };
+        found.insert(made.name.clone(), body);
+    }
+    let mut of_groups: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for grant in people.grants.iter().filter(|grant| grant.tenant == *tenant) {
+        match &grant.holder {
+            Holder::Group(group) => {
+                let roles = of_groups.entry(group.as_str()).or_default();
+                roles.insert(grant.role.to_string());
+            }
+            Holder::Principal(name) => {
+                if let Some(body) = found.get_mut(name) {
+                    body.roles.insert(grant.role.to_string());
+                }
+            }
+        }
+    }
+    for member in people.members.iter().filter(|member| member.tenant == *tenant) {
+        if let Some(body) = found.get_mut(&member.principal) {
+            let roles = of_groups.get(member.group.as_str()).cloned();
+            body.groups
+                .insert(member.group.to_string(), roles.unwrap_or_default());
+        }
+    }
+    found
+}
+
+async fn load(call: &Call, kind: PrincipalKind) -> Result<BTreeMap<Principal, PrincipalBody>, Problem> {
+    let snapshot = call.gateway.keys().store().load_api_keys().await;
+    let snapshot = snapshot.map_err(|error| unavailable(&error))?;
+    Ok(of_kind(&snapshot, call.tenant(), kind))
+}
+
+/// That of the path: people, or service accounts.
+async fn found(call: &Call, kind: PrincipalKind) -> Result<PrincipalBody, Problem> {
+    let name: Principal = call.param("name")?;
+    let found = load(call, kind).await?.remove(&name);
+    found.ok_or_else(|| {
+        let (kind, name) = (kind.name(), name.to_string());
+        Problem::from(privet_access::AdminError::from(
+            privet_access::Error::UnknownPrincipal { kind, name },
+        ))
+    })
+}
+
+fn list(call: Call, kind: PrincipalKind) -> Answer {
+    Box::pin(async move {
+        let page = Page::of(&call)?;
+        let all = load(&call, kind).await?;
+        let (role, group, state) = (call.asked("role"), call.asked("group"), call.asked("state"));
+        let begins = call.asked("begins").unwrap_or_default();
+        let is_shown = |body: &PrincipalBody| {
+            body.name.starts_with(begins)
+                && role.is_none_or(|role| body.holds(role))
+                && group.is_none_or(|group| body.groups.contains_key(group))
+                && state.is_none_or(|state| body.state == state)
+        };
+        let shown = all.into_values().filter(is_shown);
+        let (rows, next) = page.by_name(shown, |body| &body.name);
+        Reply::json(StatusCode::OK, &PrincipalsBody { rows, next })
+    })
+}
+
+fn create(call: Call, kind: PrincipalKind) -> Answer {
+    Box::pin(async move {
+        let asked: NewNameBody = call.json()?;
+        let name: Principal = parse_name(&asked.name)?;
+        let made = call.administration().create(&name, kind).await?;
+        call.tell().await;
+        let body = PrincipalBody {
+            name: made.name.to_string(),
+            kind: kind.name(),
+            state: "active",
+            created_at: Some(made.created_at.to_string()),
+            disabled_at: None,
+            roles: BTreeSet::new(),
+            groups: BTreeMap::new(),
+        };
+        Reply::json(StatusCode::CREATED, &body)
+    })
+}
+
+fn one(call: Call, kind: PrincipalKind) -> Answer {
+    Box::pin(async move { Reply::json(StatusCode::OK, &found(&call, kind).await?) })
+}
+
+fn switch(call: Call, kind: PrincipalKind) -> Answer {
+    Box::pin(async move {
+        let name: Principal = call.param("name")?;
+        let asked: SwitchBody = call.json()?;
+        let is_on = !asked.disabled;
+        call.administration().switch(&name, kind, is_on).await?;
+        call.tell().await;
+        Reply::json(StatusCode::OK, &found(&call, kind).await?)
+    })
+}
+
+fn set_role(call: Call, kind: PrincipalKind, is_granted: bool) -> Answer {
+    Box::pin(async move {
+        let (name, role) = (call.param("name")?, call.param("role")?);
+        let administration = call.administration();
+        administration.set_role((&name, kind), &role, is_granted).await?;
+        call.tell().await;
+        Ok(Reply::nothing())
+    })
+}
+
+/// The name that a body gives.
+pub(super) fn parse_name<T: std::str::FromStr>(name: &str) -> Result<T, Problem> {
+    let why = "use 1 to 64 of a-z, A-Z, 0-9, `.`, `_`, `-`, `@`";
+    name.parse().map_err(|_| bad_field("name", why))
+}
+
+pub(super) fn list_people(call: Call) -> Answer {
+    list(call, PrincipalKind::User)
+}
+
+pub(super) fn list_services(call: Call) -> Answer {
+    list(call, PrincipalKind::Service)
+}
+
+pub(super) fn create_person(call: Call) -> Answer {
+    create(call, PrincipalKind::User)
+}
+
+pub(super) fn create_service(call: Call) -> Answer {
+    create(call, PrincipalKind::Service)
+}
+
+pub(super) fn person(call: Call) -> Answer {
+    one(call, PrincipalKind::User)
+}
+
+pub(super) fn service(call: Call) -> Answer {
+    one(call, PrincipalKind::Service)
+}
+
+pub(super) fn switch_person(call: Call) -> Answer {
+    switch(call, PrincipalKind::User)
+}
+
+pub(super) fn switch_service(call: Call) -> Answer {
+    switch(call, PrincipalKind::Service)
+}
+
+pub(super) fn grant_person(call: Call) -> Answer {
+    set_role(call, PrincipalKind::User, true)
+}
+
+pub(super) fn take_from_person(call: Call) -> Answer {
+    set_role(call, PrincipalKind::User, false)
+}
+
+pub(super) fn grant_service(call: Call) -> Answer {
+    set_role(call, PrincipalKind::Service, true)
+}
+
+pub(super) fn take_from_service(call: Call) -> Answer {
+    set_role(call, PrincipalKind::Service, false)
+}
+
+pub(super) fn invite(call: Call) -> Answer {
+    Box::pin(async move {
+        let name: Principal = call.param("name")?;
+        let Some(sign_in) = &call.gateway.settings.sign_in else {
+            let text = "nobody can sign in here; the operator sets `origin` in `[sign_in]` of the settings";
+            return Err(Problem::coded(StatusCode::CONFLICT, "no_sign_in", text));
+        };
+        let lasts = sign_in.invite.duration();
+        let invite = call.administration().invite(&name, lasts).await?;
+        let body = InviteBody {
+            code: invite.code.expose().clone(),
+            expires_at: invite.expires_at.to_string(),
+        };
+        Reply::json(StatusCode::CREATED, &body)
+    })
+}
+
+pub(super) fn unlock(call: Call) -> Answer {
+    Box::pin(async move {
+        call.administration().unlock(&call.param("name")?).await?;
+        Ok(Reply::nothing())
+    })
+}
+
+pub(super) fn reset_password(call: Call) -> Answer {
+    Box::pin(async move {
+        call.administration()
+            .remove_password(&call.param("name")?)
+            .await?;
+        Ok(Reply::nothing())
+    })
+}
+
+pub(super) fn reset_factors(call: Call) -> Answer {
+    Box::pin(async move {
+        call.administration().remove_factors(&call.param("name")?).await?;
+        Ok(Reply::nothing())
+    })
+}
+
+pub(super) fn end_sessions(call: Call) -> Answer {
+    Box::pin(async move {
+        let ended = call.administration().end_sessions(&call.param("name")?).await?;
+        Reply::json(StatusCode::OK, &EndedBody { ended })
+    })
+}
