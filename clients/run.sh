@@ -209,7 +209,7 @@ if [ "$direct" != 1 ]; then
         --quiet --no-header) || fail "Schemathesis found that the server differs from its OpenAPI document"
 fi
 
-# So does the console's. A proxy in between would be asked for this machine.
+# So does the console's.
 if [ "$direct" != 1 ]; then
     browser=${PRIVET_CHROMIUM:-/usr/bin/chromium}
     if [ ! -x "$browser" ] && [ -z "${PRIVET_CHROMIUM:-}" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -218,9 +218,11 @@ if [ "$direct" != 1 ]; then
     fi
     [ -x "$browser" ] || fail "no browser at $browser; install Debian's package chromium, or name one in PRIVET_CHROMIUM"
     console=$(install_once console install_console "$here/console/package.json" "$here/console/package-lock.json")
+    pictures=${PRIVET_SCREENSHOTS:+$(realpath -m "$PRIVET_SCREENSHOTS")}
     mkdir "$work/console"
     cp "$here/console/console.test.mjs" "$here/console/package.json" "$work/console/"
     ln -s "$console/node_modules" "$work/console/node_modules"
     (cd "$work/console" && PRIVET_BIN=$PRIVET_BIN PRIVET_DEMO_URL=http://127.0.0.1:$port PRIVET_CHROMIUM=$browser \
+        PRIVET_SCREENSHOTS=$pictures \
         timeout 600 node --test console.test.mjs) || fail "the console failed"
 fi

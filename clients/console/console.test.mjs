@@ -360,7 +360,7 @@ test("a list of decisions renews itself, and a filter finds", async () => {
 
 test("a switch is set and lifted", async () => {
   await visit("/console/kill");
-  await page.getByLabel("What").selectOption("model");
+  await page.getByLabel(/^What/).selectOption("model");
   await page.getByLabel(/^Name/).fill("demo-broken");
   await page.getByLabel(/^Why/).fill("a <b>test</b>");
   await submit("Switch off now");
@@ -383,7 +383,7 @@ test("an incident is opened and worked on", async () => {
   await page.getByText("Its keys are switched off.").waitFor();
   await look("incident", () => visit(path));
   await page.getByLabel("It is now").selectOption("contained");
-  await page.getByLabel("Why").fill("the disk is encrypted");
+  await page.getByLabel("Why", { exact: true }).fill("the disk is encrypted");
   await submit("Change it");
   await page.getByText("the disk is encrypted").waitFor();
 });
