@@ -438,7 +438,7 @@ async fn until_status(gateway: &TestGateway, status: u16) {
 async fn limits_that_tell_models_apart_are_told_of_each_model() {
     let Some(valkey) = Valkey::start(&[]) else { return };
     let provider = RawProvider::always(used(30, 12)).await;
-    let each = "[[limits.rules]]\nname = \"apart\"\neach = [\"principal\", \"model\"]\nwindow = \"month\"\ntokens = 1000\n\
+    let each = "[[limits.rules]]\nname = \"apart\"\neach = [\"principal\", \"model\"]\nwindow = \"month\"\ntokens = 100000\n\
                 [[limits.rules]]\nname = \"others\"\neach = [\"model\"]\nmodels = [\"x-*\"]\nwindow = \"month\"\nrequests = 9\n";
     let gateway = node(Home::default(), &provider, &valkey.url(), each).await;
     assert_eq!(told(&gateway).await, [] as [(String, String, u64); 0]);
