@@ -438,15 +438,19 @@ async fn until_status(gateway: &TestGateway, status: u16) {
 async fn limits_that_tell_models_apart_are_told_of_each_model() {
     let Some(valkey) = Valkey::start(&[]) else { return };
     let provider = RawProvider::always(used(30, 12)).await;
-    let each = "[[limits.rules]]\nname = \"apart\"\neach = [\"principal\", \"model\"]\nwindow = \"month\"\ntokens = 1000\n\
-                [[limits.rules]]\nname = \"others\"\neach = [\"model\"]\nmodels = [\"x-*\"]\nwindow = \"month\"\nrequests = 9\n";
+    let each = "[[limits.rules]]\nname = \"apart\"\neach = [\"principal\", \"model\"]\nwindow = \"month\"\ntokens = 100000\n\
+                [[limits.rules]]\nname = \"others\"\neach = [\"model\"]\nmodels = [\"demo-*\"]\nwindow = \"month\"\nrequests = 9\n";
     let gateway = node(Home::default(), &provider, &valkey.url(), each).await;
     assert_eq!(told(&gateway).await, [] as [(String, String, u64); 0]);
-    for model in ["demo", "demo", "x-1"] {
+    for model in ["demo", "demo", "demo-1"] {
         let reply = gateway.post(CHAT, chat(model, EMAIL)).send().await;
         assert_eq!(reply.status, 200, "{}", reply.text());
     }
-    let expected = [("apart", "demo", 84), ("apart", "x-1", 42), ("others", "x-1", 1)];
+    let expected = [
+        ("apart", "demo", 84),
+        ("apart", "demo-1", 42),
+        ("others", "demo-1", 1),
+    ];
     let expected = expected.map(|(rule, model, used)| (rule.to_owned(), model.to_owned(), used));
     let begun = Instant::now();
     loop {
