@@ -220,10 +220,7 @@ impl<'s> Shelf<'s> {
     pub(crate) fn kept(&self, version: u64) -> Result<Kept> {
         let mut documents = BTreeMap::new();
         let (head, signers) = self.whole(version, |name, bytes| {
-            let extension = Path::new(name)
-                .extension()
-                .and_then(|extension| extension.to_str());
-            if extension.is_some_and(|extension| DOCUMENTS.contains(&extension)) {
+            if is_document(name) {
                 documents.insert(name.to_owned(), bytes);
             }
         })?;
@@ -270,7 +267,7 @@ impl<'s> Shelf<'s> {
         let signers = self.check_head(&head)?;
         for entry in &head.manifest().files {
             let path = folder.join(&entry.name);
-            // One byte more shows that it is longer.
+            // One byte more shows that it is longer than it was.
             let bytes = read_some(&path, entry.bytes.saturating_add(1))?
                 .with_context(|| format!("its file `{}` is missing", entry.name))?;
             entry.check(&bytes)?;
@@ -289,6 +286,13 @@ impl<'s> Shelf<'s> {
         }
         Ok(head)
     }
+}
+
+/// Whether the file `name` of an update is read as a document.
+pub(crate) fn is_document(name: &str) -> bool {
+    let extension = Path::new(name).extension();
+    let extension = extension.and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| DOCUMENTS.contains(&extension))
 }
 
 /// The version that `text` is the name of.
