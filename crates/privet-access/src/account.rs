@@ -42,6 +42,8 @@ struct Profile {
     groups: BTreeMap<GroupName, BTreeSet<RoleName>>,
     /// From when and until when each course counts.
     trainings: BTreeMap<CourseName, (Timestamp, Timestamp)>,
+    /// When each wording of each notice was acknowledged; by notice, then by the hash of its texts.
+    acknowledged: BTreeMap<String, BTreeMap<String, Timestamp>>,
 }
 
 /// When each privilege was last used, and how often since that was last written down.
@@ -123,6 +125,18 @@ impl Account {
             move |(_, (from, until)): &(&CourseName, &(Timestamp, Timestamp))| *from <= now && now < *until;
         let trainings = self.profile.trainings.iter();
         trainings.filter(counts).map(|(course, _)| course.as_str())
+    }
+
+    /// When the notice `id` was acknowledged in the wording of `text_hash`.
+    #[must_use]
+    pub fn acknowledged_at(&self, id: &str, text_hash: &str) -> Option<Timestamp> {
+        self.profile.acknowledged.get(id)?.get(text_hash).copied()
+    }
+
+    /// Whether the notice `id` was ever acknowledged, in whatever wording.
+    #[must_use]
+    pub fn acknowledged_before(&self, id: &str) -> bool {
+        self.profile.acknowledged.contains_key(id)
     }
 
     /// What Cedar knows it as, and all entities it is in.
@@ -214,7 +228,11 @@ impl Account {
 
 /// All accounts, by tenant and name.
 #[derive(Debug, Default)]
-pub struct Accounts(BTreeMap<TenantId, BTreeMap<Principal, Arc<Account>>>);
+pub struct Accounts {
+    all: BTreeMap<TenantId, BTreeMap<Principal, Arc<Account>>>,
+    /// The groups that were made, with their roles.
+    groups: BTreeMap<TenantId, BTreeMap<GroupName, BTreeSet<RoleName>>>,
+}
 
 impl Accounts {
     /// The accounts of `people`, and one for each principal that only a key of `named` names. Trainings count that one of
@@ -287,6 +305,12 @@ impl Accounts {
                 }
             }
         }
+        for record in &people.acknowledgements {
+            if let Some(profile) = profile(&mut profiles, &record.tenant, &record.principal) {
+                let wordings = profile.acknowledged.entry(record.notice.clone()).or_default();
+                wordings.insert(record.text_hash.clone(), record.at);
+            }
+        }
         for tenant in people.tenants.iter().filter(|t| t.disabled_at.is_some()) {
             for profile in profiles
                 .get_mut(&tenant.tenant)
@@ -311,23 +335,45 @@ impl Accounts {
             let of_tenant = of_tenant.collect();
             (tenant, of_tenant)
         });
-        Self(accounts.collect())
+        let mut groups: BTreeMap<TenantId, BTreeMap<GroupName, BTreeSet<RoleName>>> = BTreeMap::new();
+        for group in &people.groups {
+            let roles = roles_of.get(&(&group.tenant, &group.name)).cloned();
+            let of_tenant = groups.entry(group.tenant.clone()).or_default();
+            of_tenant.insert(group.name.clone(), roles.unwrap_or_default());
+        }
+        Self {
+            all: accounts.collect(),
+            groups,
+        }
+    }
+
+    /// `account` as it is in `groups`, too, those of them that were made; none if it is in all of these already.
+    pub(crate) fn joined(&self, account: &Account, groups: &BTreeSet<GroupName>) -> Option<Account> {
+        let made = self.groups.get(&account.tenant)?;
+        let mut profile = account.profile.clone();
+        for group in groups {
+            if let Some(roles) = made.get(group) {
+                profile.groups.insert(group.clone(), roles.clone());
+            }
+        }
+        (profile != account.profile)
+            .then(|| Account::new(account.tenant.clone(), profile, Arc::clone(&account.uses)))
     }
 
     /// The account `name` of `tenant`.
     #[must_use]
     pub fn get(&self, tenant: &TenantId, name: &Principal) -> Option<&Arc<Account>> {
-        self.0.get(tenant)?.get(name)
+        self.all.get(tenant)?.get(name)
     }
 
     /// Those of `tenant`, in order of their names.
     pub fn of(&self, tenant: &TenantId) -> impl Iterator<Item = &Arc<Account>> {
-        self.0.get(tenant).into_iter().flat_map(BTreeMap::values)
+        self.all.get(tenant).into_iter().flat_map(BTreeMap::values)
     }
 
     /// All of them, ordered by tenant and name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Account>> {
-        self.0.values().flat_map(BTreeMap::values)
+        self.all.values().flat_map(BTreeMap::values)
     }
 }
 
@@ -350,6 +396,7 @@ impl Profile {
             roles: SERVICE_ROLE.parse().into_iter().collect(),
             groups: BTreeMap::new(),
             trainings: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
         }
     }
 }
@@ -401,6 +448,7 @@ impl From<Described> for Account {
                 .into_iter()
                 .map(|course| (course, always))
                 .collect(),
+            acknowledged: BTreeMap::new(),
         };
         Self::new(described.tenant, profile, Arc::default())
     }

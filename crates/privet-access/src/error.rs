@@ -139,7 +139,7 @@ pub enum Denied {
     #[error("no API key was presented; send one made by `privet key create`")]
     Missing,
     /// What was presented is not a key: mistyped or cut.
-    #[error("this is not an API key of privet; copy it whole, from `prvt_` on")]
+    #[error("this is not an API key or a token of privet; copy it whole, from `prvt_` or `privet_at_` on")]
     Malformed,
     /// No such key.
     #[error("this API key is not known here; make one with `privet key create`")]
@@ -162,6 +162,21 @@ pub enum Denied {
     /// The principal, or its tenant, is switched off.
     #[error("the owner of this API key is switched off; ask an administrator")]
     Disabled,
+    /// A token was changed, or signed by somebody else.
+    #[error("this is no token that privet has signed")]
+    TokenForged,
+    /// A token's life is over.
+    #[error("this token has expired; get another one with `POST /api/v1/tokens`")]
+    TokenExpired,
+    /// A token is from later than now.
+    #[error("this token is from later than now; set the clocks of the servers right")]
+    TokenEarly,
+    /// A token was taken back, with its session or by itself.
+    #[error("this token was taken back; get another one with `POST /api/v1/tokens`")]
+    TokenRevoked,
+    /// A token is good, but not at this address.
+    #[error("this token is not good for this address; get another one with `POST /api/v1/tokens`")]
+    TokenElsewhere,
     /// The session is over, or was never there.
     #[error("you are not signed in, or no longer; sign in")]
     NoSession,
@@ -173,6 +188,19 @@ pub enum Denied {
     /// The session's person has yet to show, or to add, a second factor.
     #[error("show your second factor first, or add one; `GET /api/v1/me` says which")]
     NeedsSecondFactor,
+    /// A token of another issuer that is not accepted.
+    #[error(
+        "this token was not accepted; get another one from your identity provider, or use an API key made by `privet key create`"
+    )]
+    BadToken,
+    /// A token of another issuer that stands for nobody here.
+    #[error(
+        "nobody here belongs to this token; an administrator makes them with `privet user create` or `privet service create`, and names them in `[[access.issuers]]` of the settings"
+    )]
+    NoAccount,
+    /// The keys of the issuer of a token cannot be had.
+    #[error("the keys of this token's issuer cannot be had; try again in a moment")]
+    IssuerUnavailable,
     /// Sessions are not good for this.
     #[error("the session of a browser is not good for this; use an API key")]
     NotBySession,
@@ -198,9 +226,17 @@ impl Denied {
             Self::StoreUnavailable => "key_store_unavailable",
             Self::OutOfScope(_) => "key_out_of_scope",
             Self::Disabled => "principal_disabled",
+            Self::TokenForged => "token_forged",
+            Self::TokenExpired => "token_expired",
+            Self::TokenEarly => "token_early",
+            Self::TokenRevoked => "token_revoked",
+            Self::TokenElsewhere => "token_elsewhere",
             Self::NoSession => "no_session",
             Self::Forged => "cross_site",
             Self::NeedsSecondFactor => "second_factor_needed",
+            Self::BadToken => "token_not_accepted",
+            Self::NoAccount => "token_without_account",
+            Self::IssuerUnavailable => "issuer_unavailable",
             Self::NotBySession => "not_by_session",
             Self::SwitchedOff => "switched_off",
             Self::NotPermitted(_) => "not_permitted",

@@ -1,5 +1,5 @@
 //! Who may call Privet, and what they may do: API keys, the principals they stand for, groups and roles, the policies (Cedar)
-//! that decide, how people sign in, signed assessments of providers, and the pseudonyms of principals in the audit log.
+//! that decide, tokens of other issuers, how people sign in, signed assessments of providers, and the pseudonyms of principals in the audit log.
 //!
 //! For the server, which asks about every request, and the command line, which makes and changes all of these. It knows no
 //! HTTP, and reads no file but lists of breached passwords.
@@ -31,6 +31,7 @@ mod api_key;
 mod assessment;
 mod cedar;
 mod error;
+mod issuer;
 mod key_ring;
 mod kill;
 mod last_use;
@@ -41,17 +42,24 @@ mod pseudonym;
 mod review;
 mod sign_in;
 mod signed;
+mod token;
 
 pub use account::{Account, Accounts, Described, SERVICE_ROLE};
 pub use administer::{AdminError, Administration};
-pub use api_key::KEY_PREFIX;
+pub use api_key::{KEY_PREFIX, is_credential};
 pub use assessment::{Assessment, AssessmentStatus, Assessments, Standing, Training};
 pub use cedar::{
-    Ask, Authorizer, DecideError, Explanation, Lint, PolicyBearing, PolicyError, PolicyStep, PolicyText,
-    PromptFacts, Resource, Verdict,
+    Ask, Authorizer, DecideError, Explanation, KindAsked, Lint, PolicyBearing, PolicyError, PolicyStep,
+    PolicyText, PromptFacts, Resource, Verdict,
 };
 pub use error::{Denied, Error};
-pub use key_ring::{AccessRules, Authenticated, KeyRing, KeyRingConfig, NotPermitted, Vouched, run_refresh};
+pub use issuer::{
+    Algorithm, BadKeySet, BadToken, Claimed, Expected, Issuer, IssuerConfig, NameClaim, Presented, SignedIn,
+    Wanted, looks_like_token, strict_object,
+};
+pub use key_ring::{
+    AccessRules, Authenticated, KeyRing, KeyRingConfig, NotPermitted, Vouched, Way, run_refresh,
+};
 pub use kill::{COMMAND_LINE, Cut, KillOrder, KillSwitches, LocalError, LocalSwitches, Switches};
 pub use manage::{LONGEST_GRACE, NewKey, create_key, list_keys, revoke_key, revoke_line, rotate_key};
 pub use people::{People, load_accounts};
@@ -60,8 +68,12 @@ pub use privilege::{Privilege, UnknownPrivilege};
 pub use pseudonym::PseudonymKey;
 pub use review::{Probe, ReviewRow, effectiveness, review};
 pub use sign_in::{
-    Assertion, Attempt, Attestation, Enrolment, Live, NewInvite, NewPasskey, NewSession, NewTotp,
+    Assertion, Attempt, Attestation, Enrolment, Identity, Live, NewInvite, NewPasskey, NewSession, NewTotp,
     PasswordFault, Proof, SessionRecord, SessionStanding, SignIn, SignInConfig, SignInError, SignInPolicy,
-    SignInWay, SignedPasskey,
+    SignInWay, SignedPasskey, check_breached_hashes,
 };
 pub use signed::{RecordError, Signer};
+pub use token::{
+    LONGEST_TOKEN, MOST_REVOKED_TOKENS, NewToken, TOKEN_PREFIX, TOKEN_REMEMBERED, TokenError, TokenFacts,
+    TokenOrder,
+};

@@ -1,5 +1,7 @@
 //! Trying a prompt: what was written, what a provider would see, what would come back, and which rule decided.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use privet_types::Span;
 
@@ -111,21 +113,36 @@ impl Piece {
         pieces
     }
 
-    /// `text` in pieces, each place of one of `values` marked; the longest where several begin.
+    /// `text` in pieces, each place of one of `values` marked; the longest where several begin. One walk through the text, with a look
+    /// into the sorted values at each character.
     #[must_use]
     pub fn of_values(text: &str, values: &[&str]) -> Vec<Self> {
+        let values: BTreeSet<&str> = values.iter().copied().filter(|value| !value.is_empty()).collect();
         let (mut spans, mut at) = (Vec::new(), 0);
-        while let Some(rest) = text.get(at..) {
-            let next = values
-                .iter()
-                .filter(|value| !value.is_empty())
-                .filter_map(|value| rest.find(value).map(|found| (found, value.len())))
-                .min_by_key(|(found, length)| (*found, usize::MAX - length));
-            let Some((found, length)) = next else { break };
-            spans.push(Span::new(at + found, at + found + length));
-            at += found + length;
+        while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+            let length = if let Some(length) = longest(&values, rest) {
+                spans.push(Span::new(at, at + length));
+                length
+            } else {
+                rest.chars().next().map_or(1, char::len_utf8)
+            };
+            at += length;
         }
         Self::at(text, &spans)
+    }
+}
+
+/// How long the longest of `values` is that `text` begins with.
+fn longest(values: &BTreeSet<&str>, mut text: &str) -> Option<usize> {
+    loop {
+        // What a text begins with lies before it in the order, and all that lies between the two begins the same.
+        let nearest = values.range::<&str, _>(..=text).next_back()?;
+        let same = text.chars().zip(nearest.chars()).take_while(|(a, b)| a == b);
+        let same: usize = same.map(|(a, _)| a.len_utf8()).sum();
+        if same == nearest.len() {
+            return Some(same);
+        }
+        text = text.get(..same)?;
     }
 }
 
@@ -174,6 +191,18 @@ mod tests {
     fn every_place_of_a_value_is_marked_and_the_longest_wins() {
         let pieces = Piece::of_values("X_12 and X_1, X_1", &["X_1", "X_12", ""]);
         assert_eq!(shown(&pieces), "[X_12] and [X_1], [X_1]");
+        let pieces = Piece::of_values("aab aé aac", &["aaa", "a", "aé", "aac", "b"]);
+        assert_eq!(shown(&pieces), "[a][a][b] [aé] [aac]");
+    }
+
+    #[test]
+    fn many_values_in_a_long_text_are_found_in_one_walk() {
+        let values: Vec<String> = (0..10_000)
+            .map(|number| format!("user{number}@example.com"))
+            .collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let pieces = Piece::of_values(&values.join(" "), &values);
+        assert_eq!(pieces.iter().filter(|piece| piece.is_marked).count(), 10_000);
     }
 
     #[test]

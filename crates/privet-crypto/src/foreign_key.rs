@@ -1,17 +1,18 @@
-//! Public keys of others' devices, and their signatures.
+//! Public keys of others, their devices' and their issuers', and their signatures.
 
 use std::fmt;
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ED25519, EcdsaVerificationAlgorithm,
+    RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
 };
 
 use crate::Error;
 
-/// The public key of a device that signs for somebody. Which algorithm a signature is of is the key's to say, never the signature's.
+/// The public key of a device or an issuer that signs for somebody. Which algorithm a signature is of is the key's to say, never the signature's.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ForeignKey {
-    /// ECDSA with P-256 and SHA-256 (FIPS 186-5); signatures in ASN.1.
+    /// ECDSA with P-256 and SHA-256 (FIPS 186-5).
     P256 {
         /// The point's coordinates, big-endian.
         x: [u8; 32],
@@ -30,11 +31,28 @@ pub enum ForeignKey {
 }
 
 impl ForeignKey {
-    /// That `signature` was made over `message` by this key.
+    /// That `signature` was made over `message` by this key; one of ECDSA is written in ASN.1.
     ///
     /// # Errors
     /// [`Error::BadSignature`] if it was not, or the key is no key of its kind.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+        self.verify_as(&ECDSA_P256_SHA256_ASN1, message, signature)
+    }
+
+    /// The same; one of ECDSA is written as tokens have it, both numbers side by side in 64 bytes (RFC 7518 §3.4).
+    ///
+    /// # Errors
+    /// [`Error::BadSignature`] if it was not, or the key is no key of its kind.
+    pub fn verify_token(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+        self.verify_as(&ECDSA_P256_SHA256_FIXED, message, signature)
+    }
+
+    fn verify_as(
+        &self,
+        ecdsa: &'static EcdsaVerificationAlgorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Error> {
         let verified = match self {
             Self::P256 { x, y } => {
                 // SEC 1 §2.3.3, uncompressed.
@@ -42,7 +60,7 @@ impl ForeignKey {
                 point.push(4);
                 point.extend_from_slice(x);
                 point.extend_from_slice(y);
-                UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).verify(message, signature)
+                UnparsedPublicKey::new(ecdsa, point).verify(message, signature)
             }
             Self::Ed25519(key) => UnparsedPublicKey::new(&ED25519, key).verify(message, signature),
             Self::Rsa { modulus, exponent } => RsaPublicKeyComponents {
@@ -71,7 +89,8 @@ mod tests {
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::rsa::KeySize;
     use aws_lc_rs::signature::{
-        ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+        ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+        KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
     };
 
     use super::*;
@@ -110,7 +129,25 @@ mod tests {
             for (column, signature) in signatures.iter().enumerate() {
                 assert_eq!(key.verify(b"message", signature).is_ok(), row == column);
                 assert!(key.verify(b"massage", signature).is_err());
+                // What a token has for ECDSA is written otherwise.
+                let is_of_token = row == column && row > 0;
+                assert_eq!(key.verify_token(b"message", signature).is_ok(), is_of_token);
             }
         }
+    }
+
+    #[test]
+    fn a_token_of_ecdsa_holds_both_numbers_side_by_side() {
+        let random = SystemRandom::new();
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let point = pair.public_key().as_ref();
+        let key = ForeignKey::P256 {
+            x: point[1..33].try_into().unwrap(),
+            y: point[33..].try_into().unwrap(),
+        };
+        let signature = pair.sign(&random, b"message").unwrap();
+        assert!(key.verify_token(b"message", signature.as_ref()).is_ok());
+        assert!(key.verify_token(b"massage", signature.as_ref()).is_err());
+        assert!(key.verify(b"message", signature.as_ref()).is_err());
     }
 }

@@ -1,6 +1,7 @@
-//! How a request says who sends it: the API key in its headers, or the certificate of its connection;
+//! How a request says who sends it: the API key or the token in its headers, or the certificate of its connection;
 //! and what that must be good for.
 
+use http::header::AUTHORIZATION;
 use http::{Extensions, HeaderMap};
 use privet_access::{Privilege, Vouched};
 
@@ -8,19 +9,28 @@ use crate::tls::ByCertificate;
 
 /// What says who sends a request.
 pub(crate) enum Claim<'a> {
+    /// An API key, or a token.
     Key(&'a str),
+    /// A token of another issuer.
+    Token(&'a str),
     /// A certificate that was verified when the connection was made.
     Certificate(&'a Vouched),
     Nothing,
 }
 
-/// What a request with these headers, on a connection that put these `extensions`, goes by. One of Privet's keys decides, since it
-/// is the narrower claim; any other text in its place is what clients send that cannot go without a key.
-pub(crate) fn claim<'a>(headers: &'a HeaderMap, extensions: &'a Extensions) -> Claim<'a> {
+/// What a request with these headers, on a connection that put these `extensions`, goes by. One of Privet's keys or tokens decides, since
+/// it is the narrower claim, then a token of another issuer, if such are taken; any other text in their place is what clients send that
+/// cannot go without a key.
+pub(crate) fn claim<'a>(headers: &'a HeaderMap, extensions: &'a Extensions, takes_tokens: bool) -> Claim<'a> {
     let certificate = extensions.get::<ByCertificate>();
-    match (presented(headers), certificate) {
+    let key = presented(headers);
+    let is_ours = key.is_some_and(privet_access::is_credential);
+    if let Some(token) = token(headers).filter(|_| takes_tokens && !is_ours) {
+        return Claim::Token(token);
+    }
+    match (key, certificate) {
         (Some(key), None) => Claim::Key(key),
-        (Some(key), Some(_)) if key.starts_with(privet_access::KEY_PREFIX) => Claim::Key(key),
+        (Some(key), Some(_)) if is_ours => Claim::Key(key),
         (_, Some(ByCertificate(who))) => Claim::Certificate(who),
         (None, None) => Claim::Nothing,
     }
@@ -54,11 +64,19 @@ pub(crate) const GATES: &[(&str, Privilege)] = &[
     ("/api/v1/limits", Privilege::ListModels),
     ("/api/v1/alerts", Privilege::WatchRead),
     ("/api/v1/incidents", Privilege::WatchRead),
+    ("/api/v1/coaching", Privilege::WatchRead),
     ("/api/v1/kill-switches", Privilege::KillRead),
     ("/metrics", Privilege::ReadMetrics),
+    ("/api/v1/tokens", Privilege::MakeTokens),
+    ("/api/v1/tokens/{id}", Privilege::MakeTokens),
+    ("/api/v1/me/notices", Privilege::Acknowledge),
+    ("/api/v1/me/notices/{id}", Privilege::Acknowledge),
     ("/api/v1/invites/accept", Privilege::SignIn),
     ("/api/v1/sessions", Privilege::PeopleRead),
     ("/api/v1/sessions/{id}", Privilege::PeopleManage),
+    ("/api/v1/sessions/oidc", Privilege::SignIn),
+    ("/api/v1/sessions/oidc/{name}", Privilege::SignIn),
+    ("/api/v1/sessions/oidc/{name}/callback", Privilege::SignIn),
     ("/api/v1/sessions/passkey", Privilege::SignIn),
     ("/api/v1/sessions/passkey/options", Privilege::SignIn),
     ("/api/v1/me", Privilege::SignIn),
@@ -113,19 +131,33 @@ fn is_like(known: &str, path: &str) -> bool {
     }
 }
 
+/// What looks like a token in the one `authorization` header. Of two of these headers nobody knows which one others read.
+pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
+    let mut sent = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (sent.next(), sent.next()) else {
+        return None;
+    };
+    bearer(value.to_str().ok()?).filter(|token| privet_access::looks_like_token(token))
+}
+
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, key) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
 /// The key that a request presents in `authorization`, `x-api-key` or `api-key`; one that looks like Privet's is preferred.
 fn presented(headers: &HeaderMap) -> Option<&str> {
     let header = |name| headers.get(name).and_then(|v| v.to_str().ok());
-    let bearer = header("authorization").and_then(|value| {
-        let (scheme, key) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-    });
-    let sent = [bearer, header("x-api-key"), header("api-key")];
+    let sent = [
+        header("authorization").and_then(bearer),
+        header("x-api-key"),
+        header("api-key"),
+    ];
     // Some clients send a placeholder in one header and the key in another.
     let ours = sent
         .iter()
         .flatten()
-        .find(|key| key.starts_with(privet_access::KEY_PREFIX));
+        .find(|key| privet_access::is_credential(key));
     ours.or_else(|| sent.iter().flatten().next()).copied()
 }
 
@@ -146,9 +178,13 @@ mod tests {
             include_str!("metrics.rs"),
             include_str!("sign_in/routes.rs"),
             include_str!("sign_in/passkeys.rs"),
+            include_str!("sign_in/oidc.rs"),
             include_str!("watch/routes.rs"),
             include_str!("incidents/routes.rs"),
             include_str!("kill/routes.rs"),
+            include_str!("tokens/routes.rs"),
+            include_str!("notices/routes.rs"),
+            include_str!("coached.rs"),
         ];
         let paths: Vec<&str> = sources
             .iter()

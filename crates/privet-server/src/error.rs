@@ -9,6 +9,9 @@ pub enum Error {
     /// The server of `[shared_limits]` cannot be used as the settings name it.
     #[error(transparent)]
     SharedLimits(#[from] crate::limits::SharedError),
+    /// The server of shared limits did not take a kill switch.
+    #[error("the server of `[shared_limits]` did not take the kill switch; use `--local` on each machine")]
+    NotShared,
     /// The address is taken or not ours.
     #[error("cannot listen on `{address}`; choose another `listen` address in the settings")]
     Listen {
@@ -34,6 +37,14 @@ pub enum Error {
     BadAddress {
         /// Its name in the settings.
         provider: String,
+    },
+    /// The address of an issuer's keys cannot be asked.
+    #[error(
+        "the address of the keys of the issuer `{issuer}` cannot be used; check its `jwks_url` in the settings"
+    )]
+    BadIssuer {
+        /// Its name in the settings.
+        issuer: String,
     },
     /// A `ca_file` is not a list of certificates.
     #[error("`{path}` holds no usable certificates; `ca_file` takes PEM")]
@@ -79,6 +90,11 @@ pub enum Error {
     /// The address that alerts are posted to cannot be used.
     #[error("the address in `webhook_url` of `[alerts]` in the settings cannot be used")]
     BadWebhook,
+    /// The collector of telemetry cannot be asked as the settings say.
+    #[error(
+        "the collector in `[telemetry]` of the settings cannot be used; check its `endpoint`, and what the references in `headers` point to"
+    )]
+    BadTelemetry,
     /// No random bytes.
     #[error(transparent)]
     Crypto(#[from] privet_crypto::Error),

@@ -9,10 +9,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use privet_access::{
-    Ask, Assessments, Authenticated, Authorizer, Denied, KeyRing, Privilege, PseudonymKey, Resource,
+    Ask, Assessments, Authenticated, Authorizer, Denied, KeyRing, Privilege, PseudonymKey, Resource, Way,
 };
 use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_pii::{Analyzer, Model, SurrogateMap};
@@ -25,21 +25,28 @@ use tokio::sync::Semaphore;
 
 use crate::access::{self, Rules};
 use crate::archive::Archive;
+use crate::coached::Coached;
 use crate::console::{self, Console};
 use crate::credentials::{self, Claim};
+use crate::issuers::{Issuers, LoginSecrets};
 use crate::limits::{self, Limits, SharedLimits};
 use crate::mcp::{self, Mcp, McpHeaders};
 use crate::metrics::Metrics;
+use crate::openapi::{self, Operation};
 use crate::pool::{INLINE_BYTES, Pool};
 use crate::presidio::Analyzers;
 use crate::problem::{self, Problem};
 use crate::recall::Recall;
 use crate::routing::Routing;
 use crate::sign_in::{self, Door};
+use crate::telemetry::Telemetry;
+use crate::tokens::Paces;
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
 use crate::watch::{self, Watch};
-use crate::{Error, admin, incidents, kill, models, native, presidio, prompt, protect};
+use crate::{
+    Error, admin, coached, incidents, kill, models, native, notices, presidio, prompt, protect, tokens,
+};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -94,8 +101,12 @@ pub struct Parts {
     pub assessments: Assessments,
     /// What stands in the headers of servers of tools.
     pub mcp_headers: McpHeaders,
+    /// Where traces go.
+    pub telemetry: Telemetry,
     /// The public key of the audit log.
     pub log_key: LogKey,
+    /// By what issuers know Privet where people sign in.
+    pub login_secrets: LoginSecrets,
 }
 
 /// A policy that is to take the place of the one in force.
@@ -142,12 +153,20 @@ pub struct Gateway {
     pub(crate) log_key: LogKey,
     /// The pages for people, if there are any.
     pub(crate) console: Option<Arc<Console>>,
+    /// Whose tokens are taken, if any are.
+    pub(crate) issuers: Option<Arc<Issuers>>,
     /// What is usual of callers and models, and who is held.
     pub(crate) watch: Arc<Watch>,
     /// Servers of tools, if there are any.
     pub(crate) mcp: Option<Arc<Mcp>>,
-    /// What callers were handed stand-ins for elsewhere, if there are such servers.
-    pub(crate) recall: Option<Arc<Recall>>,
+    /// What callers were handed stand-ins for elsewhere.
+    pub(crate) recall: Arc<Recall>,
+    /// Where traces go.
+    pub(crate) telemetry: Telemetry,
+    /// How often people were told to do otherwise.
+    pub(crate) coached: Arc<Coached>,
+    /// How many tokens are made and taken back.
+    pub(crate) token_pace: Arc<Paces>,
     epoch: u64,
     tenant_keys: Arc<RwLock<HashMap<TenantId, Arc<TenantKeys>>>>,
     keys: Arc<KeyRing>,
@@ -183,7 +202,9 @@ impl Gateway {
             shared_limits,
             assessments,
             mcp_headers,
+            telemetry,
             log_key,
+            login_secrets,
         } = parts;
         policy.routing().check_against(&settings)?;
         let limits = &settings.limits;
@@ -192,9 +213,10 @@ impl Gateway {
             threads => threads as usize,
         };
         let door = Door::new(&settings, &policy, &root, &keys)?;
+        let issuers = Issuers::new(&settings, &root, &keys, login_secrets)?;
         let watch = Arc::new(Watch::new(&policy, &root));
         let vault = vault.zip(settings.vault.as_ref()).map(|(parts, vault)| {
-            let callers = (&keys, door.as_ref(), &watch);
+            let callers = (&keys, door.as_ref(), issuers.as_ref(), &watch);
             VaultApi::new(parts, vault, &settings, &root, callers, &spool, &clock)
         });
         let wanted = policy.archive();
@@ -207,18 +229,22 @@ impl Gateway {
         let access = Rules::new(&settings, &policy, model.as_ref(), assessments)?;
         Ok(Arc::new(Self {
             mcp: Mcp::new(&settings, &mcp_headers)?.map(Arc::new),
-            recall: Mcp::recall(&settings).map(Arc::new),
+            recall: Arc::new(Mcp::recall(&settings)),
+            token_pace: Arc::default(),
+            coached: Arc::new(Coached::new(clock.now())),
             access,
             log_key,
             console: settings.has_console.then(Arc::default),
             door,
+            issuers,
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
             analyzers: Analyzers::default(),
             memory: DetectionMemory::new(DETECTION_MEMORY),
             upstream: Arc::new(Upstream::new(&settings, &upstream_keys, Arc::clone(&clock))?),
             routing: Arc::default(),
-            metrics: Arc::new(Metrics::new(&settings)),
+            metrics: Arc::new(Metrics::new(&settings, &telemetry)),
+            telemetry,
             pool: Arc::new(Pool::new(
                 threads,
                 limits.detect_queue as usize,
@@ -263,6 +289,7 @@ impl Gateway {
             access: Rules::new(&self.settings, &policy, model.as_ref(), assessments)?,
             door: self.door.clone(),
             console: self.console.clone(),
+            issuers: self.issuers.clone(),
             log_key: self.log_key.clone(),
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
@@ -285,7 +312,10 @@ impl Gateway {
             archive: self.archive.clone(),
             watch: Arc::clone(&self.watch),
             mcp: self.mcp.clone(),
-            recall: self.recall.clone(),
+            recall: Arc::clone(&self.recall),
+            telemetry: self.telemetry.clone(),
+            token_pace: Arc::clone(&self.token_pace),
+            coached: Arc::clone(&self.coached),
             epoch: self.epoch,
             tenant_keys: Arc::clone(&self.tenant_keys),
             keys: Arc::clone(&self.keys),
@@ -325,26 +355,42 @@ impl Gateway {
             .merge(watch::routes(Arc::clone(self)))
             .merge(incidents::routes(Arc::clone(self)))
             .merge(kill::routes(Arc::clone(self)))
+            .merge(tokens::routes(Arc::clone(self)))
+            .merge(notices::routes(Arc::clone(self)))
+            .merge(coached::routes(Arc::clone(self)))
             .merge(admin::routes(self))
             .merge(mcp::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
+            .merge(openapi::routes())
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
             .method_not_allowed_fallback(|request: Request<Body>| tell(request, Problem::WrongMethod))
     }
 
-    /// Whether a request says who sends it: by what looks like one of Privet's keys, or by a certificate.
-    pub(crate) fn says_who(parts: &http::request::Parts) -> bool {
-        Self::is_key_sent(&parts.headers) || credentials::has_certificate(&parts.extensions)
+    /// Whether a request says who sends it: by what looks like one of Privet's keys, by a token, or by a certificate.
+    pub(crate) fn says_who(&self, parts: &http::request::Parts) -> bool {
+        Self::is_key_sent(&parts.headers)
+            || credentials::has_certificate(&parts.extensions)
+            || (self.takes_tokens() && credentials::token(&parts.headers).is_some())
+    }
+
+    pub(crate) fn takes_tokens(&self) -> bool {
+        self.issuers
+            .as_ref()
+            .is_some_and(|issuers| issuers.takes_tokens())
     }
 
     fn is_key_sent(headers: &HeaderMap) -> bool {
         ["authorization", "x-api-key", "api-key"].iter().any(|name| {
             let value = headers.get(*name).and_then(|v| v.to_str().ok());
-            value.is_some_and(|v| v.contains(privet_access::KEY_PREFIX))
+            value.is_some_and(|v| {
+                [privet_access::KEY_PREFIX, privet_access::TOKEN_PREFIX]
+                    .iter()
+                    .any(|prefix| v.contains(prefix))
+            })
         })
     }
 
-    /// Who sends a request with these parts, by its API key, the certificate of its connection or the session of its browser, if
+    /// Who sends a request with these parts, by its API key, its token, the certificate of its connection or the session of its browser, if
     /// that is good for prompts. The identity comes from these alone, never from another header.
     pub(crate) async fn authenticate(&self, parts: &http::request::Parts) -> Result<Authenticated, Denied> {
         let (caller, by_session) = self.caller(parts).await?;
@@ -360,10 +406,23 @@ impl Gateway {
     }
 
     /// The same, whether or not they are cut off.
-    async fn identify(&self, parts: &http::request::Parts) -> Result<(Authenticated, bool), Denied> {
+    pub(crate) async fn identify(
+        &self,
+        parts: &http::request::Parts,
+    ) -> Result<(Authenticated, bool), Denied> {
         let now = self.clock.now();
-        let caller = match credentials::claim(&parts.headers, &parts.extensions) {
-            Claim::Key(key) => self.keys.authenticate(key, now).await?,
+        let caller = match credentials::claim(&parts.headers, &parts.extensions, self.takes_tokens()) {
+            Claim::Key(key) => {
+                let path = Some(parts.uri.path());
+                let caller = self.keys.authenticate_at(key, path, now).await?;
+                let address = access::address_of(&parts.extensions);
+                tokens::check_session((&self.keys, self.door.as_deref()), caller, address, now)?
+            }
+            Claim::Token(token) => {
+                let issuers = self.issuers.as_ref().ok_or(Denied::Malformed)?;
+                // Far larger than what keys need.
+                Box::pin(issuers.authenticate(token, now)).await?
+            }
             Claim::Certificate(who) => self.keys.vouched(who)?,
             Claim::Nothing => {
                 let door = self.door.as_ref().ok_or(Denied::Missing)?;
@@ -403,9 +462,13 @@ impl Gateway {
     ) -> Result<(Authenticated, bool), Problem> {
         let (caller, by_session) = self.identify(parts).await?;
         let caller = self.permit(parts, (caller, by_session), privilege)?;
+        // What ends within the hour makes nothing that stays.
+        if needs_proof && (caller.token.is_some() || caller.way == Way::Issuer) {
+            return Err(Denied::TokenElsewhere.into());
+        }
         if needs_proof && by_session {
             let door = self.door.as_ref().ok_or(Denied::NoSession)?;
-            door.check_proof(parts, self.clock.now()).await?;
+            door.proved(parts, self.clock.now()).await?;
         }
         Ok((caller, by_session))
     }
@@ -416,12 +479,33 @@ impl Gateway {
         (caller, by_session): (Authenticated, bool),
         privilege: Privilege,
     ) -> Result<Authenticated, Problem> {
-        let now = self.clock.now();
-        self.check_not_held(&caller, privilege, now)?;
-        check_scope(&caller, by_session, privilege.scope())?;
-        let ask = question(parts, privilege, now);
-        self.keys.authorise(&caller, &ask).map_err(Denied::from)?;
+        let in_scope = check_scope(&caller, by_session, privilege.scope());
+        self.check_permitted(parts, &caller, privilege, in_scope)?;
         Ok(caller)
+    }
+
+    /// That `caller` may do what `privilege` says, whatever its key is good for.
+    pub(crate) fn permit_any_scope(
+        &self,
+        parts: &http::request::Parts,
+        caller: &Authenticated,
+        privilege: Privilege,
+    ) -> Result<(), Problem> {
+        self.check_permitted(parts, caller, privilege, Ok(()))
+    }
+
+    fn check_permitted(
+        &self,
+        parts: &http::request::Parts,
+        caller: &Authenticated,
+        privilege: Privilege,
+        in_scope: Result<(), Denied>,
+    ) -> Result<(), Problem> {
+        let now = self.clock.now();
+        self.check_not_held(caller, privilege, now)?;
+        in_scope?;
+        let ask = question(parts, privilege, now);
+        Ok(self.keys.authorise(caller, &ask).map_err(Denied::from)?)
     }
 
     /// That neither a kill switch nor the watch keeps `caller` from what `privilege` is for.
@@ -489,7 +573,7 @@ impl Gateway {
 
     /// The values for which a caller was handed stand-ins elsewhere.
     pub(crate) fn recall_of(&self, tenant: &TenantId, principal: &str) -> Option<Arc<SurrogateMap>> {
-        self.recall.as_ref()?.of(tenant, principal, Instant::now())
+        self.recall.of(tenant, principal, Instant::now())
     }
 
     /// The key that seals what one caller needs to restore texts it sends on itself.
@@ -566,6 +650,20 @@ fn check_scope(caller: &Authenticated, by_session: bool, scope: Option<KeyScope>
         return sign_in::check_scope(caller, scope);
     }
     caller.check(scope.ok_or(Denied::OutOfScope(KeyScope::Gateway))?)
+}
+
+/// What the addresses of this file do, but for those of providers' clients.
+pub(crate) fn described() -> Vec<Operation> {
+    vec![
+        Operation::open(Method::GET, "/", "Says that somebody is here.").gives_nothing(200),
+        Operation::open(Method::GET, "/healthz", "Says that the process runs.").gives_text(),
+        Operation::open(
+            Method::GET,
+            "/readyz",
+            "Says whether prompts are served: 503 while they would be refused.",
+        )
+        .gives_text(),
+    ]
 }
 
 async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Cow<'static, str>) {

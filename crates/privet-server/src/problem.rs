@@ -80,6 +80,15 @@ pub(crate) enum Problem {
         provider: String,
         model: String,
     },
+    /// The policy has a notice that the caller has not acknowledged, and needs for this model.
+    #[error("{}", if *is_person { format!("to use this model, acknowledge the notice `{id}`: `GET /api/v1/me/notices` shows it, `POST /api/v1/me/notices/{id}` acknowledges it") } else { format!("the notice `{id}` is needed for this model, and only a person can acknowledge it; use a person's key") })]
+    NotAcknowledged {
+        id: String,
+        hash: String,
+        is_person: bool,
+        provider: String,
+        model: String,
+    },
     /// A kill switch cuts off the model, or every provider that could answer.
     #[error("{} was switched off for the time being; use another model, or ask an administrator", if *is_model { "this model" } else { "the provider of this model" })]
     SwitchedOff {
@@ -144,6 +153,7 @@ fn denial(denied: &Denied) -> String {
         Denied::Missing => {
             "no API key was sent; send `Authorization: Bearer <key>` or `x-api-key: <key>`, with a key made by `privet key create`".to_owned()
         }
+        Denied::BadToken | Denied::NoAccount | Denied::IssuerUnavailable => denied.to_string(),
         Denied::StoreUnavailable => "keys cannot be checked at the moment; try again in a moment".to_owned(),
         Denied::NotPermitted(_)
         | Denied::SwitchedOff
@@ -151,6 +161,11 @@ fn denial(denied: &Denied) -> String {
         | Denied::Forged
         | Denied::NeedsSecondFactor
         | Denied::NotBySession => denied.to_string(),
+        Denied::TokenForged
+        | Denied::TokenExpired
+        | Denied::TokenEarly
+        | Denied::TokenRevoked
+        | Denied::TokenElsewhere => format!("the token was not accepted: {denied}"),
         other => format!("the API key was not accepted: {other}"),
     }
 }
@@ -205,6 +220,12 @@ impl Problem {
                 "permission_error",
                 "not_permitted",
             ),
+            Self::NotAcknowledged { .. } => kind(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "permission_error",
+                "notice_not_acknowledged",
+            ),
             Self::NotAssessed { .. } => kind(
                 StatusCode::FORBIDDEN,
                 "permission_error",
@@ -217,11 +238,42 @@ impl Problem {
                 "permission_error",
                 "key_not_valid_any_more",
             ),
+            // Clients get another one when they are told 401.
+            Self::Denied(Denied::TokenExpired | Denied::TokenRevoked) => kind(
+                StatusCode::UNAUTHORIZED,
+                INVALID,
+                "authentication_error",
+                "token_not_valid_any_more",
+            ),
+            Self::Denied(Denied::TokenElsewhere) => kind(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "permission_error",
+                "token_out_of_scope",
+            ),
             Self::Denied(Denied::SwitchedOff) | Self::SwitchedOff { .. } | Self::CutOff => kind(
                 StatusCode::FORBIDDEN,
                 "permission_error",
                 "permission_error",
                 "switched_off",
+            ),
+            Self::Denied(denied @ Denied::IssuerUnavailable) => kind(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "api_error",
+                denied.name(),
+            ),
+            Self::Denied(denied @ Denied::NoAccount) => kind(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "permission_error",
+                denied.name(),
+            ),
+            Self::Denied(denied @ Denied::BadToken) => kind(
+                StatusCode::UNAUTHORIZED,
+                INVALID,
+                "authentication_error",
+                denied.name(),
             ),
             Self::Denied(Denied::OutOfScope(_)) => kind(
                 StatusCode::FORBIDDEN,
@@ -444,13 +496,20 @@ impl Problem {
         if let (Some((advice, kinds)), Some(error)) =
             (coached, body.get_mut("error").and_then(Value::as_object_mut))
         {
-            let told = json!({
+            let mut told = json!({
                 "code": code,
                 "kinds": kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>(),
                 "text": advice.text,
                 "language": advice.language.tag(),
                 "link": advice.link,
             });
+            if let Self::NotAcknowledged { id, hash, .. } = self {
+                let address = format!("/api/v1/me/notices/{id}");
+                let notice = json!({ "id": id, "hash": hash, "acknowledge": address });
+                if let Some(told) = told.as_object_mut() {
+                    told.insert("notice".to_owned(), notice);
+                }
+            }
             error.insert("advice".to_owned(), told);
         }
         let mut response = Response::new(Body::from(body.to_string()));
@@ -485,8 +544,9 @@ fn sign_in_kind(error: &SignInError) -> Kind {
         | SignInError::NeedsSecondFactor
         | SignInError::NeedsEnrolment
         | SignInError::NeedsProof
-        | SignInError::WrongProof => (StatusCode::FORBIDDEN, "permission_error"),
-        SignInError::InviteSpent => (StatusCode::GONE, INVALID),
+        | SignInError::WrongProof
+        | SignInError::LoginRefused => (StatusCode::FORBIDDEN, "permission_error"),
+        SignInError::InviteSpent | SignInError::LoginSpent => (StatusCode::GONE, INVALID),
         SignInError::TotpExists => (StatusCode::CONFLICT, INVALID),
         SignInError::NoTotp | SignInError::NoFactor => (StatusCode::NOT_FOUND, INVALID),
         _ => (StatusCode::SERVICE_UNAVAILABLE, "server_error"),

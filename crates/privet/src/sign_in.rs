@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
-use privet_access::Enrolment;
+use privet_access::{Enrolment, Identity};
 use privet_server::SystemClock;
 use privet_types::Principal;
 use serde_json::json;
@@ -47,6 +47,39 @@ pub(crate) enum SignInCommand {
         /// Do it.
         #[arg(long, required = true)]
         reset: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Say who of an identity provider's people somebody is here, so that they can sign in there.
+    Link {
+        /// The name.
+        name: String,
+        /// The issuer, by its name in `[[access.issuers]]` of the settings.
+        #[arg(long)]
+        issuer: String,
+        /// What the issuer calls the person in its tokens (`sub`).
+        #[arg(long)]
+        subject: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Forget that again: sessions end.
+    Unlink {
+        /// The name.
+        name: String,
+        /// The issuer.
+        #[arg(long)]
+        issuer: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List who is linked with somebody at an identity provider.
+    Links {
+        /// Whose; everybody's if left out.
+        name: Option<String>,
+        /// A table for people, or one JSON object per line.
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
         #[command(flatten)]
         place: Place,
     },
@@ -101,6 +134,25 @@ pub(crate) fn run(command: SignInCommand) -> Result<ExitCode> {
             }
             Ok(())
         }),
+        SignInCommand::Link {
+            name,
+            issuer,
+            subject,
+            place,
+        } => at_desk(&place, async |desk| link(desk, &name, &issuer, &subject).await),
+        SignInCommand::Unlink { name, issuer, place } => at_desk(&place, async |desk| {
+            let name: Principal = name.parse()?;
+            if enrolment(desk).unlink(&name, &issuer).await? > 0 {
+                eprintln!("{name} is nobody at {issuer} any more, and is signed out");
+            } else {
+                eprintln!("{name} was nobody at {issuer}");
+            }
+            Ok(())
+        }),
+        SignInCommand::Links { name, format, place } => at_desk(&place, async |desk| {
+            let name = name.map(|name| name.parse::<Principal>()).transpose()?;
+            links(desk, name.as_ref(), format).await
+        }),
         SignInCommand::Sessions {
             name,
             end,
@@ -137,6 +189,56 @@ async fn invite(desk: &Desk, name: &str) -> Result<()> {
         "POST {}/api/v1/invites/accept with {{\"code\": \"…\", \"password\": \"…\"}}",
         sign_in.origin
     );
+    Ok(())
+}
+
+async fn link(desk: &Desk, name: &str, issuer: &str, subject: &str) -> Result<()> {
+    let name: Principal = name.parse()?;
+    let mut issuers = desk.settings.access.issuers.iter();
+    let Some(found) = issuers.find(|known| known.name == issuer) else {
+        bail!(
+            "there is no issuer `{issuer}` in `[[access.issuers]]` of the settings; use one of their names"
+        );
+    };
+    if found.login.is_none() {
+        bail!("nobody signs in at `{issuer}`; add `[access.issuers.login]` to its entry in the settings");
+    }
+    if found.tenant != desk.tenant {
+        bail!(
+            "the people of `{issuer}` are of the tenant `{0}`; add `--tenant {0}`",
+            found.tenant
+        );
+    }
+    let identity = Identity {
+        issuer: &found.issuer,
+        subject,
+    };
+    if !enrolment(desk).link(&name, issuer, identity).await? {
+        bail!("that person of `{issuer}` is somebody here already; `privet user links` lists whom");
+    }
+    eprintln!("{name} can sign in at {issuer} from now on");
+    Ok(())
+}
+
+async fn links(desk: &Desk, name: Option<&Principal>, format: Format) -> Result<()> {
+    if format == Format::Table {
+        rim::say(format_args!("{:<14}{:<24}{:<24}linked", "id", "name", "issuer"))?;
+    }
+    for link in enrolment(desk).links(name).await? {
+        match format {
+            Format::Table => rim::say(format_args!(
+                "{:<14}{:<24}{:<24}{}",
+                link.id,
+                link.principal.as_str(),
+                link.issuer,
+                link.linked_at
+            ))?,
+            Format::Jsonl => rim::say(json!({
+                "id": link.id, "name": link.principal, "tenant": link.tenant,
+                "issuer": link.issuer, "linked_at": link.linked_at,
+            }))?,
+        }
+    }
     Ok(())
 }
 

@@ -45,8 +45,13 @@ impl Asker {
 
     /// Whether it may hand `privilege` on, by what it came in with. `account` is its own.
     pub(super) fn hands_on(&self, rules: &AccessRules, account: &Account, privilege: Privilege) -> bool {
-        // Every person may sign in; by a key nothing else is handed on than what that key is good for itself.
-        let is_in_scope = privilege == Privilege::SignIn
+        // Every person may sign in and read notices, and whoever calls may make tokens for less; by a key nothing else is handed on than
+        // what that key is good for itself.
+        let is_everybodys = matches!(
+            privilege,
+            Privilege::SignIn | Privilege::Acknowledge | Privilege::MakeTokens
+        );
+        let is_in_scope = is_everybodys
             || self.scopes.is_none_or(|scopes| {
                 let scope = privilege.scope();
                 scope.is_some_and(|scope| scopes.allows(scope))

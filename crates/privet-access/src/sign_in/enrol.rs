@@ -28,10 +28,10 @@ pub struct NewInvite {
 
 /// How the people of one tenant sign in, for whoever looks after them.
 pub struct Enrolment<'a> {
-    people: People<'a>,
-    store: &'a Store,
-    keys: SignInKeys,
-    tenant: TenantId,
+    pub(super) people: People<'a>,
+    pub(super) store: &'a Store,
+    pub(super) keys: SignInKeys,
+    pub(super) tenant: TenantId,
     by: Option<Pseudonym>,
     clock: &'a dyn Clock,
 }
@@ -147,14 +147,14 @@ impl<'a> Enrolment<'a> {
         Ok(self.store.end_sessions(self.who(name), None, &change).await?)
     }
 
-    fn who<'p>(&'p self, name: &'p Principal) -> Person<'p> {
+    pub(super) fn who<'p>(&'p self, name: &'p Principal) -> Person<'p> {
         Person {
             tenant: &self.tenant,
             principal: name,
         }
     }
 
-    fn change(&self, name: &Principal) -> SignInChange {
+    pub(super) fn change(&self, name: &Principal) -> SignInChange {
         SignInChange {
             by: self.by.clone(),
             ..self.keys.change(self.who(name), self.clock.now())

@@ -25,6 +25,14 @@ pub enum SignInError {
     /// A new password will not do.
     #[error("{0}")]
     Password(#[from] PasswordFault),
+    /// What an identity provider says is not accepted, or whom it means cannot sign in here now: it is not said which.
+    #[error(
+        "your identity provider's word was not accepted, or you cannot sign in here now; begin anew, or ask an administrator, who may have to link you: `privet user link`"
+    )]
+    LoginRefused,
+    /// A sign-in at an identity provider is over, was begun in another browser, or was used.
+    #[error("this sign-in has expired, was begun elsewhere, or was used already; begin anew")]
+    LoginSpent,
     /// There is no such session, or it is over.
     #[error("you are not signed in, or no longer; sign in")]
     NoSession,
@@ -94,6 +102,8 @@ impl SignInError {
             Self::AddressLocked { .. } => "address_locked",
             Self::Busy => "busy",
             Self::Password(_) => "password_not_accepted",
+            Self::LoginRefused => "login_refused",
+            Self::LoginSpent => "login_spent",
             Self::NoSession => "no_session",
             Self::Forged => "cross_site",
             Self::NeedsSecondFactor => "second_factor_needed",

@@ -8,6 +8,7 @@ mod enrol;
 mod error;
 mod factors;
 mod hashing;
+mod link;
 mod lockout;
 mod password;
 mod proof;
@@ -26,9 +27,11 @@ use privet_crypto::{Argon2Cost, HashKey, PasswordHash, RootKey, SealingKey};
 use privet_store::{Begun, Person, SignInChange, Store};
 use privet_types::{Principal, PrincipalKind, RoleName, TenantId};
 
+pub use breached::check_hashes as check_breached_hashes;
 pub use enrol::{Enrolment, NewInvite};
 pub use error::SignInError;
 pub use factors::NewTotp;
+pub use link::Identity;
 pub use password::PasswordFault;
 pub use privet_store::{SessionRecord, SignInWay};
 pub use proof::Proof;
@@ -36,7 +39,7 @@ pub use session::{Live, NewSession, SessionStanding};
 pub use webauthn::{Assertion, Attestation, NewPasskey, SignedPasskey};
 
 use crate::cedar::{Ask, Resource};
-use crate::key_ring::{Authenticated, KeyRing, Vouched};
+use crate::key_ring::{Authenticated, KeyRing, Vouched, Way};
 use crate::manage::to_stored;
 use crate::{Denied, Error, Privilege, PseudonymKey};
 use hashing::{Hashers, Queued};
@@ -108,6 +111,7 @@ pub(crate) struct SignInKeys {
     sessions: HashKey,
     forgery: HashKey,
     challenges: HashKey,
+    links: HashKey,
     lockout: Lockout,
     totp: SealingKey,
     pseudonyms: PseudonymKey,
@@ -135,6 +139,7 @@ impl SignInKeys {
             sessions: root.hash_key("privet/access/session", b""),
             forgery: root.hash_key("privet/access/forgery-token", b""),
             challenges: root.hash_key("privet/access/passkey", b""),
+            links: root.hash_key("privet/access/identity-link", b""),
             lockout: Lockout::new(root),
             totp: root.sealing_key("privet/access/totp", b""),
             pseudonyms: PseudonymKey::new(root),
@@ -295,6 +300,10 @@ impl SignIn {
             id: String::new(),
             scopes: self.scopes(),
         })?;
+        let caller = Authenticated {
+            way: Way::Session,
+            ..caller
+        };
         if caller.account.kind() == PrincipalKind::User && caller.account.is_known() {
             Ok(caller)
         } else {

@@ -17,7 +17,7 @@ use crate::manage::to_stored;
 /// How exactly it is written down when a session was last used.
 const SEEN_EVERY: SignedDuration = SignedDuration::from_secs(60);
 /// Characters of a session's public id: 60 random bits.
-const ID_LENGTH: usize = 12;
+pub(super) const ID_LENGTH: usize = 12;
 
 /// What a session is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -273,6 +273,7 @@ impl SignIn {
     /// That the person of `live` showed not long ago who it is, with all that it has.
     ///
     /// # Errors
+    /// [`SignInError::NeedsProof`] if that was too long ago, [`SignInError::NeedsSecondFactor`], [`SignInError::NeedsEnrolment`].
     /// [`SignInError::NeedsProof`] if it is too long ago, and those of [`Live::check`].
     pub fn check_proof(&self, live: &Live, now: Timestamp) -> Result<(), SignInError> {
         live.check()?;
@@ -282,6 +283,21 @@ impl SignIn {
         } else {
             Err(SignInError::NeedsProof)
         }
+    }
+
+    /// `caller`, who came by a token that a session made, as far as that session would be good for it by now.
+    ///
+    /// # Errors
+    /// [`Denied::NeedsSecondFactor`] if its roles ask for one by now, and the session had shown none.
+    pub fn narrowed(&self, caller: Authenticated) -> Result<Authenticated, Denied> {
+        let has_two_factors = caller.token.as_ref().is_some_and(|token| token.has_two_factors);
+        if !has_two_factors && self.needs_two_factors(&caller) {
+            return Err(Denied::NeedsSecondFactor);
+        }
+        Ok(Authenticated {
+            scopes: caller.scopes.intersection(self.scopes()),
+            ..caller
+        })
     }
 
     /// Whether the roles of `caller` ask for a second factor.

@@ -280,33 +280,39 @@ fn check_client(file: TlsClientFile, at: &KeyPath) -> Result<TlsClient, Fault> {
         at.key("principal")
             .fault("use 1 to 64 of a-z, A-Z, 0-9, `.`, `_`, `-`, `@`")
     })?;
-    let tenant = match file.tenant {
-        None => TenantId::default(),
-        Some(name) => name.parse().map_err(|_| {
-            at.key("tenant")
-                .fault("use 1 to 64 of a-z, A-Z, 0-9, `.`, `_`, `-`, `@`")
-        })?,
-    };
-    let scopes = match file.scopes {
-        None => KeyScopes::default(),
-        Some(names) => {
-            let mut scopes = Vec::with_capacity(names.len());
-            for (index, name) in names.iter().enumerate() {
-                let at = at.key("scopes").index(index);
-                scopes.push(
-                    name.parse()
-                        .map_err(|_| at.fault("no such scope; `privet key create --help` lists them"))?,
-                );
-            }
-            KeyScopes::of(&scopes)
-        }
-    };
     Ok(TlsClient {
         certificate,
-        tenant,
+        tenant: tenant(file.tenant, at)?,
         principal,
-        scopes,
+        scopes: scopes(file.scopes, at)?,
     })
+}
+
+/// In whose installation space somebody is who comes without a key.
+pub(super) fn tenant(name: Option<String>, at: &KeyPath) -> Result<TenantId, Fault> {
+    let Some(name) = name else {
+        return Ok(TenantId::default());
+    };
+    name.parse().map_err(|_| {
+        at.key("tenant")
+            .fault("use 1 to 64 of a-z, A-Z, 0-9, `.`, `_`, `-`, `@`")
+    })
+}
+
+/// What somebody may do who comes without a key.
+pub(super) fn scopes(names: Option<Vec<String>>, at: &KeyPath) -> Result<KeyScopes, Fault> {
+    let Some(names) = names else {
+        return Ok(KeyScopes::default());
+    };
+    let mut scopes = Vec::with_capacity(names.len());
+    for (index, name) in names.iter().enumerate() {
+        let at = at.key("scopes").index(index);
+        scopes.push(
+            name.parse()
+                .map_err(|_| at.fault("no such scope; `privet key create --help` lists them"))?,
+        );
+    }
+    Ok(KeyScopes::of(&scopes))
 }
 
 fn dns_name(text: &str) -> Option<ClientName> {

@@ -131,7 +131,7 @@ async fn admit(
     for (name, _) in &query {
         if !route.query.iter().any(|(known, _)| known == name) {
             return Err(bad(
-                "this address does not take that parameter; see GET /api/v1/admin/openapi.json",
+                "this address does not take that parameter; see GET /api/v1/openapi.json",
             ));
         }
     }

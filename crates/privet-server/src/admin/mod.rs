@@ -12,14 +12,14 @@ mod review;
 mod roles;
 mod table;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
-use serde_json::{Map, Value, json};
+use schemars::SchemaGenerator;
+use serde_json::{Map, Value};
 
 use crate::gateway::Gateway;
-use crate::vault::describe::{About, by_key, describe, show, write};
+use crate::vault::describe::{About, describe};
 use crate::vault::route::{Route, router};
 use call::Duty;
 
@@ -33,22 +33,10 @@ pub(crate) use people::{
 pub(crate) use review::{GrantedBody, rows as review};
 pub(crate) use roles::{RoleBody, rows as roles};
 
-/// Where the OpenAPI document is.
-const OPENAPI: &str = "/api/v1/admin/openapi.json";
-
 const ABOUT: About<Duty> = About {
-    title: "Privet administration",
-    description: "API keys, people, service accounts, groups and roles of the caller's own tenant: what belongs to another is answered as if it were not there. Nobody hands on what the policies do not let them (`delegate`).",
-    schemes: &[("key", by_key), ("session", by_session)],
+    schemes: &["key", "session"],
     finish: tell_of_proof,
 };
-
-fn by_session() -> Value {
-    json!({
-        "type": "apiKey", "in": "cookie", "name": "__Host-privet_session",
-        "description": "The session of a browser. What changes something is sent with `x-privet-csrf` from one of Privet's own pages.",
-    })
-}
 
 fn tell_of_proof(route: &Route<Duty>, operation: &mut Map<String, Value>) {
     if route.handler.needs_proof {
@@ -56,15 +44,9 @@ fn tell_of_proof(route: &Route<Duty>, operation: &mut Map<String, Value>) {
     }
 }
 
-/// The OpenAPI 3.1 document of these addresses, as committed in `schema/admin.openapi.json`; with a line end.
-#[must_use]
-pub fn admin_openapi() -> String {
-    document().to_owned()
-}
-
-fn document() -> &'static str {
-    static DOCUMENT: OnceLock<String> = OnceLock::new();
-    DOCUMENT.get_or_init(|| write(describe(&table::routes(), &ABOUT)))
+/// Each route: its path, its method in small letters, and what it does.
+pub(crate) fn described(generator: &mut SchemaGenerator) -> Vec<(&'static str, String, Value)> {
+    describe(&table::routes(), &ABOUT, generator)
 }
 
 /// The addresses.
@@ -74,7 +56,7 @@ pub(crate) fn routes(gateway: &Arc<Gateway>) -> Router {
         let gateway = Arc::clone(&gateway);
         async move { call::answer(gateway, &route, params, request).await }
     };
-    router(table::routes(), answer).route(OPENAPI, get(|| show(document())))
+    router(table::routes(), answer)
 }
 
 #[cfg(test)]
@@ -117,7 +99,6 @@ mod tests {
             [
                 "DELETE /api/v1/keys/{id}",
                 "POST /api/v1/people",
-                "POST /api/v1/people/{name}/unlock",
                 "DELETE /api/v1/people/{name}/sessions",
                 "POST /api/v1/services",
                 "POST /api/v1/groups",

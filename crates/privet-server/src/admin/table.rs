@@ -172,7 +172,7 @@ fn of_people() -> Vec<Route<Duty>> {
             people::invite,
         )
         .gives::<InviteBody>(201),
-        route(
+        proved(
             Method::POST,
             "/api/v1/people/{name}/unlock",
             manage,

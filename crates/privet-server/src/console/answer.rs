@@ -35,6 +35,8 @@ pub(super) struct Answer {
     retry_after: Option<u64>,
     /// Whether a part of a page was asked for, by script.
     is_part: bool,
+    /// Whether it takes the place of the whole page, even where a part was asked for.
+    is_whole: bool,
 }
 
 /// Why there is no page.
@@ -100,6 +102,7 @@ impl Answer {
             cookie: None,
             retry_after: None,
             is_part: false,
+            is_whole: false,
         })
     }
 
@@ -112,6 +115,7 @@ impl Answer {
             cookie: None,
             retry_after: None,
             is_part: false,
+            is_whole: false,
         }
     }
 
@@ -148,6 +152,16 @@ impl Answer {
         }
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        if self.is_whole {
+            // For htmx alone; other programs do not know these.
+            for (name, value) in [
+                ("hx-retarget", "body"),
+                ("hx-reswap", "innerHTML"),
+                ("hx-reselect", "unset"),
+            ] {
+                headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+            }
+        }
         if let Some(cookie) = self.cookie {
             headers.insert(SET_COOKIE, cookie);
         }
@@ -177,6 +191,7 @@ impl From<Stop> for Answer {
                 };
                 let mut answer = Self::see("/console");
                 answer.see = None;
+                answer.is_whole = true;
                 // Without a template there is still a status.
                 answer.html = page.render().unwrap_or_default();
                 answer.because_of(&problem)

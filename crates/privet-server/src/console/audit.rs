@@ -1,9 +1,10 @@
 //! Searching the tenant's part of the audit log, and proofs of single entries.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use privet_access::Privilege;
@@ -17,6 +18,7 @@ use super::Desk;
 use super::answer::{Answer, Stop, answer};
 use super::past::People;
 use super::visit::Visit;
+use crate::named::Named;
 use crate::problem::Problem;
 use crate::watch::unavailable;
 
@@ -37,7 +39,7 @@ pub(super) async fn search(State(desk): State<Desk>, request: Request<Body>) -> 
 
 pub(super) async fn entry(
     State(desk): State<Desk>,
-    Path(position): Path<String>,
+    Named(position): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     answer(async {
@@ -70,15 +72,14 @@ impl Desk {
         };
         let (mut rows, mut kinds) = (Vec::new(), BTreeSet::new());
         let take = |event: TenantEvent| {
-            if rows.len() < MOST_ROWS && is_wanted(&event) {
+            if is_wanted(&event) {
+                if rows.len() == MOST_ROWS {
+                    return ControlFlow::Break(());
+                }
                 rows.push(row(&event, people.as_ref()));
             }
             kinds.insert(event.kind);
-            if rows.len() < MOST_ROWS {
-                std::ops::ControlFlow::Continue(())
-            } else {
-                std::ops::ControlFlow::Break(())
-            }
+            ControlFlow::Continue(())
         };
         let is_cut = self.past_events(tenant, Timestamp::MIN, take).await?;
         Ok(AuditPage {

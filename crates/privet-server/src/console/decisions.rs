@@ -101,13 +101,12 @@ impl Desk {
         let mut events = Vec::new();
         let take = |event: AuditEvent| {
             if is_wanted(&event) {
+                if events.len() == MOST_ROWS {
+                    return ControlFlow::Break(());
+                }
                 events.push(event);
             }
-            if events.len() < MOST_ROWS {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
+            ControlFlow::Continue(())
         };
         let is_cut = self.past(tenant, since, take).await?;
         events.sort_by_key(|event| std::cmp::Reverse(event.at));

@@ -13,8 +13,10 @@ use crate::gateway::Gateway;
 use crate::problem::Problem;
 use crate::query;
 
-/// Largest form.
+/// Largest form of somebody who has signed in.
 const MOST_BYTES: usize = 256 << 10;
+/// Largest form of anybody else: a name and a password.
+pub(super) const MOST_OUTSIDE: usize = 16 << 10;
 
 /// The fields of a form, or of an address. A field that stands twice does not count. It may hold passwords: it has no `Debug`.
 pub(super) struct Form(BTreeMap<String, Option<String>>);
@@ -27,6 +29,16 @@ impl Form {
 
     /// The fields of the form that a request brings, within the limits of size and time.
     pub(super) async fn read(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Self, Problem> {
+        Self::read_up_to(MOST_BYTES, gateway, headers, body).await
+    }
+
+    /// The same of no more than `most` bytes.
+    pub(super) async fn read_up_to(
+        most: usize,
+        gateway: &Gateway,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Self, Problem> {
         let is_form = headers
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
@@ -42,13 +54,13 @@ impl Form {
             ));
         }
         let time = gateway.settings.limits.body_timeout.duration();
-        let bytes = match timeout(time, Limited::new(body, MOST_BYTES).collect()).await {
+        let bytes = match timeout(time, Limited::new(body, most).collect()).await {
             Err(_) => return Err(Problem::BodyTimeout),
             Ok(Ok(collected)) => collected.to_bytes(),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 return Err(Problem::told(
                     StatusCode::PAYLOAD_TOO_LARGE,
-                    format!("That is too much at once: a form holds {} KiB.", MOST_BYTES >> 10),
+                    format!("That is too much at once: a form holds {} KiB.", most >> 10),
                 ));
             }
             Ok(Err(_)) => return Err(Problem::BodyCut),

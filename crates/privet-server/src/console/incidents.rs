@@ -1,7 +1,7 @@
 //! Incidents: seeing them, opening one, working on it.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::{Request, Response};
 use jiff::SignedDuration;
 use privet_access::Privilege;
@@ -18,6 +18,7 @@ use super::form::with_query;
 use super::past::People;
 use super::visit::Visit;
 use crate::incidents::{Incident, IncidentError, Incidents, Opening, Step};
+use crate::named::Named;
 use crate::problem::Problem;
 use crate::watch::unavailable;
 
@@ -60,7 +61,7 @@ pub(super) async fn open(State(desk): State<Desk>, request: Request<Body>) -> Re
 
 pub(super) async fn show(
     State(desk): State<Desk>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     answer(async {
@@ -75,7 +76,7 @@ pub(super) async fn show(
 
 pub(super) async fn step(
     State(desk): State<Desk>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     answer(async {

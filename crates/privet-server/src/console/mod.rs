@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{any, get, post};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -39,6 +39,7 @@ use privet_console::asset;
 use tokio::sync::Semaphore;
 
 use crate::gateway::Gateway;
+use crate::named::Named;
 use crate::problem::Problem;
 use crate::sign_in::Door;
 use answer::{Answer, Stop, answer, dress};
@@ -195,7 +196,7 @@ pub(crate) fn routes(gateway: &Arc<Gateway>) -> Router {
         .with_state(desk)
 }
 
-async fn asset_file(Path(name): Path<String>) -> Response<Body> {
+async fn asset_file(Named(name): Named) -> Response<Body> {
     let Some(asset) = asset::find(&name) else {
         return dress(
             Answer::from(Stop::from(Problem::told(

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use privet_access::Account;
 use privet_store::TenantEvent;
 use privet_types::{AuditEvent, TenantId};
+use tokio::time::timeout;
 
 use super::Desk;
 use crate::problem::Problem;
@@ -23,8 +25,8 @@ const DECISION: &str = "decision";
 pub(super) struct People(HashMap<String, (String, BTreeSet<String>)>);
 
 impl Desk {
-    /// Gives `take` the decisions of `tenant` since `since`, the newest first, until it has enough. Returns whether there was more
-    /// in that time than is looked through.
+    /// Gives `take` the decisions of `tenant` since `since`, the newest first, until it breaks off for want of room. Returns whether
+    /// there was more in that time than is looked through.
     pub(super) async fn past(
         &self,
         tenant: &TenantId,
@@ -53,7 +55,8 @@ impl Desk {
         since: Timestamp,
         mut take: impl FnMut(TenantEvent) -> ControlFlow<()>,
     ) -> Result<bool, Problem> {
-        let _reader = self.console.readers.acquire().await.map_err(|_| Problem::Busy)?;
+        let reader = timeout(LONGEST_WAIT, self.console.readers.acquire()).await;
+        let _reader = reader.ok().and_then(Result::ok).ok_or(Problem::Busy)?;
         let store = self.gateway.keys().store();
         let since = since.as_millisecond();
         let (mut before, mut seen) = (None, 0);
@@ -61,18 +64,17 @@ impl Desk {
             let chunk = store.newest_tenant_events(tenant, before, CHUNK).await;
             let chunk = chunk.map_err(|error| unavailable(&error))?;
             let is_last = chunk.len() < CHUNK as usize;
+            // Nodes hand their events over in batches, so they lie near one another, but not in order: after an outage of the store old
+            // ones may lie before newer ones.
+            let is_past = chunk.iter().all(|event| event.at < since.saturating_sub(SLACK));
             for event in chunk {
                 before = Some(event.id);
                 seen += 1;
-                // Nodes hand their events over in batches, so they lie near one another, but not in order.
-                if event.at < since.saturating_sub(SLACK) {
-                    return Ok(false);
-                }
                 if event.at >= since && take(event).is_break() {
-                    return Ok(false);
+                    return Ok(true);
                 }
             }
-            if is_last {
+            if is_last || is_past {
                 return Ok(false);
             }
             if seen >= MOST_EVENTS {
@@ -92,6 +94,9 @@ impl Desk {
         People(accounts.iter().map(|account| known(account)).collect())
     }
 }
+
+/// Longest wait for those who read before.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// How much later an event may have come into the store than another of its time, in milliseconds: what a node keeps in its spool
 /// while the store is away is older than what others hand over.

@@ -14,7 +14,7 @@ use privet_types::TenantId;
 
 use super::Desk;
 use super::answer::{Answer, Stop, answer, in_words};
-use super::form::{Form, local, with_query};
+use super::form::{Form, MOST_OUTSIDE, local, with_query};
 use crate::access::address_of;
 use crate::problem::Problem;
 
@@ -295,7 +295,7 @@ impl Desk {
         if self.door.comes_from_us(&parts.headers) != Some(true) {
             return Err(SignInError::Forged.into());
         }
-        let form = Form::read(&self.gateway, &parts.headers, body).await?;
+        let form = Form::read_up_to(MOST_OUTSIDE, &self.gateway, &parts.headers, body).await?;
         Ok((parts, form))
     }
 

@@ -68,12 +68,18 @@ impl Desk {
         let (parts, body) = request.into_parts();
         let now = self.now();
         let see = |path| {
-            let wanted = parts.uri.path_and_query().map_or("", |wanted| wanted.as_str());
+            let is_part = parts.headers.contains_key("hx-request");
+            let wanted = match parts.uri.path_and_query() {
+                // The address of a part shows nothing of the page round it.
+                Some(wanted) if is_part => wanted.path(),
+                Some(wanted) => wanted.as_str(),
+                None => "",
+            };
             let next = if is_safe(&parts.method) { wanted } else { "" };
             Stop::See {
                 path,
                 next: next.to_owned(),
-                is_part: parts.headers.contains_key("hx-request"),
+                is_part,
             }
         };
         let live = match self.door.find(&parts.headers, now).await {

@@ -152,7 +152,7 @@ impl From<Denied> for Refusal {
     fn from(denied: Denied) -> Self {
         match denied {
             Denied::OutOfScope(_) | Denied::NotPermitted(_) => Self::NotAllowed("API access denied".into()),
-            Denied::StoreUnavailable => Self::Failed,
+            Denied::StoreUnavailable | Denied::IssuerUnavailable => Self::Failed,
             _ => Self::NoAccess,
         }
     }

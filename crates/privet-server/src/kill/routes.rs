@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{delete, get};
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use privet_access::{Authenticated, KillOrder, KillSwitch, KillSwitches, KillTarget, Privilege};
 use privet_types::{SurfaceKind, TenantId};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
+use crate::named::Named;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{check_media, new_request_id, read_body, with_request_id};
 
@@ -29,14 +32,16 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
 }
 
 /// What is asked for with `POST`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "KillOrder")]
 pub(crate) struct Order {
     pub(crate) kind: String,
     #[serde(default)]
     pub(crate) name: String,
     pub(crate) reason: String,
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub(crate) until: Option<Timestamp>,
     /// Another tenant than the caller's own.
     #[serde(default)]
@@ -44,6 +49,34 @@ pub(crate) struct Order {
     /// A model or a provider for all tenants.
     #[serde(default)]
     pub(crate) everywhere: bool,
+}
+
+/// What they do.
+pub(crate) fn described() -> Vec<Operation> {
+    vec![
+        Operation::new(
+            Method::GET,
+            "/api/v1/kill-switches",
+            Privilege::KillRead,
+            "What is switched off, the newest first.",
+        )
+        .gives(200, "KillSwitches"),
+        Operation::new(
+            Method::POST,
+            "/api/v1/kill-switches",
+            Privilege::KillManage,
+            "Switches off everybody, a tenant, a principal, a key, a model or a provider.",
+        )
+        .takes::<Order>()
+        .gives(201, "KillSwitch"),
+        Operation::new(
+            Method::DELETE,
+            "/api/v1/kill-switches/{id}",
+            Privilege::KillManage,
+            "Switches on again.",
+        )
+        .gives(200, "KillSwitch"),
+    ]
 }
 
 /// The switches that `caller` sees, the newest first.
@@ -105,7 +138,7 @@ async fn answer_set(State(gateway): State<Arc<Gateway>>, request: Request<Body>)
 
 async fn answer_lift(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     let work = async {

@@ -4,6 +4,7 @@
 //! must come from Privet's own pages, as the browser says, and show a token that only those can read.
 
 mod cookie;
+mod oidc;
 mod passkeys;
 mod routes;
 mod views;
@@ -24,7 +25,8 @@ use tokio::time::timeout;
 
 use crate::Error;
 use crate::access::address_of;
-pub(crate) use routes::{parse, routes, small_body};
+use crate::problem::Problem;
+pub(crate) use routes::{described, parse, routes, small_body};
 
 /// What requests that change something show beside the cookie.
 const FORGERY: &str = "x-privet-csrf";
@@ -34,6 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Where people come in. Shared by all connections.
 pub(crate) struct Door {
     sign_in: SignIn,
+    /// Of sign-ins at identity providers that are under way.
+    logins: oidc::Keys,
     origin: String,
     is_https: bool,
 }
@@ -67,6 +71,7 @@ impl Door {
             policy: policy_of(policy),
         };
         Ok(Some(Arc::new(Self {
+            logins: oidc::Keys::new(root),
             sign_in: SignIn::new(Arc::clone(ring), root, config).map_err(Error::SignIn)?,
             origin: wanted.origin.clone(),
             is_https: wanted.is_https,
@@ -142,10 +147,16 @@ impl Door {
         })
     }
 
-    /// That the person of this request's session showed not long ago who it is.
-    pub(crate) async fn check_proof(&self, parts: &Parts, now: Timestamp) -> Result<(), SignInError> {
+    /// The session of a request's cookie, if its person has shown not long ago who it is, and the policies let it be signed in.
+    pub(crate) async fn proved(&self, parts: &Parts, now: Timestamp) -> Result<Live, Problem> {
+        if self.token(&parts.headers).is_none() {
+            return Err(Denied::Missing.into());
+        }
         let live = self.live(parts, now).await?;
-        self.sign_in.check_proof(&live, now)
+        self.sign_in.check_proof(&live, now)?;
+        let address = address_of(&parts.extensions);
+        self.sign_in.check_permitted(&live, address, now)?;
+        Ok(live)
     }
 
     /// Whether the browser says that one of Privet's own pages sent this (W3C Fetch Metadata, and `Origin` of the Fetch standard);

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{delete, get, post, put};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use http::request::Parts;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use jiff::Timestamp;
 use privet_access::{Ask, Denied};
@@ -20,10 +20,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{Door, passkeys, views};
+use super::{Door, oidc, passkeys, views};
 use crate::access::address_of;
 use crate::credentials;
 use crate::gateway::Gateway;
+use crate::named::Named;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{check_media, new_request_id, with_request_id};
 
@@ -55,7 +57,95 @@ pub(crate) fn routes(gateway: &Arc<Gateway>) -> Router {
         .route("/api/v1/me/totp/confirm", post(confirm_totp))
         .route("/api/v1/me/recovery_codes", post(new_recovery_codes))
         .merge(passkeys::routes())
+        .merge(oidc::routes())
         .with_state(desk)
+}
+
+/// What they do.
+pub(crate) fn described() -> Vec<Operation> {
+    let own = |method, path, summary| Operation::signed_in(method, path, Privilege::SignIn, summary);
+    let mut all = vec![
+        Operation::to_sign_in(
+            Method::POST,
+            "/api/v1/invites/accept",
+            "Sets a password with the code of an invite.",
+        )
+        .takes::<views::Invited>(),
+        Operation::to_sign_in(Method::POST, "/api/v1/sessions", "Signs in.")
+            .takes::<views::Credentials>()
+            .gives(201, "SessionOpened"),
+        Operation::signed_in(
+            Method::GET,
+            "/api/v1/sessions",
+            Privilege::PeopleRead,
+            "Lists who is signed in.",
+        )
+        .gives(200, "Sessions"),
+        Operation::signed_in(
+            Method::DELETE,
+            "/api/v1/sessions/{id}",
+            Privilege::PeopleManage,
+            "Ends anybody's session.",
+        ),
+        own(
+            Method::GET,
+            "/api/v1/me",
+            "Who is signed in, and what is missing.",
+        )
+        .gives(200, "Me"),
+        own(Method::POST, "/api/v1/me/sign_out", "Ends this session."),
+        own(
+            Method::POST,
+            "/api/v1/me/proof",
+            "Shows a second factor, or again who one is.",
+        )
+        .takes::<views::Shown>()
+        .gives(200, "SessionOpened"),
+        own(
+            Method::PUT,
+            "/api/v1/me/password",
+            "Changes the password, and ends the other sessions.",
+        )
+        .takes::<views::NewPassword>(),
+        own(Method::GET, "/api/v1/me/sessions", "Lists one's sessions.").gives(200, "Sessions"),
+        own(
+            Method::DELETE,
+            "/api/v1/me/sessions",
+            "Ends one's other sessions.",
+        )
+        .gives(200, "SessionsEnded"),
+        own(
+            Method::DELETE,
+            "/api/v1/me/sessions/{id}",
+            "Ends one of one's sessions.",
+        ),
+        own(
+            Method::POST,
+            "/api/v1/me/totp",
+            "Begins to add an authenticator app.",
+        )
+        .gives(200, "NewTotp"),
+        own(
+            Method::DELETE,
+            "/api/v1/me/totp",
+            "Removes the authenticator app.",
+        ),
+        own(
+            Method::POST,
+            "/api/v1/me/totp/confirm",
+            "Adds the authenticator app.",
+        )
+        .takes::<views::Code>()
+        .gives(200, "SessionOpened"),
+        own(
+            Method::POST,
+            "/api/v1/me/recovery_codes",
+            "Makes new recovery codes in the place of the old.",
+        )
+        .gives(200, "RecoveryCodes"),
+    ];
+    all.extend(passkeys::described());
+    all
 }
 
 #[derive(Clone)]
@@ -104,6 +194,22 @@ impl Answer {
         }
     }
 
+    fn respond(self) -> Response<Body> {
+        let body = self
+            .json
+            .map_or_else(Body::empty, |json| Body::from(json.to_string()));
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        if self.status != StatusCode::NO_CONTENT {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        if let Some(cookie) = self.cookie {
+            headers.insert(SET_COOKIE, cookie);
+        }
+        response
+    }
+
     /// The same with recovery codes.
     pub(super) fn with_codes(mut self, codes: &[Secret<String>]) -> Self {
         if let (Some(Value::Object(json)), Value::Object(codes)) = (&mut self.json, views::codes(codes)) {
@@ -114,6 +220,10 @@ impl Answer {
 }
 
 impl Desk {
+    pub(super) const fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.gateway.clock.now()
     }
@@ -197,28 +307,18 @@ impl Call {
 
 /// Waits for `work`, and answers.
 pub(super) async fn answer(work: impl Future<Output = Result<Answer, Problem>>) -> Response<Body> {
+    answered(async { Ok(work.await?.respond()) }).await
+}
+
+/// The same where the answer is no JSON.
+pub(super) async fn answered(work: impl Future<Output = Result<Response<Body>, Problem>>) -> Response<Body> {
     let id = new_request_id();
     let done = match timeout(PATIENCE, work).await {
         Ok(done) => done,
         Err(_) => Err(SignInError::Unavailable.into()),
     };
     let mut response = match done {
-        Ok(answer) => {
-            let mut response = Response::new(
-                answer
-                    .json
-                    .map_or_else(Body::empty, |json| Body::from(json.to_string())),
-            );
-            *response.status_mut() = answer.status;
-            let headers = response.headers_mut();
-            if answer.status != StatusCode::NO_CONTENT {
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            }
-            if let Some(cookie) = answer.cookie {
-                headers.insert(SET_COOKIE, cookie);
-            }
-            response
-        }
+        Ok(response) => response,
         Err(problem) => {
             tracing::info!(request_id = id, problem = problem.code(), "refused");
             if let Problem::SignIn(SignInError::Store(error)) = &problem {
@@ -279,7 +379,7 @@ async fn list_all(State(desk): State<Desk>, request: Request<Body>) -> Response<
     .await
 }
 
-async fn end_any(State(desk): State<Desk>, Path(id): Path<String>, request: Request<Body>) -> Response<Body> {
+async fn end_any(State(desk): State<Desk>, Named(id): Named, request: Request<Body>) -> Response<Body> {
     answer(async {
         let call = desk.call(request).await?;
         call.check()?;
@@ -364,7 +464,7 @@ async fn list_own(State(desk): State<Desk>, request: Request<Body>) -> Response<
     .await
 }
 
-async fn end_own(State(desk): State<Desk>, Path(id): Path<String>, request: Request<Body>) -> Response<Body> {
+async fn end_own(State(desk): State<Desk>, Named(id): Named, request: Request<Body>) -> Response<Body> {
     answer(async {
         let call = desk.call_to_end(request).await?;
         call.check()?;

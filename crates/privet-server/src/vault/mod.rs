@@ -1,6 +1,6 @@
-//! The vault over HTTP: `/api/v1/vault/…`, and the OpenAPI document that describes it.
+//! The vault over HTTP: `/api/v1/vault/…`.
 //!
-//! One table ([`table`]) holds every route; router and document are both made from it.
+//! One table ([`table`]) holds every route; router and OpenAPI document are both made from it.
 
 mod apps;
 mod audit;
@@ -33,7 +33,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::routing::get;
 use http::Request;
 use privet_access::{Ask, Authenticated, Denied, KeyRing, Privilege, PseudonymKey, Resource};
 use privet_crypto::RootKey;
@@ -43,19 +42,20 @@ use privet_types::{Clock, KeyScope, Pseudonym, TenantId};
 use privet_vault::{Actor, Consent, Requests, Retention, RootProtection, SubjectId, Vault};
 use tokio::sync::Semaphore;
 
-pub use describe::openapi;
+pub(crate) use describe::{described, problem_schema};
 pub(crate) use guard::{About, Guarded, NoConsent, conversation};
 
+use crate::access::address_of;
 use crate::credentials::{Claim, claim};
 use crate::databunker;
+use crate::issuers::Issuers;
+use crate::openapi;
 use crate::sign_in::Door;
+use crate::tokens::{check_session, is_of_session};
 use crate::watch::Watch;
 use problem::VaultProblem;
 
 use crate::Outbox;
-
-/// Where the OpenAPI document is.
-const OPENAPI: &str = "/api/v1/openapi.json";
 
 /// What a vault is made of. Cheap to clone.
 #[derive(Clone)]
@@ -99,12 +99,13 @@ pub(crate) struct VaultApi {
     keys: Arc<KeyRing>,
     /// Where people sign in, if they do.
     door: Option<Arc<Door>>,
+    /// Whose tokens are taken, if any are.
+    issuers: Option<Arc<Issuers>>,
     /// Who is held.
     watch: Arc<Watch>,
     pseudonyms: PseudonymKey,
     subjects: guard::Subjects,
     refusals: refused::Refusals,
-    openapi: &'static str,
 }
 
 impl VaultApi {
@@ -113,7 +114,12 @@ impl VaultApi {
         vault: &VaultSettings,
         settings: &Settings,
         root: &RootKey,
-        (keys, door, watch): (&Arc<KeyRing>, Option<&Arc<Door>>, &Arc<Watch>),
+        (keys, door, issuers, watch): (
+            &Arc<KeyRing>,
+            Option<&Arc<Door>>,
+            Option<&Arc<Issuers>>,
+            &Arc<Watch>,
+        ),
         spool: &Spool,
         clock: &Arc<dyn Clock>,
     ) -> Arc<Self> {
@@ -145,20 +151,32 @@ impl VaultApi {
             places: Arc::new(Semaphore::new(vault.limits.concurrent_requests as usize)),
             keys: Arc::clone(keys),
             door: door.map(Arc::clone),
+            issuers: issuers.map(Arc::clone),
             watch: Arc::clone(watch),
             pseudonyms: PseudonymKey::new(root),
             subjects: guard::Subjects::default(),
             refusals: refused::Refusals::default(),
-            openapi: describe::document(),
         });
         refused::tell_each_second(&api);
         api
     }
 
-    /// Who makes `claim`, and on whose behalf they call.
+    /// Who makes `claim`, and on whose behalf they call. A token that is good for some addresses alone, or that a session made,
+    /// lets nobody in.
     pub(crate) async fn caller(&self, claim: Claim<'_>) -> Result<(Authenticated, Actor), Denied> {
         let caller = match claim {
-            Claim::Key(key) => self.keys.authenticate(key, self.clock.now()).await?,
+            Claim::Key(key) => {
+                let caller = self.keys.authenticate(key, self.clock.now()).await?;
+                if is_of_session(&caller) {
+                    return Err(Denied::NotBySession);
+                }
+                caller
+            }
+            Claim::Token(token) => {
+                let issuers = self.issuers.as_ref().ok_or(Denied::Malformed)?;
+                // Far larger than what keys need.
+                Box::pin(issuers.authenticate(token, self.clock.now())).await?
+            }
             Claim::Certificate(who) => self.keys.vouched(who)?,
             Claim::Nothing => return Err(Denied::Missing),
         };
@@ -166,17 +184,29 @@ impl VaultApi {
         Ok(self.actor(caller))
     }
 
-    /// Who sends a request with these `parts`: by a key, a certificate, or the session of a browser.
+    /// Who sends a request with these `parts`: by a key, a token, a certificate, or the session of a browser.
     pub(crate) async fn caller_of(
         &self,
         parts: &http::request::Parts,
     ) -> Result<(Authenticated, Actor), Denied> {
-        let claim = claim(&parts.headers, &parts.extensions);
+        let takes_tokens = self
+            .issuers
+            .as_ref()
+            .is_some_and(|issuers| issuers.takes_tokens());
+        let claim = claim(&parts.headers, &parts.extensions, takes_tokens);
         if let (Claim::Nothing, Some(door)) = (&claim, &self.door)
             && let Some(caller) = door.caller(parts, self.clock.now()).await
         {
             let caller = caller?;
             self.keys.check_switches(&caller, None, self.clock.now())?;
+            return Ok(self.actor(caller));
+        }
+        if let Claim::Key(key) = claim {
+            let (now, path) = (self.clock.now(), Some(parts.uri.path()));
+            let caller = self.keys.authenticate_at(key, path, now).await?;
+            let address = address_of(&parts.extensions);
+            let caller = check_session((&self.keys, self.door.as_deref()), caller, address, now)?;
+            self.keys.check_switches(&caller, None, now)?;
             return Ok(self.actor(caller));
         }
         self.caller(claim).await
@@ -246,19 +276,19 @@ impl VaultApi {
 
 /// The vault's addresses.
 pub(crate) fn routes(api: &Arc<VaultApi>) -> Router {
-    let document = api.openapi;
     let api = Arc::clone(api);
     let answer = move |route, params, request| {
         let api = Arc::clone(&api);
         async move { call::answer(api, &route, params, request).await }
     };
-    route::router(table::routes(), answer).route(OPENAPI, get(move || describe::show(document)))
+    route::router(table::routes(), answer)
 }
 
 /// The vault's addresses alone, and Databunker's if they answer.
 pub(crate) fn router(api: &Arc<VaultApi>) -> Router {
     let databunker = api.databunker.map(|settings| databunker::routes(api, settings));
     routes(api)
+        .merge(openapi::routes())
         .merge(databunker.unwrap_or_default())
         .fallback(|_: Request<Body>| async { VaultProblem::no_route().respond() })
 }

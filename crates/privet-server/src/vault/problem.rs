@@ -168,7 +168,14 @@ impl From<Denied> for VaultProblem {
             Denied::Disabled => (StatusCode::FORBIDDEN, "key_not_valid_any_more"),
             Denied::SwitchedOff => (StatusCode::FORBIDDEN, "switched_off"),
             Denied::StoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable"),
+            Denied::IssuerUnavailable => (StatusCode::SERVICE_UNAVAILABLE, denied.name()),
+            Denied::NoAccount => (StatusCode::FORBIDDEN, denied.name()),
+            Denied::BadToken => (StatusCode::UNAUTHORIZED, denied.name()),
             Denied::NoSession => (StatusCode::UNAUTHORIZED, denied.name()),
+            Denied::TokenExpired | Denied::TokenRevoked => {
+                (StatusCode::UNAUTHORIZED, "token_not_valid_any_more")
+            }
+            Denied::TokenElsewhere => (StatusCode::FORBIDDEN, "token_out_of_scope"),
             Denied::Forged | Denied::NeedsSecondFactor | Denied::NotBySession => {
                 (StatusCode::FORBIDDEN, denied.name())
             }

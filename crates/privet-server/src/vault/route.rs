@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::RawPathParams;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::routing::any;
 use http::header::HeaderValue;
 use http::{Method, Request, Response};
@@ -159,10 +160,18 @@ where
         let answer = answer.clone();
         router = router.route(
             path,
-            any(move |params: RawPathParams, request: Request<Body>| {
-                let (answer, routes) = (answer.clone(), Arc::clone(&routes));
-                async move { dispatch(&answer, &routes, &params, request).await }
-            }),
+            any(
+                move |params: Result<RawPathParams, RawPathParamsRejection>, request: Request<Body>| {
+                    let (answer, routes) = (answer.clone(), Arc::clone(&routes));
+                    async move {
+                        match params {
+                            Ok(params) => dispatch(&answer, &routes, &params, request).await,
+                            // What is no text names nothing.
+                            Err(_) => VaultProblem::no_route().respond(),
+                        }
+                    }
+                },
+            ),
         );
     }
     router

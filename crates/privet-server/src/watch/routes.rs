@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{get, post};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use privet_access::{Authenticated, Privilege};
 use privet_store::{AlertRecord, Store};
 use privet_types::{Pseudonym, SurfaceKind};
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
+use crate::named::Named;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{new_request_id, with_request_id};
 
@@ -27,6 +29,35 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/api/v1/alerts/{id}", get(one))
         .route("/api/v1/alerts/{id}/close", post(answer_close))
         .with_state(gateway)
+}
+
+/// What they do.
+pub(crate) fn described() -> Vec<Operation> {
+    let read = Privilege::WatchRead;
+    vec![
+        Operation::new(
+            Method::GET,
+            "/api/v1/alerts",
+            read,
+            "What was unusual, the newest first.",
+        )
+        .query(&[("open", "`true`: only those that nobody has closed.")])
+        .gives(200, "Alerts"),
+        Operation::new(
+            Method::GET,
+            "/api/v1/alerts/{id}",
+            read,
+            "One alert, and what is known of whom it is about.",
+        )
+        .gives(200, "Alert"),
+        Operation::new(
+            Method::POST,
+            "/api/v1/alerts/{id}/close",
+            Privilege::WatchManage,
+            "Closes an alert, and ends what was done about it.",
+        )
+        .gives(200, "Alert"),
+    ]
 }
 
 /// An answer of JSON, or the problem in its place.
@@ -79,7 +110,7 @@ async fn list(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
 
 async fn one(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, _) = request.into_parts();
@@ -101,7 +132,7 @@ async fn one(
 
 async fn answer_close(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, _) = request.into_parts();

@@ -24,6 +24,8 @@ mod fail_closed;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod issuers;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod kinds;
@@ -36,6 +38,8 @@ mod masking;
 mod mcp;
 #[cfg(test)]
 mod metrics;
+#[cfg(test)]
+mod notices;
 #[cfg(test)]
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
@@ -64,7 +68,11 @@ mod support;
 #[cfg(test)]
 mod surfaces;
 #[cfg(test)]
+mod telemetry;
+#[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod tokens;
 #[cfg(test)]
 mod upstream;
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod factors;
 mod failures;
+mod links;
 mod passkeys;
 mod sessions;
 
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 pub use factors::{TotpRecord, TotpSecret};
 pub use failures::{BackOff, Begun, Counter};
+pub use links::LinkRecord;
 pub use passkeys::PasskeyRecord;
 pub(crate) use sessions::end_switched;
 pub use sessions::{SessionRecord, SessionView, SignInWay};

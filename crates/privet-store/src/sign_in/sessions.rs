@@ -15,6 +15,8 @@ pub enum SignInWay {
     Password,
     /// A passkey, with the person verified by it.
     Passkey,
+    /// An identity provider (OpenID Connect).
+    Oidc,
 }
 
 impl SignInWay {
@@ -24,11 +26,12 @@ impl SignInWay {
         match self {
             Self::Password => "password",
             Self::Passkey => "passkey",
+            Self::Oidc => "oidc",
         }
     }
 
     fn parse(name: &str) -> Option<Self> {
-        [Self::Password, Self::Passkey]
+        [Self::Password, Self::Passkey, Self::Oidc]
             .into_iter()
             .find(|way| way.name() == name)
     }

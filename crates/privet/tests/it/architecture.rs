@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("privet-store", &["types", "crypto", "log"]),
     ("privet-access", &["types", "crypto", "store"]),
     ("privet-vault", &["types", "crypto", "store"]),
+    ("privet-update", &["types", "crypto"]),
     (
         "privet-server",
         &[
@@ -38,7 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "privet",
         &[
             "types", "crypto", "pii", "surface", "policy", "log", "store", "access", "server", "demo",
-            "vault", "watch",
+            "vault", "watch", "update",
         ],
     ),
     ("privet-bench", &["types", "demo"]),
@@ -113,6 +114,7 @@ const ENGINES: &[&str] = &[
     "privet-policy",
     "privet-watch",
     "privet-console",
+    "privet-update",
 ];
 
 /// What an engine must not bring along, at any depth.

@@ -1,7 +1,6 @@
 //! Keys, people, groups and roles over HTTP: what is done, and what others try.
 
 mod bounds;
-mod document;
 mod keys;
 mod last;
 mod people;
