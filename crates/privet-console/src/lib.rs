@@ -21,13 +21,18 @@
 pub mod asset;
 pub mod audit;
 pub mod budgets;
+pub mod changes;
 pub mod decisions;
 mod frame;
+pub mod keys;
 pub mod kill;
+mod once;
 pub mod overview;
+pub mod people;
 pub mod plot;
 pub mod policy;
 pub mod problem;
+pub mod roles;
 mod said;
 pub mod sign_in;
 pub mod try_prompt;
@@ -36,4 +41,5 @@ pub mod watch;
 
 pub use askama::{Error, Template};
 pub use frame::{Frame, MenuItem, MenuSection, Notice, Who};
+pub use once::Once;
 pub use said::{amount, clock_time, day_and_time, share};

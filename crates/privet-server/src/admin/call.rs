@@ -154,15 +154,7 @@ async fn admit(
 impl Call {
     /// Changes, within what the caller may do and hand on.
     pub(super) fn administration(&self) -> Administration<'_> {
-        let gateway = &self.gateway;
-        let caller = (&self.caller, self.by_session);
-        Administration::new(
-            gateway.keys(),
-            &gateway.root,
-            &*gateway.clock,
-            caller,
-            self.address,
-        )
+        administration(&self.gateway, (&self.caller, self.by_session), self.address)
     }
 
     /// Whose keys and people are shown.
@@ -178,11 +170,7 @@ impl Call {
     pub(super) fn param<T: FromStr>(&self, name: &str) -> Result<T, Problem> {
         let found = self.params.iter().find(|(known, _)| known == name);
         let value = found.map_or("", |(_, value)| value.as_str());
-        value.parse().map_err(|_| {
-            let text =
-                "there is nothing of this name here; names are 1 to 64 of a-z, A-Z, 0-9, `.`, `_`, `-`, `@`";
-            Problem::coded(StatusCode::NOT_FOUND, "not_found", text)
-        })
+        name_of(value)
     }
 
     /// The parameter `name` of the query.
@@ -211,6 +199,24 @@ impl Call {
     }
 }
 
+/// Changes of `caller`, who came in by a session or by something else, within what it may do and hand on.
+pub(crate) fn administration<'a>(
+    gateway: &'a Gateway,
+    caller: (&'a Authenticated, bool),
+    address: Option<IpAddr>,
+) -> Administration<'a> {
+    Administration::new(gateway.keys(), &gateway.root, &*gateway.clock, caller, address)
+}
+
+/// The name that a path or a form gives to something that is there. What cannot be a name is nobody's.
+pub(crate) fn name_of<T: FromStr>(text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|_| {
+        let text =
+            "there is nothing of this name here; names are 1 to 64 of a-z, A-Z, 0-9, `.`, `_`, `-`, `@`";
+        Problem::coded(StatusCode::NOT_FOUND, "not_found", text)
+    })
+}
+
 fn bad(text: &str) -> Problem {
     Problem::coded(StatusCode::BAD_REQUEST, "bad_query", text)
 }
@@ -221,7 +227,7 @@ pub(super) fn bad_field(field: &str, why: &str) -> Problem {
 }
 
 /// The length of time that `text` in `field` says.
-pub(super) fn period(field: &str, text: &str) -> Result<Duration, Problem> {
+pub(crate) fn period(field: &str, text: &str) -> Result<Duration, Problem> {
     let period: Result<Period, _> = text.parse();
     let period = period.map_err(|_| bad_field(field, "write a length of time such as 24h or 90d"))?;
     Ok(period.duration())

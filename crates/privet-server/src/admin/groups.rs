@@ -4,25 +4,26 @@ use std::collections::BTreeSet;
 
 use http::StatusCode;
 use privet_store::{GroupRecord, Holder, PeopleSnapshot};
-use privet_types::{GroupName, Principal};
+use privet_types::{GroupName, Principal, TenantId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::call::{Answer, Call, Reply, unavailable};
 use super::page::Page;
 use super::people::{NewNameBody, parse_name};
+use crate::gateway::Gateway;
 use crate::problem::Problem;
 
 /// A group.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct GroupBody {
-    name: String,
+pub(crate) struct GroupBody {
+    pub(crate) name: String,
     /// RFC 3339.
-    created_at: String,
+    pub(crate) created_at: String,
     /// The roles that it gives to all in it.
-    roles: BTreeSet<String>,
+    pub(crate) roles: BTreeSet<String>,
     /// Who is in it.
-    members: BTreeSet<String>,
+    pub(crate) members: BTreeSet<String>,
 }
 
 /// A page of groups, by name.
@@ -49,41 +50,54 @@ impl GroupBody {
     }
 }
 
-async fn people(call: &Call) -> Result<PeopleSnapshot, Problem> {
-    let people = call.gateway.keys().store().load_people().await;
+async fn people(gateway: &Gateway) -> Result<PeopleSnapshot, Problem> {
+    let people = gateway.keys().store().load_people().await;
     people.map_err(|error| unavailable(&error))
+}
+
+/// The groups of `tenant`, a page of them, and where the next one begins.
+pub(crate) async fn rows(
+    gateway: &Gateway,
+    tenant: &TenantId,
+    page: &Page,
+) -> Result<(Vec<GroupBody>, Option<String>), Problem> {
+    let people = people(gateway).await?;
+    let groups = people.groups.iter().filter(|group| group.tenant == *tenant);
+    let (rows, next) = page.by_name(groups, |group| group.name.as_str());
+    let rows = rows.into_iter().map(|group| GroupBody::new(group, &people));
+    Ok((rows.collect(), next))
+}
+
+/// The group `name` of `tenant`.
+pub(crate) async fn find(
+    gateway: &Gateway,
+    tenant: &TenantId,
+    name: &GroupName,
+) -> Result<GroupBody, Problem> {
+    let people = people(gateway).await?;
+    let mut groups = people.groups.iter();
+    let group = groups.find(|group| group.tenant == *tenant && group.name == *name);
+    let group = group.ok_or_else(|| {
+        let name = name.to_string();
+        Problem::from(privet_access::AdminError::from(
+            privet_access::Error::UnknownGroup { name },
+        ))
+    })?;
+    Ok(GroupBody::new(group, &people))
 }
 
 pub(super) fn list(call: Call) -> Answer {
     Box::pin(async move {
         let page = Page::of(&call)?;
-        let people = people(&call).await?;
-        let groups = people
-            .groups
-            .iter()
-            .filter(|group| group.tenant == *call.tenant());
-        let (rows, next) = page.by_name(groups, |group| group.name.as_str());
-        let rows = rows
-            .into_iter()
-            .map(|group| GroupBody::new(group, &people))
-            .collect();
+        let (rows, next) = rows(&call.gateway, call.tenant(), &page).await?;
         Reply::json(StatusCode::OK, &GroupsBody { rows, next })
     })
 }
 
 pub(super) fn one(call: Call) -> Answer {
     Box::pin(async move {
-        let name: GroupName = call.param("name")?;
-        let people = people(&call).await?;
-        let mut groups = people.groups.iter();
-        let group = groups.find(|group| group.tenant == *call.tenant() && group.name == name);
-        let group = group.ok_or_else(|| {
-            let name = name.to_string();
-            Problem::from(privet_access::AdminError::from(
-                privet_access::Error::UnknownGroup { name },
-            ))
-        })?;
-        Reply::json(StatusCode::OK, &GroupBody::new(group, &people))
+        let found = find(&call.gateway, call.tenant(), &call.param("name")?).await?;
+        Reply::json(StatusCode::OK, &found)
     })
 }
 

@@ -6,40 +6,41 @@ use http::StatusCode;
 use jiff::Timestamp;
 use privet_access::NewKey;
 use privet_store::ApiKeyRecord;
-use privet_types::{KeyScope, KeyScopes, TenantId};
+use privet_types::{KeyScope, KeyScopes, Principal, TenantId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::call::{Answer, Call, Reply, bad_field, period, unavailable};
 use super::page::Page;
+use super::people::parse_name;
 use crate::gateway::Gateway;
 use crate::problem::Problem;
 
 /// An API key; never the key itself.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct KeyBody {
+pub(crate) struct KeyBody {
     /// Public name of the key.
-    id: String,
+    pub(crate) id: String,
     /// Whose it is.
-    name: String,
+    pub(crate) name: String,
     /// What it may be used for, at most.
-    scopes: Vec<&'static str>,
+    pub(crate) scopes: Vec<&'static str>,
     /// `active`, `rotating` (works beside its successor), `rotated`, `expired` or `revoked`.
-    state: &'static str,
+    pub(crate) state: &'static str,
     /// RFC 3339.
-    created_at: String,
+    pub(crate) created_at: String,
     /// RFC 3339; without it the key has no end.
-    expires_at: Option<String>,
+    pub(crate) expires_at: Option<String>,
     /// RFC 3339.
-    revoked_at: Option<String>,
+    pub(crate) revoked_at: Option<String>,
     /// The id of the key that takes its place.
-    successor: Option<String>,
+    pub(crate) successor: Option<String>,
     /// Until when it works beside its successor, RFC 3339.
-    grace_until: Option<String>,
+    pub(crate) grace_until: Option<String>,
     /// The id of the first key of its chain of successors.
-    line: String,
+    pub(crate) line: String,
     /// When it was last used, to the minute and as far as that is written down, RFC 3339.
-    last_used_at: Option<String>,
+    pub(crate) last_used_at: Option<String>,
 }
 
 /// A page of keys, in the order in which they were made.
@@ -53,14 +54,14 @@ pub(super) struct KeysBody {
 /// A new key.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewKeyBody {
+pub(crate) struct NewKeyBody {
     /// Whose it will be: a person or a service account that was made.
-    name: String,
+    pub(crate) name: String,
     /// What it may be used for, at most.
-    scopes: Vec<String>,
+    pub(crate) scopes: Vec<String>,
     /// How long it is good, such as `90d`; without end if left out.
     #[serde(default)]
-    expires_in: Option<String>,
+    pub(crate) expires_in: Option<String>,
 }
 
 /// Another key in the place of one.
@@ -77,6 +78,30 @@ pub(super) struct MadeKeyBody {
     /// The key. It is shown this once.
     key: String,
     record: KeyBody,
+}
+
+impl NewKeyBody {
+    /// Whose it will be, what for, and until when.
+    pub(crate) fn checked(
+        &self,
+        now: Timestamp,
+    ) -> Result<(Principal, KeyScopes, Option<Timestamp>), Problem> {
+        let owner = parse_name(&self.name)?;
+        let scopes: Result<Vec<KeyScope>, _> = self.scopes.iter().map(|scope| scope.parse()).collect();
+        let known = || KeyScope::ALL.map(KeyScope::name).join(", ");
+        let scopes = scopes.map_err(|_| bad_field("scopes", &format!("use some of {}", known())))?;
+        if scopes.is_empty() {
+            return Err(bad_field("scopes", &format!("name at least one of {}", known())));
+        }
+        let expires_at = match &self.expires_in {
+            None => None,
+            Some(text) => {
+                let end = now.checked_add(period("expires_in", text)?);
+                Some(end.map_err(|_| bad_field("expires_in", "this is too far off; leave it out"))?)
+            }
+        };
+        Ok((owner, KeyScopes::of(&scopes), expires_at))
+    }
 }
 
 impl KeyBody {
@@ -123,35 +148,56 @@ async fn of_tenant(
         .collect())
 }
 
+/// Which keys are shown.
+pub(crate) struct KeyFilter<'a> {
+    pub(crate) name: Option<&'a str>,
+    pub(crate) state: Option<&'a str>,
+    /// Good ones that were neither made nor used for so long.
+    pub(crate) unused_since: Option<&'a str>,
+}
+
+/// The keys of `tenant` that `filter` wants, a page of them, and where the next one begins.
+pub(crate) async fn rows(
+    gateway: &Gateway,
+    tenant: &TenantId,
+    page: &Page,
+    filter: &KeyFilter<'_>,
+) -> Result<(Vec<KeyBody>, Option<String>), Problem> {
+    let now = gateway.clock.now();
+    let before = match filter.unused_since {
+        None => None,
+        Some(text) => {
+            let before = now.checked_sub(period("unused_since", text)?);
+            Some(before.map_err(|_| bad_field("unused_since", "this is too far back"))?)
+        }
+    };
+    let keys = of_tenant(gateway, tenant).await?;
+    let is_shown = |(key, last): &(ApiKeyRecord, Option<Timestamp>)| {
+        filter.name.is_none_or(|name| key.principal.as_str() == name)
+            && filter.state.is_none_or(|state| key.state(now) == state)
+            && before.is_none_or(|before| key.is_unused_since(before, *last, now))
+    };
+    let (rows, next) = page.by_place(keys.into_iter(), |(key, _)| &key.id, is_shown)?;
+    let rows = rows.iter().map(|(key, last)| KeyBody::new(key, *last, now));
+    Ok((rows.collect(), next))
+}
+
 pub(super) fn list(call: Call) -> Answer {
     Box::pin(async move {
-        let (page, now) = (Page::of(&call)?, call.now());
-        let before = match call.asked("unused_since") {
-            None => None,
-            Some(text) => {
-                let before = now.checked_sub(period("unused_since", text)?);
-                Some(before.map_err(|_| bad_field("unused_since", "this is too far back"))?)
-            }
+        let page = Page::of(&call)?;
+        let filter = KeyFilter {
+            name: call.asked("name"),
+            state: call.asked("state"),
+            unused_since: call.asked("unused_since"),
         };
-        let keys = of_tenant(&call.gateway, call.tenant()).await?;
-        let (name, state) = (call.asked("name"), call.asked("state"));
-        let is_shown = |(key, last): &(ApiKeyRecord, Option<Timestamp>)| {
-            name.is_none_or(|name| key.principal.as_str() == name)
-                && state.is_none_or(|state| key.state(now) == state)
-                && before.is_none_or(|before| key.is_unused_since(before, *last, now))
-        };
-        let (rows, next) = page.by_place(keys.into_iter(), |(key, _)| &key.id, is_shown)?;
-        let keys = rows
-            .iter()
-            .map(|(key, last)| KeyBody::new(key, *last, now))
-            .collect();
+        let (keys, next) = rows(&call.gateway, call.tenant(), &page, &filter).await?;
         Reply::json(StatusCode::OK, &KeysBody { keys, next })
     })
 }
 
-/// The key `id` of the caller's tenant.
-async fn found(call: &Call, id: &str) -> Result<KeyBody, Problem> {
-    let keys = of_tenant(&call.gateway, call.tenant()).await?;
+/// The key `id` of `tenant`.
+pub(crate) async fn find(gateway: &Gateway, tenant: &TenantId, id: &str) -> Result<KeyBody, Problem> {
+    let keys = of_tenant(gateway, tenant).await?;
     let mut keys = keys.iter();
     let found = keys.find(|(key, _)| key.id == id);
     let (key, last) = found.ok_or_else(|| {
@@ -160,7 +206,11 @@ async fn found(call: &Call, id: &str) -> Result<KeyBody, Problem> {
             privet_access::Error::UnknownKeyId { id },
         ))
     })?;
-    Ok(KeyBody::new(key, *last, call.now()))
+    Ok(KeyBody::new(key, *last, gateway.clock.now()))
+}
+
+async fn found(call: &Call, id: &str) -> Result<KeyBody, Problem> {
+    find(&call.gateway, call.tenant(), id).await
 }
 
 pub(super) fn one(call: Call) -> Answer {
@@ -173,25 +223,9 @@ pub(super) fn one(call: Call) -> Answer {
 pub(super) fn create(call: Call) -> Answer {
     Box::pin(async move {
         let asked: NewKeyBody = call.json()?;
-        let owner = asked
-            .name
-            .parse()
-            .map_err(|_| bad_field("name", "this is no name"))?;
-        let scopes: Result<Vec<KeyScope>, _> = asked.scopes.iter().map(|scope| scope.parse()).collect();
-        let known = || KeyScope::ALL.map(KeyScope::name).join(", ");
-        let scopes = scopes.map_err(|_| bad_field("scopes", &format!("use some of {}", known())))?;
-        if scopes.is_empty() {
-            return Err(bad_field("scopes", &format!("name at least one of {}", known())));
-        }
-        let expires_at = match &asked.expires_in {
-            None => None,
-            Some(text) => {
-                let end = call.now().checked_add(period("expires_in", text)?);
-                Some(end.map_err(|_| bad_field("expires_in", "this is too far off; leave it out"))?)
-            }
-        };
+        let (owner, scopes, expires_at) = asked.checked(call.now())?;
         let administration = call.administration();
-        let made = administration.create_key(&owner, KeyScopes::of(&scopes), expires_at);
+        let made = administration.create_key(&owner, scopes, expires_at);
         let made = made.await?;
         call.tell().await;
         show_once(&call, &made)

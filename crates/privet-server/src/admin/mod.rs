@@ -23,6 +23,16 @@ use crate::vault::describe::{About, describe};
 use crate::vault::route::{Route, router};
 use call::Duty;
 
+pub(crate) use call::{administration, name_of, period};
+pub(crate) use groups::{GroupBody, find as group, rows as groups};
+pub(crate) use keys::{KeyBody, KeyFilter, NewKeyBody, find as key, rows as keys};
+pub(crate) use page::Page;
+pub(crate) use people::{
+    PeopleFilter, PrincipalBody, find as principal, invite_person as invite, parse_name, rows as principals,
+};
+pub(crate) use review::{GrantedBody, rows as review};
+pub(crate) use roles::{RoleBody, rows as roles};
+
 const ABOUT: About<Duty> = About {
     schemes: &["key", "session"],
     finish: tell_of_proof,

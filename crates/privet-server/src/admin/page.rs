@@ -17,12 +17,20 @@ pub(super) const AFTER: (&str, &str) = (
 );
 
 /// Which part of a list is asked for.
-pub(super) struct Page {
+pub(crate) struct Page {
     limit: usize,
     after: Option<String>,
 }
 
 impl Page {
+    /// As many rows as usual, behind the one of the name `after`; the first ones if it is empty.
+    pub(crate) fn behind(after: &str) -> Self {
+        Self {
+            limit: USUAL,
+            after: Some(after.to_owned()).filter(|after| !after.is_empty()),
+        }
+    }
+
     pub(super) fn of(call: &Call) -> Result<Self, Problem> {
         let limit = match call.asked("limit") {
             None => USUAL,

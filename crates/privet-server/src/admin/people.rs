@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use http::StatusCode;
+use privet_access::Administration;
 use privet_store::{ApiKeySnapshot, Holder};
 use privet_types::{Principal, PrincipalKind, TenantId};
 use schemars::JsonSchema;
@@ -10,24 +11,25 @@ use serde::{Deserialize, Serialize};
 
 use super::call::{Answer, Call, Reply, bad_field, unavailable};
 use super::page::Page;
+use crate::gateway::Gateway;
 use crate::problem::Problem;
 
 /// A person or a service account.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct PrincipalBody {
-    name: String,
+pub(crate) struct PrincipalBody {
+    pub(crate) name: String,
     /// `user` or `service`.
-    kind: &'static str,
+    pub(crate) kind: &'static str,
     /// `active`, `disabled`, or `by_key` for one that nobody made and only a key names.
-    state: &'static str,
+    pub(crate) state: &'static str,
     /// RFC 3339.
-    created_at: Option<String>,
+    pub(crate) created_at: Option<String>,
     /// Since when none of its keys and sessions is good, RFC 3339.
-    disabled_at: Option<String>,
+    pub(crate) disabled_at: Option<String>,
     /// Its own roles.
-    roles: BTreeSet<String>,
+    pub(crate) roles: BTreeSet<String>,
     /// Its groups, each with the roles that it gives.
-    groups: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) groups: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A page of people or service accounts, by name.
@@ -55,11 +57,11 @@ pub(super) struct SwitchBody {
 
 /// A one-time code.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct InviteBody {
+pub(crate) struct InviteBody {
     /// With it the person sets a password: `POST /api/v1/invites/accept`. It is shown this once.
-    code: String,
+    pub(crate) code: String,
     /// RFC 3339.
-    expires_at: String,
+    pub(crate) expires_at: String,
 }
 
 /// How many sessions ended.
@@ -141,16 +143,55 @@ fn of_kind(
     found
 }
 
-async fn load(call: &Call, kind: PrincipalKind) -> Result<BTreeMap<Principal, PrincipalBody>, Problem> {
-    let snapshot = call.gateway.keys().store().load_api_keys().await;
+async fn load(
+    gateway: &Gateway,
+    tenant: &TenantId,
+    kind: PrincipalKind,
+) -> Result<BTreeMap<Principal, PrincipalBody>, Problem> {
+    let snapshot = gateway.keys().store().load_api_keys().await;
     let snapshot = snapshot.map_err(|error| unavailable(&error))?;
-    Ok(of_kind(&snapshot, call.tenant(), kind))
+    Ok(of_kind(&snapshot, tenant, kind))
 }
 
-/// That of the path: people, or service accounts.
-async fn found(call: &Call, kind: PrincipalKind) -> Result<PrincipalBody, Problem> {
-    let name: Principal = call.param("name")?;
-    let found = load(call, kind).await?.remove(&name);
+/// Who is shown.
+pub(crate) struct PeopleFilter {
+    /// Names that begin so.
+    pub(crate) begins: String,
+    /// Who has this role, by itself or by a group.
+    pub(crate) role: Option<String>,
+    pub(crate) group: Option<String>,
+    pub(crate) state: Option<String>,
+}
+
+/// Those of `kind` in `tenant` whom `filter` wants, a page of them, and where the next one begins.
+pub(crate) async fn rows(
+    gateway: &Gateway,
+    tenant: &TenantId,
+    kind: PrincipalKind,
+    page: &Page,
+    filter: &PeopleFilter,
+) -> Result<(Vec<PrincipalBody>, Option<String>), Problem> {
+    let all = load(gateway, tenant, kind).await?;
+    let is_shown = |body: &PrincipalBody| {
+        body.name.starts_with(&filter.begins)
+            && filter.role.as_deref().is_none_or(|role| body.holds(role))
+            && filter
+                .group
+                .as_ref()
+                .is_none_or(|group| body.groups.contains_key(group))
+            && filter.state.as_deref().is_none_or(|state| body.state == state)
+    };
+    Ok(page.by_name(all.into_values().filter(is_shown), |body| &body.name))
+}
+
+/// The one of `kind` in `tenant` with this name.
+pub(crate) async fn find(
+    gateway: &Gateway,
+    tenant: &TenantId,
+    kind: PrincipalKind,
+    name: &Principal,
+) -> Result<PrincipalBody, Problem> {
+    let found = load(gateway, tenant, kind).await?.remove(name);
     found.ok_or_else(|| {
         let (kind, name) = (kind.name(), name.to_string());
         Problem::from(privet_access::AdminError::from(
@@ -159,20 +200,21 @@ async fn found(call: &Call, kind: PrincipalKind) -> Result<PrincipalBody, Proble
     })
 }
 
+async fn found(call: &Call, kind: PrincipalKind) -> Result<PrincipalBody, Problem> {
+    find(&call.gateway, call.tenant(), kind, &call.param("name")?).await
+}
+
 fn list(call: Call, kind: PrincipalKind) -> Answer {
     Box::pin(async move {
         let page = Page::of(&call)?;
-        let all = load(&call, kind).await?;
-        let (role, group, state) = (call.asked("role"), call.asked("group"), call.asked("state"));
-        let begins = call.asked("begins").unwrap_or_default();
-        let is_shown = |body: &PrincipalBody| {
-            body.name.starts_with(begins)
-                && role.is_none_or(|role| body.holds(role))
-                && group.is_none_or(|group| body.groups.contains_key(group))
-                && state.is_none_or(|state| body.state == state)
+        let asked = |name: &str| call.asked(name).map(ToOwned::to_owned);
+        let filter = PeopleFilter {
+            begins: asked("begins").unwrap_or_default(),
+            role: asked("role"),
+            group: asked("group"),
+            state: asked("state"),
         };
-        let shown = all.into_values().filter(is_shown);
-        let (rows, next) = page.by_name(shown, |body| &body.name);
+        let (rows, next) = rows(&call.gateway, call.tenant(), kind, &page, &filter).await?;
         Reply::json(StatusCode::OK, &PrincipalsBody { rows, next })
     })
 }
@@ -222,7 +264,7 @@ fn set_role(call: Call, kind: PrincipalKind, is_granted: bool) -> Answer {
 }
 
 /// The name that a body gives.
-pub(super) fn parse_name<T: std::str::FromStr>(name: &str) -> Result<T, Problem> {
+pub(crate) fn parse_name<T: std::str::FromStr>(name: &str) -> Result<T, Problem> {
     let why = "use 1 to 64 of a-z, A-Z, 0-9, `.`, `_`, `-`, `@`";
     name.parse().map_err(|_| bad_field("name", why))
 }
@@ -275,20 +317,28 @@ pub(super) fn take_from_service(call: Call) -> Answer {
     set_role(call, PrincipalKind::Service, false)
 }
 
+/// Invites the person `name`.
+pub(crate) async fn invite_person(
+    gateway: &Gateway,
+    administration: &Administration<'_>,
+    name: &Principal,
+) -> Result<InviteBody, Problem> {
+    let Some(sign_in) = &gateway.settings.sign_in else {
+        let text = "nobody can sign in here; the operator sets `origin` in `[sign_in]` of the settings";
+        return Err(Problem::coded(StatusCode::CONFLICT, "no_sign_in", text));
+    };
+    let invite = administration.invite(name, sign_in.invite.duration()).await?;
+    Ok(InviteBody {
+        code: invite.code.expose().clone(),
+        expires_at: invite.expires_at.to_string(),
+    })
+}
+
 pub(super) fn invite(call: Call) -> Answer {
     Box::pin(async move {
         let name: Principal = call.param("name")?;
-        let Some(sign_in) = &call.gateway.settings.sign_in else {
-            let text = "nobody can sign in here; the operator sets `origin` in `[sign_in]` of the settings";
-            return Err(Problem::coded(StatusCode::CONFLICT, "no_sign_in", text));
-        };
-        let lasts = sign_in.invite.duration();
-        let invite = call.administration().invite(&name, lasts).await?;
-        let body = InviteBody {
-            code: invite.code.expose().clone(),
-            expires_at: invite.expires_at.to_string(),
-        };
-        Reply::json(StatusCode::CREATED, &body)
+        let invited = invite_person(&call.gateway, &call.administration(), &name).await?;
+        Reply::json(StatusCode::CREATED, &invited)
     })
 }
 

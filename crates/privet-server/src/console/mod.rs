@@ -8,14 +8,19 @@ mod alerts;
 mod answer;
 mod audit;
 mod budgets;
+mod changes;
 mod decisions;
 mod form;
+mod groups;
 mod health;
 mod incidents;
+mod keys;
 mod kill;
 mod overview;
 mod past;
+mod people;
 mod policy;
+mod roles;
 mod sign_in;
 mod try_prompt;
 mod vault;
@@ -78,6 +83,22 @@ const PAGES: &[Page] = &[
     page("Watch", "Alerts", "/console/alerts", Privilege::WatchRead),
     page("Watch", "Incidents", "/console/incidents", Privilege::WatchRead),
     page("Watch", "Kill switch", "/console/kill", Privilege::KillRead),
+    page("Access", "API keys", "/console/keys", Privilege::KeyRead),
+    page("Access", "People", "/console/people", Privilege::PeopleRead),
+    page(
+        "Access",
+        "Service accounts",
+        "/console/services",
+        Privilege::PeopleRead,
+    ),
+    page("Access", "Groups", "/console/groups", Privilege::PeopleRead),
+    page("Access", "Roles", "/console/roles", Privilege::PeopleRead),
+    page(
+        "Access",
+        "Access review",
+        "/console/review",
+        Privilege::PeopleRead,
+    ),
     Page {
         of_vault: true,
         ..page("Prove", "Subject data", "/console/vault", Privilege::VaultRead)
@@ -132,6 +153,26 @@ pub(crate) fn routes(gateway: &Arc<Gateway>) -> Router {
         )
         .route("/console/kill", get(kill::show).post(kill::set))
         .route("/console/kill/lift", post(kill::lift))
+        .route("/console/keys", get(keys::list).post(keys::create))
+        .route("/console/keys/{id}", get(keys::show).post(keys::step))
+        .route("/console/people", get(people::people).post(people::make_person))
+        .route(
+            "/console/people/{name}",
+            get(people::person).post(people::change_person),
+        )
+        .route(
+            "/console/services",
+            get(people::services).post(people::make_service),
+        )
+        .route(
+            "/console/services/{name}",
+            get(people::service).post(people::change_service),
+        )
+        .route("/console/groups", get(groups::list).post(groups::create))
+        .route("/console/groups/{name}", get(groups::show).post(groups::step))
+        .route("/console/roles", get(roles::show))
+        .route("/console/review", get(roles::review))
+        .route("/console/proof", get(changes::page).post(changes::prove))
         .route("/console/vault", get(vault::show))
         .route("/console/policy", get(policy::show).post(policy::run))
         .route("/console/audit", get(audit::search))

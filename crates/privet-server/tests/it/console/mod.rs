@@ -1,5 +1,6 @@
 //! The console over real sockets: who sees which page, what others try against it, and that no text gets into it or out of it.
 
+mod access;
 mod actions;
 mod pages;
 mod way_in;
@@ -26,7 +27,7 @@ const ROLES: [&str; 6] = [
 ];
 
 /// Every page that is there to be looked at, with the actions of which one is needed.
-const PAGES: [(&str, &str); 10] = [
+const PAGES: [(&str, &str); 16] = [
     ("/console", "sign_in"),
     ("/console/decisions", "vault.audit"),
     ("/console/try", "text.detect"),
@@ -34,6 +35,12 @@ const PAGES: [(&str, &str); 10] = [
     ("/console/alerts", "watch.read"),
     ("/console/incidents", "watch.read"),
     ("/console/kill", "kill.read"),
+    ("/console/keys", "key.read"),
+    ("/console/people", "people.read"),
+    ("/console/services", "people.read"),
+    ("/console/groups", "people.read"),
+    ("/console/roles", "people.read"),
+    ("/console/review", "people.read"),
     ("/console/vault", "vault.read"),
     ("/console/policy", "policy.read"),
     ("/console/audit", "vault.audit"),

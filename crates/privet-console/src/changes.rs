@@ -1,0 +1,19 @@
+//! Before somebody changes who may do what.
+
+use askama::Template;
+
+use crate::Frame;
+
+/// Showing again who one is.
+#[derive(Debug, Clone, PartialEq, Eq, Template)]
+#[template(path = "proof.html")]
+pub struct ProofPage {
+    /// What stands round it.
+    pub frame: Frame,
+    /// Where to go then: a path of the console.
+    pub next: String,
+    /// Whether that person has an authenticator app.
+    pub has_totp: bool,
+    /// Whether that person has a passkey.
+    pub has_passkey: bool,
+}
