@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the official clients, unmodified, through `privet serve` in front of a recording provider; then Databunker's, against a
-# vault.
+# vault; then the official messages of OpenTelemetry, Schemathesis on the OpenAPI document, and the console in a real browser.
 #
 #   clients/run.sh                 through the gateway
 #   PRIVET_DIRECT=1 clients/run.sh straight to the provider, to see that it is true to the wire
@@ -8,6 +8,8 @@
 # PRIVET_CACHE       where installed clients are kept (default ~/.cache/privet)
 # PRIVET_BIN         the gateway (default: built here, debug)
 # PRIVET_PROVIDER    the provider (default: built here, debug)
+# PRIVET_CHROMIUM    the browser (default /usr/bin/chromium, of Debian's package chromium)
+# PRIVET_SCREENSHOTS a folder that gets a picture of each page of the console (default: none)
 # PRIVET_SEED        chooses where the provider cuts its streams (default: a new one, printed)
 set -euo pipefail
 
@@ -76,8 +78,17 @@ install_python() { install_wheels "$1" "$here/python/requirements.txt"; }
 
 install_vault() { install_wheels "$1" "$here/vault/requirements.txt"; }
 
+install_telemetry() { install_wheels "$1" "$here/telemetry/requirements.txt"; }
+
+install_schemathesis() { install_wheels "$1" "$here/schemathesis/requirements.txt"; }
+
 install_node() {
     cp "$here/node/package.json" "$here/node/package-lock.json" "$1/"
+    (cd "$1" && timeout 600 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+}
+
+install_console() {
+    cp "$here/console/package.json" "$here/console/package-lock.json" "$1/"
     (cd "$1" && timeout 600 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
 }
 
@@ -98,6 +109,8 @@ free_port() {
 
 python=$(install_once python install_python "$here/python/requirements.txt")
 vault=$(install_once vault install_vault "$here/vault/requirements.txt")
+telemetry=$(install_once telemetry install_telemetry "$here/telemetry/requirements.txt")
+schemathesis=$(install_once schemathesis install_schemathesis "$here/schemathesis/requirements.txt")
 node=$(install_once node install_node "$here/node/package.json" "$here/node/package-lock.json")
 
 provider=${PRIVET_PROVIDER:-$target/debug/examples/provider}
@@ -179,14 +192,35 @@ status=0
 (cd "$here/python" && PYTHONDONTWRITEBYTECODE=1 timeout 300 "$python/bin/python" -m pytest --quiet) || status=$?
 # Imports are looked up from where the file lies.
 mkdir "$work/node"
-cp "$here/node/clients.test.mjs" "$here/node/package.json" "$work/node/"
+cp "$here"/node/*.mjs "$here/node/package.json" "$work/node/"
 ln -s "$node/node_modules" "$work/node/node_modules"
-(cd "$work/node" && timeout 300 node --test clients.test.mjs) || status=$?
+# One after the other: each looks at what the provider got since it began.
+(cd "$work/node" && timeout 300 node --test --test-concurrency=1) || status=$?
 [ -s "$PRIVET_RECORDING" ] || fail "nothing was recorded"
 [ "$status" -eq 0 ] || fail "a client failed (seed $seed)"
 
-# The vault's suite starts a `privet serve` of its own.
+# The others start a `privet serve` of their own.
 if [ "$direct" != 1 ]; then
     (cd "$here/vault" && PYTHONDONTWRITEBYTECODE=1 PRIVET_BIN=$PRIVET_BIN timeout 600 "$vault/bin/python" -m pytest \
         --quiet --no-header -p no:cacheprovider) || fail "Databunker's client or an interface of its failed"
+    (cd "$here/telemetry" && PYTHONDONTWRITEBYTECODE=1 PRIVET_BIN=$PRIVET_BIN timeout 300 "$telemetry/bin/python" -m pytest \
+        --quiet --no-header) || fail "the official messages of OpenTelemetry do not read what a collector is told"
+    (cd "$here/schemathesis" && PYTHONDONTWRITEBYTECODE=1 PRIVET_BIN=$PRIVET_BIN timeout 900 "$schemathesis/bin/python" -m pytest \
+        --quiet --no-header) || fail "Schemathesis found that the server differs from its OpenAPI document"
+fi
+
+# So does the console's. A proxy in between would be asked for this machine.
+if [ "$direct" != 1 ]; then
+    browser=${PRIVET_CHROMIUM:-/usr/bin/chromium}
+    if [ ! -x "$browser" ] && [ -z "${PRIVET_CHROMIUM:-}" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        (timeout 300 apt-get update -qq && DEBIAN_FRONTEND=noninteractive timeout 900 apt-get install -y -qq \
+            --no-install-recommends chromium fonts-dejavu-core) >/dev/null || fail "chromium cannot be installed"
+    fi
+    [ -x "$browser" ] || fail "no browser at $browser; install Debian's package chromium, or name one in PRIVET_CHROMIUM"
+    console=$(install_once console install_console "$here/console/package.json" "$here/console/package-lock.json")
+    mkdir "$work/console"
+    cp "$here/console/console.test.mjs" "$here/console/package.json" "$work/console/"
+    ln -s "$console/node_modules" "$work/console/node_modules"
+    (cd "$work/console" && PRIVET_BIN=$PRIVET_BIN PRIVET_DEMO_URL=http://127.0.0.1:$port PRIVET_CHROMIUM=$browser \
+        timeout 600 node --test console.test.mjs) || fail "the console failed"
 fi

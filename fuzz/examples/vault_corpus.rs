@@ -1,4 +1,4 @@
-//! Writes the part of the corpus that only the keys of the laws can make: receipts, proofs, wrapped keys, a backup's rows.
+//! Writes the part of the corpus that only the keys of the laws can make: receipts, proofs, updates, wrapped keys, a backup's rows.
 //! Receipts come out the same each time; wrapped keys do not, so run it only when their form changes.
 //!
 //! `cargo run --example vault_corpus`
@@ -64,6 +64,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(corpus.join("evidence"))?;
     fs::write(corpus.join("evidence/leaf"), leaf)?;
     fs::write(corpus.join("evidence/growth"), growth)?;
+
+    fs::write(corpus.join("update/signed"), privet_fuzz::corpus_update())?;
 
     let root = RootKey::parse(&format!("privet-root-1:{}", "6".repeat(64)))?;
     let under = root.wrapping_key("privet/fuzz", b"keyring");

@@ -17,6 +17,7 @@ mod replies;
 mod requests;
 mod rights;
 mod texts;
+mod updates;
 mod vault;
 
 use privet_types::SurfaceKind;
@@ -32,6 +33,7 @@ pub use replies::fuzz_sse;
 pub use requests::fuzz_json_body;
 pub use rights::{fuzz_dsr_body, fuzz_identity};
 pub use texts::{fuzz_detect, fuzz_normalize, fuzz_restore};
+pub use updates::{corpus_update, fuzz_update};
 pub use vault::{fuzz_backup, fuzz_import, fuzz_keyring, fuzz_receipt};
 
 /// A fuzz target: its name, which is also its corpus folder, and its law.
@@ -71,6 +73,7 @@ pub const TARGETS: &[Target] = &[
     ("keyring", fuzz_keyring),
     ("dsr_body", fuzz_dsr_body),
     ("identity", fuzz_identity),
+    ("update", fuzz_update),
 ];
 
 /// The first byte of an input chooses among variants; the rest is the input proper.

@@ -69,6 +69,7 @@ fn measure(authorizer: &Authorizer, account: &Account, number: impl Fn(u32) -> u
                 purpose: None,
                 has_consent: false,
                 assessment: &standing,
+                acknowledged: &[],
             }),
         };
         assert!(authorizer.decide(account, &ask).is_allowed);

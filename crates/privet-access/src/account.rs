@@ -42,6 +42,8 @@ struct Profile {
     groups: BTreeMap<GroupName, BTreeSet<RoleName>>,
     /// From when and until when each course counts.
     trainings: BTreeMap<CourseName, (Timestamp, Timestamp)>,
+    /// When each wording of each notice was acknowledged; by notice, then by the hash of its texts.
+    acknowledged: BTreeMap<String, BTreeMap<String, Timestamp>>,
 }
 
 /// When each privilege was last used, and how often since that was last written down.
@@ -123,6 +125,18 @@ impl Account {
             move |(_, (from, until)): &(&CourseName, &(Timestamp, Timestamp))| *from <= now && now < *until;
         let trainings = self.profile.trainings.iter();
         trainings.filter(counts).map(|(course, _)| course.as_str())
+    }
+
+    /// When the notice `id` was acknowledged in the wording of `text_hash`.
+    #[must_use]
+    pub fn acknowledged_at(&self, id: &str, text_hash: &str) -> Option<Timestamp> {
+        self.profile.acknowledged.get(id)?.get(text_hash).copied()
+    }
+
+    /// Whether the notice `id` was ever acknowledged, in whatever wording.
+    #[must_use]
+    pub fn acknowledged_before(&self, id: &str) -> bool {
+        self.profile.acknowledged.contains_key(id)
     }
 
     /// What Cedar knows it as, and all entities it is in.
@@ -291,6 +305,12 @@ impl Accounts {
                 }
             }
         }
+        for record in &people.acknowledgements {
+            if let Some(profile) = profile(&mut profiles, &record.tenant, &record.principal) {
+                let wordings = profile.acknowledged.entry(record.notice.clone()).or_default();
+                wordings.insert(record.text_hash.clone(), record.at);
+            }
+        }
         for tenant in people.tenants.iter().filter(|t| t.disabled_at.is_some()) {
             for profile in profiles
                 .get_mut(&tenant.tenant)
@@ -346,6 +366,11 @@ impl Accounts {
         self.all.get(tenant)?.get(name)
     }
 
+    /// Those of `tenant`, in order of their names.
+    pub fn of(&self, tenant: &TenantId) -> impl Iterator<Item = &Arc<Account>> {
+        self.all.get(tenant).into_iter().flat_map(BTreeMap::values)
+    }
+
     /// All of them, ordered by tenant and name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Account>> {
         self.all.values().flat_map(BTreeMap::values)
@@ -371,6 +396,7 @@ impl Profile {
             roles: SERVICE_ROLE.parse().into_iter().collect(),
             groups: BTreeMap::new(),
             trainings: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
         }
     }
 }
@@ -407,6 +433,7 @@ impl From<Described> for Account {
                 .into_iter()
                 .map(|course| (course, always))
                 .collect(),
+            acknowledged: BTreeMap::new(),
         };
         Self::new(described.tenant, profile, Arc::default())
     }

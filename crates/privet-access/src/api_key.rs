@@ -5,8 +5,16 @@ use privet_crypto::{HashKey, RootKey, random, sha256};
 use privet_types::Secret;
 use zeroize::Zeroizing;
 
+use crate::TOKEN_PREFIX;
+
 /// So that a key is recognised where it was left: by people, and by secret scanners.
 pub const KEY_PREFIX: &str = "prvt_";
+
+/// Whether `text` looks like a key or a token of Privet's.
+#[must_use]
+pub fn is_credential(text: &str) -> bool {
+    text.starts_with(KEY_PREFIX) || text.starts_with(TOKEN_PREFIX)
+}
 
 const SECRET: usize = 32;
 

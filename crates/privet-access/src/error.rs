@@ -139,7 +139,7 @@ pub enum Denied {
     #[error("no API key was presented; send one made by `privet key create`")]
     Missing,
     /// What was presented is not a key: mistyped or cut.
-    #[error("this is not an API key of privet; copy it whole, from `prvt_` on")]
+    #[error("this is not an API key or a token of privet; copy it whole, from `prvt_` or `privet_at_` on")]
     Malformed,
     /// No such key.
     #[error("this API key is not known here; make one with `privet key create`")]
@@ -162,6 +162,21 @@ pub enum Denied {
     /// The principal, or its tenant, is switched off.
     #[error("the owner of this API key is switched off; ask an administrator")]
     Disabled,
+    /// A token was changed, or signed by somebody else.
+    #[error("this is no token that privet has signed")]
+    TokenForged,
+    /// A token's life is over.
+    #[error("this token has expired; get another one with `POST /api/v1/tokens`")]
+    TokenExpired,
+    /// A token is from later than now.
+    #[error("this token is from later than now; set the clocks of the servers right")]
+    TokenEarly,
+    /// A token was taken back, with its session or by itself.
+    #[error("this token was taken back; get another one with `POST /api/v1/tokens`")]
+    TokenRevoked,
+    /// A token is good, but not at this address.
+    #[error("this token is not good for this address; get another one with `POST /api/v1/tokens`")]
+    TokenElsewhere,
     /// The session is over, or was never there.
     #[error("you are not signed in, or no longer; sign in")]
     NoSession,
@@ -211,6 +226,11 @@ impl Denied {
             Self::StoreUnavailable => "key_store_unavailable",
             Self::OutOfScope(_) => "key_out_of_scope",
             Self::Disabled => "principal_disabled",
+            Self::TokenForged => "token_forged",
+            Self::TokenExpired => "token_expired",
+            Self::TokenEarly => "token_early",
+            Self::TokenRevoked => "token_revoked",
+            Self::TokenElsewhere => "token_elsewhere",
             Self::NoSession => "no_session",
             Self::Forged => "cross_site",
             Self::NeedsSecondFactor => "second_factor_needed",

@@ -41,20 +41,23 @@ mod pseudonym;
 mod review;
 mod sign_in;
 mod signed;
+mod token;
 
 pub use account::{Account, Accounts, Described, SERVICE_ROLE};
-pub use api_key::KEY_PREFIX;
+pub use api_key::{KEY_PREFIX, is_credential};
 pub use assessment::{Assessment, AssessmentStatus, Assessments, Standing, Training};
 pub use cedar::{
-    Ask, Authorizer, DecideError, Explanation, Lint, PolicyBearing, PolicyError, PolicyStep, PolicyText,
-    PromptFacts, Resource, Verdict,
+    Ask, Authorizer, DecideError, Explanation, KindAsked, Lint, PolicyBearing, PolicyError, PolicyStep,
+    PolicyText, PromptFacts, Resource, Verdict,
 };
 pub use error::{Denied, Error};
 pub use issuer::{
     Algorithm, BadKeySet, BadToken, Claimed, Expected, Issuer, IssuerConfig, NameClaim, Presented, SignedIn,
     Wanted, looks_like_token, strict_object,
 };
-pub use key_ring::{AccessRules, Authenticated, KeyRing, KeyRingConfig, NotPermitted, Vouched, run_refresh};
+pub use key_ring::{
+    AccessRules, Authenticated, KeyRing, KeyRingConfig, NotPermitted, Vouched, Way, run_refresh,
+};
 pub use kill::{COMMAND_LINE, Cut, KillOrder, KillSwitches, LocalError, LocalSwitches, Switches};
 pub use manage::{LONGEST_GRACE, NewKey, create_key, list_keys, revoke_key, revoke_line, rotate_key};
 pub use people::{People, load_accounts};
@@ -65,6 +68,10 @@ pub use review::{Probe, ReviewRow, effectiveness, review};
 pub use sign_in::{
     Assertion, Attempt, Attestation, Enrolment, Identity, Live, NewInvite, NewPasskey, NewSession, NewTotp,
     PasswordFault, Proof, SessionRecord, SessionStanding, SignIn, SignInConfig, SignInError, SignInPolicy,
-    SignInWay, SignedPasskey,
+    SignInWay, SignedPasskey, check_breached_hashes,
 };
 pub use signed::{RecordError, Signer};
+pub use token::{
+    LONGEST_TOKEN, MOST_REVOKED_TOKENS, NewToken, TOKEN_PREFIX, TOKEN_REMEMBERED, TokenError, TokenFacts,
+    TokenOrder,
+};

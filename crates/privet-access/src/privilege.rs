@@ -57,6 +57,10 @@ pub enum Privilege {
     KillManage,
     /// Calling tools of others, reading what they hold.
     McpCall,
+    /// Making short-lived tokens for less than one may oneself, and taking them back.
+    MakeTokens,
+    /// Seeing the notices of the policy, and acknowledging them.
+    Acknowledge,
     /// Signing in as a person, and looking after one's own passwords, second factors and sessions.
     SignIn,
 }
@@ -71,7 +75,7 @@ pub struct UnknownPrivilege {
 
 impl Privilege {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Prompt,
         Self::ListModels,
         Self::DetectText,
@@ -96,6 +100,8 @@ impl Privilege {
         Self::KillRead,
         Self::KillManage,
         Self::McpCall,
+        Self::MakeTokens,
+        Self::Acknowledge,
         Self::SignIn,
     ];
 
@@ -127,11 +133,13 @@ impl Privilege {
             Self::KillRead => "kill.read",
             Self::KillManage => "kill.manage",
             Self::McpCall => "mcp.call",
+            Self::MakeTokens => "token.make",
+            Self::Acknowledge => "notice.acknowledge",
             Self::SignIn => "sign_in",
         }
     }
 
-    /// The scope that a key needs for it; `None` where no key can be used for it yet.
+    /// The scope that a key needs for it; `None` where no key can be used for it yet, and for tokens, which any key makes.
     #[must_use]
     pub const fn scope(self) -> Option<KeyScope> {
         match self {
@@ -140,7 +148,8 @@ impl Privilege {
             | Self::DetectText
             | Self::AnonymizeText
             | Self::RestoreText
-            | Self::McpCall => Some(KeyScope::Gateway),
+            | Self::McpCall
+            | Self::Acknowledge => Some(KeyScope::Gateway),
             Self::VaultRead => Some(KeyScope::VaultRead),
             Self::VaultWrite => Some(KeyScope::VaultWrite),
             Self::VaultBulk => Some(KeyScope::VaultBulk),
@@ -158,6 +167,7 @@ impl Privilege {
             | Self::PeopleManage
             | Self::PolicyRead
             | Self::PolicyManage
+            | Self::MakeTokens
             | Self::SignIn => None,
         }
     }

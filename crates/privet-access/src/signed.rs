@@ -2,13 +2,10 @@
 
 use std::fmt;
 
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::BASE64;
 use privet_crypto::{SIGNATURE_SIZE, SigningKey, VerifyingKey};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-
-/// Before the 64 hexadecimal digits of a public key.
-const KEY_PREFIX: &str = "privet-verifying-1:";
 
 /// The public key of somebody who signs records, in its written form: `privet-verifying-1:` and 64 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,18 +81,13 @@ impl std::str::FromStr for Signer {
     type Err = RecordError;
 
     fn from_str(text: &str) -> Result<Self, RecordError> {
-        let digits = text.trim().strip_prefix(KEY_PREFIX).ok_or(RecordError::BadKey)?;
-        let bytes = HEXLOWER
-            .decode(digits.as_bytes())
-            .map_err(|_| RecordError::BadKey)?;
-        let bytes: [u8; 32] = bytes.try_into().map_err(|_| RecordError::BadKey)?;
-        Ok(Self(VerifyingKey::from_bytes(bytes)))
+        text.parse().map(Self).map_err(|_| RecordError::BadKey)
     }
 }
 
 impl fmt::Display for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{KEY_PREFIX}{}", HEXLOWER.encode(self.0.as_bytes()))
+        self.0.fmt(f)
     }
 }
 

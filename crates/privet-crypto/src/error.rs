@@ -12,6 +12,9 @@ pub enum Error {
     /// A written signing key is not in the expected form.
     #[error("not a signing key: expected `privet-signing-1:` and 64 hexadecimal digits")]
     BadSigningKey,
+    /// A written verifying key is not in the expected form.
+    #[error("not a public key: expected `privet-verifying-1:` and 64 hexadecimal digits")]
+    BadVerifyingKey,
     /// A signature was not made over this message by this key.
     #[error("the signature does not belong to this message and key")]
     BadSignature,

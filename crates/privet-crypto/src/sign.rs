@@ -11,6 +11,9 @@ use crate::{Error, random};
 /// Written form: this prefix, then 64 lower-case hexadecimal digits.
 const PREFIX: &str = "privet-signing-1:";
 
+/// Written form of the public half: this prefix, then 64 lower-case hexadecimal digits.
+const PUBLIC_PREFIX: &str = "privet-verifying-1:";
+
 /// Bytes of a signature.
 pub const SIGNATURE_SIZE: usize = 64;
 
@@ -104,6 +107,25 @@ impl VerifyingKey {
     }
 }
 
+/// The written form.
+impl fmt::Display for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{PUBLIC_PREFIX}{}", HEXLOWER.encode(&self.0))
+    }
+}
+
+/// Reads the written form; white space around it is ignored.
+impl std::str::FromStr for VerifyingKey {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let bad = || Error::BadVerifyingKey;
+        let digits = text.trim().strip_prefix(PUBLIC_PREFIX).ok_or_else(bad)?;
+        let bytes = HEXLOWER.decode(digits.as_bytes()).map_err(|_| bad())?;
+        Ok(Self::from_bytes(bytes.try_into().map_err(|_| bad())?))
+    }
+}
+
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SigningKey([secret])")
@@ -173,6 +195,16 @@ mod tests {
         let again = SigningKey::parse(&format!(" {}\n", key().to_text().as_str())).unwrap();
         assert_eq!(again.verifying_key(), key().verifying_key());
         assert_eq!(format!("{again:?}"), "SigningKey([secret])");
+        let public = key().verifying_key();
+        assert_eq!(format!(" {public}\n").parse(), Ok(public));
+        for bad in [
+            "",
+            "privet-verifying-1:77",
+            &"7".repeat(64),
+            &public.to_string().to_uppercase(),
+        ] {
+            assert_eq!(bad.parse::<VerifyingKey>(), Err(Error::BadVerifyingKey));
+        }
         for bad in ["", "privet-signing-1:77", &"7".repeat(64), "privet-root-1:77"] {
             assert_eq!(SigningKey::parse(bad).unwrap_err(), Error::BadSigningKey);
         }

@@ -30,6 +30,7 @@ pub(crate) fn read(body: &[u8]) -> Result<Ask, BadRequest> {
         n: 1,
         system: String::new(),
         turns: Vec::new(),
+        open: Vec::new(),
         tools: read_tools(&request)?,
         tool_choice: match string(choice, "type") {
             Some("none") => ToolChoice::None,

@@ -15,6 +15,8 @@ pub(crate) struct Ask {
     pub(crate) n: usize,
     pub(crate) system: String,
     pub(crate) turns: Vec<Turn>,
+    /// The ids of tool calls in the turns of a response, which results may name.
+    pub(crate) open: Vec<String>,
     pub(crate) tools: Vec<Tool>,
     pub(crate) tool_choice: ToolChoice,
     /// Whether one answer may hold several tool calls.

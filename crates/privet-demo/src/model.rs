@@ -247,6 +247,7 @@ pub(crate) mod tests {
             n: 1,
             system: String::new(),
             turns: vec![Turn::User(text.to_owned())],
+            open: Vec::new(),
             tools: Vec::new(),
             tool_choice: ToolChoice::Auto,
             allows_parallel: true,

@@ -17,6 +17,7 @@ use crate::body::Frames;
 use crate::cuts::Cuts;
 use crate::error::Error;
 use crate::listener::{Listener, MAX_BODY};
+use crate::responses::Kept;
 use crate::route::{route, too_long};
 
 /// Called with each request before it is answered.
@@ -91,6 +92,7 @@ pub struct Provider {
 pub(crate) struct Shared {
     pub(crate) config: ProviderConfig,
     recordings: Mutex<VecDeque<Recording>>,
+    kept: Mutex<Kept>,
     served: AtomicU64,
 }
 
@@ -105,6 +107,11 @@ impl fmt::Debug for Shared {
 impl Shared {
     fn recordings(&self) -> MutexGuard<'_, VecDeque<Recording>> {
         self.recordings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The responses that it keeps.
+    pub(crate) fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn record(&self, recording: Recording) {
@@ -134,6 +141,7 @@ impl Provider {
         let shared = Arc::new(Shared {
             config,
             recordings: Mutex::new(VecDeque::new()),
+            kept: Mutex::default(),
             served: AtomicU64::new(0),
         });
         let for_requests = Arc::clone(&shared);

@@ -1,7 +1,9 @@
 //! OpenAI's responses: requests read, replies and streams of typed events written.
 
+mod kept;
 mod read;
 
+pub(crate) use kept::{Conversation, Kept};
 pub(crate) use read::read;
 
 use crate::ask::Ask;
@@ -67,7 +69,6 @@ fn response(ask: &Ask, id: &str, status: &str, output: &[String], usage: String)
         ("incomplete_details", null()),
         ("model", text(&ask.model)),
         ("output", array(output)),
-        ("previous_response_id", null()),
         ("reasoning", object(&[("effort", null()), ("summary", null())])),
         ("text", object(&[("format", object(&[("type", text("text"))]))])),
         ("tool_choice", text("auto")),

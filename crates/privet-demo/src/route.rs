@@ -56,7 +56,7 @@ pub(crate) fn route(shared: &Shared, head: &Parts, body: &Bytes) -> Response<Fra
             "anthropic-version: header is required",
         ))),
         (&Method::POST, "/v1/chat/completions") => visit.talk(openai::read(body)),
-        (&Method::POST, "/v1/responses") => visit.talk(responses::read(body)),
+        (&Method::POST, "/v1/responses") => visit.talk(responses::read(body, |id| shared.kept().find(id))),
         (&Method::POST, "/v1/embeddings") => visit.embed(body),
         (&Method::POST, "/v1/messages") => visit.talk(anthropic::read(body).and_then(with_limit(body))),
         (&Method::POST, "/v1/messages/count_tokens") => match anthropic::read(body) {
@@ -164,6 +164,9 @@ impl Visit<'_> {
             _ => {}
         }
         let answers: Vec<Answer> = (0..ask.n).map(|choice| answer(&ask, choice)).collect();
+        if self.dialect == Dialect::Responses {
+            self.shared.kept().keep(&ask, &first(&answers), &self.id);
+        }
         if ask.is_stream {
             self.stream(&ask, answers)
         } else {

@@ -99,14 +99,19 @@ impl LeafProof {
         })
     }
 
+    /// The hash of the leaf.
+    #[must_use]
+    pub fn leaf_hash(&self) -> Hash {
+        Hash::of_leaf(&self.entry)
+    }
+
     /// Checks that the log of `key` has the leaf where it says. Returns the checkpoint that covers it.
     ///
     /// # Errors
     /// [`BadEvidence`] if not.
     pub fn check(&self, key: &NoteKey) -> Result<Checkpoint, BadEvidence> {
         let (head, _) = Checkpoint::open(self.note.to_string().as_bytes(), key)?;
-        let leaf = Hash::of_leaf(&self.entry);
-        check_inclusion(self.index, head.size, &leaf, &self.path, &head.root)?;
+        check_inclusion(self.index, head.size, &self.leaf_hash(), &self.path, &head.root)?;
         Ok(head)
     }
 }

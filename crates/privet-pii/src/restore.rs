@@ -1,6 +1,6 @@
 //! Puts real values back where surrogates stand, in text that arrives piece by piece.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -130,6 +130,19 @@ impl SurrogateMap {
     /// The same, of which these were only taken over.
     pub(crate) fn with_adopted(self, adopted: BTreeSet<usize>) -> Self {
         Self { adopted, ..self }
+    }
+
+    /// The same, and what `earlier` texts of the conversation were masked by: taken over, as tags are that a text holds already.
+    #[must_use]
+    pub fn going_on_from(mut self, earlier: &Self) -> Self {
+        let own: HashSet<String> = self.pairs.iter().map(|pair| pair.surrogate.clone()).collect();
+        let mut adopted = std::mem::take(&mut self.adopted);
+        let mut pairs = self.pairs;
+        for pair in earlier.pairs.iter().filter(|pair| !own.contains(&pair.surrogate)) {
+            adopted.insert(pairs.len());
+            pairs.push(pair.clone());
+        }
+        Self::new(pairs).with_adopted(adopted)
     }
 
     /// The pairs whose values stood in the text itself: not those whose tags it held already.

@@ -123,6 +123,8 @@ pub struct Clearing<'a> {
     pub memory: Option<&'a DetectionMemory>,
     /// Tags that the caller was handed elsewhere, which stay as they are.
     pub known: Option<&'a SurrogateMap>,
+    /// What the caller's requests were masked by that the provider keeps: the reply to one that goes on from them may hold it.
+    pub earlier: Option<&'a SurrogateMap>,
     /// Finds the provider for a model: its name there, if it differs, or nothing if no provider has the model.
     pub route: &'a (dyn Fn(&str) -> Option<Option<String>> + Sync),
     /// Finds who gets a prompt for a model instead, by the rule of `[[routing.sensitive]]` at a place; nothing if nobody can.
@@ -142,6 +144,8 @@ pub struct Clearance {
     pub counts: BTreeMap<Entity, u32>,
     /// How many values were replaced.
     pub masked: usize,
+    /// Whether later requests of the caller may go on from it, and its values are to be remembered for their replies.
+    pub may_be_gone_on_with: bool,
     /// The rule of `[[routing.sensitive]]` by which it must go to a local model and to nobody else.
     pub rule: Option<usize>,
 }
@@ -349,6 +353,11 @@ impl Policy {
         }
         if !prompt.surface.has_words_in_reply() {
             map = SurrogateMap::default();
+        } else if let Some(earlier) = clearing
+            .earlier
+            .filter(|_| self.responses().remember && request.goes_on())
+        {
+            map = map.going_on_from(earlier);
         }
         let restoration = Restoration::new(
             prompt.surface.dialect(),
@@ -367,6 +376,7 @@ impl Policy {
             restoration,
             counts,
             masked: replaced,
+            may_be_gone_on_with: self.responses().remember && request.may_be_gone_on_with(),
             rule: rule_at,
         })
     }

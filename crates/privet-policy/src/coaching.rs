@@ -23,6 +23,10 @@ pub struct CoachingConfig {
     /// Where people read more: an address that comes with every refusal of what they sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
+    /// Kinds that people are coached about: where one was found and replaced, the reply carries `x-privet-coach: masked`, and it is
+    /// counted (`GET /api/v1/coaching`).
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub hint: BTreeSet<String>,
     /// Texts of your own; the first rule that fits counts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<CoachingRule>,
@@ -258,6 +262,11 @@ pub(crate) fn check(config: &CoachingConfig) -> Result<(), Fault> {
         "write an address of the web, such as `https://intranet.example.com/ai`, without `?` and `#`";
     if !config.link.iter().all(is_link) {
         return Err(at.key("link").fault(bad_link));
+    }
+    if config.hint.iter().any(|name| Entity::parse(name).is_none()) {
+        return Err(at
+            .key("hint")
+            .fault("names a kind that is not known; `privet pii entities` lists those that are"));
     }
     let rules = at.key("rules");
     if config.rules.len() > MOST_RULES {

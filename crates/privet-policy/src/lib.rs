@@ -36,11 +36,13 @@ mod key_path;
 pub mod limits;
 mod message;
 mod nearest;
+mod notices;
 mod operators;
 mod period;
 mod playbook;
 mod policy;
 mod routing;
+mod rules;
 mod secret_ref;
 mod settings;
 mod web_address;
@@ -50,6 +52,7 @@ pub use byte_size::{BadByteSize, ByteSize};
 pub use clear::{Clearance, Cleared, Clearing, LocalModel, NotCleared, Prompt, Protecting, Raw};
 pub use coaching::{Advice, CoachingConfig, CoachingRule, Language};
 pub use error::Error;
+pub use notices::{Notice, NoticeConfig, Services};
 pub use operators::operators;
 pub use period::{BadPeriod, Period};
 pub use playbook::playbook;
@@ -58,17 +61,19 @@ pub use policy::{
     PolicyFile, ResponsesConfig, Storage, example as policy_example, schema as policy_schema,
 };
 pub use routing::{BadRoute, RoutingConfig, SensitiveAction, SensitiveRule};
+pub use rules::{RulesFile, schema as rules_schema};
 pub use secret_ref::SecretRef;
 pub use settings::{
     AccessFile, AccessSettings, AlertSettings, AlertsFile, ArchiveFile, Auth, AwsFile, AwsSigning,
-    CertificateFile, ClientAuth, ClientName, CodeSettings, ConnectorFile, ConnectorKind, DatabunkerFile,
-    DatabunkerSettings, Dialect, FallbackFile, HealthCheck, HealthFile, IssuerFile, JwksPlace,
-    KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, LoginFile, LoginSettings, McpArguments,
-    McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile, McpSettings, McpThing, MetricsFile,
-    MetricsListener, ModelFile, PresidioFile, PresidioListener, Provider, ProviderFile, ProviderKind,
-    RequestRight, RequestSettings, RequestsFile, Route, RoutingSettings, Settings, SettingsFile,
-    SharedLimitsSettings, SignInFile, SignInSettings, StoreSettings, SyslogServer, SyslogTransport, Target,
-    TargetFile, TlsClient, TlsClientFile, TlsFile, TlsSettings, TokenAlgorithm, TokenClaim, TokenMatch,
-    TrustedIssuer, VaultFile, VaultLimits, VaultSettings, WitnessSettings, example as settings_example,
-    schema as settings_schema,
+    CertificateFile, ClientAuth, ClientName, CodeSettings, ConnectorFile, ConnectorKind, ConsoleFile,
+    DatabunkerFile, DatabunkerSettings, Dialect, ExpiredUpdates, FallbackFile, HealthCheck, HealthFile,
+    IssuerFile, JwksPlace, KeyringSettings, KeysFile, Limits, Log, LogFormat, LogLevel, LoginFile,
+    LoginSettings, McpArguments, McpChangedTools, McpFile, McpRequests, McpServer, McpServerFile,
+    McpSettings, McpThing, MetricsFile, MetricsListener, ModelFile, NotCurrent, PresidioFile,
+    PresidioListener, Provider, ProviderFile, ProviderKind, RequestRight, RequestSettings, RequestsFile,
+    Route, RoutingSettings, Settings, SettingsFile, Share, SharedLimitsSettings, SignInFile, SignInSettings,
+    StoreSettings, SyslogServer, SyslogTransport, Target, TargetFile, TelemetryFile, TelemetrySettings,
+    TlsClient, TlsClientFile, TlsFile, TlsSettings, TokenAlgorithm, TokenClaim, TokenMatch, TrustedIssuer,
+    UpdateFile, UpdatesSettings, VaultFile, VaultLimits, VaultSettings, WitnessSettings,
+    example as settings_example, schema as settings_schema,
 };

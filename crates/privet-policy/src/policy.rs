@@ -17,8 +17,9 @@ use crate::coaching::{self, CoachingConfig};
 use crate::key_path::{Fault, KeyPath};
 use crate::limits::{self, LimitsConfig};
 use crate::message::suggest;
+use crate::notices::{self, Notice, NoticeConfig};
 use crate::routing::{self, RoutingConfig};
-use crate::{Error, Period, document, web_address};
+use crate::{Error, Period, RulesFile, document, web_address};
 
 /// Most categories that a policy tells apart: each is a question to the vault.
 const MOST_CATEGORIES: usize = 32;
@@ -62,14 +63,29 @@ pub struct PolicyFile {
     /// What people are told who were refused.
     #[serde(skip_serializing_if = "CoachingConfig::is_default")]
     pub coaching: CoachingConfig,
+    /// What people must have acknowledged before they may use a model.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<NoticeConfig>,
 }
 
 /// The `[responses]` table of the policy document.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResponsesConfig {
     /// Whether providers may keep requests and replies for later ones. What they keep is masked.
     pub store: Storage,
+    /// Whether values of a request that a provider keeps are remembered, in memory and for a while, and restored in the replies to
+    /// the same caller's requests that go on from it.
+    pub remember: bool,
+}
+
+impl Default for ResponsesConfig {
+    fn default() -> Self {
+        Self {
+            store: Storage::default(),
+            remember: true,
+        }
+    }
 }
 
 /// Whether providers may keep requests and replies.
@@ -212,6 +228,7 @@ pub struct Policy {
     version: String,
     restore: Arc<RestoreConfig>,
     urls: Arc<UrlAllow>,
+    notices: Vec<Notice>,
 }
 
 impl ConsentConfig {
@@ -254,7 +271,18 @@ impl Policy {
     /// # Errors
     /// [`Error`] at the first fault, with its line, column and key, and never with a value.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
-        document::read(text, path, |file: PolicyFile| {
+        Self::parse_with(text, path, &[])
+    }
+
+    /// As [`parse`](Self::parse), with `rules` added to those of the document: they count in its version.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_with(text: &str, path: &Path, rules: &[RulesFile]) -> Result<Self, Error> {
+        document::read(text, path, |mut file: PolicyFile| {
+            for more in rules {
+                more.add_to(&mut file.pii);
+            }
             check(&file).map(|()| Self::of(file))
         })
     }
@@ -331,6 +359,24 @@ impl Policy {
         lets_pass.then(|| Self::of(file))
     }
 
+    /// Whether the kind called `name` is looked for; `None` if there is no such kind.
+    #[must_use]
+    pub fn looks_for(&self, name: &str) -> Option<bool> {
+        let pii = self.pii();
+        let own = pii.recognizers.iter().map(|own| &own.entity);
+        let own = own.chain(pii.terms.iter().map(|own| &own.entity));
+        let kind = Entity::ALL.iter().chain(own).find(|kind| kind.name() == name)?;
+        Some(pii.action(*kind) != EntityAction::Allow)
+    }
+
+    /// Whether data of this kind would leave as it is where it is found, beside kinds that are broad.
+    #[must_use]
+    pub fn lets_pass(&self, kind: Entity) -> bool {
+        let strict = self.refusing_what_passes();
+        self.pii().action(kind) == EntityAction::Allow
+            && strict.is_some_and(|strict| strict.pii().action(kind) != EntityAction::Allow)
+    }
+
     /// Where prompts go that hold certain kinds of data.
     #[must_use]
     pub const fn routing(&self) -> &RoutingConfig {
@@ -353,6 +399,12 @@ impl Policy {
     #[must_use]
     pub const fn coaching(&self) -> &CoachingConfig {
         &self.file.coaching
+    }
+
+    /// What people must have acknowledged before they may use a model; in the document's order.
+    #[must_use]
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
     }
 
     /// Names what the policy says, in 16 hexadecimal digits: equal for documents that say the same, however written.
@@ -378,6 +430,7 @@ impl Policy {
         let restore = Arc::new(file.restore.clone());
         let urls = Arc::new(UrlAllow::new(&file.restore.url_allow));
         Self {
+            notices: file.notices.iter().cloned().map(Notice::new).collect(),
             file,
             audit,
             version,
@@ -443,6 +496,7 @@ fn check(file: &PolicyFile) -> Result<(), Fault> {
         .check()
         .map_err(|(key, message)| KeyPath::of("watch").key(key).fault(message))?;
     coaching::check(&file.coaching)?;
+    notices::check(&file.notices)?;
     let (least, most) = (Period::from_millis(1), Period::from_secs(60));
     if !(least..=most).contains(&file.audit.loss_window) {
         return Err(KeyPath::of("audit")
@@ -512,8 +566,13 @@ fn check_pii(pii: &privet_pii::Config) -> Result<(), Fault> {
             "use `small`, `rampart`, or the name of a network of your own in small letters, digits and `-`",
         ));
     }
-    for (index, terms) in pii.terms.iter().enumerate() {
-        let here = at.key("terms").index(index);
+    check_terms(&pii.terms, &at.key("terms"))
+}
+
+/// That `terms` can be looked for.
+pub(crate) fn check_terms(all: &[privet_pii::Terms], at: &KeyPath) -> Result<(), Fault> {
+    for (index, terms) in all.iter().enumerate() {
+        let here = at.index(index);
         if terms.entity == Entity::SURROGATE {
             return Err(here
                 .key("entity")

@@ -168,11 +168,20 @@ impl Gateway {
 
     /// That the policies let `caller` send this.
     pub(crate) fn authorise_prompt(&self, caller: &Authenticated, out: &Outgoing<'_>) -> Result<(), Problem> {
+        let token = caller.token.as_ref();
+        if token.is_some_and(|token| !token.is_for_model(&out.clearance.model)) {
+            return Err(Problem::NotPermitted {
+                message: Some("this token is not good for that model".to_owned()),
+                provider: out.provider.name().to_owned(),
+                model: out.clearance.model.clone(),
+            });
+        }
         let standing = self
             .access
             .assessments
             .standing(out.provider.name(), self.clock.now());
-        let ask = self.question(out, &standing);
+        let acknowledged = self.acknowledged(caller);
+        let ask = self.question(out, &standing, &acknowledged);
         self.keys()
             .authorise(caller, &ask)
             .map_err(|not| Problem::NotPermitted {
@@ -188,10 +197,17 @@ impl Gateway {
             .access
             .assessments
             .standing(out.provider.name(), self.clock.now());
-        self.keys().permits(caller, &self.question(out, &standing))
+        let acknowledged = self.acknowledged(caller);
+        self.keys()
+            .permits(caller, &self.question(out, &standing, &acknowledged))
     }
 
-    fn question<'a>(&self, out: &Outgoing<'a>, standing: &'a Standing) -> Ask<'a> {
+    fn question<'a>(
+        &self,
+        out: &Outgoing<'a>,
+        standing: &'a Standing,
+        acknowledged: &'a [&'a str],
+    ) -> Ask<'a> {
         let provider = out.provider.name();
         Ask {
             privilege: Privilege::Prompt,
@@ -209,6 +225,7 @@ impl Gateway {
                 purpose: out.purpose,
                 has_consent: out.has_consent,
                 assessment: standing,
+                acknowledged,
             }),
         }
     }

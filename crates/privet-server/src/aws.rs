@@ -12,6 +12,8 @@ use jiff::tz::TimeZone;
 use privet_crypto::{hmac_sha256, sha256};
 use privet_types::Secret;
 
+use crate::query::encode;
+
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
@@ -143,7 +145,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// A path as it is sent, each of its segments encoded once more.
 fn encoded_path(path: &str) -> String {
-    let segments: Vec<String> = path.split('/').map(encoded).collect();
+    let segments: Vec<String> = path.split('/').map(encode).collect();
     let path = segments.join("/");
     if path.is_empty() { "/".to_owned() } else { path }
 }
@@ -162,22 +164,9 @@ fn canonical_query(query: &str) -> String {
     pairs.join("&")
 }
 
-/// All but unreserved characters (RFC 3986 §2.3) percent-encoded.
-pub(crate) fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
-}
-
 /// The same for text that may be encoded already.
 fn encoded_once(text: &str) -> String {
-    encoded(text).replace("%25", "%")
+    encode(text).replace("%25", "%")
 }
 
 #[cfg(test)]

@@ -1,12 +1,16 @@
 //! Refusals that say in plain words, and in the reader's language, what to do instead.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use http::header::{ACCEPT_LANGUAGE, HeaderValue};
 use http::{HeaderMap, Response};
-use privet_policy::{Advice, NotCleared};
+use privet_access::Authenticated;
+use privet_policy::{Advice, Language, NotCleared};
 use privet_surface::Refusal;
-use privet_types::{Entity, SurfaceKind};
+use privet_types::{Entity, Pseudonym, SurfaceKind};
 
+use crate::coached::MASKED;
 use crate::gateway::Gateway;
 use crate::problem::Problem;
 
@@ -23,11 +27,44 @@ pub(crate) fn respond(
     accepted: Option<&HeaderValue>,
     request_id: &str,
 ) -> Response<Body> {
-    let kinds = kinds(problem);
     let coaching = gateway.policy.coaching();
     let language = coaching.language_for(accepted.and_then(|value| value.to_str().ok()));
-    let advice: Option<Advice> = coaching.advice(problem.code(), &kinds, language);
-    problem.respond_with(surface, request_id, advice.map(|advice| (advice, kinds)).as_ref())
+    problem.respond_with(surface, request_id, advice(gateway, problem, language).as_ref())
+}
+
+/// What there is to say of a refusal, and of which kinds.
+fn advice(gateway: &Gateway, problem: &Problem, language: Language) -> Option<(Advice, Vec<Entity>)> {
+    let kinds = kinds(problem);
+    let advice = match problem {
+        // What is to be acknowledged is said in its own words.
+        Problem::NotAcknowledged { id, .. } => gateway.told_of_notice(id, language),
+        _ => gateway.policy.coaching().advice(problem.code(), &kinds, language),
+    };
+    Some((advice?, kinds))
+}
+
+/// Counts a refusal that says to somebody what to do instead.
+pub(crate) fn refused(gateway: &Gateway, caller: &Authenticated, who: &Pseudonym, problem: &Problem) {
+    let language = gateway.policy.coaching().language;
+    if let Some((_, kinds)) = advice(gateway, problem, language) {
+        gateway.coached.count(&caller.tenant, who, problem.code(), &kinds);
+    }
+}
+
+/// Counts a prompt that goes on, if kinds were replaced in it that people are coached about. Returns whether there were any.
+pub(crate) fn masked(
+    gateway: &Gateway,
+    caller: &Authenticated,
+    who: &Pseudonym,
+    found: &BTreeMap<Entity, u32>,
+) -> bool {
+    let hint = &gateway.policy.coaching().hint;
+    let kinds = found.keys().copied().filter(|kind| hint.contains(kind.name()));
+    let kinds: Vec<Entity> = kinds.collect();
+    if !kinds.is_empty() {
+        gateway.coached.count(&caller.tenant, who, MASKED, &kinds);
+    }
+    !kinds.is_empty()
 }
 
 /// What was found that must not be sent, as far as the refusal says.

@@ -9,6 +9,7 @@ use crate::tls::ByCertificate;
 
 /// What says who sends a request.
 pub(crate) enum Claim<'a> {
+    /// An API key, or a token.
     Key(&'a str),
     /// A token of another issuer.
     Token(&'a str),
@@ -17,13 +18,13 @@ pub(crate) enum Claim<'a> {
     Nothing,
 }
 
-/// What a request with these headers, on a connection that put these `extensions`, goes by. One of Privet's keys decides, since it
-/// is the narrower claim, then a token, if such are taken; any other text in their place is what clients send that cannot go
-/// without a key.
+/// What a request with these headers, on a connection that put these `extensions`, goes by. One of Privet's keys or tokens decides, since
+/// it is the narrower claim, then a token of another issuer, if such are taken; any other text in their place is what clients send that
+/// cannot go without a key.
 pub(crate) fn claim<'a>(headers: &'a HeaderMap, extensions: &'a Extensions, takes_tokens: bool) -> Claim<'a> {
     let certificate = extensions.get::<ByCertificate>();
     let key = presented(headers);
-    let is_ours = key.is_some_and(|key| key.starts_with(privet_access::KEY_PREFIX));
+    let is_ours = key.is_some_and(privet_access::is_credential);
     if let Some(token) = token(headers).filter(|_| takes_tokens && !is_ours) {
         return Claim::Token(token);
     }
@@ -63,8 +64,13 @@ pub(crate) const GATES: &[(&str, Privilege)] = &[
     ("/api/v1/limits", Privilege::ListModels),
     ("/api/v1/alerts", Privilege::WatchRead),
     ("/api/v1/incidents", Privilege::WatchRead),
+    ("/api/v1/coaching", Privilege::WatchRead),
     ("/api/v1/kill-switches", Privilege::KillRead),
     ("/metrics", Privilege::ReadMetrics),
+    ("/api/v1/tokens", Privilege::MakeTokens),
+    ("/api/v1/tokens/{id}", Privilege::MakeTokens),
+    ("/api/v1/me/notices", Privilege::Acknowledge),
+    ("/api/v1/me/notices/{id}", Privilege::Acknowledge),
     ("/api/v1/invites/accept", Privilege::SignIn),
     ("/api/v1/sessions", Privilege::PeopleRead),
     ("/api/v1/sessions/{id}", Privilege::PeopleManage),
@@ -151,7 +157,7 @@ fn presented(headers: &HeaderMap) -> Option<&str> {
     let ours = sent
         .iter()
         .flatten()
-        .find(|key| key.starts_with(privet_access::KEY_PREFIX));
+        .find(|key| privet_access::is_credential(key));
     ours.or_else(|| sent.iter().flatten().next()).copied()
 }
 
@@ -176,6 +182,9 @@ mod tests {
             include_str!("watch/routes.rs"),
             include_str!("incidents/routes.rs"),
             include_str!("kill/routes.rs"),
+            include_str!("tokens/routes.rs"),
+            include_str!("notices/routes.rs"),
+            include_str!("coached.rs"),
         ];
         let paths: Vec<&str> = sources
             .iter()

@@ -9,6 +9,9 @@ pub enum Error {
     /// The server of `[shared_limits]` cannot be used as the settings name it.
     #[error(transparent)]
     SharedLimits(#[from] crate::limits::SharedError),
+    /// The server of shared limits did not take a kill switch.
+    #[error("the server of `[shared_limits]` did not take the kill switch; use `--local` on each machine")]
+    NotShared,
     /// The address is taken or not ours.
     #[error("cannot listen on `{address}`; choose another `listen` address in the settings")]
     Listen {
@@ -87,6 +90,11 @@ pub enum Error {
     /// The address that alerts are posted to cannot be used.
     #[error("the address in `webhook_url` of `[alerts]` in the settings cannot be used")]
     BadWebhook,
+    /// The collector of telemetry cannot be asked as the settings say.
+    #[error(
+        "the collector in `[telemetry]` of the settings cannot be used; check its `endpoint`, and what the references in `headers` point to"
+    )]
+    BadTelemetry,
     /// No random bytes.
     #[error(transparent)]
     Crypto(#[from] privet_crypto::Error),

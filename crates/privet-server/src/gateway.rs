@@ -9,7 +9,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use jiff::Timestamp;
 use privet_access::{
     Ask, Assessments, Authenticated, Authorizer, Denied, KeyRing, Privilege, PseudonymKey, Resource,
 };
@@ -17,28 +18,33 @@ use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_pii::{Analyzer, Model, SurrogateMap};
 use privet_policy::limits::SavedCounter;
 use privet_policy::{Policy, Settings};
-use privet_store::Spool;
+use privet_store::{LogKey, Spool};
 use privet_surface::DetectionMemory;
 use privet_types::{Clock, KeyScope, SurfaceKind, TenantId};
 use tokio::sync::Semaphore;
 
 use crate::access::{self, Rules};
 use crate::archive::Archive;
+use crate::coached::Coached;
+use crate::console::{self, Console};
 use crate::credentials::{self, Claim};
 use crate::issuers::{Issuers, LoginSecrets};
 use crate::limits::{self, Limits, SharedLimits};
 use crate::mcp::{self, Mcp, McpHeaders};
 use crate::metrics::Metrics;
+use crate::openapi::{self, Operation};
 use crate::pool::{INLINE_BYTES, Pool};
 use crate::presidio::Analyzers;
 use crate::problem::{self, Problem};
 use crate::recall::Recall;
 use crate::routing::Routing;
 use crate::sign_in::{self, Door};
+use crate::telemetry::Telemetry;
+use crate::tokens::Paces;
 use crate::upstream::{ProviderKey, Upstream};
 use crate::vault::{self, VaultApi, VaultParts};
 use crate::watch::{self, Watch};
-use crate::{Error, incidents, kill, models, native, presidio, prompt, protect};
+use crate::{Error, coached, incidents, kill, models, native, notices, presidio, prompt, protect, tokens};
 
 /// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
@@ -93,6 +99,10 @@ pub struct Parts {
     pub assessments: Assessments,
     /// What stands in the headers of servers of tools.
     pub mcp_headers: McpHeaders,
+    /// Where traces go.
+    pub telemetry: Telemetry,
+    /// The public key of the audit log.
+    pub log_key: LogKey,
     /// By what issuers know Privet where people sign in.
     pub login_secrets: LoginSecrets,
 }
@@ -137,14 +147,24 @@ pub struct Gateway {
     pub(crate) access: Rules,
     /// Where people sign in, if they do.
     pub(crate) door: Option<Arc<Door>>,
+    /// The public key of the audit log.
+    pub(crate) log_key: LogKey,
+    /// The pages for people, if there are any.
+    pub(crate) console: Option<Arc<Console>>,
     /// Whose tokens are taken, if any are.
     pub(crate) issuers: Option<Arc<Issuers>>,
     /// What is usual of callers and models, and who is held.
     pub(crate) watch: Arc<Watch>,
     /// Servers of tools, if there are any.
     pub(crate) mcp: Option<Arc<Mcp>>,
-    /// What callers were handed stand-ins for elsewhere, if there are such servers.
-    pub(crate) recall: Option<Arc<Recall>>,
+    /// What callers were handed stand-ins for elsewhere.
+    pub(crate) recall: Arc<Recall>,
+    /// Where traces go.
+    pub(crate) telemetry: Telemetry,
+    /// How often people were told to do otherwise.
+    pub(crate) coached: Arc<Coached>,
+    /// How many tokens are made and taken back.
+    pub(crate) token_pace: Arc<Paces>,
     epoch: u64,
     tenant_keys: Arc<RwLock<HashMap<TenantId, Arc<TenantKeys>>>>,
     keys: Arc<KeyRing>,
@@ -180,6 +200,8 @@ impl Gateway {
             shared_limits,
             assessments,
             mcp_headers,
+            telemetry,
+            log_key,
             login_secrets,
         } = parts;
         policy.routing().check_against(&settings)?;
@@ -205,8 +227,12 @@ impl Gateway {
         let access = Rules::new(&settings, &policy, model.as_ref(), assessments)?;
         Ok(Arc::new(Self {
             mcp: Mcp::new(&settings, &mcp_headers)?.map(Arc::new),
-            recall: Mcp::recall(&settings).map(Arc::new),
+            recall: Arc::new(Mcp::recall(&settings)),
+            token_pace: Arc::default(),
+            coached: Arc::new(Coached::new(clock.now())),
             access,
+            log_key,
+            console: settings.has_console.then(Arc::default),
             door,
             issuers,
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
@@ -215,7 +241,8 @@ impl Gateway {
             memory: DetectionMemory::new(DETECTION_MEMORY),
             upstream: Arc::new(Upstream::new(&settings, &upstream_keys, Arc::clone(&clock))?),
             routing: Arc::default(),
-            metrics: Arc::new(Metrics::new(&settings)),
+            metrics: Arc::new(Metrics::new(&settings, &telemetry)),
+            telemetry,
             pool: Arc::new(Pool::new(
                 threads,
                 limits.detect_queue as usize,
@@ -259,7 +286,9 @@ impl Gateway {
         Ok(Arc::new(Self {
             access: Rules::new(&self.settings, &policy, model.as_ref(), assessments)?,
             door: self.door.clone(),
+            console: self.console.clone(),
             issuers: self.issuers.clone(),
+            log_key: self.log_key.clone(),
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
             analyzers: Analyzers::default(),
@@ -281,7 +310,10 @@ impl Gateway {
             archive: self.archive.clone(),
             watch: Arc::clone(&self.watch),
             mcp: self.mcp.clone(),
-            recall: self.recall.clone(),
+            recall: Arc::clone(&self.recall),
+            telemetry: self.telemetry.clone(),
+            token_pace: Arc::clone(&self.token_pace),
+            coached: Arc::clone(&self.coached),
             epoch: self.epoch,
             tenant_keys: Arc::clone(&self.tenant_keys),
             keys: Arc::clone(&self.keys),
@@ -317,11 +349,16 @@ impl Gateway {
             .merge(protect::routes(Arc::clone(self)))
             .merge(limits::routes(Arc::clone(self)))
             .merge(sign_in::routes(self))
+            .merge(console::routes(self))
             .merge(watch::routes(Arc::clone(self)))
             .merge(incidents::routes(Arc::clone(self)))
             .merge(kill::routes(Arc::clone(self)))
+            .merge(tokens::routes(Arc::clone(self)))
+            .merge(notices::routes(Arc::clone(self)))
+            .merge(coached::routes(Arc::clone(self)))
             .merge(mcp::routes(Arc::clone(self)))
             .merge(vault.unwrap_or_default())
+            .merge(openapi::routes())
             .fallback(|request: Request<Body>| tell(request, Problem::NoSuchSurface))
             .method_not_allowed_fallback(|request: Request<Body>| tell(request, Problem::WrongMethod))
     }
@@ -333,7 +370,7 @@ impl Gateway {
             || (self.takes_tokens() && credentials::token(&parts.headers).is_some())
     }
 
-    fn takes_tokens(&self) -> bool {
+    pub(crate) fn takes_tokens(&self) -> bool {
         self.issuers
             .as_ref()
             .is_some_and(|issuers| issuers.takes_tokens())
@@ -342,7 +379,11 @@ impl Gateway {
     fn is_key_sent(headers: &HeaderMap) -> bool {
         ["authorization", "x-api-key", "api-key"].iter().any(|name| {
             let value = headers.get(*name).and_then(|v| v.to_str().ok());
-            value.is_some_and(|v| v.contains(privet_access::KEY_PREFIX))
+            value.is_some_and(|v| {
+                [privet_access::KEY_PREFIX, privet_access::TOKEN_PREFIX]
+                    .iter()
+                    .any(|prefix| v.contains(prefix))
+            })
         })
     }
 
@@ -362,10 +403,18 @@ impl Gateway {
     }
 
     /// The same, whether or not they are cut off.
-    async fn identify(&self, parts: &http::request::Parts) -> Result<(Authenticated, bool), Denied> {
+    pub(crate) async fn identify(
+        &self,
+        parts: &http::request::Parts,
+    ) -> Result<(Authenticated, bool), Denied> {
         let now = self.clock.now();
         let caller = match credentials::claim(&parts.headers, &parts.extensions, self.takes_tokens()) {
-            Claim::Key(key) => self.keys.authenticate(key, now).await?,
+            Claim::Key(key) => {
+                let path = Some(parts.uri.path());
+                let caller = self.keys.authenticate_at(key, path, now).await?;
+                let address = access::address_of(&parts.extensions);
+                tokens::check_session((&self.keys, self.door.as_deref()), caller, address, now)?
+            }
             Claim::Token(token) => {
                 let issuers = self.issuers.as_ref().ok_or(Denied::Malformed)?;
                 // Far larger than what keys need.
@@ -407,22 +456,75 @@ impl Gateway {
         (caller, by_session): (Authenticated, bool),
         privilege: Privilege,
     ) -> Result<Authenticated, Problem> {
+        let in_scope = check_scope(&caller, by_session, privilege.scope());
+        self.check_permitted(parts, &caller, privilege, in_scope)?;
+        Ok(caller)
+    }
+
+    /// That `caller` may do what `privilege` says, whatever its key is good for.
+    pub(crate) fn permit_any_scope(
+        &self,
+        parts: &http::request::Parts,
+        caller: &Authenticated,
+        privilege: Privilege,
+    ) -> Result<(), Problem> {
+        self.check_permitted(parts, caller, privilege, Ok(()))
+    }
+
+    fn check_permitted(
+        &self,
+        parts: &http::request::Parts,
+        caller: &Authenticated,
+        privilege: Privilege,
+        in_scope: Result<(), Denied>,
+    ) -> Result<(), Problem> {
         let now = self.clock.now();
-        self.keys.check_switches(&caller, Some(privilege), now)?;
+        self.check_not_held(caller, privilege, now)?;
+        in_scope?;
+        let ask = question(parts, privilege, now);
+        Ok(self.keys.authorise(caller, &ask).map_err(Denied::from)?)
+    }
+
+    /// That neither a kill switch nor the watch keeps `caller` from what `privilege` is for.
+    fn check_not_held(
+        &self,
+        caller: &Authenticated,
+        privilege: Privilege,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        self.keys.check_switches(caller, Some(privilege), now)?;
         if !privilege.outlasts_kill() {
             let pseudonym = || self.pseudonyms.pseudonym(&caller.tenant, &caller.principal);
             self.watch.check(pseudonym, now)?;
         }
-        check_scope(&caller, by_session, privilege.scope())?;
-        let ask = Ask {
-            privilege,
-            resource: Resource::Tenant,
-            at: now,
-            address: access::address_of(&parts.extensions),
-            prompt: None,
-        };
-        self.keys.authorise(&caller, &ask).map_err(Denied::from)?;
-        Ok(caller)
+        Ok(())
+    }
+
+    /// That `caller`, who looks at the console, has `privilege`. What a session is good for elsewhere does not count: what is asked for
+    /// there does not leave this installation.
+    pub(crate) fn permit_in_console(
+        &self,
+        parts: &http::request::Parts,
+        caller: &Authenticated,
+        privilege: Privilege,
+    ) -> Result<(), Problem> {
+        let now = self.clock.now();
+        self.check_not_held(caller, privilege, now)?;
+        let ask = question(parts, privilege, now);
+        self.keys.authorise(caller, &ask).map_err(Denied::from)?;
+        Ok(())
+    }
+
+    /// Whether `caller`, who looks at the console, would be permitted what `privilege` is for: what is not is not shown.
+    pub(crate) fn would_permit(
+        &self,
+        parts: &http::request::Parts,
+        caller: &Authenticated,
+        privilege: Privilege,
+    ) -> bool {
+        let now = self.clock.now();
+        self.keys.check_switches(caller, Some(privilege), now).is_ok()
+            && self.keys.permits(caller, &question(parts, privilege, now))
     }
 
     /// The keys, and the policies that decide about their holders.
@@ -448,7 +550,7 @@ impl Gateway {
 
     /// The values for which a caller was handed stand-ins elsewhere.
     pub(crate) fn recall_of(&self, tenant: &TenantId, principal: &str) -> Option<Arc<SurrogateMap>> {
-        self.recall.as_ref()?.of(tenant, principal, Instant::now())
+        self.recall.of(tenant, principal, Instant::now())
     }
 
     /// The key that seals what one caller needs to restore texts it sends on itself.
@@ -508,12 +610,37 @@ impl Gateway {
     }
 }
 
+/// May somebody do what `privilege` is for, in its tenant?
+fn question(parts: &http::request::Parts, privilege: Privilege, now: Timestamp) -> Ask<'static> {
+    Ask {
+        privilege,
+        resource: Resource::Tenant,
+        at: now,
+        address: access::address_of(&parts.extensions),
+        prompt: None,
+    }
+}
+
 /// That what somebody came by is good for `scope`. What has none is for people who have signed in, and for no key.
 fn check_scope(caller: &Authenticated, by_session: bool, scope: Option<KeyScope>) -> Result<(), Denied> {
     if by_session {
         return sign_in::check_scope(caller, scope);
     }
     caller.check(scope.ok_or(Denied::OutOfScope(KeyScope::Gateway))?)
+}
+
+/// What the addresses of this file do, but for those of providers' clients.
+pub(crate) fn described() -> Vec<Operation> {
+    vec![
+        Operation::open(Method::GET, "/", "Says that somebody is here.").gives_nothing(200),
+        Operation::open(Method::GET, "/healthz", "Says that the process runs.").gives_text(),
+        Operation::open(
+            Method::GET,
+            "/readyz",
+            "Says whether prompts are served: 503 while they would be refused.",
+        )
+        .gives_text(),
+    ]
 }
 
 async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Cow<'static, str>) {

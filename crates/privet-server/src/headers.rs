@@ -21,10 +21,12 @@ const HOP_BY_HOP: &[&str] = &[
     "upgrade",
 ];
 
-/// Credentials and cookies, and headers that say where the caller sits or came from.
+/// Credentials and cookies, and headers that say where the caller sits or came from, or of which of its doings a request is a part.
 const PRIVATE: &[&str] = &[
     "authorization",
     "api-key",
+    "b3",
+    "baggage",
     "x-api-key",
     "x-goog-api-key",
     "cookie",
@@ -33,9 +35,14 @@ const PRIVATE: &[&str] = &[
     "from",
     "origin",
     "referer",
+    "traceparent",
+    "tracestate",
     "true-client-ip",
+    "uber-trace-id",
     "via",
+    "x-amzn-trace-id",
     "x-client-ip",
+    "x-cloud-trace-context",
     "x-real-ip",
 ];
 
@@ -60,6 +67,7 @@ pub(crate) fn outgoing(headers: &HeaderMap, analyzer: &Analyzer) -> HeaderMap {
             && !PRIVATE.contains(&name.as_str())
             && !name.as_str().starts_with("x-privet-")
             && !name.as_str().starts_with("x-forwarded-")
+            && !name.as_str().starts_with("x-b3-")
             && !matches!(name.as_str(), "accept-encoding")
             && !holds_private_data(name, value, analyzer);
         if is_kept {
@@ -129,6 +137,13 @@ mod tests {
             ("x-hop", "1"),
             ("x-privet-debug", "1"),
             ("x-forwarded-for", "198.51.100.7"),
+            (
+                "traceparent",
+                "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            ),
+            ("tracestate", "vendor=1"),
+            ("baggage", "team=9"),
+            ("x-b3-sampled", "1"),
             ("x-user", "ada@example.com"),
             ("anthropic-beta", "tools-2024"),
             ("openai-organization", "org-1"),

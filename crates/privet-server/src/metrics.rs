@@ -25,6 +25,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::gateway::Gateway;
 use crate::problem::{self, Problem};
 use crate::prompt;
+use crate::telemetry::Telemetry;
 
 /// The media type of the text format.
 const OPEN_METRICS: HeaderValue =
@@ -40,7 +41,7 @@ const REPLY_BOUNDS: (f64, f64, u16) = (0.025, 2.0, 13);
 
 /// Pairs of a label's name and value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Labels<const N: usize>([(&'static str, &'static str); N]);
+pub(crate) struct Labels<const N: usize>(pub(crate) [(&'static str, &'static str); N]);
 
 impl<const N: usize> EncodeLabelSet for Labels<N> {
     fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
@@ -114,7 +115,7 @@ fn reply_histogram() -> Histogram {
 
 impl Metrics {
     /// Counts of a gateway with these settings, all zero.
-    pub(crate) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings, telemetry: &Telemetry) -> Self {
         let mut registry = Registry::with_prefix("privet");
         let prompts = Family::default();
         registry.register(
@@ -213,6 +214,13 @@ impl Metrics {
             "The size of the waiting decisions from which prompts are refused",
             ConstGauge::new(limit),
         );
+        if let Some(counts) = telemetry.counts() {
+            registry.register(
+                "telemetry",
+                "Requests (traces) and lines of the log (logs) for the collector: sent, dropped, refused by it",
+                counts,
+            );
+        }
         let version = Family::<Labels<1>, Gauge>::default();
         version
             .get_or_create(&Labels([("version", env!("CARGO_PKG_VERSION"))]))

@@ -7,15 +7,17 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::post;
-use http::{Request, Response, StatusCode};
-use privet_access::Authenticated;
+use http::{Method, Request, Response, StatusCode};
+use privet_access::{Authenticated, Privilege};
 use privet_pii::presidio::known_entity;
 use privet_pii::{Analyzer, Anonymizer, Config, Explanation, Keys, Manifest, Operators, WordPlace};
 use privet_types::{Action, Budget, Entity, Finding, SurfaceKind};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
+use crate::openapi::Operation;
 use crate::presidio::{
     Call, Deed, MOST_EXPLANATIONS, UNITS_PER_EXPLANATION, admit, analyzer, answer, config_for, detector,
     known, note, rounded,
@@ -27,7 +29,7 @@ use crate::prompt::{UNITS_PER_REQUEST, new_request_id};
 const UNITS_PER_TEXT: u64 = 1 << 17;
 
 /// In which unit offsets are counted.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Offsets {
     #[default]
@@ -36,8 +38,10 @@ enum Offsets {
     Utf16,
 }
 
-#[derive(Deserialize)]
+/// What is looked for, in `text` or in each of `texts`.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PiiDetect")]
 struct Detect {
     text: Option<String>,
     texts: Option<Vec<String>>,
@@ -50,8 +54,10 @@ struct Detect {
     explain: bool,
 }
 
-#[derive(Deserialize)]
+/// What becomes of what is found, in `text` or in each of `texts`.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PiiAnonymize")]
 struct Anonymize {
     text: Option<String>,
     texts: Option<Vec<String>>,
@@ -63,10 +69,13 @@ struct Anonymize {
     scope: String,
 }
 
-#[derive(Deserialize)]
+/// A text that was made by `/api/v1/pii/anonymize`, and its manifest if it is at hand.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PiiRestore")]
 struct Restore {
     text: String,
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     manifest: Option<Manifest>,
     #[serde(default)]
     is_edited: bool,
@@ -81,6 +90,36 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/api/v1/pii/anonymize", post(anonymize))
         .route("/api/v1/pii/restore", post(restore))
         .with_state(gateway)
+}
+
+/// What they do.
+pub(crate) fn described() -> Vec<Operation> {
+    vec![
+        Operation::new(
+            Method::POST,
+            "/api/v1/pii/detect",
+            Privilege::DetectText,
+            "Finds what is private in texts.",
+        )
+        .takes::<Detect>()
+        .gives(200, "PiiFindings"),
+        Operation::new(
+            Method::POST,
+            "/api/v1/pii/anonymize",
+            Privilege::AnonymizeText,
+            "Replaces what is private in texts.",
+        )
+        .takes::<Anonymize>()
+        .gives(200, "PiiAnonymized"),
+        Operation::new(
+            Method::POST,
+            "/api/v1/pii/restore",
+            Privilege::RestoreText,
+            "Puts back what was replaced, for whoever had it replaced.",
+        )
+        .takes::<Restore>()
+        .gives(200, "PiiRestored"),
+    ]
 }
 
 async fn detect(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {

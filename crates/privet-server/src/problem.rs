@@ -80,6 +80,15 @@ pub(crate) enum Problem {
         provider: String,
         model: String,
     },
+    /// The policy has a notice that the caller has not acknowledged, and needs for this model.
+    #[error("{}", if *is_person { format!("to use this model, acknowledge the notice `{id}`: `GET /api/v1/me/notices` shows it, `POST /api/v1/me/notices/{id}` acknowledges it") } else { format!("the notice `{id}` is needed for this model, and only a person can acknowledge it; use a person's key") })]
+    NotAcknowledged {
+        id: String,
+        hash: String,
+        is_person: bool,
+        provider: String,
+        model: String,
+    },
     /// A kill switch cuts off the model, or every provider that could answer.
     #[error("{} was switched off for the time being; use another model, or ask an administrator", if *is_model { "this model" } else { "the provider of this model" })]
     SwitchedOff {
@@ -152,6 +161,11 @@ fn denial(denied: &Denied) -> String {
         | Denied::Forged
         | Denied::NeedsSecondFactor
         | Denied::NotBySession => denied.to_string(),
+        Denied::TokenForged
+        | Denied::TokenExpired
+        | Denied::TokenEarly
+        | Denied::TokenRevoked
+        | Denied::TokenElsewhere => format!("the token was not accepted: {denied}"),
         other => format!("the API key was not accepted: {other}"),
     }
 }
@@ -206,6 +220,12 @@ impl Problem {
                 "permission_error",
                 "not_permitted",
             ),
+            Self::NotAcknowledged { .. } => kind(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "permission_error",
+                "notice_not_acknowledged",
+            ),
             Self::NotAssessed { .. } => kind(
                 StatusCode::FORBIDDEN,
                 "permission_error",
@@ -217,6 +237,19 @@ impl Problem {
                 "permission_error",
                 "permission_error",
                 "key_not_valid_any_more",
+            ),
+            // Clients get another one when they are told 401.
+            Self::Denied(Denied::TokenExpired | Denied::TokenRevoked) => kind(
+                StatusCode::UNAUTHORIZED,
+                INVALID,
+                "authentication_error",
+                "token_not_valid_any_more",
+            ),
+            Self::Denied(Denied::TokenElsewhere) => kind(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "permission_error",
+                "token_out_of_scope",
             ),
             Self::Denied(Denied::SwitchedOff) | Self::SwitchedOff { .. } | Self::CutOff => kind(
                 StatusCode::FORBIDDEN,
@@ -401,6 +434,11 @@ impl Problem {
         }
     }
 
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.kind().status
+    }
+
     /// A code from a closed set: safe in logs and audit events.
     pub(crate) fn code(&self) -> &'static str {
         self.kind().code
@@ -458,13 +496,20 @@ impl Problem {
         if let (Some((advice, kinds)), Some(error)) =
             (coached, body.get_mut("error").and_then(Value::as_object_mut))
         {
-            let told = json!({
+            let mut told = json!({
                 "code": code,
                 "kinds": kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>(),
                 "text": advice.text,
                 "language": advice.language.tag(),
                 "link": advice.link,
             });
+            if let Self::NotAcknowledged { id, hash, .. } = self {
+                let address = format!("/api/v1/me/notices/{id}");
+                let notice = json!({ "id": id, "hash": hash, "acknowledge": address });
+                if let Some(told) = told.as_object_mut() {
+                    told.insert("notice".to_owned(), notice);
+                }
+            }
             error.insert("advice".to_owned(), told);
         }
         let mut response = Response::new(Body::from(body.to_string()));

@@ -17,14 +17,16 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::access::{self, Outgoing};
 use crate::archive::{self, Archive, Place, Taking};
 use crate::coach;
-use crate::gateway::Gateway;
+use crate::coached;
+use crate::gateway::{self, Gateway};
 use crate::kill::SwitchedOff;
 use crate::limits::Meter;
 use crate::problem::Problem;
 use crate::query;
-use crate::recall::Recall;
 use crate::reply::{self, ReplyLimits};
 use crate::routing::{self, Choice, Picked};
+use crate::telemetry::Trace;
+use crate::tokens;
 use crate::upstream::Failed;
 use crate::vault::{About, Guarded, NoConsent, conversation};
 use crate::watch::{Sent, WatchedReply};
@@ -35,6 +37,9 @@ pub(crate) const UNITS_PER_REQUEST: u64 = 1 << 20;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-privet-request-id");
 /// How many values of the prompt were replaced.
 const MASKED: HeaderName = HeaderName::from_static("x-privet-masked");
+
+/// Why whoever sent the prompt is coached.
+const COACH: HeaderName = HeaderName::from_static("x-privet-coach");
 
 /// A clearance and the keyed hashes of what came and what goes out.
 struct Cleared {
@@ -56,8 +61,12 @@ pub(crate) async fn answer(
 ) -> Response<Body> {
     let request_id = new_request_id();
     let accepted = coach::accepted(request.headers());
-    let served = serve(&gateway, surface, request, &request_id).await;
-    gateway.metrics.ended(surface, served.as_ref().err());
+    let trace = trace(&gateway, surface, &request, &request_id);
+    let served = serve(&gateway, surface, request, (&request_id, &trace)).await;
+    let problem = served.as_ref().err();
+    gateway.metrics.ended(surface, problem);
+    let trace_id = trace.id();
+    let refused = problem.map(Problem::code);
     let response = match served {
         Ok(response) => response,
         Err(problem) => {
@@ -65,12 +74,28 @@ pub(crate) async fn answer(
                 request_id,
                 surface = surface.name(),
                 problem = problem.code(),
+                trace_id = trace_id.as_deref(),
                 "refused"
             );
             coach::respond(&gateway, &problem, surface, accepted.as_ref(), &request_id)
         }
     };
-    with_request_id(response, &request_id)
+    trace.ends(response.status(), refused);
+    trace.follow(with_request_id(response, &request_id))
+}
+
+/// What is traced of a prompt, if it is.
+fn trace(gateway: &Gateway, surface: SurfaceKind, request: &Request<Body>, request_id: &str) -> Trace {
+    let known = gateway::PROMPTS.iter().find(|(_, known)| *known == surface);
+    let Some((path, _)) = known else {
+        return Trace::none();
+    };
+    let (telemetry, clock) = (&gateway.telemetry, &*gateway.clock);
+    let trace = Trace::begin(telemetry, clock, (path, surface), request.headers(), request_id);
+    if trace.is_on() {
+        trace.tell("privet.request_id", request_id.to_owned());
+    }
+    trace
 }
 
 /// The answer with the id under which Privet's log and audit events know it.
@@ -91,17 +116,22 @@ async fn serve(
     gateway: &Arc<Gateway>,
     surface: SurfaceKind,
     request: Request<Body>,
-    request_id: &str,
+    (request_id, trace): (&str, &Trace),
 ) -> Result<Response<Body>, Problem> {
     let (parts, body) = request.into_parts();
-    let caller = gateway.authenticate(&parts).await?;
+    let authenticating = trace.part("privet.authenticate");
+    let caller = gateway.authenticate(&parts).await.map_err(Problem::from);
+    let caller = authenticating.end(caller)?;
     let arrived = Instant::now();
     let mut guarded = Guarded::default();
-    let prepared = prepare(gateway, surface, &caller, &parts, body, &mut guarded).await;
+    let prepared = prepare(gateway, (surface, trace), &caller, &parts, body, &mut guarded).await;
+    let (way, token) = tokens::came_by(&caller);
     let mut event = AuditEvent {
         at: gateway.clock.now(),
         tenant: caller.tenant.to_string(),
         principal: Some(gateway.pseudonyms.pseudonym(&caller.tenant, &caller.principal)),
+        way,
+        token,
         request_id: request_id.to_owned(),
         issuer: caller.issuer().map(str::to_owned),
         subject: guarded.subject,
@@ -127,6 +157,7 @@ async fn serve(
             match &problem {
                 Problem::NotCleared(NotCleared::Refused { model, .. }) => event.model.clone_from(model),
                 Problem::NotPermitted { provider, model, .. }
+                | Problem::NotAcknowledged { provider, model, .. }
                 | Problem::SwitchedOff { provider, model, .. }
                 | Problem::NotAssessed { provider, model } => {
                     event.model = Some(model.clone());
@@ -135,7 +166,12 @@ async fn serve(
                 Problem::NotCleared(NotCleared::Sensitive { model, .. }) => event.model = Some(model.clone()),
                 _ => {}
             }
-            record(gateway, &event).await?;
+            trace.decided(&event);
+            let recording = trace.part("privet.record");
+            recording.end(record(gateway, &event).await)?;
+            if let Some(who) = &event.principal {
+                coach::refused(gateway, &caller, who, &problem);
+            }
             let address = access::address_of(&parts.extensions);
             gateway
                 .watch
@@ -175,7 +211,12 @@ async fn serve(
                 .route(&clearance.model, choice)
                 .ok_or(NotCleared::NoRoute)?;
             event.provider = Some(route.provider.name().to_owned());
-            record(gateway, &event).await?;
+            trace.decided(&event);
+            let recording = trace.part("privet.record");
+            recording.end(record(gateway, &event).await)?;
+            let who = event.principal.as_ref();
+            let is_coached =
+                is_masked && who.is_some_and(|who| coach::masked(gateway, &caller, who, &clearance.counts));
             let address = access::address_of(&parts.extensions);
             gateway.watch.decided(&caller, &event, address, sent, None);
             let reply =
@@ -207,11 +248,19 @@ async fn serve(
                 headers: &parts.headers,
                 query: parts.uri.query(),
                 event: others,
+                trace,
             };
             let under_way = UnderWay { permit, meter, reply };
-            let response = send(gateway, clearance, asked, under_way, taking, caller).await?;
+            let mut response = send(gateway, clearance, asked, under_way, taking, caller).await?;
+            if is_coached {
+                let code = HeaderValue::from_static(coached::MASKED);
+                response.headers_mut().insert(COACH, code);
+            } else {
+                // A provider's own says nothing of Privet.
+                response.headers_mut().remove(COACH);
+            }
             if let Some(event) = access {
-                log_answer(&event, response.status().as_u16(), arrived);
+                log_answer(&event, trace, response.status().as_u16(), arrived);
             }
             Ok(response)
         }
@@ -219,7 +268,7 @@ async fn serve(
 }
 
 /// One line for a prompt whose reply has begun.
-fn log_answer(event: &AuditEvent, status: u16, arrived: Instant) {
+fn log_answer(event: &AuditEvent, trace: &Trace, status: u16, arrived: Instant) {
     tracing::info!(
         request_id = event.request_id,
         tenant = event.tenant,
@@ -232,6 +281,7 @@ fn log_answer(event: &AuditEvent, status: u16, arrived: Instant) {
         decision_us = event.decision.latency_us,
         reply_ms = u64::try_from(arrived.elapsed().as_millis()).unwrap_or(u64::MAX),
         status,
+        trace_id = trace.id().as_deref(),
         "answered"
     );
 }
@@ -261,7 +311,7 @@ struct UnderWay {
 /// Everything up to the decision.
 async fn prepare(
     gateway: &Arc<Gateway>,
-    surface: SurfaceKind,
+    (surface, trace): (SurfaceKind, &Trace),
     caller: &Authenticated,
     parts: &http::request::Parts,
     body: Body,
@@ -280,7 +330,9 @@ async fn prepare(
         .map_err(|_| Problem::Busy)?;
     gateway.limits.look(caller, gateway.clock.now())?;
     check_media(&parts.headers)?;
-    let prompt = Prompt::new(surface, read_body(gateway, &parts.headers, body).await?);
+    let receiving = trace.part("privet.receive");
+    let body = receiving.end(read_body(gateway, &parts.headers, body).await)?;
+    let prompt = Prompt::new(surface, body);
     let read_at = Instant::now();
     // Where no words come back there is no conversation.
     let archive = gateway.archive.as_ref().filter(|_| surface.has_words_in_reply());
@@ -295,7 +347,9 @@ async fn prepare(
         None => None,
     };
     let kept = place.zip(keeps.map(|(_, content)| content));
-    let mut cleared = clear(gateway, surface, prompt, caller, parts.uri.query(), kept).await?;
+    let clearing = trace.part("privet.clear");
+    let cleared = clear(gateway, surface, prompt, caller, parts.uri.query(), kept).await;
+    let mut cleared = clearing.end(cleared)?;
     // Stand-ins can make a prompt longer than it came.
     let is_too_long = |archive: &Archive| {
         cleared
@@ -324,7 +378,9 @@ async fn prepare(
         };
         let now = gateway.clock.now();
         let ask = (route.provider.name(), categories.clone());
-        vault.guard(&caller.tenant, about, ask, now, guarded).await?;
+        let asking = trace.part("privet.consent");
+        let permitted = vault.guard(&caller.tenant, about, ask, now, guarded).await;
+        asking.end(permitted.map_err(Problem::from))?;
         for index in 0..route.targets().len() {
             let other = route.with(index).filter(|other| other.provider != route.provider);
             let Some(other) = other else { continue };
@@ -337,6 +393,7 @@ async fn prepare(
             }
         }
     }
+    gateway.check_notices(caller, model, &route, &mut cleared.choice)?;
     let out = Outgoing {
         surface,
         clearance: &cleared.clearance,
@@ -345,7 +402,8 @@ async fn prepare(
         has_consent: about.is_some(),
         address: access::address_of(&parts.extensions),
     };
-    gateway.authorise_prompt(caller, &out)?;
+    let authorising = trace.part("privet.authorise");
+    authorising.end(gateway.authorise_prompt(caller, &out))?;
     for index in 0..route.targets().len() {
         let other = route.with(index).filter(|other| other.provider != route.provider);
         let other = other.map(|other| Outgoing {
@@ -357,10 +415,15 @@ async fn prepare(
         }
     }
     let body = cleared.clearance.prompt.body();
+    let reserving = trace.part("privet.reserve");
     let meter = gateway
         .limits
         .reserve(caller, surface, (model, body), gateway.clock.now())
-        .await?;
+        .await;
+    let mut meter = reserving.end(meter)?;
+    if let Some(meter) = &mut meter {
+        meter.traced(trace);
+    }
     Ok(Prepared {
         cleared,
         about,
@@ -515,11 +578,14 @@ async fn clear(
     let budget = Budget::new(units * gateway.access.looks());
     let key = gateway.surrogate_key(&caller.tenant, caller.principal.as_str());
     let hashes = gateway.hashes(&caller.tenant);
-    let known = gateway.recall_of(&caller.tenant, caller.principal.as_str());
-    let learner = gateway.recall.as_deref().is_some_and(Recall::learns_prompts);
-    let learner = learner.then(|| (caller.tenant.clone(), caller.principal.to_string()));
+    let is_response = surface == SurfaceKind::OpenaiResponses;
+    let handed_out = (is_response || gateway.mcp.is_some())
+        .then(|| gateway.recall_of(&caller.tenant, caller.principal.as_str()))
+        .flatten();
+    let learns = gateway.recall.learns_prompts();
+    let caller = (caller.tenant.clone(), caller.principal.to_string());
     let query = query.map(str::to_owned);
-    let off = gateway.providers_off(&caller.tenant);
+    let off = gateway.providers_off(&caller.0);
     let gateway = Arc::clone(gateway);
     let pool = gateway.pool.clone();
     pool.run(gateway.weight(bytes), budget, move |budget| {
@@ -531,14 +597,16 @@ async fn clear(
             analyzer: &gateway.analyzer,
             key: &key,
             memory: Some(&gateway.memory),
-            known: known.as_deref(),
+            known: handed_out.as_deref().filter(|_| gateway.mcp.is_some()),
+            earlier: handed_out.as_deref().filter(|_| is_response),
             route: &route,
             local: &local,
         };
         let clearance = gateway.policy.clear(&prompt, clearing, budget)?;
-        if let (Some((tenant, principal)), Some(recall)) = (&learner, &gateway.recall) {
+        if learns || clearance.may_be_gone_on_with {
             let pairs = clearance.restoration.made();
-            recall.remember((tenant, principal), pairs, None, Instant::now());
+            let recall = &gateway.recall;
+            recall.remember((&caller.0, &caller.1), pairs, None, Instant::now());
         }
         let mut choice = picked.choice(clearance.rule);
         gateway.check_assessment(&prompt, &clearance, clearing, budget, &mut choice)?;

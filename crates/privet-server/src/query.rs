@@ -1,5 +1,7 @@
 //! The query of a request's address goes on to the provider, so it is looked at, too.
 
+use std::fmt::Write;
+
 use privet_pii::Analyzer;
 use privet_types::Budget;
 
@@ -59,6 +61,20 @@ pub(crate) fn decode(text: &str, plus: u8) -> Option<String> {
         });
     }
     String::from_utf8(bytes).ok()
+}
+
+/// All but unreserved characters (RFC 3986 §2.3) percent-encoded.
+pub(crate) fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a String does not fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
 }
 
 #[cfg(test)]

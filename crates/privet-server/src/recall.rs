@@ -12,6 +12,10 @@ use privet_types::TenantId;
 const MOST_BYTES: usize = 32 << 20;
 /// Most bytes of one caller, so that nobody drives out all others.
 const MOST_BYTES_OF_ONE: usize = 4 << 20;
+/// Most values of one caller, unless the settings of servers of tools say another number.
+const MOST_OF_ONE: usize = 4_096;
+/// How long values are remembered, unless they say so.
+const KEEP: Duration = Duration::from_secs(3_600);
 /// Longest value that is remembered.
 const LONGEST: usize = 4 << 10;
 /// Bytes that a value takes beside its own.
@@ -179,6 +183,11 @@ impl Recall {
             is_used: AtomicBool::new(false),
             kept: Mutex::default(),
         }
+    }
+
+    /// Remembers what requests were masked by that providers keep, where there are no servers of tools.
+    pub(crate) fn for_responses() -> Self {
+        Self::new(MOST_OF_ONE, KEEP, false)
     }
 
     pub(crate) const fn learns_prompts(&self) -> bool {

@@ -18,6 +18,7 @@ use crate::gateway::Gateway;
 use crate::headers;
 use crate::problem::Problem;
 use crate::prompt::record;
+use crate::telemetry::{Attempt, TRACEPARENT, Trace};
 use crate::upstream::{Failed, Upstream};
 
 /// Why a prompt went to a local model, in its audit event.
@@ -57,6 +58,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) query: Option<&'a str>,
     /// What was recorded of it, if others may be asked, too.
     pub(crate) event: Option<AuditEvent>,
+    pub(crate) trace: &'a Trace,
 }
 
 impl Choice {
@@ -198,6 +200,7 @@ pub(crate) async fn send<'a>(
         headers,
         query,
         event,
+        trace,
     } = asked;
     let no_route = || Failed::NotSent(NotCleared::NoRoute.into());
     let route = gateway.route(model, choice).ok_or_else(no_route)?;
@@ -206,7 +209,7 @@ pub(crate) async fn send<'a>(
     let upstream = &gateway.upstream;
     if route.targets().len() < 2 && settings.retries == 0 {
         let name = route.upstream_model.unwrap_or(model);
-        let answer = ask(gateway, &route, name, query, outgoing(), prompt).await;
+        let answer = ask(gateway, (&route, name, trace), query, outgoing(), prompt).await;
         return Ok((answer?, route.provider));
     }
     let mut attempts = Attempts {
@@ -224,7 +227,7 @@ pub(crate) async fn send<'a>(
     let (mut route, mut prompt) = (route, prompt);
     loop {
         let name = route.upstream_model.unwrap_or(model);
-        let answer = ask(gateway, &route, name, query, outgoing(), prompt.copy()).await;
+        let answer = ask(gateway, (&route, name, trace), query, outgoing(), prompt.copy()).await;
         let asked_wait = match &answer {
             Ok(reply) if settings.retry_on.contains(&reply.status().as_u16()) => {
                 retry_after(reply.headers(), gateway.clock.now())
@@ -268,13 +271,16 @@ pub(crate) async fn send<'a>(
 /// Sends a prompt to the target of `route`, and counts how it answers.
 async fn ask(
     gateway: &Gateway,
-    route: &Route<'_>,
-    model: &str,
+    (route, model, trace): (&Route<'_>, &str, &Trace),
     query: Option<&str>,
-    headers: HeaderMap,
+    mut headers: HeaderMap,
     prompt: Prompt<Cleared>,
 ) -> Result<Response<ReplyBody>, Failed> {
     let (provider, since) = (route.provider, Instant::now());
+    trace.asks(&Attempt { provider, model });
+    if let Some(traceparent) = trace.traceparent() {
+        headers.insert(TRACEPARENT, traceparent);
+    }
     let answer = gateway
         .upstream
         .send(provider, model, query, headers, prompt)
@@ -282,6 +288,10 @@ async fn ask(
     if !matches!(answer, Err(Failed::NotSent(Problem::ProviderResting))) {
         let status = answer.as_ref().ok().map(Response::status);
         gateway.metrics.replied(provider.name(), status, since.elapsed());
+    }
+    match &answer {
+        Ok(reply) => trace.answered(reply.status()),
+        Err(Failed::NotSent(problem) | Failed::Sent(problem)) => trace.unanswered(problem),
     }
     answer
 }

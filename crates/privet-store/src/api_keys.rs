@@ -7,6 +7,7 @@ use crate::kill_switches::{KillSwitch, select_in_force};
 use crate::log::append_change;
 use crate::people::{PeopleSnapshot, select_people};
 use crate::sql::{FromRow, Row, Tx, Value};
+use crate::tokens::{TokenSnapshot, select_tokens};
 use crate::{Error, Store, values};
 
 /// The columns of a key, in the order in which they are read.
@@ -62,7 +63,7 @@ pub struct ApiKeyUse {
 /// All API keys at one moment, and whom they belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKeySnapshot {
-    /// Grows with every change of a key, a principal, a group, a role or a kill switch by any process.
+    /// Grows with every change of a key, a principal, a group, a role, a kill switch, or of what is known of tokens, by any process.
     pub version: i64,
     /// Ordered by time made, then id.
     pub keys: Vec<ApiKeyRecord>,
@@ -70,6 +71,8 @@ pub struct ApiKeySnapshot {
     pub people: PeopleSnapshot,
     /// What is switched off.
     pub switches: Vec<KillSwitch>,
+    /// What signs tokens, and which were taken back.
+    pub tokens: TokenSnapshot,
 }
 
 impl Store {
@@ -235,6 +238,7 @@ impl Store {
                     keys: select_api_keys(tx).await?,
                     people: select_people(tx).await?,
                     switches: select_in_force(tx).await?,
+                    tokens: select_tokens(tx).await?,
                 })
             })
         })

@@ -18,6 +18,10 @@ pub(crate) const DECISION: &str = "decision";
 /// Most rows one call of [`Store::tenant_events`] returns.
 const MAX_TENANT_ROWS: u32 = 1_000;
 
+/// Events of the tenant `$1`, as [`TenantEvent`] reads them.
+const TENANT_EVENTS: &str = "SELECT e.id, e.node, COALESCE(p.seq, e.seq), p.position, e.at, e.kind, e.payload \
+                             FROM audit_events e LEFT JOIN log_positions p ON p.event = e.id WHERE e.tenant = $1";
+
 /// Most rows one call of [`Store::audit_events`] returns.
 const MAX_ROWS: u32 = 10_000;
 
@@ -223,20 +227,65 @@ impl Store {
         self.database()
             .read(&Scope::Tenant(tenant.clone()), move |tx| {
                 Box::pin(async move {
-                    let select = "SELECT e.id, e.node, COALESCE(p.seq, e.seq), p.position, e.at, e.kind, e.payload \
-                                  FROM audit_events e LEFT JOIN log_positions p ON p.event = e.id \
-                                  WHERE e.tenant = $1 AND e.id > $2";
+                    let select = format!("{TENANT_EVENTS} AND e.id > $2");
                     let tail = "ORDER BY e.id LIMIT $3";
                     match kind {
                         Some(kind) => {
                             let sql = format!("{select} AND e.kind = $4 {tail}");
-                            tx.rows(sql, values![tenant.as_str(), after_id, limit, kind]).await
+                            tx.rows(sql, values![tenant.as_str(), after_id, limit, kind])
+                                .await
                         }
                         None => {
                             let sql = format!("{select} {tail}");
                             tx.rows(sql, values![tenant.as_str(), after_id, limit]).await
                         }
                     }
+                })
+            })
+            .await
+    }
+
+    /// Up to `limit` events (1 000 at most) of `tenant` of all kinds, those that arrived last first; only those before `before_id` if it
+    /// is given. What has no position in the log yet is among them.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the store does not answer.
+    pub async fn newest_tenant_events(
+        &self,
+        tenant: &TenantId,
+        before_id: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<TenantEvent>, Error> {
+        let (name, before, limit) = (
+            tenant.as_str().to_owned(),
+            before_id.unwrap_or(i64::MAX),
+            limit.min(MAX_TENANT_ROWS),
+        );
+        self.database()
+            .read(&Scope::Tenant(tenant.clone()), move |tx| {
+                Box::pin(async move {
+                    let sql = format!("{TENANT_EVENTS} AND e.id < $2 ORDER BY e.id DESC LIMIT $3");
+                    tx.rows(sql, values![name, before, limit]).await
+                })
+            })
+            .await
+    }
+
+    /// The event of `tenant` that has `position` in the log; none if there is none, or it is another tenant's.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the store does not answer.
+    pub async fn tenant_event_at(
+        &self,
+        tenant: &TenantId,
+        position: u64,
+    ) -> Result<Option<TenantEvent>, Error> {
+        let (name, position) = (tenant.as_str().to_owned(), seq_to_sql(position));
+        self.database()
+            .read(&Scope::Tenant(tenant.clone()), move |tx| {
+                Box::pin(async move {
+                    let sql = format!("{TENANT_EVENTS} AND p.position = $2");
+                    tx.optional(sql, values![name, position]).await
                 })
             })
             .await

@@ -27,6 +27,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod acknowledgements;
 mod alerts;
 mod api_keys;
 mod audit;
@@ -47,7 +48,10 @@ mod sign_in;
 mod spool;
 mod sql;
 mod store;
+mod tokens;
+mod updates;
 
+pub use acknowledgements::{AcknowledgementChange, AcknowledgementRecord};
 pub use alerts::{AlertRecord, HeldCaller, WatchState};
 pub use api_keys::{ApiKeyRecord, ApiKeySnapshot, ApiKeyUse};
 pub use audit::{AuditRecord, AuditRow, TenantEvent};
@@ -87,3 +91,5 @@ pub use sql::{
     Value, ValueKind, Work,
 };
 pub use store::{Store, open_store_database};
+pub use tokens::{TokenChange, TokenCount, TokenKeyRecord, TokenRevocation, TokenRevoked, TokenSnapshot};
+pub use updates::{UpdateChange, UpdateStep};

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use privet_types::{CourseName, GroupName, Principal, PrincipalKind, Pseudonym, RoleName, TenantId};
 use serde::Serialize;
 
+use crate::acknowledgements::{AcknowledgementRecord, select_acknowledgements};
 use crate::log::{Leaf, append_leaf};
 use crate::sign_in::{SignInChange, end_switched};
 use crate::sql::{FromRow, Row, Tx, Value};
@@ -114,6 +115,8 @@ pub struct PeopleSnapshot {
     pub grants: Vec<GrantRecord>,
     /// Who has completed which course.
     pub trainings: Vec<TrainingRecord>,
+    /// Who has acknowledged which notice, in which wording.
+    pub acknowledgements: Vec<AcknowledgementRecord>,
 }
 
 /// What the log is told of a change: metadata, and people as pseudonyms.
@@ -425,6 +428,7 @@ pub(crate) async fn select_people(tx: &mut Tx) -> Result<PeopleSnapshot, Error> 
                 values![],
             )
             .await?,
+        acknowledgements: select_acknowledgements(tx).await?,
     })
 }
 

@@ -33,7 +33,9 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/sqlite/0025_incidents.sql"),
         include_str!("schema/sqlite/0026_kill_switches.sql"),
         include_str!("schema/sqlite/0027_mcp_tools.sql"),
+        include_str!("schema/sqlite/0028_tokens.sql"),
         include_str!("schema/sqlite/0029_identity_links.sql"),
+        include_str!("schema/sqlite/0030_acknowledgements.sql"),
     ],
     postgres: &[
         include_str!("schema/postgres/0001_keys_and_audit.sql"),
@@ -63,7 +65,9 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0025_incidents.sql"),
         include_str!("schema/postgres/0026_kill_switches.sql"),
         include_str!("schema/postgres/0027_mcp_tools.sql"),
+        include_str!("schema/postgres/0028_tokens.sql"),
         include_str!("schema/postgres/0029_identity_links.sql"),
+        include_str!("schema/postgres/0030_acknowledgements.sql"),
     ],
     seeded: &["changes", "log_head"],
 };

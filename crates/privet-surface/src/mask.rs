@@ -95,6 +95,18 @@ impl<'t> Request<'t> {
         }
     }
 
+    /// Whether the provider may keep what is sent, so that a later request goes on where it ended.
+    #[must_use]
+    pub fn may_be_gone_on_with(&self) -> bool {
+        self.may_be_stored && storage::is_kept(self.surface, self.document.root())
+    }
+
+    /// Whether it goes on where an earlier one ended, which the provider has kept.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        storage::goes_on(self.surface, self.document.root())
+    }
+
     /// The model asked for.
     ///
     /// # Errors

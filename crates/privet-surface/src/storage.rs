@@ -36,6 +36,17 @@ pub(crate) fn forbidden(surface: SurfaceKind, root: Value<'_>) -> Result<Option<
     }
 }
 
+/// Whether the provider keeps the request `root` and its reply for later ones, unless it is told not to.
+pub(crate) fn is_kept(surface: SurfaceKind, root: Value<'_>) -> bool {
+    surface == SurfaceKind::OpenaiResponses && root.get("store").is_none_or(|store| store.raw() != "false")
+}
+
+/// Whether the request `root` goes on where an earlier one ended.
+pub(crate) fn goes_on(surface: SurfaceKind, root: Value<'_>) -> bool {
+    let is_set = |field| root.get(field).is_some_and(|value| value.raw() != "null");
+    surface == SurfaceKind::OpenaiResponses && (is_set("previous_response_id") || is_set("conversation"))
+}
+
 /// Makes it say `false`, which is not what it means where it is left out: so responses are kept, and chats by some accounts.
 fn said(store: Option<Value<'_>>, root: Value<'_>) -> Option<Edit> {
     match store {

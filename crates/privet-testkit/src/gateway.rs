@@ -8,19 +8,19 @@ use std::time::Duration;
 
 use jiff::tz::Offset;
 use privet_access::{
-    AccessRules, Assessments, Authorizer, Enrolment, KeyRing, KeyRingConfig, KillSwitches, LocalSwitches,
-    NewKey, People, PolicyText, Signer, create_key, revoke_key, run_refresh,
+    AccessRules, Assessments, Authorizer, KeyRing, KeyRingConfig, KillSwitches, LocalSwitches, PolicyText,
+    Signer, run_refresh,
 };
 use privet_crypto::RootKey;
 use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
 use privet_policy::{Audit, Policy, Settings};
 use privet_server::{
-    AlertOutbox, AwsKeys, Gateway, Live, NextPolicy, Parts, ProviderKey, Server, SharedLimits, VaultParts,
-    saved_limits,
+    AlertOutbox, AwsKeys, Gateway, Live, NextPolicy, Parts, ProviderKey, Server, SharedLimits, Telemetry,
+    VaultParts, saved_limits,
 };
-use privet_store::{Durability, Location, Spool, SpoolConfig, Store, run_flusher};
-use privet_types::{Clock, KeyScopes, Secret, TenantId};
+use privet_store::{Durability, Location, Sequencer, Spool, SpoolConfig, Store, log_signer, run_flusher};
+use privet_types::{Clock, Secret, TenantId};
 use privet_vault::run_consent_watch;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -70,6 +70,7 @@ pub struct Builder {
     access: String,
     issuers: String,
     sign_in: String,
+    telemetry: String,
     assessments: Vec<String>,
     cedar: Option<String>,
     stale_after: Option<Duration>,
@@ -96,9 +97,9 @@ pub struct TestGateway {
     vault_address: Option<SocketAddr>,
     vault: Option<VaultParts>,
     key: String,
-    clock: Arc<FakeClock>,
-    root: Arc<RootKey>,
-    store: Store,
+    pub(crate) clock: Arc<FakeClock>,
+    pub(crate) root: Arc<RootKey>,
+    pub(crate) store: Store,
     spool: Spool,
     provider: Option<Provider>,
     shutdown: watch::Sender<bool>,
@@ -110,6 +111,8 @@ pub struct TestGateway {
     watching: JoinHandle<()>,
     flusher: JoinHandle<Result<(), privet_store::Error>>,
     watch: Option<JoinHandle<()>>,
+    exporting: Option<JoinHandle<()>>,
+    telemetry: Telemetry,
     home: Home,
 }
 
@@ -201,6 +204,12 @@ impl Builder {
     /// With these lines in the settings' `[sign_in]`.
     pub fn sign_in(mut self, sign_in: &str) -> Self {
         sign_in.clone_into(&mut self.sign_in);
+        self
+    }
+
+    /// With these lines in the settings' `[telemetry]`; the collector's headers hold `header-of-collector`.
+    pub fn telemetry(mut self, telemetry: &str) -> Self {
+        telemetry.clone_into(&mut self.telemetry);
         self
     }
 
@@ -310,6 +319,7 @@ impl Builder {
                 &format!("{}\n{}", self.prices, self.mcp),
                 &format!("{}\n{}", self.access, self.issuers),
                 &self.sign_in,
+                &self.telemetry,
             ]
             .map(String::as_str),
         );
@@ -377,6 +387,15 @@ impl Builder {
             let secret = |name: &String| (name.clone(), Secret::new(format!("header-of-{}", server.name)));
             (server.name.clone(), server.headers.keys().map(secret).collect())
         });
+        let (telemetry, exporter) = match &settings.telemetry {
+            None => (Telemetry::default(), None),
+            Some(wanted) => {
+                let secret = |name: &String| (name.clone(), Secret::new("header-of-collector".to_owned()));
+                let headers = wanted.headers.keys().map(secret).collect();
+                let (telemetry, exporter) = Telemetry::new(wanted, &headers)?;
+                (telemetry, Some(exporter))
+            }
+        };
         let logins = settings.access.issuers.iter();
         let logins = logins.filter(|issuer| {
             let login = issuer.login.as_ref();
@@ -384,7 +403,9 @@ impl Builder {
         });
         let login_secrets = logins.map(|issuer| (issuer.name.clone(), Secret::new(LOGIN_SECRET.to_owned())));
         let gateway = Gateway::new(Parts {
+            telemetry: telemetry.clone(),
             mcp_headers: mcp_headers.collect(),
+            log_key: log_signer(&root, None).expect("a signer").key().clone().into(),
             login_secrets: login_secrets.collect(),
             saved_limits,
             shared_limits: self.shared_limits,
@@ -431,6 +452,10 @@ impl Builder {
         let flush = if self.is_hoarding { Duration::MAX } else { FLUSH };
         let flusher =
             tokio::spawn(async move { run_flusher(&to_flush, &into, flush, ended(is_stopped)).await });
+        let exporting = exporter.map(|exporter| {
+            let (node, stopped) = (spool.node().to_owned(), ended(is_stopped_too.clone()));
+            tokio::spawn(async move { exporter.run(&node, stopped).await })
+        });
         let for_consent = ended(is_stopped_too);
         let watch = watched.map(|consent| {
             tokio::spawn(async move { run_consent_watch(consent, CONSENT_WATCH, for_consent).await })
@@ -456,6 +481,8 @@ impl Builder {
             limits,
             watching,
             flusher,
+            exporting,
+            telemetry,
             home,
         };
         gateway
@@ -551,28 +578,16 @@ impl TestGateway {
         soon("callbacks", told).await.expect("the store answers")
     }
 
+    /// Takes what is told of requests, and lines, to the collector of the settings.
+    #[must_use]
+    pub const fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
     /// The store.
     #[must_use]
     pub const fn store(&self) -> &Store {
         &self.store
-    }
-
-    /// A key of `principal` of `tenant` for `scopes`, as text.
-    pub async fn key_for(&self, tenant: &str, principal: &str, scopes: KeyScopes) -> String {
-        let (tenant, principal) = (
-            tenant.parse().expect("a name"),
-            principal.parse().expect("a name"),
-        );
-        let made = create_key(
-            &self.store,
-            &self.root,
-            &tenant,
-            &principal,
-            scopes,
-            None,
-            &*self.clock,
-        );
-        made.await.expect("a key").key.expose().clone()
     }
 
     /// The key of `ann`.
@@ -616,17 +631,11 @@ impl TestGateway {
         ask.body(body)
     }
 
-    /// How the people of `tenant` sign in.
-    pub fn enrolment(&self, tenant: &str) -> Enrolment<'_> {
-        let tenant = tenant.parse().expect("a tenant");
-        Enrolment::new(&self.store, &self.root, tenant, &*self.clock)
-    }
-
-    /// The principals of `tenant`.
-    #[must_use]
-    pub fn people(&self, tenant: &str) -> People<'_> {
-        let tenant = tenant.parse().expect("a name");
-        People::new(&self.store, &self.root, tenant, &*self.clock)
+    /// Gives what happened so far its places in the signed log.
+    pub async fn sequence_log(&self) {
+        let signer = log_signer(&self.root, None).expect("a signer");
+        let mut sequencer = Sequencer::open(self.store.clone(), signer).await.expect("a log");
+        sequencer.run_once().await.expect("the log goes on");
     }
 
     /// The kill switches, as the command line has them.
@@ -635,34 +644,16 @@ impl TestGateway {
         KillSwitches::new(&self.store, &self.root, &*self.clock)
     }
 
+    /// The installation's root key.
+    #[must_use]
+    pub fn root(&self) -> &RootKey {
+        &self.root
+    }
+
     /// Those of this machine.
     #[must_use]
     pub fn local_switches(&self) -> LocalSwitches {
         LocalSwitches::new(self.path().join("privet-data/spool/kill-switches"), &self.root)
-    }
-
-    /// Makes a key for `principal`, good for `ttl`.
-    pub async fn new_key(&self, principal: &str, ttl: Option<Duration>) -> NewKey {
-        let expires_at = ttl.map(|ttl| self.clock.now().checked_add(ttl).expect("a near date"));
-        let (tenant, principal) = (TenantId::default(), principal.parse().expect("a name"));
-        create_key(
-            &self.store,
-            &self.root,
-            &tenant,
-            &principal,
-            KeyScopes::default(),
-            expires_at,
-            &*self.clock,
-        )
-        .await
-        .expect("a key")
-    }
-
-    /// Revokes a key as `privet key revoke` does: in the store, which the gateway looks into.
-    pub async fn revoke(&self, key: &NewKey) {
-        revoke_key(&self.store, &self.root, &key.record.id, &*self.clock)
-            .await
-            .expect("the key is known");
     }
 
     /// What the demo provider was sent, oldest first.
@@ -738,6 +729,9 @@ impl TestGateway {
         soon("the last of what was learnt", self.watching)
             .await
             .expect("no panic");
+        if let Some(exporting) = self.exporting {
+            soon("the last of telemetry", exporting).await.expect("no panic");
+        }
         let flushed = soon("the last flush", self.flusher).await.expect("no panic");
         flushed.expect("all events are stored");
         self.spool.close().await.expect("the spool closes");

@@ -26,6 +26,7 @@
 mod ask;
 mod authority;
 mod aws;
+mod callers;
 mod clock;
 mod gateway;
 mod home;

@@ -19,7 +19,8 @@ pub(crate) fn settings(
         prices,
         access,
         sign_in,
-    ]: [&str; 13],
+        telemetry,
+    ]: [&str; 14],
 ) -> String {
     format!(
         r#"
@@ -44,6 +45,8 @@ listen = "127.0.0.1:0"
 {access}
 [sign_in]
 {sign_in}
+[telemetry]
+{telemetry}
 [[providers]]
 name = "openai"
 dialect = "openai"

@@ -60,6 +60,12 @@ pub struct AuditEvent {
     pub tenant: String,
     /// Who asked; absent where nobody was authenticated.
     pub principal: Option<Pseudonym>,
+    /// By what they came, where it was no API key: `certificate`, `session` or `token`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<String>,
+    /// Keyed hash of the id of the token by which they came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// Random id of the request, 32 hexadecimal characters; also sent to the caller as `x-privet-request-id`.
     pub request_id: String,
     /// The issuer whose token the caller came by, as the settings name it, where it was a token and no key.

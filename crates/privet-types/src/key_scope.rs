@@ -122,6 +122,12 @@ impl KeyScopes {
         self.0 & scope.bit() != 0
     }
 
+    /// Those that are among both.
+    #[must_use]
+    pub const fn intersection(self, others: Self) -> Self {
+        Self(self.0 & others.0)
+    }
+
     /// Them, in the order of [`KeyScope::ALL`].
     pub fn iter(self) -> impl Iterator<Item = KeyScope> {
         KeyScope::ALL.into_iter().filter(move |scope| self.allows(*scope))

@@ -21,6 +21,7 @@ mod ids;
 mod key_scope;
 mod measurement;
 mod secret;
+mod update_kind;
 
 pub use audit::{Action, AuditEvent, Decision, Pseudonym};
 pub use budget::{Budget, BudgetError, CancelFlag};
@@ -34,3 +35,4 @@ pub use ids::{
 pub use key_scope::{KeyScope, KeyScopes, UnknownScope};
 pub use measurement::{ClassShare, Interval, LogPosition, Measurement, Part};
 pub use secret::Secret;
+pub use update_kind::{UnknownUpdateKind, UpdateKind};

@@ -145,7 +145,9 @@ impl IncidentState {
         }
     }
 
-    fn next(self) -> Vec<Self> {
+    /// The states it can go to from this one.
+    #[must_use]
+    pub fn next(self) -> Vec<Self> {
         match self {
             Self::Open => vec![Self::Contained, Self::Resolved, Self::Closed],
             Self::Contained => vec![Self::Open, Self::Resolved, Self::Closed],

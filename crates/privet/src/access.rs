@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use jiff::tz::Offset;
-use privet_access::{AccessRules, Assessments, Authorizer, PolicyText, Signer};
+use privet_access::{AccessRules, Assessments, Authorizer, KindAsked, PolicyText, Signer};
 use privet_policy::{Policy, Settings};
+use privet_server::SystemClock;
+use privet_types::Clock;
 
-use crate::rim;
+use crate::update::{Sources, Used};
 
 /// The policy document and all that belongs to it.
 pub(crate) struct Access {
@@ -16,6 +18,8 @@ pub(crate) struct Access {
     pub(crate) policy: Policy,
     pub(crate) rules: AccessRules,
     pub(crate) assessments: Assessments,
+    /// The signed updates that it was read from.
+    pub(crate) updates: Vec<Used>,
 }
 
 impl Access {
@@ -29,13 +33,29 @@ impl Access {
                 named: Vec::new(),
             },
             assessments: Assessments::default(),
+            updates: Vec::new(),
         })
     }
 
-    /// What the settings name. Assessments that do not count are told on standard error.
+    /// What the settings name. Assessments that do not count are told on standard error. Updates that have expired are no error
+    /// if the settings say so.
     pub(crate) fn load(settings: &Settings) -> Result<Self> {
-        let policy = rim::policy(settings)?;
-        let files = own_policies(settings, &policy)?;
+        let sources = Sources::new(settings);
+        sources.verify_all()?;
+        let loaded = Self::read(&sources)?;
+        let now = SystemClock.now();
+        loaded
+            .updates
+            .iter()
+            .try_for_each(|used| used.check(settings, now))?;
+        Ok(loaded)
+    }
+
+    /// The same from `sources`, whatever has expired.
+    pub(crate) fn read(sources: &Sources<'_>) -> Result<Self> {
+        let settings = sources.settings();
+        let policy = sources.policy()?;
+        let files = own_policies(sources, &policy)?;
         let authorizer = authorizer(&policy, &files)?;
         let signers = signers(settings)?;
         let assessments = assessments(settings, &signers)?;
@@ -50,14 +70,28 @@ impl Access {
                 named: settings.by_certificate().collect(),
             },
             assessments,
+            updates: sources.used(),
         })
     }
 }
 
-/// The policies that `files` hold, beside those that ship.
+/// The policies that `files` hold, beside those that ship. One that asks for data that is not looked for is refused: it would seem to
+/// hold, and never do.
 pub(crate) fn authorizer(policy: &Policy, files: &[(String, String)]) -> Result<Authorizer> {
     let offset = Offset::from_seconds(policy.access().utc_offset_seconds())?;
-    Ok(Authorizer::new(&texts(files), offset)?)
+    let authorizer = Authorizer::new(&texts(files), offset)?;
+    for KindAsked { policy: id, kind } in authorizer.kinds_asked() {
+        match policy.looks_for(&kind) {
+            Some(true) => {}
+            Some(false) => bail!(
+                "the policy `{id}` asks whether {kind} was found, which the policy document lets pass unseen, so that it never is; set {kind} to \"mask\" in `[pii.entities]`, or take it out of `{id}`"
+            ),
+            None => bail!(
+                "the policy `{id}` asks whether `{kind}` was found, and there is no such kind; see `privet pii entities`"
+            ),
+        }
+    }
+    Ok(authorizer)
 }
 
 pub(crate) fn texts(files: &[(String, String)]) -> Vec<PolicyText<'_>> {
@@ -68,11 +102,16 @@ pub(crate) fn texts(files: &[(String, String)]) -> Vec<PolicyText<'_>> {
 }
 
 /// The names and texts of the Cedar policies that the policy document names.
-pub(crate) fn own_policies(settings: &Settings, policy: &Policy) -> Result<Vec<(String, String)>> {
-    named_files(settings, policy)
+pub(crate) fn own_policies(sources: &Sources<'_>, policy: &Policy) -> Result<Vec<(String, String)>> {
+    let document = sources.settings().policy.as_deref();
+    named_files(sources.settings(), policy)
         .into_iter()
         .map(|(name, path)| {
-            let text = fs::read_to_string(&path)
+            if let Some(document) = document {
+                sources.check_named(document, &path)?;
+            }
+            let text = sources
+                .read(&path)
                 .with_context(|| format!("cannot read the policies `{}`", path.display()))?;
             Ok((name, text))
         })

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{audit, demo, key, keyring, kill, mcp, people, pii, policy, serve, vault, watch};
+use crate::{audit, demo, key, keyring, kill, mcp, people, pii, policy, serve, update, vault, watch};
 
 /// Use generative AI without giving private data away.
 ///
@@ -74,6 +74,7 @@ pub(crate) enum Command {
         after_help = "Examples:
   privet kill on principal ann --reason 'laptop stolen'
   privet kill on all --reason 'incident 7' --for 2h
+  privet kill on all --reason 'store down, incident 7' --shared
   privet kill on all --reason 'store down, incident 7' --local
   privet kill list
   privet kill off ID"
@@ -97,6 +98,17 @@ pub(crate) enum Command {
   privet policy review"
     )]
     Policy(policy::PolicyCommand),
+    /// Make, sign, check and install signed policies, rules and lists, and go back to earlier ones.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet update build office/ --kind policy --version 7 --out office-7.privet
+  privet update sign office-7.privet --key ann.key
+  privet update verify office-7.privet
+  privet update install office-7.privet
+  privet update rollback policy"
+    )]
+    Update(update::UpdateCommand),
     /// Find personal data in texts, take it out, put it back, and measure how well that works.
     #[command(
         subcommand,
@@ -308,6 +320,7 @@ impl Command {
             Self::Kill(command) => kill::run(&command),
             Self::Mcp(command) => mcp::run(command),
             Self::Policy(command) => policy::run(command),
+            Self::Update(command) => update::run(command),
             Self::Pii(command) => pii::run(*command),
             Self::Audit(command) => audit::run(&command),
             Self::Keyring(command) => keyring::run(command),

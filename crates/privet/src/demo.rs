@@ -10,7 +10,7 @@ use privet_demo::columns::{self, Layout, Line, Views, extract};
 use privet_demo::script::{self, Private, scripted_conversation};
 use privet_demo::{Cuts, Exchange, Front, Provider, ProviderConfig, Recording};
 use privet_policy::{Policy, Settings};
-use privet_server::SystemClock;
+use privet_server::{SystemClock, Telemetry};
 use privet_types::{Entity, KeyScopes, Secret, SurfaceKind, TenantId};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use crate::access::Access;
 use crate::cli::{DemoArgs, Style};
 use crate::node::Node;
+use crate::policy_watch::Seen;
 use crate::{rim, serve};
 
 /// Width of the columns where the output is no terminal.
@@ -96,14 +97,15 @@ impl Demo {
         let provider = Provider::start(config).await?;
         let settings = settings(provider.addr(), &folder)?;
         let root = privet_crypto::RootKey::generate()?;
+        let seen = Seen::now(&settings, &[]);
         let node = Node::start(
             settings,
-            Access::shipped(policy)?,
+            (Access::shipped(policy)?, seen),
             None,
             root,
-            None,
-            || None,
+            (None, || None),
             std::collections::BTreeMap::new(),
+            (Telemetry::default(), None),
         )
         .await?;
         let principal = "demo".parse()?;

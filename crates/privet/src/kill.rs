@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use privet_access::{COMMAND_LINE, KillOrder, KillSwitch, KillSwitches, KillTarget, LocalSwitches};
 use privet_crypto::RootKey;
 use privet_policy::Settings;
-use privet_server::SystemClock;
+use privet_server::{SystemClock, share_switch};
 use privet_types::{Clock, TenantId};
 use serde_json::json;
 
@@ -30,6 +30,9 @@ pub(crate) enum KillCommand {
         /// One that this machine keeps in its own file.
         #[arg(long)]
         local: bool,
+        /// One that was handed to all machines by the server of `[shared_limits]`, while the store does not answer.
+        #[arg(long, conflicts_with = "local")]
+        shared: bool,
         /// The settings file.
         #[arg(long, default_value = "privet.toml")]
         config: PathBuf,
@@ -69,6 +72,9 @@ pub(crate) struct OnArgs {
     /// On this machine alone, by a file, without the store: for when that does not answer. The store is told as soon as it does.
     #[arg(long)]
     local: bool,
+    /// On all machines that share limits, by their server (`[shared_limits]`), without the store: each keeps it as with `--local`.
+    #[arg(long, conflicts_with = "local")]
+    shared: bool,
     /// The settings file.
     #[arg(long, default_value = "privet.toml")]
     config: PathBuf,
@@ -114,12 +120,19 @@ pub(crate) fn run(command: &KillCommand) -> Result<ExitCode> {
     match command {
         KillCommand::On(args) => on(args, &settings, &root, &local)?,
         KillCommand::Off { id, local: true, .. } => off_here(id, &local)?,
+        KillCommand::Off { id, shared: true, .. } => off_everywhere(id, &settings, &root, &local)?,
         KillCommand::Off { id, .. } => {
-            with_store(&settings, &root, async |switches| {
+            let lifted = with_store(&settings, &root, async |switches| {
                 let home = TenantId::default();
                 Ok(switches.lift(id, COMMAND_LINE, &home, None).await?)
             })?;
             forget_here(id, &local)?;
+            if settings.shared_limits.is_some()
+                && let Err(error) = share(&settings, &root, &local, &lifted)
+            {
+                // The store decides, and every node asks it.
+                eprintln!("privet: if {id} was set with `--shared`, lift it there, too: {error:#}");
+            }
             eprintln!("kill switch {id} is off; running gateways know within a second");
         }
         KillCommand::List {
@@ -172,20 +185,22 @@ fn on(args: &OnArgs, settings: &Settings, root: &RootKey, local: &LocalSwitches)
     };
     let switch = if args.local {
         let switch = order.switch(COMMAND_LINE, now)?;
-        let _lock = local.lock()?;
-        let mut all = local.read()?;
-        all.retain(|switch| switch.is_in_force(now));
-        all.push(switch.clone());
-        local.write(&all)?;
+        local.change(now, |all| all.push(switch.clone()))?;
+        switch
+    } else if args.shared {
+        let switch = order.switch(COMMAND_LINE, now)?;
+        share(settings, root, local, &switch)?;
         switch
     } else {
         let set = with_store(settings, root, async |switches| {
             Ok(switches.set(order, COMMAND_LINE, &TenantId::default()).await?)
         });
-        set.context("if the store does not answer, use `--local` on each machine")?
+        set.context("if the store does not answer, use `--shared`, or `--local` on each machine")?
     };
     let place = if args.local {
         "the gateway of this machine refuses"
+    } else if args.shared {
+        "gateways that reach the server of shared limits refuse"
     } else {
         "running gateways refuse"
     };
@@ -231,20 +246,53 @@ fn off_here(id: &str, local: &LocalSwitches) -> Result<()> {
     Ok(())
 }
 
+/// Hands `switch` to all machines that share limits.
+fn share(settings: &Settings, root: &RootKey, local: &LocalSwitches, switch: &KillSwitch) -> Result<()> {
+    let shared = rim::shared_limits(settings)?.context(
+        "the settings have no `[shared_limits]`, by whose server a switch could go to other machines; use `--local` on each",
+    )?;
+    serve::runtime()?.block_on(share_switch(&shared, root, local, switch))?;
+    Ok(())
+}
+
+fn off_everywhere(id: &str, settings: &Settings, root: &RootKey, local: &LocalSwitches) -> Result<()> {
+    let here = local.read()?.into_iter().find(|switch| switch.id == *id);
+    // Those of other machines need its id alone.
+    let now = SystemClock.now();
+    let switch = here.unwrap_or(KillSwitch {
+        id: id.to_owned(),
+        tenant: None,
+        target: KillTarget::All,
+        reason: String::new(),
+        set_by: COMMAND_LINE.to_owned(),
+        set_at: now,
+        ends_at: None,
+        lifted_at: None,
+        lifted_by: None,
+    });
+    let lifted = KillSwitch {
+        lifted_at: Some(now),
+        ..switch
+    };
+    share(settings, root, local, &lifted)?;
+    eprintln!(
+        "machines that reach the server of shared limits keep kill switch {id} no more; if the store was told of it, use `privet kill off {id}`, too"
+    );
+    Ok(())
+}
+
 /// Takes one out of this machine's file. Returns whether it was there.
 fn forget_here(id: &str, local: &LocalSwitches) -> Result<bool> {
     if local.read()?.is_empty() {
         // There may be no folder yet.
         return Ok(false);
     }
-    let _lock = local.lock()?;
-    let mut all = local.read()?;
-    let before = all.len();
-    all.retain(|switch| switch.id != id);
-    let was_there = all.len() < before;
-    if was_there {
-        local.write(&all)?;
-    }
+    let mut was_there = false;
+    local.change(SystemClock.now(), |all| {
+        let before = all.len();
+        all.retain(|switch| switch.id != id);
+        was_there = all.len() < before;
+    })?;
     Ok(was_there)
 }
 

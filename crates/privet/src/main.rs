@@ -20,6 +20,8 @@ mod policy_watch;
 mod rim;
 mod serve;
 mod sign_in;
+mod telemetry;
+mod update;
 mod vault;
 mod watch;
 

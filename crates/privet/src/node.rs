@@ -10,7 +10,9 @@ use privet_access::{KeyRing, KeyRingConfig, run_refresh};
 use privet_crypto::{RootKey, SigningKey};
 use privet_pii::Model;
 use privet_policy::{Audit, Settings};
-use privet_server::{AlertOutbox, Gateway, Parts, ProviderKey, Server, SystemClock, saved_limits};
+use privet_server::{
+    AlertOutbox, Exporter, Gateway, Parts, ProviderKey, Server, SystemClock, Telemetry, saved_limits,
+};
 use privet_store::{
     Durability, LogKey, Sequencer, Spool, SpoolConfig, Store, Successors, log_signer, run_flusher,
     run_sequencer_through_changes,
@@ -22,7 +24,7 @@ use tokio::task::JoinHandle;
 use crate::access::Access;
 use crate::audit::{Witnesses, run_witnesses};
 use crate::open_vault::Upkeep;
-use crate::policy_watch::PolicyFiles;
+use crate::policy_watch::{PolicyFiles, Seen};
 use crate::{memory, open_vault, rim};
 
 /// How often keys are looked at: a revocation reaches a gateway within a second.
@@ -52,25 +54,31 @@ pub(crate) struct Node {
     flusher: JoinHandle<Result<(), privet_store::Error>>,
     stop_log: watch::Sender<bool>,
     sequencer: JoinHandle<Result<(), privet_store::Error>>,
+    telemetry: Option<JoinHandle<()>>,
+    stop_telemetry: watch::Sender<bool>,
 }
 
 impl Node {
-    /// Opens everything and takes the address. `log_key_now` gives the log's key that the settings name when it is asked, for when
+    /// Opens everything and takes the address. `seen` is what the policy's files were like before they were read. `log_key_now` gives the log's key that the settings name when it is asked, for when
     /// the log is given another one.
     pub(crate) async fn start(
         settings: Settings,
-        access: Access,
+        (access, seen): (Access, Seen),
         model: Option<Arc<Model>>,
         root: RootKey,
-        log_key: Option<SigningKey>,
-        log_key_now: impl FnMut() -> Option<SigningKey> + Send + 'static,
+        (log_key, log_key_now): (
+            Option<SigningKey>,
+            impl FnMut() -> Option<SigningKey> + Send + 'static,
+        ),
         upstream_keys: BTreeMap<String, ProviderKey>,
+        (telemetry, exporter): (Telemetry, Option<Exporter>),
     ) -> Result<Self> {
-        let files = PolicyFiles::new(&settings, &access, model.clone());
+        let files = PolicyFiles::new(&settings, &access, &seen, model.clone());
         let Access {
             policy,
             rules,
             assessments,
+            updates: _,
         } = access;
         let root = Arc::new(root);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -112,6 +120,7 @@ impl Node {
         let shared_limits = rim::shared_limits(&settings)?;
         let gateway = Gateway::new(Parts {
             mcp_headers: rim::mcp_headers(&settings)?,
+            log_key: public.clone(),
             login_secrets: rim::login_secrets(&settings)?,
             settings,
             policy,
@@ -127,6 +136,7 @@ impl Node {
             saved_limits,
             shared_limits,
             assessments,
+            telemetry,
         })?;
         let server = Server::bind(Arc::clone(&gateway)).await?;
         let (stop, stopped) = watch::channel(false);
@@ -161,6 +171,11 @@ impl Node {
         let sequencer = tokio::spawn(async move {
             run_sequencer_through_changes(sequencer, successors, SEQUENCE, ended(stopped)).await
         });
+        let (stop_telemetry, stopped) = watch::channel(false);
+        let telemetry = exporter.map(|exporter| {
+            let spool = spool.clone();
+            tokio::spawn(async move { exporter.run(spool.node(), ended(stopped)).await })
+        });
         Ok(Self {
             root,
             store,
@@ -176,6 +191,8 @@ impl Node {
             flusher,
             stop_log,
             sequencer,
+            telemetry,
+            stop_telemetry,
         })
     }
 
@@ -205,6 +222,8 @@ impl Node {
             flusher,
             stop_log,
             sequencer,
+            telemetry,
+            stop_telemetry,
             ..
         } = self;
         let tidying = tokio::spawn(memory::give_back());
@@ -215,24 +234,33 @@ impl Node {
         }
         tidying.abort();
         stop.send_replace(true);
-        refresh.await?;
-        witnessing.await?;
-        limits.await?;
-        watching.await?;
-        policy.await?;
-        if let Some(upkeep) = upkeep {
-            upkeep.end().await?;
+        let ended: Result<()> = async {
+            refresh.await?;
+            witnessing.await?;
+            limits.await?;
+            watching.await?;
+            policy.await?;
+            if let Some(upkeep) = upkeep {
+                upkeep.end().await?;
+            }
+            let flushed = flusher.await?;
+            // Only now is everything stored that this node has to tell.
+            stop_log.send_replace(true);
+            sequencer
+                .await?
+                .context("the last decisions get their position in the log at the next start")?;
+            flushed.context("the last decisions stay in the spool until the next start")?;
+            spool.close().await.context("cannot close the audit spool")?;
+            store.close().await;
+            Ok(())
         }
-        let flushed = flusher.await?;
-        // Only now is everything stored that this node has to tell.
-        stop_log.send_replace(true);
-        sequencer
-            .await?
-            .context("the last decisions get their position in the log at the next start")?;
-        flushed.context("the last decisions stay in the spool until the next start")?;
-        spool.close().await.context("cannot close the audit spool")?;
-        store.close().await;
-        Ok(())
+        .await;
+        // Last of all, however it ended: there is nothing more to tell.
+        stop_telemetry.send_replace(true);
+        if let Some(telemetry) = telemetry {
+            telemetry.await?;
+        }
+        ended
     }
 }
 

@@ -17,6 +17,7 @@ use serde_json::json;
 
 use crate::cli::Format;
 use crate::sign_in::{self, SignInCommand};
+use crate::update::Sources;
 use crate::{access, key, rim, serve};
 
 /// Where, and in whose installation space.
@@ -232,8 +233,9 @@ impl Desk {
 
     /// A role that no policy speaks of permits nothing: most likely it is mistyped.
     fn warn_of(&self, role: &RoleName) -> Result<()> {
-        let policy = rim::policy(&self.settings)?;
-        let files = access::own_policies(&self.settings, &policy)?;
+        let sources = Sources::new(&self.settings);
+        let policy = sources.policy()?;
+        let files = access::own_policies(&sources, &policy)?;
         if !access::authorizer(&policy, &files)?.speaks_of(role) {
             eprintln!(
                 "privet: no policy speaks of the role `{role}`, so it permits nothing; see `privet policy show`"

@@ -1,6 +1,7 @@
 //! Taking up another policy while the gateway runs: when its files change, or at SIGHUP.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -8,11 +9,14 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, Result};
 use privet_pii::Model;
 use privet_policy::{Policy, Settings};
-use privet_server::{Live, NextPolicy};
+use privet_server::{Live, NextPolicy, SystemClock};
+use privet_types::Clock;
+use privet_update::UpdateHead;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::{self, Access};
 use crate::rim;
+use crate::update::{self, Sources, Used};
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -21,8 +25,17 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// The longest of those times.
 const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
 
-/// What can be told of a file without reading it.
-type State = Option<(SystemTime, u64)>;
+/// How often it is said that an update has expired.
+const REMIND: Duration = Duration::from_secs(24 * 3600);
+
+/// What can be told of a file without reading it: when it was changed, how long it is, and which one it is.
+type State = Option<(SystemTime, u64, u64)>;
+
+/// What the policy's files were like before they were read: what changes meanwhile shows at the next look.
+pub(crate) struct Seen {
+    paths: Vec<PathBuf>,
+    states: Vec<State>,
+}
 
 /// The policy's files and what they were like when they were read.
 pub(crate) struct PolicyFiles {
@@ -30,6 +43,8 @@ pub(crate) struct PolicyFiles {
     model: Option<Arc<Model>>,
     /// Which network the policy in force asks for.
     wanted: Option<String>,
+    /// The signed updates that it was read from.
+    updates: Vec<Used>,
     paths: Vec<PathBuf>,
     seen: Vec<State>,
 }
@@ -42,16 +57,44 @@ struct Failed {
     wait: Duration,
 }
 
+impl Seen {
+    /// Looks at the files of the policy that is about to be read, and at `more`.
+    pub(crate) fn now(settings: &Settings, more: &[PathBuf]) -> Self {
+        let mut paths = more.to_vec();
+        // Also those of a document that cannot be used for what they hold.
+        for path in named(settings) {
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        Self {
+            states: states(&paths),
+            paths,
+        }
+    }
+
+    /// What was seen of `paths`. One that was not looked at counts as one that was not there, and is looked at again.
+    fn of(&self, paths: &[PathBuf]) -> Vec<State> {
+        let state = |path: &PathBuf| {
+            let mut all = self.paths.iter().zip(&self.states);
+            all.find(|(known, _)| *known == path)
+                .and_then(|(_, state)| *state)
+        };
+        paths.iter().map(state).collect()
+    }
+}
+
 impl PolicyFiles {
-    /// Those of the policy that was just read.
-    pub(crate) fn new(settings: &Settings, access: &Access, model: Option<Arc<Model>>) -> Self {
+    /// Those of the policy that was just read; `seen` is what they were like before.
+    pub(crate) fn new(settings: &Settings, access: &Access, seen: &Seen, model: Option<Arc<Model>>) -> Self {
         let paths = paths(settings, &access.policy);
         Self {
-            seen: states(&paths),
+            seen: seen.of(&paths),
             paths,
             settings: settings.clone(),
             model,
             wanted: wanted(&access.policy),
+            updates: access.updates.clone(),
         }
     }
 
@@ -66,7 +109,15 @@ impl PolicyFiles {
         let mut changing: Option<Vec<State>> = None;
         // What it fails for may lie beyond the files: a store that does not answer.
         let mut failed: Option<Failed> = None;
+        let mut reminded: Option<Instant> = None;
         loop {
+            if reminded.is_none_or(|at| at.elapsed() >= REMIND) {
+                let now = SystemClock.now();
+                for warning in self.updates.iter().filter_map(|used| used.warning(now)) {
+                    tracing::error!("{warning}");
+                    reminded = Some(Instant::now());
+                }
+            }
             let is_asked = tokio::select! {
                 () = &mut stopped => return,
                 _ = asked.recv() => true,
@@ -122,26 +173,20 @@ impl PolicyFiles {
     async fn take_up(&mut self, live: &Live) -> Result<bool> {
         let settings = self.settings.clone();
         let (known, before) = (self.model.clone(), self.wanted.clone());
-        let mut watched = self.paths.clone();
+        let watched = self.paths.clone();
         let read = move || {
-            // Also those of a document that cannot be used for what they hold.
-            for path in named(&settings) {
-                if !watched.contains(&path) {
-                    watched.push(path);
-                }
-            }
-            // Before they are read: what changes meanwhile shows at the next look.
-            let seen = states(&watched);
+            let seen = Seen::now(&settings, &watched);
             let loaded = load(&settings, known, before.as_deref());
-            (watched, seen, loaded)
+            (seen, loaded)
         };
-        let (watched, seen, loaded) = tokio::task::spawn_blocking(read)
+        let (seen, loaded) = tokio::task::spawn_blocking(read)
             .await
             .context("reading the policy was cut off")?;
-        (self.paths, self.seen) = (watched, seen);
+        (self.paths, self.seen) = (seen.paths.clone(), seen.states.clone());
         let (access, model) = loaded?;
         let wanted = wanted(&access.policy);
         let paths = paths(&self.settings, &access.policy);
+        let updates = access.updates;
         let next = NextPolicy {
             policy: access.policy,
             model: model.clone(),
@@ -149,14 +194,8 @@ impl PolicyFiles {
             assessments: access.assessments,
         };
         let is_other = live.replace(next).await?;
-        (self.wanted, self.model) = (wanted, model);
-        let state = |path: &PathBuf| {
-            let mut all = self.paths.iter().zip(&self.seen);
-            all.find(|(known, _)| *known == path)
-                .and_then(|(_, state)| *state)
-        };
-        let seen: Vec<State> = paths.iter().map(state).collect();
-        (self.paths, self.seen) = (paths, seen);
+        (self.wanted, self.model, self.updates) = (wanted, model, updates);
+        (self.seen, self.paths) = (seen.of(&paths), paths);
         Ok(is_other)
     }
 }
@@ -182,24 +221,83 @@ fn wanted(policy: &Policy) -> Option<String> {
     policy.pii().model_wanted().map(|name| name.to_string())
 }
 
-/// The files that make the policy as its document is now; none if that cannot be read.
+/// The files that make the policy as its document is now; without those that it names if that cannot be read.
 fn named(settings: &Settings) -> Vec<PathBuf> {
-    rim::policy(settings).map_or_else(|_| Vec::new(), |policy| paths(settings, &policy))
+    match Sources::new(settings).policy() {
+        Ok(policy) => paths(settings, &policy),
+        Err(_) => plain(settings).collect(),
+    }
 }
 
 /// The files that make `policy`.
 fn paths(settings: &Settings, policy: &Policy) -> Vec<PathBuf> {
-    let document = settings.policy.iter().cloned();
     let own = access::own_policy_files(settings, policy);
+    plain(settings).chain(own).collect()
+}
+
+/// The files that the settings name.
+fn plain(settings: &Settings) -> impl Iterator<Item = PathBuf> + '_ {
+    let document = settings.policy.iter().chain(&settings.rules).cloned();
     let assessments = settings.access.assessments.iter().cloned();
-    document.chain(own).chain(assessments).collect()
+    // Lists are read when they are needed; which update they are of is looked at here.
+    let updates = update::named(settings).unwrap_or_default();
+    let lists = updates
+        .into_iter()
+        .map(|file| settings.updates.current(file.kind).join(UpdateHead::FILE));
+    document.chain(assessments).chain(lists)
 }
 
 /// What the files are like now. One that is not there has no state.
 fn states(paths: &[PathBuf]) -> Vec<State> {
     let state = |path: &PathBuf| {
         let data = fs::metadata(path).ok()?;
-        Some((data.modified().ok()?, data.len()))
+        Some((data.modified().ok()?, data.len(), data.ino()))
     };
     paths.iter().map(state).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_between_reading_and_the_first_look_is_seen_at_that_look() {
+        let folder = tempfile::tempdir().unwrap();
+        let (policy, own) = (folder.path().join("policy.toml"), folder.path().join("own.cedar"));
+        fs::write(&policy, "").unwrap();
+        let text = "policy = \"policy.toml\"\n[[providers]]\nname = \"a\"\ndialect = \"openai\"\n\
+                    base_url = \"http://127.0.0.1:1/v1\"\n[[models]]\nmatch = \"*\"\nprovider = \"a\"\n";
+        let settings = Settings::parse(text, &folder.path().join("privet.toml")).unwrap();
+        let files = |seen: &Seen| PolicyFiles::new(&settings, &Access::load(&settings).unwrap(), seen, None);
+        let seen = Seen::now(&settings, &[]);
+        let unchanged = files(&seen);
+        assert_eq!(unchanged.seen, states(&unchanged.paths));
+        // Read as it was, and then written before anybody looks again.
+        fs::write(&policy, "[pii]\nthreshold = 0.4\n").unwrap();
+        assert_ne!(unchanged.seen, states(&unchanged.paths));
+        // A file that the document names only since it was looked at counts as changed, too.
+        fs::write(&own, "").unwrap();
+        fs::write(&policy, "[access]\npolicies = [\"own.cedar\"]\n").unwrap();
+        let grown = files(&seen);
+        assert_eq!(grown.paths.last(), Some(&own));
+        assert_eq!(grown.seen.last(), Some(&None));
+    }
+
+    #[test]
+    fn a_file_that_another_took_the_place_of_is_another_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, beside) = (folder.path().join("a"), folder.path().join("b"));
+        fs::write(&path, "same").unwrap();
+        fs::write(&beside, "size").unwrap();
+        let time = fs::metadata(&path).unwrap().modified().unwrap();
+        fs::File::options()
+            .write(true)
+            .open(&beside)
+            .unwrap()
+            .set_modified(time)
+            .unwrap();
+        let before = states(std::slice::from_ref(&path));
+        fs::rename(&beside, &path).unwrap();
+        assert_ne!(before, states(&[path]));
+    }
 }

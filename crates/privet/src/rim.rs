@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use privet_access::LocalSwitches;
 use privet_crypto::{RootKey, SigningKey};
 use privet_pii::Model;
-use privet_policy::{Policy, SecretRef, Settings, SharedLimitsSettings, StoreSettings};
+use privet_policy::{Policy, SecretRef, Settings, SharedLimitsSettings, StoreSettings, TelemetrySettings};
 use privet_server::{AwsKeys, LoginSecrets, McpHeaders, ProviderKey, SharedLimits};
 use privet_store::Location;
 use privet_types::Secret;
@@ -22,18 +22,6 @@ pub(crate) fn settings(path: &Path) -> Result<Settings> {
         format!("cannot read settings `{path}`; write some with `privet serve --print-example > {path}`")
     })?;
     Ok(Settings::parse(&text, path)?)
-}
-
-/// Reads and checks the policy the settings name; the default policy if they name none.
-pub(crate) fn policy(settings: &Settings) -> Result<Policy> {
-    let Some(path) = &settings.policy else {
-        return Ok(Policy::default());
-    };
-    let text = fs::read_to_string(path).with_context(|| {
-        let path = path.display();
-        format!("cannot read policy `{path}`; write one with `privet serve --print-policy > {path}`")
-    })?;
-    Ok(Policy::parse(&text, path)?)
 }
 
 /// The network that the policy asks for, if it is not the one in the binary.
@@ -88,6 +76,17 @@ pub(crate) fn mcp_headers(settings: &Settings) -> Result<McpHeaders> {
         }
     }
     Ok(all)
+}
+
+/// What stands in the headers of the collector of telemetry, by the header's name.
+pub(crate) fn telemetry_headers(settings: &TelemetrySettings) -> Result<BTreeMap<String, Secret<String>>> {
+    let headers = settings.headers.iter();
+    headers
+        .map(|(name, reference)| {
+            let what = format!("the header `{name}` of `[telemetry]`");
+            Ok((name.clone(), secret(reference, &what)?))
+        })
+        .collect()
 }
 
 /// By what issuers know Privet where people sign in, by the issuer's name.

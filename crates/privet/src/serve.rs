@@ -2,16 +2,18 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow};
-use privet_policy::{Log, LogFormat, policy_example, settings_example};
+use anyhow::{Context, Result};
+use privet_policy::{policy_example, settings_example};
+use privet_server::SystemClock;
+use privet_types::Clock;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use crate::access::Access;
 use crate::cli::ServeArgs;
 use crate::node::Node;
-use crate::rim;
+use crate::policy_watch::Seen;
+use crate::{rim, telemetry};
 
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     if args.print_example {
@@ -23,6 +25,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let settings = rim::settings(&args.config)?;
+    let seen = Seen::now(&settings, &[]);
     let access = Access::load(&settings)?;
     let policy = &access.policy;
     policy.routing().check_against(&settings)?;
@@ -34,13 +37,19 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
         rim::store_location(&settings)?;
         crate::keyring::location(&settings)?;
         privet_server::check_certificates(&settings)?;
+        telemetry::of(&settings)?;
+        let now = SystemClock.now();
+        for warning in access.updates.iter().filter_map(|used| used.warning(now)) {
+            eprintln!("privet: {warning}");
+        }
         rim::say(format_args!(
             "settings and policy are fine; policy version {}",
             policy.version()
         ))?;
         return Ok(ExitCode::SUCCESS);
     }
-    start_log(&settings.log)?;
+    let (telemetry, exporter) = telemetry::of(&settings)?;
+    telemetry::start_log(&settings.log, &telemetry)?;
     let root = rim::root_key(&settings)?;
     let log_key = rim::log_key(&settings)?;
     runtime()?.block_on(async {
@@ -53,7 +62,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
                 .ok()
                 .flatten()
         };
-        let node = Node::start(settings, access, model, root, log_key, log_key_now, upstream_keys).await?;
+        let (log_keys, traced) = ((log_key, log_key_now), (telemetry, exporter));
+        let node = Node::start(settings, (access, seen), model, root, log_keys, upstream_keys, traced).await?;
         let scheme = if node.has_tls() { "https" } else { "http" };
         tracing::info!(address = %node.address(), url = format!("{scheme}://{}", node.address()), version = env!("CARGO_PKG_VERSION"), "listening");
         node.run(shutdown).await
@@ -72,21 +82,6 @@ pub(crate) fn runtime() -> Result<Runtime> {
         .max_blocking_threads(FILE_THREADS)
         .build()
         .context("cannot start")
-}
-
-fn start_log(log: &Log) -> Result<()> {
-    let filter = EnvFilter::try_new(format!(
-        "warn,privet={0},privet_server={0},privet_store={0},privet_access={0},privet_vault={0}",
-        log.level.name()
-    ))?;
-    let log_to_stderr = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    let started = match log.format {
-        LogFormat::Json => log_to_stderr.json().try_init(),
-        LogFormat::Text => log_to_stderr.with_ansi(false).try_init(),
-    };
-    started.map_err(|error| anyhow!("cannot start the log: {error}"))
 }
 
 /// Done at the first SIGINT or SIGTERM; the second one ends the process at once.

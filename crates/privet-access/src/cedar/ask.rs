@@ -73,6 +73,8 @@ pub struct PromptFacts<'a> {
     pub has_consent: bool,
     /// What is known of the provider.
     pub assessment: &'a Standing,
+    /// The ids of notices that the caller has acknowledged, as they are worded now; in the order of the policy.
+    pub acknowledged: &'a [&'a str],
 }
 
 /// The entity `id` of one of the schema's types.
@@ -176,6 +178,10 @@ impl Ask<'_> {
                 ("provider", text(provider)),
                 ("assessment", assessment(facts.assessment)?),
                 ("kinds", RestrictedExpression::new_set(kinds)),
+                (
+                    "acknowledged",
+                    RestrictedExpression::new_set(facts.acknowledged.iter().map(|id| text(id))),
+                ),
                 ("found", number(found)),
                 ("masked", number(facts.masked as u64)),
                 (
@@ -257,6 +263,12 @@ impl Ask<'_> {
         if mentioned.has("kinds") {
             for kind in facts.counts.keys() {
                 field(kind.name().as_bytes());
+            }
+            field(b"");
+        }
+        if mentioned.has("acknowledged") {
+            for id in facts.acknowledged {
+                field(id.as_bytes());
             }
             field(b"");
         }

@@ -19,6 +19,7 @@ pub(crate) use ask::uid;
 pub use ask::{Ask, PromptFacts, Resource};
 pub use explain::{Explanation, PolicyBearing, PolicyStep};
 pub use lint::Lint;
+pub use mention::KindAsked;
 pub use read::{PolicyError, PolicyText};
 
 use crate::account::Account;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use privet_store::{KillSwitch, KillSwitchChange};
 use privet_types::TenantId;
 use tokio::sync::watch;
@@ -104,6 +105,48 @@ impl Board {
         }
         known.stamp = Some(stamp);
         self.publish(&known);
+    }
+
+    /// Takes switches over that came from another machine, each `sealed`, as if they had been set on this one. Those that it cannot open
+    /// are none of this installation's; returns how many these are.
+    pub(crate) fn take_shared(&self, sealed: &[Vec<u8>], now: Timestamp) -> usize {
+        let Some(local) = &self.local else { return 0 };
+        let opened: Vec<KillSwitch> = sealed.iter().filter_map(|sealed| local.open(sealed)).collect();
+        let strange = sealed.len() - opened.len();
+        let (lifted, mut set): (Vec<_>, Vec<_>) =
+            opened.into_iter().partition(|switch| switch.lifted_at.is_some());
+        let mut lifted: HashSet<String> = lifted.into_iter().map(|switch| switch.id).collect();
+        {
+            let known = self.known();
+            let is_here = |id: &String| known.local.iter().any(|here| here.id == *id);
+            set.retain(|switch| {
+                let is_stored = known.stored.iter().any(|stored| stored.id == switch.id);
+                let is_decided = is_stored || known.told.contains(&switch.id) || lifted.contains(&switch.id);
+                switch.is_in_force(now) && !is_decided && !is_here(&switch.id)
+            });
+            lifted.retain(|id| is_here(id));
+        }
+        if set.is_empty() && lifted.is_empty() {
+            return strange;
+        }
+        let kept = local.change(now, |all| {
+            all.retain(|switch| !lifted.contains(&switch.id));
+            for switch in &set {
+                if !all.iter().any(|here| here.id == switch.id) {
+                    all.push(switch.clone());
+                }
+            }
+        });
+        match kept {
+            Ok(()) => self.look_at_local(),
+            Err(error) => {
+                tracing::error!(%error, "kill switches of another machine hold until this one ends");
+                let mut known = self.known();
+                known.local.extend(set);
+                self.publish(&known);
+            }
+        }
+        strange
     }
 
     /// Those of this machine that the store does not know.

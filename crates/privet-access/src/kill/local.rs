@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 const MOST_BYTES: u64 = 8 << 20;
 /// What the file is bound to.
 const PLACE: &[u8] = b"privet/kill-switches/1";
+/// What a switch is bound to that goes from machine to machine.
+const SHARED: &[u8] = b"privet/shared-kill-switch/1";
 
 /// The switches of this machine. They are told to the store as soon as it answers, and are its own from then on.
 pub struct LocalSwitches {
@@ -67,6 +69,9 @@ struct Line {
     set_by: String,
     set_at: Timestamp,
     ends_at: Option<Timestamp>,
+    /// Only of one that goes from machine to machine: since when it is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lifted_at: Option<Timestamp>,
 }
 
 impl LocalSwitches {
@@ -100,21 +105,40 @@ impl LocalSwitches {
         let lines: Vec<Line> = serde_json::from_slice(&plain).map_err(|_| self.changed())?;
         lines
             .into_iter()
-            .map(|line| {
-                let tenant = line.tenant.map(|tenant| tenant.parse()).transpose();
-                Ok(KillSwitch {
-                    tenant: tenant.map_err(|_| self.changed())?,
-                    target: KillTarget::parse(&line.kind, &line.name).map_err(|_| self.changed())?,
-                    id: line.id,
-                    reason: line.reason,
-                    set_by: line.set_by,
-                    set_at: line.set_at,
-                    ends_at: line.ends_at,
-                    lifted_at: None,
-                    lifted_by: None,
-                })
-            })
+            .map(|line| line.switch().ok_or_else(|| self.changed()))
             .collect()
+    }
+
+    /// `switch` sealed, to be taken to other machines of the installation.
+    ///
+    /// # Errors
+    /// [`LocalError`] if there are no random bytes.
+    pub fn seal(&self, switch: &KillSwitch) -> Result<Vec<u8>, LocalError> {
+        let plain = serde_json::to_vec(&Line::of(switch)).map_err(|error| self.file(error.into()))?;
+        Ok(self.key.seal(SHARED, &plain)?)
+    }
+
+    /// The switch of another machine that `sealed` holds; `None` if it was changed, or sealed with another root key.
+    #[must_use]
+    pub fn open(&self, sealed: &[u8]) -> Option<KillSwitch> {
+        let plain = self.key.open(SHARED, sealed).ok()?;
+        serde_json::from_slice::<Line>(&plain).ok()?.switch()
+    }
+
+    /// Reads the file, lets `change` change what is in it, and writes it; those that are over go.
+    ///
+    /// # Errors
+    /// [`LocalError`] if it cannot be read or written.
+    pub fn change(
+        &self,
+        now: Timestamp,
+        change: impl FnOnce(&mut Vec<KillSwitch>),
+    ) -> Result<(), LocalError> {
+        let _lock = self.lock()?;
+        let mut all = self.read()?;
+        all.retain(|switch| switch.is_in_force(now));
+        change(&mut all);
+        self.write(&all)
     }
 
     /// Puts `switches` into the file, in the place of what it holds. It is there as a whole or not at all, and may be read by
@@ -203,7 +227,22 @@ impl Line {
             set_by: switch.set_by.clone(),
             set_at: switch.set_at,
             ends_at: switch.ends_at,
+            lifted_at: switch.lifted_at,
         }
+    }
+
+    fn switch(self) -> Option<KillSwitch> {
+        Some(KillSwitch {
+            tenant: self.tenant.map(|tenant| tenant.parse()).transpose().ok()?,
+            target: KillTarget::parse(&self.kind, &self.name).ok()?,
+            id: self.id,
+            reason: self.reason,
+            set_by: self.set_by,
+            set_at: self.set_at,
+            ends_at: self.ends_at,
+            lifted_at: self.lifted_at,
+            lifted_by: None,
+        })
     }
 }
 

@@ -19,7 +19,10 @@ const WORD: u64 = 4 << 10;
 const SAMPLES: u64 = 64;
 
 /// That `path` is a list of hashes in order, as far as samples show.
-pub(super) fn check_hashes(path: &Path) -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error::PasswordList`] if it is not.
+pub fn check_hashes(path: &Path) -> Result<(), Error> {
     let mut list = Hashes::open(path)?;
     let mut before = String::new();
     for sample in 0..SAMPLES {

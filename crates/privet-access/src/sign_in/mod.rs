@@ -27,6 +27,7 @@ use privet_crypto::{Argon2Cost, HashKey, PasswordHash, RootKey, SealingKey};
 use privet_store::{Begun, Person, SignInChange, Store};
 use privet_types::{Principal, PrincipalKind, RoleName, TenantId};
 
+pub use breached::check_hashes as check_breached_hashes;
 pub use enrol::{Enrolment, NewInvite};
 pub use error::SignInError;
 pub use factors::NewTotp;
@@ -38,7 +39,7 @@ pub use session::{Live, NewSession, SessionStanding};
 pub use webauthn::{Assertion, Attestation, NewPasskey, SignedPasskey};
 
 use crate::cedar::{Ask, Resource};
-use crate::key_ring::{Authenticated, KeyRing, Vouched};
+use crate::key_ring::{Authenticated, KeyRing, Vouched, Way};
 use crate::manage::to_stored;
 use crate::{Denied, Error, Privilege, PseudonymKey};
 use hashing::{Hashers, Queued};
@@ -298,6 +299,10 @@ impl SignIn {
             id: String::new(),
             scopes: self.scopes(),
         })?;
+        let caller = Authenticated {
+            way: Way::Session,
+            ..caller
+        };
         if caller.account.kind() == PrincipalKind::User && caller.account.is_known() {
             Ok(caller)
         } else {

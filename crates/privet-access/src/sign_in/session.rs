@@ -271,7 +271,10 @@ impl SignIn {
     }
 
     /// That the person of `live` showed not long ago who it is, with all that it has.
-    pub(super) fn check_proof(&self, live: &Live, now: Timestamp) -> Result<(), SignInError> {
+    ///
+    /// # Errors
+    /// [`SignInError::NeedsProof`] if that was too long ago, [`SignInError::NeedsSecondFactor`], [`SignInError::NeedsEnrolment`].
+    pub fn check_proof(&self, live: &Live, now: Timestamp) -> Result<(), SignInError> {
         live.check()?;
         let until = live.session().proved_at.checked_add(self.config.proof_lasts);
         if until.is_ok_and(|until| now < until) {
@@ -279,6 +282,21 @@ impl SignIn {
         } else {
             Err(SignInError::NeedsProof)
         }
+    }
+
+    /// `caller`, who came by a token that a session made, as far as that session would be good for it by now.
+    ///
+    /// # Errors
+    /// [`Denied::NeedsSecondFactor`] if its roles ask for one by now, and the session had shown none.
+    pub fn narrowed(&self, caller: Authenticated) -> Result<Authenticated, Denied> {
+        let has_two_factors = caller.token.as_ref().is_some_and(|token| token.has_two_factors);
+        if !has_two_factors && self.needs_two_factors(&caller) {
+            return Err(Denied::NeedsSecondFactor);
+        }
+        Ok(Authenticated {
+            scopes: caller.scopes.intersection(self.scopes()),
+            ..caller
+        })
     }
 
     /// Whether the roles of `caller` ask for a second factor.

@@ -8,6 +8,7 @@ mod policies;
 mod roles;
 mod rotation;
 mod sign_in;
+mod tokens;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;

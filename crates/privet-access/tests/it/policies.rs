@@ -80,6 +80,7 @@ impl Prompted {
                 purpose: self.purpose,
                 has_consent: false,
                 assessment: &self.standing,
+                acknowledged: &[],
             }),
         }
     }

@@ -18,11 +18,13 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "kill.read",
             "metrics.read",
             "models.list",
+            "notice.acknowledge",
             "people.manage",
             "people.read",
             "policy.manage",
             "policy.read",
             "sign_in",
+            "token.make",
         ],
     ),
     (
@@ -34,9 +36,11 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "kill.manage",
             "kill.read",
             "metrics.read",
+            "notice.acknowledge",
             "people.read",
             "policy.read",
             "sign_in",
+            "token.make",
             "vault.audit",
             "watch.manage",
             "watch.read",
@@ -46,9 +50,11 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         "privacy_officer",
         PrincipalKind::User,
         &[
+            "notice.acknowledge",
             "policy.read",
             "sign_in",
             "text.detect",
+            "token.make",
             "vault.admin",
             "vault.approve",
             "vault.audit",
@@ -65,12 +71,14 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         &[
             "mcp.call",
             "models.list",
+            "notice.acknowledge",
             "policy.read",
             "prompt",
             "sign_in",
             "text.anonymize",
             "text.detect",
             "text.restore",
+            "token.make",
         ],
     ),
     (
@@ -79,11 +87,13 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         &[
             "mcp.call",
             "models.list",
+            "notice.acknowledge",
             "prompt",
             "sign_in",
             "text.anonymize",
             "text.detect",
             "text.restore",
+            "token.make",
         ],
     ),
     (
@@ -92,9 +102,11 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         &[
             "key.read",
             "kill.read",
+            "notice.acknowledge",
             "people.read",
             "policy.read",
             "sign_in",
+            "token.make",
             "vault.audit",
             "watch.read",
         ],
@@ -112,6 +124,7 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "text.anonymize",
             "text.detect",
             "text.restore",
+            "token.make",
             "vault.admin",
             "vault.approve",
             "vault.audit",
@@ -124,8 +137,12 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
         ],
     ),
     // A person does not get by it what service accounts may.
-    ("service", PrincipalKind::User, &["sign_in"]),
-    ("no-such-role", PrincipalKind::Service, &[]),
+    (
+        "service",
+        PrincipalKind::User,
+        &["notice.acknowledge", "sign_in", "token.make"],
+    ),
+    ("no-such-role", PrincipalKind::Service, &["token.make"]),
 ];
 
 fn account(role: &str, kind: PrincipalKind) -> Account {
@@ -148,6 +165,7 @@ fn is_allowed(authorizer: &Authorizer, account: &Account, privilege: Privilege) 
         purpose: None,
         has_consent: false,
         assessment: &standing,
+        acknowledged: &[],
     };
     let is_prompt = privilege == Privilege::Prompt;
     let model = Resource::Model {

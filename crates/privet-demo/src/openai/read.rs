@@ -38,6 +38,7 @@ pub(crate) fn read(body: &[u8]) -> Result<Ask, BadRequest> {
         n: usize::try_from(n).unwrap_or(1),
         system: String::new(),
         turns: Vec::new(),
+        open: Vec::new(),
         tools: read_tools(&request)?,
         tool_choice: read_tool_choice(&request),
         allows_parallel: request

@@ -2,16 +2,17 @@
 
 use serde_json::Value;
 
-use super::encrypted;
+use super::{Conversation, encrypted};
 use crate::ask::{Ask, BadRequest, Tool, ToolChoice, Turn, is_true, items, string};
 use crate::model::Style;
 
 /// Fields that a reply repeats, and what they are if they were left out.
-const ECHO: [(&str, &str); 9] = [
+const ECHO: [(&str, &str); 10] = [
     ("instructions", "null"),
     ("max_output_tokens", "null"),
     ("metadata", "{}"),
     ("parallel_tool_calls", "true"),
+    ("previous_response_id", "null"),
     ("prompt_cache_key", "null"),
     ("store", "true"),
     ("temperature", "1.0"),
@@ -19,7 +20,8 @@ const ECHO: [(&str, &str); 9] = [
     ("user", "null"),
 ];
 
-pub(crate) fn read(body: &[u8]) -> Result<Ask, BadRequest> {
+/// Reads a request. `kept` finds the conversation that led to a response.
+pub(crate) fn read(body: &[u8], kept: impl Fn(&str) -> Option<Conversation>) -> Result<Ask, BadRequest> {
     let request: Value = serde_json::from_slice(body)
         .map_err(|_| BadRequest::new("We could not parse the JSON body of your request."))?;
     let missing = |param: &str| {
@@ -27,10 +29,13 @@ pub(crate) fn read(body: &[u8]) -> Result<Ask, BadRequest> {
             .about(param, "missing_required_parameter")
     };
     let model = string(&request, "model").ok_or_else(|| missing("model"))?;
-    if let Some(id) = string(&request, "previous_response_id") {
-        let message = format!("Previous response with id '{id}' not found.");
-        return Err(BadRequest::new(message).about("previous_response_id", "previous_response_not_found"));
-    }
+    let earlier = match string(&request, "previous_response_id") {
+        None => Conversation::default(),
+        Some(id) => kept(id).ok_or_else(|| {
+            let message = format!("Previous response with id '{id}' not found.");
+            BadRequest::new(message).about("previous_response_id", "previous_response_not_found")
+        })?,
+    };
     let includes = |what: &str| items(&request, "include").iter().any(|item| item == what);
     let options = request.get("stream_options").unwrap_or(&Value::Null);
     let mut ask = Ask {
@@ -43,7 +48,8 @@ pub(crate) fn read(body: &[u8]) -> Result<Ask, BadRequest> {
             .unwrap_or(true),
         n: 1,
         system: string(&request, "instructions").unwrap_or("").to_owned(),
-        turns: Vec::new(),
+        turns: earlier.turns,
+        open: earlier.open,
         tools: read_tools(&request),
         tool_choice: match request.get("tool_choice") {
             Some(Value::String(word)) if word == "none" => ToolChoice::None,
@@ -70,9 +76,8 @@ pub(crate) fn read(body: &[u8]) -> Result<Ask, BadRequest> {
     match request.get("input") {
         Some(Value::String(text)) => ask.turns.push(Turn::User(text.clone())),
         Some(Value::Array(input)) => {
-            let mut open = Vec::new();
             for (at, item) in input.iter().enumerate() {
-                read_item(&mut ask, &mut open, at, item)?;
+                read_item(&mut ask, at, item)?;
             }
         }
         _ => return Err(missing("input")),
@@ -80,8 +85,8 @@ pub(crate) fn read(body: &[u8]) -> Result<Ask, BadRequest> {
     Ok(ask)
 }
 
-/// Reads item number `at` in. `open` holds the ids of tool calls before it.
-fn read_item(ask: &mut Ask, open: &mut Vec<String>, at: usize, item: &Value) -> Result<(), BadRequest> {
+/// Reads item number `at` in.
+fn read_item(ask: &mut Ask, at: usize, item: &Value) -> Result<(), BadRequest> {
     let field = |name: &str| string(item, name).unwrap_or("");
     let about = |message: String, name: &str| {
         BadRequest::new(message).about(format!("input[{at}].{name}"), "invalid_value")
@@ -110,11 +115,11 @@ fn read_item(ask: &mut Ask, open: &mut Vec<String>, at: usize, item: &Value) -> 
                 ));
             }
             ask.turns.push(Turn::Assistant(said.to_owned()));
-            open.push(field("call_id").to_owned());
+            ask.open.push(field("call_id").to_owned());
         }
         "function_call_output" | "custom_tool_call_output" => {
             let id = field("call_id");
-            if !open.iter().any(|known| known == id) {
+            if !ask.open.iter().any(|known| known == id) {
                 let message = format!("No tool call found for function call output with call_id {id}.");
                 return Err(about(message, "call_id"));
             }

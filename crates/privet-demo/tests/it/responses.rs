@@ -76,3 +76,26 @@ async fn changed_reasoning_results_without_calls_and_what_is_not_kept_are_refuse
     let reply = document(&client.post(PATH, ask).await.unwrap());
     assert_eq!(reply["error"]["code"], "previous_response_not_found");
 }
+
+#[tokio::test]
+async fn a_conversation_goes_on_from_a_response_that_is_kept() {
+    let (_provider, client) = provider(Cuts::Whole).await;
+    let tools = json!([{"type": "function", "name": "send_mail", "parameters": {"type": "object"}}]);
+    let call =
+        json!({"model": "demo", "input": format!("call send_mail to {TAG}"), "tools": tools}).to_string();
+    let called = document(&client.post(PATH, call).await.unwrap());
+    let result =
+        json!({"type": "function_call_output", "call_id": called["output"][0]["call_id"], "output": "sent"});
+    let ask = json!({"model": "demo", "input": [result], "previous_response_id": called["id"]}).to_string();
+    let reply = document(&client.post(PATH, ask).await.unwrap());
+    assert_eq!(reply["previous_response_id"], called["id"]);
+    assert!(
+        reply["output"][0].to_string().contains("The tool answered: sent"),
+        "{reply}"
+    );
+
+    let unkept = json!({"model": "demo", "input": "hi", "store": false}).to_string();
+    let unkept = document(&client.post(PATH, unkept).await.unwrap());
+    let ask = json!({"model": "demo", "input": "x", "previous_response_id": unkept["id"]}).to_string();
+    assert_eq!(client.post(PATH, ask).await.unwrap().status, 400);
+}

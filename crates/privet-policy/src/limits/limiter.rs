@@ -26,6 +26,14 @@ pub struct Asker<'a> {
     pub model: Option<&'a str>,
 }
 
+impl Asker<'_> {
+    /// Whose are the counts that callers can make up: [`Charge::owner`].
+    #[must_use]
+    pub fn owner(&self) -> String {
+        format!("{}{BETWEEN}{}", self.tenant, self.principal)
+    }
+}
+
 /// What there can be too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
@@ -257,6 +265,24 @@ impl Limiter {
         counted.map(|rule| (rule, rule.charge(&asker, now))).collect()
     }
 
+    /// The limits of `asker` that have a count for each model and apply to `model`, each with what it is counted on.
+    #[must_use]
+    pub fn of_model<'a>(
+        &'a self,
+        asker: &Asker<'_>,
+        model: &str,
+        now: Timestamp,
+    ) -> Vec<(&'a LimitRule, Charge<'a>)> {
+        let asker = Asker {
+            model: Some(model),
+            ..*asker
+        };
+        let counted = self
+            .applying(&asker)
+            .filter(|rule| rule.counts() && rule.each.contains(&Part::Model));
+        counted.map(|rule| (rule, rule.charge(&asker, now))).collect()
+    }
+
     /// What a request of `asker` is counted on.
     #[must_use]
     pub fn charges(&self, asker: &Asker<'_>, now: Timestamp) -> Vec<Charge<'_>> {
@@ -357,10 +383,7 @@ impl LimitRule {
             }
         }
         // Only what callers can make up is bounded by who makes it up.
-        let owner = self
-            .each
-            .contains(&Part::Model)
-            .then(|| format!("{}{BETWEEN}{}", asker.tenant, asker.principal));
+        let owner = self.each.contains(&Part::Model).then(|| asker.owner());
         Charge {
             rule: &self.name,
             of,

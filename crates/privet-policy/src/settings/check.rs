@@ -9,7 +9,8 @@ use super::file::{
 };
 use super::provider::{self, Provider};
 use super::{
-    MetricsListener, PresidioListener, Settings, access, alerts, mcp, models, shared, sign_in, tls, vault,
+    MetricsListener, PresidioListener, Settings, access, alerts, mcp, models, shared, sign_in, telemetry,
+    tls, updates, vault,
 };
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
@@ -19,6 +20,8 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
     let SettingsFile {
         listen,
         policy,
+        rules,
+        updates,
         pii_models,
         keys,
         keyring,
@@ -30,8 +33,10 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         presidio,
         access,
         sign_in,
+        console,
         alerts,
         metrics,
+        telemetry,
         mut vault,
         witnesses,
         routing,
@@ -58,12 +63,19 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
     tls::check_addresses(&tls, addresses.into_iter().flatten())?;
     let is_behind_proxy = tls.terminated_elsewhere;
     let tls = tls::check(tls, document)?;
+    let updates = updates::check(updates, document)?;
     let policy = policy
-        .map(|path| full_path(&path, &KeyPath::of("policy"), document))
+        .map(|path| updates.path(&path, &KeyPath::of("policy"), document))
         .transpose()?;
+    let rules_at = KeyPath::of("rules");
+    let rules = rules.iter().enumerate();
+    let rules = rules
+        .map(|(index, path)| updates.path(path, &rules_at.index(index), document))
+        .collect::<Result<_, _>>()?;
     let pii_models = pii_models
         .map(|path| full_path(&path, &KeyPath::of("pii_models"), document))
         .transpose()?;
+    let sign_in = sign_in::check(sign_in, document, &updates, is_behind_proxy)?;
     let store_at = KeyPath::of("store");
     let has_url = store.url.is_some();
     let store = StoreSettings {
@@ -88,7 +100,6 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
     let providers = check_providers(providers, document)?;
     let models = models::check(models, &providers)?;
     let access = access::check(access, document)?;
-    let sign_in = sign_in::check(sign_in, document, is_behind_proxy)?;
     if let (None, Some(index)) = (
         &sign_in,
         access.issuers.iter().position(|issuer| issuer.login.is_some()),
@@ -102,6 +113,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
     Ok(Settings {
         listen,
         policy,
+        rules,
         pii_models,
         root_key: keys.root.beside(document),
         passphrase: keys.passphrase.map(|key| key.beside(document)),
@@ -115,9 +127,11 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         tls,
         presidio,
         access,
+        has_console: console.enabled && sign_in.is_some(),
         sign_in,
         alerts: alerts::check(alerts, document)?,
         metrics,
+        telemetry: telemetry::check(telemetry, document)?,
         vault,
         witnesses,
         connectors: connectors
@@ -130,6 +144,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         routing,
         prices: crate::limits::check_prices(prices)?,
         mcp: mcp::check(mcp, document)?,
+        updates,
         providers,
         models,
     })

@@ -8,11 +8,14 @@ use serde::Deserialize;
 
 use super::access::AccessFile;
 use super::alerts::AlertsFile;
+use super::console::ConsoleFile;
 use super::mcp::McpFile;
 use super::provider_file::{ModelFile, ProviderFile, RoutingSettings};
 use super::shared::SharedLimitsSettings;
 use super::sign_in::SignInFile;
+use super::telemetry::TelemetryFile;
 use super::tls::TlsFile;
+use super::updates::UpdatesSettings;
 use crate::limits::PriceFile;
 use crate::{ByteSize, Period, SecretRef};
 
@@ -23,8 +26,14 @@ use crate::{ByteSize, Period, SecretRef};
 pub struct SettingsFile {
     /// IP address and port the gateway listens on.
     pub listen: String,
-    /// The policy document; relative to this file. The default policy applies if left out.
+    /// The policy document; relative to this file. The default policy applies if left out. `updates:policy` is the one of the
+    /// signed update in force.
     pub policy: Option<PathBuf>,
+    /// Files of rules: recognisers, private terms and an allow list, which are added to those of the policy; relative to this file.
+    /// `updates:rules` is that of the signed update in force, `updates:feed/FILE` one of its lists.
+    pub rules: Vec<PathBuf>,
+    /// Signed policies, rules and lists.
+    pub updates: UpdatesSettings,
     /// The folder of networks that `privet pii model add` has added; relative to this file. Without it `privet/models`
     /// under `XDG_DATA_HOME`, which is `~/.local/share` if not set.
     pub pii_models: Option<PathBuf>,
@@ -48,10 +57,14 @@ pub struct SettingsFile {
     pub access: AccessFile,
     /// How people sign in.
     pub sign_in: SignInFile,
+    /// The pages for people.
+    pub console: ConsoleFile,
     /// Who is told of alerts.
     pub alerts: AlertsFile,
     /// Figures for a monitoring system.
     pub metrics: MetricsFile,
+    /// Where traces and log lines go as OpenTelemetry has them.
+    pub telemetry: TelemetryFile,
     /// The vault of personal records.
     pub vault: VaultFile,
     /// Who signs the checkpoints of the audit log beside the log itself (C2SP tlog-witness).
@@ -426,6 +439,8 @@ impl Default for SettingsFile {
         Self {
             listen: "127.0.0.1:8787".to_owned(),
             policy: None,
+            rules: Vec::new(),
+            updates: UpdatesSettings::default(),
             pii_models: None,
             keys: KeysFile::default(),
             keyring: KeyringSettings::default(),
@@ -436,7 +451,9 @@ impl Default for SettingsFile {
             tls: TlsFile::default(),
             presidio: PresidioFile::default(),
             metrics: MetricsFile::default(),
+            telemetry: TelemetryFile::default(),
             sign_in: SignInFile::default(),
+            console: ConsoleFile::default(),
             witnesses: Vec::new(),
             access: AccessFile::default(),
             alerts: AlertsFile::default(),

@@ -3,6 +3,7 @@
 mod access;
 mod alerts;
 mod check;
+mod console;
 mod file;
 mod issuers;
 mod kind;
@@ -13,7 +14,9 @@ mod provider_file;
 mod requests;
 mod shared;
 mod sign_in;
+mod telemetry;
 mod tls;
+mod updates;
 mod vault;
 pub(crate) mod wildcard;
 
@@ -23,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 pub use access::{AccessFile, AccessSettings};
 pub use alerts::{AlertSettings, AlertsFile, SyslogServer, SyslogTransport};
+pub use console::ConsoleFile;
 pub use file::{
     ArchiveFile, ConnectorFile, ConnectorKind, DatabunkerFile, KeyringSettings, KeysFile, Limits, Log,
     LogFormat, LogLevel, MetricsFile, PresidioFile, RequestRight, RequestsFile, SettingsFile, StoreSettings,
@@ -43,7 +47,9 @@ pub use provider_file::{
 };
 pub use shared::SharedLimitsSettings;
 pub use sign_in::{SignInFile, SignInSettings};
+pub use telemetry::{Share, TelemetryFile, TelemetrySettings};
 pub use tls::{CertificateFile, ClientAuth, ClientName, TlsClient, TlsClientFile, TlsFile, TlsSettings};
+pub use updates::{ExpiredUpdates, NotCurrent, UpdateFile, UpdatesSettings};
 
 use privet_types::{Principal, TenantId};
 
@@ -58,6 +64,10 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The policy document; the default policy applies if there is none.
     pub policy: Option<PathBuf>,
+    /// Files of rules that are added to the policy.
+    pub rules: Vec<PathBuf>,
+    /// Whose signed updates are taken, and where they lie.
+    pub updates: UpdatesSettings,
     /// The folder of networks that were added; a default one applies if there is none.
     pub pii_models: Option<PathBuf>,
     /// Where the root key is kept.
@@ -86,10 +96,14 @@ pub struct Settings {
     pub access: AccessSettings,
     /// How people sign in, if they do.
     pub sign_in: Option<SignInSettings>,
+    /// Whether there is a console. INVARIANT: only with `sign_in`.
+    pub has_console: bool,
     /// Who is told of alerts.
     pub alerts: AlertSettings,
     /// Where a monitoring system reads figures, if anywhere.
     pub metrics: Option<MetricsListener>,
+    /// Where traces and log lines go, if anywhere.
+    pub telemetry: Option<TelemetrySettings>,
     /// The vault, if there is to be one.
     pub vault: Option<VaultSettings>,
     /// Who signs the checkpoints of the audit log beside the log itself.

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::check::{count_within, full_path};
+use super::check::count_within;
+use super::updates::UpdatesSettings;
 use crate::key_path::{Fault, KeyPath};
 use crate::{Period, web_address};
 
@@ -29,7 +30,8 @@ pub struct SignInFile {
     /// A list of SHA-1 hashes of breached passwords in order, as Pwned Passwords is downloaded; relative to this file. It is not
     /// loaded.
     pub breached_hashes: Option<PathBuf>,
-    /// A list of words that nobody may have as a password, one a line; relative to this file.
+    /// A list of words that nobody may have as a password, one a line; relative to this file. `updates:feed/FILE` is one of the
+    /// signed update in force.
     pub breached_words: Option<PathBuf>,
     /// How long a session lasts however much it is used.
     pub session: Period,
@@ -107,6 +109,7 @@ pub struct SignInSettings {
 pub(super) fn check(
     file: SignInFile,
     document: &Path,
+    updates: &UpdatesSettings,
     is_behind_proxy: bool,
 ) -> Result<Option<SignInSettings>, Fault> {
     let at = KeyPath::of("sign_in");
@@ -134,7 +137,7 @@ pub(super) fn check(
         }
     }
     let path = |path: Option<PathBuf>, key: &str| {
-        path.map(|path| full_path(&path, &at.key(key), document))
+        path.map(|path| updates.path(&path, &at.key(key), document))
             .transpose()
     };
     let breached_hashes = path(file.breached_hashes, "breached_hashes")?;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use privet_pii::{EntityAction, Style};
-use privet_policy::{Audit, Policy, policy_example};
+use privet_policy::{Audit, Error, Policy, RulesFile, policy_example};
 use privet_surface::PartKind;
 use privet_types::Entity;
 
@@ -129,4 +129,46 @@ fn a_prompt_needs_the_categories_of_what_was_found_in_it() {
     assert!(unknown.contains("PHONE_NUMBER"), "{unknown}");
     let alone = refused_policy(&CONSENT.replace("text = \"prompt\"\n", ""));
     assert!(alone.contains("consent.categories"), "{alone}");
+}
+
+fn rules(text: &str) -> Result<RulesFile, Error> {
+    RulesFile::parse(text, "rules.toml".as_ref())
+}
+
+#[test]
+fn rules_are_added_to_the_policy_and_count_in_its_version() {
+    let own = "[pii]\nallow_list = [\"info@example.com\"]\n[pii.entities]\nBADGE = \"block\"\n";
+    let more = rules(
+        "allow_list = [\"desk@example.com\"]\n[[terms]]\nvalues = [\"Kobold\"]\n\
+         [[recognizers]]\nname = \"badges\"\nentity = \"BADGE\"\npatterns = [{ regex = 'B-[0-9]{4}', score = 0.5 }]\n",
+    )
+    .unwrap();
+    assert!(policy(own).is_err(), "nobody knows the kind");
+    let both =
+        Policy::parse_with(own, "policy.toml".as_ref(), &[more.clone(), RulesFile::default()]).unwrap();
+    assert_eq!(both.pii().allow_list, ["info@example.com", "desk@example.com"]);
+    assert_eq!(both.pii().terms[0].values, ["Kobold"]);
+    assert_eq!(both.pii().recognizers[0].name, "badges");
+    let alone = Policy::parse_with("", "policy.toml".as_ref(), &[more]).unwrap();
+    assert_ne!(alone.version(), Policy::default().version());
+    let none = Policy::parse_with("", "policy.toml".as_ref(), &[RulesFile::default()]).unwrap();
+    assert_eq!(none.version(), Policy::default().version());
+}
+
+#[test]
+fn rules_that_cannot_be_used_are_refused_with_their_place() {
+    for (text, says) in [
+        ("[[terms]]\nvalues = [\" Kobold\"]\n", "`terms[0].values[0]`"),
+        ("[[terms]]\nvalues = []\n", "lists no term"),
+        (
+            "[[terms]]\nentity = \"SURROGATE\"\nvalues = [\"a\"]\n",
+            "cannot be surrogates",
+        ),
+        ("[entities]\nEMAIL_ADDRESS = \"allow\"\n", "entities"),
+        ("threshold = 0.9\n", "threshold"),
+    ] {
+        let said = rules(text).unwrap_err().to_string();
+        assert!(said.contains(says), "{text}: {said}");
+        assert!(!said.contains("Kobold"), "{said}");
+    }
 }

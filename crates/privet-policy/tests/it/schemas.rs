@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use privet_policy::{policy_schema, settings_schema};
+use privet_policy::{policy_schema, rules_schema, settings_schema};
 
 fn committed(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -34,4 +34,9 @@ fn the_committed_settings_schema_is_what_the_code_says() {
 #[test]
 fn the_committed_policy_schema_is_what_the_code_says() {
     assert_committed("policy.schema.json", &policy_schema());
+}
+
+#[test]
+fn the_committed_rules_schema_is_what_the_code_says() {
+    assert_committed("rules.schema.json", &rules_schema());
 }

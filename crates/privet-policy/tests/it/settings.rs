@@ -42,6 +42,17 @@ fn every_default_the_example_states_is_the_default() {
     assert_eq!(example.limits, Limits::default());
     assert_eq!(example.log, Log::default());
     assert_eq!(example.routing, least.routing);
+    let least = settings(&format!(
+        "{LEAST}\n[telemetry]\nendpoint = \"http://127.0.0.1:4318\"\n"
+    ));
+    let least = least.unwrap().telemetry.unwrap();
+    let mut telemetry = example.telemetry.unwrap();
+    assert!(telemetry.headers.contains_key("Authorization") && telemetry.ca_file.is_some());
+    assert_eq!(telemetry.instance.as_deref(), Some("gateway-1"));
+    telemetry.headers.clone_from(&least.headers);
+    telemetry.ca_file.clone_from(&least.ca_file);
+    telemetry.instance.clone_from(&least.instance);
+    assert_eq!(telemetry, least);
 }
 
 #[test]

@@ -17,11 +17,12 @@ use privet_store::{AlertRecord, IncidentChange, IncidentRecord, Store};
 use privet_types::{Principal, Pseudonym, TenantId};
 use privet_watch::Rule;
 use privet_watch::incident::{BadStep, Clock72, IncidentKind, IncidentState, UnknownName};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use affected::{Affected, AffectedSubject};
 pub use bundle::{BUNDLE, Bundle, LIST, MANIFEST};
-pub(crate) use routes::routes;
+pub(crate) use routes::{described, routes};
 
 /// Longest title or note.
 const LONGEST: usize = 8 << 10;
@@ -78,7 +79,7 @@ pub enum IncidentError {
 }
 
 /// What an incident is about. All that is named narrows it; pseudonyms are those of the audit log.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IncidentScope {
     /// Pseudonyms of principals.
@@ -92,9 +93,11 @@ pub struct IncidentScope {
     pub models: Vec<String>,
     /// From when on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub from: Option<Timestamp>,
     /// Until when; until now if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub until: Option<Timestamp>,
 }
 

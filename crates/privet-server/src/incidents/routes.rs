@@ -4,19 +4,22 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use jiff::Timestamp;
 use privet_access::Privilege;
 use privet_watch::incident::IncidentState;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{IncidentError, IncidentScope, Incidents, Opening, Step};
 use crate::gateway::Gateway;
+use crate::named::Named;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::watch::{admitted, answer};
 
@@ -31,25 +34,64 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
         .with_state(gateway)
 }
 
-#[derive(Deserialize)]
+/// An incident that is to be opened.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "IncidentOpen")]
 struct OpenBody {
     kind: String,
     title: String,
     #[serde(default)]
     scope: IncidentScope,
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     aware_at: Option<Timestamp>,
 }
 
 /// One of the steps.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
+#[schemars(rename = "IncidentStep")]
 enum StepBody {
     Note(String),
-    State { to: String, why: String },
-    Notified { at: Timestamp, note: String },
+    State {
+        to: String,
+        why: String,
+    },
+    Notified {
+        #[schemars(with = "String")]
+        at: Timestamp,
+        note: String,
+    },
     NoNotice(String),
+}
+
+/// What they do.
+pub(crate) fn described() -> Vec<Operation> {
+    let [read, manage] = [Privilege::WatchRead, Privilege::WatchManage];
+    vec![
+        Operation::new(Method::GET, "/api/v1/incidents", read, "Lists incidents.").gives(200, "Incidents"),
+        Operation::new(Method::POST, "/api/v1/incidents", manage, "Opens an incident.")
+            .takes::<OpenBody>()
+            .gives(200, "Incident"),
+        Operation::new(
+            Method::GET,
+            "/api/v1/incidents/{id}",
+            read,
+            "One incident, with all that happened.",
+        )
+        .gives(200, "Incident"),
+        Operation::new(Method::POST, "/api/v1/incidents/{id}", manage, "Takes a step.")
+            .takes::<StepBody>()
+            .gives(200, "Incident"),
+        Operation::new(
+            Method::GET,
+            "/api/v1/incidents/{id}/affected",
+            read,
+            "Whose data passed, as far as the log tells.",
+        )
+        .gives(200, "IncidentAffected"),
+    ]
 }
 
 impl TryFrom<StepBody> for Step {
@@ -142,7 +184,7 @@ async fn open(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
 
 async fn show(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, _) = request.into_parts();
@@ -156,7 +198,7 @@ async fn show(
 
 async fn step(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, sent) = request.into_parts();
@@ -174,7 +216,7 @@ async fn step(
 
 async fn affected(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, _) = request.into_parts();

@@ -23,8 +23,8 @@ use tokio::time::timeout;
 use super::fetch::{NotFetched, Place};
 use super::{PATIENCE, Trusted};
 use crate::Error;
-use crate::aws::encoded;
 use crate::connection::Connector;
+use crate::query::encode;
 
 /// How long what an issuer says of itself is believed.
 const BELIEVED: SignedDuration = SignedDuration::from_hours(24);
@@ -157,7 +157,7 @@ impl Login {
     fn form(pairs: &[(&str, &str)]) -> String {
         let pairs = pairs
             .iter()
-            .map(|(name, value)| format!("{name}={}", encoded(value)));
+            .map(|(name, value)| format!("{name}={}", encode(value)));
         pairs.collect::<Vec<_>>().join("&")
     }
 
@@ -200,7 +200,7 @@ impl Login {
         match &self.secret {
             // RFC 6749 §2.3.1: each half is encoded as in a form.
             Some(secret) if provider.takes_basic => {
-                let both = Secret::new(format!("{}:{}", encoded(client_id), encoded(secret.expose())));
+                let both = Secret::new(format!("{}:{}", encode(client_id), encode(secret.expose())));
                 basic = Some(Secret::new(format!(
                     "Basic {}",
                     BASE64.encode(both.expose().as_bytes())

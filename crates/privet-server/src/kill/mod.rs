@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use crate::gateway::Gateway;
 use crate::problem::Problem;
 
-pub(crate) use routes::routes;
+pub(crate) use routes::{Order, described, lift, list, routes, set};
 
 impl Gateway {
     /// That calls which need no key are not cut off.

@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{delete, get};
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use privet_access::{Authenticated, KillOrder, KillSwitch, KillSwitches, KillTarget, Privilege};
 use privet_types::{SurfaceKind, TenantId};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
+use crate::named::Named;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{check_media, new_request_id, read_body, with_request_id};
 
@@ -23,44 +26,103 @@ const MOST: u32 = 1_000;
 
 pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
     Router::new()
-        .route("/api/v1/kill-switches", get(list).post(set))
-        .route("/api/v1/kill-switches/{id}", delete(lift))
+        .route("/api/v1/kill-switches", get(answer_list).post(answer_set))
+        .route("/api/v1/kill-switches/{id}", delete(answer_lift))
         .with_state(gateway)
 }
 
 /// What is asked for with `POST`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Order {
-    kind: String,
+#[schemars(rename = "KillOrder")]
+pub(crate) struct Order {
+    pub(crate) kind: String,
     #[serde(default)]
-    name: String,
-    reason: String,
+    pub(crate) name: String,
+    pub(crate) reason: String,
     #[serde(default)]
-    until: Option<Timestamp>,
+    #[schemars(with = "Option<String>")]
+    pub(crate) until: Option<Timestamp>,
     /// Another tenant than the caller's own.
     #[serde(default)]
-    tenant: Option<String>,
+    pub(crate) tenant: Option<String>,
     /// A model or a provider for all tenants.
     #[serde(default)]
-    everywhere: bool,
+    pub(crate) everywhere: bool,
 }
 
-async fn list(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
+/// What they do.
+pub(crate) fn described() -> Vec<Operation> {
+    vec![
+        Operation::new(
+            Method::GET,
+            "/api/v1/kill-switches",
+            Privilege::KillRead,
+            "What is switched off, the newest first.",
+        )
+        .gives(200, "KillSwitches"),
+        Operation::new(
+            Method::POST,
+            "/api/v1/kill-switches",
+            Privilege::KillManage,
+            "Switches off everybody, a tenant, a principal, a key, a model or a provider.",
+        )
+        .takes::<Order>()
+        .gives(201, "KillSwitch"),
+        Operation::new(
+            Method::DELETE,
+            "/api/v1/kill-switches/{id}",
+            Privilege::KillManage,
+            "Switches on again.",
+        )
+        .gives(200, "KillSwitch"),
+    ]
+}
+
+/// The switches that `caller` sees, the newest first.
+pub(crate) async fn list(gateway: &Gateway, caller: &Authenticated) -> Result<Vec<KillSwitch>, Problem> {
+    let switches = gateway.kill_switches();
+    let found = switches.list(MOST, gateway.within(caller)).await;
+    found.map_err(|error| refused(&error))
+}
+
+/// Switches off what `order` says, in the name of `caller`, who may.
+pub(crate) async fn set(
+    gateway: &Gateway,
+    caller: &Authenticated,
+    order: Order,
+) -> Result<KillSwitch, Problem> {
+    let order = order.checked(gateway, caller)?;
+    let actor = caller.principal.as_str();
+    let set = gateway.kill_switches().set(order, actor, &caller.tenant).await;
+    let switch = set.map_err(|error| refused(&error))?;
+    gateway.look_at_keys().await;
+    Ok(switch)
+}
+
+/// Lifts the switch `id`, in the name of `caller`, who may.
+pub(crate) async fn lift(gateway: &Gateway, caller: &Authenticated, id: &str) -> Result<KillSwitch, Problem> {
+    let switches = gateway.kill_switches();
+    let (actor, within) = (caller.principal.as_str(), gateway.within(caller));
+    let lifted = switches.lift(id, actor, &caller.tenant, within).await;
+    let switch = lifted.map_err(|error| refused(&error))?;
+    gateway.look_at_keys().await;
+    Ok(switch)
+}
+
+async fn answer_list(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
     let work = async {
         let (parts, _) = request.into_parts();
         let caller = gateway.admit(&parts).await?;
-        let switches = gateway.kill_switches();
-        let found = switches.list(MOST, gateway.within(&caller)).await;
+        let found = list(&gateway, &caller).await?;
         let now = gateway.clock.now();
-        let found = found.map_err(|error| refused(&error))?;
         let shown: Vec<Value> = found.iter().map(|switch| shown(switch, now)).collect();
         Ok((StatusCode::OK, json!({ "switches": shown })))
     };
     answer(work.await)
 }
 
-async fn set(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
+async fn answer_set(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
     let work = async {
         let (parts, body) = request.into_parts();
         let caller = gateway.admit_for(&parts, Privilege::KillManage).await?;
@@ -68,29 +130,21 @@ async fn set(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Res
         let body = read_body(&gateway, &parts.headers, body).await?;
         let order: Order = serde_json::from_slice(&body)
             .map_err(|error| bad(format!("the body is no order to switch something off: {error}")))?;
-        let order = order.checked(&gateway, &caller)?;
-        let actor = caller.principal.as_str();
-        let set = gateway.kill_switches().set(order, actor, &caller.tenant).await;
-        let switch = set.map_err(|error| refused(&error))?;
-        gateway.look_at_keys().await;
+        let switch = set(&gateway, &caller, order).await?;
         Ok((StatusCode::CREATED, shown(&switch, gateway.clock.now())))
     };
     answer(work.await)
 }
 
-async fn lift(
+async fn answer_lift(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     let work = async {
         let (parts, _) = request.into_parts();
         let caller = gateway.admit_for(&parts, Privilege::KillManage).await?;
-        let switches = gateway.kill_switches();
-        let (actor, within) = (caller.principal.as_str(), gateway.within(&caller));
-        let lifted = switches.lift(&id, actor, &caller.tenant, within).await;
-        let switch = lifted.map_err(|error| refused(&error))?;
-        gateway.look_at_keys().await;
+        let switch = lift(&gateway, &caller, &id).await?;
         Ok((StatusCode::OK, shown(&switch, gateway.clock.now())))
     };
     answer(work.await)
@@ -134,7 +188,7 @@ impl Gateway {
     }
 
     /// So that a change counts here before its answer is out; other nodes look by themselves.
-    async fn look_at_keys(&self) {
+    pub(crate) async fn look_at_keys(&self) {
         if let Err(error) = self.keys().refresh_if_changed().await {
             tracing::warn!(%error, "cannot read API keys from the store");
         }

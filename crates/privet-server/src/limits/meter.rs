@@ -16,6 +16,7 @@ use tokio::time::{Instant, Sleep};
 use super::shared::{Held, HeldAlone, Shared};
 use super::usage::Usage;
 use crate::problem::Problem;
+use crate::telemetry::Trace;
 
 /// A reservation that is settled by what is known when this is dropped: at the end of the reply, where it breaks off, or when the
 /// caller goes away.
@@ -29,6 +30,7 @@ pub(crate) struct Meter {
     stream_time: Option<Duration>,
     /// Whether tokens of this request count for nothing.
     is_free: bool,
+    trace: Trace,
 }
 
 /// What a request has taken, and from where.
@@ -75,7 +77,13 @@ impl Meter {
             ends: None,
             stream_time,
             is_free: false,
+            trace: Trace::none(),
         }
+    }
+
+    /// It is part of this trace.
+    pub(crate) fn traced(&mut self, trace: &Trace) {
+        self.trace = trace.clone();
     }
 
     /// Whatever it uses, it is a request without tokens.
@@ -144,6 +152,7 @@ impl Meter {
 impl Drop for Meter {
     fn drop(&mut self) {
         if let Some(hold) = self.hold.take() {
+            let _settling = self.trace.part("privet.settle");
             hold.settle(self.used().amount(self.price));
         }
     }

@@ -7,6 +7,7 @@ mod saving;
 mod shared;
 mod usage;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,13 +20,15 @@ use privet_policy::limits::{
 };
 use privet_policy::{Policy, Settings};
 use privet_types::SurfaceKind;
+use tokio::sync::watch;
 
 use meter::Hold;
 pub(crate) use meter::Meter;
-pub(crate) use routes::routes;
+pub(crate) use routes::{described, routes};
 pub use saving::saved_limits;
 use shared::{Refused, Shared, SharedStatus, Unanswered};
-pub use shared::{SharedError, SharedLimits};
+pub use shared::{SharedError, SharedLimits, share_switch};
+pub(crate) use usage::{Tokens, Usage};
 
 use crate::Error;
 use crate::gateway::Gateway;
@@ -43,6 +46,8 @@ pub(crate) struct Limits {
     /// Where they are counted instead, for several nodes.
     shared: Option<Arc<Shared>>,
     prices: Prices,
+    /// The models that the settings name in full.
+    named: Arc<BTreeSet<String>>,
     /// How long a provider may take to begin its reply.
     first_byte: Duration,
 }
@@ -69,6 +74,7 @@ impl Limits {
             counters,
             shared: shared.map(|settings| Shared::new(settings, root)).transpose()?,
             prices: settings.prices.clone(),
+            named: Arc::new(named(settings)),
             first_byte: settings.limits.first_byte_timeout.duration(),
         })
     }
@@ -85,6 +91,7 @@ impl Limits {
             counters: Arc::clone(&self.counters),
             shared: self.shared.clone(),
             prices: self.prices.clone(),
+            named: Arc::clone(&self.named),
             first_byte: self.first_byte,
         })
     }
@@ -131,10 +138,13 @@ impl Limits {
         let ask = estimate.amount(price);
         let hold = match &self.shared {
             _ if charges.is_empty() => None,
-            Some(shared) => Some(
-                self.hold_shared(shared, &charges, ask, (longest, deadline), now)
-                    .await?,
-            ),
+            Some(shared) => {
+                let held = self
+                    .hold_shared(shared, &charges, ask, (longest, deadline), now)
+                    .await?;
+                shared.saw(&charges, model);
+                Some(held)
+            }
             None => {
                 let taken = self.limiter.reserve_from(&charges, ask, deadline, now);
                 let taken = taken.map_err(|exceeded| refused(exceeded, now))?;
@@ -181,12 +191,32 @@ impl Limits {
 }
 
 impl Gateway {
-    /// Keeps the counts that nodes share going until `stopped`, if there are any.
+    /// Keeps the counts that nodes share going until `stopped`, if there are any, and takes kill switches over that come the same way.
     pub async fn share_limits(&self, stopped: impl Future<Output = ()>) {
         if let Some(shared) = &self.limits.shared {
-            shared::run(Arc::clone(shared), &*self.clock, stopped).await;
+            let (end, ended) = watch::channel(false);
+            let until = async move {
+                stopped.await;
+                end.send_replace(true);
+            };
+            let is_over = |mut ended: watch::Receiver<bool>| async move {
+                // An error means that the sender is gone, which is an end as well.
+                let _ = ended.wait_for(|is_over| *is_over).await;
+            };
+            tokio::join!(
+                shared::run(Arc::clone(shared), &*self.clock, until),
+                shared::look(shared, self.keys(), &*self.clock, is_over(ended)),
+            );
         }
     }
+}
+
+fn named(settings: &Settings) -> BTreeSet<String> {
+    let patterns = settings.models().map(|(pattern, _)| pattern);
+    patterns
+        .filter(|pattern| !pattern.contains('*'))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn asker<'a>(caller: &'a Authenticated, model: Option<&'a str>) -> Asker<'a> {

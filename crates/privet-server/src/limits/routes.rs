@@ -7,9 +7,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::get;
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use jiff::Timestamp;
-use privet_access::Authenticated;
+use privet_access::{Authenticated, Privilege};
 use privet_policy::limits::{Amount, Charge, Count, LimitRule, Part, Standing};
 use privet_types::SurfaceKind;
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::shared::Unanswered;
 use super::{Limits, asker};
 use crate::gateway::Gateway;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{new_request_id, with_request_id};
 
@@ -24,6 +25,15 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/api/v1/limits", get(show))
         .with_state(gateway)
+}
+
+/// What it does.
+pub(crate) fn described() -> Vec<Operation> {
+    let summary = "What the caller has used of its limits.";
+    vec![
+        Operation::new(Method::GET, "/api/v1/limits", Privilege::ListModels, summary)
+            .gives(200, "LimitsUsed"),
+    ]
 }
 
 async fn show(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
@@ -51,8 +61,14 @@ async fn show(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
 }
 
 impl Limits {
-    /// What is used of the caller's limits, and whether nodes share them. Then limits that tell models apart are not among them.
-    async fn standings(
+    /// What costs are counted in.
+    pub(crate) fn currency(&self) -> &str {
+        self.prices.currency()
+    }
+
+    /// What is used of the caller's limits, and whether nodes share them. Where they do, of those that tell models apart the models are
+    /// told that the settings name, and that the caller asked this node for.
+    pub(crate) async fn standings(
         &self,
         caller: &Authenticated,
         now: Timestamp,
@@ -61,25 +77,34 @@ impl Limits {
         let Some(shared) = &self.shared else {
             return Ok((self.limiter.standings(&asker, now), false));
         };
-        let (rules, charges): (Vec<&LimitRule>, Vec<_>) =
-            self.limiter.of_caller(&asker, now).into_iter().unzip();
+        let of_caller = self.limiter.of_caller(&asker, now).into_iter();
+        let mut asked: Vec<(Option<String>, &LimitRule, Charge<'_>)> =
+            of_caller.map(|(rule, charge)| (None, rule, charge)).collect();
+        let mut models = shared.seen(&asker.owner());
+        models.extend(self.named.iter().cloned());
+        for model in models {
+            let of_model = self.limiter.of_model(&asker, &model, now).into_iter();
+            asked.extend(of_model.map(|(rule, charge)| (Some(model.clone()), rule, charge)));
+        }
+        let charges: Vec<&Charge<'_>> = asked.iter().map(|(_, _, charge)| charge).collect();
         let counts = shared.read(&charges).await;
         let counts = counts.map_err(|Unanswered| Problem::BudgetUnknown)?;
-        let standings = rules.into_iter().zip(&charges).zip(counts);
-        let standing = |((rule, charge), count): ((&LimitRule, &Charge<'_>), Count)| {
-            let bounds = charge.window.map(|(window, from)| (from, window.end(from)));
-            let is_now = bounds.is_none_or(|(from, _)| from <= count.window_start);
-            let second = |second: i64| Timestamp::from_second(second).ok();
-            Standing {
-                rule: rule.clone(),
-                model: None,
-                window_start: bounds.and_then(|(from, _)| second(from)),
-                window_end: bounds.and_then(|(_, to)| second(to)),
-                settled: if is_now { count.settled } else { Amount::default() },
-                reserved: count.reserved,
-                running: count.running,
-            }
-        };
+        let standings = asked.iter().zip(counts);
+        let standing =
+            |((model, rule, charge), count): (&(Option<String>, &LimitRule, Charge<'_>), Count)| {
+                let bounds = charge.window.map(|(window, from)| (from, window.end(from)));
+                let is_now = bounds.is_none_or(|(from, _)| from <= count.window_start);
+                let second = |second: i64| Timestamp::from_second(second).ok();
+                Standing {
+                    rule: (*rule).clone(),
+                    model: model.clone(),
+                    window_start: bounds.and_then(|(from, _)| second(from)),
+                    window_end: bounds.and_then(|(_, to)| second(to)),
+                    settled: if is_now { count.settled } else { Amount::default() },
+                    reserved: count.reserved,
+                    running: count.running,
+                }
+            };
         Ok((standings.map(standing).collect(), true))
     }
 }

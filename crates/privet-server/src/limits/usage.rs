@@ -38,6 +38,17 @@ struct Inner {
     usage: Option<Told>,
 }
 
+/// What a provider says a reply used; `input` is all that came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tokens {
+    pub(crate) input: Option<u64>,
+    pub(crate) output: Option<u64>,
+    /// Of those that came in, those that a cache held.
+    pub(crate) cached: Option<u64>,
+    /// Of those that came in, those that were put into a cache.
+    pub(crate) created: Option<u64>,
+}
+
 /// Under OpenAI's two names, and Anthropic's; some providers send several.
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(default)]
@@ -98,6 +109,39 @@ impl Usage {
         self.hold(rest);
     }
 
+    /// Whether it comes event by event.
+    pub(crate) const fn is_stream(&self) -> bool {
+        self.is_stream
+    }
+
+    /// What the provider has said by now; nothing is guessed.
+    pub(crate) fn tokens(&self) -> Option<Tokens> {
+        let told = self.all_told();
+        let of_openai = told.input_tokens_details.or(told.prompt_tokens_details);
+        let read = told.cache_read_input_tokens;
+        // What Anthropic counts apart is no part of its number.
+        let beside = [read, told.cache_creation_input_tokens]
+            .into_iter()
+            .flatten()
+            .fold(0, u64::saturating_add);
+        let input = told.input_tokens.or(told.prompt_tokens);
+        let tokens = Tokens {
+            input: input.map(|input| input.saturating_add(beside)),
+            output: told.output_tokens.or(told.completion_tokens),
+            cached: read.or(of_openai.and_then(|details| details.cached_tokens)),
+            created: told.cache_creation_input_tokens,
+        };
+        (tokens.input.is_some() || tokens.output.is_some()).then_some(tokens)
+    }
+
+    fn all_told(&self) -> Told {
+        if self.is_stream {
+            self.told
+        } else {
+            self.told.and(read(&self.held))
+        }
+    }
+
     /// Whether nothing came of a reply that comes at once.
     pub(crate) const fn heard_nothing(&self) -> bool {
         !self.is_stream && self.bytes == 0
@@ -105,11 +149,7 @@ impl Usage {
 
     /// What was used by now, `estimate` where the provider has not said.
     pub(crate) fn used(&self, estimate: &Used) -> Used {
-        let told = if self.is_stream {
-            self.told
-        } else {
-            self.told.and(read(&self.held))
-        };
+        let told = self.all_told();
         let says_nothing = told.input_tokens.or(told.prompt_tokens).is_none();
         let guessed = if self.is_stream {
             self.events

@@ -189,13 +189,12 @@ impl Between {
                 masked = done.replaced.len();
                 self.remember(done.map.made(), None);
                 // What the server said itself it may be asked for again.
-                match &self.gateway.recall {
-                    Some(recall) if message.at(&["params", "uri"]).is_some() => {
-                        let caller = (&self.tenant, self.principal.as_str());
-                        let its_own = recall.said_by(caller, &self.server.name, now);
-                        with_own_address(its_own, done.body, budget)?
-                    }
-                    _ => done.body,
+                if message.at(&["params", "uri"]).is_some() {
+                    let caller = (&self.tenant, self.principal.as_str());
+                    let its_own = self.gateway.recall.said_by(caller, &self.server.name, now);
+                    with_own_address(its_own, done.body, budget)?
+                } else {
+                    done.body
                 }
             }
         };
@@ -251,10 +250,10 @@ impl Between {
     }
 
     fn remember<'p>(&self, pairs: impl IntoIterator<Item = &'p Pair>, source: Option<&Arc<str>>) {
-        if let Some(recall) = &self.gateway.recall {
-            let caller = (&self.tenant, self.principal.as_str());
-            recall.remember(caller, pairs, source, Instant::now());
-        }
+        let caller = (&self.tenant, self.principal.as_str());
+        self.gateway
+            .recall
+            .remember(caller, pairs, source, Instant::now());
     }
 
     /// The tools that `body` lists, and the hash of how each describes itself. What is no message lists none: it is refused by

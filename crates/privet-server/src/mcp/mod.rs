@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::post;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -36,9 +36,11 @@ use crate::connection::ReplyBody;
 use crate::gateway::Gateway;
 use crate::kill::SwitchedOff;
 use crate::limits::Meter;
+use crate::named::Named;
 use crate::problem::Problem;
 use crate::prompt::{UNITS_PER_REQUEST, check_media, new_request_id, read_body, record, with_request_id};
 use crate::recall::Recall;
+use crate::tokens;
 
 use exchange::{Between, Held, Incoming, Outgoing, Passed};
 pub(crate) use places::Place;
@@ -78,11 +80,13 @@ impl Mcp {
     }
 
     /// What is remembered for the settings' servers.
-    pub(crate) fn recall(settings: &Settings) -> Option<Recall> {
-        let mcp = settings.mcp.as_ref()?;
+    pub(crate) fn recall(settings: &Settings) -> Recall {
+        let Some(mcp) = &settings.mcp else {
+            return Recall::for_responses();
+        };
         let restores = |server: &McpServer| server.arguments == McpArguments::Restore;
         let learns_prompts = mcp.servers.iter().any(restores);
-        Some(Recall::new(mcp.remember_values, mcp.remember, learns_prompts))
+        Recall::new(mcp.remember_values, mcp.remember, learns_prompts)
     }
 }
 
@@ -113,7 +117,7 @@ impl<P: Into<Problem>> From<P> for Refused {
 
 async fn answer(
     State(gateway): State<Arc<Gateway>>,
-    Path(name): Path<String>,
+    Named(name): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     let request_id = new_request_id();
@@ -580,6 +584,7 @@ impl Told {
         since: Instant,
     ) -> Result<(), Problem> {
         let (request_hash, sent_hash) = hashes.unzip();
+        let (way, token) = tokens::came_by(&self.caller);
         let event = AuditEvent {
             at: self.gateway.clock.now(),
             tenant: self.caller.tenant.to_string(),
@@ -588,6 +593,8 @@ impl Told {
                     .pseudonyms
                     .pseudonym(&self.caller.tenant, &self.caller.principal),
             ),
+            way,
+            token,
             request_id: self.request_id.clone(),
             issuer: self.caller.issuer().map(str::to_owned),
             subject: None,

@@ -17,14 +17,16 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Request, Response};
-use privet_access::Authenticated;
+use http::{Method, Request, Response};
+use privet_access::{Authenticated, Privilege};
 use privet_types::{Action, AuditEvent, Decision, Entity, SurfaceKind};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::gateway::Gateway;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{check_media, new_request_id, read_body, record, with_request_id};
+use crate::tokens;
 
 pub(crate) use analyze::{MOST_EXPLANATIONS, UNITS_PER_EXPLANATION, analyzer, config_for, detector, rounded};
 pub(crate) use cache::Analyzers;
@@ -89,6 +91,52 @@ pub(crate) fn routes(gateway: Arc<Gateway>, requires_key: bool) -> Router {
         })
 }
 
+/// What they do; on an address of their own they may need no key.
+pub(crate) fn described() -> Vec<Operation> {
+    let [detect, anonymize, restore] = [
+        Privilege::DetectText,
+        Privilege::AnonymizeText,
+        Privilege::RestoreText,
+    ];
+    vec![
+        Operation::new(Method::POST, "/analyze", detect, "Presidio's analyzer.")
+            .takes_shape("PresidioAnalyze")
+            .gives(200, "PresidioResults")
+            .as_presidio(),
+        Operation::new(Method::POST, "/anonymize", anonymize, "Presidio's anonymizer.")
+            .takes_shape("PresidioAnonymize")
+            .gives(200, "PresidioMade")
+            .as_presidio(),
+        Operation::new(Method::POST, "/deanonymize", restore, "Presidio's deanonymizer.")
+            .takes_shape("PresidioDeanonymize")
+            .gives(200, "PresidioMade")
+            .as_presidio(),
+        Operation::new(Method::GET, "/recognizers", detect, "Names of recognisers.")
+            .gives(200, "PresidioNames")
+            .as_presidio(),
+        Operation::new(Method::GET, "/supportedentities", detect, "Kinds that are found.")
+            .gives(200, "PresidioNames")
+            .as_presidio(),
+        Operation::new(
+            Method::GET,
+            "/anonymizers",
+            anonymize,
+            "Operators of the anonymizer.",
+        )
+        .gives(200, "PresidioNames")
+        .as_presidio(),
+        Operation::new(
+            Method::GET,
+            "/deanonymizers",
+            restore,
+            "Operators of the deanonymizer.",
+        )
+        .gives(200, "PresidioNames")
+        .as_presidio(),
+        Operation::open(Method::GET, "/health", "Says that the process runs.").gives_text(),
+    ]
+}
+
 async fn analyze(State(door): State<Door>, request: Request<Body>) -> Response<Body> {
     let id = new_request_id();
     let work = async {
@@ -150,10 +198,13 @@ pub(crate) async fn note(
 ) -> Result<(), Problem> {
     let (caller, since) = call;
     let tenant = caller.map_or(&gateway.tenant, |caller| &caller.tenant);
+    let (way, token) = caller.map_or_else(Default::default, tokens::came_by);
     let event = AuditEvent {
         at: gateway.clock.now(),
         tenant: tenant.to_string(),
         principal: caller.map(|c| gateway.pseudonyms.pseudonym(tenant, &c.principal)),
+        way,
+        token,
         request_id: request_id.to_owned(),
         issuer: caller.and_then(Authenticated::issuer).map(str::to_owned),
         subject: None,

@@ -11,9 +11,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::post;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
-use privet_access::Denied;
+use privet_access::{Denied, Privilege};
 use privet_crypto::SealingKey;
 use privet_policy::{NotCleared, Protecting};
 use privet_surface::Restoration;
@@ -23,6 +23,7 @@ use serde_json::json;
 
 use crate::gateway::Gateway;
 use crate::native::finish;
+use crate::openapi::Operation;
 use crate::presidio::{Call, admit, answer};
 use crate::problem::Problem;
 use crate::prompt::{UNITS_PER_REQUEST, new_request_id};
@@ -41,6 +42,28 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/api/v1/protect", post(protect))
         .route("/api/v1/restore", post(restore))
         .with_state(gateway)
+}
+
+/// What they do.
+pub(crate) fn described() -> Vec<Operation> {
+    vec![
+        Operation::new(
+            Method::POST,
+            "/api/v1/protect",
+            Privilege::AnonymizeText,
+            "Masks texts, or a request to a provider, as the gateway would.",
+        )
+        .takes_shape("Protect")
+        .gives(200, "Protected"),
+        Operation::new(
+            Method::POST,
+            "/api/v1/restore",
+            Privilege::RestoreText,
+            "Restores what a model made of what was protected.",
+        )
+        .takes_shape("Unprotect")
+        .gives(200, "Unprotected"),
+    ]
 }
 
 async fn protect(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {

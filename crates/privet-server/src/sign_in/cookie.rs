@@ -30,13 +30,13 @@ impl Door {
         if self.is_https { SECURE } else { PLAIN }
     }
 
-    /// The token in the cookie of this name.
-    pub(super) fn token<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+    /// The token in the cookie of this name. One that stands twice does not count: a site beside this one may have set the other.
+    pub(crate) fn token<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         value(headers, self.name())
     }
 
     /// Gives the browser `token` for as long as it runs; without one it forgets what it has.
-    pub(super) fn set_cookie(&self, token: Option<&str>) -> Option<HeaderValue> {
+    pub(crate) fn set_cookie(&self, token: Option<&str>) -> Option<HeaderValue> {
         let secure = if self.is_https { "; Secure" } else { "" };
         let end = if token.is_some() { "" } else { "; Max-Age=0" };
         let text = format!(

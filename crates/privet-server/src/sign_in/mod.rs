@@ -25,7 +25,8 @@ use tokio::time::timeout;
 
 use crate::Error;
 use crate::access::address_of;
-pub(crate) use routes::routes;
+use crate::problem::Problem;
+pub(crate) use routes::{described, routes};
 
 /// What requests that change something show beside the cookie.
 const FORGERY: &str = "x-privet-csrf";
@@ -84,18 +85,38 @@ impl Door {
 
     /// The session whose token the cookie of this request holds, if the request was not made by another site's page.
     pub(crate) async fn live(&self, parts: &Parts, now: Timestamp) -> Result<Live, SignInError> {
-        let token = self.token(&parts.headers).ok_or(SignInError::NoSession)?;
-        let found = timeout(PATIENCE, self.sign_in.find(token, now)).await;
-        let live = found.map_err(|_| SignInError::Unavailable)??;
-        if is_safe(&parts.method) {
-            return Ok(live);
+        let live = self.find(&parts.headers, now).await?;
+        if !is_safe(&parts.method) {
+            let shown = one(&parts.headers, FORGERY).ok().flatten().unwrap_or_default();
+            self.check_not_forged(&live, &parts.headers, shown)?;
         }
-        let shown = one(&parts.headers, FORGERY).ok().flatten().unwrap_or_default();
-        if self.comes_from_us(&parts.headers) == Some(true) && self.sign_in.is_not_forged(&live, shown) {
-            Ok(live)
+        Ok(live)
+    }
+
+    /// The session whose token the cookie of a request with these headers holds, whoever made that request.
+    pub(crate) async fn find(&self, headers: &HeaderMap, now: Timestamp) -> Result<Live, SignInError> {
+        let token = self.token(headers).ok_or(SignInError::NoSession)?;
+        let found = timeout(PATIENCE, self.sign_in.find(token, now)).await;
+        found.map_err(|_| SignInError::Unavailable)?
+    }
+
+    /// That a request of `live` with these headers was made by one of Privet's own pages, which knows the token that it has `shown`.
+    pub(crate) fn check_not_forged(
+        &self,
+        live: &Live,
+        headers: &HeaderMap,
+        shown: &str,
+    ) -> Result<(), SignInError> {
+        if self.comes_from_us(headers) == Some(true) && self.sign_in.is_not_forged(live, shown) {
+            Ok(())
         } else {
             Err(SignInError::Forged)
         }
+    }
+
+    /// How people sign in.
+    pub(crate) const fn sign_in(&self) -> &SignIn {
+        &self.sign_in
     }
 
     /// Who sends a request that has a session's cookie and no other credential, if the policies let it be signed in now and from
@@ -126,9 +147,21 @@ impl Door {
         })
     }
 
+    /// The session of a request's cookie, if its person has shown not long ago who it is, and the policies let it be signed in.
+    pub(crate) async fn proved(&self, parts: &Parts, now: Timestamp) -> Result<Live, Problem> {
+        if self.token(&parts.headers).is_none() {
+            return Err(Denied::Missing.into());
+        }
+        let live = self.live(parts, now).await?;
+        self.sign_in.check_proof(&live, now)?;
+        let address = address_of(&parts.extensions);
+        self.sign_in.check_permitted(&live, address, now)?;
+        Ok(live)
+    }
+
     /// Whether the browser says that one of Privet's own pages sent this (W3C Fetch Metadata, and `Origin` of the Fetch standard);
     /// `None` if it says nothing, as programs do.
-    fn comes_from_us(&self, headers: &HeaderMap) -> Option<bool> {
+    pub(crate) fn comes_from_us(&self, headers: &HeaderMap) -> Option<bool> {
         let (Ok(origin), Ok(site)) = (one(headers, "origin"), one(headers, "sec-fetch-site")) else {
             return Some(false);
         };
@@ -164,7 +197,7 @@ pub(crate) fn check_scope(caller: &Authenticated, scope: Option<KeyScope>) -> Re
 }
 
 /// RFC 9110 §9.2.1.
-fn is_safe(method: &Method) -> bool {
+pub(crate) fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 

@@ -2,44 +2,71 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{delete, get, post};
-use http::{Request, Response, StatusCode};
-use privet_access::{NewPasskey, SignInError, SignedPasskey};
+use http::{Method, Request, Response, StatusCode};
+use privet_access::{NewPasskey, Privilege, SignInError, SignedPasskey};
 use privet_types::TenantId;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::routes::{Answer, Call, Desk, answer, found};
 use super::views::Name;
 use crate::access::address_of;
+use crate::named::Named;
+use crate::openapi::Operation;
 
-#[derive(Deserialize)]
+/// In which tenant somebody signs in.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PasskeyTenant")]
 struct OfTenant {
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     tenant: Name<TenantId>,
 }
 
-#[derive(Deserialize)]
+/// What a passkey has signed.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PasskeySignIn")]
 struct SignedIn {
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     tenant: Name<TenantId>,
+    /// As `PublicKeyCredential.toJSON()` of a browser gives it.
+    #[schemars(schema_with = "signed")]
     credential: SignedPasskey,
 }
 
-#[derive(Deserialize)]
+/// What a passkey has signed.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PasskeyProof")]
 struct Proved {
+    /// As `PublicKeyCredential.toJSON()` of a browser gives it.
+    #[schemars(schema_with = "signed")]
     credential: SignedPasskey,
 }
 
-#[derive(Deserialize)]
+/// A new passkey, and what it is to be called.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PasskeyAdd")]
 struct Added {
     name: String,
+    /// As `PublicKeyCredential.toJSON()` of a browser gives it.
+    #[schemars(schema_with = "made")]
     credential: NewPasskey,
+}
+
+fn signed(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "$ref": "#/components/schemas/PasskeySigned" })
+}
+
+fn made(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "$ref": "#/components/schemas/PasskeyMade" })
 }
 
 pub(super) fn routes() -> Router<Desk> {
@@ -51,6 +78,47 @@ pub(super) fn routes() -> Router<Desk> {
         .route("/api/v1/me/passkeys/options", post(creation_options))
         .route("/api/v1/me/passkeys", get(list).post(add))
         .route("/api/v1/me/passkeys/{id}", delete(remove))
+}
+
+/// What they do.
+pub(super) fn described() -> Vec<Operation> {
+    let own = |method, path, summary| Operation::signed_in(method, path, Privilege::SignIn, summary);
+    vec![
+        Operation::to_sign_in(
+            Method::POST,
+            "/api/v1/sessions/passkey/options",
+            "What a browser is to sign with a passkey to sign in.",
+        )
+        .takes::<OfTenant>()
+        .gives(200, "PasskeyOptions"),
+        Operation::to_sign_in(Method::POST, "/api/v1/sessions/passkey", "Signs in by a passkey.")
+            .takes::<SignedIn>()
+            .gives(201, "SessionOpened"),
+        own(
+            Method::POST,
+            "/api/v1/me/proof/passkey/options",
+            "What a browser is to sign with a passkey as a proof.",
+        )
+        .gives(200, "PasskeyOptions"),
+        own(
+            Method::POST,
+            "/api/v1/me/proof/passkey",
+            "Shows by a passkey who one is.",
+        )
+        .takes::<Proved>()
+        .gives(200, "SessionOpened"),
+        own(
+            Method::POST,
+            "/api/v1/me/passkeys/options",
+            "What a browser is to make a passkey of.",
+        )
+        .gives(200, "PasskeyOptions"),
+        own(Method::GET, "/api/v1/me/passkeys", "Lists one's passkeys.").gives(200, "Passkeys"),
+        own(Method::POST, "/api/v1/me/passkeys", "Adds a passkey.")
+            .takes::<Added>()
+            .gives(201, "SessionOpened"),
+        own(Method::DELETE, "/api/v1/me/passkeys/{id}", "Removes a passkey."),
+    ]
 }
 
 async fn sign_in_options(State(desk): State<Desk>, request: Request<Body>) -> Response<Body> {
@@ -159,7 +227,7 @@ async fn list(State(desk): State<Desk>, request: Request<Body>) -> Response<Body
     .await
 }
 
-async fn remove(State(desk): State<Desk>, Path(id): Path<String>, request: Request<Body>) -> Response<Body> {
+async fn remove(State(desk): State<Desk>, Named(id): Named, request: Request<Body>) -> Response<Body> {
     answer(async {
         let call = desk.call(request).await?;
         let removed = desk

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{delete, get, post, put};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use jiff::Timestamp;
 use privet_access::{Ask, Denied};
@@ -23,6 +23,8 @@ use super::{Door, oidc, passkeys, views};
 use crate::access::address_of;
 use crate::credentials;
 use crate::gateway::Gateway;
+use crate::named::Named;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{check_media, new_request_id, with_request_id};
 
@@ -56,6 +58,93 @@ pub(crate) fn routes(gateway: &Arc<Gateway>) -> Router {
         .merge(passkeys::routes())
         .merge(oidc::routes())
         .with_state(desk)
+}
+
+/// What they do.
+pub(crate) fn described() -> Vec<Operation> {
+    let own = |method, path, summary| Operation::signed_in(method, path, Privilege::SignIn, summary);
+    let mut all = vec![
+        Operation::to_sign_in(
+            Method::POST,
+            "/api/v1/invites/accept",
+            "Sets a password with the code of an invite.",
+        )
+        .takes::<views::Invited>(),
+        Operation::to_sign_in(Method::POST, "/api/v1/sessions", "Signs in.")
+            .takes::<views::Credentials>()
+            .gives(201, "SessionOpened"),
+        Operation::signed_in(
+            Method::GET,
+            "/api/v1/sessions",
+            Privilege::PeopleRead,
+            "Lists who is signed in.",
+        )
+        .gives(200, "Sessions"),
+        Operation::signed_in(
+            Method::DELETE,
+            "/api/v1/sessions/{id}",
+            Privilege::PeopleManage,
+            "Ends anybody's session.",
+        ),
+        own(
+            Method::GET,
+            "/api/v1/me",
+            "Who is signed in, and what is missing.",
+        )
+        .gives(200, "Me"),
+        own(Method::POST, "/api/v1/me/sign_out", "Ends this session."),
+        own(
+            Method::POST,
+            "/api/v1/me/proof",
+            "Shows a second factor, or again who one is.",
+        )
+        .takes::<views::Shown>()
+        .gives(200, "SessionOpened"),
+        own(
+            Method::PUT,
+            "/api/v1/me/password",
+            "Changes the password, and ends the other sessions.",
+        )
+        .takes::<views::NewPassword>(),
+        own(Method::GET, "/api/v1/me/sessions", "Lists one's sessions.").gives(200, "Sessions"),
+        own(
+            Method::DELETE,
+            "/api/v1/me/sessions",
+            "Ends one's other sessions.",
+        )
+        .gives(200, "SessionsEnded"),
+        own(
+            Method::DELETE,
+            "/api/v1/me/sessions/{id}",
+            "Ends one of one's sessions.",
+        ),
+        own(
+            Method::POST,
+            "/api/v1/me/totp",
+            "Begins to add an authenticator app.",
+        )
+        .gives(200, "NewTotp"),
+        own(
+            Method::DELETE,
+            "/api/v1/me/totp",
+            "Removes the authenticator app.",
+        ),
+        own(
+            Method::POST,
+            "/api/v1/me/totp/confirm",
+            "Adds the authenticator app.",
+        )
+        .takes::<views::Code>()
+        .gives(200, "SessionOpened"),
+        own(
+            Method::POST,
+            "/api/v1/me/recovery_codes",
+            "Makes new recovery codes in the place of the old.",
+        )
+        .gives(200, "RecoveryCodes"),
+    ];
+    all.extend(passkeys::described());
+    all
 }
 
 #[derive(Clone)]
@@ -282,7 +371,7 @@ async fn list_all(State(desk): State<Desk>, request: Request<Body>) -> Response<
     .await
 }
 
-async fn end_any(State(desk): State<Desk>, Path(id): Path<String>, request: Request<Body>) -> Response<Body> {
+async fn end_any(State(desk): State<Desk>, Named(id): Named, request: Request<Body>) -> Response<Body> {
     answer(async {
         let call = desk.call(request).await?;
         call.check()?;
@@ -367,7 +456,7 @@ async fn list_own(State(desk): State<Desk>, request: Request<Body>) -> Response<
     .await
 }
 
-async fn end_own(State(desk): State<Desk>, Path(id): Path<String>, request: Request<Body>) -> Response<Body> {
+async fn end_own(State(desk): State<Desk>, Named(id): Named, request: Request<Body>) -> Response<Body> {
     answer(async {
         let call = desk.call_to_end(request).await?;
         call.check()?;

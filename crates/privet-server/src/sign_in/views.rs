@@ -1,10 +1,12 @@
 //! What people send to sign in, and what they are shown.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use privet_access::{Live, NewSession, SessionRecord};
 use privet_types::{Principal, RoleName, Secret, TenantId};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -24,6 +26,20 @@ impl<'de> Deserialize<'de> for Hidden {
     }
 }
 
+impl JsonSchema for Hidden {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Hidden".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
+    }
+}
+
 /// A name that is what it should be.
 #[derive(Default)]
 pub(super) struct Name<T>(pub(super) T);
@@ -35,37 +51,61 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Name<T> {
     }
 }
 
-#[derive(Deserialize)]
+impl<T> JsonSchema for Name<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Name".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
+    }
+}
+
+/// A name and a password.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "SignInPassword")]
 pub(super) struct Credentials {
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub(super) tenant: Name<TenantId>,
     pub(super) name: Name<Principal>,
     pub(super) password: Hidden,
 }
 
-#[derive(Deserialize)]
+/// The code of an invite, and the password that is to be.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "InviteAccept")]
 pub(super) struct Invited {
     pub(super) code: Hidden,
     pub(super) password: Hidden,
 }
 
-#[derive(Deserialize)]
+/// The password that is to be.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewPassword")]
 pub(super) struct NewPassword {
     pub(super) password: Hidden,
 }
 
-#[derive(Deserialize)]
+/// What an authenticator app shows.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "TotpCode")]
 pub(super) struct Code {
     pub(super) code: Hidden,
 }
 
 /// One of them.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Proof")]
 pub(super) struct Shown {
     pub(super) password: Option<Hidden>,
     pub(super) code: Option<Hidden>,

@@ -1,6 +1,6 @@
-//! The vault over HTTP: `/api/v1/vault/…`, and the OpenAPI document that describes it.
+//! The vault over HTTP: `/api/v1/vault/…`.
 //!
-//! One table ([`table`]) holds every route; router and document are both made from it.
+//! One table ([`table`]) holds every route; router and OpenAPI document are both made from it.
 
 mod apps;
 mod audit;
@@ -33,9 +33,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::routing::get;
-use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Request, Response};
+use http::Request;
 use privet_access::{Ask, Authenticated, Denied, KeyRing, Privilege, PseudonymKey, Resource};
 use privet_crypto::RootKey;
 use privet_policy::{DatabunkerSettings, Settings, VaultLimits, VaultSettings};
@@ -44,20 +42,20 @@ use privet_types::{Clock, KeyScope, Pseudonym, TenantId};
 use privet_vault::{Actor, Consent, Requests, Retention, RootProtection, SubjectId, Vault};
 use tokio::sync::Semaphore;
 
-pub use describe::openapi;
+pub(crate) use describe::{described, problem_schema};
 pub(crate) use guard::{About, Guarded, NoConsent, conversation};
 
+use crate::access::address_of;
 use crate::credentials::{Claim, claim};
 use crate::databunker;
 use crate::issuers::Issuers;
+use crate::openapi;
 use crate::sign_in::Door;
+use crate::tokens::{check_session, is_of_session};
 use crate::watch::Watch;
 use problem::VaultProblem;
 
 use crate::Outbox;
-
-/// Where the OpenAPI document is.
-const OPENAPI: &str = "/api/v1/openapi.json";
 
 /// What a vault is made of. Cheap to clone.
 #[derive(Clone)]
@@ -108,7 +106,6 @@ pub(crate) struct VaultApi {
     pseudonyms: PseudonymKey,
     subjects: guard::Subjects,
     refusals: refused::Refusals,
-    openapi: &'static str,
 }
 
 impl VaultApi {
@@ -159,16 +156,22 @@ impl VaultApi {
             pseudonyms: PseudonymKey::new(root),
             subjects: guard::Subjects::default(),
             refusals: refused::Refusals::default(),
-            openapi: describe::document(),
         });
         refused::tell_each_second(&api);
         api
     }
 
-    /// Who makes `claim`, and on whose behalf they call.
+    /// Who makes `claim`, and on whose behalf they call. A token that is good for some addresses alone, or that a session made,
+    /// lets nobody in.
     pub(crate) async fn caller(&self, claim: Claim<'_>) -> Result<(Authenticated, Actor), Denied> {
         let caller = match claim {
-            Claim::Key(key) => self.keys.authenticate(key, self.clock.now()).await?,
+            Claim::Key(key) => {
+                let caller = self.keys.authenticate(key, self.clock.now()).await?;
+                if is_of_session(&caller) {
+                    return Err(Denied::NotBySession);
+                }
+                caller
+            }
             Claim::Token(token) => {
                 let issuers = self.issuers.as_ref().ok_or(Denied::Malformed)?;
                 // Far larger than what keys need.
@@ -196,6 +199,14 @@ impl VaultApi {
         {
             let caller = caller?;
             self.keys.check_switches(&caller, None, self.clock.now())?;
+            return Ok(self.actor(caller));
+        }
+        if let Claim::Key(key) = claim {
+            let (now, path) = (self.clock.now(), Some(parts.uri.path()));
+            let caller = self.keys.authenticate_at(key, path, now).await?;
+            let address = address_of(&parts.extensions);
+            let caller = check_session((&self.keys, self.door.as_deref()), caller, address, now)?;
+            self.keys.check_switches(&caller, None, now)?;
             return Ok(self.actor(caller));
         }
         self.caller(claim).await
@@ -265,23 +276,14 @@ impl VaultApi {
 
 /// The vault's addresses.
 pub(crate) fn routes(api: &Arc<VaultApi>) -> Router {
-    let document = api.openapi;
-    route::router(api, table::routes()).route(
-        OPENAPI,
-        get(move || async move {
-            let mut response = Response::new(Body::from(document));
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            response
-        }),
-    )
+    route::router(api, table::routes())
 }
 
 /// The vault's addresses alone, and Databunker's if they answer.
 pub(crate) fn router(api: &Arc<VaultApi>) -> Router {
     let databunker = api.databunker.map(|settings| databunker::routes(api, settings));
     routes(api)
+        .merge(openapi::routes())
         .merge(databunker.unwrap_or_default())
         .fallback(|_: Request<Body>| async { VaultProblem::no_route().respond() })
 }

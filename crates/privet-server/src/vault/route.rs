@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::RawPathParams;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::routing::any;
 use http::header::HeaderValue;
 use http::{Method, Request, Response};
@@ -138,10 +139,18 @@ pub(crate) fn router(api: &Arc<VaultApi>, routes: Vec<Route>) -> Router {
         let api = Arc::clone(api);
         router = router.route(
             path,
-            any(move |params: RawPathParams, request: Request<Body>| {
-                let (api, routes) = (Arc::clone(&api), Arc::clone(&routes));
-                async move { dispatch(api, &routes, &params, request).await }
-            }),
+            any(
+                move |params: Result<RawPathParams, RawPathParamsRejection>, request: Request<Body>| {
+                    let (api, routes) = (Arc::clone(&api), Arc::clone(&routes));
+                    async move {
+                        match params {
+                            Ok(params) => dispatch(api, &routes, &params, request).await,
+                            // What is no text names nothing.
+                            Err(_) => VaultProblem::no_route().respond(),
+                        }
+                    }
+                },
+            ),
         );
     }
     router

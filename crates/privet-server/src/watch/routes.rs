@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{get, post};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use privet_access::{Authenticated, Privilege};
 use privet_store::{AlertRecord, Store};
 use privet_types::{Pseudonym, SurfaceKind};
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
+use crate::named::Named;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{new_request_id, with_request_id};
 
@@ -25,8 +27,37 @@ pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/api/v1/alerts", get(list))
         .route("/api/v1/alerts/{id}", get(one))
-        .route("/api/v1/alerts/{id}/close", post(close))
+        .route("/api/v1/alerts/{id}/close", post(answer_close))
         .with_state(gateway)
+}
+
+/// What they do.
+pub(crate) fn described() -> Vec<Operation> {
+    let read = Privilege::WatchRead;
+    vec![
+        Operation::new(
+            Method::GET,
+            "/api/v1/alerts",
+            read,
+            "What was unusual, the newest first.",
+        )
+        .query(&[("open", "`true`: only those that nobody has closed.")])
+        .gives(200, "Alerts"),
+        Operation::new(
+            Method::GET,
+            "/api/v1/alerts/{id}",
+            read,
+            "One alert, and what is known of whom it is about.",
+        )
+        .gives(200, "Alert"),
+        Operation::new(
+            Method::POST,
+            "/api/v1/alerts/{id}/close",
+            Privilege::WatchManage,
+            "Closes an alert, and ends what was done about it.",
+        )
+        .gives(200, "Alert"),
+    ]
 }
 
 /// An answer of JSON, or the problem in its place.
@@ -79,7 +110,7 @@ async fn list(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
 
 async fn one(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, _) = request.into_parts();
@@ -99,24 +130,15 @@ async fn one(
     answer(told.await)
 }
 
-async fn close(
+async fn answer_close(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, _) = request.into_parts();
     let told = async {
         let (caller, store) = admitted(&gateway, &parts, Privilege::WatchManage).await?;
-        let by = gateway.pseudonyms.pseudonym(&caller.tenant, &caller.principal);
-        let alert = store.alert(&caller.tenant, &id).await;
-        let alert = alert
-            .map_err(|error| unavailable(&error))?
-            .ok_or_else(no_such_alert)?;
-        check_is_of_another(&alert, &by)?;
-        let closed = store
-            .close_alert(&caller.tenant, &id, &by, gateway.clock.now())
-            .await
-            .map_err(|error| unavailable(&error))?;
+        let closed = close(&gateway, store, &caller, &id).await?;
         let alert = store.alert(&caller.tenant, &id).await;
         let alert = alert
             .map_err(|error| unavailable(&error))?
@@ -128,6 +150,23 @@ async fn close(
         Ok(shown)
     };
     answer(told.await)
+}
+
+/// Closes the alert `id` in the name of `caller`, who may. Returns whether it was open.
+pub(crate) async fn close(
+    gateway: &Gateway,
+    store: &Store,
+    caller: &Authenticated,
+    id: &str,
+) -> Result<bool, Problem> {
+    let by = gateway.pseudonyms.pseudonym(&caller.tenant, &caller.principal);
+    let alert = store.alert(&caller.tenant, id).await;
+    let alert = alert
+        .map_err(|error| unavailable(&error))?
+        .ok_or_else(no_such_alert)?;
+    check_is_of_another(&alert, &by)?;
+    let closed = store.close_alert(&caller.tenant, id, &by, gateway.clock.now());
+    closed.await.map_err(|error| unavailable(&error))
 }
 
 /// That an alert is not about `by`, who is to close it.

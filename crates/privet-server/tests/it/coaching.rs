@@ -1,9 +1,10 @@
 //! What people are told who were refused.
 
 use privet_testkit::{Reply, TestGateway};
+use privet_types::{KeyScope, KeyScopes};
 use serde_json::Value;
 
-use crate::support::{CARD, CHAT, MESSAGES, chat, messages};
+use crate::support::{CARD, CHAT, EMAIL, MESSAGES, chat, messages};
 
 const POLICY: &str = r#"
 [pii.entities]
@@ -96,4 +97,51 @@ async fn what_is_not_about_the_text_has_no_advice() {
         .await;
     assert_eq!(reply.status, 400);
     assert_eq!(advice(&reply), Value::Null, "{}", reply.text());
+}
+
+#[tokio::test]
+async fn the_privacy_officer_sees_by_pseudonym_how_often_people_were_told_what() {
+    let policy = POLICY.replace("[coaching]\n", "[coaching]\nhint = [\"EMAIL_ADDRESS\"]\n");
+    let gateway = TestGateway::builder().policy(&policy).start().await;
+    let card = chat("demo-echo", &format!("pay with {CARD}"));
+    for _ in 0..2 {
+        refused(&gateway, CHAT, card.clone(), None).await;
+    }
+    let mail = gateway.post(CHAT, chat("demo-echo", EMAIL)).send().await;
+    assert_eq!(
+        (mail.status, mail.header("x-privet-coach")),
+        (200, Some("masked"))
+    );
+    let plain = gateway.post(CHAT, chat("demo-echo", "hello")).send().await;
+    assert_eq!((plain.status, plain.header("x-privet-coach")), (200, None));
+    let malformed = gateway.post(CHAT, "{").send().await;
+    assert_eq!(malformed.status, 400);
+    let show = async |tenant: &str| {
+        let key = gateway
+            .key_for(tenant, "officer", KeyScopes::of(&[KeyScope::WatchRead]))
+            .await;
+        let ask = gateway.ask("GET", "/api/v1/coaching").header("x-api-key", &key);
+        let reply = ask.send().await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert!(
+            !reply.text().contains("ann") && !reply.text().contains("4111"),
+            "{}",
+            reply.text()
+        );
+        reply.json()["principals"].as_array().unwrap().clone()
+    };
+    let shown = show("default").await;
+    assert_eq!(shown.len(), 1, "{shown:?}");
+    assert_eq!(
+        shown[0]["counts"],
+        serde_json::json!([
+            { "code": "entity_blocked", "kind": "CREDIT_CARD", "count": 2 },
+            { "code": "masked", "kind": "EMAIL_ADDRESS", "count": 1 },
+        ])
+    );
+    assert!(show("acme").await.is_empty(), "of another tenant");
+    let own = gateway
+        .ask("GET", "/api/v1/coaching")
+        .header("x-api-key", gateway.key());
+    assert_eq!(own.send().await.status, 403);
 }

@@ -117,6 +117,30 @@ async fn a_token_of_each_algorithm_lets_in_whom_the_settings_name() {
 }
 
 #[tokio::test]
+async fn nobody_acknowledges_a_notice_by_a_token_of_another_issuer() {
+    let (key, issuer) = (TokenKey::ed25519(), TestIssuer::start().await);
+    issuer.show(&[key.jwk("one")]);
+    let policy = "[[notices]]\nid = \"rules\"\ntext = { en = \"Be kind.\" }\n";
+    let gateway = start(TestGateway::builder().policy(policy), &issuer, "").await;
+    let token = key.token("one", &claims(&issuer, &gateway));
+    let asked = |method: &str, path: &str| {
+        gateway
+            .ask(method, path)
+            .header("authorization", &format!("Bearer {token}"))
+            .header("content-type", "application/json")
+    };
+    let shown = asked("GET", "/api/v1/me/notices").send().await.json();
+    let read = json!({ "hash": shown["notices"][0]["hash"] });
+    let reply = asked("POST", "/api/v1/me/notices/rules").body(read.to_string());
+    assert_code(
+        &reply.send().await,
+        403,
+        "not_a_person",
+        "a program reads nothing",
+    );
+}
+
+#[tokio::test]
 async fn a_decision_about_a_key_names_no_issuer() {
     let gateway = TestGateway::builder().start().await;
     let reply = gateway.post(CHAT, chat("demo-echo", "hello")).send().await;

@@ -14,6 +14,8 @@ mod coaching;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod databunker;
 #[cfg(test)]
 mod fail_closed;
@@ -34,6 +36,8 @@ mod masking;
 mod mcp;
 #[cfg(test)]
 mod metrics;
+#[cfg(test)]
+mod notices;
 #[cfg(test)]
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
@@ -62,7 +66,11 @@ mod support;
 #[cfg(test)]
 mod surfaces;
 #[cfg(test)]
+mod telemetry;
+#[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod tokens;
 #[cfg(test)]
 mod upstream;
 #[cfg(test)]

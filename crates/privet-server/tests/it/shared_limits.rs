@@ -3,9 +3,12 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use privet_access::{KillOrder, KillSwitch, KillTarget};
+use privet_server::{SharedLimits, share_switch};
 use privet_testkit::{
     Answer, Authority, Home, RawProvider, Reply, TestGateway, Valkey, chunk, json_reply, sse_head,
 };
+use privet_types::{Clock, Secret};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::support::{CHAT, EMAIL, MESSAGES, assert_refused, chat, chat_stream, messages};
@@ -74,6 +77,34 @@ async fn standing(gateway: &TestGateway) -> serde_json::Value {
         .await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     reply.json()["limits"][0].clone()
+}
+
+/// Each limit that tells models apart: its name, the model, and what is used of it.
+async fn told(gateway: &TestGateway) -> Vec<(String, String, u64)> {
+    let ask = gateway.ask("GET", "/api/v1/limits");
+    let reply = ask
+        .header("authorization", &format!("Bearer {}", gateway.key()))
+        .send()
+        .await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let all = reply.json()["limits"].as_array().cloned().unwrap_or_default();
+    let used = |one: &serde_json::Value| {
+        ["tokens", "requests"]
+            .iter()
+            .find_map(|what| one[what]["used"].as_u64())
+    };
+    let mut found: Vec<_> = all
+        .iter()
+        .filter_map(|one| {
+            Some((
+                one["name"].as_str()?.to_owned(),
+                one["model"].as_str()?.to_owned(),
+                used(one)?,
+            ))
+        })
+        .collect();
+    found.sort_unstable();
+    found
 }
 
 /// Waits until this much is used, as the node tells.
@@ -320,6 +351,112 @@ async fn made_up_models_share_one_count_past_a_thousand_and_take_none_from_other
     let other = gateway.post(CHAT, chat("demo-1003", "hello"));
     let other = other.without("authorization").header("x-api-key", &bob);
     assert_eq!(other.send().await.status, 200);
+}
+
+#[tokio::test]
+async fn kill_switches_reach_every_node_by_the_same_server_and_are_taken_back_there() {
+    let Some(valkey) = Valkey::start(&[]) else { return };
+    let provider = RawProvider::always(used(1, 1)).await;
+    let [one, other] = two(
+        &provider,
+        &valkey.url(),
+        &rule("requests = 1000\nwindow = \"hour\""),
+    )
+    .await;
+    assert_eq!(ask(&one).await.status, 200);
+    let order = KillOrder {
+        tenant: None,
+        target: KillTarget::All,
+        reason: "incident 7".to_owned(),
+        ends_at: None,
+    };
+    let switch = order.switch("sam", one.clock().now()).unwrap();
+    let settings = SharedLimits {
+        url: Secret::new(valkey.url()),
+        ca_file: None,
+        allow_plaintext: false,
+        timeout: Duration::from_millis(250),
+    };
+    let hand_over = async |switch: &KillSwitch| {
+        share_switch(&settings, one.root(), &one.local_switches(), switch)
+            .await
+            .unwrap();
+    };
+    hand_over(&switch).await;
+    for gateway in [&one, &other] {
+        until_status(gateway, 403).await;
+        let kept = gateway.local_switches().read().unwrap();
+        assert!(
+            kept.iter().any(|kept| kept.id == switch.id),
+            "it outlasts a restart"
+        );
+    }
+    let lifted = KillSwitch {
+        lifted_at: Some(one.clock().now()),
+        ..switch.clone()
+    };
+    // Each of these nodes has a store of its own, which is told, and decides from then on.
+    for gateway in [&one, &other] {
+        let switches = gateway.kill_switches();
+        let begun = Instant::now();
+        while switches.list(10, None).await.unwrap().is_empty() {
+            assert!(begun.elapsed() < PATIENCE, "the store is not told");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let home = privet_types::TenantId::default();
+        switches.lift(&switch.id, "sam", &home, None).await.unwrap();
+    }
+    hand_over(&lifted).await;
+    for gateway in [&one, &other] {
+        until_status(gateway, 200).await;
+    }
+    // What others put there is no switch.
+    let names = valkey.ask(&["KEYS", "*kill"]);
+    let name = names
+        .lines()
+        .find(|line| line.starts_with("{privet:"))
+        .expect("the switches");
+    let put = valkey.ask(&["HSET", name, "forged", "not sealed by us"]);
+    assert!(put.contains('1'), "{put}");
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(ask(&other).await.status, 200);
+}
+
+async fn until_status(gateway: &TestGateway, status: u16) {
+    let begun = Instant::now();
+    loop {
+        let reply = ask(gateway).await;
+        if reply.status == status {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{} {}", reply.status, reply.text());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn limits_that_tell_models_apart_are_told_of_each_model() {
+    let Some(valkey) = Valkey::start(&[]) else { return };
+    let provider = RawProvider::always(used(30, 12)).await;
+    let each = "[[limits.rules]]\nname = \"apart\"\neach = [\"principal\", \"model\"]\nwindow = \"month\"\ntokens = 1000\n\
+                [[limits.rules]]\nname = \"others\"\neach = [\"model\"]\nmodels = [\"x-*\"]\nwindow = \"month\"\nrequests = 9\n";
+    let gateway = node(Home::default(), &provider, &valkey.url(), each).await;
+    assert_eq!(told(&gateway).await, [] as [(String, String, u64); 0]);
+    for model in ["demo", "demo", "x-1"] {
+        let reply = gateway.post(CHAT, chat(model, EMAIL)).send().await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+    let expected = [("apart", "demo", 84), ("apart", "x-1", 42), ("others", "x-1", 1)];
+    let expected = expected.map(|(rule, model, used)| (rule.to_owned(), model.to_owned(), used));
+    let begun = Instant::now();
+    loop {
+        let now = told(&gateway).await;
+        if now == expected {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{now:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]

@@ -220,6 +220,42 @@ async fn a_policy_can_forbid_that_providers_keep_anything() {
     assert_eq!(gateway.seen().len(), 1);
 }
 
+/// A request that introduces somebody, and what a later one that says nothing of it is told.
+async fn gone_on(policy: &str, store: Option<bool>, other: bool) -> String {
+    let gateway = TestGateway::builder().policy(policy).start().await;
+    let first = json!({"model": "demo", "input": format!("I am {EMAIL}"), "store": store});
+    let first = gateway.post(RESPONSES, first.to_string()).send().await.json();
+    let mut ask = json!({"model": "demo", "input": "What else do you remember?"});
+    if let Some(id) = first["id"].as_str().filter(|_| store != Some(false)) {
+        ask["previous_response_id"] = json!(id);
+    }
+    let mut request = gateway.post(RESPONSES, ask.to_string());
+    if other {
+        let key = gateway.new_key("somebody-else", None).await;
+        request = request
+            .without("authorization")
+            .header("authorization", &format!("Bearer {}", key.key.expose()));
+    }
+    let reply = request.send().await;
+    assert!(!gateway.seen_text().contains(EMAIL));
+    said(&reply)
+}
+
+#[tokio::test]
+async fn a_response_that_goes_on_from_an_earlier_one_is_whole() {
+    let said = gone_on("", None, false).await;
+    assert!(said.contains(EMAIL), "{said}");
+}
+
+#[tokio::test]
+async fn what_an_earlier_response_held_is_its_callers_alone_and_as_the_policy_says() {
+    let forgets = "[responses]\nremember = false";
+    for (policy, other) in [("", true), (forgets, false)] {
+        let said = gone_on(policy, Some(true), other).await;
+        assert!(!said.contains(EMAIL) && said.contains("EMAIL_ADDRESS_"), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn texts_are_embedded_masked_and_vectors_come_back_unchanged() {
     let gateway = TestGateway::builder().start().await;

@@ -8,8 +8,8 @@ use crate::{Error, values};
 const LEFT_OUT: [&str; 2] = ["schema_version", "log_queue"];
 
 /// Tables with data that a backup must not bring back: who was signed in, invites, and challenges for passkeys may have been ended or
-/// used since.
-pub(super) const PASSING: [&str; 3] = ["invites", "passkey_challenges", "sign_in_sessions"];
+/// used since, and tokens taken back that the keys of then have signed.
+pub(super) const PASSING: [&str; 4] = ["invites", "passkey_challenges", "sign_in_sessions", "token_keys"];
 
 /// A table with the columns that tell its rows apart.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use privet_crypto::DataKey;
 use privet_store::{
     ApiKeyRecord, AuditRecord, Error, InviteRecord, Location, Person, Sequencer, SessionRecord, SignInChange,
-    SignInWay, Store, back_up, log_signer, open_backup, restore,
+    SignInWay, Store, TokenKeyRecord, back_up, log_signer, open_backup, restore,
 };
 use privet_types::TenantId;
 
@@ -232,12 +232,18 @@ async fn nobody_is_signed_in_or_invited_by_a_backup() {
     };
     assert!(store.set_password(who, "hash", None, &change).await.unwrap());
     store.insert_invite(&invite, &change).await.unwrap();
+    let key_of_tokens = TokenKeyRecord {
+        kid: "one".to_owned(),
+        made_at: at(),
+        sealed: vec![7],
+    };
+    assert!(store.rotate_token_key(&key_of_tokens, at(), at()).await.unwrap());
 
     let mut file = Vec::new();
     let summary = back_up(store.database(), &key(), CONTEXT, at(), &mut file, &mut |_| {})
         .await
         .unwrap();
-    for table in ["sign_in_sessions", "invites", "passkey_challenges"] {
+    for table in ["sign_in_sessions", "invites", "passkey_challenges", "token_keys"] {
         assert!(!summary.rows.contains_key(table), "{table}");
     }
     let location = sqlite(dir.path(), "b.sqlite");
@@ -250,5 +256,6 @@ async fn nobody_is_signed_in_or_invited_by_a_backup() {
     assert_eq!(after.password(who).await.unwrap().as_deref(), Some("hash"));
     assert_eq!(after.session([1; 32]).await.unwrap(), None);
     assert_eq!(after.invite([2; 32], at()).await.unwrap(), None);
+    assert_eq!(after.load_api_keys().await.unwrap().tokens.keys, []);
     after.close().await;
 }

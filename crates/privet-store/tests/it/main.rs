@@ -6,6 +6,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod acknowledgements;
 mod alerts;
 mod backup;
 #[cfg(unix)]
@@ -35,3 +36,4 @@ mod spool;
 mod store;
 mod support;
 mod tls;
+mod tokens;

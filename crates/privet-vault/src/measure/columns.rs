@@ -18,6 +18,12 @@ type Names = &'static [&'static str];
 /// Tables with their sealed, hashed and clear columns; the clear ones in one text.
 const TABLES: &[(&str, Names, Names, Names)] = &[
     (
+        "acknowledgements",
+        &[],
+        &[],
+        &["tenant principal notice text_hash at"],
+    ),
+    (
         "active_holds",
         &[],
         &[],
@@ -194,7 +200,15 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         "sign_in_sessions",
         &[],
         &["hash"],
-        &["id tenant principal way has_two_factors made_at seen_at proved_at expires_at"],
+        &["id tenant principal way has_two_factors made_at seen_at proved_at expires_at tokens_until"],
+    ),
+    ("token_counts", &[], &[], &["tenant principal taken_back"]),
+    ("token_keys", &["sealed"], &[], &["generation kid made_at"]),
+    (
+        "token_revocations",
+        &[],
+        &[],
+        &["tenant kind principal name ends_at"],
     ),
     (
         "totp_secrets",

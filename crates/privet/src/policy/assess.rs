@@ -90,29 +90,6 @@ pub(crate) enum AssessmentCommand {
 }
 
 impl Signing {
-    fn key(&self) -> Result<SigningKey> {
-        let path = self.key.display();
-        let text = fs::read_to_string(&self.key).with_context(|| {
-            format!("cannot read the key `{path}`; make one with `privet policy signer --key {path} --new`")
-        })?;
-        SigningKey::parse(&text).with_context(|| format!("`{path}`"))
-    }
-
-    /// From when until when it holds; whole seconds.
-    fn term(&self) -> Result<(Timestamp, Timestamp)> {
-        let period: Period = self.expires.parse().with_context(|| {
-            format!(
-                "`--expires {}` is no length of time; write it such as 365d",
-                self.expires
-            )
-        })?;
-        let now = Timestamp::from_second(SystemClock.now().as_second())?;
-        let until = now
-            .checked_add(period.duration())
-            .with_context(|| format!("`--expires {}` is too far off", self.expires))?;
-        Ok((now, until))
-    }
-
     fn write(&self, text: &str) -> Result<()> {
         match &self.out {
             None => rim::say(text.trim_end()),
@@ -121,10 +98,31 @@ impl Signing {
     }
 }
 
+/// The key in a file that `privet policy signer` made.
+pub(crate) fn signing_key(path: &Path) -> Result<SigningKey> {
+    let shown = path.display();
+    let text = fs::read_to_string(path).with_context(|| {
+        format!("cannot read the key `{shown}`; make one with `privet policy signer --key {shown} --new`")
+    })?;
+    SigningKey::parse(&text).with_context(|| format!("`{shown}`"))
+}
+
+/// From `now` until `expires` later; whole seconds.
+pub(crate) fn term(expires: &str, now: Timestamp) -> Result<(Timestamp, Timestamp)> {
+    let period: Period = expires
+        .parse()
+        .with_context(|| format!("`--expires {expires}` is no length of time; write it such as 365d"))?;
+    let now = Timestamp::from_second(now.as_second())?;
+    let until = now
+        .checked_add(period.duration())
+        .with_context(|| format!("`--expires {expires}` is too far off"))?;
+    Ok((now, Timestamp::from_second(until.as_second())?))
+}
+
 pub(super) fn assess(args: AssessArgs) -> Result<ExitCode> {
     let evidence = fs::read(&args.evidence)
         .with_context(|| format!("cannot read the evidence `{}`", args.evidence.display()))?;
-    let (issued_at, expires_at) = args.signing.term()?;
+    let (issued_at, expires_at) = term(&args.signing.expires, SystemClock.now())?;
     let record = Assessment {
         provider: args.provider,
         contract: args.contract,
@@ -139,13 +137,14 @@ pub(super) fn assess(args: AssessArgs) -> Result<ExitCode> {
         issued_at,
         expires_at,
     };
-    args.signing.write(&record.sign(&args.signing.key()?)?)?;
+    args.signing
+        .write(&record.sign(&signing_key(&args.signing.key)?)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn training(args: TrainingArgs) -> Result<ExitCode> {
     let tenant: TenantId = args.tenant.parse()?;
-    let (issued_at, expires_at) = args.signing.term()?;
+    let (issued_at, expires_at) = term(&args.signing.expires, SystemClock.now())?;
     let record = Training {
         tenant: tenant.to_string(),
         principal: args.user,
@@ -154,7 +153,8 @@ pub(super) fn training(args: TrainingArgs) -> Result<ExitCode> {
         issued_at,
         expires_at,
     };
-    args.signing.write(&record.sign(&args.signing.key()?)?)?;
+    args.signing
+        .write(&record.sign(&signing_key(&args.signing.key)?)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -10,7 +10,7 @@ use privet_access::{
     Account, Accounts, Ask, Assessment, Authorizer, Described, Explanation, Privilege, PromptFacts, Resource,
     Standing,
 };
-use privet_policy::Settings;
+use privet_policy::{Policy, RequireAssessment, Settings};
 use privet_types::{CourseName, Entity, GroupName, PrincipalKind, RoleName, TenantId};
 use serde::Deserialize;
 
@@ -33,6 +33,8 @@ pub(super) struct Case {
     pub(super) groups: BTreeMap<String, Vec<String>>,
     /// Courses that count.
     pub(super) training: Vec<String>,
+    /// Notices that are acknowledged.
+    pub(super) acknowledged: Vec<String>,
     /// `prompt` if left out.
     pub(super) action: Option<String>,
     pub(super) model: Option<String>,
@@ -63,6 +65,20 @@ pub(super) enum Expected {
     Deny,
 }
 
+/// What a request is answered.
+pub(crate) struct Answer {
+    pub(super) privilege: Privilege,
+    pub(super) explanation: Explanation,
+    /// What refuses it whatever the policies say.
+    pub(super) refusals: Vec<String>,
+}
+
+impl Answer {
+    pub(super) fn is_allowed(&self) -> bool {
+        self.refusals.is_empty() && self.explanation.verdict.is_allowed
+    }
+}
+
 /// Where principals that a case only names come from.
 pub(super) enum Whom<'a> {
     /// From the store.
@@ -72,15 +88,22 @@ pub(super) enum Whom<'a> {
 }
 
 impl Case {
-    /// What the policies say of it. Says which action it is about.
+    /// What the policies say of it, and what refuses it without asking them.
     pub(super) fn explain(
         &self,
         settings: &Settings,
         access: &Access,
         whom: &Whom<'_>,
         now: Timestamp,
-    ) -> Result<(Privilege, Explanation)> {
+    ) -> Result<Answer> {
         let account = self.account(whom)?;
+        let mut refusals = Vec::new();
+        if account.is_disabled() {
+            refusals.push(format!(
+                "`{}`, or its tenant, is switched off: every key and session of it is refused",
+                account.name()
+            ));
+        }
         let privilege: Privilege = self.action.as_deref().unwrap_or("prompt").parse()?;
         let at = self.at.unwrap_or(now);
         let counts = self.counts()?;
@@ -107,13 +130,28 @@ impl Case {
                 address: self.address,
                 prompt: None,
             };
-            return Ok((privilege, authorizer.explain(&account, &ask)?));
+            return Ok(Answer {
+                privilege,
+                explanation: authorizer.explain(&account, &ask)?,
+                refusals,
+            });
         }
         let Some(model) = self.model.as_deref() else {
             bail!("a prompt needs a model; name one with `--model`, or as `model`");
         };
         let (provider, is_local) = self.provider(settings, model)?;
         let standing = self.standing(access, &provider, at);
+        let mut acknowledged: Vec<&str> = self.acknowledged.iter().map(String::as_str).collect();
+        // As the store knows it, of somebody who is there.
+        let notices = access.policy.notices().iter();
+        acknowledged.extend(notices.filter_map(|notice| {
+            let known = account.acknowledged_at(notice.id(), notice.hash())?;
+            notice.counts(known, at).then(|| notice.id())
+        }));
+        let is_exempt = is_local && !access.policy.access().assess_local;
+        if !is_exempt && !standing.is_valid() {
+            refusals.extend(needs_assessment(&access.policy, &counts, &provider));
+        }
         let ask = Ask {
             privilege,
             resource: Resource::Model {
@@ -130,9 +168,14 @@ impl Case {
                 purpose: self.purpose.as_deref(),
                 has_consent: self.consent,
                 assessment: &standing,
+                acknowledged: &acknowledged,
             }),
         };
-        Ok((privilege, authorizer.explain(&account, &ask)?))
+        Ok(Answer {
+            privilege,
+            explanation: authorizer.explain(&account, &ask)?,
+            refusals,
+        })
     }
 
     fn account(&self, whom: &Whom<'_>) -> Result<Arc<Account>> {
@@ -225,4 +268,29 @@ impl Case {
             ),
         }
     }
+}
+
+/// Why `policy` lets nothing in which these kinds were found go to `provider`, which has no assessment that holds; `None` if it does.
+fn needs_assessment(policy: &Policy, counts: &BTreeMap<Entity, u32>, provider: &str) -> Option<String> {
+    let mut kinds = counts
+        .iter()
+        .filter(|(_, count)| **count > 0)
+        .map(|(kind, _)| *kind);
+    let need = match policy.access().require_assessment {
+        RequireAssessment::Never => return None,
+        RequireAssessment::Unmasked => {
+            let kind = kinds.find(|kind| policy.lets_pass(*kind))?;
+            format!(
+                "`require_assessment` asks for one where {} leaves as it is",
+                kind.name()
+            )
+        }
+        RequireAssessment::Always => {
+            kinds.find(|kind| *kind != Entity::SURROGATE)?;
+            "`require_assessment = \"always\"` asks for one where anything personal was found".to_owned()
+        }
+    };
+    Some(format!(
+        "the provider `{provider}` has no assessment that holds, and {need}"
+    ))
 }

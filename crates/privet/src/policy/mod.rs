@@ -2,20 +2,19 @@
 
 mod assess;
 mod case;
+mod notices;
 mod review;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use privet_access::{
-    Accounts, Authorizer, Explanation, Lint, PolicyBearing, Privilege, PseudonymKey, load_accounts,
-};
+use privet_access::{Accounts, Authorizer, Lint, PolicyBearing, PseudonymKey, load_accounts};
 use privet_crypto::RootKey;
 use privet_policy::Settings;
 use privet_server::SystemClock;
@@ -25,9 +24,13 @@ use serde_json::json;
 
 use crate::access::{self, Access};
 use crate::cli::Format;
+use crate::update::Sources;
 use crate::{key, rim, serve};
 use assess::{AssessArgs, AssessmentCommand, TrainingArgs};
+pub(crate) use assess::{signing_key, term};
+pub(crate) use case::Answer;
 use case::{Case, Expected, Whom};
+use notices::NoticesArgs;
 
 /// Events read at once.
 const BLOCK: u32 = 1000;
@@ -42,8 +45,8 @@ pub(crate) enum PolicyCommand {
         #[arg(long)]
         schema: bool,
     },
-    /// Say what the policies decide on a request, and why: 0 if they permit it, 1 if not. Whether somebody is switched off, and
-    /// what `require_assessment` asks for, is not looked at.
+    /// Say what is decided on a request, and why: 0 if it is permitted, 1 if not. Kill switches, limits and what a prompt holds are not
+    /// looked at.
     #[command(after_help = "Examples:
   privet policy explain --user ann --model gpt-4.1 --kind EMAIL_ADDRESS=2
   privet policy explain --service crm --action vault.read
@@ -77,6 +80,8 @@ pub(crate) enum PolicyCommand {
         #[arg(long)]
         new: bool,
     },
+    /// List the notices of the policy, and who has acknowledged them.
+    Notices(NoticesArgs),
     /// Hold what was granted against what is used.
     Review(ReviewArgs),
 }
@@ -130,6 +135,9 @@ pub(crate) struct ExplainArgs {
     /// A course that counts, for somebody who is only described; may be given several times.
     #[arg(long = "training")]
     training: Vec<String>,
+    /// A notice that is acknowledged; may be given several times.
+    #[arg(long = "acknowledged")]
+    acknowledged: Vec<String>,
     /// What is to be done.
     #[arg(long)]
     action: Option<String>,
@@ -192,14 +200,16 @@ pub(crate) fn run(command: PolicyCommand) -> Result<ExitCode> {
         PolicyCommand::Assessment(command) => assess::assessment(command),
         PolicyCommand::Training(args) => assess::training(args),
         PolicyCommand::Signer { key, new } => assess::signer(&key, new),
+        PolicyCommand::Notices(args) => notices::run(&args),
         PolicyCommand::Review(args) => review::run(&args),
     }
 }
 
 fn check(args: &CheckArgs) -> Result<ExitCode> {
     let settings = rim::settings(&args.config)?;
-    let policy = rim::policy(&settings)?;
-    let files = access::own_policies(&settings, &policy)?;
+    let sources = Sources::new(&settings);
+    let policy = sources.policy()?;
+    let files = access::own_policies(&sources, &policy)?;
     let authorizer = access::authorizer(&policy, &files)?;
     let granted = if rim::has_store(&settings) {
         Some(at_store(&settings, async |store, _| {
@@ -268,7 +278,7 @@ fn explain(args: ExplainArgs) -> Result<ExitCode> {
     if request.is_some() && !has_store {
         bail!("there is no store yet, so no request can be looked up");
     }
-    let (privilege, explanation) = if has_store {
+    let answer = if has_store {
         at_store(&settings, async |store, root| {
             let accounts = load_accounts(store, &access.rules.signers).await?;
             let case = match request {
@@ -280,24 +290,32 @@ fn explain(args: ExplainArgs) -> Result<ExitCode> {
     } else {
         case.explain(&settings, &access, &Whom::Described, now)?
     };
-    tell(privilege, &explanation, format)?;
-    Ok(if explanation.verdict.is_allowed {
+    tell(&answer, format)?;
+    Ok(if answer.is_allowed() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
-fn tell(privilege: Privilege, explanation: &Explanation, format: Format) -> Result<()> {
+fn tell(answer: &Answer, format: Format) -> Result<()> {
+    let Answer {
+        privilege,
+        explanation,
+        refusals,
+    } = answer;
     let verdict = &explanation.verdict;
-    let answer = if verdict.is_allowed { "allow" } else { "deny" };
+    let decision = if answer.is_allowed() { "allow" } else { "deny" };
     if format == Format::Jsonl {
         return rim::say(json!({
-            "decision": answer, "action": privilege.name(), "policies": verdict.policies,
+            "decision": decision, "action": privilege.name(), "refusals": refusals, "policies": verdict.policies,
             "message": verdict.message, "steps": explanation.steps,
         }));
     }
-    rim::say(format_args!("{answer}: {privilege}"))?;
+    rim::say(format_args!("{decision}: {privilege}"))?;
+    for refusal in refusals {
+        rim::say(format_args!("  {refusal}"))?;
+    }
     if let Some(message) = &verdict.message {
         rim::say(format_args!("  {message}"))?;
     }
@@ -328,43 +346,69 @@ fn tell(privilege: Privilege, explanation: &Explanation, format: Format) -> Resu
     Ok(())
 }
 
-fn test(file: &std::path::Path, config: &std::path::Path) -> Result<ExitCode> {
+fn test(file: &Path, config: &Path) -> Result<ExitCode> {
     let settings = rim::settings(config)?;
     let access = Access::load(&settings)?;
-    let now = SystemClock.now();
-    let (mut all, mut failed) = (0, 0);
-    for (number, line) in (1..).zip(read(file)?.lines()) {
-        if line.trim().is_empty() {
-            continue;
-        }
-        let place = || format!("`{}` line {number}", file.display());
-        let case: Case = serde_json::from_str(line).with_context(place)?;
-        let Some(expected) = case.expect else {
-            bail!("{}: `expect` is missing; write \"allow\" or \"deny\"", place());
-        };
-        let (privilege, explanation) = case
-            .explain(&settings, &access, &Whom::Described, now)
-            .with_context(place)?;
-        all += 1;
-        if explanation.verdict.is_allowed == (expected == Expected::Allow) {
-            continue;
-        }
-        failed += 1;
-        let name = case.name.unwrap_or_else(|| format!("line {number}"));
+    let cases = hold_against(&read(file)?, &file.display().to_string(), &settings, &access)?;
+    for (name, answer) in &cases.failed {
         rim::say(format_args!("FAILED: {name}"))?;
-        tell(privilege, &explanation, Format::Table)?;
+        tell(answer, Format::Table)?;
     }
-    eprintln!("privet: {} of {all} cases are as expected", all - failed);
-    Ok(if all == 0 {
-        bail!("`{}` holds no case", file.display())
-    } else if failed == 0 {
+    let failed = cases.failed.len();
+    eprintln!(
+        "privet: {} of {} cases are as expected",
+        cases.all - failed,
+        cases.all
+    );
+    Ok(if failed == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
-fn read(path: &std::path::Path) -> Result<String> {
+/// How cases fared.
+pub(crate) struct Cases {
+    pub(crate) all: usize,
+    /// Those that were answered otherwise, by name.
+    pub(crate) failed: Vec<(String, Answer)>,
+}
+
+/// Holds policies against the cases in `text`, one a line, which `name` calls in errors.
+///
+/// # Errors
+/// If there is no case, or one cannot be read.
+pub(crate) fn hold_against(text: &str, name: &str, settings: &Settings, access: &Access) -> Result<Cases> {
+    let now = SystemClock.now();
+    let mut cases = Cases {
+        all: 0,
+        failed: Vec::new(),
+    };
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let place = || format!("`{name}` line {number}");
+        let case: Case = serde_json::from_str(line).with_context(place)?;
+        let Some(expected) = case.expect else {
+            bail!("{}: `expect` is missing; write \"allow\" or \"deny\"", place());
+        };
+        let answer = case
+            .explain(settings, access, &Whom::Described, now)
+            .with_context(place)?;
+        cases.all += 1;
+        if answer.is_allowed() != (expected == Expected::Allow) {
+            let name = case.name.unwrap_or_else(|| format!("line {number}"));
+            cases.failed.push((name, answer));
+        }
+    }
+    if cases.all == 0 {
+        bail!("`{name}` holds no case");
+    }
+    Ok(cases)
+}
+
+fn read(path: &Path) -> Result<String> {
     if path.as_os_str() == "-" {
         return std::io::read_to_string(std::io::stdin()).context("cannot read standard input");
     }
@@ -445,6 +489,7 @@ impl ExplainArgs {
             roles: self.roles,
             groups: self.groups.into_iter().map(|group| (group, Vec::new())).collect(),
             training: self.training,
+            acknowledged: self.acknowledged,
             action: self.action,
             model: self.model,
             provider: self.provider,

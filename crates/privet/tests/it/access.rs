@@ -124,6 +124,109 @@ fn policies_are_checked_with_the_place_of_each_fault() {
     assert_ne!(with_own, fine(&folder, &["serve", "--check"]));
 }
 
+#[test]
+fn a_policy_that_asks_for_data_that_is_not_looked_for_starts_nothing() {
+    let folder = with_policies(
+        "@id(\"no-mail\") forbid (principal, action == Privet::Action::\"prompt\", resource)\n\
+         when { context.kinds.contains(\"EMAIL_ADDRESS\") };\n",
+    );
+    let policy = "[access]\npolicies = [\"own.cedar\"]\n";
+    fine(&folder, &["serve", "--check"]);
+    for pii in [
+        "[pii.entities]\nEMAIL_ADDRESS = \"allow\"\n",
+        "[pii]\ndefault_action = \"allow\"\n",
+    ] {
+        write(&folder, "policy.toml", &format!("{policy}{pii}"));
+        for arguments in [&["serve", "--check"][..], &["policy", "check"]] {
+            let said = refused(&folder, arguments);
+            assert!(
+                said.contains("own.cedar#no-mail") && said.contains("EMAIL_ADDRESS"),
+                "{said}"
+            );
+        }
+    }
+    write(&folder, "policy.toml", policy);
+    for (condition, wrong) in [
+        ("context.kinds.contains(\"EMAIL\")", "`EMAIL`"),
+        (
+            "context.kinds.containsAny([\"PERSON\", \"LOCATION\"])",
+            "LOCATION",
+        ),
+        ("!context.kinds.containsAll([\"MAIL\"])", "`MAIL`"),
+    ] {
+        let text = format!(
+            "forbid (principal, action == Privet::Action::\"prompt\", resource) when {{ {condition} }};\n"
+        );
+        write(&folder, "own.cedar", &text);
+        let said = refused(&folder, &["serve", "--check"]);
+        assert!(said.contains(wrong), "{condition}: {said}");
+    }
+    // What is asked for elsewhere is no kind.
+    let text = "forbid (principal, action == Privet::Action::\"prompt\", resource) when { context.surface == \"LOCATION\" };\n";
+    write(&folder, "own.cedar", text);
+    fine(&folder, &["serve", "--check"]);
+}
+
+#[test]
+fn an_explanation_says_what_refuses_without_any_policy() {
+    let folder = with_policies("");
+    fine(&folder, &["user", "create", "ann", "--role", "user"]);
+    let explain = |more: &[&str]| {
+        let arguments = [&["policy", "explain", "--user", "ann", "--format", "jsonl"], more].concat();
+        let output = run(&folder, &arguments);
+        let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        (output.status.code(), answer)
+    };
+    // The provider of these settings is on this machine, which needs no assessment.
+    let mail = ["--model", "gpt", "--kind", "EMAIL_ADDRESS"];
+    let (code, answer) = explain(&mail);
+    assert_eq!(
+        (code, &answer["decision"]),
+        (Some(0), &json!("allow")),
+        "{answer}"
+    );
+    let policy = |more: &str| format!("[access]\npolicies = [\"own.cedar\"]\nassess_local = true\n{more}");
+    write(
+        &folder,
+        "policy.toml",
+        &policy("[pii.entities]\nEMAIL_ADDRESS = \"allow\"\n"),
+    );
+    let (code, answer) = explain(&mail);
+    assert_eq!((code, &answer["decision"]), (Some(1), &json!("deny")), "{answer}");
+    assert!(
+        answer["refusals"][0]
+            .as_str()
+            .expect("why")
+            .contains("EMAIL_ADDRESS leaves as it is")
+    );
+    let (code, answer) = explain(&["--model", "gpt", "--kind", "IBAN_CODE"]);
+    assert_eq!(code, Some(0), "masked: {answer}");
+    let (code, answer) = explain(&["--model", "gpt", "--kind", "LOCATION"]);
+    assert_eq!(code, Some(0), "broad: {answer}");
+    write(
+        &folder,
+        "policy.toml",
+        &policy("require_assessment = \"always\"\n"),
+    );
+    let (code, answer) = explain(&["--model", "gpt", "--kind", "IBAN_CODE"]);
+    assert_eq!(code, Some(1), "{answer}");
+    assert_eq!(explain(&["--model", "gpt"]).0, Some(0), "nothing was found");
+    fine(&folder, &["user", "disable", "ann"]);
+    let (code, answer) = explain(&["--model", "gpt"]);
+    assert_eq!(code, Some(1), "{answer}");
+    assert!(
+        answer["refusals"][0]
+            .as_str()
+            .expect("why")
+            .contains("switched off")
+    );
+    let text = failing(&folder, &["policy", "explain", "--user", "ann", "--model", "gpt"]);
+    assert!(
+        text.starts_with("deny: prompt") && text.contains("switched off"),
+        "{text}"
+    );
+}
+
 const AT_NIGHT: &str = r#"@id("night") @message("not at night")
 forbid (principal, action == Privet::Action::"prompt", resource) when { context.hour < 6 };
 "#;
@@ -292,6 +395,8 @@ fn a_review_lists_what_was_granted_and_never_used() {
             (Some("policy.read"), Some(false)),
             (Some("watch.read"), Some(false)),
             (Some("kill.read"), Some(false)),
+            (Some("token.make"), Some(false)),
+            (Some("notice.acknowledge"), Some(false)),
             (Some("sign_in"), Some(false)),
         ]
     );
@@ -301,4 +406,49 @@ fn a_review_lists_what_was_granted_and_never_used() {
     ));
     assert_eq!(unused.len(), 1, "{unused:?}");
     assert_eq!(unused[0]["last_used_at"], Value::Null);
+}
+
+#[test]
+fn notices_are_listed_with_those_who_have_yet_to_acknowledge_them_and_cases_can_say_who_has() {
+    let folder = with_policies(
+        r#"forbid (principal, action == Privet::Action::"prompt", resource) unless { context.acknowledged.contains("rules") };"#,
+    );
+    let notice = "[[notices]]\nid = \"rules\"\ntext = { en = \"Be kind.\" }\nroles = [\"user\"]\n";
+    let policy = std::fs::read_to_string(folder.path().join("policy.toml")).expect("a policy");
+    write(&folder, "policy.toml", &format!("{policy}{notice}"));
+    fine(&folder, &["user", "create", "ann", "--role", "user"]);
+    fine(&folder, &["user", "create", "sam", "--role", "security"]);
+    fine(&folder, &["service", "create", "crm", "--role", "service"]);
+    let rows = lines(&fine(
+        &folder,
+        &["policy", "notices", "--open", "--format", "jsonl"],
+    ));
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(
+        (&rows[0]["name"], &rows[0]["standing"], &rows[0]["at"]),
+        (&json!("ann"), &json!("open"), &Value::Null)
+    );
+    assert_eq!(rows[0]["hash"].as_str().map(str::len), Some(32));
+    let table = fine(&folder, &["policy", "notices"]);
+    assert!(
+        table.contains("ann") && !table.contains("sam") && !table.contains("crm"),
+        "{table}"
+    );
+    let other = lines(&fine(
+        &folder,
+        &["policy", "notices", "--tenant", "acme", "--format", "jsonl"],
+    ));
+    assert!(other.is_empty(), "{other:?}");
+    let explain = [
+        "policy",
+        "explain",
+        "--user",
+        "ann",
+        "--model",
+        "gpt-4.1",
+        "--provider",
+        "openai",
+    ];
+    failing(&folder, &explain);
+    fine(&folder, &[&explain[..], &["--acknowledged", "rules"]].concat());
 }

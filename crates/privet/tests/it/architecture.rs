@@ -19,12 +19,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("privet-store", &["types", "crypto", "log"]),
     ("privet-access", &["types", "crypto", "store"]),
     ("privet-vault", &["types", "crypto", "store"]),
+    ("privet-update", &["types", "crypto"]),
     (
         "privet-server",
         &[
-            "types", "crypto", "store", "policy", "pii", "surface", "access", "vault", "watch",
+            "types", "crypto", "store", "policy", "pii", "surface", "access", "vault", "watch", "console",
         ],
     ),
+    ("privet-console", &["types"]),
     ("privet-demo", &["types"]),
     // Besides the server, what its `Parts` are made of.
     (
@@ -37,7 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "privet",
         &[
             "types", "crypto", "pii", "surface", "policy", "log", "store", "access", "server", "demo",
-            "vault", "watch",
+            "vault", "watch", "update",
         ],
     ),
     ("privet-bench", &["types", "demo"]),
@@ -68,6 +70,7 @@ const OWNED: &[(&str, &[&str])] = &[
             "privet-watch",
         ],
     ),
+    ("askama", &["privet-console"]),
     ("serde_path_to_error", &["privet-server"]),
     ("toml", &["privet-policy"]),
     ("cedar-policy", &["privet-access"]),
@@ -110,6 +113,8 @@ const ENGINES: &[&str] = &[
     "privet-log",
     "privet-policy",
     "privet-watch",
+    "privet-console",
+    "privet-update",
 ];
 
 /// What an engine must not bring along, at any depth.

@@ -31,4 +31,6 @@ mod policy_watch;
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
 #[cfg(test)]
+mod update;
+#[cfg(test)]
 mod vault;

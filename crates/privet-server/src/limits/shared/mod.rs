@@ -8,9 +8,10 @@
 //! what counts by the day or the month, and cost, is refused. When it answers again it is told what each node has granted.
 
 mod link;
+mod switches;
 mod task;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -25,6 +26,8 @@ use tokio::sync::{Notify, mpsc};
 pub use link::SharedError;
 pub(crate) use link::Target;
 use link::{Link, Scripts};
+pub(crate) use switches::look;
+pub use switches::share_switch;
 pub(crate) use task::run;
 
 use crate::Error;
@@ -35,6 +38,9 @@ const ALIVE: Duration = Duration::from_secs(15);
 const BEAT: Duration = Duration::from_secs(4);
 /// Most counts of models that one principal can bring about; its further ones of a rule share one.
 const MOST_OF_ONE: usize = 1_000;
+/// Most models of one principal whose counts are told, and longest name of one that is remembered for it.
+const MOST_SHOWN: usize = 64;
+const LONGEST_SHOWN: usize = 256;
 /// Most requests or tokens that one call tells; no prompt uses as many.
 const MOST_TOLD: u64 = 1 << 40;
 /// The same of cost: nine million units. Larger numbers a script does not tell apart.
@@ -83,6 +89,8 @@ pub(crate) struct Shared {
     unheard: Mutex<Vec<(String, HashMap<String, Granted>)>>,
     /// Names of counts that callers could make up, by who did.
     made_up: Mutex<HashMap<String, HashSet<String>>>,
+    /// Models that callers asked this node for where each has a count of its own, by who did.
+    asked_for: Mutex<HashMap<String, BTreeSet<String>>>,
 }
 
 struct Alone {
@@ -176,6 +184,7 @@ impl Shared {
             running: Mutex::default(),
             unheard: Mutex::default(),
             made_up: Mutex::default(),
+            asked_for: Mutex::default(),
         }))
     }
 
@@ -350,8 +359,32 @@ impl Shared {
         })
     }
 
+    /// Remembers that a request for `model` was counted on `charges`, where any of them is of that model alone.
+    pub(crate) fn saw(&self, charges: &[Charge<'_>], model: &str) {
+        let Some(owner) = charges.iter().find_map(|charge| charge.owner.as_ref()) else {
+            return;
+        };
+        let mut all = self.asked_for.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.contains_key(owner) {
+            all.insert(owner.clone(), BTreeSet::new());
+        }
+        if let Some(theirs) = all.get_mut(owner)
+            && theirs.len() < MOST_SHOWN
+            && model.len() <= LONGEST_SHOWN
+            && !theirs.contains(model)
+        {
+            theirs.insert(model.to_owned());
+        }
+    }
+
+    /// The models that `owner` asked this node for, where each has a count of its own.
+    pub(crate) fn seen(&self, owner: &str) -> BTreeSet<String> {
+        let all = self.asked_for.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(owner).cloned().unwrap_or_default()
+    }
+
     /// The counts of `charges` as they are.
-    pub(crate) async fn read(&self, charges: &[Charge<'_>]) -> Result<Vec<Count>, Unanswered> {
+    pub(crate) async fn read(&self, charges: &[&Charge<'_>]) -> Result<Vec<Count>, Unanswered> {
         let Some(link) = self.link() else {
             return Err(Unanswered);
         };

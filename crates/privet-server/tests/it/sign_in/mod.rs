@@ -801,3 +801,125 @@ async fn bodies_that_are_too_large_or_odd_are_refused_before_anything_is_hashed(
         .body("name=ann&password=x");
     assert_code(&form.send().await, 415, "unsupported_media");
 }
+
+#[tokio::test]
+async fn a_session_that_was_just_proved_makes_tokens_and_they_end_with_it() {
+    let gateway = house().start().await;
+    enrolled(&gateway, "ann-user", "auditor").await;
+    let browser = sign_in(&gateway, "ann-user").await;
+    let order = json!({ "scopes": ["watch.read"] });
+    let path = "/api/v1/tokens";
+    // The role needs a second factor, and there is none yet.
+    let early = browser.send(&gateway, "POST", path, &order).await;
+    assert_code(&early, 403, "enrolment_needed");
+    let (_, _, browser) = add_totp(&gateway, &browser).await;
+    let bare = gateway
+        .ask("POST", path)
+        .header("cookie", &browser.cookie)
+        .header("content-type", "application/json")
+        .body(order.to_string());
+    assert_code(&bare.send().await, 403, "cross_site");
+    let made = browser.send(&gateway, "POST", path, &order).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let token = made.json()["token"].as_str().unwrap().to_owned();
+    let alerts = || {
+        let ask = gateway.ask("GET", "/api/v1/alerts");
+        ask.header("authorization", &format!("Bearer {token}")).send()
+    };
+    assert_eq!(alerts().await.status, 200, "{}", alerts().await.text());
+    // What no key can be used for, no token can.
+    let sessions = gateway.ask("GET", "/api/v1/sessions");
+    let sessions = sessions
+        .header("authorization", &format!("Bearer {token}"))
+        .send()
+        .await;
+    assert_eq!(sessions.status, 401, "{}", sessions.text());
+    // Too long after it was proved.
+    gateway.clock().advance(Duration::from_secs(601));
+    assert_code(
+        &browser.send(&gateway, "POST", path, &order).await,
+        403,
+        "proof_needed",
+    );
+    assert_eq!(alerts().await.status, 200, "{}", alerts().await.text());
+    // What others made it takes back without that.
+    let other = format!("{path}/{}", "0".repeat(26));
+    assert_eq!(
+        browser.send(&gateway, "DELETE", &other, &json!({})).await.status,
+        204
+    );
+    let out = browser
+        .send(&gateway, "POST", "/api/v1/me/sign_out", &json!({}))
+        .await;
+    assert_eq!(out.status, 204, "{}", out.text());
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while alerts().await.status == 200 && std::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_code(&alerts().await, 401, "token_not_valid_any_more");
+}
+
+#[tokio::test]
+async fn a_token_of_a_session_without_a_second_factor_is_good_for_no_role_that_needs_one() {
+    let gateway = house().start().await;
+    enrolled(&gateway, "ann-user", "user").await;
+    let browser = sign_in(&gateway, "ann-user").await;
+    let order = json!({ "scopes": ["watch.read"] });
+    let made = browser.send(&gateway, "POST", "/api/v1/tokens", &order).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let token = made.json()["token"].as_str().unwrap().to_owned();
+    let alerts = || {
+        let ask = gateway.ask("GET", "/api/v1/alerts");
+        ask.header("authorization", &format!("Bearer {token}")).send()
+    };
+    assert_code(&alerts().await, 403, "not_permitted");
+    let holder = Holder::Principal("ann-user".parse().unwrap());
+    let people = gateway.people("default");
+    people
+        .set_role(&holder, &"auditor".parse().unwrap(), true)
+        .await
+        .unwrap();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while code_of(&alerts().await) == "not_permitted" && std::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_code(&alerts().await, 403, "second_factor_needed");
+}
+
+#[tokio::test]
+async fn what_sessions_are_good_for_no_more_their_tokens_are_not_either() {
+    let prompts = "[access]\nprompts_by_session = true\n";
+    let gateway = house().policy(prompts).start().await;
+    enrolled(&gateway, "ann-user", "user").await;
+    let browser = sign_in(&gateway, "ann-user").await;
+    let order = json!({ "scopes": ["gateway"] });
+    let made = browser.send(&gateway, "POST", "/api/v1/tokens", &order).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let token = made.json()["token"].as_str().unwrap().to_owned();
+    let models = || {
+        let ask = gateway.ask("GET", "/v1/models");
+        ask.header("authorization", &format!("Bearer {token}")).send()
+    };
+    assert_eq!(models().await.status, 200, "{}", models().await.text());
+    gateway.change_policy("", None).await.unwrap();
+    assert_code(&models().await, 403, "key_out_of_scope");
+}
+
+#[tokio::test]
+async fn a_token_of_a_session_is_used_where_its_person_may_be_signed_in() {
+    let gateway = house().start().await;
+    enrolled(&gateway, "ann-user", "auditor").await;
+    let browser = sign_in(&gateway, "ann-user").await;
+    let (_, _, browser) = add_totp(&gateway, &browser).await;
+    let order = json!({ "scopes": ["watch.read"] });
+    let made = browser.send(&gateway, "POST", "/api/v1/tokens", &order).await;
+    let token = made.json()["token"].as_str().unwrap().to_owned();
+    let alerts = || {
+        let ask = gateway.ask("GET", "/api/v1/alerts");
+        ask.header("authorization", &format!("Bearer {token}")).send()
+    };
+    assert_eq!(alerts().await.status, 200, "{}", alerts().await.text());
+    let cedar = r#"forbid (principal, action == Privet::Action::"sign_in", resource);"#;
+    gateway.change_policy("", Some(cedar)).await.unwrap();
+    assert_code(&alerts().await, 403, "not_permitted");
+}

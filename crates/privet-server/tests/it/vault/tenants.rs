@@ -191,7 +191,9 @@ async fn answers(house: &House, key: &str, names: &Names) -> BTreeMap<String, (u
     let document: Value = serde_json::from_str(&privet_server::openapi()).unwrap();
     let mut answers = BTreeMap::new();
     for (full, operations) in document["paths"].as_object().unwrap() {
-        let path = full.trim_start_matches("/api/v1/vault");
+        let Some(path) = full.strip_prefix("/api/v1/vault") else {
+            continue;
+        };
         for method in operations.as_object().unwrap().keys() {
             let mut target = path.to_owned();
             for (name, value) in names {

@@ -1,95 +1,21 @@
 // openai-node and Vercel's AI SDK, unmodified, through the gateway (or, with PRIVET_DIRECT=1, straight to the provider).
 
 import assert from "node:assert/strict";
-import { readFileSync, statSync } from "node:fs";
-import { test } from "node:test";
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAI } from "@ai-sdk/openai";
 import { embedMany, generateText, jsonSchema, streamText, tool } from "ai";
 import OpenAI, { AuthenticationError, BadRequestError } from "openai";
+import {
+  ARGUMENTS, BILLING, EMAIL, ERRAND, IBAN, INTRODUCED, INTRODUCTION, IS_DIRECT, PRIVET_KEY, PRIVET_URL, RESULT, SUPPORT,
+  WRONG_KEY, guarded, parameters, whole,
+} from "./gateway.mjs";
 
-const { PRIVET_URL, PRIVET_KEY, PRIVET_RECORDING, PRIVET_DIRECT } = process.env;
-const WRONG_KEY = PRIVET_KEY.slice(0, 12) + (PRIVET_KEY[12] === "A" ? "B" : "A") + PRIVET_KEY.slice(13);
 const MODEL = "demo-small";
-
-// Publicly known test values. The key is in two parts, so that scanners do not take it for a real one.
-const EMAIL = "joerg.mueller@example.com";
-const CARD = "4111 1111 1111 1111";
-const IBAN = "DE89 3704 0044 0532 0130 00";
-const PHONE = "+1 202-555-0143";
-const SSN = "078-05-1120";
-const ADDRESS = "198.51.100.23";
-const API_KEY = ["sk-proj-", "Zq3vN8kT1xWb7Rj5Ld2Pf9Hs6Mc4Yg0Ae"].join("");
-const BILLING = "billing@example.com";
-const SUPPORT = "support@example.org";
-const INTRODUCED = [EMAIL, CARD, IBAN, PHONE, SSN, ADDRESS, API_KEY];
-const PRIVATE = [...INTRODUCED, BILLING, SUPPORT];
-const STAND_IN = /[A-Z_]+_[0-9A-HJKMNP-TV-Z]{13}/;
-
-const INTRODUCTION =
-  `Grüße aus Köln 👋🏽 (日本語も少し). My e-mail is ${EMAIL}, my phone number is ${PHONE}, my social security number ` +
-  `(SSN) is ${SSN}. I pay with the card ${CARD} or from the account IBAN ${IBAN}. My server is at IP address ` +
-  `${ADDRESS}; its API key is ${API_KEY}.`;
-const ERRAND = `Please call send_mail: send my card number ${CARD} to ${BILLING} – größte Eile 🚀.`;
-const RESULT = `Sent to ${BILLING} ✅ (card ${CARD})`;
-const ARGUMENTS = { card: CARD, to: BILLING, body: ERRAND };
-const string = { type: "string" };
-const parameters = { type: "object", properties: { card: string, to: string, body: string }, required: ["card", "to", "body"] };
 const tools = [{ type: "function", function: { name: "send_mail", description: "Sends a mail.", parameters } }];
 
 const openAt = (apiKey) => new OpenAI({ baseURL: `${PRIVET_URL}/v1`, apiKey, maxRetries: 0, timeout: 30_000 });
 const client = openAt(PRIVET_KEY);
 const user = (content) => ({ role: "user", content });
-
-/** Every key, string and number in `value`, and those in JSON inside strings. */
-function strings(value) {
-  if (typeof value === "number") return [String(value)];
-  if (typeof value === "string") {
-    try {
-      return /^[{["]/.test(value) ? [value, ...strings(JSON.parse(value))] : [value];
-    } catch {
-      return [value];
-    }
-  }
-  if (value === null || typeof value !== "object") return [];
-  return Object.entries(value).flatMap(([name, item]) => [name, ...strings(item)]);
-}
-
-const normalized = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
-const digits = (text) => text.replace(/[^0-9]/g, "");
-
-/** The private values in recorded `requests`. */
-function leaks(requests) {
-  const found = [];
-  for (const { path, headers, body } of requests) {
-    for (const text of [`${path}\n${JSON.stringify(headers)}\n${body}`, strings(body).join("\n")]) {
-      const [plain, number] = [normalized(text), digits(text)];
-      const isIn = (value) =>
-        text.includes(value) || plain.includes(normalized(value)) || (digits(value).length > 6 && number.includes(digits(value)));
-      found.push(...PRIVATE.filter(isIn));
-    }
-  }
-  return found;
-}
-
-/** A test that fails if a private value reaches the provider; it is passed a function that gives the requests so far. */
-function guarded(name, body) {
-  test(name, { timeout: 60_000 }, async () => {
-    const start = statSync(PRIVET_RECORDING).size;
-    const requests = () => {
-      const lines = readFileSync(PRIVET_RECORDING).subarray(start).toString("utf8").split("\n");
-      return lines.filter(Boolean).map((line) => JSON.parse(line));
-    };
-    await body(requests);
-    if (PRIVET_DIRECT !== "1") assert.deepEqual(leaks(requests()), []);
-  });
-}
-
-/** Asserts that `values` are in `text` and no stand-in is left. */
-function whole(text, ...values) {
-  assert.deepEqual(values.filter((value) => !text.includes(value)), []);
-  assert.doesNotMatch(text, STAND_IN);
-}
 
 guarded("a chat reply is whole", async (requests) => {
   const reply = await client.chat.completions.create({ model: MODEL, messages: [user(INTRODUCTION)] });
@@ -219,7 +145,7 @@ guarded("models are listed and told", async () => {
 guarded("a wrong key is an authentication error", async (requests) => {
   const ask = openAt(WRONG_KEY).chat.completions.create({ model: MODEL, messages: [user(INTRODUCTION)] });
   await assert.rejects(ask, (error) => error instanceof AuthenticationError && error.status === 401);
-  if (PRIVET_DIRECT !== "1") assert.deepEqual(requests(), []);
+  if (!IS_DIRECT) assert.deepEqual(requests(), []);
 });
 
 guarded("an image is a bad request", async (requests) => {
@@ -227,7 +153,7 @@ guarded("an image is a bad request", async (requests) => {
   const messages = [user([{ type: "text", text: INTRODUCTION }, image])];
   const ask = client.chat.completions.create({ model: "demo-blind", messages });
   await assert.rejects(ask, (error) => error instanceof BadRequestError && error.status === 400);
-  if (PRIVET_DIRECT !== "1") assert.deepEqual(requests(), []);
+  if (!IS_DIRECT) assert.deepEqual(requests(), []);
 });
 
 const sdk = createOpenAI({ baseURL: `${PRIVET_URL}/v1`, apiKey: PRIVET_KEY });

@@ -1,5 +1,8 @@
 //! The API keys in memory: asked about every request, kept up to date from the store.
 
+mod caller;
+mod tokens;
+
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -7,29 +10,28 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
-use privet_crypto::{HashKey, RootKey};
+use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_store::{ApiKeyRecord, ApiKeySnapshot, ApiKeyUse, Store};
-use privet_types::{GroupName, KeyScope, KeyScopes, Principal, Pseudonym, TenantId};
+use privet_types::{GroupName, Principal, TenantId};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
+
+pub use caller::{Authenticated, Vouched, Way};
 
 use crate::account::{Account, Accounts};
 use crate::api_key::{ApiKey, hash_key};
 use crate::cedar::{Ask, Authorizer};
-use crate::issuer::IssuerConfig;
 use crate::kill::{Board, Cut, LocalSwitches, Switches};
 use crate::last_use::LastUse;
 use crate::signed::Signer;
-use crate::{Denied, Error, Privilege, PseudonymKey};
+use crate::token::Book;
+use crate::{Denied, Error, Privilege, PseudonymKey, TOKEN_PREFIX, token};
 
 /// How often it is written down who used what: a crash loses so much of it.
 const USES_EVERY: Duration = Duration::from_secs(60);
 
 /// Longest wait for the store.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// How the id begins of what is no key, but a token.
-const BY_TOKEN: &str = "jwt:";
 
 /// Most accounts with groups of tokens that are remembered.
 const MOST_JOINED: usize = 4_096;
@@ -48,50 +50,6 @@ impl Default for KeyRingConfig {
         Self {
             stale_after: Duration::from_secs(60),
             unknown_key_interval: Duration::from_millis(100),
-        }
-    }
-}
-
-/// Who was let in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authenticated {
-    /// Who calls.
-    pub principal: Principal,
-    /// In whose installation space.
-    pub tenant: TenantId,
-    /// By which key.
-    pub key_id: String,
-    /// The first of the keys whose place that one took, if it took any.
-    pub line: Option<String>,
-    /// What that key may be used for.
-    pub scopes: KeyScopes,
-    /// The caller's groups, roles and trainings.
-    pub account: Arc<Account>,
-}
-
-/// Somebody who is let in without a key: what the certificate of a connection says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Vouched {
-    /// Who calls.
-    pub principal: Principal,
-    /// In whose installation space.
-    pub tenant: TenantId,
-    /// What stands where a key's id does.
-    pub id: String,
-    /// What they may do, as the scopes of a key say.
-    pub scopes: KeyScopes,
-}
-
-impl Vouched {
-    /// Whom a token of the issuer `issuer` stands for. `pseudonym` is theirs.
-    #[must_use]
-    pub fn by_token(issuer: &IssuerConfig, principal: Principal, pseudonym: &Pseudonym) -> Self {
-        Self {
-            principal,
-            tenant: issuer.tenant.clone(),
-            // No key's id holds a colon. It goes to alerts, which name nobody.
-            id: format!("{BY_TOKEN}{}:{}", issuer.name, pseudonym.0),
-            scopes: issuer.scopes,
         }
     }
 }
@@ -123,33 +81,6 @@ impl From<NotPermitted> for Denied {
     }
 }
 
-impl Authenticated {
-    /// What limits per key count by: a key and those that took its place are one.
-    #[must_use]
-    pub fn counted_key(&self) -> &str {
-        self.line.as_deref().unwrap_or(&self.key_id)
-    }
-
-    /// The issuer whose token they came by, as the settings name it; none if they came otherwise.
-    #[must_use]
-    pub fn issuer(&self) -> Option<&str> {
-        let rest = self.key_id.strip_prefix(BY_TOKEN)?;
-        rest.split_once(':').map(|(issuer, _)| issuer)
-    }
-
-    /// That the key may be used for `scope`.
-    ///
-    /// # Errors
-    /// [`Denied::OutOfScope`] if it may not.
-    pub fn check(&self, scope: KeyScope) -> Result<(), Denied> {
-        if self.scopes.allows(scope) {
-            Ok(())
-        } else {
-            Err(Denied::OutOfScope(scope))
-        }
-    }
-}
-
 /// All API keys of the store, in memory. Knows a key without asking the store; learns of new and revoked keys from
 /// [`run_refresh`].
 #[derive(Debug)]
@@ -162,15 +93,22 @@ pub struct KeyRing {
     kill: Board,
     /// When the store was last asked. Held while it is asked, so that it is asked once at a time.
     last_look: Mutex<Instant>,
+    token_seal: SealingKey,
+    token_ids: HashKey,
+    /// Held while a key is made that signs tokens.
+    making_key: Mutex<()>,
 }
 
 #[derive(Debug)]
 struct Keys {
     version: i64,
     by_hash: HashMap<[u8; 32], Known>,
+    /// Hashes by the keys' ids.
+    by_id: HashMap<String, [u8; 32]>,
     accounts: Accounts,
     /// Accounts with the groups that tokens put them into.
     joined: RwLock<Joined>,
+    tokens: Book,
     /// When the store last said that these are the keys.
     checked_at: Instant,
 }
@@ -186,6 +124,21 @@ struct Known {
 }
 
 impl Known {
+    /// Who comes with it, if it is good.
+    fn caller(&self) -> Authenticated {
+        let key = &self.key;
+        Authenticated {
+            principal: key.principal.clone(),
+            tenant: key.tenant.clone(),
+            key_id: key.id.clone(),
+            line: key.line.clone(),
+            scopes: key.scopes,
+            account: Arc::clone(&self.account),
+            way: Way::Key,
+            token: None,
+        }
+    }
+
     /// Why it lets nobody in at `now`, if it does not.
     fn denied(&self, now: Timestamp) -> Option<Denied> {
         if self.key.revoked_at.is_some() {
@@ -236,7 +189,8 @@ impl KeyRing {
         let asked_at = Instant::now();
         let mut snapshot = store.load_api_keys().await?;
         let kill = Board::new(std::mem::take(&mut snapshot.switches), PseudonymKey::new(root));
-        let keys = Keys::new(snapshot, asked_at, &rules, None);
+        let token_seal = token::sealing_key(root);
+        let keys = Keys::new(snapshot, asked_at, &rules, &token_seal, None);
         Ok(Self {
             kill,
             store,
@@ -245,6 +199,9 @@ impl KeyRing {
             rules: RwLock::new(Arc::new(rules)),
             keys: RwLock::new(keys),
             last_look: Mutex::new(asked_at),
+            token_seal,
+            token_ids: root.hash_key("privet/access/token-id", b""),
+            making_key: Mutex::default(),
         })
     }
 
@@ -290,6 +247,13 @@ impl KeyRing {
         self.kill.look_at_local();
     }
 
+    /// Takes kill switches over that came from another machine of the installation, each `sealed` by [`LocalSwitches::seal`]. Returns how
+    /// many cannot be opened; these are left alone.
+    #[must_use]
+    pub fn take_shared_switches(&self, sealed: &[Vec<u8>], now: Timestamp) -> usize {
+        self.kill.take_shared(sealed, now)
+    }
+
     /// Tells the store of this machine's kill switches that it does not know yet; from then on the store decides about them.
     ///
     /// # Errors
@@ -312,14 +276,32 @@ impl KeyRing {
         Ok(())
     }
 
-    /// Says who presents the key `presented` at `now`; without the `Bearer` before it. Waits for the store only if the
-    /// key is unknown and the last look is older than [`KeyRingConfig::unknown_key_interval`]; then for 1 s at most.
+    /// Says who presents the key or token `presented` at `now`; without the `Bearer` before it. Waits for the store only if the
+    /// key is unknown and the last look is older than [`KeyRingConfig::unknown_key_interval`]; then for 1 s at most. A token
+    /// that is good for some addresses alone is refused: [`authenticate_at`](Self::authenticate_at) knows of those.
     ///
     /// # Errors
     /// [`Denied`] says why nobody is let in.
     pub async fn authenticate(&self, presented: &str, now: Timestamp) -> Result<Authenticated, Denied> {
+        self.authenticate_at(presented, None, now).await
+    }
+
+    /// The same, of a request to the path `address`.
+    ///
+    /// # Errors
+    /// [`Denied`] says why nobody is let in.
+    pub async fn authenticate_at(
+        &self,
+        presented: &str,
+        address: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Authenticated, Denied> {
         if presented.is_empty() {
             return Err(Denied::Missing);
+        }
+        if let Some(token) = presented.strip_prefix(TOKEN_PREFIX) {
+            // Seldom, and its state is far larger than what keys need.
+            return Box::pin(self.by_token(token, address, now)).await;
         }
         let hash = ApiKey::parse(presented)
             .ok_or(Denied::Malformed)?
@@ -340,7 +322,7 @@ impl KeyRing {
     /// # Errors
     /// [`Denied`] says why nobody is let in.
     pub fn vouched(&self, who: &Vouched) -> Result<Authenticated, Denied> {
-        self.let_in(who, BTreeSet::new())
+        self.let_in(who, BTreeSet::new(), Way::Certificate)
     }
 
     /// Lets in whom a token of another issuer stands for, as a member of `groups` for this once, if they were made here and nobody
@@ -349,10 +331,12 @@ impl KeyRing {
     /// # Errors
     /// [`Denied`] says why nobody is let in.
     pub fn federated(&self, who: &Vouched, groups: BTreeSet<GroupName>) -> Result<Authenticated, Denied> {
-        let caller = self.let_in(who, groups).map_err(|denied| match denied {
-            Denied::Unknown => Denied::NoAccount,
-            denied => denied,
-        })?;
+        let caller = self
+            .let_in(who, groups, Way::Issuer)
+            .map_err(|denied| match denied {
+                Denied::Unknown => Denied::NoAccount,
+                denied => denied,
+            })?;
         // Who is only named by a key has no roles of its own, but those of keys.
         if caller.account.is_known() {
             Ok(caller)
@@ -361,7 +345,7 @@ impl KeyRing {
         }
     }
 
-    fn let_in(&self, who: &Vouched, groups: BTreeSet<GroupName>) -> Result<Authenticated, Denied> {
+    fn let_in(&self, who: &Vouched, groups: BTreeSet<GroupName>, way: Way) -> Result<Authenticated, Denied> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         if keys.checked_at.elapsed() > self.config.stale_after {
             return Err(Denied::StoreUnavailable);
@@ -378,6 +362,8 @@ impl KeyRing {
             line: None,
             scopes: who.scopes,
             account: keys.joined(account, groups),
+            way,
+            token: None,
         })
     }
 
@@ -386,6 +372,13 @@ impl KeyRing {
     pub fn is_fresh(&self) -> bool {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         keys.checked_at.elapsed() <= self.config.stale_after
+    }
+
+    /// The accounts of `tenant`, in order of their names: its principals, and those that only a key names.
+    #[must_use]
+    pub fn accounts_of(&self, tenant: &TenantId) -> Vec<Arc<Account>> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.accounts.of(tenant).map(Arc::clone).collect()
     }
 
     /// Looks whether keys changed, and loads them if so. Returns whether they had.
@@ -522,15 +515,7 @@ impl KeyRing {
             return Answer::Known(Err(denied));
         }
         known.last_use.note(now);
-        let key = &known.key;
-        Answer::Known(Ok(Authenticated {
-            principal: key.principal.clone(),
-            tenant: key.tenant.clone(),
-            key_id: key.id.clone(),
-            line: key.line.clone(),
-            scopes: key.scopes,
-            account: Arc::clone(&known.account),
-        }))
+        Answer::Known(Ok(known.caller()))
     }
 
     /// One look for all who wait here, at the soonest one interval after the last one: callers with made-up keys cause ten
@@ -566,7 +551,7 @@ impl KeyRing {
         let next = changed.map(|mut snapshot| {
             self.kill.read(std::mem::take(&mut snapshot.switches));
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-            Keys::new(snapshot, asked_at, &self.rules(), Some(&keys))
+            Keys::new(snapshot, asked_at, &self.rules(), &self.token_seal, Some(&keys))
         });
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         match next {
@@ -591,8 +576,10 @@ impl Keys {
         snapshot: ApiKeySnapshot,
         checked_at: Instant,
         rules: &AccessRules,
+        seal: &SealingKey,
         before: Option<&Self>,
     ) -> Self {
+        let tokens = Book::new(snapshot.tokens, seal, before.map(|before| &before.tokens));
         let by_key = snapshot.keys.iter().map(|key| (&key.tenant, &key.principal));
         let others = rules.named.iter().map(|(tenant, principal)| (tenant, principal));
         let nobody = Accounts::default();
@@ -612,6 +599,12 @@ impl Keys {
         };
         Self {
             version: snapshot.version,
+            by_id: snapshot
+                .keys
+                .iter()
+                .map(|key| (key.id.clone(), key.hash))
+                .collect(),
+            tokens,
             by_hash: snapshot.keys.into_iter().filter_map(with_account).collect(),
             accounts,
             joined: RwLock::default(),

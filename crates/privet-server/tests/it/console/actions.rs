@@ -1,0 +1,289 @@
+//! What is done on pages: by whom may do it, and to what is theirs.
+
+use std::time::Duration;
+
+use privet_testkit::TestGateway;
+
+use super::{BY_PASSWORD, Tab, house, location, signed_in};
+use crate::support::{CARD, CHAT, EMAIL, chat};
+
+/// A form of `tab` with its token.
+async fn send(
+    gateway: &TestGateway,
+    tab: &Tab,
+    path: &str,
+    fields: &[(&str, &str)],
+) -> privet_testkit::Reply {
+    let token = tab.token(gateway, "/console").await;
+    let all: Vec<(&str, &str)> = [("csrf_token", token.as_str())]
+        .into_iter()
+        .chain(fields.iter().copied())
+        .collect();
+    tab.post(gateway, path, &all).send().await
+}
+
+#[tokio::test]
+async fn a_switch_is_set_and_lifted_by_whom_may() {
+    let gateway = house().policy(BY_PASSWORD).start().await;
+    let security = signed_in(&gateway, "p-security", "security").await;
+    let auditor = signed_in(&gateway, "p-auditor", "auditor").await;
+    let order = [
+        ("kind", "model"),
+        ("name", "demo-echo"),
+        ("reason", "<i>leaks</i>"),
+        ("hours", "8"),
+    ];
+    assert_eq!(
+        send(&gateway, &auditor, "/console/kill", &order).await.status,
+        403
+    );
+    let prompt = async || gateway.post(CHAT, chat("demo-echo", "hello")).send().await.status;
+    assert_eq!(prompt().await, 200);
+    let set = send(&gateway, &security, "/console/kill", &order).await;
+    assert_eq!(location(&set), "/console/kill?done=set");
+    assert_eq!(prompt().await, 403);
+    let page = auditor.get(&gateway, "/console/kill").await.text();
+    assert!(
+        page.contains("demo-echo") && page.contains("&#60;i&#62;leaks"),
+        "{page}"
+    );
+    assert!(
+        !page.contains("Switch something off") && !page.contains("/console/kill/lift"),
+        "{page}"
+    );
+    let page = security.get(&gateway, "/console/kill").await.text();
+    let id = page.split("name=\"id\" value=\"").nth(1).unwrap();
+    let id = id.split('"').next().unwrap();
+    assert_eq!(
+        send(&gateway, &auditor, "/console/kill/lift", &[("id", id)])
+            .await
+            .status,
+        403
+    );
+    assert_eq!(prompt().await, 403);
+    let lifted = send(&gateway, &security, "/console/kill/lift", &[("id", id)]).await;
+    assert_eq!(location(&lifted), "/console/kill?done=lifted");
+    assert_eq!(prompt().await, 200);
+    let unknown = send(&gateway, &security, "/console/kill/lift", &[("id", "nothing")]).await;
+    assert_eq!(unknown.status, 404);
+    for bad in [
+        [("kind", "model"), ("name", ""), ("reason", "x"), ("hours", "")],
+        [
+            ("kind", "model"),
+            ("name", "demo"),
+            ("reason", " "),
+            ("hours", ""),
+        ],
+        [
+            ("kind", "model"),
+            ("name", "demo"),
+            ("reason", "x"),
+            ("hours", "soon"),
+        ],
+        [
+            ("kind", "nothing"),
+            ("name", "demo"),
+            ("reason", "x"),
+            ("hours", ""),
+        ],
+    ] {
+        assert_eq!(
+            send(&gateway, &security, "/console/kill", &bad).await.status,
+            400,
+            "{bad:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_cut_off_sees_no_page_any_more() {
+    let gateway = house().policy(BY_PASSWORD).start().await;
+    let security = signed_in(&gateway, "p-security", "security").await;
+    let auditor = signed_in(&gateway, "p-auditor", "auditor").await;
+    let order = [("kind", "principal"), ("name", "p-auditor"), ("reason", "left")];
+    let set = send(&gateway, &security, "/console/kill", &order).await;
+    assert_eq!(location(&set), "/console/kill?done=set");
+    for path in ["/console", "/console/decisions", "/console/audit"] {
+        assert_eq!(auditor.get(&gateway, path).await.status, 403, "{path}");
+    }
+    // Nothing keeps anybody from signing out.
+    let token = super::token_in(&auditor.get(&gateway, "/console").await.text());
+    let out = auditor.post(&gateway, "/console/sign-out", &[("csrf_token", &token)]);
+    assert_eq!(location(&out.send().await), "/console/sign-in");
+}
+
+#[tokio::test]
+async fn an_entry_is_proved_and_shown_to_no_other_tenant() {
+    let gateway = house().policy(BY_PASSWORD).start().await;
+    let auditor = signed_in(&gateway, "p-auditor", "auditor").await;
+    let officer = signed_in(&gateway, "p-officer", "privacy_officer").await;
+    let key = gateway
+        .key_for("acme", "acme-app", privet_types::KeyScopes::default())
+        .await;
+    let ask = gateway
+        .post(CHAT, chat("demo-echo", CARD))
+        .without("authorization");
+    let sent = ask.header("authorization", &format!("Bearer {key}")).send().await;
+    assert_eq!(sent.status, 200);
+    let own = gateway.post(CHAT, chat("demo-echo", EMAIL)).send().await;
+    assert_eq!(own.status, 200);
+    let id = own.header("x-privet-request-id").unwrap().to_owned();
+    let search = format!("/console/audit?text={id}");
+    let mut html = String::new();
+    for _ in 0..100 {
+        html = auditor.get(&gateway, &search).await.text();
+        if html.contains(&id) && html.contains("EMAIL_ADDRESS") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(html.contains("waits"), "{html}");
+    gateway.sequence_log().await;
+    let html = auditor.get(&gateway, &search).await.text();
+    let position = html.split("href=\"/console/audit/").nth(1).unwrap();
+    let position: u64 = position.split('"').next().unwrap().parse().unwrap();
+    let entry = auditor.get(&gateway, &format!("/console/audit/{position}")).await;
+    let page = entry.text();
+    assert_eq!(entry.status, 200, "{page}");
+    assert!(
+        page.contains("The proof holds") && page.contains("c2sp.org/tlog-proof@v1"),
+        "{page}"
+    );
+    assert!(page.contains(&id) && !page.contains(EMAIL), "{page}");
+    // All positions: those that are another tenant's, or nobody's, are not there.
+    let mut hidden = 0;
+    for position in 0..40 {
+        let reply = auditor.get(&gateway, &format!("/console/audit/{position}")).await;
+        assert!(!reply.text().contains("CREDIT_CARD"), "{position}");
+        hidden += usize::from(reply.status == 404);
+    }
+    assert!(hidden > 0);
+    for bad in ["-1", "x", "99999999999999999999", "18446744073709551615"] {
+        let reply = auditor.get(&gateway, &format!("/console/audit/{bad}")).await;
+        assert_eq!(reply.status, 404, "{bad}: {}", reply.text());
+    }
+    // Names are found and told where people may be seen.
+    let named = auditor
+        .get(&gateway, "/console/audit?text=p-officer")
+        .await
+        .text();
+    assert!(named.contains("p-officer · "), "{named}");
+    let blind = officer
+        .get(&gateway, "/console/audit?text=p-officer")
+        .await
+        .text();
+    assert!(blind.contains("No entry fits"), "{blind}");
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_what_another_policy_would_have_done_and_changes_nothing() {
+    let gateway = house().policy(BY_PASSWORD).start().await;
+    let security = signed_in(&gateway, "p-security", "security").await;
+    let developer = signed_in(&gateway, "p-dev", "developer").await;
+    assert_eq!(
+        gateway.post(CHAT, chat("demo-echo", CARD)).send().await.status,
+        200
+    );
+    let other = "[pii.entities]\nCREDIT_CARD = \"block\"\n";
+    let fields = [("policy", other)];
+    let mut html = String::new();
+    for _ in 0..100 {
+        html = send(&gateway, &security, "/console/policy", &fields).await.text();
+        if html.contains("<th scope=\"row\">not sent</th>") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(html.contains("<th scope=\"row\">not sent</th>"), "{html}");
+    assert_eq!(
+        gateway.post(CHAT, chat("demo-echo", CARD)).send().await.status,
+        200
+    );
+    // It tells what the log holds.
+    let refused = send(&gateway, &developer, "/console/policy", &fields).await;
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    let page = developer.get(&gateway, "/console/policy").await.text();
+    assert!(!page.contains("Dry run"), "{page}");
+    let bad = [(
+        "policy",
+        "[pii]\nterms = [{ values = [\"my secret project\"], x = 1 }]\n",
+    )];
+    let html = send(&gateway, &security, "/console/policy", &bad).await.text();
+    let fault = html.split("id=\"fault\"").nth(1).expect("a fault");
+    let fault = fault.split("</p>").next().unwrap();
+    assert!(!fault.contains("my secret project"), "{fault}");
+}
+
+#[tokio::test]
+async fn an_incident_is_opened_and_worked_on_by_whom_may() {
+    let gateway = house().policy(BY_PASSWORD).start().await;
+    let security = signed_in(&gateway, "p-security", "security").await;
+    let auditor = signed_in(&gateway, "p-auditor", "auditor").await;
+    let fields = [("kind", "lost_device"), ("title", "<u>A laptop</u>")];
+    let refused = send(&gateway, &auditor, "/console/incidents", &fields).await;
+    assert_eq!(refused.status, 403);
+    let opened = send(&gateway, &security, "/console/incidents", &fields).await;
+    let path = location(&opened).split('?').next().unwrap().to_owned();
+    let page = auditor.get(&gateway, &path).await.text();
+    assert!(
+        page.contains("&#60;u&#62;A laptop") && page.contains("h left"),
+        "{page}"
+    );
+    assert!(!page.contains("Note something"), "{page}");
+    let note = [("step", "note"), ("text", "its keys are off")];
+    assert_eq!(send(&gateway, &auditor, &path, &note).await.status, 403);
+    assert_eq!(send(&gateway, &security, &path, &note).await.status, 303);
+    let told = [("step", "no_notice"), ("text", "the disk is encrypted")];
+    assert_eq!(send(&gateway, &security, &path, &told).await.status, 303);
+    let closed = [("step", "state"), ("to", "closed"), ("text", "found again")];
+    assert_eq!(send(&gateway, &security, &path, &closed).await.status, 303);
+    assert_eq!(send(&gateway, &security, &path, &closed).await.status, 409);
+    let page = auditor.get(&gateway, &path).await.text();
+    for text in [
+        "its keys are off",
+        "the disk is encrypted",
+        "found again",
+        "need not be told",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert_eq!(
+        auditor.get(&gateway, "/console/incidents/nothing").await.status,
+        404
+    );
+}
+
+#[tokio::test]
+async fn where_there_is_no_vault_there_is_no_page_of_it() {
+    let gateway = house().policy(BY_PASSWORD).start().await;
+    let officer = signed_in(&gateway, "p-officer", "privacy_officer").await;
+    assert_eq!(officer.get(&gateway, "/console/vault").await.status, 404);
+    let menu = officer.get(&gateway, "/console").await.text();
+    assert!(!menu.contains("/console/vault"), "{menu}");
+}
+
+#[tokio::test]
+async fn open_requests_of_subjects_are_listed_without_whose_they_are() {
+    let gateway = house().policy(BY_PASSWORD).vault("").start().await;
+    let officer = signed_in(&gateway, "p-officer", "privacy_officer").await;
+    let key = gateway
+        .key_for("default", "crm", privet_types::KeyScopes::all())
+        .await;
+    let body = serde_json::json!({
+        "subject_request_type": "access",
+        "subject_identities": [{"identity_type": "email", "identity_value": EMAIL}],
+    });
+    let opened = gateway
+        .ask_vault(&key, "POST", "/requests", Some(&body))
+        .send()
+        .await;
+    assert_eq!(opened.status, 201, "{}", opened.text());
+    let id = opened.json()["subject_request_id"].as_str().unwrap().to_owned();
+    let page = officer.get(&gateway, "/console/vault").await.text();
+    assert!(page.contains(&id) && page.contains("Art. 15"), "{page}");
+    assert!(
+        page.contains("making sure who asks") && page.contains("How long it is kept"),
+        "{page}"
+    );
+    assert!(!page.contains(EMAIL), "{page}");
+}
