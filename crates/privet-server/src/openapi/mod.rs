@@ -164,6 +164,7 @@ mod tests {
             include_str!("../limits/routes.rs"),
             include_str!("../sign_in/routes.rs"),
             include_str!("../sign_in/passkeys.rs"),
+            include_str!("../sign_in/oidc.rs"),
             include_str!("../watch/routes.rs"),
             include_str!("../incidents/routes.rs"),
             include_str!("../kill/routes.rs"),
