@@ -12,7 +12,7 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY, SET_COOKIE,
 };
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use privet_access::{Identity, NewSession, SignInError, SignInWay};
 use privet_crypto::{HashKey, RootKey, SealingKey, random};
@@ -25,6 +25,7 @@ use crate::access::address_of;
 use crate::gateway::Gateway;
 use crate::issuers::{Attempt, NotSignedIn, Returned, SignInAt};
 use crate::named::Named;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::query;
 
@@ -96,6 +97,34 @@ pub(super) fn routes() -> Router<Desk> {
         .route("/api/v1/sessions/oidc", get(list))
         .route("/api/v1/sessions/oidc/{name}", get(begin))
         .route("/api/v1/sessions/oidc/{name}/callback", get(come_back))
+}
+
+/// What they do.
+pub(super) fn described() -> Vec<Operation> {
+    let to_sign_in = |path, summary| Operation::to_sign_in(Method::GET, path, summary);
+    vec![
+        to_sign_in(
+            "/api/v1/sessions/oidc",
+            "Lists the identity providers at which people sign in.",
+        )
+        .gives(200, "SignInIssuers"),
+        to_sign_in(
+            "/api/v1/sessions/oidc/{name}",
+            "Sends a browser to an identity provider.",
+        )
+        .query(&[("next", "A path of Privet's own to go on to.")])
+        .gives_nothing(303),
+        to_sign_in(
+            "/api/v1/sessions/oidc/{name}/callback",
+            "Takes a browser back from an identity provider, and signs its person in.",
+        )
+        .query(&[
+            ("code", "What the provider gives for a token."),
+            ("state", "What the browser was sent with."),
+            ("iss", "Who the provider says it is."),
+        ])
+        .gives_nothing(200),
+    ]
 }
 
 /// Where people may sign in, for the page on which they choose.

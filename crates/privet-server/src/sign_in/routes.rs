@@ -145,6 +145,7 @@ pub(crate) fn described() -> Vec<Operation> {
         .gives(200, "RecoveryCodes"),
     ];
     all.extend(passkeys::described());
+    all.extend(oidc::described());
     all
 }
 
