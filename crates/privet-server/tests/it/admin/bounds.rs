@@ -400,6 +400,7 @@ async fn a_session_needs_a_fresh_proof_and_privets_own_page_and_a_role() {
         ("PUT", "people/bob/roles/developer", Value::Null),
         ("PATCH", "people/bob", json!({ "disabled": true })),
         ("POST", "people/bob/invite", Value::Null),
+        ("POST", "people/bob/unlock", Value::Null),
         ("POST", "people/bob/factors/reset", Value::Null),
         ("PUT", "groups/empty/members/bob", Value::Null),
     ] {
@@ -410,7 +411,6 @@ async fn a_session_needs_a_fresh_proof_and_privets_own_page_and_a_role() {
         ("GET", "keys"),
         ("GET", "roles"),
         ("DELETE", "people/bob/sessions"),
-        ("POST", "people/bob/unlock"),
     ] {
         desk.does(method, path, Value::Null).await;
     }
@@ -447,7 +447,7 @@ async fn an_address_that_is_written_another_way_is_another_address() {
         ("people/./bob", 404),
         ("people/bob;a=b", 404),
         ("people/bob%00", 404),
-        ("people/bob%ff", 400),
+        ("people/bob%ff", 404),
         ("PEOPLE/bob", 404),
         ("people/olga%20", 404),
     ] {

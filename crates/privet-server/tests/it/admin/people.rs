@@ -186,7 +186,10 @@ async fn roles_say_what_they_permit_and_whether_they_may_be_granted_and_the_revi
             .to_string()
             .contains("vault.erase")
     );
-    assert_eq!(role("service")["people_may"], json!(["sign_in"]));
+    assert_eq!(
+        role("service")["people_may"],
+        json!(["token.make", "notice.acknowledge", "sign_in"])
+    );
     assert!(
         role("service")["services_may"]
             .to_string()

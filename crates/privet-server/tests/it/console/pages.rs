@@ -244,7 +244,7 @@ async fn what_is_tried_is_masked_explained_and_restored_and_goes_nowhere() {
     assert!(seen.contains("CREDIT_CARD_") && !seen.contains(CARD), "{seen}");
     assert!(!html.contains("<b>Her"), "{html}");
     assert!(html.contains("check digits"), "{html}");
-    assert!(gateway.seen().is_empty());
+    assert!(gateway.seen().is_empty(), "{}", gateway.seen_text());
 
     let officer = signed_in(&gateway, "p-officer", "privacy_officer").await;
     let token = officer.token(&gateway, "/console/try").await;
