@@ -31,7 +31,7 @@ impl Kept {
         let is_wanted = ask
             .echo
             .iter()
-            .any(|(field, json)| *field == "store" && json == "true");
+            .any(|(field, json)| *field == "store" && json != "false");
         if !is_wanted {
             return;
         }
