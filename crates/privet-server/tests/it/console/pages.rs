@@ -246,7 +246,10 @@ async fn what_is_tried_is_masked_explained_and_restored_and_goes_nowhere() {
     assert!(html.contains("check digits"), "{html}");
     // The provider was asked which models there are, and nothing else.
     let seen = gateway.seen();
-    assert!(seen.iter().all(|asked| asked.method == "GET" && asked.body.is_empty()));
+    assert!(
+        seen.iter()
+            .all(|asked| asked.method == "GET" && asked.body.is_empty())
+    );
 
     let officer = signed_in(&gateway, "p-officer", "privacy_officer").await;
     let token = officer.token(&gateway, "/console/try").await;
