@@ -37,7 +37,7 @@ fn advice(gateway: &Gateway, problem: &Problem, language: Language) -> Option<(A
     let kinds = kinds(problem);
     let advice = match problem {
         // What is to be acknowledged is said in its own words.
-        Problem::NotAcknowledged { id, .. } => gateway.told_of_notice(id, language),
+        Problem::NotAcknowledged(lacking) => gateway.told_of_notice(&lacking.id, language),
         _ => gateway.policy.coaching().advice(problem.code(), &kinds, language),
     };
     Some((advice?, kinds))

@@ -1,5 +1,7 @@
 //! What goes wrong on the path of a prompt, and how each surface says so. The only place that turns errors into HTTP.
 
+use std::fmt;
+
 use axum::body::Body;
 use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, Response, StatusCode};
@@ -13,6 +15,33 @@ use privet_types::{BudgetError, Entity, SurfaceKind};
 use serde_json::{Value, json};
 
 use crate::vault::NoConsent;
+
+/// A notice that the caller has to acknowledge before it may use a model.
+#[derive(Debug)]
+pub(crate) struct NotAcknowledged {
+    pub(crate) id: String,
+    pub(crate) hash: String,
+    pub(crate) is_person: bool,
+    pub(crate) provider: String,
+    pub(crate) model: String,
+}
+
+impl fmt::Display for NotAcknowledged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = &self.id;
+        if self.is_person {
+            write!(
+                f,
+                "to use this model, acknowledge the notice `{id}`: `GET /api/v1/me/notices` shows it, `POST /api/v1/me/notices/{id}` acknowledges it"
+            )
+        } else {
+            write!(
+                f,
+                "the notice `{id}` is needed for this model, and only a person can acknowledge it; use a person's key"
+            )
+        }
+    }
+}
 
 /// Why a request was not answered by a provider. `Display` is the text for the caller.
 #[derive(Debug, thiserror::Error)]
@@ -81,14 +110,8 @@ pub(crate) enum Problem {
         model: String,
     },
     /// The policy has a notice that the caller has not acknowledged, and needs for this model.
-    #[error("{}", if *is_person { format!("to use this model, acknowledge the notice `{id}`: `GET /api/v1/me/notices` shows it, `POST /api/v1/me/notices/{id}` acknowledges it") } else { format!("the notice `{id}` is needed for this model, and only a person can acknowledge it; use a person's key") })]
-    NotAcknowledged {
-        id: String,
-        hash: String,
-        is_person: bool,
-        provider: String,
-        model: String,
-    },
+    #[error("{0}")]
+    NotAcknowledged(Box<NotAcknowledged>),
     /// A kill switch cuts off the model, or every provider that could answer.
     #[error("{} was switched off for the time being; use another model, or ask an administrator", if *is_model { "this model" } else { "the provider of this model" })]
     SwitchedOff {
@@ -220,7 +243,7 @@ impl Problem {
                 "permission_error",
                 "not_permitted",
             ),
-            Self::NotAcknowledged { .. } => kind(
+            Self::NotAcknowledged(_) => kind(
                 StatusCode::FORBIDDEN,
                 "permission_error",
                 "permission_error",
@@ -503,7 +526,8 @@ impl Problem {
                 "language": advice.language.tag(),
                 "link": advice.link,
             });
-            if let Self::NotAcknowledged { id, hash, .. } = self {
+            if let Self::NotAcknowledged(lacking) = self {
+                let NotAcknowledged { id, hash, .. } = &**lacking;
                 let address = format!("/api/v1/me/notices/{id}");
                 let notice = json!({ "id": id, "hash": hash, "acknowledge": address });
                 if let Some(told) = told.as_object_mut() {

@@ -157,11 +157,14 @@ async fn serve(
             match &problem {
                 Problem::NotCleared(NotCleared::Refused { model, .. }) => event.model.clone_from(model),
                 Problem::NotPermitted { provider, model, .. }
-                | Problem::NotAcknowledged { provider, model, .. }
                 | Problem::SwitchedOff { provider, model, .. }
                 | Problem::NotAssessed { provider, model } => {
                     event.model = Some(model.clone());
                     event.provider = Some(provider.clone());
+                }
+                Problem::NotAcknowledged(lacking) => {
+                    event.model = Some(lacking.model.clone());
+                    event.provider = Some(lacking.provider.clone());
                 }
                 Problem::NotCleared(NotCleared::Sensitive { model, .. }) => event.model = Some(model.clone()),
                 _ => {}

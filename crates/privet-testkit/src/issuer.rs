@@ -20,10 +20,13 @@ pub enum TokenKey {
     Rsa(KeyPair),
 }
 
+/// What is answered, by path.
+type Answers = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
 /// An issuer on 127.0.0.1. Its keys are at `/keys`. Dropped, it is gone.
 pub struct TestIssuer {
     provider: RawProvider,
-    answers: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    answers: Answers,
 }
 
 impl TokenKey {
@@ -74,9 +77,10 @@ impl TokenKey {
                 json!({ "kty": "RSA", "n": encode(n.expect("a modulus")), "e": encode(e.expect("an exponent")) })
             }
         };
-        jwk["kid"] = kid.into();
-        jwk["use"] = "sig".into();
-        jwk["alg"] = self.algorithm().into();
+        let more = json!({ "kid": kid, "use": "sig", "alg": self.algorithm() });
+        if let (Some(jwk), Value::Object(more)) = (jwk.as_object_mut(), more) {
+            jwk.extend(more);
+        }
         jwk
     }
 
@@ -125,7 +129,7 @@ fn side_by_side(asn1: &[u8]) -> Vec<u8> {
 impl TestIssuer {
     /// One that has no keys yet.
     pub async fn start() -> Self {
-        let answers: Arc<Mutex<Vec<(String, Vec<u8>)>>> = Arc::default();
+        let answers = Answers::default();
         let for_script = Arc::clone(&answers);
         let provider = RawProvider::start(move |request: &Recording| {
             let answers = for_script.lock().unwrap_or_else(PoisonError::into_inner);

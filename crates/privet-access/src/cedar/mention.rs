@@ -104,10 +104,8 @@ fn kinds_in(json: &Value, found: &mut BTreeSet<String>) {
                             .and_then(|access| attribute(".", access))
                             .is_some_and(|name| name == "kinds")
                     });
-                if is_of_kinds {
-                    if let Some(right) = operands.get("right") {
-                        texts(right, found);
-                    }
+                if is_of_kinds && let Some(right) = operands.get("right") {
+                    texts(right, found);
                 }
                 kinds_in(operands, found);
             }

@@ -256,9 +256,10 @@ async fn a_token_is_good_for_its_addresses_and_models_alone() {
 fn forged(token: &str, with: impl FnOnce(&mut Value, &mut Value, &mut Vec<u8>)) -> String {
     let parts: Vec<&str> = token.strip_prefix(TOKEN_PREFIX).unwrap().split('.').collect();
     let bytes = |part: &str| BASE64URL_NOPAD.decode(part.as_bytes()).unwrap();
-    let mut header: Value = serde_json::from_slice(&bytes(parts[0])).unwrap();
-    let mut claims: Value = serde_json::from_slice(&bytes(parts[1])).unwrap();
-    let mut signature = bytes(parts[2]);
+    let [header, claims, signature]: [&str; 3] = parts.try_into().unwrap();
+    let mut header: Value = serde_json::from_slice(&bytes(header)).unwrap();
+    let mut claims: Value = serde_json::from_slice(&bytes(claims)).unwrap();
+    let mut signature = bytes(signature);
     with(&mut header, &mut claims, &mut signature);
     format!(
         "{TOKEN_PREFIX}{}.{}.{}",
@@ -579,7 +580,7 @@ async fn who_writes_into_the_store_without_the_root_key_signs_nothing() {
     );
     assert!(ring.refresh_if_changed().await.unwrap());
     let bad = signed(made.token.expose(), &own, |header, _| {
-        header["kid"] = json!("mine")
+        header["kid"] = json!("mine");
     });
     assert_eq!(denied(&house, &ring, &bad).await, Some(Denied::Unknown));
     assert_eq!(denied(&house, &ring, made.token.expose()).await, None);

@@ -8,7 +8,7 @@ use privet_policy::{Advice, Language, Notice, Route};
 use privet_types::PrincipalKind;
 
 use crate::gateway::Gateway;
-use crate::problem::Problem;
+use crate::problem::{NotAcknowledged, Problem};
 use crate::routing::Choice;
 
 pub(crate) use routes::{described, routes};
@@ -28,13 +28,13 @@ impl Gateway {
         }
         let provider = route.provider.name();
         if let Some(notice) = self.lacking(caller, model, provider) {
-            return Err(Problem::NotAcknowledged {
+            return Err(Problem::NotAcknowledged(Box::new(NotAcknowledged {
                 id: notice.id().to_owned(),
                 hash: notice.hash().to_owned(),
                 is_person: caller.account.kind() == PrincipalKind::User,
                 provider: provider.to_owned(),
                 model: model.to_owned(),
-            });
+            })));
         }
         for index in 0..route.targets().len() {
             let other = route.with(index).map(|other| other.provider.name());

@@ -133,7 +133,7 @@ impl Operation {
     }
 
     /// Refuses as Presidio does.
-    pub(crate) fn as_presidio(mut self) -> Self {
+    pub(crate) fn refuses_as_presidio(mut self) -> Self {
         self.refusal = "PresidioError";
         self
     }

@@ -102,21 +102,21 @@ pub(crate) fn described() -> Vec<Operation> {
         Operation::new(Method::POST, "/analyze", detect, "Presidio's analyzer.")
             .takes_shape("PresidioAnalyze")
             .gives(200, "PresidioResults")
-            .as_presidio(),
+            .refuses_as_presidio(),
         Operation::new(Method::POST, "/anonymize", anonymize, "Presidio's anonymizer.")
             .takes_shape("PresidioAnonymize")
             .gives(200, "PresidioMade")
-            .as_presidio(),
+            .refuses_as_presidio(),
         Operation::new(Method::POST, "/deanonymize", restore, "Presidio's deanonymizer.")
             .takes_shape("PresidioDeanonymize")
             .gives(200, "PresidioMade")
-            .as_presidio(),
+            .refuses_as_presidio(),
         Operation::new(Method::GET, "/recognizers", detect, "Names of recognisers.")
             .gives(200, "PresidioNames")
-            .as_presidio(),
+            .refuses_as_presidio(),
         Operation::new(Method::GET, "/supportedentities", detect, "Kinds that are found.")
             .gives(200, "PresidioNames")
-            .as_presidio(),
+            .refuses_as_presidio(),
         Operation::new(
             Method::GET,
             "/anonymizers",
@@ -124,7 +124,7 @@ pub(crate) fn described() -> Vec<Operation> {
             "Operators of the anonymizer.",
         )
         .gives(200, "PresidioNames")
-        .as_presidio(),
+        .refuses_as_presidio(),
         Operation::new(
             Method::GET,
             "/deanonymizers",
@@ -132,7 +132,7 @@ pub(crate) fn described() -> Vec<Operation> {
             "Operators of the deanonymizer.",
         )
         .gives(200, "PresidioNames")
-        .as_presidio(),
+        .refuses_as_presidio(),
         Operation::open(Method::GET, "/health", "Says that the process runs.").gives_text(),
     ]
 }

@@ -83,7 +83,7 @@ mod tests {
                 "00000000000000000000000000000000",
             ),
             EXAMPLE.replace("b7ad", "+7ad"),
-            EXAMPLE[..EXAMPLE.len() - 1].to_owned(),
+            EXAMPLE.chars().take(EXAMPLE.len() - 1).collect(),
         ] {
             assert_eq!(parse(&bad), None, "{bad}");
         }

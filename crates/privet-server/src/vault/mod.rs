@@ -108,18 +108,21 @@ pub(crate) struct VaultApi {
     refusals: refused::Refusals,
 }
 
+/// Who may call, how, and who is held.
+type Callers<'a> = (
+    &'a Arc<KeyRing>,
+    Option<&'a Arc<Door>>,
+    Option<&'a Arc<Issuers>>,
+    &'a Arc<Watch>,
+);
+
 impl VaultApi {
     pub(crate) fn new(
         parts: VaultParts,
         vault: &VaultSettings,
         settings: &Settings,
         root: &RootKey,
-        (keys, door, issuers, watch): (
-            &Arc<KeyRing>,
-            Option<&Arc<Door>>,
-            Option<&Arc<Issuers>>,
-            &Arc<Watch>,
-        ),
+        (keys, door, issuers, watch): Callers<'_>,
         spool: &Spool,
         clock: &Arc<dyn Clock>,
     ) -> Arc<Self> {

@@ -69,7 +69,7 @@ pub(super) fn install(file: &Path, may_go_back: bool, config: &Path) -> Result<E
     let was_there = folder.exists();
     step::run(&plan.stage)?;
     let usable = content::check_lists(&settings, &bundle, &folder);
-    let taken = usable.and_then(|()| record(&settings, done, told));
+    let taken = usable.and_then(|()| record(&settings, done, &told));
     if taken.is_err() && !was_there {
         // Its version is free for another one.
         step::run(&[Step::Remove(folder)])?;
@@ -102,7 +102,7 @@ pub(super) fn roll_back(kind: UpdateKind, to: Option<u64>, config: &Path) -> Res
     record(
         &settings,
         UpdateStep::RolledBack,
-        change(kind, &plan, head, &signers, now)?,
+        &change(kind, &plan, head, &signers, now)?,
     )?;
     step::run(&plan.flip)?;
     say_in_force(&settings, &shelf)
@@ -143,7 +143,7 @@ pub(super) fn pin(kind: UpdateKind, version: &str, config: &Path) -> Result<Exit
         head: None,
         signers: Vec::new(),
     };
-    record(&settings, step, told)?;
+    record(&settings, step, &told)?;
     step::run(&shelf.remember(State {
         pin: wanted,
         ..before
@@ -239,11 +239,11 @@ fn change(
 }
 
 /// Tells the log, before anything is in force of which it knows nothing.
-fn record(settings: &Settings, step: UpdateStep, change: UpdateChange) -> Result<()> {
+fn record(settings: &Settings, step: UpdateStep, change: &UpdateChange) -> Result<()> {
     let root = rim::root_key(settings)?;
     serve::runtime()?.block_on(async {
         let store = key::open(settings, &root).await?;
-        let told = store.tell_update(step, &change).await;
+        let told = store.tell_update(step, change).await;
         store.close().await;
         told.context("the audit log cannot be told, so nothing is changed")
     })

@@ -52,10 +52,10 @@ async fn a_key_is_shown_once_works_at_once_and_once_revoked_nowhere() {
             .tenant_events(&tenant, 0, None, 1000)
             .await
             .unwrap();
-        let made = leaves
+        let mut made = leaves
             .iter()
             .filter(|leaf| leaf.kind == "api_key_created" && leaf.payload.contains(&id));
-        let payload: Value = serde_json::from_str(&made.last().unwrap().payload).unwrap();
+        let payload: Value = serde_json::from_str(&made.next_back().unwrap().payload).unwrap();
         assert!(
             payload["by"].is_string() && payload["by"] != payload["principal"],
             "{payload}"
