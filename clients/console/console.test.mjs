@@ -199,12 +199,12 @@ provider = "demo"
     `[pii.entities]
 IBAN_CODE = "block"
 [[limits.rules]]
-name = "a day of prompts"
+name = "a-day-of-prompts"
 each = ["principal"]
 window = "day"
 requests = 200
 [[limits.rules]]
-name = "at once"
+name = "at-once"
 each = ["principal"]
 concurrent = 8
 `,
@@ -291,7 +291,7 @@ test("a person sets a password by invite, adds an app, and comes in", async () =
   await check("the picture of an app");
   const shown = await page.locator(".secret code").textContent();
   const secret = shown.replaceAll(" ", "");
-  await page.getByLabel("Code").fill(totp(secret));
+  await page.getByRole("textbox", { name: "Code" }).fill(totp(secret));
   await submit("Confirm");
   assert.equal(await page.locator("ul.codes li").count(), 10);
   await check("recovery codes");

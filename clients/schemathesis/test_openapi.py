@@ -32,6 +32,7 @@ ENDS_ALL = r"^/api/v1/me/(sign_out|password)$"
 # What needs no key. (A share is read by whoever has its link.)
 FOR_EVERYBODY = {("GET", path) for path in ("/", "/health", "/healthz", "/readyz")} | {
     ("POST", "/api/v1/sessions/passkey/options"),
+    ("GET", "/api/v1/sessions/oidc"),
 }
 # How many operations a key that may do everything is answered with success, at least.
 MOST_OFTEN_GOOD = 45
