@@ -12,8 +12,10 @@ Measures `privet serve` from outside: requests per second, latency, and CPU time
 
 Usage: privet-bench [OPTIONS]
        privet-bench soak [OPTIONS]
+       privet-bench gate [OPTIONS]
 
-`soak` keeps many streams open for long, and says whether the gateway's memory stays as it is.
+`soak` keeps many streams open for long, and says whether the gateway's memory stays as it is. `gate` holds the CPU time
+of a request, as a multiple of a bare proxy's in the same run, against bounds.
 
 Options:
   --privet PATH         the `privet` to measure [default: beside this program]
@@ -35,7 +37,8 @@ Examples:
   privet-bench --quick
   privet-bench --only 'masked json 1 KB' --seconds 20      one case for longer, to attach a profiler to
   privet-bench soak --minutes 2
-Exit status: 0 if all replies were right and memory stayed, 1 if not, 2 for wrong usage.
+  privet-bench gate                                        has a request become dearer?
+Exit status: 0 if all replies were right, memory stayed and bounds were kept, 1 if not, 2 for wrong usage.
 ";
 
 /// What is to be done.
@@ -50,6 +53,17 @@ pub(crate) enum Command {
     },
     Run(Options),
     Soak(SoakOptions),
+    Gate(GateOptions),
+}
+
+/// What a gate is held by.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct GateOptions {
+    pub(crate) privet: Option<PathBuf>,
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) format: Format,
+    /// Measured time of each row of each round.
+    pub(crate) measured: Duration,
 }
 
 /// What a soak is made by.
@@ -129,6 +143,9 @@ pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Command, Erro
     }
     if words.next_if(|word| word == "soak").is_some() {
         return soak(words);
+    }
+    if words.next_if(|word| word == "gate").is_some() {
+        return gate(words);
     }
     let mut options = Options::default();
     while let Some(word) = words.next() {
@@ -221,6 +238,31 @@ fn soak(mut words: impl Iterator<Item = String>) -> Result<Command, Error> {
     Ok(Command::Soak(options))
 }
 
+fn gate(mut words: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let mut options = GateOptions {
+        privet: None,
+        dir: None,
+        format: Format::Table,
+        measured: Duration::from_millis(1000),
+    };
+    while let Some(word) = words.next() {
+        let mut value = || {
+            words
+                .next()
+                .ok_or_else(|| Error::Usage(format!("`{word}` needs a value")))
+        };
+        match word.as_str() {
+            "--help" | "-h" => return Ok(Command::Help),
+            "--privet" => options.privet = Some(PathBuf::from(value()?)),
+            "--dir" => options.dir = Some(PathBuf::from(value()?)),
+            "--format" => options.format = format_named(&value()?)?,
+            "--seconds" => options.measured = seconds(&word, &value()?)?,
+            other => return Err(Error::Usage(format!("unknown option `{other}` of `gate`"))),
+        }
+    }
+    Ok(Command::Gate(options))
+}
+
 fn format_named(name: &str) -> Result<Format, Error> {
     match name {
         "table" => Ok(Format::Table),
@@ -274,6 +316,7 @@ mod tests {
             "soak --streams 0",
             "soak --minutes -1",
             "soak --seconds 3",
+            "gate --streams 3",
         ] {
             let error = parsed(line).unwrap_err().to_string();
             assert!(error.contains("--help"), "{error}");

@@ -1,6 +1,7 @@
 //! The requests: a short chat, an agent's long one, and a long one full of private values.
 
 use bytes::Bytes;
+use memchr::memmem;
 use serde_json::{Value, json};
 
 use crate::mock;
@@ -19,6 +20,8 @@ pub(crate) enum Size {
     Chat,
     /// 80 KB: an agent's tools, a long history, eight private values.
     Agent,
+    /// The same, no text of which was seen before: what an agent's first request costs.
+    AgentCold,
     /// 80 KB with a thousand private values.
     Dense,
 }
@@ -27,7 +30,8 @@ impl Size {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Chat => "1 KB",
-            Self::Agent => "80 KB",
+            Self::Agent => "80 KB warm",
+            Self::AgentCold => "80 KB cold",
             Self::Dense => "80 KB/1000 values",
         }
     }
@@ -56,11 +60,38 @@ impl Shape {
 /// One request and what must come back.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
-    pub(crate) body: Bytes,
+    body: Bytes,
     /// Private values in it.
     pub(crate) values: usize,
     /// The reply's text if the values were masked and restored.
     pub(crate) restored: String,
+    /// Where a word stands that is another one each time, one in each text: [`FRESH`] to begin with.
+    fresh: Vec<usize>,
+}
+
+/// A word of letters alone, in which nothing is found.
+const FRESH: &str = "qqqqqqqq";
+
+impl Call {
+    /// The body as the `n`-th request of the run sends it.
+    pub(crate) fn body(&self, n: usize) -> Bytes {
+        if self.fresh.is_empty() {
+            return self.body.clone();
+        }
+        let mut word = *b"qqqqqqqq";
+        let mut rest = n;
+        for letter in word.iter_mut().rev() {
+            *letter = b'a' + u8::try_from(rest % 16).unwrap_or_default();
+            rest /= 16;
+        }
+        let mut body = self.body.to_vec();
+        for at in &self.fresh {
+            if let Some(place) = body.get_mut(*at..at + word.len()) {
+                place.copy_from_slice(&word);
+            }
+        }
+        Bytes::from(body)
+    }
 }
 
 /// The requests of one row.
@@ -71,7 +102,7 @@ pub(crate) fn calls(size: Size, shape: Shape) -> Vec<Call> {
 fn call(size: Size, shape: Shape, variant: usize) -> Call {
     let (messages, values) = match size {
         Size::Chat => chat(variant),
-        Size::Agent => agent(variant, 0),
+        Size::Agent | Size::AgentCold => agent(variant, 0),
         Size::Dense => agent(variant, DENSE_LINES),
     };
     let model = if shape == Shape::SsePaced {
@@ -97,11 +128,16 @@ fn call(size: Size, shape: Shape, variant: usize) -> Call {
         body.push(']');
     }
     body.push('}');
+    let fresh = match size {
+        Size::AgentCold => memmem::find_iter(body.as_bytes(), FRESH).collect(),
+        Size::Chat | Size::Agent | Size::Dense => Vec::new(),
+    };
     let first = |index: usize| values.get(index).map(String::as_str).unwrap_or_default();
     Call {
         restored: mock::reply_text([first(0), first(1), first(2)]),
         values: values.len(),
         body: Bytes::from(body),
+        fresh,
     }
 }
 
@@ -220,6 +256,8 @@ impl Words {
     /// Sentences of at least `bytes` bytes in all.
     fn text(&mut self, bytes: usize) -> String {
         let mut text = String::with_capacity(bytes + 128);
+        text.push_str(FRESH);
+        text.push(' ');
         while text.len() < bytes {
             // Knuth's MMIX generator; only its high bits are good.
             self.0 = self
@@ -243,6 +281,7 @@ mod tests {
         for (size, range, values) in [
             (Size::Chat, 900..1300, 4),
             (Size::Agent, 76_000..80_001, 8),
+            (Size::AgentCold, 76_000..80_001, 8),
             (Size::Dense, 76_000..80_001, 1004),
         ] {
             for call in calls(size, Shape::Sse) {
@@ -253,6 +292,10 @@ mod tests {
                     call.body.len()
                 );
                 assert_eq!(call.values, values);
+                let (first, second) = (call.body(7), call.body(0xabcd));
+                assert_eq!(first.len(), call.body.len());
+                assert_eq!(first != second, size == Size::AgentCold, "{}", size.name());
+                serde_json::from_slice::<Value>(&second).unwrap();
                 serde_json::from_slice::<Value>(&call.body).unwrap();
             }
         }

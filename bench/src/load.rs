@@ -65,6 +65,10 @@ struct Connection {
     sender: SendRequest<Full<Bytes>>,
     /// Which call is next; each connection starts with another one.
     next: usize,
+    /// The number of its next request: no two of a run have the same.
+    number: usize,
+    /// Between its requests' numbers.
+    step: usize,
 }
 
 impl Connections {
@@ -80,7 +84,12 @@ impl Connections {
                 .await
                 .map_err(Error::http(what()))?;
             tokio::spawn(connection);
-            open.push(Connection { sender, next });
+            open.push(Connection {
+                sender,
+                next,
+                number: next,
+                step: count,
+            });
         }
         Ok(Self {
             plan: Arc::new(plan),
@@ -115,8 +124,10 @@ async fn drive(
     while Instant::now() < until {
         let call = plan.calls.get(connection.next % plan.calls.len().max(1));
         let call = call.ok_or_else(|| plan.wrong("nothing to send"))?;
+        let number = connection.number;
         connection.next += 1;
-        let asked = tokio::time::timeout(PATIENCE, ask(&plan, call, &mut connection.sender)).await;
+        connection.number += connection.step;
+        let asked = tokio::time::timeout(PATIENCE, ask(&plan, call, number, &mut connection.sender)).await;
         let (first, total) = asked.map_err(|_| plan.wrong("no whole reply within 30 s"))??;
         let us = |time: Duration| u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
         samples.first_us.push(us(first));
@@ -129,10 +140,11 @@ async fn drive(
 async fn ask(
     plan: &Plan,
     call: &Call,
+    number: usize,
     sender: &mut SendRequest<Full<Bytes>>,
 ) -> Result<(Duration, Duration), Error> {
     let broken = || Error::http(format!("{}: the connection broke", plan.row));
-    let request = plan.request(call)?;
+    let request = plan.request(call, number)?;
     sender.ready().await.map_err(broken())?;
     let began = Instant::now();
     let reply = sender.send_request(request).await.map_err(broken())?;
@@ -163,7 +175,7 @@ impl Plan {
     }
 
     /// As openai-python writes it.
-    fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, Error> {
+    fn request(&self, call: &Call, number: usize) -> Result<Request<Full<Bytes>>, Error> {
         let request = self
             .headers
             .iter()
@@ -187,7 +199,7 @@ impl Plan {
             .header("x-stainless-retry-count", "0")
             .header("x-stainless-read-timeout", "600")
             .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
-            .body(Full::new(call.body.clone()))
+            .body(Full::new(call.body(number)))
             .map_err(|_| self.wrong("the key, or one of the headers, cannot be sent"))
     }
 

@@ -14,6 +14,7 @@ mod args;
 mod body;
 mod error;
 mod facts;
+mod gate;
 mod goals;
 mod load;
 mod matrix;
@@ -74,6 +75,7 @@ fn start() -> Result<(), Error> {
         Command::Mock => runtime.block_on(mock::run()),
         Command::Proxy { to } => runtime.block_on(proxy::run(to)),
         Command::Run(options) => runtime.block_on(run::run(&options)),
+        Command::Gate(options) => runtime.block_on(gate::run(&options)),
         Command::Soak(options) => runtime.block_on(soak::run(&options)),
     }
 }

@@ -12,9 +12,9 @@ pub(crate) enum Target {
     BareProxy,
     /// Privet, authenticated and audited, told to look for nothing.
     PassThrough,
-    /// Privet with its default policy, names by the network apart.
+    /// Privet with everything on, names by the network apart: keys, policies of its own, rules, restoring, limits, audit, watch.
     MaskedByRules,
-    /// Privet with its default policy.
+    /// The same with the network.
     Masked,
     /// The same with the other audit mode.
     MaskedOtherAudit,
@@ -80,7 +80,7 @@ pub(crate) fn cases(options: &Options) -> Vec<Case> {
         .unwrap_or(1);
     let mut cases = Vec::new();
     for shape in [Shape::Json, Shape::Sse] {
-        for size in [Size::Chat, Size::Agent] {
+        for size in [Size::Chat, Size::Agent, Size::AgentCold] {
             for connections in &options.connections {
                 let case = |target| Case {
                     target,
@@ -104,6 +104,11 @@ pub(crate) fn cases(options: &Options) -> Vec<Case> {
             connections: middle,
         }));
     }
+    // Nothing is kept of texts that nobody looks at, and a stream is read like another.
+    cases.retain(|case| {
+        case.size != Size::AgentCold
+            || (case.shape == Shape::Json && matches!(case.target, Target::MaskedByRules | Target::Masked))
+    });
     // The bare proxy's cost does not depend on what it does not read.
     cases.retain(|case| case.target != Target::BareProxy || case.size == Size::Chat);
     if let Some(text) = &options.only {

@@ -219,7 +219,7 @@ pub(crate) async fn serve_until_orphaned(accept: impl Fn(tokio::net::TcpStream))
 /// What a gateway does with private values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Policy {
-    /// The default policy.
+    /// What is found by default is masked, with limits and policies of its own.
     Masked,
     /// The same without the network.
     ByRules,
@@ -257,6 +257,7 @@ impl Gateway {
             fs::write(&path, text).map(|()| path).map_err(Error::io(what))
         };
         write("policy.toml", policy_text(policy, audit))?;
+        write("access.cedar", POLICIES.to_owned())?;
         let config = write("privet.toml", settings_text(address, mock, policy))?;
         let key = make_key(privet, &config)?;
         let log = folder.path().join("log");
@@ -281,13 +282,62 @@ impl Gateway {
     }
 }
 
+/// Limits that are counted for every request and reached by none.
+const LIMITS: &str = r#"
+[[limits.rules]]
+name = "per-key"
+each = ["key"]
+window = "minute"
+requests = 100000000
+tokens = 100000000000
+
+[[limits.rules]]
+name = "per-model"
+each = ["principal", "model"]
+window = "day"
+requests = 100000000
+
+[[limits.rules]]
+name = "budget"
+each = ["tenant"]
+window = "month"
+cost = 1000000.0
+
+[[limits.rules]]
+name = "at-once"
+each = ["key"]
+concurrent = 100000
+stream_time = "15m"
+
+[access]
+policies = ["access.cedar"]
+"#;
+
+/// Policies that are asked about every prompt and forbid none of these.
+const POLICIES: &str = r#"
+@id("known_region")
+@message("this provider's region is not allowed")
+forbid (principal, action == Privet::Action::"prompt", resource)
+when { context.assessment.is_valid && context.assessment has region && context.assessment.region == "nowhere" };
+
+@id("no_passports")
+@message("travel documents do not go to a model")
+forbid (principal, action == Privet::Action::"prompt", resource)
+when { context.kinds.contains("US_PASSPORT") };
+
+@id("not_too_much")
+@message("more than ten thousand values at once are a job for the batch interface")
+forbid (principal, action == Privet::Action::"prompt", resource)
+when { context.found > 10000 };
+"#;
+
 fn policy_text(policy: Policy, audit: Audit) -> String {
-    let pii = match policy {
-        Policy::Masked => "",
-        Policy::ByRules => "[pii]\nnetwork = false\n",
-        Policy::PassThrough => "[pii]\ndefault_action = \"allow\"\nbroad_action = \"allow\"\n",
+    let rest = match policy {
+        Policy::Masked => LIMITS.to_owned(),
+        Policy::ByRules => format!("[pii]\nnetwork = false\n{LIMITS}"),
+        Policy::PassThrough => "[pii]\ndefault_action = \"allow\"\nbroad_action = \"allow\"\n".to_owned(),
     };
-    format!("{pii}[audit]\ndurability = \"{}\"\n", audit.name())
+    format!("{rest}[audit]\ndurability = \"{}\"\n", audit.name())
 }
 
 fn settings_text(address: SocketAddr, mock: SocketAddr, policy: Policy) -> String {
@@ -298,7 +348,8 @@ fn settings_text(address: SocketAddr, mock: SocketAddr, policy: Policy) -> Strin
     format!(
         "listen = \"{address}\"\npolicy = \"policy.toml\"\n[[providers]]\nname = \"mock\"\ndialect = \"openai\"\n\
          base_url = \"http://{mock}{path}/v1\"\napi_key = {{ env = \"PRIVET_BENCH_UPSTREAM_KEY\" }}\n\
-         [[models]]\nmatch = \"*\"\nprovider = \"mock\"\n"
+         [[models]]\nmatch = \"*\"\nprovider = \"mock\"\n\
+         [[prices]]\nmatch = \"*\"\ninput = 1.0\noutput = 2.0\ncurrency = \"EUR\"\n"
     )
 }
 

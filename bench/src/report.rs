@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Format, Options, SoakOptions};
 use crate::facts::Facts;
+use crate::gate::Held;
 use crate::goals::{Goal, event_us};
 use crate::process::Memory;
 use crate::run::{Resident, Row};
@@ -46,7 +47,7 @@ impl Report {
             "{cores} cores of {cpu}, {memory_gib:.0} GiB, Linux {kernel}, stores on {disk}, load average before: {load}"
         );
         println!(
-            "{} s a row; masked and pass-through are authenticated and audited ({})",
+            "{} s a row; pass-through, rules and masked are authenticated and audited ({}); the two last authorised by policies and limited",
             options.measured.as_secs_f64(),
             options.audit.name()
         );
@@ -209,6 +210,47 @@ impl Report {
         println!();
         println!(
             "{replies} streams, all of them right; memory {verdict}: {early:.1} MiB once warm, {late:.1} at the end"
+        );
+    }
+
+    pub(crate) fn gate(&self, facts: &Facts) {
+        let Facts {
+            date,
+            cpu,
+            cores,
+            load,
+            commit,
+            privet,
+            ..
+        } = facts;
+        if self.format == Format::Jsonl {
+            return line(&json!({
+                "kind": "gate", "date": date, "cpu": cpu, "cores": cores, "load": load, "commit": commit, "privet": privet,
+            }));
+        }
+        println!("{privet}, commit {commit}, {date}; {cores} cores of {cpu}, load average before: {load}");
+        println!();
+        println!(
+            "{:<44}{:>10}{:>12}{:>9}{:>9}",
+            "CPU-µs a request", "Privet", "bare proxy", "ratio", "at most"
+        );
+    }
+
+    pub(crate) fn held(&self, held: &Held) {
+        if self.format == Format::Jsonl {
+            return line(&json!({
+                "kind": "held", "name": held.name, "cpu_us_per_request": round(held.privet), "bare_proxy": round(held.proxy),
+                "ratio": held.ratio(), "at_most": held.at_most, "is_kept": held.is_kept(),
+            }));
+        }
+        let mark = if held.is_kept() { "" } else { "  too much" };
+        println!(
+            "{:<44}{:>10.1}{:>12.1}{:>9.2}{:>9.1}{mark}",
+            held.name,
+            held.privet,
+            held.proxy,
+            held.ratio(),
+            held.at_most
         );
     }
 

@@ -42,20 +42,42 @@ pub(crate) struct Row {
 #[derive(Debug, Clone)]
 pub(crate) struct Resident {
     pub(crate) target: String,
-    /// Goals are Privet's.
-    pub(crate) is_privet: bool,
+    /// It is Privet, and its network is off: the goal is for that.
+    pub(crate) has_no_network: bool,
     pub(crate) idle: Memory,
     pub(crate) loaded: Memory,
 }
 
 /// Who is asked.
-struct Server<'a> {
+pub(crate) struct Server<'a> {
     address: SocketAddr,
     path: String,
     key: &'a str,
     headers: &'a [(String, String)],
     /// Whose CPU time is measured.
     process: Option<&'a Running>,
+}
+
+impl<'a> Server<'a> {
+    pub(crate) fn gateway(gateway: &'a Gateway) -> Self {
+        Self {
+            address: gateway.address,
+            path: SURFACE.to_owned(),
+            key: &gateway.key,
+            headers: &[],
+            process: Some(&gateway.process),
+        }
+    }
+
+    pub(crate) fn proxy(proxy: &'a Own) -> Self {
+        Self {
+            address: proxy.address,
+            path: SURFACE.to_owned(),
+            key: mock::KEY,
+            headers: &[],
+            process: Some(&proxy.process),
+        }
+    }
 }
 
 pub(crate) async fn run(options: &Options) -> Result<(), Error> {
@@ -113,13 +135,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
     let mut rows = Vec::new();
     for case in cases {
         let server = match (case.target, gateways.get(&case.target)) {
-            (_, Some(gateway)) => Server {
-                address: gateway.address,
-                path: SURFACE.to_owned(),
-                key: &gateway.key,
-                headers: &[],
-                process: Some(&gateway.process),
-            },
+            (_, Some(gateway)) => Server::gateway(gateway),
             (Target::Peer(index), None) => {
                 let peer = peers.get(&case.target);
                 let peer = peer.ok_or_else(|| Error::Usage("no such peer".to_owned()))?;
@@ -134,13 +150,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
                     process: Some(&peer.process),
                 }
             }
-            (Target::BareProxy, None) => Server {
-                address: proxy.address,
-                path: SURFACE.to_owned(),
-                key: mock::KEY,
-                headers: &[],
-                process: Some(&proxy.process),
-            },
+            (Target::BareProxy, None) => Server::proxy(&proxy),
             (_, None) => Server {
                 address: mock.address,
                 path: format!("{}{SURFACE}", mock::PLAIN),
@@ -159,7 +169,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
         let loaded = process.memory();
         Some(loaded.map(|loaded| Resident {
             target: target.name(options),
-            is_privet: !matches!(target, Target::Peer(_)),
+            has_no_network: *target == Target::MaskedByRules,
             idle,
             loaded,
         }))
@@ -171,7 +181,13 @@ pub(crate) async fn run(options: &Options) -> Result<(), Error> {
     Ok(())
 }
 
-async fn measure(case: Case, mock: &Own, server: Server<'_>, options: &Options) -> Result<Row, Error> {
+/// Warms up, then measures one row.
+pub(crate) async fn measure(
+    case: Case,
+    mock: &Own,
+    server: Server<'_>,
+    options: &Options,
+) -> Result<Row, Error> {
     let name = case.name(options);
     let plan = Plan {
         row: name.clone(),
