@@ -142,19 +142,21 @@ pids+=($!)
 wait_for 30 "${pids[-1]}" "the provider" test -s "$work/port"
 port=$(cat "$work/port")
 
-if [ "$direct" = 1 ]; then
-    export PRIVET_URL=http://127.0.0.1:$port
-else
+# Starts a gateway in the folder $work/$1 with the policy $2; says in `url`, `key` and `config` where it is.
+start_gateway() {
+    local folder=$work/$1 listen
     listen=127.0.0.1:$(free_port)
-    export PRIVET_URL=http://$listen
-    config=$work/privet.toml
+    url=http://$listen config=$folder/privet.toml
+    mkdir "$folder"
+    printf '%s\n' "$2" >"$folder/policy.toml"
     cat >"$config" <<TOML
 listen = "$listen"
+policy = "policy.toml"
 [keys]
-root = { file = "$work/root.key" }
+root = { file = "$folder/root.key" }
 [store]
-path = "$work/privet.sqlite"
-spool = "$work/spool"
+path = "$folder/privet.sqlite"
+spool = "$folder/spool"
 [[providers]]
 name = "demo-openai"
 dialect = "openai"
@@ -174,17 +176,27 @@ provider = "demo-openai"
 match = "claude-*"
 provider = "demo-anthropic"
 TOML
-    (cd "$work" && exec "$gateway" serve --config "$config") >"$work/gateway.log" 2>&1 &
+    (cd "$folder" && exec "$gateway" serve --config "$config") >"$work/$1.log" 2>&1 &
     pids+=($!)
-    wait_for 60 "${pids[-1]}" "the gateway" curl -fsS --max-time 2 "$PRIVET_URL/readyz"
-    PRIVET_KEY=$(cd "$work" && timeout 60 "$gateway" key create --config "$config" --name clients \
-        2>"$work/key.log" | tail -n 1)
-    export PRIVET_KEY PRIVET_BIN PRIVET_CONFIG=$config
-    PRIVET_BIN=$(realpath "$gateway")
-    [[ $PRIVET_KEY == prvt_* ]] || fail "\`privet key create\` printed no key"
+    wait_for 60 "${pids[-1]}" "the gateway $1" curl -fsS --max-time 2 "$url/readyz"
+    key=$(cd "$folder" && timeout 60 "$gateway" key create --config "$config" --name clients \
+        2>"$work/$1-key.log" | tail -n 1)
+    [[ $key == prvt_* ]] || fail "\`privet key create\` printed no key"
     # A running gateway may take a moment to learn of a new key.
     wait_for 15 "${pids[-1]}" "the new key" \
-        curl -fsS --max-time 2 -H "authorization: Bearer $PRIVET_KEY" "$PRIVET_URL/v1/models"
+        curl -fsS --max-time 2 -H "authorization: Bearer $key" "$url/v1/models"
+}
+
+if [ "$direct" = 1 ]; then
+    export PRIVET_URL=http://127.0.0.1:$port
+    export PRIVET_SEEING_URL=$PRIVET_URL PRIVET_SEEING_KEY=$PRIVET_KEY
+else
+    gateway=$(realpath "$gateway")
+    # One whose policy lets images pass unseen.
+    start_gateway seeing $'[parts]\npass = ["image"]'
+    export PRIVET_SEEING_URL=$url PRIVET_SEEING_KEY=$key
+    start_gateway gateway ""
+    export PRIVET_URL=$url PRIVET_KEY=$key PRIVET_BIN=$gateway PRIVET_CONFIG=$config
 fi
 
 echo "clients/run.sh: seed $seed, $(if [ "$direct" = 1 ]; then echo "no gateway"; else echo "through the gateway"; fi)"

@@ -8,8 +8,9 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { createHmac } from "node:crypto";
+import { createHmac, generateKeyPairSync, sign } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -34,6 +35,7 @@ const PAGES = {
   budgets: "/console/budgets",
   alerts: "/console/alerts",
   incidents: "/console/incidents",
+  usage: "/console/usage",
   kill: "/console/kill",
   keys: "/console/keys",
   people: "/console/people",
@@ -44,10 +46,11 @@ const PAGES = {
   vault: "/console/vault",
   policy: "/console/policy",
   audit: "/console/audit",
+  account: "/console/account",
 };
 
 const folder = mkdtempSync(join(tmpdir(), "privet-console-"));
-let gateway, browser, origin, context, page;
+let gateway, browser, origin, context, page, issuer;
 const faults = [];
 
 const freePort = () =>
@@ -57,6 +60,43 @@ const freePort = () =>
       server.close(() => resolve(port));
     });
   });
+
+/** An identity provider at which whoever comes is `bob-at-corp`, at once: a code, and a signed ID token for it. */
+const identityProvider = async () => {
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  const encoded = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const nonces = new Map();
+  const server = createHttpServer(async (request, response) => {
+    const { pathname, searchParams } = new URL(request.url, issuer.url);
+    const json = (body) => {
+      response.setHeader("content-type", "application/json");
+      response.end(JSON.stringify(body));
+    };
+    if (pathname === "/.well-known/openid-configuration") {
+      const { url } = issuer;
+      json({ issuer: url, authorization_endpoint: `${url}/authorize`, token_endpoint: `${url}/token`, jwks_uri: `${url}/keys` });
+    } else if (pathname === "/keys") {
+      json({ keys: [{ ...publicKey.export({ format: "jwk" }), kid: "one", alg: "EdDSA", use: "sig" }] });
+    } else if (pathname === "/authorize") {
+      const code = String(nonces.size + 1);
+      nonces.set(code, searchParams.get("nonce"));
+      const back = new URL(searchParams.get("redirect_uri"));
+      back.search = new URLSearchParams({ code, state: searchParams.get("state"), iss: issuer.url });
+      response.writeHead(302, { location: back.href }).end();
+    } else {
+      let form = "";
+      for await (const part of request) form += part;
+      const nonce = nonces.get(new URLSearchParams(form).get("code"));
+      const now = Math.floor(Date.now() / 1000);
+      const claims = { iss: issuer.url, aud: "console", sub: "bob-at-corp", iat: now, exp: now + 300, nonce };
+      const told = `${encoded({ alg: "EdDSA", kid: "one", typ: "JWT" })}.${encoded(claims)}`;
+      const signature = sign(null, Buffer.from(told), privateKey).toString("base64url");
+      json({ id_token: `${told}.${signature}`, access_token: "opaque", token_type: "Bearer" });
+    }
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { url: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
+};
 
 const privet = (...args) =>
   execFileSync(PRIVET_BIN, [...args, "--config", join(folder, "privet.toml")], { cwd: folder, encoding: "utf8", timeout: 60_000 }).trim();
@@ -107,7 +147,11 @@ const checkKeyboard = async (where) => {
     window.wantedControls = all;
     return all.length;
   });
-  const stops = await page.evaluate(() => document.querySelectorAll("[tabindex='0']").length);
+  const stops = await page.evaluate(() => {
+    // Each part of a date is a stop of its own, and so is what opens its calendar.
+    const dates = document.querySelectorAll("input[type=datetime-local], input[type=date]").length;
+    return document.querySelectorAll("[tabindex='0']").length + 8 * dates;
+  });
   await page.evaluate(() => {
     window.reachedControls = new Set();
     window.unseen = [];
@@ -170,6 +214,7 @@ const ask = async (key, text, model = "demo-echo") => {
 };
 
 before(async () => {
+  issuer = await identityProvider();
   const port = await freePort();
   origin = `http://localhost:${port}`;
   writeFileSync(
@@ -185,10 +230,24 @@ spool = "spool"
 enabled = true
 [sign_in]
 origin = "${origin}"
+[[access.issuers]]
+name = "corp"
+issuer = "${issuer.url}"
+jwks_url = "${issuer.url}/keys"
+[access.issuers.login]
+client_id = "console"
 [[providers]]
 name = "demo"
 dialect = "openai"
 base_url = "${PRIVET_DEMO_URL}/v1"
+[[providers]]
+name = "own-machine"
+dialect = "openai"
+base_url = "${PRIVET_DEMO_URL}/v1"
+local = true
+[[models]]
+match = "demo-echo"
+provider = "demo"
 [[models]]
 match = "demo-*"
 provider = "demo"
@@ -198,6 +257,11 @@ provider = "demo"
     join(folder, "policy.toml"),
     `[pii.entities]
 IBAN_CODE = "block"
+[[routing.sensitive]]
+entities = ["US_SSN"]
+action = "local"
+to = "own-machine"
+model = "demo-echo"
 [[limits.rules]]
 name = "a-day-of-prompts"
 each = ["principal"]
@@ -215,6 +279,9 @@ concurrent = 8
   privet("user", "create", "ann", "--role", "admin");
   for (const role of ["security", "privacy_officer", "developer"]) privet("user", "grant", "ann", role);
   privet("group", "add", "research", "ann");
+  privet("user", "create", "bob", "--role", "user");
+  privet("user", "link", "bob", "--issuer", "corp", "--subject", "bob-at-corp");
+  privet("group", "add", "research", "bob");
   const key = privet("key", "create", "--name", "ann").split("\n").at(-1);
   await until("the key", async () => (await fetch(`${origin}/v1/models`, { headers: { authorization: `Bearer ${key}` } })).ok);
   for (let round = 0; round < 4; round++) {
@@ -254,6 +321,7 @@ concurrent = 8
 
 after(async () => {
   await browser?.close();
+  issuer?.close();
   if (gateway) {
     const ended = new Promise((resolve) => gateway.once("exit", resolve));
     gateway.kill("SIGTERM");
@@ -353,6 +421,68 @@ test("a prompt is tried, with its three columns and the rule that decided", asyn
   await look("try", tried);
 });
 
+test("where a prompt would go is told, to a local model too", async () => {
+  const tried = async () => {
+    await visit("/console/try");
+    assert.equal(await page.getByLabel(/^For the model/).inputValue(), "demo-echo");
+    await page.getByLabel("Your text").fill("My social security number (SSN) is 078-05-1120.");
+    await page.getByRole("button", { name: "Look at it" }).click();
+    await page.getByText("Rule 1 of").waitFor();
+  };
+  await look("try-local", tried);
+  await page.locator("strong", { hasText: "own-machine" }).waitFor();
+});
+
+test("sessions, factors, keys and tokens of one's own", async () => {
+  const cdp = await context.newCDPSession(page);
+  await cdp.send("WebAuthn.enable");
+  const device = { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true };
+  await cdp.send("WebAuthn.addVirtualAuthenticator", {
+    options: { ...device, isUserVerified: true, automaticPresenceSimulation: true },
+  });
+  await visit("/console/account");
+  await page.getByText("this one", { exact: true }).waitFor();
+  await page.getByLabel("Name of the passkey").fill("Laptop");
+  await page.getByRole("button", { name: "Add a passkey" }).click();
+  await page.getByRole("status").getByText("The passkey was added").waitFor();
+  await look("account-passkey", () => visit("/console/account"));
+  await page.getByLabel("It lets nobody in any more").check();
+  await submit("Remove the passkey Laptop");
+  await page.getByRole("status").getByText("The passkey was removed").waitFor();
+  await page.locator("fieldset input").first().check();
+  await submit("Make a token");
+  await page.getByRole("heading", { name: "Your token" }).waitFor();
+  await check("a token that was made");
+  await visit("/console/account");
+  await page.getByLabel("The old ones count no more").check();
+  await submit("Make new codes");
+  assert.equal(await page.locator("ul.codes li").count(), 10);
+  await page.getByRole("link", { name: "go on" }).click();
+  await page.getByRole("heading", { name: "Your account" }).waitFor();
+});
+
+test("what others used of their limits is shown by people, groups, keys and the tenant", async () => {
+  for (const of of ["people", "groups", "keys", "tenant"]) await look(`usage-${of}`, () => visit(`/console/usage?of=${of}`));
+  await visit("/console/usage?of=people&name=ann");
+  await page.getByRole("heading", { name: "a-day-of-prompts" }).waitFor();
+});
+
+test("somebody signs in at an identity provider, and lands where it wanted to go", async () => {
+  const apart = await browser.newContext({ locale: "en-GB", timezoneId: "UTC" });
+  const other = await apart.newPage();
+  await other.goto(`${origin}/console/budgets`);
+  await other.getByRole("link", { name: "Sign in with corp" }).click();
+  await other.getByRole("heading", { name: "Budgets" }).waitFor();
+  assert.equal(new URL(other.url()).pathname, "/console/budgets");
+  await other.getByText("bob", { exact: true }).waitFor();
+  // The way back is good once.
+  await other.goto(`${origin}/api/v1/sessions/oidc/corp/callback?code=1&state=x`);
+  await apart.clearCookies();
+  await other.goto(`${origin}/api/v1/sessions/oidc/corp/callback?code=1&state=x`);
+  await other.getByText("was used already").waitFor();
+  await apart.close();
+});
+
 test("a list of decisions renews itself, and a filter finds", async () => {
   await visit("/console/decisions");
   const list = page.locator("#decisions");
@@ -408,6 +538,10 @@ test("an entry of the log is proved", async () => {
     return (await page.getByText("The proof holds").count()) > 0;
   });
   await look("audit-entry", () => visit(path));
+  await visit("/console/audit?from=2020-01-01T00:00&to=2020-01-02T00:00");
+  await page.getByText("No entry fits").waitFor();
+  await page.getByText("That was all").waitFor();
+  await check("a search in which nothing was found");
 });
 
 test("another policy is tried on what was decided", async () => {

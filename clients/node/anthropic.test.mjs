@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import Anthropic, { AuthenticationError, BadRequestError, RateLimitError } from "@anthropic-ai/sdk";
 import {
-  ARGUMENTS, BILLING, EMAIL, ERRAND, IBAN, INTRODUCED, INTRODUCTION, IS_DIRECT, PRIVET_KEY, PRIVET_URL, RESULT, SUPPORT,
-  WRONG_KEY, guarded, parameters, whole,
+  ARGUMENTS, BILLING, EMAIL, ERRAND, IBAN, INTRODUCED, INTRODUCTION, IS_DIRECT, PIXEL, PRIVET_KEY, PRIVET_SEEING_KEY,
+  PRIVET_SEEING_URL, PRIVET_URL, RESULT, SUPPORT, WRONG_KEY, guarded, parameters, whole,
 } from "./gateway.mjs";
 
 const asked = { model: "claude-demo", max_tokens: 1024 };
@@ -102,6 +102,14 @@ guarded("an image is a bad request", async (requests) => {
   const refused = client.messages.create({ ...asked, model: "claude-demo-blind", messages });
   await assert.rejects(refused, (error) => error instanceof BadRequestError && error.status === 400);
   if (!IS_DIRECT) assert.deepEqual(requests(), []);
+});
+
+guarded("an image that the policy passes is sent as it is beside a masked text", async (requests) => {
+  const image = { type: "image", source: { type: "base64", media_type: "image/png", data: PIXEL } };
+  const messages = [user([{ type: "text", text: INTRODUCTION }, image])];
+  const seeing = clientOf({ apiKey: PRIVET_SEEING_KEY, baseURL: PRIVET_SEEING_URL });
+  whole(textOf(await seeing.messages.create({ ...asked, messages })), "[image]", ...INTRODUCED);
+  assert.deepEqual(JSON.parse(requests()[0].body).messages[0].content[1], image);
 });
 
 guarded("an error of the provider arrives with its headers", async () => {

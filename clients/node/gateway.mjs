@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync, statSync } from "node:fs";
 import { test } from "node:test";
 
-export const { PRIVET_URL, PRIVET_KEY } = process.env;
+export const { PRIVET_URL, PRIVET_KEY, PRIVET_SEEING_URL, PRIVET_SEEING_KEY } = process.env;
 const { PRIVET_RECORDING, PRIVET_DIRECT } = process.env;
 export const IS_DIRECT = PRIVET_DIRECT === "1";
 export const WRONG_KEY = PRIVET_KEY.slice(0, 12) + (PRIVET_KEY[12] === "A" ? "B" : "A") + PRIVET_KEY.slice(13);
@@ -36,6 +36,10 @@ export const parameters = {
   properties: { card: string, to: string, body: string },
   required: ["card", "to", "body"],
 };
+
+// A picture of one pixel.
+export const PIXEL =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 /** Every key, string and number in `value`, and those in JSON inside strings. */
 function strings(value) {

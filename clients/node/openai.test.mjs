@@ -3,18 +3,20 @@
 import assert from "node:assert/strict";
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAI } from "@ai-sdk/openai";
-import { embedMany, generateText, jsonSchema, streamText, tool } from "ai";
+import { embedMany, generateText, isStepCount, jsonSchema, streamText, tool } from "ai";
 import OpenAI, { AuthenticationError, BadRequestError } from "openai";
 import {
-  ARGUMENTS, BILLING, EMAIL, ERRAND, IBAN, INTRODUCED, INTRODUCTION, IS_DIRECT, PRIVET_KEY, PRIVET_URL, RESULT, SUPPORT,
-  WRONG_KEY, guarded, parameters, whole,
+  ARGUMENTS, BILLING, EMAIL, ERRAND, IBAN, INTRODUCED, INTRODUCTION, IS_DIRECT, PIXEL, PRIVET_KEY, PRIVET_SEEING_KEY,
+  PRIVET_SEEING_URL, PRIVET_URL, RESULT, SUPPORT, WRONG_KEY, guarded, parameters, whole,
 } from "./gateway.mjs";
 
 const MODEL = "demo-small";
 const tools = [{ type: "function", function: { name: "send_mail", description: "Sends a mail.", parameters } }];
 
-const openAt = (apiKey) => new OpenAI({ baseURL: `${PRIVET_URL}/v1`, apiKey, maxRetries: 0, timeout: 30_000 });
+const openAt = (apiKey, url = PRIVET_URL) => new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0, timeout: 30_000 });
 const client = openAt(PRIVET_KEY);
+// Its policy lets images pass unseen.
+const seeing = openAt(PRIVET_SEEING_KEY, PRIVET_SEEING_URL);
 const user = (content) => ({ role: "user", content });
 
 guarded("a chat reply is whole", async (requests) => {
@@ -156,9 +158,31 @@ guarded("an image is a bad request", async (requests) => {
   if (!IS_DIRECT) assert.deepEqual(requests(), []);
 });
 
+const picture = `data:image/png;base64,${PIXEL}`;
+
+guarded("an image that the policy passes is sent as it is beside a masked text", async (requests) => {
+  const image = { type: "image_url", image_url: { url: picture, detail: "low" } };
+  const messages = [user([{ type: "text", text: INTRODUCTION }, image])];
+  const reply = await seeing.chat.completions.create({ model: MODEL, messages });
+  whole(reply.choices[0].message.content, "[image_url]", ...INTRODUCED);
+  assert.deepEqual(JSON.parse(requests()[0].body).messages[0].content[1], image);
+});
+
+guarded("an image of a response that the policy passes is sent as it is beside a masked text", async (requests) => {
+  const image = { type: "input_image", image_url: picture, detail: "auto" };
+  const input = [user([{ type: "input_text", text: INTRODUCTION }, image])];
+  const reply = await seeing.responses.stream({ model: MODEL, input }).finalResponse();
+  whole(reply.output.at(-1).content[0].text, "[input_image]", ...INTRODUCED);
+  assert.deepEqual(JSON.parse(requests()[0].body).input[0].content[1], image);
+});
+
 const sdk = createOpenAI({ baseURL: `${PRIVET_URL}/v1`, apiKey: PRIVET_KEY });
 const sdkAnthropic = createAnthropic({ baseURL: `${PRIVET_URL}/v1`, apiKey: PRIVET_KEY });
 const sdkModels = { responses: sdk(MODEL), chat: sdk.chat(MODEL), messages: sdkAnthropic("claude-demo") };
+const seeingAt = { baseURL: `${PRIVET_SEEING_URL}/v1`, apiKey: PRIVET_SEEING_KEY };
+const seeingModels = {
+  responses: createOpenAI(seeingAt)(MODEL), chat: createOpenAI(seeingAt).chat(MODEL), messages: createAnthropic(seeingAt)("claude-demo"),
+};
 const sdkPaths = { responses: "/v1/responses", chat: "/v1/chat/completions", messages: "/v1/messages" };
 
 for (const [name, model] of Object.entries(sdkModels)) {
@@ -188,6 +212,49 @@ for (const [name, model] of Object.entries(sdkModels)) {
     const { toolCalls } = await generateText(asked);
     assert.deepEqual(toolCalls.map(({ input }) => input), [ARGUMENTS]);
     assert.deepEqual(given, [ARGUMENTS]);
+  });
+
+  for (const isStream of [false, true]) {
+    guarded(`the AI SDK's turns with a tool stay whole with ${name} (${isStream ? "stream" : "json"})`, async (requests) => {
+      const given = [];
+      const send_mail = tool({
+        description: "Sends a mail.",
+        inputSchema: jsonSchema(parameters),
+        execute: async (input) => {
+          given.push(input);
+          return RESULT;
+        },
+      });
+      const messages = [];
+      const ask = async (words) => {
+        messages.push(user(words));
+        const instructions = `If you are stuck, write to ${SUPPORT}.`;
+        const asked = { model, instructions, messages, tools: { send_mail }, maxRetries: 0, stopWhen: isStepCount(3) };
+        let [text, reply] = ["", undefined];
+        if (isStream) {
+          reply = streamText(asked);
+          for await (const piece of reply.textStream) text += piece;
+        } else {
+          reply = await generateText(asked);
+          text = reply.text;
+        }
+        messages.push(...(await reply.responseMessages));
+        return text;
+      };
+      whole(await ask(INTRODUCTION), INTRODUCTION, SUPPORT);
+      // The call, its result, and what the model says of it.
+      whole(await ask(ERRAND), `The tool answered: ${RESULT}`, EMAIL, IBAN);
+      assert.deepEqual(given, [ARGUMENTS]);
+      whole(await ask("Danke! 🙏 What else do you remember?"), ...INTRODUCED, BILLING, SUPPORT);
+      assert.deepEqual(requests().map(({ path }) => path), Array(4).fill(sdkPaths[name]));
+    });
+  }
+
+  guarded(`the AI SDK's images pass with ${name} where the policy passes them`, async (requests) => {
+    const content = [{ type: "text", text: INTRODUCTION }, { type: "file", mediaType: "image/png", data: PIXEL }];
+    const { text } = await generateText({ model: seeingModels[name], messages: [user(content)], maxRetries: 0 });
+    whole(text, "image", ...INTRODUCED);
+    assert.ok(requests()[0].body.includes(PIXEL));
   });
 }
 

@@ -36,3 +36,9 @@ def unreached(provider):
     yield provider
     if not DIRECT:
         assert provider.requests() == []
+
+
+@pytest.fixture
+def seeing():
+    """The address of a gateway whose policy lets images pass unseen, and a key for it."""
+    return os.environ["PRIVET_SEEING_URL"], os.environ["PRIVET_SEEING_KEY"]

@@ -27,6 +27,11 @@ ERRAND = f"Please call send_mail: send my card number {CARD} to {BILLING} – gr
 RESULT = f"Sent to {BILLING} ✅ (card {CARD})"
 SYSTEM = f"You help the customers of Example Ltd. If you are stuck, write to {SUPPORT}."
 
+# A picture of one pixel.
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
 
 def leaks(requests):
     """The (value, form) pairs in recorded `requests`."""

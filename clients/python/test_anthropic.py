@@ -8,7 +8,7 @@ import anthropic
 import pytest
 
 from private_values import (
-    BILLING, CARD, EMAIL, ERRAND, IBAN, INTRODUCED, INTRODUCTION, RESULT, STAND_IN, SUPPORT, SYSTEM,
+    BILLING, CARD, EMAIL, ERRAND, IBAN, INTRODUCED, INTRODUCTION, PIXEL, RESULT, STAND_IN, SUPPORT, SYSTEM,
 )
 
 BASE_URL = os.environ["PRIVET_URL"]
@@ -170,6 +170,25 @@ def test_an_image_is_a_bad_request(client, unreached):
             model="claude-demo-blind", max_tokens=LIMIT, messages=[{"role": "user", "content": blocks}]
         )
     assert caught.value.body["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["json", "stream"])
+def test_an_image_that_the_policy_passes_is_sent_as_it_is_beside_a_masked_text(seeing, provider, is_stream):
+    url, key = seeing
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}
+    asked = {
+        "model": MODEL, "max_tokens": LIMIT,
+        "messages": [{"role": "user", "content": [{"type": "text", "text": INTRODUCTION}, image]}],
+    }
+    with anthropic.Anthropic(base_url=url, api_key=key, max_retries=0, timeout=30) as client:
+        if is_stream:
+            with client.messages.stream(**asked) as stream:
+                message = stream.get_final_message()
+        else:
+            message = client.messages.create(**asked)
+    whole(text_of(message), "[image]", *INTRODUCED)
+    [request] = provider.requests()
+    assert json.loads(request["body"])["messages"][0]["content"][1] == image
 
 
 def test_an_error_of_the_provider_arrives_with_its_headers(client):

@@ -75,6 +75,29 @@ def test_three_turns_with_a_tool_call_in_between_stay_whole(provider, open_model
     whole(last.text, *INTRODUCED, BILLING, SUPPORT)
 
 
+@MODELS
+def test_streamed_tool_calls_have_real_arguments_and_their_results_come_back(provider, open_model):
+    model = open_model().bind_tools([send_mail])
+
+    def ask(turns):
+        pieces = list(model.stream(turns))
+        assert len(pieces) > 2
+        whole_message = pieces[0]
+        for piece in pieces[1:]:
+            whole_message += piece
+        return whole_message
+
+    turns = [SystemMessage(SYSTEM), HumanMessage(INTRODUCTION)]
+    turns.append(ask(turns))
+    whole(turns[-1].text, INTRODUCTION, SUPPORT)
+    turns.append(HumanMessage(ERRAND))
+    called = ask(turns)
+    [call] = called.tool_calls
+    assert (call["name"], call["args"]) == ("send_mail", {"card": CARD, "to": BILLING, "body": ERRAND})
+    turns += [called, ToolMessage(send_mail.invoke(call["args"]), tool_call_id=call["id"])]
+    whole(ask(turns).text, f"The tool answered: {RESULT}", EMAIL, IBAN)
+
+
 def test_texts_are_embedded(provider):
     embeddings = OpenAIEmbeddings(
         model="demo-small", base_url=f"{URL}/v1", api_key=KEY, max_retries=0, check_embedding_ctx_length=False,

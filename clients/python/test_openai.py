@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from private_values import (
-    BILLING, CARD, EMAIL, ERRAND, IBAN, INTRODUCED, INTRODUCTION, RESULT, STAND_IN, SUPPORT, SYSTEM,
+    BILLING, CARD, EMAIL, ERRAND, IBAN, INTRODUCED, INTRODUCTION, PIXEL, RESULT, STAND_IN, SUPPORT, SYSTEM,
 )
 
 BASE_URL = os.environ["PRIVET_URL"] + "/v1"
@@ -184,6 +184,19 @@ def test_an_image_is_a_bad_request(client, unreached):
         client.chat.completions.create(model="demo-blind", messages=[{"role": "user", "content": parts}])
     assert caught.value.status_code == 400
     assert isinstance(caught.value.body["message"], str)
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["json", "stream"])
+def test_an_image_that_the_policy_passes_is_sent_as_it_is_beside_a_masked_text(seeing, provider, is_stream):
+    url, key = seeing
+    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}", "detail": "low"}}
+    messages = [{"role": "user", "content": [{"type": "text", "text": INTRODUCTION}, image]}]
+    with openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=30) as client:
+        reply = client.chat.completions.create(model=MODEL, messages=messages, stream=is_stream)
+        text = said(reply) if is_stream else reply.choices[0].message.content
+    whole(text, "[image_url]", *INTRODUCED)
+    [request] = provider.requests()
+    assert json.loads(request["body"])["messages"][0]["content"][1] == image
 
 
 def test_an_error_of_the_provider_arrives_with_its_headers(client):

@@ -7,7 +7,7 @@ import openai
 import pytest
 
 from private_values import (
-    BILLING, CARD, EMAIL, ERRAND, IBAN, INTRODUCED, INTRODUCTION, RESULT, STAND_IN, SUPPORT, SYSTEM,
+    BILLING, CARD, EMAIL, ERRAND, IBAN, INTRODUCED, INTRODUCTION, PIXEL, RESULT, STAND_IN, SUPPORT, SYSTEM,
 )
 
 BASE_URL = os.environ["PRIVET_URL"] + "/v1"
@@ -116,6 +116,24 @@ def test_an_image_is_a_bad_request(client, unreached):
     with pytest.raises(openai.BadRequestError) as caught:
         client.responses.create(model="demo-blind", input=[{"role": "user", "content": content}])
     assert isinstance(caught.value.body["message"], str)
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["json", "stream"])
+def test_an_image_that_the_policy_passes_is_sent_as_it_is_beside_a_masked_text(seeing, provider, is_stream):
+    url, key = seeing
+    image = {"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}", "detail": "auto"}
+    turns = [{"role": "user", "content": [{"type": "input_text", "text": INTRODUCTION}, image]}]
+    with openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=30) as client:
+        if is_stream:
+            with client.responses.stream(model=MODEL, input=turns) as stream:
+                for _ in stream:
+                    pass
+                reply = stream.get_final_response()
+        else:
+            reply = client.responses.create(model=MODEL, input=turns)
+    whole(reply.output_text, "[input_image]", *INTRODUCED)
+    [request] = provider.requests()
+    assert json.loads(request["body"])["input"][0]["content"][1] == image
 
 
 def test_errors_of_the_provider_arrive(client):

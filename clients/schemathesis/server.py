@@ -2,13 +2,13 @@
 
 import os
 import secrets
-import socket
 import subprocess
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import requests
+
+from local_gateway import free_port, wait_until
 
 SETTINGS = """
 listen = "{listen}"
@@ -32,7 +32,10 @@ enabled = true
 POLICY = """
 [access]
 # The administrator of this run has a password alone.
-password_only_roles = ["admin", "user"]
+password_only_roles = ["admin", "security", "privacy_officer", "user"]
+[[notices]]
+id = "rules"
+text = { en = "Be kind." }
 """
 
 PROVIDER = """
@@ -46,7 +49,11 @@ match = "*"
 provider = "nobody"
 """
 
-SCOPES = ("gateway", "vault", "metrics", "watch.read", "watch.manage", "kill")
+SCOPES = (
+    "gateway", "vault", "metrics", "watch.read", "watch.manage", "kill", "key.read", "key.manage", "people.read", "people.manage",
+)
+# What an administrator may who looks after everything.
+ROLES = ("admin", "security", "privacy_officer")
 
 
 @dataclass(frozen=True)
@@ -57,29 +64,13 @@ class Gateway:
     key: str = field(repr=False)
     session: dict = field(repr=False)
     log: Path
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def wait_until(what, is_so):
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        try:
-            if is_so():
-                return
-        except requests.RequestException:
-            pass
-        time.sleep(0.1)
-    raise RuntimeError(f"{what} takes too long")
+    # What stands in the parameters of addresses, by their name.
+    known: dict
 
 
 def sign_in(url, privet):
     """The headers of a browser in which an administrator has signed in."""
-    privet("user", "create", "ann", "--role", "admin")
+    privet("user", "create", "ann", *(part for role in ROLES for part in ("--role", role)))
     code = privet("user", "invite", "ann").split()[-1]
     password = secrets.token_urlsafe(20)
     accepted = {"code": code, "password": password}
@@ -89,6 +80,21 @@ def sign_in(url, privet):
     cookie = opened.headers["set-cookie"].split(";")[0]
     csrf = opened.json()["csrf_token"]
     return {"cookie": cookie, "x-privet-csrf": csrf, "origin": url}
+
+
+def furnish(url, session):
+    """Makes one of everything that addresses name, by the administrator's session."""
+
+    def post(path, body):
+        made = requests.post(f"{url}/api/v1/{path}", json=body, headers=session, timeout=10)
+        made.raise_for_status()
+        return made.json()
+
+    for path, name in (("people", "bob"), ("services", "crm"), ("groups", "lab")):
+        post(path, {"name": name})
+    key = post("keys", {"name": "bob", "scopes": ["gateway"]})
+    incident = post("incidents", {"title": "A laptop is lost", "kind": "lost_device"})
+    return {"people": "bob", "services": "crm", "groups": "lab", "keys": key["record"]["id"], "incidents": incident["id"]}
 
 
 def start(folder: Path):
@@ -116,7 +122,8 @@ def start(folder: Path):
             key = privet("key", "create", "--name", "everything", *scopes).split()[-1]
             headers = {"authorization": f"Bearer {key}"}
             wait_until("the new key", lambda: requests.get(f"{url}/api/v1/limits", timeout=2, headers=headers).ok)
-            yield Gateway(url=url, key=key, session=sign_in(url, privet), log=log)
+            session = sign_in(url, privet)
+            yield Gateway(url=url, key=key, session=session, log=log, known=furnish(url, session))
         finally:
             process.terminate()
             try:

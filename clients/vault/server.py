@@ -8,13 +8,14 @@ With PRIVET_VAULT_URL set, nothing is started; see `from_environment`.
 
 import os
 import shlex
-import socket
 import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
+
+from local_gateway import free_port
 
 START_SECONDS = 60
 COMMAND_SECONDS = 60
@@ -108,12 +109,6 @@ def approve_unlock(url, key, uuid):
 
 
 # ---------------------------------------------------------------- what names something of Privet: to here
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def wait_until_ready(url, process, log):

@@ -9,6 +9,7 @@ mod documents;
 mod encoders;
 mod files;
 mod gold;
+mod guard;
 mod keys;
 mod ledger;
 pub mod mutate;
@@ -26,6 +27,7 @@ pub use documents::fuzz_settings;
 pub use encoders::{fuzz_classifier, fuzz_encoder};
 pub use files::{fuzz_csv_file, fuzz_json_file, fuzz_manifest, fuzz_operators, fuzz_records, fuzz_windows};
 pub use gold::fuzz_gold;
+pub use guard::fuzz_guard;
 pub use keys::{fuzz_passphrase, fuzz_sealed, fuzz_sealed_stream, fuzz_share};
 pub use ledger::{corpus_evidence, fuzz_checkpoint, fuzz_entries, fuzz_evidence, fuzz_log_folder, fuzz_tile};
 pub use recognizers::{fuzz_presidio, fuzz_recognizers};
@@ -74,6 +76,7 @@ pub const TARGETS: &[Target] = &[
     ("dsr_body", fuzz_dsr_body),
     ("identity", fuzz_identity),
     ("update", fuzz_update),
+    ("guard", fuzz_guard),
 ];
 
 /// The first byte of an input chooses among variants; the rest is the input proper.

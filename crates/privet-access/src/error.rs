@@ -138,6 +138,11 @@ pub enum Denied {
     /// No key was presented.
     #[error("no API key was presented; send one made by `privet key create`")]
     Missing,
+    /// Two were presented, and nobody knows which one counts.
+    #[error(
+        "two different keys or tokens were sent, or one header twice; send one, in one of `authorization`, `x-api-key` and `api-key`"
+    )]
+    TwoCredentials,
     /// What was presented is not a key: mistyped or cut.
     #[error("this is not an API key or a token of privet; copy it whole, from `prvt_` or `privet_at_` on")]
     Malformed,
@@ -218,6 +223,7 @@ impl Denied {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Missing => "key_missing",
+            Self::TwoCredentials => "two_credentials",
             Self::Malformed => "key_malformed",
             Self::Unknown => "key_unknown",
             Self::Expired => "key_expired",

@@ -58,7 +58,8 @@ pub use issuer::{
     Wanted, looks_like_token, strict_object,
 };
 pub use key_ring::{
-    AccessRules, Authenticated, KeyRing, KeyRingConfig, NotPermitted, Vouched, Way, run_refresh,
+    AccessRules, Authenticated, KeyRing, KeyRingConfig, Looks, NotPermitted, REFRESH, Vouched, Way,
+    run_refresh,
 };
 pub use kill::{COMMAND_LINE, Cut, KillOrder, KillSwitches, LocalError, LocalSwitches, Switches};
 pub use manage::{LONGEST_GRACE, NewKey, create_key, list_keys, revoke_key, revoke_line, rotate_key};
@@ -66,7 +67,7 @@ pub use people::{People, load_accounts};
 pub use privet_store::{Holder, KillSwitch, KillTarget};
 pub use privilege::{Privilege, UnknownPrivilege};
 pub use pseudonym::PseudonymKey;
-pub use review::{Probe, ReviewRow, effectiveness, review};
+pub use review::{OpenSessions, Probe, ReviewRow, effectiveness, review};
 pub use sign_in::{
     Assertion, Attempt, Attestation, Enrolment, Identity, Live, NewInvite, NewPasskey, NewSession, NewTotp,
     PasswordFault, Proof, SessionRecord, SessionStanding, SignIn, SignInConfig, SignInError, SignInPolicy,

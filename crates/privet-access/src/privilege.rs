@@ -45,8 +45,6 @@ pub enum Privilege {
     PeopleManage,
     /// Seeing the policy, and why it decides as it does.
     PolicyRead,
-    /// Changing it.
-    PolicyManage,
     /// Seeing alerts and incidents.
     WatchRead,
     /// Closing alerts, and opening and working on incidents.
@@ -77,7 +75,7 @@ pub struct UnknownPrivilege {
 
 impl Privilege {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 27] = [
         Self::Prompt,
         Self::ListModels,
         Self::DetectText,
@@ -96,7 +94,6 @@ impl Privilege {
         Self::PeopleRead,
         Self::PeopleManage,
         Self::PolicyRead,
-        Self::PolicyManage,
         Self::WatchRead,
         Self::WatchManage,
         Self::KillRead,
@@ -130,7 +127,6 @@ impl Privilege {
             Self::PeopleRead => "people.read",
             Self::PeopleManage => "people.manage",
             Self::PolicyRead => "policy.read",
-            Self::PolicyManage => "policy.manage",
             Self::WatchRead => "watch.read",
             Self::WatchManage => "watch.manage",
             Self::KillRead => "kill.read",
@@ -169,7 +165,7 @@ impl Privilege {
             Self::KeyManage => Some(KeyScope::KeyManage),
             Self::PeopleRead => Some(KeyScope::PeopleRead),
             Self::PeopleManage => Some(KeyScope::PeopleManage),
-            Self::PolicyRead | Self::PolicyManage | Self::MakeTokens | Self::SignIn | Self::Delegate => None,
+            Self::PolicyRead | Self::MakeTokens | Self::SignIn | Self::Delegate => None,
         }
     }
 

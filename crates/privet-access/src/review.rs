@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use privet_store::{ApiKeyRecord, ApiKeyUse, PrivilegeUse};
+use privet_store::{ApiKeyRecord, ApiKeyUse, PrivilegeUse, SessionRecord};
 use privet_types::{Interval, LogPosition, Measurement, Part, Principal, PrincipalKind, TenantId};
 use serde::Serialize;
 
@@ -111,12 +111,34 @@ pub struct Probe {
     pub was_let_in: bool,
 }
 
-/// How well a gateway kept to its policy in `probes`, and how much of what `rows` list is used: 0 if it once let somebody in
-/// whom the policy does not permit, else the geometric mean of the shares that could be measured.
+/// Sessions of people that go on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OpenSessions {
+    /// How many there are.
+    pub all: u64,
+    /// Those in which two factors were shown.
+    pub with_two_factors: u64,
+}
+
+impl OpenSessions {
+    /// Those of `sessions`.
+    #[must_use]
+    pub fn of(sessions: &[SessionRecord]) -> Self {
+        let with_two = sessions.iter().filter(|session| session.has_two_factors);
+        Self {
+            all: sessions.len() as u64,
+            with_two_factors: with_two.count() as u64,
+        }
+    }
+}
+
+/// How well a gateway kept to its policy in `probes`, how much of what `rows` list is used, and how many of `sessions` have shown two
+/// factors: 0 if it once let somebody in whom the policy does not permit, else the geometric mean of the shares that could be measured.
 #[must_use]
 pub fn effectiveness(
     probes: &[Probe],
     rows: &[ReviewRow],
+    sessions: OpenSessions,
     at: Timestamp,
     log_position: LogPosition,
 ) -> Measurement {
@@ -150,6 +172,12 @@ pub fn effectiveness(
             usable.len() as u64,
             "of the privileges that principals with a good key have, those that were used",
         ),
+        Part::share(
+            "sessions_with_two_factors",
+            sessions.with_two_factors,
+            sessions.all,
+            "of the sessions of people that go on, those in which two factors were shown",
+        ),
     ];
     let is_measured = forbidden > 0 && permitted > 0;
     let shares: Vec<f64> = parts.iter().filter_map(|part| part.value).collect();
@@ -163,7 +191,7 @@ pub fn effectiveness(
         denominator: None,
         formula:
             "0 if anything was let in that the policy forbids, else the geometric mean of right_refusals, \
-                  right_accepts and used_privileges"
+                  right_accepts, used_privileges and sessions_with_two_factors"
                 .to_owned(),
         source: "privet docs/access.md".to_owned(),
         method: "principals of every role tried every action on a running gateway".to_owned(),
@@ -173,10 +201,10 @@ pub fn effectiveness(
         log_position,
         classes: Vec::new(),
         parts,
-        excluded: vec![
-            "The share of sessions of people with a second factor: there are no sessions of people."
-                .to_owned(),
-        ],
+        excluded: (sessions.all == 0)
+            .then(|| "Second factors: nobody was signed in.".to_owned())
+            .into_iter()
+            .collect(),
         reason: (!is_measured)
             .then(|| "nothing that is permitted, or nothing that is forbidden, was tried".to_owned()),
     }
@@ -186,7 +214,7 @@ fn geometric_mean(shares: &[f64]) -> f64 {
     if shares.is_empty() || shares.contains(&0.0) {
         return 0.0;
     }
-    #[expect(clippy::cast_precision_loss, reason = "there are three")]
+    #[expect(clippy::cast_precision_loss, reason = "there are four")]
     let many = shares.len() as f64;
     (shares.iter().map(|share| share.ln()).sum::<f64>() / many).exp()
 }
@@ -203,8 +231,18 @@ mod tests {
         }
     }
 
+    fn measured(probes: &[Probe], sessions: OpenSessions) -> Measurement {
+        effectiveness(
+            probes,
+            &[],
+            sessions,
+            Timestamp::UNIX_EPOCH,
+            LogPosition::default(),
+        )
+    }
+
     fn value(probes: &[Probe]) -> Option<f64> {
-        effectiveness(probes, &[], Timestamp::UNIX_EPOCH, LogPosition::default()).value
+        measured(probes, OpenSessions::default()).value
     }
 
     #[test]
@@ -215,5 +253,25 @@ mod tests {
         let with_reject = value(&[good, probe(true, false), refused]).unwrap();
         assert!((with_reject - 0.5_f64.sqrt()).abs() < 1e-12, "{with_reject}");
         assert_eq!(value(&[good]), None);
+    }
+
+    #[test]
+    fn sessions_with_one_factor_cost_and_where_there_are_none_that_is_said() {
+        let probes = [probe(true, true), probe(false, false)];
+        let none = measured(&probes, OpenSessions::default());
+        assert_eq!((none.value, none.excluded.len()), (Some(1.0), 1));
+        let some = OpenSessions {
+            all: 8,
+            with_two_factors: 1,
+        };
+        let some = measured(&probes, some);
+        let part = some.parts.last().unwrap();
+        assert_eq!(
+            (part.name.as_str(), part.value),
+            ("sessions_with_two_factors", Some(0.125))
+        );
+        // The cube root of an eighth: privileges of nobody have no share.
+        assert!((some.value.unwrap() - 0.5).abs() < 1e-12, "{some:?}");
+        assert!(some.excluded.is_empty());
     }
 }

@@ -13,6 +13,10 @@
       redirect: "error",
     });
     const answer = await response.json().catch(() => ({}));
+    if (answer?.error?.code === "proof_needed") {
+      window.location.assign(`/console/proof?next=${window.location.pathname}`);
+      return new Promise(() => {});
+    }
     if (!response.ok) throw new Error(answer?.error?.message ?? "It did not work. Try again.");
     return answer;
   };

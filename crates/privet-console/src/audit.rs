@@ -18,8 +18,14 @@ pub struct AuditPage {
     pub knows_names: bool,
     /// What fits.
     pub rows: Vec<AuditRow>,
-    /// Whether only some of the log could be looked through.
-    pub is_cut: bool,
+    /// How many entries were looked through.
+    pub looked_through: String,
+    /// When the oldest of them happened, in UTC; empty if there was none.
+    pub oldest: String,
+    /// Where the search goes on, further back; none if that was all.
+    pub next: Option<String>,
+    /// Whether it is the part of a search that was begun before.
+    pub is_further: bool,
 }
 
 /// What is searched for. Empty texts ask for all.
@@ -29,6 +35,12 @@ pub struct Search {
     pub text: String,
     /// What kind of entry.
     pub kind: String,
+    /// Who did it or is meant: a pseudonym, or a name.
+    pub who: String,
+    /// From when on, as it was typed.
+    pub from: String,
+    /// Until when, as it was typed.
+    pub to: String,
 }
 
 /// One entry.

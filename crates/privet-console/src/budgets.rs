@@ -67,7 +67,7 @@ impl Gauge {
     }
 
     /// A class of the style sheet.
-    fn class(&self) -> &'static str {
+    pub(crate) fn class(&self) -> &'static str {
         match self.share {
             0..80 => "masked",
             80..100 => "near",

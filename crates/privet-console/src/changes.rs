@@ -3,6 +3,7 @@
 use askama::Template;
 
 use crate::Frame;
+use crate::sign_in::IssuerLink;
 
 /// Showing again who one is.
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
@@ -16,4 +17,6 @@ pub struct ProofPage {
     pub has_totp: bool,
     /// Whether that person has a passkey.
     pub has_passkey: bool,
+    /// Where that person can sign in anew instead; none if it came by a password or a passkey.
+    pub issuers: Vec<IssuerLink>,
 }

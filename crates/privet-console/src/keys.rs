@@ -149,7 +149,7 @@ impl KeyRow {
     }
 
     /// How its state is coloured.
-    fn class(&self) -> &'static str {
+    pub(crate) fn class(&self) -> &'static str {
         match self.state {
             "active" => "good",
             "rotating" => "warn",

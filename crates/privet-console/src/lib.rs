@@ -18,6 +18,7 @@
 //! # Ok::<(), privet_console::Error>(())
 //! ```
 
+pub mod account;
 pub mod asset;
 pub mod audit;
 pub mod budgets;
@@ -36,6 +37,7 @@ pub mod roles;
 mod said;
 pub mod sign_in;
 pub mod try_prompt;
+pub mod usage;
 pub mod vault;
 pub mod watch;
 

@@ -138,7 +138,19 @@ impl PeoplePage {
     }
 }
 
+impl GroupPage {
+    /// Where its forms go.
+    fn place(&self) -> String {
+        format!("/console/groups/{}", self.row.name)
+    }
+}
+
 impl PersonPage {
+    /// Where its forms go.
+    fn place(&self) -> String {
+        format!("{}/{}", self.path(), self.row.name)
+    }
+
     const fn path(&self) -> &'static str {
         if self.is_person {
             "/console/people"

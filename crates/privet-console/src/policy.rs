@@ -3,6 +3,7 @@
 use askama::Template;
 
 use crate::Frame;
+use crate::plot::Bar;
 
 /// The policy in force, and a dry run of another one.
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
@@ -37,14 +38,29 @@ pub struct DryRun {
     pub looked_at: u64,
     /// Those for which it decides the same.
     pub same: u64,
-    /// Those of which it cannot be told: nothing was written down of what a refused prompt held.
+    /// Those of which it cannot be told.
     pub unknown: u64,
+    /// Why, by the reason for which they were refused.
+    pub reasons: Vec<Unknown>,
     /// Whether there were more than were looked at.
     pub is_cut: bool,
     /// What becomes another outcome.
     pub changes: Vec<Change>,
     /// Kinds whose action is another, with both: those that it looks for in addition cannot be counted.
     pub kinds: Vec<KindChange>,
+    /// Whom other outcomes hit: titles, and rows with bars.
+    pub hit: Vec<(&'static str, Vec<Bar>)>,
+}
+
+/// Refusals of which it cannot be told what would become of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// The reason in the log.
+    pub reason: String,
+    /// How many.
+    pub count: u64,
+    /// Why it cannot be told.
+    pub why: &'static str,
 }
 
 /// Decisions whose outcome is another one.

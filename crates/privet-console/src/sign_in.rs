@@ -1,4 +1,4 @@
-//! The pages by which people come in: password, second factor, enrolment, recovery codes, invite.
+//! The pages by which people come in: password, identity providers, second factor, enrolment, recovery codes, invite.
 
 use askama::Template;
 
@@ -16,6 +16,17 @@ pub struct SignInPage {
     pub name: String,
     /// The tenant that was typed; empty for the usual one.
     pub tenant: String,
+    /// Identity providers at which people sign in, too.
+    pub issuers: Vec<IssuerLink>,
+}
+
+/// The way to an identity provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuerLink {
+    /// What the settings call it.
+    pub name: String,
+    /// The address of Privet's that sends a browser there.
+    pub path: String,
 }
 
 /// A code of the authenticator app, a recovery code, or a passkey.
@@ -74,6 +85,8 @@ pub struct RecoveryCodesPage {
     pub frame: Frame,
     /// The codes.
     pub codes: Vec<String>,
+    /// Where to go then: a path of the console.
+    pub next: &'static str,
 }
 
 /// It holds secrets.

@@ -15,6 +15,10 @@ pub struct TryPage {
     pub frame: Frame,
     /// What was written.
     pub text: String,
+    /// The model that was named.
+    pub model: String,
+    /// Models that the settings name in full, to choose from.
+    pub models: Vec<String>,
     /// What became of it; none before anything was tried.
     pub tried: Option<Tried>,
 }
@@ -45,7 +49,26 @@ pub enum Way {
         seen: Vec<Piece>,
         /// What would come back of a reply that says the same.
         back: Vec<Piece>,
+        /// Where it would go; none if no model was named.
+        to: Option<Destination>,
     },
+}
+
+/// Where a text would go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// The provider, as the settings name it.
+    pub provider: String,
+    /// The model that it would be asked for.
+    pub model: String,
+    /// Whether the provider is a machine of one's own.
+    pub is_local: bool,
+    /// The number of the rule of `[[routing.sensitive]]` that sends it there and nowhere else, from 1; none if no rule fits.
+    pub rule: Option<usize>,
+    /// Whether that rule sends it as it was written.
+    pub is_unmasked: bool,
+    /// Who would be asked in its place if it fails.
+    pub others: Vec<String>,
 }
 
 /// A piece of a text.
@@ -210,6 +233,8 @@ mod tests {
         let page = TryPage {
             frame: Frame::outside("Try a prompt"),
             text: "</textarea><script>".to_owned(),
+            model: "\"><script>".to_owned(),
+            models: vec!["\"><script>".to_owned()],
             tried: Some(Tried {
                 written: Piece::of_values("<b>ann</b>", &["ann"]),
                 way: Way::Refused("<i>no</i>".to_owned()),
@@ -219,7 +244,10 @@ mod tests {
         };
         let html = page.render().unwrap();
         assert!(
-            !html.contains("<b>") && !html.contains("<i>no") && !html.contains("</textarea><script>"),
+            !html.contains("<b>")
+                && !html.contains("<i>no")
+                && !html.contains("</textarea><script>")
+                && !html.contains("\"><script>"),
             "{html}"
         );
         assert!(html.contains("<mark>ann</mark>"), "{html}");

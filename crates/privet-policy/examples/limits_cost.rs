@@ -47,6 +47,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             tenant: "default",
             principal: name,
             key: name,
+            groups: &[],
+            surface: None,
             model: Some("gpt-5"),
         };
         let _ = black_box(limiter.look(&asker, now));

@@ -7,7 +7,7 @@ use privet_crypto::HashKey;
 use privet_pii::{Analyzer, SurrogateMap, escape_into};
 use privet_surface::json::Document;
 use privet_surface::mcp::Message;
-use privet_surface::{DetectionMemory, Masked, Masking, Refusal, Request, Restoration};
+use privet_surface::{DetectionMemory, Masked, Masking, PartKind, PassedPart, Refusal, Request, Restoration};
 use privet_types::{Budget, Entity, SurfaceKind};
 
 use crate::{Policy, SensitiveAction, SensitiveRule, Storage};
@@ -232,10 +232,14 @@ impl Policy {
         };
         let masked = request.mask(masking, None, budget).map_err(refused)?;
         // Whoever sends it is not known to be a machine of one's own.
-        if let Some((_, rule)) = self.routing().rule_for(&masked.counts) {
-            return Err(NotCleared::Sensitive {
-                kinds: self.meant(rule, &masked.counts),
-                model: String::new(),
+        if let Some((_, rule)) = self.routing().rule_for(&masked.counts, &masked.passed) {
+            let kinds = self.meant(rule, &masked.counts);
+            return Err(match unseen(rule, &masked.passed).filter(|_| kinds.is_empty()) {
+                Some(refusal) => refused(refusal),
+                None => NotCleared::Sensitive {
+                    kinds,
+                    model: String::new(),
+                },
             });
         }
         Ok(masked)
@@ -319,10 +323,12 @@ impl Policy {
             return Err(refused(None)(refusal));
         }
         let upstream_model = (clearing.route)(&model).ok_or(NotCleared::NoRoute)?;
+        // More than may go everywhere: a rule that is known only below may let it go to a local model.
+        let parts = self.routing().parts_beside(self.parts());
         let masking = Masking {
             analyzer: clearing.analyzer,
             pii: self.pii(),
-            parts: self.parts(),
+            parts: &parts,
             key: clearing.key,
             memory: clearing.memory,
             known: clearing.known,
@@ -330,13 +336,26 @@ impl Policy {
         let masked = request
             .mask(masking, upstream_model.as_deref(), budget)
             .map_err(refused(Some(&model)))?;
-        let counts = masked.counts;
+        let (counts, passed) = (masked.counts, masked.passed);
         let (mut body, mut map, mut replaced) = (masked.body, masked.map, masked.replaced.len());
         let mut rule_at = None;
-        if let Some((index, rule)) = self.routing().rule_for(&counts) {
-            let refused = || NotCleared::Sensitive {
-                kinds: self.meant(rule, &counts),
-                model: model.clone().into_owned(),
+        let rule = self.routing().rule_for(&counts, &passed);
+        // INVARIANT: what `[parts]` does not pass goes by a rule that names it, or not at all.
+        let goes_by_rule = |kind: &PartKind| rule.is_some_and(|(_, rule)| rule.parts.contains(kind));
+        let stays = |kind: &PartKind| !self.parts().pass.contains(kind) && !goes_by_rule(kind);
+        if let Some((kind, part)) = passed.iter().find(|(kind, _)| stays(kind)) {
+            return Err(refused(Some(&model))(opaque(*kind, part)));
+        }
+        if let Some((index, rule)) = rule {
+            let refused = || {
+                let kinds = self.meant(rule, &counts);
+                match unseen(rule, &passed).filter(|_| kinds.is_empty()) {
+                    Some(refusal) => refused(Some(&model))(refusal),
+                    None => NotCleared::Sensitive {
+                        kinds,
+                        model: model.clone().into_owned(),
+                    },
+                }
             };
             let local = match rule.action {
                 SensitiveAction::Refuse => None,
@@ -379,6 +398,19 @@ impl Policy {
             may_be_gone_on_with: self.responses().remember && request.may_be_gone_on_with(),
             rule: rule_at,
         })
+    }
+}
+
+/// Why a prompt is refused that `rule` is for by what nobody looked into.
+fn unseen(rule: &SensitiveRule, passed: &BTreeMap<PartKind, PassedPart>) -> Option<Refusal> {
+    let (kind, part) = passed.iter().find(|(kind, _)| rule.parts.contains(kind))?;
+    Some(opaque(*kind, part))
+}
+
+fn opaque(kind: PartKind, part: &PassedPart) -> Refusal {
+    Refusal::Opaque {
+        kind: kind.name(),
+        pointer: part.pointer.clone(),
     }
 }
 

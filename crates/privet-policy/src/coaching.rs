@@ -240,6 +240,11 @@ fn built_in(code: &str, kinds: &[Entity], language: Language) -> Option<String> 
             "Es wurde nichts gesendet: Ihr Text enthält persönliche Daten, und der Anbieter dieses Modells ist dafür nicht geprüft. Lassen Sie die Daten weg oder wählen Sie ein anderes Modell.".to_owned(),
             "Rien n'a été envoyé : votre texte contient des données personnelles et le fournisseur de ce modèle n'a pas été évalué pour cela. Retirez-les ou choisissez un autre modèle.".to_owned(),
         ],
+        "not_permitted" => [
+            "Nothing was sent: a rule of your organisation stands against it. What it asks for stands in brackets; do that, or ask an administrator, and send it again.".to_owned(),
+            "Es wurde nichts gesendet: Dem steht eine Regel Ihrer Organisation entgegen. Was sie verlangt, steht in Klammern; tun Sie das, oder fragen Sie die Administration, und senden Sie noch einmal.".to_owned(),
+            "Rien n'a été envoyé : une règle de votre organisation s'y oppose. Ce qu'elle demande figure entre parenthèses ; faites-le ou adressez-vous à l'administration, puis renvoyez.".to_owned(),
+        ],
         "private_query" => [
             "Nothing was sent: the address holds personal data. Take it out of the address.".to_owned(),
             "Es wurde nichts gesendet: Die Adresse enthält persönliche Daten. Nehmen Sie sie aus der Adresse heraus.".to_owned(),

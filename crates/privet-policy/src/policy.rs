@@ -349,6 +349,10 @@ impl Policy {
         let mut file = self.file.clone();
         let mut lets_pass = !file.parts.pass.is_empty();
         file.parts.pass.clear();
+        for rule in &mut file.routing.sensitive {
+            lets_pass |= !rule.parts.is_empty();
+            rule.parts.clear();
+        }
         let actions = file.pii.entities.values_mut();
         for action in actions.chain([&mut file.pii.default_action]) {
             if *action == EntityAction::Allow {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use privet_surface::{PartKind, PartsConfig, PassedPart};
 use privet_types::Entity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,10 @@ pub struct SensitiveRule {
     /// Names from `[routing.classes]`, all of whose kinds it is for.
     #[serde(default)]
     pub classes: BTreeSet<String>,
+    /// With `local`: attachments that it is for, each of which counts as a finding. Nobody looks into them: they go to the local
+    /// model as they are, and nowhere else, and need not be in `[parts] pass`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub parts: BTreeSet<PartKind>,
     /// How many findings of these kinds, taken together, a prompt must hold.
     #[serde(default = "one")]
     pub min_count: u32,
@@ -83,16 +88,23 @@ impl RoutingConfig {
         *self == Self::default()
     }
 
-    /// The first rule, by its place, that fits what was found; `counts`: findings by kind. O(rules × kinds).
+    /// The first rule, by its place, that fits what was found; `counts`: findings by kind, `passed`: what nobody looked into. O(rules
+    /// × kinds).
     #[must_use]
-    pub fn rule_for(&self, counts: &BTreeMap<Entity, u32>) -> Option<(usize, &SensitiveRule)> {
-        if counts.is_empty() {
+    pub fn rule_for(
+        &self,
+        counts: &BTreeMap<Entity, u32>,
+        passed: &BTreeMap<PartKind, PassedPart>,
+    ) -> Option<(usize, &SensitiveRule)> {
+        if counts.is_empty() && passed.is_empty() {
             return None;
         }
         let fits = |rule: &SensitiveRule| {
             let found = counts.iter().filter(|(entity, _)| self.is_meant(rule, **entity));
             let found = found.fold(0_u32, |sum, (_, count)| sum.saturating_add(*count));
-            found >= rule.min_count
+            let passed = passed.iter().filter(|(kind, _)| rule.parts.contains(kind));
+            let all = passed.fold(found, |sum, (_, part)| sum.saturating_add(part.count));
+            all >= rule.min_count
         };
         self.sensitive.iter().enumerate().find(|(_, rule)| fits(rule))
     }
@@ -147,6 +159,14 @@ impl RoutingConfig {
             }
         }
         Ok(())
+    }
+
+    /// What may be sent unseen by `parts`, or by a rule to a local model.
+    pub(crate) fn parts_beside(&self, parts: &PartsConfig) -> PartsConfig {
+        let by_rules = self.sensitive.iter().flat_map(|rule| &rule.parts);
+        PartsConfig {
+            pass: parts.pass.iter().chain(by_rules).copied().collect(),
+        }
     }
 
     /// Whether a rule leaves prompts as they came.
@@ -208,8 +228,8 @@ pub(crate) fn check(routing: &RoutingConfig, pii: &privet_pii::Config) -> Result
                 .key("classes")
                 .fault("names a class that `[routing.classes]` does not have"));
         }
-        if rule.entities.is_empty() && rule.classes.is_empty() {
-            return Err(at.fault("names no kind; say which with `entities` or `classes`"));
+        if rule.entities.is_empty() && rule.classes.is_empty() && rule.parts.is_empty() {
+            return Err(at.fault("names no kind; say which with `entities`, `classes` or `parts`"));
         }
         if rule.min_count == 0 {
             return Err(at.key("min_count").fault("use 1 or more"));
@@ -222,6 +242,8 @@ pub(crate) fn check(routing: &RoutingConfig, pii: &privet_pii::Config) -> Result
             ("to", rule.to.is_some()),
             ("model", rule.model.is_some()),
             ("mask", !rule.mask),
+            // Without a rule they are refused.
+            ("parts", !rule.parts.is_empty()),
         ];
         if let Some((key, _)) = extra.iter().find(|(_, is_there)| *is_there && !is_local) {
             return Err(at.key(key).fault("is for `action = \"local\"` only"));

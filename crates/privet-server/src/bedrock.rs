@@ -22,6 +22,9 @@ const CHECKSUM: usize = 4;
 /// Largest message; larger events than this end a stream in any dialect.
 const MOST_BYTES: usize = 12 << 20;
 
+/// Longest reply that holds a count.
+const MOST_OF_COUNT: usize = 64 << 10;
+
 /// What AWS calls its framing of streams.
 pub(crate) const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
 
@@ -61,6 +64,27 @@ pub(crate) fn invocation(body: &[u8], betas: &[String]) -> Option<Invocation> {
     })
 }
 
+/// What an Anthropic client asks to have counted, as Bedrock's `CountTokens` wants it asked: the body of an invocation in base64. That
+/// needs a bound for the reply, which a count has not: the least that it may be. `None` if the body is no object.
+pub(crate) fn count(body: &[u8], betas: &[String]) -> Option<Vec<u8>> {
+    let made = invocation(body, betas)?.body;
+    let document = Document::parse(body, &Budget::unlimited()).ok()?;
+    let root = document.root();
+    let made = if root.get("max_tokens").is_some() {
+        made
+    } else {
+        let thinking = root
+            .get("thinking")
+            .and_then(|thinking| thinking.get("budget_tokens"))
+            .and_then(|budget| budget.raw().parse::<u32>().ok());
+        let least = u64::from(thinking.unwrap_or_default()) + 1;
+        let rest = made.get(1..)?;
+        [format!("{{\"max_tokens\":{least},").as_bytes(), rest].concat()
+    };
+    let asked = json!({ "input": { "invokeModel": { "body": BASE64.encode(&made) } } });
+    Some(asked.to_string().into_bytes())
+}
+
 /// Takes Anthropic's headers out, which Bedrock does not know, and gives back the features that they ask for.
 pub(crate) fn betas(headers: &mut HeaderMap) -> Vec<String> {
     let asked = headers.get_all("anthropic-beta").iter();
@@ -85,6 +109,44 @@ pub(crate) fn answer(mut reply: Response<ReplyBody>) -> Response<ReplyBody> {
     reply.headers_mut().insert(CONTENT_TYPE, kind);
     reply.headers_mut().remove(CONTENT_LENGTH);
     reply.map(ReplyBody::into_events)
+}
+
+/// A count as Anthropic would send it; what is no count, such as an error, as it came.
+pub(crate) fn counted(mut reply: Response<ReplyBody>) -> Response<ReplyBody> {
+    if !reply.status().is_success() {
+        return reply;
+    }
+    reply.headers_mut().remove(CONTENT_LENGTH);
+    reply.map(ReplyBody::into_count)
+}
+
+/// A reply that should hold a count of tokens, and holds none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the provider's count of tokens is none")]
+pub(crate) struct BadCount;
+
+/// Turns AWS's count of tokens into Anthropic's.
+#[derive(Default)]
+pub(crate) struct CountReply {
+    held: Vec<u8>,
+}
+
+impl CountReply {
+    /// Takes bytes as they come.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), BadCount> {
+        if self.held.len() + bytes.len() > MOST_OF_COUNT {
+            return Err(BadCount);
+        }
+        self.held.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// The whole reply.
+    pub(crate) fn end(&self) -> Result<Vec<u8>, BadCount> {
+        let reply: Value = serde_json::from_slice(&self.held).map_err(|_| BadCount)?;
+        let tokens = reply.get("inputTokens").and_then(Value::as_u64).ok_or(BadCount)?;
+        Ok(json!({ "input_tokens": tokens }).to_string().into_bytes())
+    }
 }
 
 /// A stream that is not framed as it should be.
@@ -274,6 +336,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_count_is_none() {
+        let count = |pieces: &[&str]| {
+            let mut count = CountReply::default();
+            pieces.iter().try_for_each(|piece| count.push(piece.as_bytes()))?;
+            count.end()
+        };
+        assert_eq!(
+            count(&[r#"{"input"#, r#"Tokens":42}"#]).unwrap(),
+            br#"{"input_tokens":42}"#
+        );
+        for bad in ["", "{}", r#"{"outputTokens":3}"#, r#"{"inputTokens":-1}"#, "[1]"] {
+            assert!(count(&[bad]).is_err(), "{bad}");
+        }
+        assert!(count(&[&" ".repeat(MOST_OF_COUNT), "{"]).is_err());
+    }
+
+    #[test]
     fn the_checksum_is_that_of_the_catalogues() {
         // The check value of CRC-32/ISO-HDLC.
         assert_eq!(checksum(b"123456789"), 0xCBF4_3926);
@@ -340,6 +419,28 @@ mod tests {
             String::from_utf8(made.body).unwrap(),
             r#"{"anthropic_version":"bedrock-2023-05-31","anthropic_beta":["a-1"],"max_tokens":9,"messages":[ {"role":"user","content":"<a\u0020b>"} ],"temperature":1.0}"#
         );
+        let counted = |body: &str| {
+            let asked: Value = serde_json::from_slice(&count(body.as_bytes(), &[]).unwrap()).unwrap();
+            let inner = asked["input"]["invokeModel"]["body"].as_str().unwrap();
+            String::from_utf8(BASE64.decode(inner.as_bytes()).unwrap()).unwrap()
+        };
+        for (body, asked) in [
+            (
+                r#"{"model":"m","messages":[]}"#,
+                r#"{"max_tokens":1,"anthropic_version":"bedrock-2023-05-31","messages":[]}"#,
+            ),
+            (
+                r#"{"thinking":{"type":"enabled","budget_tokens":2000},"messages":[]}"#,
+                r#"{"max_tokens":2001,"anthropic_version":"bedrock-2023-05-31","thinking":{"type":"enabled","budget_tokens":2000},"messages":[]}"#,
+            ),
+            (
+                r#"{"max_tokens":9}"#,
+                r#"{"anthropic_version":"bedrock-2023-05-31","max_tokens":9}"#,
+            ),
+        ] {
+            assert_eq!(counted(body), asked);
+        }
+        assert!(count(b"[]", &[]).is_none());
         let plain = invocation(br#"{"messages":[],"stream":false}"#, &[]).unwrap();
         assert!(!plain.is_stream);
         assert!(invocation(b"[]", &[]).is_none());

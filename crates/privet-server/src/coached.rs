@@ -7,16 +7,15 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::get;
-use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response};
 use jiff::Timestamp;
 use privet_access::Privilege;
-use privet_types::{Entity, Pseudonym, SurfaceKind, TenantId};
+use privet_types::{Entity, Pseudonym, TenantId};
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
 use crate::openapi::Operation;
-use crate::prompt::{new_request_id, with_request_id};
+use crate::told::told;
 
 /// The code of prompts that went on with kinds replaced that people are coached about.
 pub(crate) const MASKED: &str = "masked";
@@ -88,23 +87,14 @@ pub(crate) fn described() -> Vec<Operation> {
 }
 
 async fn show(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
-    let id = new_request_id();
     let (parts, _) = request.into_parts();
-    let response = match gateway.admit(&parts).await {
-        Err(problem) => problem.respond(SurfaceKind::Pii, &id),
-        Ok(caller) => {
-            let body = json!({
-                "node": gateway.spool.node(),
-                "since": gateway.coached.since.to_string(),
-                "principals": gateway.coached.shown(&caller.tenant),
-            });
-            let mut response = Response::new(Body::from(body.to_string()));
-            let kind = HeaderValue::from_static("application/json");
-            response.headers_mut().insert(CONTENT_TYPE, kind);
-            response
-        }
-    };
-    with_request_id(response, &id)
+    told(gateway.admit(&parts).await.map(|caller| {
+        json!({
+            "node": gateway.spool.node(),
+            "since": gateway.coached.since.to_string(),
+            "principals": gateway.coached.shown(&caller.tenant),
+        })
+    }))
 }
 
 #[cfg(test)]

@@ -15,15 +15,22 @@ pub(crate) enum Claim<'a> {
     Token(&'a str),
     /// A certificate that was verified when the connection was made.
     Certificate(&'a Vouched),
+    /// Two at once, of which nobody knows which one others go by.
+    Two,
     Nothing,
 }
 
+/// The headers that may hold a key.
+pub(crate) const HEADERS: [&str; 3] = ["authorization", "x-api-key", "api-key"];
+
 /// What a request with these headers, on a connection that put these `extensions`, goes by. One of Privet's keys or tokens decides, since
 /// it is the narrower claim, then a token of another issuer, if such are taken; any other text in their place is what clients send that
-/// cannot go without a key.
+/// cannot go without a key. A header that stands twice, or two of Privet's keys that differ, are no claim.
 pub(crate) fn claim<'a>(headers: &'a HeaderMap, extensions: &'a Extensions, takes_tokens: bool) -> Claim<'a> {
     let certificate = extensions.get::<ByCertificate>();
-    let key = presented(headers);
+    let Some(key) = presented(headers) else {
+        return Claim::Two;
+    };
     let is_ours = key.is_some_and(privet_access::is_credential);
     if let Some(token) = token(headers).filter(|_| takes_tokens && !is_ours) {
         return Claim::Token(token);
@@ -95,6 +102,11 @@ pub(crate) const GATES: &[(&str, Privilege)] = &[
     ("/api/v1/me/proof/passkey/options", Privilege::SignIn),
 ];
 
+/// The addresses that ask who calls, and what each is for: to see that every one of them keeps to it.
+pub fn gates() -> impl Iterator<Item = (&'static str, Privilege)> {
+    GATES.iter().copied().chain([("/mcp/{name}", Privilege::McpCall)])
+}
+
 /// The privilege that a key needs at `path`; none lets nobody in.
 pub(crate) fn gate(path: &str) -> Option<Privilege> {
     // Names of models may hold slashes.
@@ -145,20 +157,32 @@ fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
 
-/// The key that a request presents in `authorization`, `x-api-key` or `api-key`; one that looks like Privet's is preferred.
-fn presented(headers: &HeaderMap) -> Option<&str> {
-    let header = |name| headers.get(name).and_then(|v| v.to_str().ok());
-    let sent = [
-        header("authorization").and_then(bearer),
-        header("x-api-key"),
-        header("api-key"),
-    ];
-    // Some clients send a placeholder in one header and the key in another.
-    let ours = sent
-        .iter()
-        .flatten()
-        .find(|key| privet_access::is_credential(key));
-    ours.or_else(|| sent.iter().flatten().next()).copied()
+/// The key that a request presents in one of [`HEADERS`], if it presents one; one that looks like Privet's is preferred, since some clients
+/// send a placeholder in one header and the key in another. None if a header stands twice, or two keys of Privet's differ.
+fn presented(headers: &HeaderMap) -> Option<Option<&str>> {
+    let (mut ours, mut other) = (None, None);
+    for name in HEADERS {
+        let mut lines = headers.get_all(name).iter();
+        let (line, second) = (lines.next(), lines.next());
+        if second.is_some() {
+            return None;
+        }
+        let sent = line.and_then(|line| line.to_str().ok());
+        let sent = if name == "authorization" {
+            sent.and_then(bearer)
+        } else {
+            sent
+        };
+        let Some(sent) = sent else { continue };
+        if !privet_access::is_credential(sent) {
+            other = other.or(Some(sent));
+        } else if ours.is_some_and(|ours| ours != sent) {
+            return None;
+        } else {
+            ours = Some(sent);
+        }
+    }
+    Some(ours.or(other))
 }
 
 #[cfg(test)]
@@ -199,5 +223,44 @@ mod tests {
             assert_eq!(gate(path), Some(Privilege::Prompt), "{path}");
         }
         assert_eq!(gate("/v1/modelsandmore"), None);
+    }
+
+    #[test]
+    fn keys_that_differ_and_headers_that_stand_twice_are_no_claim() {
+        let said = |lines: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(*name, http::HeaderValue::from_static(value));
+            }
+            match claim(&headers, &Extensions::new(), false) {
+                Claim::Key(key) => key.to_owned(),
+                Claim::Two => "two".to_owned(),
+                _ => "nothing".to_owned(),
+            }
+        };
+        let (a, b) = ("prvt_a", "prvt_b");
+        for (lines, wanted) in [
+            (vec![("authorization", "Bearer prvt_a"), ("x-api-key", a)], a),
+            (vec![("authorization", "Bearer prvt_a"), ("x-api-key", b)], "two"),
+            (vec![("x-api-key", a), ("api-key", b)], "two"),
+            (
+                vec![("authorization", "Bearer privet_at_a"), ("x-api-key", b)],
+                "two",
+            ),
+            (vec![("authorization", "Bearer none"), ("x-api-key", b)], b),
+            (vec![("x-api-key", "none"), ("api-key", b)], b),
+            (
+                vec![("authorization", "Bearer one"), ("x-api-key", "two_")],
+                "one",
+            ),
+            (vec![("x-api-key", a), ("x-api-key", a)], "two"),
+            (
+                vec![("authorization", "Basic x"), ("authorization", "Bearer prvt_a")],
+                "two",
+            ),
+            (vec![("authorization", "Basic x")], "nothing"),
+        ] {
+            assert_eq!(said(&lines), wanted, "{lines:?}");
+        }
     }
 }

@@ -55,6 +55,14 @@ pub enum Error {
     /// The certificates of Privet's own addresses cannot be used.
     #[error("the certificates in `[tls]` of the settings cannot be used")]
     Certificate(#[from] crate::TlsError),
+    /// The directory of an authority cannot be asked.
+    #[error("the address in `directory` of `[tls.acme]` in the settings cannot be used")]
+    BadAuthority,
+    /// The key of an account with an authority is none.
+    #[error(
+        "the key of `external_account` in `[tls.acme]` of the settings is not base64url; check what its reference points to"
+    )]
+    BadExternalKey,
     /// The TLS library refused its own defaults.
     #[error("TLS cannot be set up")]
     Tls,

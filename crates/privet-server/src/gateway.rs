@@ -18,12 +18,13 @@ use privet_crypto::{HashKey, RootKey, SealingKey};
 use privet_pii::{Analyzer, Model, SurrogateMap};
 use privet_policy::limits::SavedCounter;
 use privet_policy::{Policy, Settings};
-use privet_store::{LogKey, Spool};
-use privet_surface::DetectionMemory;
+use privet_store::{LogKey, Spool, Store};
+use privet_surface::DetectionMemories;
 use privet_types::{Clock, KeyScope, SurfaceKind, TenantId};
 use tokio::sync::Semaphore;
 
 use crate::access::{self, Rules};
+use crate::acme::{Acme, ExternalAccountKey};
 use crate::archive::Archive;
 use crate::coached::Coached;
 use crate::console::{self, Console};
@@ -48,7 +49,7 @@ use crate::{
     Error, admin, coached, incidents, kill, models, native, notices, presidio, prompt, protect, tokens,
 };
 
-/// Bytes kept of what was found in earlier messages: some 100,000 messages of a few values each.
+/// Bytes kept of what was found in earlier messages, of all tenants together: some 50,000 messages of a few values each.
 const DETECTION_MEMORY: usize = 16 << 20;
 
 /// More than a usual audit event takes in the spool: with less room than this the next one may be refused.
@@ -107,6 +108,10 @@ pub struct Parts {
     pub log_key: LogKey,
     /// By what issuers know Privet where people sign in.
     pub login_secrets: LoginSecrets,
+    /// Where certificates are kept that an authority issues.
+    pub store: Store,
+    /// The key of the account that the authority wants, if it wants one.
+    pub external_account: Option<ExternalAccountKey>,
 }
 
 /// A policy that is to take the place of the one in force.
@@ -130,7 +135,7 @@ pub struct Gateway {
     /// Analysers for requests that say themselves what to look for.
     pub(crate) analyzers: Analyzers,
     /// Belongs to `policy` and `analyzer`.
-    pub(crate) memory: DetectionMemory,
+    pub(crate) memory: DetectionMemories,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) routing: Arc<Routing>,
@@ -157,6 +162,8 @@ pub struct Gateway {
     pub(crate) issuers: Option<Arc<Issuers>>,
     /// What is usual of callers and models, and who is held.
     pub(crate) watch: Arc<Watch>,
+    /// Certificates that an authority issues, if one does.
+    pub(crate) acme: Option<Arc<Acme>>,
     /// Servers of tools, if there are any.
     pub(crate) mcp: Option<Arc<Mcp>>,
     /// What callers were handed stand-ins for elsewhere.
@@ -205,6 +212,8 @@ impl Gateway {
             telemetry,
             log_key,
             login_secrets,
+            store,
+            external_account,
         } = parts;
         policy.routing().check_against(&settings)?;
         let limits = &settings.limits;
@@ -215,6 +224,11 @@ impl Gateway {
         let door = Door::new(&settings, &policy, &root, &keys)?;
         let issuers = Issuers::new(&settings, &root, &keys, login_secrets)?;
         let watch = Arc::new(Watch::new(&policy, &root));
+        let acme = settings.tls.as_ref().and_then(|tls| tls.acme.as_ref());
+        let acme = acme.map(|acme| {
+            let place = (store, spool.node().to_owned());
+            Acme::new(acme, external_account.as_ref(), &root, place, Arc::clone(&clock))
+        });
         let vault = vault.zip(settings.vault.as_ref()).map(|(parts, vault)| {
             let callers = (&keys, door.as_ref(), issuers.as_ref(), &watch);
             VaultApi::new(parts, vault, &settings, &root, callers, &spool, &clock)
@@ -227,7 +241,10 @@ impl Gateway {
         let requests = limits.concurrent_requests as usize;
         let archive = wanted.is_on().then(|| Archive::new(*wanted, requests));
         let access = Rules::new(&settings, &policy, model.as_ref(), assessments)?;
+        let metrics = Metrics::new(&settings, &telemetry);
+        let upstream = Upstream::new(&settings, &upstream_keys, Arc::clone(&clock), &metrics)?;
         Ok(Arc::new(Self {
+            acme: acme.transpose()?.map(Arc::new),
             mcp: Mcp::new(&settings, &mcp_headers)?.map(Arc::new),
             recall: Arc::new(Mcp::recall(&settings)),
             token_pace: Arc::default(),
@@ -240,10 +257,10 @@ impl Gateway {
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
             analyzers: Analyzers::default(),
-            memory: DetectionMemory::new(DETECTION_MEMORY),
-            upstream: Arc::new(Upstream::new(&settings, &upstream_keys, Arc::clone(&clock))?),
+            memory: DetectionMemories::new(DETECTION_MEMORY),
+            upstream: Arc::new(upstream),
             routing: Arc::default(),
-            metrics: Arc::new(Metrics::new(&settings, &telemetry)),
+            metrics: Arc::new(metrics),
             telemetry,
             pool: Arc::new(Pool::new(
                 threads,
@@ -294,7 +311,7 @@ impl Gateway {
             analyzer: Arc::new(Analyzer::with_model(policy.pii(), model.as_ref())?),
             model,
             analyzers: Analyzers::default(),
-            memory: DetectionMemory::new(DETECTION_MEMORY),
+            memory: DetectionMemories::new(DETECTION_MEMORY),
             limits: self.limits.with_policy(&policy)?,
             policy: Arc::new(policy),
             settings: Arc::clone(&self.settings),
@@ -311,6 +328,7 @@ impl Gateway {
             vault: self.vault.clone(),
             archive: self.archive.clone(),
             watch: Arc::clone(&self.watch),
+            acme: self.acme.clone(),
             mcp: self.mcp.clone(),
             recall: Arc::clone(&self.recall),
             telemetry: self.telemetry.clone(),
@@ -380,13 +398,14 @@ impl Gateway {
     }
 
     fn is_key_sent(headers: &HeaderMap) -> bool {
-        ["authorization", "x-api-key", "api-key"].iter().any(|name| {
-            let value = headers.get(*name).and_then(|v| v.to_str().ok());
-            value.is_some_and(|v| {
-                [privet_access::KEY_PREFIX, privet_access::TOKEN_PREFIX]
-                    .iter()
-                    .any(|prefix| v.contains(prefix))
-            })
+        let mut lines = credentials::HEADERS
+            .iter()
+            .flat_map(|name| headers.get_all(*name));
+        lines.any(|line| {
+            let text = line.to_str().unwrap_or_default();
+            [privet_access::KEY_PREFIX, privet_access::TOKEN_PREFIX]
+                .iter()
+                .any(|prefix| text.contains(prefix))
         })
     }
 
@@ -424,6 +443,7 @@ impl Gateway {
                 Box::pin(issuers.authenticate(token, now)).await?
             }
             Claim::Certificate(who) => self.keys.vouched(who)?,
+            Claim::Two => return Err(Denied::TwoCredentials),
             Claim::Nothing => {
                 let door = self.door.as_ref().ok_or(Denied::Missing)?;
                 // Seldom, and far larger than what prompts need.
@@ -534,8 +554,13 @@ impl Gateway {
         let now = self.clock.now();
         self.check_not_held(caller, privilege, now)?;
         let ask = question(parts, privilege, now);
-        self.keys.authorise(caller, &ask).map_err(Denied::from)?;
-        Ok(())
+        self.keys
+            .authorise(caller, &ask)
+            .map_err(|not| match not.message {
+                // What the policy's author wants people to be told.
+                Some(text) => Problem::coded(StatusCode::FORBIDDEN, "not_permitted", text),
+                None => Denied::from(not).into(),
+            })
     }
 
     /// Whether `caller`, who looks at the console, would be permitted what `privilege` is for: what is not is not shown.
@@ -625,11 +650,29 @@ impl Gateway {
         }
     }
 
-    /// Whether requests can be served: keys are fresh and decisions can be recorded.
+    /// Whether requests can be served, and go on being so: keys are fresh, this program may work on the store, decisions can be
+    /// recorded, and there is a certificate for TLS.
     pub(crate) fn is_ready(&self) -> bool {
         let spool = self.spool.status();
         let has_room = spool.used_bytes + EVENT_BYTES <= spool.max_bytes;
-        self.keys.is_fresh() && !spool.is_failing && has_room
+        self.keys.is_fresh()
+            && !self.keys.is_shut_out()
+            && !spool.is_failing
+            && has_room
+            && self.has_certificate()
+    }
+
+    /// Whether TLS has a certificate to show that is good, as far as an authority issues it. Those of files are their owner's affair.
+    fn has_certificate(&self) -> bool {
+        let has_files = || {
+            self.settings
+                .tls
+                .as_ref()
+                .is_some_and(|tls| !tls.certificates.is_empty())
+        };
+        self.acme
+            .as_ref()
+            .is_none_or(|acme| acme.is_served() || has_files())
     }
 }
 
@@ -667,8 +710,16 @@ pub(crate) fn described() -> Vec<Operation> {
 }
 
 async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Cow<'static, str>) {
+    if gateway.keys.is_shut_out() {
+        let text = "not ready: the store was brought up to date by a newer privet; install that one here\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, text.into());
+    }
     if !gateway.is_ready() {
-        let text = "not ready: keys or audit spool unavailable\n";
+        let text = if gateway.has_certificate() {
+            "not ready: keys or audit spool unavailable\n"
+        } else {
+            "not ready: no certificate of the authority is good\n"
+        };
         return (StatusCode::SERVICE_UNAVAILABLE, text.into());
     }
     let mut text: Cow<'static, str> = match gateway.upstream.resting() {
@@ -684,7 +735,8 @@ async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Cow<'static,
     (StatusCode::OK, text)
 }
 
-async fn tell(request: Request<Body>, problem: Problem) -> Response<Body> {
+/// Refuses `request` in the shape of its address.
+pub(crate) async fn tell(request: Request<Body>, problem: Problem) -> Response<Body> {
     let request_id = prompt::new_request_id();
     let shape = problem::shape_of(request.uri().path(), request.headers());
     prompt::with_request_id(problem.respond(shape, &request_id), &request_id)

@@ -5,6 +5,7 @@
 //! environment, and no file of its own but certificates; it keeps nothing but the audit events it hands to the spool.
 
 mod access;
+mod acme;
 mod admin;
 mod archive;
 mod aws;
@@ -21,6 +22,7 @@ mod error;
 mod gateway;
 mod headers;
 mod health;
+mod host;
 pub mod incidents;
 mod issuers;
 mod kill;
@@ -51,13 +53,16 @@ mod streams;
 mod telemetry;
 mod tls;
 mod tokens;
+mod told;
 mod upstream;
 mod vault;
 mod watch;
 mod workers;
 
+pub use acme::ExternalAccountKey;
 pub use aws::AwsKeys;
 pub use clock::SystemClock;
+pub use credentials::gates;
 pub use error::Error;
 pub use gateway::{Gateway, NextPolicy, Parts};
 pub use issuers::LoginSecrets;
@@ -67,6 +72,7 @@ pub use live::Live;
 pub use mcp::McpHeaders;
 pub use openapi::openapi;
 pub use outbox::{Outbox, request_config};
+pub use pool::EngineFault;
 pub use telemetry::{Exporter, LogLine, Telemetry, TelemetryValue};
 pub use tls::{TlsError, check_certificates};
 pub use upstream::ProviderKey;

@@ -16,19 +16,25 @@ use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use privet_policy::Limits;
+use rustls::ServerConfig;
+use rustls::server::Acceptor;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 use crate::access::ClientAddress;
+use crate::acme::{self, Acme};
 use crate::caller::Caller;
 use crate::gateway::Gateway;
 use crate::live::{Live, Served};
+use crate::problem::Problem;
 use crate::streams::{Streams, Verdict};
 use crate::tls::{ByCertificate, H2, Tls};
 use crate::workers::Workers;
-use crate::{Error, gateway, metrics, prompt, routing, vault};
+use crate::{Error, gateway, host, metrics, prompt, routing, vault};
 
 /// How long accepting pauses after the system refused a connection (too many open files, most likely).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -60,6 +66,8 @@ pub struct Server {
     presidio: Option<TcpListener>,
     vault: Option<(TcpListener, Router)>,
     metrics: Option<(TcpListener, Router)>,
+    /// Where an authority looks that issues certificates, without TLS.
+    acme: Option<(TcpListener, Router)>,
     tls: Option<Arc<Tls>>,
     gateway: Arc<Gateway>,
     live: Arc<Live>,
@@ -67,6 +75,7 @@ pub struct Server {
     presidio_address: Option<SocketAddr>,
     vault_address: Option<SocketAddr>,
     metrics_address: Option<SocketAddr>,
+    acme_address: Option<SocketAddr>,
 }
 
 /// What all connections share.
@@ -97,7 +106,12 @@ impl Server {
     /// [`Error::Listen`] if an address cannot be had, [`Error::Threads`] if a thread cannot, [`Error::Certificate`] if the
     /// settings' certificates cannot be used.
     pub async fn bind(gateway: Arc<Gateway>) -> Result<Self, Error> {
-        let tls = gateway.settings.tls.as_ref().map(Tls::new).transpose()?;
+        let acme = gateway.acme.as_ref();
+        if let Some(acme) = acme {
+            acme.begin().await;
+        }
+        let tls = gateway.settings.tls.as_ref();
+        let tls = tls.map(|tls| Tls::new(tls, acme)).transpose()?;
         let (listener, address) = take(gateway.settings.listen).await?;
         let (presidio, presidio_address) = match gateway.settings.presidio {
             None => (None, None),
@@ -126,7 +140,19 @@ impl Server {
                 (Some((listener, router)), Some(address))
             }
         };
+        let wanted = gateway.settings.tls.as_ref().and_then(|tls| tls.acme.as_ref());
+        let wanted = wanted.and_then(|wanted| wanted.http_listen).zip(acme);
+        let (acme, acme_address) = match wanted {
+            None => (None, None),
+            Some((listen, acme)) => {
+                let (listener, address) = take(listen).await?;
+                tracing::info!(%address, "answers to the authority of certificates");
+                (Some((listener, acme::router(Arc::clone(acme)))), Some(address))
+            }
+        };
         Ok(Self {
+            acme,
+            acme_address,
             workers: Workers::start(cores, gateway.pool.threads() + OTHER_THREADS)?,
             listener,
             presidio,
@@ -178,6 +204,12 @@ impl Server {
         self.metrics_address
     }
 
+    /// Where an authority of certificates looks without TLS, if it does.
+    #[must_use]
+    pub fn acme_address(&self) -> Option<SocketAddr> {
+        self.acme_address
+    }
+
     /// Answers until `shutdown` is done; then takes no new connection, and lets requests and streams under way end for
     /// as long as the settings grant. Returns whether all of them did.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> bool {
@@ -187,6 +219,7 @@ impl Server {
             presidio,
             vault,
             metrics,
+            acme,
             tls,
             gateway,
             live,
@@ -213,6 +246,12 @@ impl Server {
                 None => std::future::pending().await,
             }
         };
+        let issuing = async {
+            match &gateway.acme {
+                Some(acme) => Arc::clone(acme).run().await,
+                None => std::future::pending().await,
+            }
+        };
         let _probes = routing::watch(&gateway);
         let (end_archive, archive_ended) = oneshot::channel::<()>();
         let archiving = gateway.archive.as_ref().zip(gateway.vault.as_ref());
@@ -226,20 +265,23 @@ impl Server {
             Front::new(Arc::new(Served::new(router.unwrap_or_default(), None)))
         };
         let of_presidio = Front::new(Arc::clone(&live.presidio));
-        let (of_vault, of_metrics) = (fixed(&vault), fixed(&metrics));
+        let (of_vault, of_metrics, of_acme) = (fixed(&vault), fixed(&metrics), fixed(&acme));
         let own = connections.accept_own(presidio.as_ref(), of_presidio);
         let of_vault = connections.accept_own(vault.as_ref().map(|(own, _)| own), of_vault);
         let of_metrics = connections.accept_own(metrics.as_ref().map(|(own, _)| own), of_metrics);
+        let of_acme = connections.accept_plain(acme.as_ref().map(|(own, _)| own), of_acme);
         let prompts = Front::new(Arc::clone(&live.main));
         tokio::select! {
             () = shutdown => {}
-            () = connections.accept(&listener, prompts) => {}
+            () = connections.accept(&listener, connections.tls.as_ref(), prompts) => {}
             () = own => {}
             () = of_vault => {}
             () = of_metrics => {}
+            () = of_acme => {}
             () = watching => {}
+            () = issuing => {}
         }
-        drop((listener, presidio, vault, metrics));
+        drop((listener, presidio, vault, metrics, acme));
         tracing::info!("shutting down; requests under way are finished");
         let Connections {
             workers,
@@ -278,13 +320,21 @@ impl Connections {
     /// Serves an address of its own, if there is one; does not end by itself.
     async fn accept_own(&self, own: Option<&TcpListener>, service: Front) {
         match own {
-            Some(listener) => self.accept(listener, service).await,
+            Some(listener) => self.accept(listener, self.tls.as_ref(), service).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The same without TLS, whatever other addresses speak.
+    async fn accept_plain(&self, own: Option<&TcpListener>, service: Front) {
+        match own {
+            Some(listener) => self.accept(listener, None, service).await,
             None => std::future::pending().await,
         }
     }
 
     /// Serves all that come to `listener`; does not end by itself.
-    async fn accept(&self, listener: &TcpListener, service: Front) {
+    async fn accept(&self, listener: &TcpListener, tls: Option<&Arc<Tls>>, service: Front) {
         loop {
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
                 return;
@@ -303,7 +353,7 @@ impl Connections {
             self.workers.serve(stream, |stream| {
                 let http = self.http.clone();
                 let watcher = self.graceful.watcher();
-                let secure = self.tls.as_ref().map(|tls| Secure {
+                let secure = tls.map(|tls| Secure {
                     tls: Arc::clone(tls),
                     limits: self.limits,
                     closing: self.closing.subscribe(),
@@ -342,9 +392,11 @@ struct Secure {
 impl Secure {
     async fn serve(self, caller: Caller<TcpStream>, http: http1::Builder, watcher: Watcher, service: Front) {
         let Self { tls, limits, closing } = self;
-        let handshake = TlsAcceptor::from(tls.config()).accept(caller);
+        let handshake = handshake(&tls, caller);
         let stream = match tokio::time::timeout(limits.header_timeout.duration(), handshake).await {
-            Ok(Ok(stream)) => stream,
+            Ok(Ok(Some(stream))) => stream,
+            // It was about a certificate, and nothing else.
+            Ok(Ok(None)) => return,
             Ok(Err(error)) => {
                 tracing::debug!(%error, "a TLS handshake failed");
                 return;
@@ -377,6 +429,31 @@ impl Secure {
             }
         }
     }
+}
+
+/// The connection that `caller` is let in by, or none where an authority wanted nothing but to see what it was promised.
+async fn handshake(
+    tls: &Tls,
+    caller: Caller<TcpStream>,
+) -> std::io::Result<Option<TlsStream<Caller<TcpStream>>>> {
+    let Some(acme) = tls.challenged() else {
+        return TlsAcceptor::from(tls.config()).accept(caller).await.map(Some);
+    };
+    let begun = LazyConfigAcceptor::new(Acceptor::default(), caller).await?;
+    if acme::is_challenge(&begun.client_hello()) {
+        let name = begun.client_hello().server_name().map(str::to_owned);
+        // Seldom, and far larger than what other handshakes need.
+        let answer = Box::pin(answer(acme, name)).await;
+        let config = answer.ok_or(std::io::ErrorKind::NotFound)?;
+        let mut stream = begun.into_stream(config).await?;
+        stream.shutdown().await?;
+        return Ok(None);
+    }
+    begun.into_stream(tls.config()).await.map(Some)
+}
+
+async fn answer(acme: &Acme, name: Option<String>) -> Option<Arc<ServerConfig>> {
+    acme::handshake(acme, &name?).await
 }
 
 /// HTTP/2 within the settings' bounds.
@@ -477,6 +554,11 @@ impl Front {
     }
 
     fn answer(&self, request: Request<Incoming>) -> Answer {
+        if !host::is_named_once(&request) {
+            return Box::pin(
+                async move { Ok(gateway::tell(request.map(Body::new), Problem::TwoHosts).await) },
+            );
+        }
         let is_post = request.method() == Method::POST;
         let surface = gateway::prompt_surface(request.uri().path()).filter(|_| is_post);
         let now = self.served.now();

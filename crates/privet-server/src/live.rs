@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 
 use crate::gateway::{Gateway, NextPolicy};
+use crate::pool::EngineFault;
 use crate::{Error, presidio};
 
 /// The leaf's kind.
@@ -86,6 +87,11 @@ impl Live {
     #[must_use]
     pub fn version(&self) -> String {
         self.gateway().policy.version().to_owned()
+    }
+
+    /// Makes engines fail from now on, or no longer: for tests. All that is asked of them is refused then.
+    pub fn break_engines(&self, fault: Option<EngineFault>) {
+        self.gateway().pool.set_fault(fault);
     }
 
     fn gateway(&self) -> Arc<Gateway> {

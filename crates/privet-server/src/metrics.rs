@@ -22,6 +22,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::connection::Opened;
 use crate::gateway::Gateway;
 use crate::problem::{self, Problem};
 use crate::prompt;
@@ -75,6 +76,20 @@ impl EncodeLabelSet for Answered {
     }
 }
 
+/// The name of a provider, and the version of HTTP it is spoken to in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Spoken {
+    provider: String,
+    version: &'static str,
+}
+
+impl EncodeLabelSet for Spoken {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        ("provider", self.provider.as_str()).encode(encoder.encode_label())?;
+        ("version", self.version).encode(encoder.encode_label())
+    }
+}
+
 /// The kinds of answers a provider is counted by.
 const OUTCOMES: [&str; 5] = ["success", "refused", "limited", "failed", "none"];
 
@@ -83,6 +98,7 @@ struct OfProvider {
     /// In the order of [`OUTCOMES`].
     outcomes: [Counter; OUTCOMES.len()],
     first_byte: Histogram,
+    opened: Opened,
 }
 
 /// What was counted since the gateway started.
@@ -99,6 +115,8 @@ pub(crate) struct Metrics {
     spool_bytes: Gauge,
     spool_events: Gauge,
     ready: Gauge,
+    /// Where an authority issues certificates.
+    certificate: Option<Certificate>,
 }
 
 fn histogram((least, factor, count): (f64, f64, u16)) -> Histogram {
@@ -156,6 +174,12 @@ impl Metrics {
             Unit::Seconds,
             first_byte.clone(),
         );
+        let connections = Family::<Spoken, Counter>::default();
+        registry.register(
+            "provider_connections",
+            "Connections to providers that were opened, by version of HTTP: 1.1, 2",
+            connections.clone(),
+        );
         let providers = settings.providers().iter().map(|provider| {
             let name = provider.name().to_owned();
             let counter = |outcome| {
@@ -164,9 +188,19 @@ impl Metrics {
                     outcome,
                 })
             };
+            let spoken = |version| {
+                connections.get_or_create_owned(&Spoken {
+                    provider: name.clone(),
+                    version,
+                })
+            };
             let of = OfProvider {
                 outcomes: OUTCOMES.map(counter),
                 first_byte: first_byte.get_or_create_owned(&Named(name.clone())),
+                opened: Opened {
+                    http1: spoken("1.1"),
+                    http2: spoken("2"),
+                },
             };
             (name, of)
         });
@@ -208,6 +242,24 @@ impl Metrics {
                 "Nodes that share limits, as last known",
             ),
         });
+        let acme = settings.tls.as_ref().and_then(|tls| tls.acme.as_ref());
+        let certificate = acme.is_some().then(|| Certificate {
+            remaining: gauge(
+                &mut registry,
+                "acme_certificate_remaining_seconds",
+                "Until the certificate of the authority ends; 0 if it has, or there is none",
+            ),
+            failures: gauge(
+                &mut registry,
+                "acme_failures",
+                "Attempts to obtain a certificate that failed since the last one that did not",
+            ),
+            last_failure: gauge(
+                &mut registry,
+                "acme_last_failure_timestamp_seconds",
+                "When the last of them failed, in seconds since 1970; 0 if none did",
+            ),
+        });
         let limit = i64::try_from(settings.store.spool_max_bytes.bytes()).unwrap_or(i64::MAX);
         registry.register(
             "audit_spool_max_bytes",
@@ -238,7 +290,15 @@ impl Metrics {
             spool_bytes,
             spool_events,
             ready,
+            certificate,
         }
+    }
+
+    /// What counts the connections to `provider`.
+    pub(crate) fn opened(&self, provider: &str) -> Opened {
+        self.providers
+            .get(provider)
+            .map_or_else(Opened::default, |of| of.opened.clone())
     }
 
     /// A prompt on `surface` ended, with this problem if there was one.
@@ -301,10 +361,25 @@ impl Metrics {
             shared.up.set(i64::from(status.is_up));
             shared.nodes.set(status.nodes.into());
         }
+        if let Some((certificate, acme)) = self.certificate.as_ref().zip(gateway.acme.as_ref()) {
+            let standing = acme.standing();
+            let now = gateway.clock.now().as_second();
+            let until = standing.expires_at.map_or(0, jiff::Timestamp::as_second);
+            certificate.remaining.set(until.saturating_sub(now).max(0));
+            certificate.failures.set(standing.failures.into());
+            let failed_at = standing.failed_at.map_or(0, jiff::Timestamp::as_second);
+            certificate.last_failure.set(failed_at);
+        }
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)
     }
+}
+
+struct Certificate {
+    remaining: Gauge,
+    failures: Gauge,
+    last_failure: Gauge,
 }
 
 struct Shared {

@@ -125,7 +125,7 @@ pub(crate) fn described() -> Vec<Operation> {
 async fn detect(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
     let id = new_request_id();
     let work = async {
-        let call = admit(&gateway, request, true).await?;
+        let call = admit(&gateway, request, SurfaceKind::Pii, true).await?;
         let asked: Detect = parse(&call.body)?;
         let texts = Texts::new(asked.text, asked.texts)?;
         let config = config(&gateway, asked.entities.as_deref(), asked.threshold)?;
@@ -154,7 +154,7 @@ async fn detect(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> 
 async fn anonymize(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
     let id = new_request_id();
     let work = async {
-        let call = admit(&gateway, request, true).await?;
+        let call = admit(&gateway, request, SurfaceKind::Pii, true).await?;
         let asked: Anonymize = parse(&call.body)?;
         let texts = Texts::new(asked.text, asked.texts)?;
         let config = config(&gateway, asked.entities.as_deref(), asked.threshold)?;
@@ -194,7 +194,7 @@ async fn anonymize(State(gateway): State<Arc<Gateway>>, request: Request<Body>) 
 async fn restore(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
     let id = new_request_id();
     let work = async {
-        let call = admit(&gateway, request, true).await?;
+        let call = admit(&gateway, request, SurfaceKind::Pii, true).await?;
         let asked: Restore = parse(&call.body)?;
         let keys = keys(&gateway, &call, &asked.scope)?;
         let bytes = call.body.len();

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::uri::Scheme;
 use http::{Method, Request, Uri};
-use http_body_util::Full;
 use privet_policy::{RequestRight, RequestSettings};
 use privet_types::{Pseudonym, TenantId};
 use privet_vault::{
@@ -221,7 +220,7 @@ impl Outbox {
             return Err(NotTaken::Address);
         };
         let origin = Origin::new(self.0.connector.clone(), scheme, authority).ok_or(NotTaken::Address)?;
-        let mut request = Request::new(Full::new(Bytes::from(body)));
+        let mut request = Request::new(Bytes::from(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = Uri::from(path);
         let headers = request.headers_mut();

@@ -1,6 +1,7 @@
 //! Where engines run: bounded in number, bounded in time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use privet_types::Budget;
@@ -19,6 +20,16 @@ pub(crate) struct Pool {
     admitted: Arc<Semaphore>,
     threads: usize,
     deadline: Duration,
+    fault: Arc<AtomicU8>,
+}
+
+/// How engines fail, for tests of what becomes of a prompt then. There is no fault that lets one through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineFault {
+    /// They panic.
+    Panic = 1,
+    /// They give up, with an error.
+    Error = 2,
 }
 
 impl Pool {
@@ -30,6 +41,23 @@ impl Pool {
             admitted: Arc::new(Semaphore::new(threads + queue)),
             threads,
             deadline,
+            fault: Arc::default(),
+        }
+    }
+
+    /// Makes all work fail from now on, or no longer.
+    pub(crate) fn set_fault(&self, fault: Option<EngineFault>) {
+        self.fault
+            .store(fault.map_or(0, |fault| fault as u8), Ordering::Relaxed);
+    }
+
+    /// Fails as it was told to.
+    #[expect(clippy::panic, reason = "this is the fault that tests ask for")]
+    fn fail(&self, budget: &Budget) {
+        match self.fault.load(Ordering::Relaxed) {
+            0 => {}
+            fault if fault == EngineFault::Panic as u8 => panic!("a fault that a test asked for"),
+            _ => budget.cancel_flag().cancel(),
         }
     }
 
@@ -46,14 +74,19 @@ impl Pool {
     {
         let _admitted = self.admitted.try_acquire().map_err(|_| Problem::Busy)?;
         if bytes <= INLINE_BYTES {
-            let work = std::panic::AssertUnwindSafe(|| work(&budget));
+            let work = std::panic::AssertUnwindSafe(|| {
+                self.fail(&budget);
+                work(&budget)
+            });
             return std::panic::catch_unwind(work).map_err(|_| Problem::DetectorFailed);
         }
         let cancel = budget.cancel_flag();
         let running = Arc::clone(&self.running);
+        let pool = self.clone();
         let job = async move {
             let permit = running.acquire_owned().await.map_err(|_| Problem::Busy)?;
             let done = tokio::task::spawn_blocking(move || {
+                pool.fail(&budget);
                 let result = work(&budget);
                 drop(permit);
                 result

@@ -7,7 +7,7 @@ use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, HeaderName, HeaderValue, RETR
 use http::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
 use privet_access::{AdminError, Denied, SignInError};
-use privet_policy::limits::Exceeded;
+use privet_policy::limits::{Exceeded, TooManyGroups};
 use privet_policy::{Advice, NotCleared};
 use privet_surface::Refusal;
 use privet_surface::json::JsonError;
@@ -54,6 +54,8 @@ pub(crate) enum Problem {
     NoSuchSurface,
     #[error("this address does not take that method")]
     WrongMethod,
+    #[error("send one `host` header with the name of this server, and no other name in the address")]
+    TwoHosts,
     #[error(
         "the request body is larger than {limit} bytes; shorten it, or raise `request_body` in the settings"
     )]
@@ -86,6 +88,8 @@ pub(crate) enum Problem {
         "what this model costs is limited, and it has no price, so nothing was sent; the operator adds it to `[[prices]]` in the settings"
     )]
     NoPrice,
+    #[error("{0}")]
+    TooManyGroups(#[from] TooManyGroups),
     /// The watch saw something unusual, and the policy stops whoever does it.
     #[error(
         "your access is suspended until {until}, because your use of it was unusual; an administrator can end that before"
@@ -163,6 +167,10 @@ pub(crate) enum Problem {
     StoreUnavailable,
     #[error("the provider cannot be reached")]
     UpstreamUnreachable,
+    #[error(
+        "the provider does not speak HTTP/2, which its `http = \"2\"` in the settings asks for; set it to `auto`"
+    )]
+    UpstreamNotHttp2,
     #[error("the provider has failed several times in a row and is given a rest; try again in a moment")]
     ProviderResting,
     #[error("the provider did not answer in time")]
@@ -330,6 +338,7 @@ impl Problem {
                 "invalid_api_key",
             ),
             Self::NoSuchSurface => kind(StatusCode::NOT_FOUND, INVALID, "not_found_error", "unknown_url"),
+            Self::TwoHosts => kind(StatusCode::BAD_REQUEST, INVALID, INVALID, "bad_host"),
             Self::WrongMethod => kind(
                 StatusCode::METHOD_NOT_ALLOWED,
                 INVALID,
@@ -377,6 +386,12 @@ impl Problem {
                 "permission_error",
                 "permission_error",
                 "no_price",
+            ),
+            Self::TooManyGroups(_) => kind(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "permission_error",
+                "too_many_groups",
             ),
             Self::BudgetUnknown => kind(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -430,7 +445,7 @@ impl Problem {
                 "api_error",
                 "store_unavailable",
             ),
-            Self::UpstreamUnreachable => kind(
+            Self::UpstreamUnreachable | Self::UpstreamNotHttp2 => kind(
                 StatusCode::BAD_GATEWAY,
                 "server_error",
                 "api_error",

@@ -20,7 +20,7 @@ use crate::coach;
 use crate::coached;
 use crate::gateway::{self, Gateway};
 use crate::kill::SwitchedOff;
-use crate::limits::Meter;
+use crate::limits::{Meter, Who};
 use crate::problem::Problem;
 use crate::query;
 use crate::reply::{self, ReplyLimits};
@@ -331,7 +331,7 @@ async fn prepare(
     let permit = Arc::clone(&gateway.requests)
         .try_acquire_owned()
         .map_err(|_| Problem::Busy)?;
-    gateway.limits.look(caller, gateway.clock.now())?;
+    gateway.limits.look(Who::Caller(caller), surface, now)?;
     check_media(&parts.headers)?;
     let receiving = trace.part("privet.receive");
     let body = receiving.end(read_body(gateway, &parts.headers, body).await)?;
@@ -589,6 +589,7 @@ async fn clear(
     let caller = (caller.tenant.clone(), caller.principal.to_string());
     let query = query.map(str::to_owned);
     let off = gateway.providers_off(&caller.0);
+    let memory = gateway.memory.of(&caller.0);
     let gateway = Arc::clone(gateway);
     let pool = gateway.pool.clone();
     pool.run(gateway.weight(bytes), budget, move |budget| {
@@ -599,7 +600,7 @@ async fn clear(
         let clearing = Clearing {
             analyzer: &gateway.analyzer,
             key: &key,
-            memory: Some(&gateway.memory),
+            memory: Some(&memory),
             known: handed_out.as_deref().filter(|_| gateway.mcp.is_some()),
             earlier: handed_out.as_deref().filter(|_| is_response),
             route: &route,

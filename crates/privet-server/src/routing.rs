@@ -232,7 +232,9 @@ pub(crate) async fn send<'a>(
             Ok(reply) if settings.retry_on.contains(&reply.status().as_u16()) => {
                 retry_after(reply.headers(), gateway.clock.now())
             }
-            Err(Failed::NotSent(Problem::UpstreamUnreachable | Problem::ProviderResting)) => None,
+            Err(Failed::NotSent(
+                Problem::UpstreamUnreachable | Problem::UpstreamNotHttp2 | Problem::ProviderResting,
+            )) => None,
             _ => return Ok((answer?, route.provider)),
         };
         let Some((next, wait)) = attempts.next(route, asked_wait) else {

@@ -1,5 +1,5 @@
-//! TLS on Privet's own addresses: certificates from files, looked at again while it runs, and whom a client's certificate
-//! stands for.
+//! TLS on Privet's own addresses: certificates from files, looked at again while it runs, or from an authority, and whom a
+//! client's certificate stands for.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::header::HeaderValue;
 use privet_access::Vouched;
 use privet_policy::{CertificateFile, ClientAuth, ClientName, Settings, TlsSettings};
+use privet_store::AcmeChallenge;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
@@ -19,6 +20,7 @@ use rustls::{RootCertStore, ServerConfig};
 use webpki::EndEntityCert;
 
 use crate::Error;
+use crate::acme::{self, Acme, ExternalAccountKey};
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -38,16 +40,22 @@ pub(crate) struct Tls {
     clients: Clients,
     hsts: Option<HeaderValue>,
     now: RwLock<Arc<ServerConfig>>,
+    acme: Option<Arc<Acme>>,
     /// The hash of what the files held when they were last looked at, whether it could be used or not.
     seen: Mutex<[u8; 32]>,
 }
 
-/// That the certificates of `settings` can be used.
+/// That the certificates of `settings` can be used, and the authority that issues others; `key` is that of `external_account`.
 ///
 /// # Errors
-/// [`Error::Certificate`] if they cannot.
-pub fn check_certificates(settings: &Settings) -> Result<(), Error> {
-    settings.tls.as_ref().map(Tls::new).transpose().map(|_| ())
+/// [`Error::Certificate`] if they cannot; [`Error::BadCertificates`], [`Error::BadAuthority`], [`Error::BadExternalKey`] if the
+/// authority cannot.
+pub fn check_certificates(settings: &Settings, key: Option<&ExternalAccountKey>) -> Result<(), Error> {
+    let Some(tls) = &settings.tls else { return Ok(()) };
+    if let Some(wanted) = &tls.acme {
+        acme::check(wanted, key)?;
+    }
+    Tls::new(tls, None).map(drop)
 }
 
 /// Whom certificates stand for.
@@ -107,17 +115,18 @@ struct Files {
 }
 
 impl Tls {
-    /// Reads the files that `settings` name.
+    /// Reads the files that `settings` name. What `acme` obtains is shown as well.
     ///
     /// # Errors
     /// [`Error::Certificate`] if they cannot be used.
-    pub(crate) fn new(settings: &TlsSettings) -> Result<Self, Error> {
+    pub(crate) fn new(settings: &TlsSettings, acme: Option<&Arc<Acme>>) -> Result<Self, Error> {
         let files = Files::read(settings)?;
         let seconds = settings.hsts.map(|time| format!("max-age={}", time.as_secs()));
         Ok(Self {
             clients: Clients::of(settings),
             hsts: seconds.and_then(|text| HeaderValue::try_from(text).ok()),
-            now: RwLock::new(Arc::new(files.config(settings)?)),
+            now: RwLock::new(Arc::new(files.config(settings, acme)?)),
+            acme: acme.cloned(),
             seen: Mutex::new(files.hash()),
             settings: settings.clone(),
         })
@@ -131,6 +140,12 @@ impl Tls {
     /// What every reply says of TLS, if it says anything.
     pub(crate) const fn hsts(&self) -> Option<&HeaderValue> {
         self.hsts.as_ref()
+    }
+
+    /// Who is asked by the authority that issues certificates, if it asks here.
+    pub(crate) fn challenged(&self) -> Option<&Arc<Acme>> {
+        let acme = self.acme.as_ref();
+        acme.filter(|acme| acme.challenge() == AcmeChallenge::TlsAlpn01)
     }
 
     /// Whom the certificate stands for that a client has shown and the TLS library has verified.
@@ -158,7 +173,7 @@ impl Tls {
             }
             *seen = hash;
             drop(seen);
-            let config = Arc::new(files.config(&self.settings)?);
+            let config = Arc::new(files.config(&self.settings, self.acme.as_ref())?);
             *self.now.write().unwrap_or_else(PoisonError::into_inner) = config;
             Ok(true)
         });
@@ -203,7 +218,7 @@ impl Files {
         privet_crypto::sha256(&all)
     }
 
-    fn config(&self, settings: &TlsSettings) -> Result<ServerConfig, TlsError> {
+    fn config(&self, settings: &TlsSettings, acme: Option<&Arc<Acme>>) -> Result<ServerConfig, TlsError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut keys = Vec::with_capacity(self.pairs.len());
         for ((cert, key), names) in self.pairs.iter().zip(&settings.certificates) {
@@ -238,7 +253,10 @@ impl Files {
             }
             _ => builder.with_no_client_auth(),
         };
-        let mut config = builder.with_cert_resolver(Arc::new(ByName(keys)));
+        let mut config = builder.with_cert_resolver(Arc::new(ByName {
+            files: keys,
+            acme: acme.cloned(),
+        }));
         config.alpn_protocols = vec![H2.to_vec(), HTTP1.to_vec()];
         if self.client_ca.is_some() {
             // A resumed session would not look at the client's certificate again, which may have expired meanwhile.
@@ -264,17 +282,21 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
 }
 
 /// The certificates of a PEM text, if it has any and all of them can be read.
-fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+pub(crate) fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let all = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
     all.ok().filter(|all| !all.is_empty())
 }
 
-/// Shows the first certificate that is for the name a client asks for; the very first where none is.
-struct ByName(Vec<Arc<CertifiedKey>>);
+/// Shows the first certificate that is for the name a client asks for; the very first where none is. That of an authority comes last,
+/// and is whichever is in use when it is asked for.
+struct ByName {
+    files: Vec<Arc<CertifiedKey>>,
+    acme: Option<Arc<Acme>>,
+}
 
 impl fmt::Debug for ByName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} certificates", self.0.len())
+        write!(f, "{} certificates", self.files.len())
     }
 }
 
@@ -287,8 +309,10 @@ impl ResolvesServerCert for ByName {
             let parsed = key.cert.first().map(EndEntityCert::try_from);
             matches!(parsed, Some(Ok(cert)) if cert.verify_is_valid_for_subject_name(name).is_ok())
         };
-        let named = wanted.and_then(|name| self.0.iter().find(|key| is_for(key, &name)));
-        named.or_else(|| self.0.first()).cloned()
+        let issued = self.acme.as_ref().and_then(|acme| acme.certified());
+        let all = || self.files.iter().chain(&issued);
+        let named = wanted.and_then(|name| all().find(|key| is_for(key, &name)));
+        named.or_else(|| all().next()).cloned()
     }
 }
 

@@ -8,18 +8,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
-use http_body_util::Full;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use hyper_util::client::legacy::connect::HttpConnector;
-use privet_policy::{Auth, Cleared, Prompt, Provider, Settings};
+use privet_policy::{Auth, Cleared, HttpVersion, Prompt, Provider, Settings};
 use privet_types::{Clock, Secret, SurfaceKind};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use crate::aws::{AwsKeys, Signer};
-use crate::connection::{Connector, NoReply, Origin, ReplyBody};
+use crate::connection::{self, Connector, NoReply, NotOpened, Opened, Origin, ReplyBody};
 use crate::health::{Health, Rest};
+use crate::metrics::Metrics;
 use crate::pins::PinnedVerifier;
 use crate::problem::Problem;
 use crate::{Error, bedrock};
@@ -28,6 +28,9 @@ type KeyHeader = (HeaderName, HeaderValue);
 
 /// What AWS calls the service whose requests are signed.
 const BEDROCK: &str = "bedrock";
+
+/// How often a request that a provider refused without a look at it is sent to it again at once, within the budget for that.
+const MOST_REFUSED: u32 = 2;
 
 /// A provider's key.
 #[derive(Clone)]
@@ -52,6 +55,8 @@ struct Reached {
     identity: Identity,
     first_byte_timeout: Duration,
     health: Health,
+    /// Whether requests save up here for those that are sent again. Where the settings want retries, [`crate::routing`] sees to it.
+    earns: bool,
 }
 
 enum Identity {
@@ -83,20 +88,26 @@ impl Upstream {
         settings: &Settings,
         keys: &BTreeMap<String, ProviderKey>,
         clock: Arc<dyn Clock>,
+        metrics: &Metrics,
     ) -> Result<Self, Error> {
         let mut providers = BTreeMap::new();
         let limits = &settings.limits;
-        let common = connector(None, limits.connect_timeout.duration())?;
+        let usual = HttpVersion::Auto;
+        let common = connector_of(None, limits.connect_timeout.duration(), &[], usual)?;
         for provider in settings.providers() {
             let timeout = provider.connect_timeout();
-            let is_own = provider.ca_file().is_some() || timeout.is_some() || !provider.pins().is_empty();
+            let is_own = provider.ca_file().is_some()
+                || timeout.is_some()
+                || !provider.pins().is_empty()
+                || provider.http() != usual;
+            let timeout = timeout.unwrap_or(limits.connect_timeout.duration());
             let connector = if is_own {
-                let timeout = timeout.unwrap_or(limits.connect_timeout.duration());
-                pinned_connector(provider.ca_file(), timeout, provider.pins())?
+                connector_of(provider.ca_file(), timeout, provider.pins(), provider.http())?
             } else {
                 common.clone()
             };
-            let origin = origin(provider, connector).ok_or_else(|| Error::BadAddress {
+            let opened = metrics.opened(provider.name());
+            let origin = origin(provider, connector, timeout, opened).ok_or_else(|| Error::BadAddress {
                 provider: provider.name().to_owned(),
             })?;
             let reached = Reached {
@@ -106,6 +117,7 @@ impl Upstream {
                     .first_byte_timeout()
                     .unwrap_or(limits.first_byte_timeout.duration()),
                 health: Health::new(provider.name(), &settings.routing),
+                earns: settings.routing.retries == 0,
             };
             providers.insert(provider.name().to_owned(), reached);
         }
@@ -159,6 +171,15 @@ impl Upstream {
         prompt: &Prompt<Cleared>,
     ) -> Result<Response<ReplyBody>, Failed> {
         let betas = bedrock::betas(&mut headers);
+        if prompt.surface() == SurfaceKind::AnthropicCountTokens {
+            let body = bedrock::count(prompt.body(), &betas);
+            let body = body.ok_or(Failed::NotSent(Problem::UpstreamUnreachable))?;
+            headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+            let reply = self
+                .tried(provider, target(&url)?, headers, Bytes::from(body))
+                .await?;
+            return Ok(bedrock::counted(reply));
+        }
         let made = bedrock::invocation(prompt.body(), &betas);
         let made = made.ok_or(Failed::NotSent(Problem::UpstreamUnreachable))?;
         let accepted = if made.is_stream {
@@ -268,23 +289,11 @@ impl Upstream {
         }
         *request.method_mut() = method;
         *request.uri_mut() = Uri::from(target);
-        let request = request.map(|()| Full::new(body));
-        let response = tokio::time::timeout(reached.first_byte_timeout, reached.origin.send(request)).await;
+        let asked = reached.ask(request.map(|()| body));
+        let response = tokio::time::timeout(reached.first_byte_timeout, asked).await;
         let response = response
             .map_err(|_| Failed::Sent(Problem::UpstreamTimeout))?
-            .map_err(|error| {
-                let is_unsent = matches!(error, NoReply::Connect);
-                tracing::warn!(
-                    provider = provider.name(),
-                    connect = is_unsent,
-                    "provider cannot be reached"
-                );
-                if is_unsent {
-                    Failed::NotSent(Problem::UpstreamUnreachable)
-                } else {
-                    Failed::Sent(Problem::UpstreamUnreachable)
-                }
-            })?;
+            .map_err(|error| unanswered(provider, &error))?;
         if response.status().is_redirection() {
             // Followed by the client, a redirect would carry the raw prompt past Privet.
             return Err(Failed::Sent(Problem::UpstreamUnusable("a redirect")));
@@ -296,6 +305,51 @@ impl Upstream {
             )));
         }
         Ok(response)
+    }
+}
+
+impl Reached {
+    /// Sends `request`, and again where the provider says that it did not look at it.
+    async fn ask(&self, mut request: Request<Bytes>) -> Result<Response<ReplyBody>, NoReply> {
+        let mut refused = 0;
+        loop {
+            match self.origin.send(request).await {
+                Err(NoReply::Refused(unprocessed)) if refused < MOST_REFUSED && self.health.spend() => {
+                    refused += 1;
+                    request = *unprocessed;
+                }
+                Ok(response) => {
+                    if self.earns && response.version() == Version::HTTP_2 {
+                        self.health.earn();
+                    }
+                    return Ok(response);
+                }
+                no_reply => return no_reply,
+            }
+        }
+    }
+}
+
+/// What a caller is told where a provider gave no reply.
+fn unanswered(provider: &Provider, error: &NoReply) -> Failed {
+    let (is_unsent, problem) = match error {
+        NoReply::NotOpened(NotOpened::NotHttp2) => (true, Problem::UpstreamNotHttp2),
+        NoReply::NotOpened(NotOpened::Unreachable) | NoReply::Refused(_) => {
+            (true, Problem::UpstreamUnreachable)
+        }
+        NoReply::Broken => (false, Problem::UpstreamUnreachable),
+    };
+    tracing::warn!(
+        provider = provider.name(),
+        connect = matches!(error, NoReply::NotOpened(_)),
+        refused = matches!(error, NoReply::Refused(_)),
+        error = %problem,
+        "provider cannot be reached"
+    );
+    if is_unsent {
+        Failed::NotSent(problem)
+    } else {
+        Failed::Sent(problem)
     }
 }
 
@@ -342,16 +396,22 @@ fn auth_header(provider: &Provider, key: &Secret<String>) -> Result<KeyHeader, E
 }
 
 /// Where `provider` is reached: all its addresses differ in their paths only.
-fn origin(provider: &Provider, connector: Connector) -> Option<Arc<Origin>> {
+fn origin(
+    provider: &Provider,
+    connector: Connector,
+    connect_timeout: Duration,
+    opened: Opened,
+) -> Option<Arc<Origin>> {
     let url = |surface| provider.url(surface, "model");
     let address = url(SurfaceKind::OpenaiModels).or_else(|| url(SurfaceKind::AnthropicMessages))?;
     let parts = address.parse::<Uri>().ok()?.into_parts();
-    Origin::new(connector, parts.scheme?, parts.authority?)
+    let place = (parts.scheme?, parts.authority?);
+    Origin::speaking(connector, place, provider.http(), connect_timeout, opened)
 }
 
 /// Opens connections, and trusts the certificates in `ca_file`, or the Mozilla root programme's.
 pub(crate) fn connector(ca_file: Option<&Path>, connect_timeout: Duration) -> Result<Connector, Error> {
-    pinned_connector(ca_file, connect_timeout, &[])
+    connector_of(ca_file, connect_timeout, &[], HttpVersion::Http1)
 }
 
 /// The certificates in `ca_file`, or those that browsers trust.
@@ -374,19 +434,20 @@ pub(crate) fn client_roots(ca_file: Option<&Path>) -> Result<RootCertStore, Erro
     Ok(roots)
 }
 
-/// The same as [`connector`], and if there are `pins`, only connects to who has one of these public keys.
-fn pinned_connector(
+/// The same as [`connector`], for who speaks `version`; if there are `pins`, it only connects to who has one of these public keys.
+fn connector_of(
     ca_file: Option<&Path>,
     connect_timeout: Duration,
     pins: &[[u8; 32]],
+    version: HttpVersion,
 ) -> Result<Connector, Error> {
     let mut http = HttpConnector::new();
     http.set_connect_timeout(Some(connect_timeout));
     http.set_nodelay(true);
     http.enforce_http(false);
-    let config = pinned_config(ca_file, pins)?;
-    let builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config);
-    Ok(builder.https_or_http().enable_http1().wrap_connector(http))
+    let mut config = pinned_config(ca_file, pins)?;
+    config.alpn_protocols = connection::alpn(version);
+    Ok(Connector::from((http, config)))
 }
 
 /// What TLS goes by: the certificates in `ca_file`, or those that browsers trust.

@@ -6,7 +6,7 @@ use privet_types::{Change, ChangeKind, KeyScopes, Principal, TenantId};
 use crate::kill_switches::{KillSwitch, select_in_force};
 use crate::log::append_change;
 use crate::people::{PeopleSnapshot, select_people};
-use crate::sql::{FromRow, Row, Tx, Value};
+use crate::sql::{Backend, FromRow, Row, Tx, Value, still_fits};
 use crate::tokens::{TokenSnapshot, select_tokens};
 use crate::{Error, Store, values};
 
@@ -276,9 +276,19 @@ impl Store {
     /// The current [`ApiKeySnapshot::version`]; one row read, cheap enough to ask twice a second.
     ///
     /// # Errors
-    /// [`Error::Database`] if the store does not answer.
+    /// [`Error::Database`] if the store does not answer, [`Error::NewerSchema`] if a newer Privet has shut this one out meanwhile.
     pub async fn api_keys_version(&self) -> Result<i64, Error> {
-        self.read(|tx| Box::pin(select_version(tx))).await
+        let database = self.database().clone();
+        self.read(|tx| {
+            Box::pin(async move {
+                // On PostgreSQL each transaction looks.
+                if tx.backend() == Backend::Sqlite {
+                    still_fits(tx, database.schema(), database.location()).await?;
+                }
+                select_version(tx).await
+            })
+        })
+        .await
     }
 }
 

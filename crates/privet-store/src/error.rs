@@ -14,14 +14,32 @@ pub enum Error {
         /// The store.
         store: String,
     },
-    /// The store was written by a newer Privet.
-    #[error("the store `{store}` has schema {found}, this privet knows up to {known}; run the newer privet")]
+    /// A newer Privet brought the store to a schema that this program may not work on.
+    #[error(
+        "the store `{store}` has schema {found}, on which a privet works that knows {oldest} or later, and this one knows {known}; install the newer privet here, or restore the backup from before the upgrade"
+    )]
     NewerSchema {
         /// The store.
         store: String,
         /// Version in the store.
         found: i64,
+        /// Version that a program must know to work on it.
+        oldest: i64,
         /// Newest version this program knows.
+        known: i64,
+    },
+    /// Programs are connected that would be shut out by the step to the next schema.
+    #[error(
+        "{connections} connections to the store `{store}` are those of an older privet, which cannot work on schema {known}; bring these nodes to one that knows schema {needed}, or stop them, then start this one again (`privet store status`)"
+    )]
+    OlderNodes {
+        /// The store.
+        store: String,
+        /// How many.
+        connections: i64,
+        /// Version that a program must know to work on it.
+        needed: i64,
+        /// Version that the store would get.
         known: i64,
     },
     /// The store was written by an older Privet, and this role may not change it.

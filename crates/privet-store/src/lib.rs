@@ -28,6 +28,7 @@
 //! ```
 
 mod acknowledgements;
+mod acme;
 mod alerts;
 mod api_keys;
 mod audit;
@@ -52,6 +53,7 @@ mod tokens;
 mod updates;
 
 pub use acknowledgements::{AcknowledgementChange, AcknowledgementRecord};
+pub use acme::{AcmeChallenge, AcmeChange, AcmeState, AcmeTurn};
 pub use alerts::{AlertRecord, HeldCaller, WatchState};
 pub use api_keys::{ApiKeyRecord, ApiKeySnapshot, ApiKeyUse};
 pub use audit::{AuditRecord, AuditRow, TenantEvent};
@@ -62,12 +64,12 @@ pub use backup::{
 pub use error::Error;
 pub use flusher::run_flusher;
 pub use incidents::{IncidentChange, IncidentEntry, IncidentRecord};
-pub use keyring::open_keyring_database;
 pub use keyring::{
     EpochDestroyed, EpochStarted, IndexVersions, InspectedKey, Keyring, KeyringConfig, KeyringStatus,
     OnProgress, Progress, Remains, RootRotated, Shredding, SubjectKey, SweepFailure, Swept, TenantKeyRotated,
     TenantStatus, run_keyring,
 };
+pub use keyring::{keyring_status, open_keyring_database};
 pub use kill_switches::{KillSwitch, KillSwitchChange, KillTarget, UnknownKill};
 pub use limit_counters::LimitCounter;
 pub use log::{
@@ -87,9 +89,9 @@ pub use sign_in::{
 };
 pub use spool::{Batch, Durability, Spool, SpoolConfig, SpoolStatus};
 pub use sql::{
-    Backend, Database, FromRow, FromValue, LinkSecurity, Location, PostgresUrl, Row, Schema, Scope, Tx,
-    Value, ValueKind, Work,
+    Backend, Database, FromRow, FromValue, LinkSecurity, Location, PostgresUrl, Row, Schema, SchemaStatus,
+    Scope, Standing, Tx, Value, ValueKind, Work,
 };
-pub use store::{Store, open_store_database};
+pub use store::{Store, open_store_database, store_status};
 pub use tokens::{TokenChange, TokenCount, TokenKeyRecord, TokenRevocation, TokenRevoked, TokenSnapshot};
 pub use updates::{UpdateChange, UpdateStep};

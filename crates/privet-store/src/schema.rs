@@ -36,6 +36,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/sqlite/0028_tokens.sql"),
         include_str!("schema/sqlite/0029_identity_links.sql"),
         include_str!("schema/sqlite/0030_acknowledgements.sql"),
+        include_str!("schema/sqlite/0031_acme.sql"),
     ],
     postgres: &[
         include_str!("schema/postgres/0001_keys_and_audit.sql"),
@@ -68,6 +69,9 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0028_tokens.sql"),
         include_str!("schema/postgres/0029_identity_links.sql"),
         include_str!("schema/postgres/0030_acknowledgements.sql"),
+        include_str!("schema/postgres/0031_acme.sql"),
     ],
+    // Programs before this one did not ask who is shut out.
+    shut_out: &[(30, 30)],
     seeded: &["changes", "log_head"],
 };

@@ -2,7 +2,7 @@
 
 use privet_crypto::RootKey;
 
-use crate::sql::{Backend, Database, Location, Scope, Tx, Work};
+use crate::sql::{Backend, Database, Location, SchemaStatus, Scope, Tx, Work, schema_status};
 use crate::{Error, schema, values};
 
 /// The store of an installation: a SQLite database in WAL mode with `synchronous=FULL`, or one on a PostgreSQL server.
@@ -131,6 +131,14 @@ pub(crate) async fn tie(database: &Database, name: &'static str, value: &str) ->
             })
         })
         .await
+}
+
+/// Which schema the store at `location` has, and who works on it. Nothing is changed.
+///
+/// # Errors
+/// [`Error::Unreachable`] if its server does not answer, [`Error::Database`] if it cannot be read.
+pub async fn store_status(location: &Location) -> Result<SchemaStatus, Error> {
+    schema_status(location, &schema::STORE).await
 }
 
 /// The database of a store, without tying it to a root key: for a restore, which brings the tie with it.

@@ -20,8 +20,8 @@ mod stream;
 mod tag;
 
 pub use config::{PartKind, PartsConfig, RestoreConfig};
-pub use mask::{Masked, Masking, Request};
-pub use memory::DetectionMemory;
+pub use mask::{Masked, Masking, PassedPart, Request};
+pub use memory::{DetectionMemories, DetectionMemory};
 pub use refusal::Refusal;
 pub use reply::{Restoration, RestoreError};
 pub use stream::StreamRestorer;

@@ -1,9 +1,12 @@
 //! Masking a request: every private value replaced, everything else byte for byte as it came.
 
+mod passed;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
+pub use self::passed::PassedPart;
 use privet_crypto::HashKey;
 use privet_pii::{
     Analyzer, EntityAction, Mentions, Place, SurrogateMap, Surrogates, escape_into, lookalikes,
@@ -66,6 +69,8 @@ pub struct Masked {
     pub map: SurrogateMap,
     /// What was replaced, by kind.
     pub counts: BTreeMap<Entity, u32>,
+    /// What passed unseen, by kind.
+    pub passed: BTreeMap<PartKind, PassedPart>,
 }
 
 impl<'t> Request<'t> {
@@ -159,6 +164,7 @@ impl<'t> Request<'t> {
             mentions: Mentions::new(),
             edits: Vec::new(),
             counts: BTreeMap::new(),
+            passed: BTreeMap::new(),
             path: Vec::new(),
             is_looking: masking.pii.looks_for_anything(),
             remembered: BTreeMap::new(),
@@ -185,6 +191,7 @@ impl<'t> Request<'t> {
             surrogates,
             mut edits,
             counts,
+            passed,
             ..
         } = walk;
         if let Some((name, value)) = upstream_model.zip(root.get("model")) {
@@ -206,6 +213,7 @@ impl<'t> Request<'t> {
             replaced,
             map: surrogates.into_map(),
             counts,
+            passed,
         })
     }
 }
@@ -234,6 +242,7 @@ struct Walk<'a, 'd> {
     mentions: Mentions,
     edits: Vec<Edit>,
     counts: BTreeMap<Entity, u32>,
+    passed: BTreeMap<PartKind, PassedPart>,
     path: Vec<Step<'d>>,
     is_looking: bool,
     /// Values that only their context gave away: further on they are private without it, too.
@@ -358,7 +367,7 @@ impl<'d> Walk<'_, 'd> {
                         return Err(self.opaque(kind));
                     }
                     Some(Class::Sealed) => return Ok(()),
-                    Some(Class::Opaque(_)) => return self.passed_part(value),
+                    Some(Class::Opaque(kind)) => return self.passed_part(kind, value),
                     _ => {}
                 }
                 for (key, value) in value.entries() {
@@ -406,17 +415,6 @@ impl<'d> Walk<'_, 'd> {
             }
             Kind::Literal => Ok(()),
         }
-    }
-
-    /// A part that the policy passes: what carries its content is not looked at, everything beside it is.
-    fn passed_part(&mut self, part: Value<'d>) -> Result<(), Refusal> {
-        for (key, value) in part.entries() {
-            let name = key.as_str().unwrap_or_default();
-            if !dialect::is_opaque_field(self.surface, &name) {
-                self.entry(key, value)?;
-            }
-        }
-        Ok(())
     }
 
     fn string(&mut self, value: Value<'d>) -> Result<(), Refusal> {

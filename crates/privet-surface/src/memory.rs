@@ -1,32 +1,63 @@
 //! What was found in messages and tools that come again with every turn of a conversation.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use privet_types::Finding;
+use privet_types::{Finding, TenantId};
 
 /// A keyed hash of an element of a request: what it is known by.
 pub(crate) type Key = [u8; 32];
 
-/// What an entry takes beside its findings, in bytes: key, pointers, the table's own places.
-const ENTRY_BYTES: usize = 96;
+/// What an entry takes beside its findings, in bytes: its key twice, pointers, the table's own places.
+const ENTRY_BYTES: usize = 160;
 
-/// Findings of elements (messages, tools) of earlier requests, by keyed hash of all that detection depends on.
+/// What is remembered for all tenants, in a bounded number of bytes.
+///
+/// When it is full, the tenant that holds most forgets what it used least lately. So a tenant alone may fill all of it, and none
+/// ever loses anything to others while it holds no more than its fair share, the whole divided by the tenants that hold something. Belongs
+/// to one policy: another policy needs another memory.
+#[derive(Debug)]
+pub struct DetectionMemories {
+    whole: Arc<Whole>,
+}
+
+/// Findings of elements (messages, tools) of earlier requests to one tenant, by keyed hash of all that detection depends on.
 ///
 /// It holds spans and kinds, never text, and hashes that nobody can compute without the principal's key: what one
-/// principal sent is never looked up for another. Bounded: when half of `bytes` is filled, what was not used since the
-/// half before is forgotten. Belongs to one policy: another policy needs another memory.
-#[derive(Debug)]
+/// principal sent is never looked up for another. Its place is one in [`DetectionMemories`].
+#[derive(Debug, Clone)]
 pub struct DetectionMemory {
-    half: usize,
-    generations: Mutex<Generations>,
+    whole: Arc<Whole>,
+    tenant: TenantId,
+}
+
+#[derive(Debug)]
+struct Whole {
+    most: usize,
+    held: Mutex<Held>,
 }
 
 #[derive(Debug, Default)]
-struct Generations {
-    young: HashMap<Key, Entry>,
-    old: HashMap<Key, Entry>,
-    young_bytes: usize,
+struct Held {
+    // INVARIANT: no share is empty, and `bytes` is the sum of theirs.
+    shares: HashMap<TenantId, Share>,
+    bytes: usize,
+}
+
+/// What one tenant holds.
+#[derive(Debug, Default)]
+struct Share {
+    entries: HashMap<Key, Slot>,
+    /// Each key of `entries` once: what is to be forgotten next stands first.
+    order: VecDeque<Key>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Slot {
+    entry: Entry,
+    /// Whether it was used since it was last passed over.
+    is_used: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -51,6 +82,8 @@ pub(crate) struct Detected {
     pub(crate) by_text: Vec<(usize, Vec<Finding>)>,
     /// Whether something in it looks like a surrogate, so that it is replaced though nothing private was found.
     pub(crate) has_lookalikes: bool,
+    /// Whether it holds what passed unseen, so that it is counted anew each time.
+    pub(crate) has_parts: bool,
     /// Bytes from its start up to which it was looked at.
     pub(crate) reach: usize,
 }
@@ -78,9 +111,9 @@ impl Detected {
             + findings * size_of::<Finding>()
     }
 
-    /// Whether nothing in it is replaced for its own sake.
+    /// Whether nothing in it is replaced for its own sake, and nothing in it is counted.
     pub(crate) fn is_clean(&self) -> bool {
-        self.by_text.is_empty() && !self.has_lookalikes
+        self.by_text.is_empty() && !self.has_lookalikes && !self.has_parts
     }
 
     /// The findings of the `n`-th text.
@@ -92,14 +125,33 @@ impl Detected {
     }
 }
 
-impl DetectionMemory {
-    /// A memory of at most `bytes` bytes.
+impl DetectionMemories {
+    /// Memories of at most `bytes` bytes together.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         Self {
-            half: bytes / 2,
-            generations: Mutex::default(),
+            whole: Arc::new(Whole {
+                most: bytes,
+                held: Mutex::default(),
+            }),
         }
+    }
+
+    /// That of `tenant`.
+    #[must_use]
+    pub fn of(&self, tenant: &TenantId) -> DetectionMemory {
+        DetectionMemory {
+            whole: Arc::clone(&self.whole),
+            tenant: tenant.clone(),
+        }
+    }
+}
+
+impl DetectionMemory {
+    /// A memory of at most `bytes` bytes, for one tenant alone.
+    #[must_use]
+    pub fn new(bytes: usize) -> Self {
+        DetectionMemories::new(bytes).of(&TenantId::default())
     }
 
     /// What was found in an element.
@@ -127,34 +179,99 @@ impl DetectionMemory {
     }
 
     fn entry(&self, key: &Key) -> Option<Entry> {
-        let mut held = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = held.young.get(key) {
-            return Some(known.clone());
-        }
-        let known = held.old.remove(key)?;
-        held.insert(*key, known.clone(), self.half);
-        Some(known)
+        let mut held = self.held();
+        let slot = held.shares.get_mut(&self.tenant)?.entries.get_mut(key)?;
+        slot.is_used = true;
+        Some(slot.entry.clone())
     }
 
     fn insert(&self, key: Key, entry: Entry) {
-        let mut held = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        held.insert(key, entry, self.half);
+        let most = self.whole.most;
+        // What fills half of it would drive out all else.
+        if entry.bytes() <= most / 2 {
+            self.held().insert(&self.tenant, key, entry, most);
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.whole.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Generations {
-    fn insert(&mut self, key: Key, entry: Entry, half: usize) {
+impl Held {
+    fn insert(&mut self, tenant: &TenantId, key: Key, entry: Entry, most: usize) {
         let bytes = entry.bytes();
-        if bytes > half {
+        let known = self.shares.get_mut(tenant).and_then(|share| {
+            let before = share.entries.get_mut(&key)?;
+            let former = std::mem::replace(&mut before.entry, entry.clone()).bytes();
+            share.bytes = share.bytes + bytes - former;
+            Some(former)
+        });
+        if let Some(former) = known {
+            self.bytes = self.bytes + bytes - former;
+            self.make_room(tenant, 0, most);
             return;
         }
-        if self.young_bytes + bytes > half {
-            self.old = std::mem::take(&mut self.young);
-            self.young_bytes = 0;
+        // Before it is put in: else it might be what is forgotten, where all others were used.
+        if !self.make_room(tenant, bytes, most) {
+            return;
         }
-        if self.young.insert(key, entry).is_none() {
-            self.young_bytes += bytes;
+        let share = self.shares.entry(tenant.clone()).or_default();
+        let slot = Slot {
+            entry,
+            is_used: false,
+        };
+        share.entries.insert(key, slot);
+        share.order.push_back(key);
+        share.bytes += bytes;
+        self.bytes += bytes;
+    }
+
+    /// Forgets until there is room for `bytes` of `tenant`, each time of the tenant that would hold most. O(tenants) for each entry that
+    /// is forgotten. Returns whether there is room: there is none if `tenant` would hold most by this entry alone.
+    fn make_room(&mut self, tenant: &TenantId, bytes: usize, most: usize) -> bool {
+        while self.bytes + bytes > most {
+            let would_hold = |(name, share): &(&TenantId, &Share)| {
+                let more = if *name == tenant { bytes } else { 0 };
+                share.bytes + more
+            };
+            let fullest = self.shares.iter().max_by_key(would_hold);
+            let Some((name, held)) = fullest.map(|(name, share)| (name.clone(), share.bytes)) else {
+                return false;
+            };
+            if !self.shares.contains_key(tenant) && bytes > held {
+                return false;
+            }
+            let Some(share) = self.shares.get_mut(&name) else {
+                return false;
+            };
+            self.bytes -= share.forget();
+            if share.entries.is_empty() {
+                self.shares.remove(&name);
+            }
         }
+        true
+    }
+}
+
+impl Share {
+    /// Forgets one entry, and says how many bytes that had: the first that was not used since it was last passed over (the CLOCK
+    /// algorithm, Corbató 1968).
+    fn forget(&mut self) -> usize {
+        while let Some(key) = self.order.pop_front() {
+            let is_used = self
+                .entries
+                .get_mut(&key)
+                .is_some_and(|slot| std::mem::take(&mut slot.is_used));
+            if is_used {
+                self.order.push_back(key);
+                continue;
+            }
+            let bytes = self.entries.remove(&key).map_or(0, |slot| slot.entry.bytes());
+            self.bytes -= bytes;
+            return bytes;
+        }
+        0
     }
 }
 
@@ -175,14 +292,77 @@ mod tests {
         }
         assert!(memory.get(&key(1)).is_none());
         assert!(memory.get(&key(99)).is_some());
-        let held = memory.generations.lock().unwrap();
-        assert!(held.young.len() + held.old.len() <= 8);
+        let held = memory.held();
+        let share = &held.shares[&TenantId::default()];
+        assert_eq!((share.entries.len(), share.order.len()), (8, 8));
+        assert_eq!((share.bytes, held.bytes), (8 * ENTRY_BYTES, 8 * ENTRY_BYTES));
     }
 
     #[test]
-    fn an_entry_larger_than_the_memory_is_not_kept() {
+    fn an_entry_larger_than_half_of_the_memory_is_not_kept() {
         let memory = DetectionMemory::new(ENTRY_BYTES);
         memory.put(key(1), Detected::default());
         assert!(memory.get(&key(1)).is_none());
+    }
+
+    #[test]
+    fn what_is_put_again_counts_once() {
+        let memory = DetectionMemory::new(4 * ENTRY_BYTES);
+        for _ in 0..100 {
+            memory.put(key(1), Detected::default());
+            memory.put_value(key(2), true);
+        }
+        assert_eq!(memory.held().bytes, 2 * ENTRY_BYTES);
+        assert_eq!(memory.held().shares[&TenantId::default()].order.len(), 2);
+    }
+
+    #[test]
+    fn a_tenant_loses_nothing_to_others_while_it_holds_no_more_than_its_share() {
+        let all = DetectionMemories::new(40 * ENTRY_BYTES);
+        let of = |name: &str| all.of(&name.parse().unwrap());
+        let (quiet, second, loud) = (of("quiet"), of("second"), of("loud"));
+        for n in 0..10 {
+            quiet.put(key(n), Detected::default());
+        }
+        // Alone with one that holds little, it may fill all the rest.
+        for n in 0..100 {
+            loud.put(key(n), Detected::default());
+        }
+        assert_eq!(loud.held().shares[&loud.tenant].entries.len(), 30);
+        for n in 0..13 {
+            second.put(key(n), Detected::default());
+        }
+        for n in 100..200 {
+            loud.put(key(n), Detected::default());
+        }
+        for n in 0..10 {
+            assert!(quiet.get(&key(n)).is_some(), "{n}");
+        }
+        for n in 0..13 {
+            assert!(second.get(&key(n)).is_some(), "{n}");
+        }
+        assert_eq!(loud.held().shares[&loud.tenant].entries.len(), 17);
+        assert!(loud.held().bytes <= 40 * ENTRY_BYTES);
+    }
+
+    #[test]
+    fn tenants_who_all_want_more_end_with_equal_shares() {
+        let all = DetectionMemories::new(40 * ENTRY_BYTES);
+        let tenants: Vec<DetectionMemory> = ["a", "b", "c", "d"]
+            .map(|name| all.of(&name.parse().unwrap()))
+            .into();
+        for n in 0..200 {
+            for (tenant, turns) in tenants.iter().zip([1, 2, 3, 4]) {
+                for turn in 0..turns {
+                    let mut key = key(n);
+                    key[0] = turn;
+                    tenant.put(key, Detected::default());
+                }
+            }
+        }
+        let held = tenants[0].held();
+        for share in held.shares.values() {
+            assert!((9..=11).contains(&share.entries.len()), "{}", share.entries.len());
+        }
     }
 }

@@ -41,10 +41,16 @@ pub(crate) fn is_kept(surface: SurfaceKind, root: Value<'_>) -> bool {
     surface == SurfaceKind::OpenaiResponses && root.get("store").is_none_or(|store| store.raw() != "false")
 }
 
-/// Whether the request `root` goes on where an earlier one ended.
+/// Whether the request `root` goes on where an earlier one ended, or names items of one.
 pub(crate) fn goes_on(surface: SurfaceKind, root: Value<'_>) -> bool {
     let is_set = |field| root.get(field).is_some_and(|value| value.raw() != "null");
-    surface == SurfaceKind::OpenaiResponses && (is_set("previous_response_id") || is_set("conversation"))
+    let is_reference = |item: Value<'_>| item.get_str("type").is_some_and(|kind| kind == "item_reference");
+    surface == SurfaceKind::OpenaiResponses
+        && (is_set("previous_response_id")
+            || is_set("conversation")
+            || root
+                .get("input")
+                .is_some_and(|input| input.items().any(is_reference)))
 }
 
 /// Makes it say `false`, which is not what it means where it is left out: so responses are kept, and chats by some accounts.

@@ -1,9 +1,11 @@
 //! Certificates of an authority that exists for one test alone.
 
 use data_encoding::BASE64;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    PublicKeyData, SanType, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, SubjectPublicKeyInfoDer};
 
@@ -52,6 +54,27 @@ impl Authority {
     #[must_use]
     pub fn sign_expired(&self, names: &[&str]) -> Identity {
         self.make(names, |params| params.not_after = date_time_ymd(2001, 1, 1))
+    }
+
+    /// A certificate for these hosts and a key that only its owner has, and this authority's own behind it, PEM. Good from the first time
+    /// to the second.
+    pub(crate) fn issue(
+        &self,
+        names: &[String],
+        key: &impl PublicKeyData,
+        (from, until): (Timestamp, Timestamp),
+    ) -> String {
+        let mut params = CertificateParams::new(names.to_vec()).expect("parameters of a certificate");
+        let day = |at: Timestamp| {
+            let at = at.to_zoned(TimeZone::UTC);
+            let (month, day) = (at.month(), at.day());
+            date_time_ymd(at.year().into(), month.unsigned_abs(), day.unsigned_abs())
+        };
+        (params.not_before, params.not_after) = (day(from), day(until));
+        params.use_authority_key_identifier_extension = true;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let certificate = params.signed_by(key, &self.issuer).expect("a certificate");
+        pem("CERTIFICATE", certificate.der()) + &self.pem()
     }
 
     fn make(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Identity {
@@ -104,7 +127,6 @@ impl Identity {
     /// Its public key as certificates hold it, DER.
     #[must_use]
     pub fn public_key(&self) -> SubjectPublicKeyInfoDer<'static> {
-        use rcgen::PublicKeyData;
         self.key.subject_public_key_info().into()
     }
 }

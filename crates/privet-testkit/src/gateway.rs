@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use jiff::tz::Offset;
 use privet_access::{
-    AccessRules, Assessments, Authorizer, KeyRing, KeyRingConfig, KillSwitches, LocalSwitches, PolicyText,
-    Signer, run_refresh,
+    AccessRules, Assessments, Authorizer, KeyRing, KeyRingConfig, KillSwitches, LocalSwitches, Looks,
+    PolicyText, REFRESH, Signer, run_refresh,
 };
 use privet_crypto::RootKey;
 use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
 use privet_policy::{Audit, Policy, Settings};
 use privet_server::{
-    AlertOutbox, AwsKeys, Gateway, Live, NextPolicy, Parts, ProviderKey, Server, SharedLimits, Telemetry,
-    VaultParts, saved_limits,
+    AlertOutbox, EngineFault, Gateway, Live, NextPolicy, Parts, Server, SharedLimits, Telemetry, VaultParts,
+    saved_limits,
 };
 use privet_store::{Durability, Location, Sequencer, Spool, SpoolConfig, Store, log_signer, run_flusher};
 use privet_types::{Clock, Secret, TenantId};
@@ -28,12 +28,11 @@ use tokio::task::JoinHandle;
 use crate::ask::Ask;
 use crate::clock::FakeClock;
 use crate::home::Home;
+use crate::secrets::{external_account, key_of};
 use crate::settings::settings;
 use crate::vault::open_vault;
 use crate::wire::soon;
 
-/// As in `privet serve`.
-const KEY_REFRESH: Duration = Duration::from_millis(500);
 /// Sooner than in `privet serve`, which takes five seconds.
 const LIMITS: Duration = Duration::from_millis(100);
 /// How often the watch looks at what was seen.
@@ -95,6 +94,7 @@ pub struct TestGateway {
     presidio: Option<SocketAddr>,
     metrics: Option<SocketAddr>,
     vault_address: Option<SocketAddr>,
+    acme: Option<SocketAddr>,
     vault: Option<VaultParts>,
     key: String,
     pub(crate) clock: Arc<FakeClock>,
@@ -107,6 +107,7 @@ pub struct TestGateway {
     live: Arc<Live>,
     server: JoinHandle<bool>,
     refresh: JoinHandle<()>,
+    keys: Arc<KeyRing>,
     limits: JoinHandle<()>,
     watching: JoinHandle<()>,
     flusher: JoinHandle<Result<(), privet_store::Error>>,
@@ -229,6 +230,12 @@ impl Builder {
     pub fn assessment(mut self, signer: &str, text: &str) -> Self {
         self.access = format!("signers = [\"{signer}\"]");
         self.assessments.push(text.to_owned());
+        self
+    }
+
+    /// With the public key that signed records are to be checked by.
+    pub fn signer(mut self, signer: &str) -> Self {
+        self.access = format!("signers = [\"{signer}\"]");
         self
     }
 
@@ -407,6 +414,8 @@ impl Builder {
             mcp_headers: mcp_headers.collect(),
             log_key: log_signer(&root, None).expect("a signer").key().clone().into(),
             login_secrets: login_secrets.collect(),
+            store: store.clone(),
+            external_account: settings.tls.as_ref().and_then(external_account),
             saved_limits,
             shared_limits: self.shared_limits,
             model: None,
@@ -426,13 +435,14 @@ impl Builder {
         let server = Server::bind(Arc::clone(&gateway)).await?;
         let (address, presidio) = (server.address(), server.presidio_address());
         let vault_address = server.vault_address();
-        let metrics = server.metrics_address();
+        let (metrics, acme) = (server.metrics_address(), server.acme_address());
         let live = server.live();
         let (shutdown, is_shutdown) = watch::channel(false);
         let (stop, is_stopped) = watch::channel(false);
         let server = tokio::spawn(server.run(ended(is_shutdown)));
         let for_refresh = ended(is_stopped.clone());
-        let refresh = tokio::spawn(async move { run_refresh(&ring, KEY_REFRESH, for_refresh).await });
+        let keys = Arc::clone(&ring);
+        let refresh = tokio::spawn(async move { run_refresh(&ring, REFRESH, for_refresh).await });
         let for_limits = (store.clone(), ended(is_stopped.clone()));
         let (for_watch, watched_gateway) = ((store.clone(), ended(is_stopped.clone())), Arc::clone(&gateway));
         let watching = tokio::spawn(async move {
@@ -465,6 +475,7 @@ impl Builder {
             presidio,
             metrics,
             vault_address,
+            acme,
             vault: vault_parts,
             watch,
             key: String::new(),
@@ -478,6 +489,7 @@ impl Builder {
             live,
             server,
             refresh,
+            keys,
             limits,
             watching,
             flusher,
@@ -502,6 +514,12 @@ impl TestGateway {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How often it has looked for what was changed elsewhere.
+    #[must_use]
+    pub fn looks(&self) -> Looks {
+        self.keys.looks()
     }
 
     /// Puts another policy in force while it runs, with the Cedar policies in `cedar` beside those that ship. Returns whether it is
@@ -533,6 +551,11 @@ impl TestGateway {
         self.live.replace(next).await
     }
 
+    /// Makes its engines fail from now on, or no longer.
+    pub fn break_engines(&self, fault: Option<EngineFault>) {
+        self.live.break_engines(fault);
+    }
+
     /// Where Presidio's endpoints have an address of their own.
     #[must_use]
     pub fn presidio_address(&self) -> SocketAddr {
@@ -543,6 +566,12 @@ impl TestGateway {
     #[must_use]
     pub fn metrics_address(&self) -> SocketAddr {
         self.metrics.expect("the settings give it one")
+    }
+
+    /// Where an authority of certificates looks without TLS.
+    #[must_use]
+    pub fn acme_address(&self) -> SocketAddr {
+        self.acme.expect("the settings give it one")
     }
 
     /// Where the vault answers.
@@ -741,22 +770,6 @@ impl TestGateway {
             is_orderly,
         }
     }
-}
-
-/// `upstream-key-of-NAME`, or what signs requests to AWS.
-fn key_of(provider: &privet_policy::Provider) -> ProviderKey {
-    let name = provider.name();
-    let Some(aws) = provider.aws() else {
-        return ProviderKey::Header(Secret::new(format!("upstream-key-of-{name}")));
-    };
-    ProviderKey::Aws(AwsKeys {
-        access_key_id: format!("id-of-{name}"),
-        secret_access_key: Secret::new(format!("upstream-key-of-{name}")),
-        session_token: aws
-            .session_token
-            .as_ref()
-            .map(|_| Secret::new(format!("token-of-{name}"))),
-    })
 }
 
 async fn demo_provider(is_calm: bool) -> Provider {

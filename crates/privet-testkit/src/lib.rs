@@ -23,30 +23,38 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod acme;
 mod ask;
 mod authority;
 mod aws;
 mod callers;
 mod clock;
+mod faulty_wire;
 mod gateway;
 mod home;
 mod issuer;
+mod load;
 mod raw_provider;
+mod secrets;
 mod settings;
 mod tls_front;
 mod valkey;
 mod vault;
 mod wire;
 
+pub use acme::TestAcme;
 pub use ask::{Ask, Open, Reply};
 pub use authority::{Authority, Identity};
 pub use aws::aws_message;
 pub use clock::FakeClock;
+pub use faulty_wire::{Fault, FaultyWire};
 pub use gateway::{ALERT_SECRET, Builder, LOGIN_SECRET, Stopped, TestGateway};
 pub use home::Home;
 pub use issuer::{TestIssuer, TokenKey, unsigned};
+pub use load::{Answered, Load};
 pub use privet_demo as demo;
 pub use raw_provider::{Answer, RawProvider, chunk, json_reply, sse_head};
+pub use secrets::EXTERNAL_ACCOUNT_KEY;
 pub use tls_front::TlsFront;
 pub use valkey::Valkey;
 pub use wire::PATIENCE;

@@ -6,7 +6,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{audit, demo, key, keyring, kill, mcp, people, pii, policy, serve, update, vault, watch};
+use crate::{
+    audit, demo, guard, key, keyring, kill, mcp, people, pii, policy, serve, store_status, update, vault,
+    watch,
+};
 
 /// Use generative AI without giving private data away.
 ///
@@ -118,6 +121,15 @@ pub(crate) enum Command {
   privet pii eval --gold gold.jsonl"
     )]
     Pii(Box<pii::PiiCommand>),
+    /// Find attacks on language models in texts, and measure how well that works.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet guard check mail.txt --channel document
+  privet guard eval --data marked.jsonl
+  privet guard calibrate --data prompts.jsonl --out guard.json"
+    )]
+    Guard(Box<guard::GuardCommand>),
     /// Export the signed log of decisions and changes, check it, and look at it.
     #[command(
         subcommand,
@@ -138,6 +150,13 @@ pub(crate) enum Command {
   privet keyring lock --out privet-data/root.lock"
     )]
     Keyring(keyring::KeyringCommand),
+    /// See which schema the databases have, and who may work on them.
+    #[command(
+        subcommand,
+        after_help = "Example:
+  privet store status"
+    )]
+    Store(store_status::StoreCommand),
     /// Back the vault up, bring it back, and forget people.
     #[command(
         subcommand,
@@ -323,8 +342,10 @@ impl Command {
             Self::Policy(command) => policy::run(command),
             Self::Update(command) => update::run(command),
             Self::Pii(command) => pii::run(*command),
+            Self::Guard(command) => guard::run(*command),
             Self::Audit(command) => audit::run(&command),
             Self::Keyring(command) => keyring::run(command),
+            Self::Store(command) => store_status::run(&command),
             Self::Vault(command) => vault::run(&command),
             Self::Alert(command) => watch::alert(&command),
             Self::Incident(command) => watch::incident(*command),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use privet_access::{KeyRing, KeyRingConfig, run_refresh};
+use privet_access::{KeyRing, KeyRingConfig, REFRESH, run_refresh};
 use privet_crypto::{RootKey, SigningKey};
 use privet_pii::Model;
 use privet_policy::{Audit, Settings};
@@ -27,8 +27,6 @@ use crate::open_vault::Upkeep;
 use crate::policy_watch::{PolicyFiles, Seen};
 use crate::{memory, open_vault, rim};
 
-/// How often keys are looked at: a revocation reaches a gateway within a second.
-const KEY_REFRESH: Duration = Duration::from_millis(500);
 /// How often decisions go from the spool to the store.
 const FLUSH: Duration = Duration::from_millis(250);
 /// How often what was used of budgets is saved: a crash loses what was settled since.
@@ -122,6 +120,8 @@ impl Node {
             mcp_headers: rim::mcp_headers(&settings)?,
             log_key: public.clone(),
             login_secrets: rim::login_secrets(&settings)?,
+            store: store.clone(),
+            external_account: rim::external_account(&settings)?,
             settings,
             policy,
             model,
@@ -142,7 +142,7 @@ impl Node {
         let (stop, stopped) = watch::channel(false);
         let refresh = tokio::spawn({
             let (stopped, keys) = (ended(stopped.clone()), Arc::clone(&keys));
-            async move { run_refresh(&keys, KEY_REFRESH, stopped).await }
+            async move { run_refresh(&keys, REFRESH, stopped).await }
         });
         let policy = tokio::spawn(files.watch(server.live(), ended(stopped.clone())));
         let upkeep = vault.map(|vault| vault.keep_up(&store, &stopped));

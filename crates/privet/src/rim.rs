@@ -11,7 +11,7 @@ use privet_access::LocalSwitches;
 use privet_crypto::{RootKey, SigningKey};
 use privet_pii::Model;
 use privet_policy::{Policy, SecretRef, Settings, SharedLimitsSettings, StoreSettings, TelemetrySettings};
-use privet_server::{AwsKeys, LoginSecrets, McpHeaders, ProviderKey, SharedLimits};
+use privet_server::{AwsKeys, ExternalAccountKey, LoginSecrets, McpHeaders, ProviderKey, SharedLimits};
 use privet_store::Location;
 use privet_types::Secret;
 
@@ -103,6 +103,15 @@ pub(crate) fn login_secrets(settings: &Settings) -> Result<LoginSecrets> {
         }
     }
     Ok(all)
+}
+
+/// The key of the account that the authority of certificates wants, if it wants one.
+pub(crate) fn external_account(settings: &Settings) -> Result<Option<ExternalAccountKey>> {
+    let acme = settings.tls.as_ref().and_then(|tls| tls.acme.as_ref());
+    let account = acme.and_then(|acme| acme.external_account.as_ref());
+    account
+        .map(|account| secret(&account.key, "the key of `external_account` in `[tls.acme]`"))
+        .transpose()
 }
 
 /// The root key that the installation's other keys are derived from: the one it began with.
@@ -342,6 +351,14 @@ fn folded(text: &str, width: usize) -> String {
     }
     out.push_str(&piece);
     out
+}
+
+/// CPU time of this thread.
+pub(crate) fn cpu_time() -> std::time::Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+    let nanoseconds = u32::try_from(now.tv_nsec).unwrap_or_default();
+    std::time::Duration::new(seconds, nanoseconds)
 }
 
 #[cfg(test)]

@@ -36,7 +36,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
         rim::login_secrets(&settings)?;
         rim::store_location(&settings)?;
         crate::keyring::location(&settings)?;
-        privet_server::check_certificates(&settings)?;
+        let external_account = rim::external_account(&settings)?;
+        privet_server::check_certificates(&settings, external_account.as_ref())?;
         telemetry::of(&settings)?;
         let now = SystemClock.now();
         for warning in access.updates.iter().filter_map(|used| used.warning(now)) {

@@ -5,6 +5,7 @@ mod tokens;
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -81,6 +82,26 @@ impl From<NotPermitted> for Denied {
     }
 }
 
+/// How often a node looks for keys, people and kill switches that were changed elsewhere. What is changed while it looks is seen by the
+/// look after that one, so that two of them are within the second that is promised.
+pub const REFRESH: Duration = Duration::from_millis(500);
+
+const _: () = assert!(
+    2 * REFRESH.as_millis() <= 1_000,
+    "changes reach a node within a second"
+);
+
+/// How often a node has looked, and acted on what it saw, in each of the places where it learns of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looks {
+    /// In the store.
+    pub store: u64,
+    /// At this machine's own kill switches.
+    pub local: u64,
+    /// At kill switches that come from other machines, beside the store.
+    pub shared: u64,
+}
+
 /// All API keys of the store, in memory. Knows a key without asking the store; learns of new and revoked keys from
 /// [`run_refresh`].
 #[derive(Debug)]
@@ -91,12 +112,22 @@ pub struct KeyRing {
     rules: RwLock<Arc<AccessRules>>,
     keys: RwLock<Keys>,
     kill: Board,
+    looks: LookCounts,
     /// When the store was last asked. Held while it is asked, so that it is asked once at a time.
     last_look: Mutex<Instant>,
     token_seal: SealingKey,
     token_ids: HashKey,
     /// Held while a key is made that signs tokens.
     making_key: Mutex<()>,
+    /// Whether the store said, when it was last asked, that this program is too old for it.
+    is_shut_out: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct LookCounts {
+    store: AtomicU64,
+    local: AtomicU64,
+    shared: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -193,6 +224,7 @@ impl KeyRing {
         let keys = Keys::new(snapshot, asked_at, &rules, &token_seal, None);
         Ok(Self {
             kill,
+            looks: LookCounts::default(),
             store,
             hash_key: hash_key(root),
             config,
@@ -202,6 +234,7 @@ impl KeyRing {
             token_seal,
             token_ids: root.hash_key("privet/access/token-id", b""),
             making_key: Mutex::default(),
+            is_shut_out: AtomicBool::new(false),
         })
     }
 
@@ -245,13 +278,26 @@ impl KeyRing {
     /// Looks whether the file of this machine's kill switches changed, and reads it if so.
     pub fn look_at_local_switches(&self) {
         self.kill.look_at_local();
+        self.looks.local.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often it has looked until now.
+    #[must_use]
+    pub fn looks(&self) -> Looks {
+        Looks {
+            store: self.looks.store.load(Ordering::Acquire),
+            local: self.looks.local.load(Ordering::Acquire),
+            shared: self.looks.shared.load(Ordering::Acquire),
+        }
     }
 
     /// Takes kill switches over that came from another machine of the installation, each `sealed` by [`LocalSwitches::seal`]. Returns how
     /// many cannot be opened; these are left alone.
     #[must_use]
     pub fn take_shared_switches(&self, sealed: &[Vec<u8>], now: Timestamp) -> usize {
-        self.kill.take_shared(sealed, now)
+        let strange = self.kill.take_shared(sealed, now);
+        self.looks.shared.fetch_add(1, Ordering::Release);
+        strange
     }
 
     /// Tells the store of this machine's kill switches that it does not know yet; from then on the store decides about them.
@@ -372,6 +418,13 @@ impl KeyRing {
     pub fn is_fresh(&self) -> bool {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         keys.checked_at.elapsed() <= self.config.stale_after
+    }
+
+    /// Whether a newer Privet has brought the store to a schema that this one may not work on. Keys in memory stay good for as long
+    /// as they would without the store: time to send callers to another node.
+    #[must_use]
+    pub fn is_shut_out(&self) -> bool {
+        self.is_shut_out.load(Ordering::Relaxed)
     }
 
     /// The accounts of `tenant`, in order of their names: its principals, and those that only a key names.
@@ -545,7 +598,13 @@ impl KeyRing {
         let changed = timeout(PATIENCE, self.load_if_changed(known));
         let changed = changed
             .await
-            .map_err(|_| Error::StoreTimeout { limit: PATIENCE })??;
+            .map_err(|_| Error::StoreTimeout { limit: PATIENCE })?;
+        let is_shut_out = matches!(
+            &changed,
+            Err(Error::Store(privet_store::Error::NewerSchema { .. }))
+        );
+        self.is_shut_out.store(is_shut_out, Ordering::Relaxed);
+        let changed = changed?;
         let has_changed = changed.is_some();
         // Made before anybody is kept out; whoever looks holds `last_look`, so nobody else writes meanwhile.
         let next = changed.map(|mut snapshot| {
@@ -558,6 +617,8 @@ impl KeyRing {
             Some(next) => *keys = next,
             None => keys.checked_at = asked_at,
         }
+        drop(keys);
+        self.looks.store.fetch_add(1, Ordering::Release);
         Ok(has_changed)
     }
 
@@ -644,8 +705,8 @@ impl Drop for Noted {
     }
 }
 
-/// Keeps `ring` up to date until `shutdown`: a look every `interval` (half a second, so that a revocation reaches
-/// every server within one). Failures are logged; known keys stay good for [`KeyRingConfig::stale_after`]. Once a minute, and
+/// Keeps `ring` up to date until `shutdown`: a look every `interval` ([`REFRESH`], so that a revocation reaches
+/// every server within a second). Failures are logged; known keys stay good for [`KeyRingConfig::stale_after`]. Once a minute, and
 /// at the end, it is written down who used what.
 pub async fn run_refresh(ring: &KeyRing, interval: Duration, shutdown: impl Future<Output = ()> + Send) {
     let ticks = || {

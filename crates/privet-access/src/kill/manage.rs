@@ -105,7 +105,9 @@ impl<'a> KillSwitches<'a> {
             let key = key.ok_or_else(|| Error::UnknownKeyId { id: id.clone() })?;
             switch.tenant = Some(key.tenant);
         }
-        self.keep(&switch, home).await?;
+        switch.set_by = written(actor, home, &switch);
+        let change = self.told(&switch, actor, home, switch.set_at);
+        self.store.insert_kill_switch(&switch, &change).await?;
         Ok(switch)
     }
 
@@ -136,10 +138,11 @@ impl<'a> KillSwitches<'a> {
         let mut switch = found.filter(is_theirs).ok_or_else(unknown)?;
         let at = to_stored(self.clock.now());
         let change = self.told(&switch, actor, home, at);
-        if !self.store.lift_kill_switch(actor, &change).await? {
+        let lifted_by = written(actor, home, &switch);
+        if !self.store.lift_kill_switch(&lifted_by, &change).await? {
             return Err(unknown());
         }
-        (switch.lifted_at, switch.lifted_by) = (Some(at), Some(actor.to_owned()));
+        (switch.lifted_at, switch.lifted_by) = (Some(at), Some(lifted_by));
         Ok(switch)
     }
 
@@ -153,6 +156,17 @@ impl<'a> KillSwitches<'a> {
 
     fn told(&self, switch: &KillSwitch, actor: &str, home: &TenantId, at: Timestamp) -> KillSwitchChange {
         told(&self.pseudonyms, switch, actor, home, at)
+    }
+}
+
+/// How `actor`, who is of `home`, is written down at `switch`: by name, or as `HOME/NAME` if the switch is another tenant's, where
+/// somebody else may have that name. What is no name of anybody's stays as it is.
+fn written(actor: &str, home: &TenantId, switch: &KillSwitch) -> String {
+    let is_theirs = switch.tenant.as_ref().is_none_or(|tenant| tenant == home);
+    if is_theirs || actor.parse::<Principal>().is_err() {
+        actor.to_owned()
+    } else {
+        format!("{home}/{actor}")
     }
 }
 

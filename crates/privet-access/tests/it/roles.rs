@@ -21,7 +21,6 @@ const MATRIX: &[(&str, PrincipalKind, &[&str])] = &[
             "notice.acknowledge",
             "people.manage",
             "people.read",
-            "policy.manage",
             "policy.read",
             "sign_in",
             "token.make",

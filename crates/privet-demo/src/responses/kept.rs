@@ -16,14 +16,30 @@ pub(crate) struct Conversation {
     pub(super) open: Vec<String>,
 }
 
-/// Conversations by the ids of their last responses.
+/// Conversations by the ids of their last responses, and single items by their own.
 #[derive(Debug, Default)]
-pub(crate) struct Kept(VecDeque<(String, Conversation)>);
+pub(crate) struct Kept {
+    conversations: VecDeque<(String, Conversation)>,
+    items: VecDeque<(String, Conversation)>,
+}
 
 impl Kept {
+    /// What was said up to the response `id`, or in the item `id` alone.
     pub(crate) fn find(&self, id: &str) -> Option<Conversation> {
-        let found = self.0.iter().find(|(known, _)| known == id);
+        let mut all = self.conversations.iter().chain(&self.items);
+        let found = all.find(|(known, _)| known == id);
         found.map(|(_, conversation)| conversation.clone())
+    }
+
+    fn keep_item(&mut self, id: String, said: Option<&String>, call: Option<String>) {
+        while self.items.len() >= MOST {
+            self.items.pop_front();
+        }
+        let conversation = Conversation {
+            turns: said.cloned().map(Turn::Assistant).into_iter().collect(),
+            open: call.into_iter().collect(),
+        };
+        self.items.push_back((id, conversation));
     }
 
     /// Keeps what was asked and answered in the response `resp_{id}`, if it is to be kept.
@@ -46,9 +62,19 @@ impl Kept {
         conversation.turns.extend(said.cloned().map(Turn::Assistant));
         let calls = (0..answer.calls.len()).map(|at| format!("call_{id}{at}"));
         conversation.open.extend(calls);
-        while self.0.len() >= MOST {
-            self.0.pop_front();
+        while self.conversations.len() >= MOST {
+            self.conversations.pop_front();
         }
-        self.0.push_back((format!("resp_{id}"), conversation));
+        self.conversations.push_back((format!("resp_{id}"), conversation));
+        if answer.thinking.is_some() {
+            self.keep_item(format!("rs_{id}"), None, None);
+        }
+        if let Some(said) = &answer.text {
+            self.keep_item(format!("msg_{id}"), Some(said), None);
+        }
+        for (at, call) in answer.calls.iter().enumerate() {
+            let call_id = Some(format!("call_{id}{at}"));
+            self.keep_item(format!("fc_{id}{at}"), Some(&call.arguments), call_id);
+        }
     }
 }

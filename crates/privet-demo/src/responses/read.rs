@@ -20,7 +20,7 @@ const ECHO: [(&str, &str); 10] = [
     ("user", "null"),
 ];
 
-/// Reads a request. `kept` finds the conversation that led to a response.
+/// Reads a request. `kept` finds the conversation that led to a response, or what an item said.
 pub(crate) fn read(body: &[u8], kept: impl Fn(&str) -> Option<Conversation>) -> Result<Ask, BadRequest> {
     let request: Value = serde_json::from_slice(body)
         .map_err(|_| BadRequest::new("We could not parse the JSON body of your request."))?;
@@ -77,7 +77,7 @@ pub(crate) fn read(body: &[u8], kept: impl Fn(&str) -> Option<Conversation>) -> 
         Some(Value::String(text)) => ask.turns.push(Turn::User(text.clone())),
         Some(Value::Array(input)) => {
             for (at, item) in input.iter().enumerate() {
-                read_item(&mut ask, at, item)?;
+                read_item(&mut ask, at, item, &kept)?;
             }
         }
         _ => return Err(missing("input")),
@@ -86,7 +86,12 @@ pub(crate) fn read(body: &[u8], kept: impl Fn(&str) -> Option<Conversation>) -> 
 }
 
 /// Reads item number `at` in.
-fn read_item(ask: &mut Ask, at: usize, item: &Value) -> Result<(), BadRequest> {
+fn read_item(
+    ask: &mut Ask,
+    at: usize,
+    item: &Value,
+    kept: &impl Fn(&str) -> Option<Conversation>,
+) -> Result<(), BadRequest> {
     let field = |name: &str| string(item, name).unwrap_or("");
     let about = |message: String, name: &str| {
         BadRequest::new(message).about(format!("input[{at}].{name}"), "invalid_value")
@@ -117,7 +122,22 @@ fn read_item(ask: &mut Ask, at: usize, item: &Value) -> Result<(), BadRequest> {
             ask.turns.push(Turn::Assistant(said.to_owned()));
             ask.open.push(field("call_id").to_owned());
         }
-        "function_call_output" | "custom_tool_call_output" => {
+        "item_reference" => {
+            let id = field("id");
+            let found = kept(id).ok_or_else(|| about(format!("Item with id '{id}' not found."), "id"))?;
+            ask.turns.extend(found.turns);
+            ask.open.extend(found.open);
+        }
+        "local_shell_call" => {
+            let action = item.get("action").unwrap_or(&Value::Null);
+            let command: Vec<&str> = items(action, "command")
+                .iter()
+                .filter_map(Value::as_str)
+                .collect();
+            ask.turns.push(Turn::Assistant(command.join(" ")));
+            ask.open.push(field("call_id").to_owned());
+        }
+        "function_call_output" | "custom_tool_call_output" | "local_shell_call_output" => {
             let id = field("call_id");
             if !ask.open.iter().any(|known| known == id) {
                 let message = format!("No tool call found for function call output with call_id {id}.");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use privet_types::{Principal, TenantId};
+use privet_types::{GroupName, Principal, SurfaceKind, TenantId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,10 @@ use crate::key_path::{Fault, KeyPath};
 
 /// Most rules: each that applies is looked at with every request.
 const MOST_RULES: usize = 256;
+/// Most rules with a count for each group: with [`MOST_GROUPS`] this bounds the counts of one request.
+const MOST_GROUP_RULES: usize = 16;
+/// Most groups of one caller that a rule counts by.
+pub(super) const MOST_GROUPS: usize = 32;
 /// Longest name of a rule.
 const LONGEST_NAME: usize = 64;
 /// Longer patterns cannot match a model name anybody uses.
@@ -57,7 +61,15 @@ pub struct LimitRule {
     /// The principals it applies to; all if left out.
     #[serde(default)]
     pub principals: BTreeSet<String>,
-    /// The models it applies to, by name or with `*`; all if left out.
+    /// The groups whose members it applies to; all if left out. With `each = ["group"]` only these have a count.
+    #[serde(default)]
+    pub groups: BTreeSet<String>,
+    /// What it applies to, as the audit log calls it: `openai_chat`, `anthropic_messages`, `presidio`, `pii`, `protect`, `mcp`, …; all
+    /// if left out.
+    #[serde(default)]
+    #[schemars(with = "BTreeSet<String>")]
+    pub surfaces: BTreeSet<SurfaceKind>,
+    /// The models it applies to, by name or with `*`; all if left out, and what has no model.
     #[serde(default)]
     pub models: Vec<String>,
     /// The time in which `requests`, `tokens` and `cost` count.
@@ -91,6 +103,8 @@ pub enum Part {
     Principal,
     /// API keys.
     Key,
+    /// Groups of a tenant: a request is on the counts of all groups that its caller is in, and on none if that is in none.
+    Group,
     /// Models, by the name that is asked for.
     // INVARIANT: the last one, since it is the only one that callers can make up.
     Model,
@@ -104,6 +118,7 @@ impl Part {
             Self::Tenant => "tenant",
             Self::Principal => "principal",
             Self::Key => "key",
+            Self::Group => "group",
             Self::Model => "model",
         }
     }
@@ -116,6 +131,15 @@ pub(crate) fn check(config: &LimitsConfig) -> Result<(), Fault> {
     }
     if config.rules.len() > MOST_RULES {
         return Err(at.key("rules").fault(format!("use at most {MOST_RULES} rules")));
+    }
+    let by_group = config
+        .rules
+        .iter()
+        .filter(|rule| rule.each.contains(&Part::Group));
+    if by_group.count() > MOST_GROUP_RULES {
+        return Err(at.key("rules").fault(format!(
+            "use at most {MOST_GROUP_RULES} rules with \"group\" in `each`: a request is on a count of each for every group of its caller"
+        )));
     }
     let mut names = BTreeSet::new();
     for (index, rule) in config.rules.iter().enumerate() {
@@ -152,6 +176,13 @@ fn check_rule(rule: &LimitRule, at: &KeyPath) -> Result<(), Fault> {
             return Err(at
                 .key("principals")
                 .fault("use names of principals, as API keys have them"));
+        }
+    }
+    for group in &rule.groups {
+        if group.parse::<GroupName>().is_err() {
+            return Err(at
+                .key("groups")
+                .fault("use names of groups, as `privet group create` takes them"));
         }
     }
     for (index, model) in rule.models.iter().enumerate() {

@@ -28,6 +28,8 @@ pub struct Charge<'a> {
     pub of: String,
     /// Who brings this count about, where it is of a name that callers can make up.
     pub owner: Option<String>,
+    /// The group whose count it is, where each has one.
+    pub group: Option<String>,
     /// The window, and when the one that counts now began.
     pub window: Option<(Window, i64)>,
     /// Most of it; `u64::MAX` where there is no limit.
@@ -283,7 +285,7 @@ impl State {
         naming: &Naming,
     ) -> Result<Vec<(String, i64)>, Full> {
         self.tidy(now.as_millisecond());
-        let mut from = Vec::with_capacity(charges.len());
+        let mut from: Vec<(String, i64)> = Vec::with_capacity(charges.len());
         for (index, charge) in charges.iter().enumerate() {
             let (name, count) = self.open(charge, naming);
             if let Some(measure) = charge.lacks(&count, ask) {
@@ -292,7 +294,15 @@ impl State {
                     measure,
                 });
             }
-            from.push((name, count.window_start));
+            // Where there are too many counts, several charges of a rule share one: a request is on it once.
+            let of_rule = |taken: &str| {
+                let rest = taken.strip_prefix(charge.rule);
+                rest.is_some_and(|rest| rest.starts_with('\0'))
+            };
+            let mut before = from.iter().rev().take_while(|(taken, _)| of_rule(taken));
+            if before.all(|(taken, _)| *taken != name) {
+                from.push((name, count.window_start));
+            }
         }
         Ok(from)
     }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use privet_types::SurfaceKind;
 
+use super::config::MOST_GROUPS;
 use super::counters::{Charge, Full};
 use super::{Amount, Counters, LimitRule, LimitsConfig, Money, Part, Reservation, Window};
 use crate::settings::wildcard;
 
-/// Between the parts of a count's name. Names of tenants, principals and keys cannot hold it; a model's, which may, is last.
+/// Between the parts of a count's name. Names of tenants, principals, keys and groups cannot hold it; a model's, which may, is last.
 const BETWEEN: char = '\0';
 
 /// Who asks for what.
@@ -22,6 +24,10 @@ pub struct Asker<'a> {
     pub principal: &'a str,
     /// By which key.
     pub key: &'a str,
+    /// In which groups of the tenant, each once.
+    pub groups: &'a [&'a str],
+    /// Where, if that is to matter.
+    pub surface: Option<SurfaceKind>,
     /// Which model, if that is known.
     pub model: Option<&'a str>,
 }
@@ -56,10 +62,22 @@ pub struct Exceeded {
     pub measure: Measure,
     /// When its window ends; `None` for requests at once, which end when they do.
     pub frees_at: Option<Timestamp>,
+    /// The group whose count it is, where each has one.
+    pub group: Option<String>,
     /// The most, as text.
     most: String,
     /// Whether the request asks for more than the limit is.
     is_larger: bool,
+}
+
+/// A rule that would count a request for more groups than one request can be on the counts of.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "you are in more than {MOST_GROUPS} groups, and the limit `{rule}` counts each of them, so nothing was sent; an administrator names the groups that count in `groups` of that rule"
+)]
+pub struct TooManyGroups {
+    /// The rule's name.
+    pub rule: String,
 }
 
 /// How much of a limit is used.
@@ -69,6 +87,8 @@ pub struct Standing {
     pub rule: LimitRule,
     /// The model, where each has a count of its own.
     pub model: Option<String>,
+    /// The group, where each has a count of its own.
+    pub group: Option<String>,
     /// When its window began, where it has one.
     pub window_start: Option<Timestamp>,
     /// When it ends.
@@ -131,6 +151,24 @@ impl Limiter {
     pub fn stream_time(&self, asker: &Asker<'_>) -> Option<Duration> {
         let times = self.applying(asker).filter_map(|rule| rule.stream_time);
         times.min().map(crate::Period::duration)
+    }
+
+    /// That no rule counts `asker` by more groups than it may: 32.
+    ///
+    /// # Errors
+    /// [`TooManyGroups`] for the first rule that does.
+    pub fn check_groups(&self, asker: &Asker<'_>) -> Result<(), TooManyGroups> {
+        let counts_too_many = |rule: &&LimitRule| {
+            rule.each.contains(&Part::Group)
+                && rule.is_for_caller(asker)
+                && rule.counted_groups(asker).nth(MOST_GROUPS).is_some()
+        };
+        let found = self.rules.iter().find(counts_too_many);
+        found.map_or(Ok(()), |rule| {
+            Err(TooManyGroups {
+                rule: rule.name.clone(),
+            })
+        })
     }
 
     /// Takes `ask` from all limits that apply, or from none. What is not settled by `deadline` counts as used.
@@ -205,18 +243,19 @@ impl Limiter {
     pub fn standings(&self, asker: &Asker<'_>, now: Timestamp) -> Vec<Standing> {
         let mut standings = Vec::new();
         let of_caller = self.rules.iter().filter(|rule| rule.is_for_caller(asker));
-        for rule in of_caller {
-            let asker = Asker {
-                model: Some(""),
-                ..*asker
-            };
-            let charge = rule.charge(&asker, now);
+        let asker = Asker {
+            model: Some(""),
+            ..*asker
+        };
+        let charges = of_caller.flat_map(|rule| rule.charges(&asker, now).map(move |charge| (rule, charge)));
+        for (rule, charge) in charges {
             let has_models = rule.each.contains(&Part::Model);
             let start = charge.window.map(|(_, start)| start);
             let second = |second: i64| Timestamp::from_second(second).ok();
             let standing = |model: Option<String>, count: super::counters::Count| Standing {
                 rule: rule.clone(),
                 model,
+                group: charge.group.clone(),
                 window_start: start.and_then(second),
                 window_end: charge
                     .window
@@ -262,7 +301,9 @@ impl Limiter {
         };
         let of_caller = self.rules.iter().filter(|rule| rule.is_for_caller(&asker));
         let counted = of_caller.filter(|rule| rule.counts() && !rule.each.contains(&Part::Model));
-        counted.map(|rule| (rule, rule.charge(&asker, now))).collect()
+        counted
+            .flat_map(|rule| rule.charges(&asker, now).map(move |charge| (rule, charge)))
+            .collect()
     }
 
     /// The limits of `asker` that have a count for each model and apply to `model`, each with what it is counted on.
@@ -280,14 +321,16 @@ impl Limiter {
         let counted = self
             .applying(&asker)
             .filter(|rule| rule.counts() && rule.each.contains(&Part::Model));
-        counted.map(|rule| (rule, rule.charge(&asker, now))).collect()
+        counted
+            .flat_map(|rule| rule.charges(&asker, now).map(move |charge| (rule, charge)))
+            .collect()
     }
 
     /// What a request of `asker` is counted on.
     #[must_use]
     pub fn charges(&self, asker: &Asker<'_>, now: Timestamp) -> Vec<Charge<'_>> {
         let counting = self.applying(asker).filter(|rule| rule.counts());
-        counting.map(|rule| rule.charge(asker, now)).collect()
+        counting.flat_map(|rule| rule.charges(asker, now)).collect()
     }
 
     fn applying<'a>(&'a self, asker: &Asker<'_>) -> impl Iterator<Item = &'a LimitRule> {
@@ -328,6 +371,7 @@ impl Limiter {
         Exceeded {
             rule: rule.name,
             measure,
+            group: charge.and_then(|charge| charge.group.clone()),
             frees_at: frees_at.filter(|_| measure != Measure::Concurrent),
             most,
             is_larger,
@@ -348,9 +392,20 @@ impl LimitRule {
     fn is_for_caller(&self, asker: &Asker<'_>) -> bool {
         (self.tenants.is_empty() || self.tenants.contains(asker.tenant))
             && (self.principals.is_empty() || self.principals.contains(asker.principal))
+            && (!self.looks_at_groups() || self.counted_groups(asker).next().is_some())
     }
 
-    /// A rule that tells models apart applies to no request whose model is not known.
+    fn looks_at_groups(&self) -> bool {
+        !self.groups.is_empty() || self.each.contains(&Part::Group)
+    }
+
+    /// The groups of `asker` that this rule is for.
+    fn counted_groups<'a>(&self, asker: &Asker<'a>) -> impl Iterator<Item = &'a str> {
+        let groups = asker.groups.iter().copied();
+        groups.filter(move |group| self.groups.is_empty() || self.groups.contains(*group))
+    }
+
+    /// A rule that tells models apart applies to no request whose model is not known, or that has none.
     fn applies(&self, asker: &Asker<'_>) -> bool {
         let is_for_model = match asker.model {
             None => self.models.is_empty() && !self.each.contains(&Part::Model),
@@ -362,17 +417,36 @@ impl LimitRule {
                         .any(|pattern| wildcard::matches(pattern, model))
             }
         };
-        is_for_model && self.is_for_caller(asker)
+        let is_for_surface = self.surfaces.is_empty()
+            || asker
+                .surface
+                .is_none_or(|surface| self.surfaces.contains(&surface));
+        is_for_model && is_for_surface && self.is_for_caller(asker)
     }
 
-    fn charge(&self, asker: &Asker<'_>, now: Timestamp) -> Charge<'_> {
+    /// What a request of `asker` is counted on: one count, or one for each of its groups.
+    fn charges<'a>(&'a self, asker: &Asker<'_>, now: Timestamp) -> impl Iterator<Item = Charge<'a>> {
+        let groups: Vec<Option<&str>> = if self.each.contains(&Part::Group) {
+            self.counted_groups(asker).map(Some).collect()
+        } else {
+            vec![None]
+        };
+        let charges: Vec<Charge<'a>> = groups
+            .into_iter()
+            .map(|group| self.charge(asker, group, now))
+            .collect();
+        charges.into_iter()
+    }
+
+    fn charge(&self, asker: &Asker<'_>, group: Option<&str>, now: Timestamp) -> Charge<'_> {
         let mut of = String::new();
         for part in &self.each {
             let names: &[&str] = match part {
                 Part::Tenant => &[asker.tenant],
-                // Two tenants may have principals of one name.
+                // Two tenants may have principals and groups of one name.
                 Part::Principal => &[asker.tenant, asker.principal],
                 Part::Key => &[asker.tenant, asker.key],
+                Part::Group => &[asker.tenant, group.unwrap_or_default()],
                 Part::Model => &[asker.model.unwrap_or_default()],
             };
             for name in names {
@@ -388,6 +462,7 @@ impl LimitRule {
             rule: &self.name,
             of,
             owner,
+            group: group.map(str::to_owned),
             window: self.window.map(|window| (window, window.start(now))),
             most: Amount {
                 requests: self.requests.unwrap_or(u64::MAX),
@@ -402,18 +477,22 @@ impl LimitRule {
 impl fmt::Display for Exceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rule, most, .. } = self;
+        let of = match &self.group {
+            Some(group) => format!(" for the group `{group}`"),
+            None => String::new(),
+        };
         match self.frees_at {
             _ if self.is_larger => write!(
                 f,
-                "this request may use more than the limit `{rule}` of {most} allows at all; send less, or set a lower bound for the reply"
+                "this request may use more than the limit `{rule}` of {most}{of} allows at all; send less, or set a lower bound for the reply"
             ),
             Some(at) => write!(
                 f,
-                "the limit `{rule}` of {most} is used up; there is room again at {at}"
+                "the limit `{rule}` of {most}{of} is used up; there is room again at {at}"
             ),
             None => write!(
                 f,
-                "the limit `{rule}` of {most} is reached; there is room again when one of them has ended"
+                "the limit `{rule}` of {most}{of} is reached; there is room again when one of them has ended"
             ),
         }
     }

@@ -16,7 +16,7 @@ mod window;
 pub use amount::Amount;
 pub use config::{LimitRule, LimitsConfig, Part};
 pub use counters::{Charge, Count, Counters, Full, InMemory, Reservation, SavedCounter};
-pub use limiter::{Asker, Exceeded, Limiter, Measure, Standing};
+pub use limiter::{Asker, Exceeded, Limiter, Measure, Standing, TooManyGroups};
 pub use money::{BadMoney, Money};
 pub use prices::{Price, PriceFile, Prices, Used};
 pub use window::Window;

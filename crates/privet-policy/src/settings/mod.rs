@@ -1,6 +1,7 @@
 //! `privet.toml`: where Privet listens, where it keeps things, which providers there are.
 
 mod access;
+mod acme;
 mod alerts;
 mod check;
 mod console;
@@ -25,6 +26,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use access::{AccessFile, AccessSettings};
+pub use acme::{AcmeChallengeKind, AcmeFile, AcmeSettings, ExternalAccountFile};
 pub use alerts::{AlertSettings, AlertsFile, SyslogServer, SyslogTransport};
 pub use console::ConsoleFile;
 pub use file::{
@@ -42,8 +44,8 @@ use models::ModelRoute;
 pub use models::{Route, Target};
 pub use provider::{AwsSigning, HealthCheck, Provider};
 pub use provider_file::{
-    Auth, AwsFile, Dialect, FallbackFile, HealthFile, ModelFile, ProviderFile, ProviderKind, RoutingSettings,
-    TargetFile,
+    Auth, AwsFile, Dialect, FallbackFile, HealthFile, HttpVersion, ModelFile, ProviderFile, ProviderKind,
+    RoutingSettings, TargetFile,
 };
 pub use shared::SharedLimitsSettings;
 pub use sign_in::{SignInFile, SignInSettings};

@@ -8,7 +8,7 @@ use privet_types::SurfaceKind;
 
 use super::check::period_within;
 use super::kind;
-use super::provider_file::{Auth, AwsFile, Dialect, HealthFile, ProviderFile, ProviderKind};
+use super::provider_file::{Auth, AwsFile, Dialect, HealthFile, HttpVersion, ProviderFile, ProviderKind};
 use crate::document::beside;
 use crate::key_path::{Fault, KeyPath};
 use crate::secret_ref::looks_like_a_key;
@@ -29,6 +29,7 @@ pub struct Provider {
     is_local: bool,
     ca_file: Option<PathBuf>,
     pins: Vec<[u8; 32]>,
+    http: HttpVersion,
     connect_timeout: Option<Period>,
     first_byte_timeout: Option<Period>,
     health: Option<HealthCheck>,
@@ -128,6 +129,12 @@ impl Provider {
         &self.pins
     }
 
+    /// The version of HTTP it is spoken to in.
+    #[must_use]
+    pub const fn http(&self) -> HttpVersion {
+        self.http
+    }
+
     /// How long connecting may take, if not as long as `[limits]` says.
     #[must_use]
     pub fn connect_timeout(&self) -> Option<Duration> {
@@ -151,11 +158,16 @@ impl Provider {
     #[must_use]
     pub fn url(&self, surface: SurfaceKind, model: &str) -> Option<String> {
         if self.is_invoked() {
-            let model = percent_encoded(model);
-            return match surface {
-                SurfaceKind::AnthropicMessages => Some(format!("{}/model/{model}/invoke", self.base_url)),
-                _ => None,
+            let (model, ask) = match surface {
+                SurfaceKind::AnthropicMessages => (model, "invoke"),
+                SurfaceKind::AnthropicCountTokens => (foundation_model(model), "count-tokens"),
+                _ => return None,
             };
+            return Some(format!(
+                "{}/model/{}/{ask}",
+                self.base_url,
+                percent_encoded(model)
+            ));
         }
         let endpoint = match (self.dialect, surface) {
             (Dialect::Openai, SurfaceKind::OpenaiChat) => "chat/completions",
@@ -176,6 +188,22 @@ impl Provider {
 }
 
 const MODEL: &str = "{model}";
+
+/// The model behind an inference profile of several regions: AWS counts tokens for `anthropic.claude-…`, and refuses
+/// `eu.anthropic.claude-…`. What is named otherwise, as by an ARN, stays what it is.
+fn foundation_model(model: &str) -> &str {
+    match model.split_once('.') {
+        Some((area, rest))
+            if rest.starts_with("anthropic.")
+                && area
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') =>
+        {
+            rest
+        }
+        _ => model,
+    }
+}
 
 fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
@@ -247,6 +275,7 @@ pub(super) fn check(file: ProviderFile, at: &KeyPath, document: &Path) -> Result
         is_local,
         ca_file: file.ca_file.map(|path| beside(document, &path)),
         pins: check_pins(&file.pins, is_https, &at.key("pins"))?,
+        http: file.http,
         connect_timeout: file.connect_timeout,
         first_byte_timeout: file.first_byte_timeout,
         health: file

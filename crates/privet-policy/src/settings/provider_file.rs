@@ -56,6 +56,9 @@ pub struct ProviderFile {
     /// Allows `http://` to another machine, where anybody on the way can read along.
     #[serde(default)]
     pub allow_plain_http: bool,
+    /// The version of HTTP; `auto` if left out.
+    #[serde(default)]
+    pub http: HttpVersion,
     /// How long connecting may take; that of `[limits]` if left out.
     #[serde(default)]
     pub connect_timeout: Option<Period>,
@@ -99,6 +102,21 @@ pub enum Dialect {
     Openai,
     /// Anthropic messages.
     Anthropic,
+}
+
+/// The version of HTTP a provider is spoken to in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum HttpVersion {
+    /// The newer one that the server offers in the TLS handshake (ALPN); HTTP/1.1 over `http://`.
+    #[default]
+    #[serde(rename = "auto")]
+    Auto,
+    /// HTTP/1.1.
+    #[serde(rename = "1.1")]
+    Http1,
+    /// HTTP/2 and nothing else; over `http://` without asking (RFC 9113, prior knowledge).
+    #[serde(rename = "2")]
+    Http2,
 }
 
 /// The header that carries a provider's key.

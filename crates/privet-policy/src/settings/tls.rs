@@ -9,6 +9,7 @@ use privet_types::{KeyScopes, Principal, TenantId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::acme::{self, AcmeFile, AcmeSettings};
 use super::check::full_path;
 use crate::Period;
 use crate::key_path::{Fault, KeyPath};
@@ -26,6 +27,8 @@ pub struct TlsFile {
     pub key: Option<PathBuf>,
     /// Further certificates, for other names. The first whose certificate is for the name that a client asks for is shown.
     pub names: Vec<CertificateFile>,
+    /// A certificate that an authority issues, and renews in time, in the place of `cert` and `key` or beside them.
+    pub acme: Option<AcmeFile>,
     /// Says that a proxy in front speaks TLS: allows plain HTTP beyond this machine.
     pub terminated_elsewhere: bool,
     /// How long browsers shall use nothing but TLS (`Strict-Transport-Security`); `"0s"` leaves the header out.
@@ -44,6 +47,7 @@ impl Default for TlsFile {
             cert: None,
             key: None,
             names: Vec::new(),
+            acme: None,
             terminated_elsewhere: false,
             hsts: Period::from_secs(365 * 86_400),
             client_ca: None,
@@ -103,8 +107,10 @@ pub struct TlsClientFile {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsSettings {
-    /// Certificates and keys; the first is shown where no name fits. INVARIANT: at least one.
+    /// Certificates and keys; the first is shown where no name fits. INVARIANT: at least one, or `acme`.
     pub certificates: Vec<CertificateFile>,
+    /// A certificate that an authority issues; shown after those of files.
+    pub acme: Option<AcmeSettings>,
     /// How long browsers shall use nothing but TLS, if they are told.
     pub hsts: Option<Duration>,
     /// The authorities of clients. INVARIANT: `None` means [`ClientAuth::Off`], and the other way round.
@@ -142,7 +148,7 @@ pub enum ClientName {
 
 /// Whether what is said beyond this machine is safe from who listens on the way.
 pub(super) const fn is_safe(file: &TlsFile) -> bool {
-    file.cert.is_some() || file.terminated_elsewhere
+    file.cert.is_some() || file.acme.is_some() || file.terminated_elsewhere
 }
 
 /// That plain HTTP stays on this machine. `addresses`: where Privet listens, and the keys that say so.
@@ -153,7 +159,7 @@ pub(super) fn check_addresses(
     let beyond = |(address, _): &(SocketAddr, KeyPath)| !address.ip().is_loopback();
     match addresses.into_iter().find(beyond) {
         Some((_, at)) if !is_safe(file) => Err(at.fault(
-            "prompts and keys would travel in the clear beyond this machine; set `cert` and `key` in `[tls]`, or use a loopback address, or say with `terminated_elsewhere = true` in `[tls]` that a proxy in front speaks TLS",
+            "prompts and keys would travel in the clear beyond this machine; set `cert` and `key` in `[tls]`, or `[tls.acme]`, or use a loopback address, or say with `terminated_elsewhere = true` in `[tls]` that a proxy in front speaks TLS",
         )),
         _ => Ok(()),
     }
@@ -164,6 +170,7 @@ pub(super) fn check(file: TlsFile, document: &Path) -> Result<Option<TlsSettings
         cert,
         key,
         names,
+        acme,
         terminated_elsewhere,
         hsts,
         client_ca,
@@ -176,9 +183,10 @@ pub(super) fn check(file: TlsFile, document: &Path) -> Result<Option<TlsSettings
         return Err(at.key("hsts").fault(format!("use 0s to {years}")));
     }
     let first = match (cert, key) {
-        (Some(cert), Some(key)) => CertificateFile { cert, key },
+        (Some(cert), Some(key)) => Some(CertificateFile { cert, key }),
         (Some(_), None) => return Err(at.key("cert").fault("needs its `key`, too")),
         (None, Some(_)) => return Err(at.key("key").fault("needs its `cert`, too")),
+        (None, None) if acme.is_some() => None,
         (None, None) => {
             let without = [
                 (!names.is_empty(), "names"),
@@ -190,17 +198,20 @@ pub(super) fn check(file: TlsFile, document: &Path) -> Result<Option<TlsSettings
                 (!clients.is_empty(), "clients"),
             ];
             return match without.into_iter().find(|(is_set, _)| *is_set) {
-                Some((_, key)) => Err(at.key(key).fault("is of no use without `cert` and `key`")),
+                Some((_, key)) => Err(at
+                    .key(key)
+                    .fault("is of no use without `cert` and `key`, or `[tls.acme]`")),
                 None => Ok(None),
             };
         }
     };
     if terminated_elsewhere {
-        return Err(at
-            .key("terminated_elsewhere")
-            .fault("Privet speaks TLS itself with `cert` and `key`; delete this line, or those two"));
+        return Err(at.key("terminated_elsewhere").fault(
+            "Privet speaks TLS itself with `cert` and `key`, or `[tls.acme]`; delete this line, or those",
+        ));
     }
-    let mut certificates = vec![whole(&first, &at, document)?];
+    let first = first.map(|first| whole(&first, &at, document)).transpose()?;
+    let mut certificates: Vec<_> = first.into_iter().collect();
     for (index, more) in names.iter().enumerate() {
         certificates.push(whole(more, &at.key("names").index(index), document)?);
     }
@@ -240,6 +251,9 @@ pub(super) fn check(file: TlsFile, document: &Path) -> Result<Option<TlsSettings
     }
     Ok(Some(TlsSettings {
         certificates,
+        acme: acme
+            .map(|acme| acme::check(acme, &at.key("acme"), document))
+            .transpose()?,
         hsts: Some(hsts.duration()).filter(|time| !time.is_zero()),
         client_ca,
         client_auth,
@@ -256,7 +270,7 @@ fn whole(file: &CertificateFile, at: &KeyPath, document: &Path) -> Result<Certif
 
 fn check_client(file: TlsClientFile, at: &KeyPath) -> Result<TlsClient, Fault> {
     let certificate = match (file.dns, file.uri, file.spki) {
-        (Some(dns), None, None) => dns_name(&dns).ok_or_else(|| {
+        (Some(dns), None, None) => host_name(&dns).map(ClientName::Dns).ok_or_else(|| {
             at.key("dns")
                 .fault("use one host's full name, such as `ci.example.com`, without `*`")
         })?,
@@ -315,14 +329,15 @@ pub(super) fn scopes(names: Option<Vec<String>>, at: &KeyPath) -> Result<KeyScop
     Ok(KeyScopes::of(&scopes))
 }
 
-fn dns_name(text: &str) -> Option<ClientName> {
+/// A host's full name in small letters, if it is one.
+pub(super) fn host_name(text: &str) -> Option<String> {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && label
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
-    (text.len() <= 253 && text.split('.').all(is_label)).then(|| ClientName::Dns(text.to_ascii_lowercase()))
+    (text.len() <= 253 && text.split('.').all(is_label)).then(|| text.to_ascii_lowercase())
 }
 
 fn fingerprint(digits: &str) -> Option<[u8; 32]> {

@@ -8,6 +8,7 @@ use privet_policy::limits::{
     Amount, Asker, Counters, InMemory, Limiter, Measure, Money, Reservation, SavedCounter, Used,
 };
 use privet_policy::{Policy, policy_example};
+use privet_types::SurfaceKind;
 use proptest::prelude::*;
 
 use crate::{LEAST, policy, refused, refused_policy, settings, switched_on};
@@ -39,6 +40,8 @@ fn ann(model: &str) -> Asker<'_> {
         tenant: "default",
         principal: "ann",
         key: "k1",
+        groups: &[],
+        surface: None,
         model: Some(model),
     }
 }
@@ -215,6 +218,184 @@ fn a_rule_applies_to_whom_it_names_and_to_nobody_else() {
 }
 
 #[test]
+fn a_rule_for_surfaces_counts_what_comes_there_and_one_without_models_what_has_none() {
+    let text = Asker {
+        surface: Some(SurfaceKind::Pii),
+        model: None,
+        ..ann("m")
+    };
+    let prompt = Asker {
+        surface: Some(SurfaceKind::OpenaiChat),
+        ..ann("m")
+    };
+    for (lines, of_text, of_prompt) in [
+        ("", true, true),
+        ("surfaces = [\"pii\", \"protect\"]", true, false),
+        ("surfaces = [\"openai_chat\"]", false, true),
+        ("models = [\"*\"]", false, true),
+        ("each = [\"model\"]", false, true),
+    ] {
+        let limiter = limiter(&format!("name = \"a\"\nwindow = \"day\"\ntokens = 9\n{lines}"));
+        for (asker, is_counted) in [(text, of_text), (prompt, of_prompt)] {
+            assert_eq!(
+                limiter.charges(&asker, start()).len(),
+                usize::from(is_counted),
+                "{lines}"
+            );
+            assert_eq!(limiter.counts_tokens(&asker), is_counted, "{lines}");
+        }
+        // Whoever asks how much is used is told of both.
+        assert!(!limiter.of_caller(&text, start()).is_empty() || lines.contains("each"));
+    }
+    let error = refused_policy("[[limits.rules]]\nname = \"a\"\nsurfaces = [\"chat\"]\nconcurrent = 1");
+    assert!(
+        error.contains("openai_chat") && error.contains("presidio"),
+        "{error}"
+    );
+}
+
+const TEAMS: &str =
+    "name = \"a\"\neach = [\"group\"]\nwindow = \"day\"\nrequests = 2\ntokens = 100\nconcurrent = 2";
+
+fn in_groups<'a>(principal: &'a str, groups: &'a [&'a str]) -> Asker<'a> {
+    Asker {
+        principal,
+        groups,
+        ..ann("m")
+    }
+}
+
+#[test]
+fn each_group_of_a_caller_has_a_count_and_a_request_is_on_all_of_them_or_on_none() {
+    let limiter = limiter(TEAMS);
+    let (both, red, blue) = (
+        in_groups("ann", &["blue", "red"]),
+        in_groups("bob", &["red"]),
+        in_groups("eve", &["blue"]),
+    );
+    let held = take(&limiter, &both, tokens(60), start()).unwrap();
+    let used = |asker: &Asker<'_>| {
+        let standings = limiter.standings(asker, start());
+        let of_group = |standing: &privet_policy::limits::Standing| {
+            let group = standing.group.clone().unwrap();
+            (
+                group,
+                standing.settled.tokens,
+                standing.reserved.tokens,
+                standing.running,
+            )
+        };
+        standings.iter().map(of_group).collect::<Vec<_>>()
+    };
+    let on = |group: &str, settled, reserved, running| (group.to_owned(), settled, reserved, running);
+    assert_eq!(used(&both), [on("blue", 0, 60, 1), on("red", 0, 60, 1)]);
+    // Blue has not enough left for this one, so that red gives nothing either.
+    let other = take(&limiter, &blue, tokens(30), start()).unwrap();
+    for _ in 0..3 {
+        let full = limiter.reserve(&both, tokens(40), after(9), start()).unwrap_err();
+        assert_eq!(
+            (full.measure, full.group.as_deref()),
+            (Measure::Concurrent, Some("blue"))
+        );
+    }
+    assert_eq!(used(&red), [on("red", 0, 60, 1)]);
+    limiter.settle(held, tokens(10));
+    limiter.settle(other, tokens(30));
+    assert_eq!(used(&both), [on("blue", 40, 0, 0), on("red", 10, 0, 0)]);
+    let full = limiter.reserve(&both, tokens(1), after(9), start()).unwrap_err();
+    assert_eq!(
+        full.to_string(),
+        "the limit `a` of 2 requests a day for the group `blue` is used up; there is room again at 2026-04-01T00:00:00Z"
+    );
+    assert!(take(&limiter, &red, tokens(1), start()).is_ok());
+}
+
+#[test]
+fn what_nobody_settles_is_used_in_every_group() {
+    let limiter = limiter(TEAMS);
+    let both = in_groups("ann", &["blue", "red"]);
+    let lost = limiter.reserve(&both, tokens(70), after(10), start()).unwrap();
+    limiter.expire(after(11));
+    for standing in limiter.standings(&both, after(11)) {
+        assert_eq!(
+            (
+                standing.settled.tokens,
+                standing.reserved.tokens,
+                standing.running
+            ),
+            (70, 0, 0)
+        );
+    }
+    limiter.settle(lost.unwrap(), tokens(1));
+    assert_eq!(take(&limiter, &both, tokens(31), after(12)), Err(Measure::Tokens));
+}
+
+#[test]
+fn a_rule_for_groups_applies_to_their_members_and_counts_by_no_other_group() {
+    let lines = "name = \"a\"\ngroups = [\"red\", \"green\"]\nconcurrent = 1";
+    for (each, apart) in [("", false), ("each = [\"group\"]\n", true)] {
+        let limiter = limiter(&format!("{each}{lines}"));
+        let reserve = |asker: &Asker<'_>| limiter.reserve(asker, tokens(1), after(9), start());
+        assert_eq!(reserve(&in_groups("ann", &[])), Ok(None), "{each}");
+        assert_eq!(reserve(&in_groups("ann", &["blue"])), Ok(None), "{each}");
+        let _held = reserve(&in_groups("ann", &["blue", "red"])).unwrap().unwrap();
+        assert!(reserve(&in_groups("bob", &["red"])).is_err(), "{each}");
+        assert_eq!(
+            reserve(&in_groups("bob", &["blue", "green"])).is_ok(),
+            apart,
+            "{each}"
+        );
+        // A group of this name elsewhere is another one.
+        let elsewhere = Asker {
+            tenant: "acme",
+            ..in_groups("bob", &["red"])
+        };
+        assert_eq!(reserve(&elsewhere).is_ok(), apart, "{each}");
+    }
+}
+
+#[test]
+fn a_caller_in_more_groups_than_a_rule_counts_is_told_who_mends_it() {
+    let names: Vec<String> = (0..33).map(|number| format!("g{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (fits, too_many) = (in_groups("ann", &names[..32]), in_groups("ann", &names));
+    let by_group = limiter(TEAMS);
+    assert_eq!(by_group.check_groups(&fits), Ok(()));
+    assert_eq!(by_group.charges(&fits, start()).len(), 32);
+    let error = by_group.check_groups(&too_many).unwrap_err();
+    assert!(error.to_string().contains("`groups` of that rule"), "{error}");
+    // One that says which count, or that counts by none, has no such bound.
+    for lines in [
+        "name = \"a\"\neach = [\"group\"]\ngroups = [\"g0\", \"g1\"]\nconcurrent = 1",
+        "name = \"a\"\ngroups = [\"g0\"]\nconcurrent = 1",
+    ] {
+        assert_eq!(limiter(lines).check_groups(&too_many), Ok(()), "{lines}");
+    }
+}
+
+#[test]
+fn made_up_names_of_models_are_on_the_count_that_they_share_once_whatever_the_groups() {
+    let limiter = limiter("name = \"l\"\neach = [\"group\", \"model\"]\nwindow = \"day\"\nrequests = 3");
+    let model = |number: u32| format!("model-{number}");
+    let take_one = |number: u32| {
+        let model = model(number);
+        let asker = Asker {
+            model: Some(&model),
+            ..in_groups("ann", &["blue", "red"])
+        };
+        take(&limiter, &asker, tokens(1), start()).map(drop)
+    };
+    // Each makes two counts, of the thousand that one principal can bring about.
+    for number in 0..500 {
+        assert_eq!(take_one(number), Ok(()), "{number}");
+    }
+    for number in 500..503 {
+        assert_eq!(take_one(number), Ok(()), "{number}");
+    }
+    assert_eq!(take_one(503), Err(Measure::Requests));
+}
+
+#[test]
 fn what_is_used_up_whatever_the_model_is_seen_without_one_and_nothing_is_taken() {
     let unknown = Asker {
         model: None,
@@ -367,6 +548,11 @@ fn what_cannot_be_meant_is_refused_with_the_way_out() {
             "names of principals",
         ),
         (
+            "name = \"a\"\ngroups = [\"a b\"]\nconcurrent = 1",
+            "groups",
+            "names of groups",
+        ),
+        (
             "name = \"a\"\nconcurrent = 1\n[[limits.rules]]\nname = \"a\"\nconcurrent = 2",
             "rules[1].name",
             "use another",
@@ -375,6 +561,15 @@ fn what_cannot_be_meant_is_refused_with_the_way_out() {
         let error = refused_policy(&format!("[[limits.rules]]\n{lines}"));
         assert!(error.contains(at) && error.contains(says), "{lines}: {error}");
     }
+    let many: Vec<String> = (0..17)
+        .map(|number| format!("[[limits.rules]]\nname = \"r{number}\"\neach = [\"group\"]\nconcurrent = 1\n"))
+        .collect();
+    assert!(policy(&many[..16].concat()).is_ok());
+    let error = refused_policy(&many.concat());
+    assert!(
+        error.contains("limits.rules") && error.contains("at most 16"),
+        "{error}"
+    );
     let price = "[[prices]]\nmatch = \"*\"\ninput = 1\noutput = 1\n";
     for (lines, says) in [
         (format!("{price}currency = \"usd\""), "three capital letters"),
@@ -393,7 +588,7 @@ fn what_cannot_be_meant_is_refused_with_the_way_out() {
         assert!(error.contains(says), "{lines}: {error}");
     }
     let example = policy(&switched_on(policy_example())).unwrap();
-    assert_eq!(example.limits().rules.len(), 3);
+    assert_eq!(example.limits().rules.len(), 4);
     assert_eq!(example.limits().rules[1].cost, Some(Money::new(500.0).unwrap()));
 }
 

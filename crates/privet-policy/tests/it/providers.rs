@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use privet_policy::{Auth, Dialect, Provider, RoutingSettings, Settings};
+use privet_policy::{Auth, Dialect, HttpVersion, Provider, RoutingSettings, Settings};
 use privet_types::SurfaceKind;
 
 use crate::{refused, settings};
@@ -92,6 +92,22 @@ fn each_kind_is_asked_at_its_own_address_with_its_key_in_its_own_header() {
         url.as_deref(),
         Some("https://bedrock-runtime.eu-central-1.amazonaws.com/model/eu.anthropic.x%3A0/invoke")
     );
+    // Tokens are counted for models, and not for profiles of several regions.
+    for (model, asked) in [
+        ("eu.anthropic.x:0", "anthropic.x%3A0"),
+        ("us-gov.anthropic.x", "anthropic.x"),
+        ("anthropic.x", "anthropic.x"),
+        (
+            "arn:aws:bedrock:eu:1:p/a.anthropic.x",
+            "arn%3Aaws%3Abedrock%3Aeu%3A1%3Ap%2Fa.anthropic.x",
+        ),
+        ("eu.meta.x", "eu.meta.x"),
+    ] {
+        let url = claude.url(SurfaceKind::AnthropicCountTokens, model).unwrap();
+        let expected =
+            format!("https://bedrock-runtime.eu-central-1.amazonaws.com/model/{asked}/count-tokens");
+        assert_eq!(url, expected);
+    }
     assert!(claude.is_invoked() && claude.auth() == Auth::Bearer);
     assert_eq!(claude.url(SurfaceKind::OpenaiChat, "m"), None);
     let ollama = provider("kind = \"ollama\"\ndialect = \"anthropic\"");
@@ -286,5 +302,20 @@ fn what_is_said_of_routing_is_checked() {
     ] {
         let said = refused(&with(lines));
         assert!(said.contains(fault), "{lines}: {said}");
+    }
+}
+
+#[test]
+fn a_provider_is_spoken_to_in_the_version_that_the_settings_name() {
+    for (lines, version) in [
+        ("", HttpVersion::Auto),
+        ("http = \"auto\"", HttpVersion::Auto),
+        ("http = \"1.1\"", HttpVersion::Http1),
+        ("http = \"2\"", HttpVersion::Http2),
+    ] {
+        assert_eq!(provider(&format!("kind = \"openai\"\n{lines}")).http(), version);
+    }
+    for wrong in ["\"3\"", "\"h2\"", "2", "1.1"] {
+        assert!(settings(&document(&format!("kind = \"openai\"\nhttp = {wrong}"))).is_err());
     }
 }

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use privet_policy::{Policy, Settings};
+use privet_surface::{PartKind, PassedPart};
 use privet_types::Entity;
 
 use crate::{policy, refused_policy, settings};
 
 fn rule_for(policy: &Policy, found: &[(Entity, u32)]) -> Option<usize> {
     let counts: BTreeMap<Entity, u32> = found.iter().copied().collect();
-    policy.routing().rule_for(&counts).map(|(index, _)| index)
+    let rule = policy.routing().rule_for(&counts, &BTreeMap::new());
+    rule.map(|(index, _)| index)
 }
 
 #[test]
@@ -37,6 +39,35 @@ fn the_first_rule_that_fits_what_was_found_counts() {
 }
 
 #[test]
+fn attachments_count_as_findings_of_the_rules_that_name_them() {
+    let policy = policy(
+        "[[routing.sensitive]]\nparts = [\"image\"]\nentities = [\"US_SSN\"]\nmin_count = 3\naction = \"local\"\nto = \"home\"\n\
+         [[routing.sensitive]]\nparts = [\"file\"]\naction = \"local\"\nto = \"home\"\n",
+    )
+    .unwrap();
+    let rule_for = |images: u32, files: u32, numbers: u32| {
+        let part = |count: u32| PassedPart {
+            count,
+            pointer: "/messages/0".to_owned(),
+        };
+        let passed = [(PartKind::Image, images), (PartKind::File, files)];
+        let passed = passed.into_iter().filter(|(_, count)| *count > 0);
+        let passed = passed.map(|(kind, count)| (kind, part(count))).collect();
+        let counts = [(Entity::US_SSN, numbers)]
+            .into_iter()
+            .filter(|(_, count)| *count > 0);
+        let rule = policy.routing().rule_for(&counts.collect(), &passed);
+        rule.map(|(index, _)| index)
+    };
+    assert_eq!(rule_for(2, 0, 0), None);
+    assert_eq!(rule_for(2, 0, 1), Some(0));
+    assert_eq!(rule_for(1, 1, 1), Some(1));
+    assert_eq!(rule_for(0, 0, 0), None);
+    // Assessments are asked for what goes out unseen, by a rule, too.
+    assert!(policy.refusing_what_passes().is_some());
+}
+
+#[test]
 fn a_policy_without_rules_keeps_its_version() {
     assert_eq!(
         policy("[routing]\n").unwrap().version(),
@@ -56,6 +87,11 @@ fn a_rule_that_says_nothing_or_too_much_is_refused() {
             "a kind that is not looked for",
         ),
         ("classes = [\"money\"]\naction = \"refuse\"", "does not have"),
+        (
+            "parts = [\"image\"]\naction = \"refuse\"",
+            "for `action = \"local\"` only",
+        ),
+        ("parts = [\"picture\"]\naction = \"local\"\nto = \"x\"", "image"),
         ("entities = [\"US_SSN\"]\naction = \"local\"", "`to` is missing"),
         (
             "entities = [\"US_SSN\"]\naction = \"refuse\"\nto = \"x\"",

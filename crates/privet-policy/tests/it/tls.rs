@@ -62,6 +62,122 @@ fn what_a_client_stands_for_is_read_whole() {
 }
 
 #[test]
+fn an_authority_is_read_whole() {
+    let acme = |lines: &str| settings(&tls(&format!("[tls.acme]\nagree_to_terms = true\n{lines}")));
+    let least = acme("domains = [\"Gateway.Example.com\", \"ai.example\"]").unwrap();
+    let read = least.tls.unwrap();
+    assert!(read.certificates.is_empty() && read.hsts.is_some());
+    let read = read.acme.unwrap();
+    assert_eq!(read.directory, "https://acme-v02.api.letsencrypt.org/directory");
+    assert_eq!(
+        read.domains.into_iter().collect::<Vec<_>>(),
+        ["ai.example", "gateway.example.com"]
+    );
+    assert_eq!((read.http_listen, read.external_account), (None, None));
+    let staging = acme("domains = [\"a.example\"]\ndirectory = \"letsencrypt-staging\"").unwrap();
+    let directory = staging.tls.unwrap().acme.unwrap().directory;
+    assert_eq!(
+        directory,
+        "https://acme-staging-v02.api.letsencrypt.org/directory"
+    );
+    let beyond = format!(
+        "listen = \"0.0.0.0:443\"\n{}",
+        tls("[tls.acme]\nagree_to_terms = true\ndomains = [\"a.example\"]")
+    );
+    assert!(settings(&beyond).is_ok(), "it is TLS");
+    let example = settings(&switched_on(settings_example())).unwrap().tls.unwrap();
+    let example = example.acme.unwrap();
+    assert_eq!(example.http_listen, "0.0.0.0:80".parse().ok());
+    assert_eq!(example.external_account.unwrap().id, "kid-1");
+}
+
+#[test]
+fn an_authority_that_cannot_be_meant_is_refused_with_the_way_out() {
+    let good = "domains = [\"a.example\"]\nagree_to_terms = true";
+    for (lines, at, says) in [
+        ("agree_to_terms = true".to_owned(), "tls.acme", "domains"),
+        (
+            "domains = [\"a.example\"]".to_owned(),
+            "tls.acme.agree_to_terms",
+            "terms of service",
+        ),
+        (
+            "domains = []\nagree_to_terms = true".to_owned(),
+            "tls.acme.domains",
+            "1 to 100",
+        ),
+        (
+            "domains = [\"*.a.example\"]\nagree_to_terms = true".to_owned(),
+            "tls.acme.domains[0]",
+            "DNS",
+        ),
+        (
+            "domains = [\"192.0.2.1\"]\nagree_to_terms = true".to_owned(),
+            "tls.acme.domains[0]",
+            "full name",
+        ),
+        (
+            "domains = [\"a.example\", \"A.example\"]\nagree_to_terms = true".to_owned(),
+            "tls.acme.domains[1]",
+            "twice",
+        ),
+        (
+            format!("{good}\nchallenge = \"http-01\""),
+            "tls.acme.challenge",
+            "http_listen",
+        ),
+        (
+            format!("{good}\nchallenge = \"http-01\"\nhttp_listen = \"80\""),
+            "tls.acme.http_listen",
+            "0.0.0.0:80",
+        ),
+        (
+            format!("{good}\nhttp_listen = \"0.0.0.0:80\""),
+            "tls.acme.http_listen",
+            "http-01",
+        ),
+        (
+            format!("{good}\ndirectory = \"http://ca.example/d\""),
+            "tls.acme.directory",
+            "letsencrypt-staging",
+        ),
+        (
+            format!("{good}\ndirectory = \"zerossl\""),
+            "tls.acme.directory",
+            "letsencrypt-staging",
+        ),
+        (
+            format!("{good}\ncontact = \"nobody\""),
+            "tls.acme.contact",
+            "e-mail",
+        ),
+        (
+            format!("{good}\ncontact = \"a@b.example,c@d.example\""),
+            "tls.acme.contact",
+            "e-mail",
+        ),
+        (
+            format!("{good}\nprofile = \"\""),
+            "tls.acme.profile",
+            "directory lists",
+        ),
+        (
+            format!("{good}\nexternal_account = {{ id = \"\", key = {{ env = \"KEY\" }} }}"),
+            "tls.acme.external_account.id",
+            "the authority gave you",
+        ),
+    ] {
+        let error = refused(&tls(&format!("[tls.acme]\n{lines}")));
+        assert!(
+            error.contains(&format!("`{at}`")) && error.contains(says),
+            "{lines}: {error}"
+        );
+    }
+    let both = format!("terminated_elsewhere = true\n[tls.acme]\n{good}");
+    assert!(refused(&tls(&both)).contains("`tls.terminated_elsewhere`"));
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused_with_the_way_out() {
     let client = |lines: &str| format!("{PAIR}\nclient_ca = \"ca.pem\"\n[[tls.clients]]\n{lines}");
     for (lines, at, says) in [

@@ -221,6 +221,9 @@ pub(super) fn in_words(problem: &Problem) -> String {
             "It is too long since you showed who you are. Sign out, sign in again, and try once more.".to_owned()
         }
         Problem::SignIn(SignInError::NoTotp) => "There is no new app to confirm. Start over.".to_owned(),
+        Problem::SignIn(SignInError::NoFactor) => {
+            "You have no second factor, so there is nothing to recover.".to_owned()
+        }
         Problem::SignIn(SignInError::TotpExists) => "You have an authenticator app already.".to_owned(),
         Problem::Denied(Denied::NotPermitted(_)) => {
             "Your roles do not let you do this. If you need it, ask an administrator.".to_owned()

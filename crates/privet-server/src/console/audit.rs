@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use axum::body::Body;
 use axum::extract::State;
 use http::{Request, Response, StatusCode};
-use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+use jiff::{SignedDuration, Timestamp};
 use privet_access::Privilege;
 use privet_console::audit::{AuditEntryPage, AuditPage, AuditRow, ProofShown, Search};
 use privet_console::{amount, day_and_time};
@@ -16,12 +18,14 @@ use serde_json::Value;
 
 use super::Desk;
 use super::answer::{Answer, Stop, answer};
-use super::past::People;
+use super::form::with_query;
+use super::past::{People, Stretch};
 use super::visit::Visit;
 use crate::named::Named;
 use crate::problem::Problem;
 use crate::watch::unavailable;
 
+const PATH: &str = "/console/audit";
 /// Entries that are shown.
 const MOST_ROWS: usize = 100;
 /// Shortest text that is searched for: a shorter one fits too much.
@@ -53,22 +57,46 @@ pub(super) async fn entry(
 
 impl Desk {
     async fn found(&self, visit: &Visit) -> Result<AuditPage, Problem> {
-        let tenant = &visit.caller().tenant;
+        let (tenant, form) = (&visit.caller().tenant, &visit.form);
         let search = Search {
-            text: visit.form.text("text").to_owned(),
-            kind: visit.form.text("kind").to_owned(),
+            text: form.text("text").to_owned(),
+            kind: form.text("kind").to_owned(),
+            who: form.text("who").to_owned(),
+            from: form.text("from").to_owned(),
+            to: form.text("to").to_owned(),
+        };
+        let stretch = Stretch {
+            from: time(&search.from)?.unwrap_or(Timestamp::MIN),
+            // The whole of the minute that is named.
+            to: match time(&search.to)? {
+                Some(to) => to.checked_add(SignedDuration::from_millis(59_999)).unwrap_or(to),
+                None => Timestamp::MAX,
+            },
+            before: form.text("before").parse().ok(),
         };
         let knows_names = self.may(visit, Privilege::PeopleRead);
         let people = knows_names.then(|| self.people(tenant));
         // Whoever may not see names learns nothing of whose pseudonym is which.
-        let named = search.text.parse::<Principal>().ok().filter(|_| knows_names);
-        let named = named.map(|name| self.gateway.pseudonyms.pseudonym(tenant, &name).0);
+        let pseudonym = |name: &str| {
+            let name = name.parse::<Principal>().ok().filter(|_| knows_names);
+            name.map(|name| self.gateway.pseudonyms.pseudonym(tenant, &name).0)
+        };
+        let named = pseudonym(&search.text);
         let text = Some(search.text.as_str()).filter(|text| text.len() >= LEAST_TEXT);
+        // As a value of its own: nobody is found by a part of a word.
+        let quoted = |text: &str| format!("\"{text}\"");
+        let is_plain = search.who.len() >= LEAST_TEXT && !search.who.contains(['"', '\\']);
+        let whos: Vec<String> = [pseudonym(&search.who), is_plain.then(|| search.who.clone())]
+            .into_iter()
+            .flatten()
+            .map(|who| quoted(&who))
+            .collect();
         let is_wanted = |event: &TenantEvent| {
             let holds = |text: &str| event.payload.contains(text);
             let is_text =
                 search.text.is_empty() || text.is_some_and(holds) || named.as_deref().is_some_and(holds);
-            is_text && (search.kind.is_empty() || event.kind == search.kind)
+            let is_who = search.who.is_empty() || whos.iter().any(|who| holds(who));
+            is_text && is_who && (search.kind.is_empty() || event.kind == search.kind)
         };
         let (mut rows, mut kinds) = (Vec::new(), BTreeSet::new());
         let take = |event: TenantEvent| {
@@ -81,14 +109,30 @@ impl Desk {
             kinds.insert(event.kind);
             ControlFlow::Continue(())
         };
-        let is_cut = self.past_events(tenant, Timestamp::MIN, take).await?;
+        let looked = self.search(tenant, &stretch, take).await?;
+        let next = looked.next.map(|before| {
+            let before = before.to_string();
+            let fields = [
+                ("text", search.text.as_str()),
+                ("kind", search.kind.as_str()),
+                ("who", search.who.as_str()),
+                ("from", search.from.as_str()),
+                ("to", search.to.as_str()),
+                ("before", before.as_str()),
+            ];
+            with_query(PATH, &fields)
+        });
+        let oldest = looked.oldest.and_then(|at| Timestamp::from_millisecond(at).ok());
         Ok(AuditPage {
             frame: self.frame(visit, "Audit log"),
             search,
             kinds: kinds.into_iter().collect(),
             knows_names,
             rows,
-            is_cut,
+            looked_through: amount(looked.through as u64),
+            oldest: oldest.map(day_and_time).unwrap_or_default(),
+            next,
+            is_further: stretch.before.is_some(),
         })
     }
 
@@ -138,6 +182,21 @@ impl Desk {
             file: proof.to_string(),
         })
     }
+}
+
+/// A time of a form, which is UTC; none if nothing was said.
+fn time(text: &str) -> Result<Option<Timestamp>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let parsed = text.parse::<DateTime>().ok();
+    let parsed = parsed.and_then(|time| Offset::UTC.to_timestamp(time).ok());
+    parsed.map(Some).ok_or_else(|| {
+        Problem::told(
+            StatusCode::BAD_REQUEST,
+            "Say a time as 2026-03-04T05:06. It is taken as UTC.",
+        )
+    })
 }
 
 fn no_such_entry() -> Problem {
@@ -204,6 +263,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_time_is_utc_and_what_is_none_is_refused() {
+        let at = |text: &str| time(text).ok();
+        assert_eq!(at(""), Some(None));
+        assert_eq!(at("2026-03-04T05:06"), Some("2026-03-04T05:06:00Z".parse().ok()));
+        assert_eq!(at("2026-03-04"), Some("2026-03-04T00:00:00Z".parse().ok()));
+        for bad in ["yesterday", "2026-13-01T00:00", "9999999-01-01"] {
+            assert_eq!(at(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn an_event_is_told_in_a_line_without_what_every_one_has() {

@@ -31,54 +31,109 @@ pub(super) async fn show(State(desk): State<Desk>, request: Request<Body>) -> Re
     .await
 }
 
-fn card(standing: &Standing, currency: &str) -> LimitCard {
-    let Standing { rule, .. } = standing;
+/// One bound of a limit, and what was used of it.
+pub(super) struct Measured {
+    pub(super) name: &'static str,
+    pub(super) used: u64,
+    reserved: u64,
+    most: u64,
+    is_money: bool,
+}
+
+impl Measured {
+    /// The bounds of `standing`'s rule.
+    pub(super) fn all(standing: &Standing) -> Vec<Self> {
+        let Standing { rule, .. } = standing;
+        let (settled, reserved) = (standing.settled, standing.reserved);
+        let measured = |name, used, reserved, most| Self {
+            name,
+            used,
+            reserved,
+            most,
+            is_money: false,
+        };
+        let requests = rule
+            .requests
+            .map(|most| measured("requests", settled.requests, reserved.requests, most));
+        let tokens = rule
+            .tokens
+            .map(|most| measured("tokens", settled.tokens, reserved.tokens, most));
+        let cost = rule.cost.map(|most| Self {
+            is_money: true,
+            ..measured(
+                "cost",
+                settled.nanos,
+                reserved.nanos,
+                most.millionths().saturating_mul(1000),
+            )
+        });
+        let at_once = rule
+            .concurrent
+            .map(|most| measured("at once", standing.running.into(), 0, most.into()));
+        [requests, tokens, cost, at_once].into_iter().flatten().collect()
+    }
+
+    pub(super) fn gauge(&self, currency: &str) -> Gauge {
+        let numbers = (self.used, self.reserved, self.most);
+        Gauge::new(self.name, numbers, |number| self.said(number, currency))
+    }
+
+    /// `number` as it is read.
+    pub(super) fn said(&self, number: u64, currency: &str) -> String {
+        if self.is_money {
+            format!("{} {currency}", money(number))
+        } else {
+            amount(number)
+        }
+    }
+}
+
+/// Who shares a limit, where it counts and for which models.
+pub(super) fn of(standing: &Standing) -> String {
+    let rule = &standing.rule;
     let each: Vec<&str> = rule.each.iter().copied().map(Part::name).collect();
     let mut of = if each.is_empty() {
         "shared by all that it is for".to_owned()
     } else {
         format!("for each {}", each.join(" and "))
     };
-    if let Some(model) = &standing.model {
-        of = format!("{of}; {model}");
-    } else if !rule.models.is_empty() {
-        of = format!("{of}; models {}", rule.models.join(", "));
+    of = match (&standing.group, rule.groups.is_empty()) {
+        (Some(group), _) => format!("{of}; group {group}"),
+        (None, false) => {
+            let groups: Vec<&str> = rule.groups.iter().map(String::as_str).collect();
+            format!("{of}; groups {}", groups.join(", "))
+        }
+        (None, true) => of,
+    };
+    of = match (&standing.model, rule.models.is_empty()) {
+        (Some(model), _) => format!("{of}; {model}"),
+        (None, false) => format!("{of}; models {}", rule.models.join(", ")),
+        (None, true) => of,
+    };
+    if rule.surfaces.is_empty() {
+        of
+    } else {
+        let surfaces: Vec<&str> = rule.surfaces.iter().map(|surface| surface.name()).collect();
+        format!("{of}; at {}", surfaces.join(", "))
     }
-    let window = match (rule.window, standing.window_end) {
+}
+
+/// The time in which a limit counts; empty if it is no matter of time.
+pub(super) fn window(standing: &Standing) -> String {
+    match (standing.rule.window, standing.window_end) {
         (Some(window), Some(end)) => format!("a {}, until {}, UTC", window.name(), day_and_time(end)),
         (Some(window), None) => format!("a {}", window.name()),
         (None, _) => String::new(),
-    };
-    let (settled, reserved) = (standing.settled, standing.reserved);
-    let mut gauges = Vec::new();
-    if let Some(most) = rule.requests {
-        gauges.push(Gauge::new(
-            "requests",
-            (settled.requests, reserved.requests, most),
-            amount,
-        ));
     }
-    if let Some(most) = rule.tokens {
-        gauges.push(Gauge::new(
-            "tokens",
-            (settled.tokens, reserved.tokens, most),
-            amount,
-        ));
-    }
-    if let Some(most) = rule.cost {
-        let most = most.millionths().saturating_mul(1000);
-        let said = |nanos: u64| format!("{} {currency}", money(nanos));
-        gauges.push(Gauge::new("cost", (settled.nanos, reserved.nanos, most), said));
-    }
-    if let Some(most) = rule.concurrent {
-        let running = u64::from(standing.running);
-        gauges.push(Gauge::new("at once", (running, 0, most.into()), amount));
-    }
+}
+
+pub(super) fn card(standing: &Standing, currency: &str) -> LimitCard {
+    let measured = Measured::all(standing);
     LimitCard {
-        name: rule.name.clone(),
-        of,
-        window,
-        gauges,
+        name: standing.rule.name.clone(),
+        of: of(standing),
+        window: window(standing),
+        gauges: measured.iter().map(|one| one.gauge(currency)).collect(),
     }
 }
 

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
-use privet_access::{Administration, Privilege, Proof, SignInError};
+use privet_access::{Administration, Privilege, Proof, SignInError, SignInWay};
 use privet_console::changes::ProofPage;
 use privet_console::{Notice, day_and_time};
 
@@ -55,11 +55,18 @@ pub(super) async fn prove(State(desk): State<Desk>, request: Request<Body>) -> R
 impl Desk {
     fn proof_page(&self, visit: &Visit, notice: Option<Notice>) -> ProofPage {
         let (has_totp, has_passkey) = visit.live.factors();
+        let next = local(visit.form.text("next"));
+        let is_from_issuer = visit.live.session().way == SignInWay::Oidc;
         ProofPage {
             frame: self.frame(visit, "Show that it is you").with_notice(notice),
-            next: local(visit.form.text("next")).to_owned(),
+            next: next.to_owned(),
             has_totp,
             has_passkey,
+            issuers: if is_from_issuer {
+                self.issuer_links(next)
+            } else {
+                Vec::new()
+            },
         }
     }
 

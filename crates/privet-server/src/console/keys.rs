@@ -142,7 +142,7 @@ fn once(made: &MadeKey) -> Once {
     }
 }
 
-fn row(key: admin::KeyBody) -> KeyRow {
+pub(super) fn row(key: admin::KeyBody) -> KeyRow {
     KeyRow {
         created_at: said(Some(&key.created_at), ""),
         expires_at: said(key.expires_at.as_ref(), "never"),

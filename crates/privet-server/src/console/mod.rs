@@ -4,6 +4,7 @@
 //! `privet-console`, which makes HTML of it. [`PAGES`] says which privilege opens which page: the menu shows what somebody may see, and
 //! [`Desk::visit`] refuses the rest. A session's cookie is the only way in; keys and certificates count for nothing here.
 
+mod account;
 mod alerts;
 mod answer;
 mod audit;
@@ -23,6 +24,7 @@ mod policy;
 mod roles;
 mod sign_in;
 mod try_prompt;
+mod usage;
 mod vault;
 mod visit;
 
@@ -82,6 +84,7 @@ const PAGES: &[Page] = &[
     page("Today", "Budgets", "/console/budgets", Privilege::ListModels),
     page("Watch", "Alerts", "/console/alerts", Privilege::WatchRead),
     page("Watch", "Incidents", "/console/incidents", Privilege::WatchRead),
+    page("Watch", "Use of budgets", usage::PATH, Privilege::ReadMetrics),
     page("Watch", "Kill switch", "/console/kill", Privilege::KillRead),
     page("Access", "API keys", "/console/keys", Privilege::KeyRead),
     page("Access", "People", "/console/people", Privilege::PeopleRead),
@@ -105,6 +108,7 @@ const PAGES: &[Page] = &[
     },
     page("Prove", "Policy", "/console/policy", Privilege::PolicyRead),
     page("Prove", "Audit log", "/console/audit", Privilege::VaultAudit),
+    page("You", "Your account", account::PATH, Privilege::SignIn),
 ];
 
 /// What all pages share, whatever the policy.
@@ -144,6 +148,7 @@ pub(crate) fn routes(gateway: &Arc<Gateway>) -> Router {
         .route("/console/decisions", get(decisions::show))
         .route("/console/try", get(try_prompt::page).post(try_prompt::submit))
         .route("/console/budgets", get(budgets::show))
+        .route(usage::PATH, get(usage::show))
         .route("/console/alerts", get(alerts::show))
         .route("/console/alerts/close", post(alerts::close))
         .route("/console/incidents", get(incidents::list).post(incidents::open))
@@ -177,6 +182,8 @@ pub(crate) fn routes(gateway: &Arc<Gateway>) -> Router {
         .route("/console/policy", get(policy::show).post(policy::run))
         .route("/console/audit", get(audit::search))
         .route("/console/audit/{position}", get(audit::entry))
+        .route("/console/account", get(account::show).post(account::step))
+        .route("/console/account/sessions", post(account::end))
         .route("/console/sign-in", get(sign_in::page).post(sign_in::enter))
         .route(
             "/console/second-factor",

@@ -5,9 +5,9 @@ use axum::extract::State;
 use http::request::Parts;
 use http::{Request, Response};
 use jiff::Timestamp;
-use privet_access::{Attempt, Live, NewSession, Proof, SessionStanding, SignInError};
+use privet_access::{Attempt, Live, NewSession, NewTotp, Privilege, Proof, SessionStanding, SignInError};
 use privet_console::sign_in::{
-    EnrolPage, InvitePage, NewApp, RecoveryCodesPage, SecondFactorPage, SignInPage,
+    EnrolPage, InvitePage, IssuerLink, NewApp, RecoveryCodesPage, SecondFactorPage, SignInPage,
 };
 use privet_console::{Frame, Notice};
 use privet_types::TenantId;
@@ -15,19 +15,45 @@ use privet_types::TenantId;
 use super::Desk;
 use super::answer::{Answer, Stop, answer, in_words};
 use super::form::{Form, MOST_OUTSIDE, local, with_query};
+use super::visit::bare_frame;
 use crate::access::address_of;
 use crate::problem::Problem;
 
-const SIGN_IN: &str = "/console/sign-in";
+pub(super) const SIGN_IN: &str = "/console/sign-in";
 const SECOND_FACTOR: &str = "/console/second-factor";
 const ENROL: &str = "/console/enrol";
 
+/// Why nobody came in from an identity provider, by the code that `server::sign_in` leads back here with.
+const FAILED: [(&str, &str); 5] = [
+    (
+        "login_refused",
+        "Your identity provider's word was not accepted, or you cannot sign in here now. Begin anew, or ask an administrator, who may \
+         have to link you.",
+    ),
+    (
+        "login_spent",
+        "This sign-in has expired, was begun elsewhere, or was used already. Begin anew.",
+    ),
+    (
+        "issuer_unavailable",
+        "Your identity provider cannot be reached at the moment. Try again in a moment.",
+    ),
+    (
+        "busy",
+        "Too many people sign in at this moment. Try again in a moment.",
+    ),
+    (
+        "sign_in_unavailable",
+        "Nobody can sign in at the moment; the operator finds the reason in Privet's log.",
+    ),
+];
+
 /// Somebody who has signed in, with or without all that is asked for.
-struct Comer {
-    live: Live,
+pub(super) struct Comer {
+    pub(super) live: Live,
     parts: Parts,
-    now: Timestamp,
-    form: Form,
+    pub(super) now: Timestamp,
+    pub(super) form: Form,
 }
 
 pub(super) async fn page(State(desk): State<Desk>, request: Request<Body>) -> Response<Body> {
@@ -38,20 +64,15 @@ pub(super) async fn page(State(desk): State<Desk>, request: Request<Body>) -> Re
         if let Ok(live) = desk.door.find(&parts.headers, desk.now()).await {
             return Ok(Answer::see(way(live.standing(), next)));
         }
-        let notice =
-            (form.text("done") == "invite").then(|| Notice::done("Your password is set. Sign in with it."));
-        Answer::page(&sign_in_page(next, "", "", notice))
+        let notice = if form.text("done") == "invite" {
+            Some(Notice::done("Your password is set. Sign in with it."))
+        } else {
+            let failed = FAILED.iter().find(|(code, _)| *code == form.text("failed"));
+            failed.map(|(_, text)| Notice::failed(*text))
+        };
+        Answer::page(&desk.sign_in_page(next, "", "", notice))
     })
     .await
-}
-
-fn sign_in_page(next: &str, name: &str, tenant: &str, notice: Option<Notice>) -> SignInPage {
-    SignInPage {
-        frame: Frame::outside("Sign in").with_notice(notice),
-        next: next.to_owned(),
-        name: name.to_owned(),
-        tenant: tenant.to_owned(),
-    }
 }
 
 /// Where somebody goes on whose session is worth `standing`.
@@ -75,7 +96,7 @@ pub(super) async fn enter(State(desk): State<Desk>, request: Request<Body>) -> R
             Ok(new) => Ok(desk.go_on(&new, next)),
             Err(problem) => {
                 let notice = Notice::failed(in_words(&problem));
-                let page = sign_in_page(next, name, tenant, Some(notice));
+                let page = desk.sign_in_page(next, name, tenant, Some(notice));
                 Ok(Answer::page(&page)?.because_of(&log(problem)))
             }
         }
@@ -156,20 +177,24 @@ pub(super) async fn begin_totp(State(desk): State<Desk>, request: Request<Body>)
     answer(async {
         let comer = desk.comer(request).await?;
         let new = desk.door.sign_in().begin_totp(&comer.live, comer.now).await?;
-        let secret = new
-            .uri
-            .expose()
-            .split_once("secret=")
-            .map_or("", |(_, rest)| rest);
-        let secret: Vec<char> = secret.chars().take_while(|c| *c != '&').collect();
-        let secret: Vec<String> = secret.chunks(4).map(|four| four.iter().collect()).collect();
-        let app = NewApp {
-            picture: new.picture(),
-            secret: secret.join(" "),
-        };
-        Answer::page(&enrol_page(&comer.live, Some(app), None))
+        Answer::page(&enrol_page(&comer.live, Some(new_app(&new)), None))
     })
     .await
+}
+
+/// An authenticator app as it is shown to be added.
+pub(super) fn new_app(new: &NewTotp) -> NewApp {
+    let secret = new
+        .uri
+        .expose()
+        .split_once("secret=")
+        .map_or("", |(_, rest)| rest);
+    let secret: Vec<char> = secret.chars().take_while(|c| *c != '&').collect();
+    let secret: Vec<String> = secret.chunks(4).map(|four| four.iter().collect()).collect();
+    NewApp {
+        picture: new.picture(),
+        secret: secret.join(" "),
+    }
 }
 
 pub(super) async fn confirm_totp(State(desk): State<Desk>, request: Request<Body>) -> Response<Body> {
@@ -182,6 +207,7 @@ pub(super) async fn confirm_totp(State(desk): State<Desk>, request: Request<Body
                 let page = RecoveryCodesPage {
                     frame: Frame::outside("Recovery codes"),
                     codes: codes.iter().map(|code| code.expose().clone()).collect(),
+                    next: "/console",
                 };
                 let cookie = desk.door.set_cookie(Some(new.token.expose()));
                 Ok(Answer::page(&page)?.with_cookie(cookie))
@@ -245,7 +271,7 @@ pub(super) async fn sign_out(State(desk): State<Desk>, request: Request<Body>) -
 }
 
 /// For the log: the code, and nothing that was typed.
-fn log(problem: Problem) -> Problem {
+pub(super) fn log(problem: Problem) -> Problem {
     tracing::info!(problem = problem.code(), "refused");
     if let Problem::SignIn(SignInError::Store(error)) = &problem {
         tracing::error!(%error, "the store cannot be asked about who signs in");
@@ -281,6 +307,28 @@ impl Desk {
         Answer::see(way(new.standing, next)).with_cookie(cookie)
     }
 
+    fn sign_in_page(&self, next: &str, name: &str, tenant: &str, notice: Option<Notice>) -> SignInPage {
+        SignInPage {
+            frame: Frame::outside("Sign in").with_notice(notice),
+            next: next.to_owned(),
+            name: name.to_owned(),
+            tenant: tenant.to_owned(),
+            issuers: self.issuer_links(next),
+        }
+    }
+
+    /// The ways to the identity providers at which people sign in, each back to `next`.
+    pub(super) fn issuer_links(&self, next: &str) -> Vec<IssuerLink> {
+        let issuers = self.gateway.issuers.as_ref();
+        let names = issuers.map(|issuers| issuers.logins()).unwrap_or_default();
+        let next = crate::sign_in::way_on(next).unwrap_or("/console");
+        let link = |name: &str| IssuerLink {
+            name: name.to_owned(),
+            path: with_query(&crate::sign_in::way_to(name), &[("next", next)]),
+        };
+        names.into_iter().map(link).collect()
+    }
+
     fn invite_page(&self, notice: Option<Notice>) -> InvitePage {
         InvitePage {
             frame: Frame::outside("Set your password").with_notice(notice),
@@ -304,15 +352,15 @@ impl Desk {
         let comer = self.comer_to_end(request).await?;
         let caller = comer.live.caller();
         let keys = self.gateway.keys();
-        keys.check_switches(caller, Some(privet_access::Privilege::SignIn), comer.now)?;
-        let address = address_of(&comer.parts.extensions);
-        let sign_in = self.door.sign_in();
-        sign_in.check_permitted(&comer.live, address, comer.now)?;
+        let within = |stop: Stop| stop.within(|| bare_frame(&comer.live));
+        let cut_off = keys.check_switches(caller, Some(Privilege::SignIn), comer.now);
+        cut_off.map_err(|denied| within(denied.into()))?;
+        self.check_signed_in(&comer.live, &comer.parts, comer.now)?;
         Ok(comer)
     }
 
     /// The same, whatever the policies say.
-    async fn comer_to_end(&self, request: Request<Body>) -> Result<Comer, Stop> {
+    pub(super) async fn comer_to_end(&self, request: Request<Body>) -> Result<Comer, Stop> {
         let (parts, body) = request.into_parts();
         let now = self.now();
         let live = match self.door.find(&parts.headers, now).await {

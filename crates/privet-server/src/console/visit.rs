@@ -1,10 +1,10 @@
 //! Somebody looks at a page: who it is, and whether that person may.
 
 use axum::body::Body;
-use http::Request;
 use http::request::Parts;
+use http::{Request, StatusCode};
 use jiff::Timestamp;
-use privet_access::{Authenticated, Live, Privilege, SessionStanding, SignInError};
+use privet_access::{Ask, Authenticated, Live, Privilege, Resource, SessionStanding, SignInError};
 use privet_console::{Frame, MenuItem, MenuSection, Notice, Who};
 
 use super::answer::Stop;
@@ -13,6 +13,10 @@ use super::{Desk, PAGES};
 use crate::access::address_of;
 use crate::problem::Problem;
 use crate::sign_in::is_safe;
+
+/// Told to somebody whom a policy without words of its own keeps out.
+const KEPT_OUT: &str = "a policy does not let you be signed in from here, or at this time. You can sign out; an administrator can say \
+                        which policy it is";
 
 /// Somebody who has signed in, with all that is asked for, looks at a page.
 pub(super) struct Visit {
@@ -92,9 +96,25 @@ impl Desk {
             SessionStanding::NeedsSecondFactor => return Err(see("/console/second-factor")),
             SessionStanding::NeedsEnrolment => return Err(see("/console/enrol")),
         }
-        let address = address_of(&parts.extensions);
-        self.door.sign_in().check_permitted(&live, address, now)?;
+        self.check_signed_in(&live, &parts, now)?;
         Ok((live, parts, body, now))
+    }
+
+    /// That the policies let the person of `live` be signed in; else a page that says why, from which it can sign out.
+    pub(super) fn check_signed_in(&self, live: &Live, parts: &Parts, now: Timestamp) -> Result<(), Stop> {
+        let ask = Ask {
+            privilege: Privilege::SignIn,
+            resource: Resource::Tenant,
+            at: now,
+            address: address_of(&parts.extensions),
+            prompt: None,
+        };
+        let permitted = self.gateway.keys().authorise(live.caller(), &ask);
+        permitted.map_err(|not| {
+            let text = not.message.unwrap_or_else(|| KEPT_OUT.to_owned());
+            let problem = Problem::coded(StatusCode::FORBIDDEN, "not_permitted", text);
+            Stop::from(problem).within(|| bare_frame(live))
+        })
     }
 
     /// Whether who looks would be permitted what `privilege` is for.
@@ -131,18 +151,27 @@ impl Desk {
                 }),
             }
         }
-        let account = &live.caller().account;
         Frame {
             title: title.to_owned(),
-            who: Some(Who {
-                name: account.name().to_string(),
-                tenant: account.tenant().to_string(),
-                roles: account.roles().into_iter().map(ToString::to_string).collect(),
-                forgery_token: live.forgery_token().to_owned(),
-            }),
             menu,
-            notice: None,
+            ..bare_frame(live)
         }
+    }
+}
+
+/// What stands round a page of somebody who may go nowhere: who it is, and the way out.
+pub(super) fn bare_frame(live: &Live) -> Frame {
+    let account = &live.caller().account;
+    Frame {
+        title: String::new(),
+        who: Some(Who {
+            name: account.name().to_string(),
+            tenant: account.tenant().to_string(),
+            roles: account.roles().into_iter().map(ToString::to_string).collect(),
+            forgery_token: live.forgery_token().to_owned(),
+        }),
+        menu: Vec::new(),
+        notice: None,
     }
 }
 

@@ -21,7 +21,8 @@ use crate::gateway::Gateway;
 use crate::named::Named;
 use crate::openapi::Operation;
 use crate::problem::Problem;
-use crate::watch::{admitted, answer};
+use crate::told::told;
+use crate::watch::admitted;
 
 /// Largest body.
 const MOST_BYTES: usize = 64 << 10;
@@ -148,18 +149,18 @@ async fn body<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
 
 async fn list(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
     let (parts, _) = request.into_parts();
-    let told = async {
+    let work = async {
         let (caller, store) = admitted(&gateway, &parts, Privilege::WatchRead).await?;
         let incidents = Incidents::new(store.clone(), &gateway.root);
         let all = incidents.list(&caller.tenant, gateway.clock.now()).await?;
         Ok(json!({ "incidents": all }))
     };
-    answer(told.await)
+    told(work.await)
 }
 
 async fn open(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
     let (parts, sent) = request.into_parts();
-    let told = async {
+    let work = async {
         let (caller, store) = admitted(&gateway, &parts, Privilege::WatchManage).await?;
         let OpenBody {
             kind,
@@ -179,7 +180,7 @@ async fn open(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
         let id = incidents.open(&caller.tenant, opening, now).await?;
         shown(&incidents, &caller.tenant, &id, now).await
     };
-    answer(told.await)
+    told(work.await)
 }
 
 async fn show(
@@ -188,12 +189,12 @@ async fn show(
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, _) = request.into_parts();
-    let told = async {
+    let work = async {
         let (caller, store) = admitted(&gateway, &parts, Privilege::WatchRead).await?;
         let incidents = Incidents::new(store.clone(), &gateway.root);
         shown(&incidents, &caller.tenant, &id, gateway.clock.now()).await
     };
-    answer(told.await)
+    told(work.await)
 }
 
 async fn step(
@@ -202,7 +203,7 @@ async fn step(
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, sent) = request.into_parts();
-    let told = async {
+    let work = async {
         let (caller, store) = admitted(&gateway, &parts, Privilege::WatchManage).await?;
         let step: StepBody = body(sent).await?;
         let incidents = Incidents::new(store.clone(), &gateway.root);
@@ -211,7 +212,7 @@ async fn step(
         incidents.step(tenant, &id, step.try_into()?, &actor, now).await?;
         shown(&incidents, tenant, &id, now).await
     };
-    answer(told.await)
+    told(work.await)
 }
 
 async fn affected(
@@ -220,7 +221,7 @@ async fn affected(
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, _) = request.into_parts();
-    let told = async {
+    let work = async {
         let (caller, store) = admitted(&gateway, &parts, Privilege::WatchRead).await?;
         let incidents = Incidents::new(store.clone(), &gateway.root);
         let affected = incidents
@@ -228,7 +229,7 @@ async fn affected(
             .await?;
         Ok(json!(affected))
     };
-    answer(told.await)
+    told(work.await)
 }
 
 async fn shown(

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_ENCODING, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use privet_policy::{JwksPlace, TrustedIssuer};
 
 use crate::Error;
@@ -94,11 +94,11 @@ impl Place {
     }
 
     pub(super) async fn get(&self) -> Result<Vec<u8>, NotFetched> {
-        self.send(Request::new(Full::default())).await
+        self.send(Request::new(Bytes::new())).await
     }
 
     /// What is answered to `request`, whose address is set here, if that is a document.
-    pub(super) async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Vec<u8>, NotFetched> {
+    pub(super) async fn send(&self, mut request: Request<Bytes>) -> Result<Vec<u8>, NotFetched> {
         *request.uri_mut() = Uri::from(self.target.clone());
         let json = HeaderValue::from_static("application/json");
         request.headers_mut().insert(ACCEPT, json);

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request};
-use http_body_util::Full;
 use jiff::{SignedDuration, Timestamp};
 use privet_access::{BadToken, Expected, Presented, SignedIn, strict_object};
 use privet_crypto::sha256;
@@ -209,7 +208,7 @@ impl Login {
             Some(secret) => pairs.extend([("client_id", client_id), ("client_secret", secret.expose())]),
             None => pairs.push(("client_id", client_id)),
         }
-        let mut request = Request::new(Full::new(Bytes::from(Self::form(&pairs))));
+        let mut request = Request::new(Bytes::from(Self::form(&pairs)));
         *request.method_mut() = Method::POST;
         let headers = request.headers_mut();
         let form = HeaderValue::from_static("application/x-www-form-urlencoded");

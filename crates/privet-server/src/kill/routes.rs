@@ -6,11 +6,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{delete, get};
-use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use privet_access::{Authenticated, KillOrder, KillSwitch, KillSwitches, KillTarget, Privilege};
-use privet_types::{SurfaceKind, TenantId};
+use privet_types::TenantId;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -19,10 +18,13 @@ use crate::gateway::Gateway;
 use crate::named::Named;
 use crate::openapi::Operation;
 use crate::problem::Problem;
-use crate::prompt::{check_media, new_request_id, read_body, with_request_id};
+use crate::prompt::{check_media, read_body};
+use crate::told::told;
 
 /// Switches that are shown: the newest.
 const MOST: u32 = 1_000;
+/// What a tenant is told of the operator's people.
+const OPERATOR: &str = "the operator";
 
 pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
     Router::new()
@@ -83,7 +85,27 @@ pub(crate) fn described() -> Vec<Operation> {
 pub(crate) async fn list(gateway: &Gateway, caller: &Authenticated) -> Result<Vec<KillSwitch>, Problem> {
     let switches = gateway.kill_switches();
     let found = switches.list(MOST, gateway.within(caller)).await;
-    found.map_err(|error| refused(&error))
+    let found = found.map_err(|error| refused(&error))?;
+    Ok(found
+        .into_iter()
+        .map(|switch| seen_by(gateway, caller, switch))
+        .collect())
+}
+
+/// `switch` as `caller` may see it: a tenant is not told which of the operator's people did something to it.
+fn seen_by(gateway: &Gateway, caller: &Authenticated, switch: KillSwitch) -> KillSwitch {
+    let within = gateway.within(caller);
+    let name = |written: String| match (written.split_once('/'), within) {
+        (Some((_, name)), None) => name.to_owned(),
+        (Some((home, name)), Some(tenant)) if home == tenant.as_str() => name.to_owned(),
+        (Some(_), Some(_)) => OPERATOR.to_owned(),
+        (None, _) => written,
+    };
+    KillSwitch {
+        set_by: name(switch.set_by),
+        lifted_by: switch.lifted_by.map(name),
+        ..switch
+    }
 }
 
 /// Switches off what `order` says, in the name of `caller`, who may.
@@ -97,7 +119,7 @@ pub(crate) async fn set(
     let set = gateway.kill_switches().set(order, actor, &caller.tenant).await;
     let switch = set.map_err(|error| refused(&error))?;
     gateway.look_at_keys().await;
-    Ok(switch)
+    Ok(seen_by(gateway, caller, switch))
 }
 
 /// Lifts the switch `id`, in the name of `caller`, who may.
@@ -107,7 +129,7 @@ pub(crate) async fn lift(gateway: &Gateway, caller: &Authenticated, id: &str) ->
     let lifted = switches.lift(id, actor, &caller.tenant, within).await;
     let switch = lifted.map_err(|error| refused(&error))?;
     gateway.look_at_keys().await;
-    Ok(switch)
+    Ok(seen_by(gateway, caller, switch))
 }
 
 async fn answer_list(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
@@ -119,7 +141,7 @@ async fn answer_list(State(gateway): State<Arc<Gateway>>, request: Request<Body>
         let shown: Vec<Value> = found.iter().map(|switch| shown(switch, now)).collect();
         Ok((StatusCode::OK, json!({ "switches": shown })))
     };
-    answer(work.await)
+    told(work.await)
 }
 
 async fn answer_set(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
@@ -133,7 +155,7 @@ async fn answer_set(State(gateway): State<Arc<Gateway>>, request: Request<Body>)
         let switch = set(&gateway, &caller, order).await?;
         Ok((StatusCode::CREATED, shown(&switch, gateway.clock.now())))
     };
-    answer(work.await)
+    told(work.await)
 }
 
 async fn answer_lift(
@@ -147,7 +169,7 @@ async fn answer_lift(
         let switch = lift(&gateway, &caller, &id).await?;
         Ok((StatusCode::OK, shown(&switch, gateway.clock.now())))
     };
-    answer(work.await)
+    told(work.await)
 }
 
 impl Order {
@@ -227,20 +249,4 @@ fn refused(error: &privet_access::Error) -> Problem {
         }
     };
     Problem::told(status, error.to_string())
-}
-
-fn answer(result: Result<(StatusCode, Value), Problem>) -> Response<Body> {
-    let id = new_request_id();
-    let response = match result {
-        Ok((status, body)) => {
-            let mut response = Response::new(Body::from(body.to_string()));
-            *response.status_mut() = status;
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            response
-        }
-        Err(problem) => problem.respond(SurfaceKind::Pii, &id),
-    };
-    with_request_id(response, &id)
 }

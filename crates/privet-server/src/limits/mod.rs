@@ -19,7 +19,7 @@ use privet_policy::limits::{
     Amount, Asker, Charge, Counters, Exceeded, InMemory, Limiter, Prices, SavedCounter, Used,
 };
 use privet_policy::{Policy, Settings};
-use privet_types::SurfaceKind;
+use privet_types::{SurfaceKind, TenantId};
 use tokio::sync::watch;
 
 use meter::Hold;
@@ -38,6 +38,15 @@ use crate::problem::Problem;
 const BYTES_PER_TOKEN: u64 = 3;
 /// When a request without `stream_time` counts as lost, if it is not settled until then.
 const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// Whose limits a request is counted on.
+#[derive(Clone, Copy)]
+pub(crate) enum Who<'a> {
+    /// Somebody who was let in.
+    Caller(&'a Authenticated),
+    /// Those together who need no key, and come without one.
+    Anybody(&'a TenantId),
+}
 
 /// The policy's limits, and what was used of them on this node.
 pub(crate) struct Limits {
@@ -96,13 +105,16 @@ impl Limits {
         })
     }
 
-    /// Whether a request of `caller` can be within the limits at all, before anybody looks at it.
-    pub(crate) fn look(&self, caller: &Authenticated, now: Timestamp) -> Result<(), Problem> {
+    /// Whether a request of `who` can be within the limits at all, before anybody looks at it.
+    pub(crate) fn look(&self, who: Who<'_>, surface: SurfaceKind, now: Timestamp) -> Result<(), Problem> {
         // What nodes share is asked for once a request, when all is known of it.
         if self.limiter.is_empty() || self.shared.is_some() {
             return Ok(());
         }
-        let full = self.limiter.look(&asker(caller, None), now);
+        let groups = who.groups();
+        let asker = who.asker(&groups, (Some(surface), None));
+        self.limiter.check_groups(&asker)?;
+        let full = self.limiter.look(&asker, now);
         full.map_err(|exceeded| refused(exceeded, now))
     }
 
@@ -117,7 +129,10 @@ impl Limits {
         if self.limiter.is_empty() {
             return Ok(None);
         }
-        let asker = asker(caller, Some(model));
+        let who = Who::Caller(caller);
+        let groups = who.groups();
+        let asker = who.asker(&groups, (Some(surface), Some(model)));
+        self.limiter.check_groups(&asker)?;
         let price = self.prices.of(model);
         let mut estimate = Used::default();
         // Providers count a prompt's tokens for nothing, and tools have none.
@@ -133,24 +148,7 @@ impl Limits {
         }
         let stream_time = self.limiter.stream_time(&asker);
         let longest = stream_time.map_or(LONGEST, |time| time + self.first_byte);
-        let deadline = now.checked_add(longest).unwrap_or(Timestamp::MAX);
-        let charges = self.limiter.charges(&asker, now);
-        let ask = estimate.amount(price);
-        let hold = match &self.shared {
-            _ if charges.is_empty() => None,
-            Some(shared) => {
-                let held = self
-                    .hold_shared(shared, &charges, ask, (longest, deadline), now)
-                    .await?;
-                shared.saw(&charges, model);
-                Some(held)
-            }
-            None => {
-                let taken = self.limiter.reserve_from(&charges, ask, deadline, now);
-                let taken = taken.map_err(|exceeded| refused(exceeded, now))?;
-                taken.map(|reservation| Hold::Own(Arc::clone(&self.limiter), reservation))
-            }
-        };
+        let hold = self.hold(&asker, estimate.amount(price), longest, now).await?;
         if hold.is_none() && stream_time.is_none() {
             return Ok(None);
         }
@@ -159,6 +157,62 @@ impl Limits {
             meter.free();
         }
         Ok(Some(meter))
+    }
+
+    /// Takes what a text of so many `bytes` uses, which Privet itself works on: a request and its tokens, and no cost. Whatever
+    /// becomes of it, that was its use.
+    pub(crate) async fn reserve_text(
+        &self,
+        who: Who<'_>,
+        surface: SurfaceKind,
+        bytes: usize,
+        now: Timestamp,
+    ) -> Result<Option<Meter>, Problem> {
+        if self.limiter.is_empty() {
+            return Ok(None);
+        }
+        let groups = who.groups();
+        let asker = who.asker(&groups, (Some(surface), None));
+        self.limiter.check_groups(&asker)?;
+        let estimate = Used {
+            input: (bytes as u64).div_ceil(BYTES_PER_TOKEN),
+            ..Used::default()
+        };
+        let hold = self.hold(&asker, estimate.amount(None), LONGEST, now).await?;
+        Ok(hold.map(|hold| {
+            let mut meter = Meter::new(Some(hold), estimate, None, None);
+            meter.sent();
+            meter
+        }))
+    }
+
+    /// Takes `ask` from all counts that `asker` is on, for `longest` at most; nothing if it is on none.
+    async fn hold(
+        &self,
+        asker: &Asker<'_>,
+        ask: Amount,
+        longest: Duration,
+        now: Timestamp,
+    ) -> Result<Option<Hold>, Problem> {
+        let charges = self.limiter.charges(asker, now);
+        let deadline = now.checked_add(longest).unwrap_or(Timestamp::MAX);
+        match &self.shared {
+            _ if charges.is_empty() => Ok(None),
+            Some(shared) => {
+                let held = self
+                    .hold_shared(shared, &charges, ask, (longest, deadline), now)
+                    .await?;
+                if let Some(model) = asker.model {
+                    shared.saw(&charges, model);
+                }
+                Ok(Some(held))
+            }
+            None => {
+                let taken = self.limiter.reserve_from(&charges, ask, deadline, now);
+                let taken = taken.map_err(|exceeded| refused(exceeded, now))?;
+                Ok(taken.map(|reservation| Hold::Own(Arc::clone(&self.limiter), reservation)))
+            }
+        }
     }
 }
 
@@ -219,12 +273,38 @@ fn named(settings: &Settings) -> BTreeSet<String> {
         .collect()
 }
 
-fn asker<'a>(caller: &'a Authenticated, model: Option<&'a str>) -> Asker<'a> {
-    Asker {
-        tenant: caller.tenant.as_str(),
-        principal: caller.principal.as_str(),
-        key: caller.counted_key(),
-        model,
+impl<'a> Who<'a> {
+    /// The groups that they are in, for [`Who::asker`].
+    fn groups(self) -> Vec<&'a str> {
+        let Self::Caller(caller) = self else {
+            return Vec::new();
+        };
+        let groups = caller.account.groups();
+        groups.map(|(group, _)| group.as_str()).collect()
+    }
+
+    /// What limits tell apart of a request of theirs, at a surface and to a model, if it is to one.
+    fn asker<'b>(
+        self,
+        groups: &'b [&'b str],
+        (surface, model): (Option<SurfaceKind>, Option<&'b str>),
+    ) -> Asker<'b>
+    where
+        'a: 'b,
+    {
+        let (tenant, principal, key) = match self {
+            Self::Caller(caller) => (&caller.tenant, caller.principal.as_str(), caller.counted_key()),
+            // No principal and no key has an empty name.
+            Self::Anybody(tenant) => (tenant, "", ""),
+        };
+        Asker {
+            tenant: tenant.as_str(),
+            principal,
+            key,
+            groups,
+            surface,
+            model,
+        }
     }
 }
 

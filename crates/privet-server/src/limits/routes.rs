@@ -6,20 +6,18 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::get;
-use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response};
 use jiff::Timestamp;
 use privet_access::{Authenticated, Privilege};
-use privet_policy::limits::{Amount, Charge, Count, LimitRule, Part, Standing};
-use privet_types::SurfaceKind;
+use privet_policy::limits::{Amount, Asker, Charge, Count, LimitRule, Part, Standing};
 use serde_json::{Value, json};
 
 use super::shared::Unanswered;
-use super::{Limits, asker};
+use super::{Limits, Who};
 use crate::gateway::Gateway;
 use crate::openapi::Operation;
 use crate::problem::Problem;
-use crate::prompt::{new_request_id, with_request_id};
+use crate::told::told;
 
 pub(crate) fn routes(gateway: Arc<Gateway>) -> Router {
     Router::new()
@@ -37,27 +35,15 @@ pub(crate) fn described() -> Vec<Operation> {
 }
 
 async fn show(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
-    let id = new_request_id();
-    let (parts, _) = request.into_parts();
-    let response = match gateway.admit(&parts).await {
-        Err(problem) => problem.respond(SurfaceKind::Pii, &id),
-        Ok(caller) => {
-            let limits = &gateway.limits;
-            let standings = limits.standings(&caller, gateway.clock.now()).await;
-            let (standings, is_shared) = match standings {
-                Ok(standings) => standings,
-                Err(problem) => return with_request_id(problem.respond(SurfaceKind::Pii, &id), &id),
-            };
-            let shown: Vec<Value> = standings.iter().map(shown).collect();
-            let body = json!({ "currency": limits.prices.currency(), "shared": is_shared, "limits": shown });
-            let mut response = Response::new(Body::from(body.to_string()));
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            response
-        }
+    let work = async {
+        let (parts, _) = request.into_parts();
+        let caller = gateway.admit(&parts).await?;
+        let limits = &gateway.limits;
+        let (standings, is_shared) = limits.standings(&caller, gateway.clock.now()).await?;
+        let shown: Vec<Value> = standings.iter().map(shown).collect();
+        Ok(json!({ "currency": limits.prices.currency(), "shared": is_shared, "limits": shown }))
     };
-    with_request_id(response, &id)
+    told(work.await)
 }
 
 impl Limits {
@@ -73,17 +59,29 @@ impl Limits {
         caller: &Authenticated,
         now: Timestamp,
     ) -> Result<(Vec<Standing>, bool), Problem> {
-        let asker = asker(caller, None);
+        let who = Who::Caller(caller);
+        let groups = who.groups();
+        let asker = who.asker(&groups, (None, None));
+        self.limiter.check_groups(&asker)?;
+        self.standings_of(&asker, now).await
+    }
+
+    /// The same of anybody.
+    pub(crate) async fn standings_of(
+        &self,
+        asker: &Asker<'_>,
+        now: Timestamp,
+    ) -> Result<(Vec<Standing>, bool), Problem> {
         let Some(shared) = &self.shared else {
-            return Ok((self.limiter.standings(&asker, now), false));
+            return Ok((self.limiter.standings(asker, now), false));
         };
-        let of_caller = self.limiter.of_caller(&asker, now).into_iter();
+        let of_caller = self.limiter.of_caller(asker, now).into_iter();
         let mut asked: Vec<(Option<String>, &LimitRule, Charge<'_>)> =
             of_caller.map(|(rule, charge)| (None, rule, charge)).collect();
         let mut models = shared.seen(&asker.owner());
         models.extend(self.named.iter().cloned());
         for model in models {
-            let of_model = self.limiter.of_model(&asker, &model, now).into_iter();
+            let of_model = self.limiter.of_model(asker, &model, now).into_iter();
             asked.extend(of_model.map(|(rule, charge)| (Some(model.clone()), rule, charge)));
         }
         let charges: Vec<&Charge<'_>> = asked.iter().map(|(_, _, charge)| charge).collect();
@@ -98,6 +96,7 @@ impl Limits {
                 Standing {
                     rule: (*rule).clone(),
                     model: model.clone(),
+                    group: charge.group.clone(),
                     window_start: bounds.and_then(|(from, _)| second(from)),
                     window_end: bounds.and_then(|(_, to)| second(to)),
                     settled: if is_now { count.settled } else { Amount::default() },
@@ -118,8 +117,16 @@ fn shown(standing: &Standing) -> Value {
             object.insert(key.to_owned(), value);
         }
     };
+    if !rule.surfaces.is_empty() {
+        set("surfaces", json!(rule.surfaces));
+    }
     if !rule.models.is_empty() {
         set("models", json!(rule.models));
+    }
+    if let Some(group) = &standing.group {
+        set("group", json!(group));
+    } else if !rule.groups.is_empty() {
+        set("groups", json!(rule.groups));
     }
     if let Some(model) = &standing.model {
         set("model", json!(model));

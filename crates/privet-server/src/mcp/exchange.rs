@@ -9,7 +9,7 @@ use privet_pii::{Pair, SurrogateMap, UrlAllow};
 use privet_policy::{McpArguments, McpChangedTools, McpRequests, McpThing, NotCleared, Protecting};
 use privet_surface::json::{JsonError, Kind, Value};
 use privet_surface::mcp::{BadMessage, Message, MessageKind, canonical};
-use privet_surface::{Refusal, Restoration, RestoreConfig};
+use privet_surface::{DetectionMemory, Refusal, Restoration, RestoreConfig};
 use privet_types::{Budget, Entity, SurfaceKind, TenantId};
 
 use super::rules;
@@ -35,6 +35,7 @@ pub(super) struct Between {
     pub(super) principal: String,
     pub(super) key: Arc<HashKey>,
     pub(super) hashes: Arc<HashKey>,
+    pub(super) memory: DetectionMemory,
 }
 
 /// A message of a client's that may go on.
@@ -244,7 +245,7 @@ impl Between {
         Protecting {
             analyzer: &self.gateway.analyzer,
             key: &self.key,
-            memory: Some(&self.gateway.memory),
+            memory: Some(&self.memory),
             known,
         }
     }

@@ -35,7 +35,7 @@ use crate::access;
 use crate::connection::ReplyBody;
 use crate::gateway::Gateway;
 use crate::kill::SwitchedOff;
-use crate::limits::Meter;
+use crate::limits::{Meter, Who};
 use crate::named::Named;
 use crate::problem::Problem;
 use crate::prompt::{UNITS_PER_REQUEST, check_media, new_request_id, read_body, record, with_request_id};
@@ -216,7 +216,8 @@ async fn serve(
     if call.off().is_off() {
         return Err(Problem::CutOff.into());
     }
-    gateway.limits.look(&call.caller, gateway.clock.now())?;
+    let (who, now) = (Who::Caller(&call.caller), gateway.clock.now());
+    gateway.limits.look(who, SurfaceKind::Mcp, now)?;
     match call.parts.method {
         Method::POST => call.post(body).await,
         Method::GET => call.listen().await,
@@ -232,6 +233,7 @@ impl Call<'_> {
             server: Arc::clone(&self.server),
             key: self.gateway.surrogate_key(tenant, principal),
             hashes: self.gateway.hashes(tenant),
+            memory: self.gateway.memory.of(tenant),
             tenant: tenant.clone(),
             principal: principal.to_owned(),
         }

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
-use http_body_util::Full;
 use privet_policy::{McpServer, Settings};
 use privet_types::{Secret, TenantId};
 
@@ -113,13 +112,13 @@ impl Server {
         for (name, value) in &head.mirrored {
             headers.insert(name.clone(), value.clone());
         }
-        let mut request = Request::new(Full::new(Bytes::from(body)));
+        let mut request = Request::new(Bytes::from(body));
         *request.method_mut() = method;
         *request.uri_mut() = Uri::from(self.target.clone());
         *request.headers_mut() = headers;
         let response = tokio::time::timeout(self.first_byte, self.origin.send(request)).await;
         let response = response.map_err(|_| Problem::UpstreamTimeout)?.map_err(|error| {
-            let is_unsent = matches!(error, NoReply::Connect);
+            let is_unsent = matches!(error, NoReply::NotOpened(_) | NoReply::Refused(_));
             tracing::warn!(server = %self.name, connect = is_unsent, "server of tools cannot be reached");
             Problem::UpstreamUnreachable
         })?;

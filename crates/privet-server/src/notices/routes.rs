@@ -7,14 +7,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
-use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::ACCEPT_LANGUAGE;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use privet_access::{Authenticated, Privilege, Way};
 use privet_policy::Notice;
 use privet_store::{AcknowledgementChange, AcknowledgementRecord};
-use privet_types::{KeyScope, PrincipalKind, SurfaceKind};
+use privet_types::{KeyScope, PrincipalKind};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,7 +25,8 @@ use crate::gateway::Gateway;
 use crate::named::Named;
 use crate::openapi::Operation;
 use crate::problem::Problem;
-use crate::prompt::{check_media, new_request_id, read_body, with_request_id};
+use crate::prompt::{check_media, read_body};
+use crate::told::told_once;
 
 /// Longest wait for the store.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -95,7 +96,7 @@ async fn list(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
             .collect();
         Ok((StatusCode::OK, json!({ "notices": shown })))
     };
-    answer(work.await)
+    told_once(work.await)
 }
 
 async fn acknowledge(
@@ -151,7 +152,7 @@ async fn acknowledge(
             }),
         ))
     };
-    answer(work.await)
+    told_once(work.await)
 }
 
 impl Gateway {
@@ -199,24 +200,4 @@ fn shown(gateway: &Gateway, notice: &Notice, caller: &Authenticated, parts: &Par
         "acknowledged_at": at.map(|at| at.to_string()),
         "counts_until": at.and_then(|at| notice.counts_until(at)).map(|until| until.to_string()),
     })
-}
-
-fn answer(result: Result<(StatusCode, Value), Problem>) -> Response<Body> {
-    let id = new_request_id();
-    let mut response = match result {
-        Ok((status, body)) => {
-            let mut response = Response::new(Body::from(body.to_string()));
-            *response.status_mut() = status;
-            let kind = HeaderValue::from_static("application/json");
-            response.headers_mut().insert(CONTENT_TYPE, kind);
-            response
-        }
-        Err(problem) => {
-            tracing::info!(request_id = id, problem = problem.code(), "refused");
-            problem.respond(SurfaceKind::Pii, &id)
-        }
-    };
-    let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(CACHE_CONTROL, no_store);
-    with_request_id(response, &id)
 }

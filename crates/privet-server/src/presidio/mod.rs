@@ -23,6 +23,7 @@ use privet_types::{Action, AuditEvent, Decision, Entity, SurfaceKind};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::gateway::Gateway;
+use crate::limits::{Meter, Who};
 use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::prompt::{check_media, new_request_id, read_body, record, with_request_id};
@@ -56,6 +57,8 @@ pub(crate) struct Call {
     pub(crate) caller: Option<Authenticated>,
     pub(crate) body: Vec<u8>,
     pub(crate) read_at: Instant,
+    /// What it takes from its limits, if any apply.
+    _meter: Option<Meter>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -140,7 +143,7 @@ pub(crate) fn described() -> Vec<Operation> {
 async fn analyze(State(door): State<Door>, request: Request<Body>) -> Response<Body> {
     let id = new_request_id();
     let work = async {
-        let call = admit(&door.gateway, request, door.requires_key).await?;
+        let call = admit(&door.gateway, request, SurfaceKind::Presidio, door.requires_key).await?;
         analyze::serve(&door.gateway, call).await
     };
     answer(SurfaceKind::Presidio, work.await, &id)
@@ -149,7 +152,7 @@ async fn analyze(State(door): State<Door>, request: Request<Body>) -> Response<B
 async fn anonymize(State(door): State<Door>, request: Request<Body>) -> Response<Body> {
     let id = new_request_id();
     let work = async {
-        let call = admit(&door.gateway, request, door.requires_key).await?;
+        let call = admit(&door.gateway, request, SurfaceKind::Presidio, door.requires_key).await?;
         anonymize::serve(&door.gateway, call, anonymize::Way::Anonymize, &id).await
     };
     answer(SurfaceKind::Presidio, work.await, &id)
@@ -158,16 +161,17 @@ async fn anonymize(State(door): State<Door>, request: Request<Body>) -> Response
 async fn deanonymize(State(door): State<Door>, request: Request<Body>) -> Response<Body> {
     let id = new_request_id();
     let work = async {
-        let call = admit(&door.gateway, request, true).await?;
+        let call = admit(&door.gateway, request, SurfaceKind::Presidio, true).await?;
         anonymize::serve(&door.gateway, call, anonymize::Way::Deanonymize, &id).await
     };
     answer(SurfaceKind::Presidio, work.await, &id)
 }
 
-/// Authenticates, finds a place, reads. A key that is sent must be good even where none is needed.
+/// Authenticates, finds a place, reads, and takes from the limits that apply. A key that is sent must be good even where none is needed.
 pub(crate) async fn admit(
     gateway: &Arc<Gateway>,
     request: Request<Body>,
+    surface: SurfaceKind,
     requires_key: bool,
 ) -> Result<Call, Problem> {
     let (parts, body) = request.into_parts();
@@ -180,11 +184,17 @@ pub(crate) async fn admit(
     let place = Arc::clone(&gateway.requests)
         .try_acquire_owned()
         .map_err(|_| Problem::Busy)?;
+    let who = caller.as_ref().map_or(Who::Anybody(&gateway.tenant), Who::Caller);
+    gateway.limits.look(who, surface, gateway.clock.now())?;
     check_media(&parts.headers)?;
+    let body = read_body(gateway, &parts.headers, body).await?;
+    let (read_at, now) = (Instant::now(), gateway.clock.now());
+    let meter = gateway.limits.reserve_text(who, surface, body.len(), now).await?;
     Ok(Call {
         caller,
-        body: read_body(gateway, &parts.headers, body).await?,
-        read_at: Instant::now(),
+        body,
+        read_at,
+        _meter: meter,
         _place: place,
     })
 }

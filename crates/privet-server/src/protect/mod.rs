@@ -69,19 +69,20 @@ pub(crate) fn described() -> Vec<Operation> {
 async fn protect(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
     let id = new_request_id();
     let work = async {
-        let mut call = admit(&gateway, request, true).await?;
+        let mut call = admit(&gateway, request, SurfaceKind::Protect, true).await?;
         let body = std::mem::take(&mut call.body);
         let (tenant, principal) = caller(&call)?;
         let key = gateway.surrogate_key(tenant, principal);
         let seal = gateway.restoration_key(tenant, principal);
         let budget = Budget::new(gateway.units_per_byte() * body.len() as u64 + UNITS_PER_REQUEST);
         let (bytes, now) = (gateway.weight(body.len()), gateway.clock.now());
+        let memory = gateway.memory.of(tenant);
         let shared = Arc::clone(&gateway);
         let work = move |budget: &Budget| {
             let protecting = Protecting {
                 analyzer: &shared.analyzer,
                 key: &key,
-                memory: Some(&shared.memory),
+                memory: Some(&memory),
                 known: None,
             };
             protected(&shared, &body, protecting, &seal, now, budget)
@@ -101,7 +102,7 @@ async fn protect(State(gateway): State<Arc<Gateway>>, request: Request<Body>) ->
 async fn restore(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
     let id = new_request_id();
     let work = async {
-        let mut call = admit(&gateway, request, true).await?;
+        let mut call = admit(&gateway, request, SurfaceKind::Protect, true).await?;
         let body = std::mem::take(&mut call.body);
         let (tenant, principal) = caller(&call)?;
         let seal = gateway.restoration_key(tenant, principal);

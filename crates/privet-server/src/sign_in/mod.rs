@@ -26,6 +26,7 @@ use tokio::time::timeout;
 use crate::Error;
 use crate::access::address_of;
 use crate::problem::Problem;
+pub(crate) use oidc::{way_on, way_to};
 pub(crate) use routes::{described, parse, routes, small_body};
 
 /// What requests that change something show beside the cookie.

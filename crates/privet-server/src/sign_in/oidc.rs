@@ -9,7 +9,8 @@ use axum::extract::State;
 use axum::routing::get;
 use data_encoding::BASE64URL_NOPAD;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY, SET_COOKIE,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY,
+    SET_COOKIE,
 };
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
@@ -137,47 +138,79 @@ async fn list(State(desk): State<Desk>) -> Response<Body> {
     .await
 }
 
+/// The address that sends a browser to the provider `name`.
+pub(crate) fn way_to(name: &str) -> String {
+    format!("/api/v1/sessions/oidc/{name}")
+}
+
 async fn begin(State(desk): State<Desk>, Named(name): Named, request: Request<Body>) -> Response<Body> {
     let (parts, _) = request.into_parts();
-    answered(async {
-        // A page of others' could sign somebody in unasked.
-        if matches!(
-            one(&parts.headers, "sec-fetch-site"),
-            Err(()) | Ok(Some("cross-site" | "same-site"))
-        ) {
-            return Err(SignInError::Forged.into());
+    let work = sent_off(&desk, name, &parts);
+    answered(async { told_on_a_page(&desk, &parts, work.await) }).await
+}
+
+/// Where there is a console, a browser is told there why nobody came in; whoever else asks gets the usual answer.
+fn told_on_a_page(
+    desk: &Desk,
+    parts: &Parts,
+    done: Result<Response<Body>, Problem>,
+) -> Result<Response<Body>, Problem> {
+    let accepted = parts.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let wants_page = accepted.is_some_and(|accepted| accepted.contains("text/html"));
+    match done {
+        Err(problem) if wants_page && desk.gateway().console.is_some() => {
+            tracing::info!(problem = problem.code(), "refused");
+            if let Problem::SignIn(SignInError::Store(error)) = &problem {
+                tracing::error!(%error, "the store cannot be asked about who signs in");
+            }
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::SEE_OTHER;
+            let path = format!("/console/sign-in?failed={}", problem.code());
+            response.headers_mut().insert(LOCATION, header(&path)?);
+            Ok(response)
         }
-        let place = place(desk.gateway(), &name)?;
-        let next = next(&parts)?;
-        let now = desk.now();
-        let seed: [u8; 32] = random().map_err(SignInError::from)?;
-        let under_way = UnderWay {
-            seed: BASE64URL_NOPAD.encode(&seed),
-            at: name,
-            ends: now.checked_add(LASTS).unwrap_or(Timestamp::MAX).as_millisecond(),
-            next,
-        };
-        let door = &desk.door;
-        let attempt = door.logins.attempt(&under_way, &door.origin);
-        let address = place
-            .address(&attempt, now)
-            .await
-            .map_err(|why| refused(&place, &why))?;
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::SEE_OTHER;
-        let headers = response.headers_mut();
-        headers.insert(LOCATION, header(&address)?);
-        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-        let cookie = door.login_cookie(Some(&door.logins.seal(&under_way)?));
-        headers.insert(SET_COOKIE, cookie.ok_or(SignInError::Unavailable)?);
-        Ok(response)
-    })
-    .await
+        done => done,
+    }
+}
+
+async fn sent_off(desk: &Desk, name: String, parts: &Parts) -> Result<Response<Body>, Problem> {
+    // A page of others' could sign somebody in unasked.
+    if matches!(
+        one(&parts.headers, "sec-fetch-site"),
+        Err(()) | Ok(Some("cross-site" | "same-site"))
+    ) {
+        return Err(SignInError::Forged.into());
+    }
+    let place = place(desk.gateway(), &name)?;
+    let next = next(parts)?;
+    let now = desk.now();
+    let seed: [u8; 32] = random().map_err(SignInError::from)?;
+    let under_way = UnderWay {
+        seed: BASE64URL_NOPAD.encode(&seed),
+        at: name,
+        ends: now.checked_add(LASTS).unwrap_or(Timestamp::MAX).as_millisecond(),
+        next,
+    };
+    let door = &desk.door;
+    let attempt = door.logins.attempt(&under_way, &door.origin);
+    let address = place
+        .address(&attempt, now)
+        .await
+        .map_err(|why| refused(&place, &why))?;
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, header(&address)?);
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    let cookie = door.login_cookie(Some(&door.logins.seal(&under_way)?));
+    headers.insert(SET_COOKIE, cookie.ok_or(SignInError::Unavailable)?);
+    Ok(response)
 }
 
 async fn come_back(State(desk): State<Desk>, Named(name): Named, request: Request<Body>) -> Response<Body> {
     let (parts, _) = request.into_parts();
-    let mut response = answered(Box::pin(signed_in(&desk, &name, &parts))).await;
+    let work = Box::pin(signed_in(&desk, &name, &parts));
+    let mut response = answered(async { told_on_a_page(&desk, &parts, work.await) }).await;
     // Whatever came of it, it is not to be tried again.
     if let Some(cookie) = desk.door.login_cookie(None) {
         response.headers_mut().append(SET_COOKIE, cookie);
@@ -316,12 +349,22 @@ fn next(parts: &Parts) -> Result<Option<String>, Problem> {
     let (Some(next), rest) = (found.next(), found.next()) else {
         return Ok(None);
     };
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.');
-    let is_ours = next.starts_with('/') && !next.contains("//") && next.bytes().all(fits);
-    if rest.is_some() || !is_ours || next.len() > LONGEST_NEXT {
+    if rest.is_some() || !is_way_on(&next) {
         return Err(bad());
     }
     Ok(Some(next))
+}
+
+fn is_way_on(next: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.');
+    let is_ours = next.starts_with('/') && !next.contains("//") && next.bytes().all(fits);
+    is_ours && next.len() <= LONGEST_NEXT
+}
+
+/// What of `wanted`, a path with or without a query, can be gone on to from a provider.
+pub(crate) fn way_on(wanted: &str) -> Option<&str> {
+    let path = wanted.split('?').next()?;
+    is_way_on(path).then_some(path)
 }
 
 fn header(text: &str) -> Result<HeaderValue, SignInError> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use privet_policy::TelemetrySettings;
 use privet_types::Secret;
 use tokio::sync::mpsc;
@@ -235,7 +235,7 @@ impl Exporter {
 impl Collector {
     /// How many of them it does not want.
     async fn post(&self, path: &Uri, body: Bytes) -> Result<u64, NotTaken> {
-        let mut request = Request::new(Full::new(body));
+        let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = path.clone();
         *request.headers_mut() = self.headers.clone();

@@ -14,7 +14,7 @@ use privet_types::{Principal, TenantId};
 use crate::problem::Problem;
 use crate::sign_in::Door;
 
-pub(crate) use routes::{described, routes};
+pub(crate) use routes::{Order, described, make_for, routes, take_all_back_of};
 
 /// Tokens that one principal makes in a minute, on one node; and how often it takes some back.
 const MOST_EACH: u32 = 120;

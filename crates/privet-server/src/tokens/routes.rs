@@ -7,7 +7,6 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{delete, post};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
@@ -16,7 +15,7 @@ use privet_access::{
     TokenError, TokenOrder, Way,
 };
 use privet_store::{Leaf, TokenChange};
-use privet_types::{KeyScope, KeyScopes, Pseudonym, SurfaceKind};
+use privet_types::{KeyScope, KeyScopes, Pseudonym};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -27,7 +26,8 @@ use crate::gateway::Gateway;
 use crate::named::Named;
 use crate::openapi::Operation;
 use crate::problem::Problem;
-use crate::prompt::{check_media, new_request_id, read_body, with_request_id};
+use crate::prompt::{check_media, read_body};
+use crate::told::told_once;
 
 /// Longest wait for the store.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -67,15 +67,15 @@ pub(crate) fn described() -> Vec<Operation> {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "TokenOrder")]
-struct Order {
-    scopes: Vec<String>,
+pub(crate) struct Order {
+    pub(crate) scopes: Vec<String>,
     /// Seconds; as long as the settings allow if left out.
     #[serde(default)]
-    expires_in: Option<u64>,
+    pub(crate) expires_in: Option<u64>,
     #[serde(default)]
-    models: Vec<String>,
+    pub(crate) models: Vec<String>,
     #[serde(default)]
-    addresses: Vec<String>,
+    pub(crate) addresses: Vec<String>,
 }
 
 /// What the log is told of a new token.
@@ -140,29 +140,41 @@ async fn make(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
         let body = read_body(&gateway, &parts.headers, body).await?;
         let order: Order = serde_json::from_slice(&body)
             .map_err(|error| bad(format!("the body is no order for a token: {error}")))?;
-        let session = asker.session.as_ref();
-        let has_two_factors = session.is_some_and(|session| session.has_two_factors);
-        let order = order.checked(&gateway, has_two_factors)?;
+        let (made, order) = make_for(&gateway, caller, asker.session.as_ref(), order).await?;
         let now = gateway.clock.now();
-        gateway.token_pace.made.count(caller, now)?;
-        let ends_by = session.map(|session| session.expires_at);
-        let made = gateway.keys().issue_token(caller, &order, ends_by, now).await;
-        let made = made.map_err(|error| refused(&error))?;
-        if let Some(session) = session {
-            // From now on it ends with the session.
-            let until = remembered_from(made.expires_at)?;
-            let store = gateway.keys().store();
-            match timeout(PATIENCE, store.note_session_token(session.hash, until)).await {
-                Ok(Ok(true)) => {}
-                Ok(Ok(false)) => return Err(Denied::NoSession.into()),
-                Ok(Err(error)) => return Err(unavailable(&error)),
-                Err(_) => return Err(Problem::StoreUnavailable),
-            }
-        }
-        gateway.tell_of_token(caller, &order, &made, now).await?;
-        Ok((StatusCode::CREATED, Some(shown(&made, &order, now))))
+        Ok((StatusCode::CREATED, shown(&made, &order, now)))
     };
-    answer(work.await)
+    told_once(work.await)
+}
+
+/// Makes a token for `caller`, who came by `session` if that is given, and then for no longer than it lasts. Who may, and whether the
+/// session was proved of late, is asked before.
+pub(crate) async fn make_for(
+    gateway: &Gateway,
+    caller: &Authenticated,
+    session: Option<&SessionRecord>,
+    order: Order,
+) -> Result<(NewToken, TokenOrder), Problem> {
+    let has_two_factors = session.is_some_and(|session| session.has_two_factors);
+    let order = order.checked(gateway, has_two_factors)?;
+    let now = gateway.clock.now();
+    gateway.token_pace.made.count(caller, now)?;
+    let ends_by = session.map(|session| session.expires_at);
+    let made = gateway.keys().issue_token(caller, &order, ends_by, now).await;
+    let made = made.map_err(|error| refused(&error))?;
+    if let Some(session) = session {
+        // From now on it ends with the session.
+        let until = remembered_from(made.expires_at)?;
+        let store = gateway.keys().store();
+        match timeout(PATIENCE, store.note_session_token(session.hash, until)).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => return Err(Denied::NoSession.into()),
+            Ok(Err(error)) => return Err(unavailable(&error)),
+            Err(_) => return Err(Problem::StoreUnavailable),
+        }
+    }
+    gateway.tell_of_token(caller, &order, &made, now).await?;
+    Ok((made, order))
 }
 
 async fn take_back(
@@ -202,32 +214,38 @@ async fn take_back(
             Err(_) => return Err(Problem::StoreUnavailable),
         }
         gateway.look_at_keys().await;
-        Ok((StatusCode::NO_CONTENT, None))
+        Ok(StatusCode::NO_CONTENT)
     };
-    answer(work.await)
+    told_once(work.await)
 }
 
 async fn take_all_back(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
     let work = async {
         let (parts, _) = request.into_parts();
         let caller = caller(&gateway, &parts).await?;
-        if caller.token.is_some() {
-            return Err(refused(&TokenError::ByToken));
-        }
-        let now = gateway.clock.now();
-        gateway.token_pace.taken_back.count(&caller, now)?;
-        let change = gateway.token_change(&caller, None, now);
-        let who = (&caller.tenant, &caller.principal);
-        let revoked = timeout(PATIENCE, gateway.keys().store().revoke_tokens(who, &change)).await;
-        match revoked {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(unavailable(&error)),
-            Err(_) => return Err(Problem::StoreUnavailable),
-        }
-        gateway.look_at_keys().await;
-        Ok((StatusCode::NO_CONTENT, None))
+        take_all_back_of(&gateway, &caller).await?;
+        Ok(StatusCode::NO_CONTENT)
     };
-    answer(work.await)
+    told_once(work.await)
+}
+
+/// Takes all tokens of `caller` back. Who may is asked before.
+pub(crate) async fn take_all_back_of(gateway: &Gateway, caller: &Authenticated) -> Result<(), Problem> {
+    if caller.token.is_some() {
+        return Err(refused(&TokenError::ByToken));
+    }
+    let now = gateway.clock.now();
+    gateway.token_pace.taken_back.count(caller, now)?;
+    let change = gateway.token_change(caller, None, now);
+    let who = (&caller.tenant, &caller.principal);
+    let revoked = timeout(PATIENCE, gateway.keys().store().revoke_tokens(who, &change)).await;
+    match revoked {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(unavailable(&error)),
+        Err(_) => return Err(Problem::StoreUnavailable),
+    }
+    gateway.look_at_keys().await;
+    Ok(())
 }
 
 impl Order {
@@ -331,28 +349,4 @@ fn refused(error: &TokenError) -> Problem {
         }
     };
     Problem::coded(status, code, error.to_string())
-}
-
-fn answer(result: Result<(StatusCode, Option<Value>), Problem>) -> Response<Body> {
-    let id = new_request_id();
-    let mut response = match result {
-        Ok((status, body)) => {
-            let is_empty = body.is_none();
-            let mut response =
-                Response::new(body.map_or_else(Body::empty, |body| Body::from(body.to_string())));
-            *response.status_mut() = status;
-            if !is_empty {
-                let kind = HeaderValue::from_static("application/json");
-                response.headers_mut().insert(CONTENT_TYPE, kind);
-            }
-            response
-        }
-        Err(problem) => {
-            tracing::info!(request_id = id, problem = problem.code(), "refused");
-            problem.respond(SurfaceKind::Pii, &id)
-        }
-    };
-    let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(CACHE_CONTROL, no_store);
-    with_request_id(response, &id)
 }

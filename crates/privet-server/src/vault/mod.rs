@@ -181,6 +181,7 @@ impl VaultApi {
                 Box::pin(issuers.authenticate(token, self.clock.now())).await?
             }
             Claim::Certificate(who) => self.keys.vouched(who)?,
+            Claim::Two => return Err(Denied::TwoCredentials),
             Claim::Nothing => return Err(Denied::Missing),
         };
         self.keys.check_switches(&caller, None, self.clock.now())?;

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
-use http_body_util::Full;
 use privet_crypto::hmac_sha256;
 use privet_policy::AlertSettings;
 use privet_types::{Clock, Secret};
@@ -162,7 +161,7 @@ impl Receiver {
 
 impl Webhook {
     async fn post(&self, body: &str) -> Result<(), NotTaken> {
-        let mut request = Request::new(Full::new(Bytes::copy_from_slice(body.as_bytes())));
+        let mut request = Request::new(Bytes::copy_from_slice(body.as_bytes()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.path.clone();
         let headers = request.headers_mut();

@@ -24,7 +24,7 @@ use privet_watch::{CLASSES, Observation, Response, Sketch, Watched, Watcher};
 pub use deliver::AlertOutbox;
 pub(crate) use replies::WatchedReply;
 pub use routes::shown as shown_alert;
-pub(crate) use routes::{admitted, answer, close, described, routes, unavailable};
+pub(crate) use routes::{admitted, close, described, routes, unavailable};
 
 use crate::problem::Problem;
 

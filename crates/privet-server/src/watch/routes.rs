@@ -6,19 +6,18 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
-use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use privet_access::{Authenticated, Privilege};
 use privet_store::{AlertRecord, Store};
-use privet_types::{Pseudonym, SurfaceKind};
+use privet_types::Pseudonym;
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
 use crate::named::Named;
 use crate::openapi::Operation;
 use crate::problem::Problem;
-use crate::prompt::{new_request_id, with_request_id};
+use crate::told::told;
 
 /// Alerts of one answer.
 const MOST: u32 = 1000;
@@ -60,21 +59,6 @@ pub(crate) fn described() -> Vec<Operation> {
     ]
 }
 
-/// An answer of JSON, or the problem in its place.
-pub(crate) fn answer(told: Result<Value, Problem>) -> Response<Body> {
-    let id = new_request_id();
-    let response = match told {
-        Err(problem) => problem.respond(SurfaceKind::Pii, &id),
-        Ok(body) => {
-            let mut response = Response::new(Body::from(body.to_string()));
-            let json = HeaderValue::from_static("application/json");
-            response.headers_mut().insert(CONTENT_TYPE, json);
-            response
-        }
-    };
-    with_request_id(response, &id)
-}
-
 /// Who asks, if they may, and the store.
 pub(crate) async fn admitted<'g>(
     gateway: &'g Gateway,
@@ -94,7 +78,7 @@ pub(crate) fn unavailable(error: &privet_store::Error) -> Problem {
 
 async fn list(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
     let (parts, _) = request.into_parts();
-    let told = async {
+    let work = async {
         let (caller, store) = admitted(&gateway, &parts, Privilege::WatchRead).await?;
         let is_open = parts
             .uri
@@ -105,7 +89,7 @@ async fn list(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Re
         let shown: Vec<Value> = alerts.iter().map(shown).collect();
         Ok(json!({ "alerts": shown }))
     };
-    answer(told.await)
+    told(work.await)
 }
 
 async fn one(
@@ -114,7 +98,7 @@ async fn one(
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, _) = request.into_parts();
-    let told = async {
+    let work = async {
         let (caller, store) = admitted(&gateway, &parts, Privilege::WatchRead).await?;
         let alert = store.alert(&caller.tenant, &id).await;
         let alert = alert
@@ -127,7 +111,7 @@ async fn one(
         }
         Ok(shown)
     };
-    answer(told.await)
+    told(work.await)
 }
 
 async fn answer_close(
@@ -136,7 +120,7 @@ async fn answer_close(
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, _) = request.into_parts();
-    let told = async {
+    let work = async {
         let (caller, store) = admitted(&gateway, &parts, Privilege::WatchManage).await?;
         let closed = close(&gateway, store, &caller, &id).await?;
         let alert = store.alert(&caller.tenant, &id).await;
@@ -149,7 +133,7 @@ async fn answer_close(
         }
         Ok(shown)
     };
-    answer(told.await)
+    told(work.await)
 }
 
 /// Closes the alert `id` in the name of `caller`, who may. Returns whether it was open.

@@ -1,65 +1,19 @@
-//! Who may do what: every role on every address, policies of one's own, and providers that were assessed or not.
+//! Who may do what: policies of one's own, and providers that were assessed or not.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use privet_access::{
-    Account, Ask, Assessment, Authorizer, Holder, Privilege, Probe, PromptFacts, Resource, Signer, Standing,
-    effectiveness, list_keys, load_accounts, review,
-};
+use privet_access::{Assessment, Holder, Signer};
 use privet_crypto::SigningKey;
-use privet_testkit::{Reply, TestGateway};
-use privet_types::{Clock, KeyScopes, PrincipalKind};
-use serde_json::Value;
+use privet_testkit::TestGateway;
+use privet_types::{KeyScopes, PrincipalKind};
 
-use crate::support::{CHAT, EMAIL, MESSAGES, MODELS, assert_refused, chat, messages, said};
-
-/// A principal for each role, and one without.
-const CALLERS: [(&str, PrincipalKind); 8] = [
-    ("admin", PrincipalKind::User),
-    ("security", PrincipalKind::User),
-    ("privacy_officer", PrincipalKind::User),
-    ("developer", PrincipalKind::User),
-    ("user", PrincipalKind::User),
-    ("auditor", PrincipalKind::User),
-    ("service", PrincipalKind::Service),
-    ("", PrincipalKind::User),
-];
-
-/// The gateway's own addresses with what each is for.
-const ADDRESSES: [(&str, &str, Privilege); 27] = [
-    ("POST", CHAT, Privilege::Prompt),
-    ("POST", MESSAGES, Privilege::Prompt),
-    ("POST", "/v1/responses", Privilege::Prompt),
-    ("POST", "/v1/embeddings", Privilege::Prompt),
-    ("POST", "/v1/messages/count_tokens", Privilege::Prompt),
-    ("GET", MODELS, Privilege::ListModels),
-    ("GET", "/v1/models/demo", Privilege::ListModels),
-    ("POST", "/analyze", Privilege::DetectText),
-    ("GET", "/recognizers", Privilege::DetectText),
-    ("GET", "/supportedentities", Privilege::DetectText),
-    ("POST", "/anonymize", Privilege::AnonymizeText),
-    ("GET", "/anonymizers", Privilege::AnonymizeText),
-    ("POST", "/deanonymize", Privilege::RestoreText),
-    ("GET", "/deanonymizers", Privilege::RestoreText),
-    ("POST", "/api/v1/pii/detect", Privilege::DetectText),
-    ("POST", "/api/v1/pii/anonymize", Privilege::AnonymizeText),
-    ("POST", "/api/v1/pii/restore", Privilege::RestoreText),
-    ("POST", "/api/v1/protect", Privilege::AnonymizeText),
-    ("POST", "/api/v1/restore", Privilege::RestoreText),
-    ("GET", "/api/v1/alerts", Privilege::WatchRead),
-    ("GET", "/api/v1/incidents", Privilege::WatchRead),
-    ("POST", "/api/v1/incidents", Privilege::WatchManage),
-    ("GET", "/api/v1/kill-switches", Privilege::KillRead),
-    ("POST", "/api/v1/kill-switches", Privilege::KillManage),
-    ("POST", "/api/v1/tokens", Privilege::MakeTokens),
-    ("GET", "/api/v1/coaching", Privilege::WatchRead),
-    ("GET", "/api/v1/me/notices", Privilege::Acknowledge),
-];
+use crate::support::{
+    CHAT, EMAIL, MESSAGES, MODELS, assert_refused, chat, in_two_looks, messages, of_store, said,
+};
 
 /// Makes a principal with a role, and a key that is good for everything.
-async fn caller(gateway: &TestGateway, tenant: &str, role: &str, kind: PrincipalKind) -> String {
+pub(crate) async fn caller(gateway: &TestGateway, tenant: &str, role: &str, kind: PrincipalKind) -> String {
     let name = format!("p-{role}");
     let people = gateway.people(tenant);
     people.create(&name.parse().unwrap(), kind).await.unwrap();
@@ -71,136 +25,6 @@ async fn caller(gateway: &TestGateway, tenant: &str, role: &str, kind: Principal
             .unwrap();
     }
     gateway.key_for(tenant, &name, KeyScopes::all()).await
-}
-
-fn was_let_in(reply: &Reply) -> bool {
-    let text = reply.text();
-    assert_ne!(reply.status, 401, "{text}");
-    !(reply.status == 403 && (text.contains("not permitted") || text.contains("not_permitted")))
-}
-
-/// What the policies say, asked as the gateway asks.
-fn is_permitted(authorizer: &Authorizer, account: &Account, privilege: Privilege, at: Timestamp) -> bool {
-    let (counts, standing) = (BTreeMap::new(), Standing::absent());
-    let is_prompt = privilege == Privilege::Prompt;
-    let model = Resource::Model {
-        name: "demo",
-        provider: "openai",
-        is_local: true,
-    };
-    let ask = Ask {
-        privilege,
-        resource: if is_prompt { model } else { Resource::Tenant },
-        at,
-        address: None,
-        prompt: is_prompt.then_some(PromptFacts {
-            surface: "openai_chat",
-            counts: &counts,
-            masked: 0,
-            purpose: None,
-            has_consent: false,
-            assessment: &standing,
-            acknowledged: &[],
-        }),
-    };
-    authorizer.decide(account, &ask).is_allowed
-}
-
-/// How the addresses begin that the document knows with their scopes.
-const OF_TABLES: [&str; 7] = [
-    "/api/v1/vault",
-    "/api/v1/keys",
-    "/api/v1/people",
-    "/api/v1/services",
-    "/api/v1/groups",
-    "/api/v1/roles",
-    "/api/v1/access_review",
-];
-
-#[tokio::test]
-async fn nobody_is_let_in_anywhere_whom_the_policy_does_not_permit() {
-    let gateway = TestGateway::builder().vault("").start().await;
-    let authorizer = Authorizer::new(&[], jiff::tz::Offset::UTC).unwrap();
-    let document: Value = serde_json::from_str(&privet_server::openapi()).unwrap();
-    let now = gateway.clock().now();
-    let mut probes = Vec::new();
-    for (role, kind) in CALLERS {
-        let key = caller(&gateway, "default", role, kind).await;
-        let accounts = load_accounts(gateway.store(), &[]).await.unwrap();
-        let name = format!("p-{role}").parse().unwrap();
-        let account = accounts.get(&"default".parse().unwrap(), &name).unwrap();
-        let mut probe = |privilege, place: String, reply: &Reply| {
-            let probe = Probe {
-                privilege,
-                is_permitted: is_permitted(&authorizer, account, privilege, now),
-                was_let_in: was_let_in(reply),
-            };
-            assert_eq!(
-                probe.is_permitted,
-                probe.was_let_in,
-                "{role} {place}: {}",
-                reply.text()
-            );
-            probes.push(probe);
-        };
-        for (method, path, privilege) in ADDRESSES {
-            let body = match path {
-                CHAT => chat("demo", "hello"),
-                MESSAGES | "/v1/messages/count_tokens" => messages("claude-demo", "hello"),
-                "/v1/responses" | "/v1/embeddings" => r#"{"model":"demo","input":"hello"}"#.to_owned(),
-                _ => "{}".to_owned(),
-            };
-            let ask = gateway
-                .ask(method, path)
-                .header("authorization", &format!("Bearer {key}"));
-            let ask = ask
-                .header("content-type", "application/json")
-                .header("anthropic-version", "2023-06-01");
-            let reply = if method == "POST" {
-                ask.body(body).send().await
-            } else {
-                ask.send().await
-            };
-            probe(privilege, format!("{method} {path}"), &reply);
-        }
-        for (path, operations) in document["paths"].as_object().unwrap() {
-            if !OF_TABLES.iter().any(|begins| path.starts_with(begins)) {
-                continue;
-            }
-            let filled = path
-                .replace("{subject}", "5f0c8f2e-1a2b-4c3d-8e4f-0123456789ab")
-                .replace(['{', '}'], "");
-            for (method, operation) in operations.as_object().unwrap() {
-                let Some(scope) = operation["x-privet-scope"].as_str() else {
-                    continue;
-                };
-                let method = method.to_uppercase();
-                let scope = scope.parse().unwrap();
-                let reply = match filled.strip_prefix("/api/v1/vault") {
-                    Some(short) => gateway.ask_vault(&key, &method, short, None).send().await,
-                    None => {
-                        let ask = gateway.ask(&method, &filled).header("x-api-key", &key);
-                        ask.body("{}").send().await
-                    }
-                };
-                // Each scope of administration stands for one privilege.
-                let mut all = Privilege::ALL.into_iter();
-                let privilege = Privilege::of_vault(scope)
-                    .or_else(|| all.find(|one| one.scope() == Some(scope)))
-                    .unwrap();
-                probe(privilege, format!("{method} {filled}"), &reply);
-            }
-        }
-    }
-    assert!(probes.len() > 700, "{}", probes.len());
-    let accounts = load_accounts(gateway.store(), &[]).await.unwrap();
-    let keys = list_keys(gateway.store()).await.unwrap();
-    let rows = review(&authorizer, accounts.iter(), &keys, &[], &[], now).unwrap();
-    let measured = effectiveness(&probes, &rows, now, privet_types::LogPosition::default());
-    let part = |name: &str| measured.parts.iter().find(|part| part.name == name).unwrap();
-    assert_eq!(part("right_refusals").value, Some(1.0));
-    assert_eq!(part("right_accepts").value, Some(1.0));
-    assert_eq!(measured.metric, "access_control_effectiveness");
 }
 
 #[tokio::test]
@@ -247,13 +71,15 @@ async fn the_address_that_policies_see_is_that_of_the_connection_whatever_header
         )
         .start()
         .await;
-    for name in ["x-forwarded-for", "forwarded", "x-real-ip", "host"] {
+    // What a second `Host` comes to stands in `confusion`.
+    for name in ["x-forwarded-for", "forwarded", "x-real-ip"] {
         let prompt = gateway
             .post(CHAT, chat("demo", "hello"))
+            .without(name)
             .header(name, "192.0.2.1");
         assert_eq!(prompt.send().await.status, 200, "{name}");
         let list = gateway.ask("GET", MODELS).header("x-api-key", gateway.key());
-        let list = list.header(name, "192.0.2.1").send().await;
+        let list = list.without(name).header(name, "192.0.2.1").send().await;
         assert_refused(&list, MODELS, 403, "not_permitted");
     }
 }
@@ -270,15 +96,8 @@ async fn a_principal_that_is_switched_off_is_refused_within_a_second() {
         .switch(&name, PrincipalKind::User, false)
         .await
         .unwrap();
-    let mut status = 200;
-    for _ in 0..40 {
-        status = ask().send().await.status;
-        if status != 200 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert_eq!(status, 403);
+    let reply = in_two_looks(&gateway, of_store, 403, async || ask().send().await).await;
+    assert_refused(&reply, MODELS, 403, "key_not_valid_any_more");
 }
 
 /// An assessment of the provider `openai` that holds for a day, and its signer.

@@ -144,7 +144,7 @@ async fn a_key_made_while_the_gateway_runs_works_at_once() {
 }
 
 #[tokio::test]
-async fn identity_and_route_come_from_the_key_and_the_path_alone() {
+pub(crate) async fn identity_and_route_come_from_the_key_and_the_path_alone() {
     let gateway = TestGateway::builder().start().await;
     let body = chat("demo-echo", &format!("I am {EMAIL}"));
     gateway.post(CHAT, body.clone()).send().await;

@@ -125,6 +125,54 @@ async fn a_stream_comes_as_anthropic_would_send_it_and_is_restored() {
 }
 
 #[tokio::test]
+async fn tokens_are_counted_by_the_model_behind_a_profile_of_several_regions() {
+    let provider = RawProvider::always(json_reply("200 OK", "", r#"{"inputTokens":42}"#)).await;
+    let gateway = in_front_of(&provider).await;
+    // Nothing to restore, and something: such a reply is read in two ways.
+    for text in ["hello", EMAIL] {
+        let body = json!({"model": "claude-aws", "messages": [{"role": "user", "content": text}]});
+        let reply = gateway
+            .post("/v1/messages/count_tokens", body.to_string())
+            .header("anthropic-beta", "one-1")
+            .send()
+            .await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert_eq!(reply.json(), json!({"input_tokens": 42}));
+    }
+    let [plain, masked] = provider.requests().try_into().unwrap();
+    assert_eq!(plain.path, "/model/anthropic.claude-x-v1%3A0/count-tokens");
+    let asked = |body: &[u8]| {
+        let asked: Value = serde_json::from_slice(body).unwrap();
+        let inner = asked["input"]["invokeModel"]["body"].as_str().unwrap();
+        serde_json::from_slice::<Value>(&BASE64.decode(inner.as_bytes()).unwrap()).unwrap()
+    };
+    assert_eq!(
+        asked(&plain.body),
+        json!({
+            "anthropic_version": "bedrock-2023-05-31", "anthropic_beta": ["one-1"], "max_tokens": 1,
+            "messages": [{"role": "user", "content": "hello"}],
+        })
+    );
+    let content = asked(&masked.body)["messages"][0]["content"].clone();
+    assert!(
+        content.as_str().unwrap().starts_with("<EMAIL_ADDRESS_"),
+        "{content}"
+    );
+}
+
+#[tokio::test]
+async fn a_count_that_aws_refuses_stays_its_answer() {
+    let refusal = r#"{"message":"The provided model doesn't support counting tokens."}"#;
+    let provider = RawProvider::always(json_reply("400 Bad Request", "", refusal)).await;
+    let gateway = in_front_of(&provider).await;
+    let body = json!({"model": "claude-aws", "messages": [{"role": "user", "content": EMAIL}]});
+    let ask = gateway.post("/v1/messages/count_tokens", body.to_string());
+    let reply = ask.send().await;
+    assert_eq!(reply.status, 400, "{}", reply.text());
+    assert!(reply.text().contains("support counting"), "{}", reply.text());
+}
+
+#[tokio::test]
 async fn an_exception_in_a_stream_is_an_error_of_anthropics_and_bad_framing_ends_it() {
     let throttled = aws_message(
         &[

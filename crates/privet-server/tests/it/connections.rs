@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use crate::support::{CHAT, EMAIL, chat, chat_stream};
+use crate::support::{CHAT, EMAIL, MODELS, assert_refused, chat, chat_stream};
 
 const STREAM: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n\
                       e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n";
@@ -122,4 +122,44 @@ async fn callers_at_once_have_a_connection_each() {
         assert_eq!((first.status, second.status), (200, 200));
     }
     assert!(provider.connections() <= 2, "{}", provider.connections());
+}
+
+#[tokio::test]
+async fn on_a_connection_that_is_just_closed_a_list_is_asked_for_again_and_a_prompt_is_not() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&requests);
+    // Answers the first request on each connection, and takes in the second before it hangs up.
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let counted = Arc::clone(&counted);
+            tokio::spawn(async move {
+                let reply = json_reply("200 OK", "", r#"{"data":[{"id":"demo-9"}]}"#);
+                for answer in [reply, Vec::new()] {
+                    if !read_request(&mut stream).await {
+                        return;
+                    }
+                    counted.fetch_add(1, Ordering::SeqCst);
+                    if stream.write_all(&answer).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let gateway = TestGateway::builder().in_front_of(address).start().await;
+    let bearer = format!("Bearer {}", gateway.key());
+    let models = async || {
+        let ask = gateway.ask("GET", MODELS).header("authorization", &bearer);
+        ask.send().await.text()
+    };
+    // Two providers at the address: each is asked.
+    assert!(models().await.contains("demo-9"));
+    assert_eq!(requests.load(Ordering::SeqCst), 2);
+    assert!(models().await.contains("demo-9"));
+    assert_eq!(requests.load(Ordering::SeqCst), 6);
+    let reply = gateway.post(CHAT, chat("demo", EMAIL)).send().await;
+    assert_refused(&reply, CHAT, 502, "upstream_unreachable");
+    assert_eq!(requests.load(Ordering::SeqCst), 7);
 }

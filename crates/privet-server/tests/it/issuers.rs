@@ -30,7 +30,7 @@ async fn start(builder: Builder, issuer: &TestIssuer, more: &str) -> TestGateway
 }
 
 /// Makes a person with these roles.
-async fn person(gateway: &TestGateway, name: &str, roles: &[&str]) {
+pub(crate) async fn person(gateway: &TestGateway, name: &str, roles: &[&str]) {
     let people = gateway.people("default");
     let principal = name.parse().unwrap();
     people.create(&principal, PrincipalKind::User).await.unwrap();
@@ -150,7 +150,7 @@ async fn a_decision_about_a_key_names_no_issuer() {
 }
 
 #[tokio::test]
-async fn a_header_that_would_choose_the_key_or_the_algorithm_itself_is_refused() {
+pub(crate) async fn a_header_that_would_choose_the_key_or_the_algorithm_itself_is_refused() {
     let (rsa, other) = (TokenKey::rsa(), TokenKey::rsa());
     let (issuer, gateway) = house(&rsa, "").await;
     let body = claims(&issuer, &gateway).to_string();

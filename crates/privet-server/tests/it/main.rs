@@ -14,6 +14,10 @@ mod bedrock;
 #[cfg(test)]
 mod coaching;
 #[cfg(test)]
+mod complaints;
+#[cfg(test)]
+mod confusion;
+#[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod console;
@@ -23,6 +27,8 @@ mod databunker;
 mod fail_closed;
 #[cfg(test)]
 mod headers;
+#[cfg(test)]
+mod http2;
 #[cfg(test)]
 mod issuers;
 #[cfg(test)]
@@ -41,10 +47,14 @@ mod metrics;
 #[cfg(test)]
 mod notices;
 #[cfg(test)]
+mod outages;
+#[cfg(test)]
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
 #[cfg(test)]
 mod presidio;
+#[cfg(test)]
+mod probe;
 #[cfg(test)]
 mod protect;
 #[cfg(test)]
@@ -73,6 +83,8 @@ mod telemetry;
 mod tls;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod training;
 #[cfg(test)]
 mod upstream;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Servers of tools behind the gateway (Model Context Protocol, streamable HTTP).
 
 use privet_testkit::demo::Recording;
-use privet_testkit::{Answer, Ask, RawProvider, Reply, TestGateway, chunk, json_reply, sse_head};
+use privet_testkit::{Answer, Ask, Builder, RawProvider, Reply, TestGateway, chunk, json_reply, sse_head};
 use privet_types::{Entity, KeyScopes, SurfaceKind};
 use serde_json::{Value, json};
 
@@ -108,22 +108,27 @@ fn small_server(request: &Recording) -> Answer {
 }
 
 /// A gateway before the small server, whose entry in the settings holds these lines.
-async fn before(lines: &str) -> (TestGateway, RawProvider) {
+pub(crate) async fn before(lines: &str) -> (TestGateway, RawProvider) {
+    let (builder, server) = before_of(lines).await;
+    (builder.start().await, server)
+}
+
+/// The same, not started yet.
+pub(crate) async fn before_of(lines: &str) -> (Builder, RawProvider) {
     let server = RawProvider::start(small_server).await;
     let mcp = format!(
         "[mcp]\norigins = [\"https://chat.example.com\"]\n[[mcp.servers]]\nname = \"crm\"\nurl = \"http://{}/rpc\"\n\
          headers = {{ Authorization = {{ env = \"READ_BY_NOBODY\" }} }}\n{lines}",
         server.address()
     );
-    let gateway = TestGateway::builder().calm().mcp(&mcp).start().await;
-    (gateway, server)
+    (TestGateway::builder().calm().mcp(&mcp), server)
 }
 
 fn message(method: &str, params: &Value) -> String {
     json!({"jsonrpc": "2.0", "id": 5, "method": method, "params": params}).to_string()
 }
 
-fn call(tool: &str, arguments: &Value) -> String {
+pub(crate) fn call(tool: &str, arguments: &Value) -> String {
     message("tools/call", &json!({"name": tool, "arguments": arguments}))
 }
 
@@ -134,7 +139,7 @@ fn ask(gateway: &TestGateway, body: &str) -> Ask {
         .header("mcp-protocol-version", "2025-06-18")
 }
 
-async fn say(gateway: &TestGateway, body: &str) -> Reply {
+pub(crate) async fn say(gateway: &TestGateway, body: &str) -> Reply {
     ask(gateway, body).send().await
 }
 

@@ -156,3 +156,97 @@ async fn a_kind_that_is_blocked_stays_blocked_at_home() {
     assert_refused(&reply, CHAT, 400, "entity_blocked");
     assert!(home.requests().is_empty());
 }
+
+/// A chat with a picture after some text, long enough to be remembered.
+fn with_picture(text: &str) -> String {
+    let picture = format!("data:image/png;base64,{}", "iVBORw0KGgo".repeat(20));
+    let content = json!([
+        {"type": "text", "text": text},
+        {"type": "image_url", "image_url": {"url": picture}},
+    ]);
+    json!({"model": "demo", "messages": [{"role": "user", "content": content}]}).to_string()
+}
+
+/// The same gateway with `policy` alone.
+async fn by_policy(at: std::net::SocketAddr, policy: &str) -> TestGateway {
+    let providers =
+        format!("[[providers]]\nname = \"home\"\nkind = \"ollama\"\nbase_url = \"http://{at}/v1\"\n");
+    let builder = TestGateway::builder().providers(&providers).policy(policy);
+    builder.start().await
+}
+
+const PICTURES: &str =
+    "[[routing.sensitive]]\nparts = [\"image\"]\naction = \"local\"\nto = \"home\"\nmodel = \"llava\"\n";
+
+#[tokio::test]
+async fn a_prompt_with_a_picture_goes_to_the_local_model_and_its_text_is_masked() {
+    let home = home().await;
+    let pass = format!("[parts]\npass = [\"image\"]\n{PICTURES}");
+    for policy in [PICTURES, &pass] {
+        let gateway = by_policy(home.address(), policy).await;
+        let before = home.requests().len();
+        // What is known from the turn before is counted again.
+        for _ in 0..2 {
+            for text in [EMAIL, "what is this?"] {
+                let reply = gateway.post(CHAT, with_picture(text)).send().await;
+                assert_eq!(said(&reply), "from home");
+            }
+        }
+        assert!(gateway.seen().is_empty(), "the public provider got nothing");
+        let requests = home.requests().split_off(before);
+        assert_eq!(requests.len(), 4);
+        for (request, is_masked) in requests.iter().zip([true, false, true, false]) {
+            let body = String::from_utf8_lossy(&request.body).into_owned();
+            assert!(
+                body.contains("iVBORw0KGgoiVBORw0KGgo") && body.contains("llava"),
+                "{body}"
+            );
+            assert!(!body.contains(EMAIL), "{body}");
+            assert_eq!(body.contains("<EMAIL_ADDRESS_"), is_masked, "{body}");
+        }
+        // Without a picture it goes where it always went.
+        gateway.post(CHAT, chat("demo", EMAIL)).send().await;
+        assert_eq!(gateway.seen().len(), 1);
+        let events = gateway.stop().await.home.audit().await;
+        let event = &events[0].event;
+        assert_eq!(
+            (event.provider.as_deref(), event.decision.reason.as_str()),
+            (Some("home"), "sensitive_local")
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_attachment_that_no_rule_names_is_refused_also_where_another_rule_leads_home() {
+    let home = home().await;
+    let cards = "[[routing.sensitive]]\nentities = [\"CREDIT_CARD\"]\naction = \"local\"\nto = \"home\"\n";
+    let policy = format!("{cards}{PICTURES}");
+    let gateway = by_policy(home.address(), &policy).await;
+    // The first rule that fits says nothing of pictures.
+    let reply = gateway.post(CHAT, with_picture(CARD)).send().await;
+    assert_refused(&reply, CHAT, 400, "content_not_checkable");
+    let file = json!([{"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA"}}]);
+    let file = json!({"model": "demo", "messages": [{"role": "user", "content": file}]});
+    let reply = gateway.post(CHAT, file.to_string()).send().await;
+    assert_refused(&reply, CHAT, 400, "content_not_checkable");
+    // No local model speaks this dialect.
+    let source = json!({"type": "base64", "media_type": "image/png", "data": "AAAA"});
+    let content = json!([{"type": "image", "source": source}]);
+    let body =
+        json!({"model": "claude-demo", "max_tokens": 9, "messages": [{"role": "user", "content": content}]});
+    let reply = gateway.post(MESSAGES, body.to_string()).send().await;
+    assert_refused(&reply, MESSAGES, 400, "invalid_request_error");
+    assert!(reply.text().contains("image"), "{}", reply.text());
+    assert!(gateway.seen().is_empty() && home.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_picture_that_stays_at_home_is_not_protected_for_a_provider() {
+    let home = home().await;
+    let policy = format!("[parts]\npass = [\"image\"]\n{PICTURES}");
+    let gateway = by_policy(home.address(), &policy).await;
+    let body: serde_json::Value = serde_json::from_str(&with_picture("hello")).unwrap();
+    let ask = json!({"surface": "openai_chat", "body": body});
+    let reply = gateway.post("/api/v1/protect", ask.to_string()).send().await;
+    assert_refused(&reply, "/api/v1/protect", 400, "content_not_checkable");
+}

@@ -11,7 +11,8 @@ use privet_testkit::{
 use privet_types::{Clock, Secret};
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::support::{CHAT, EMAIL, MESSAGES, assert_refused, chat, chat_stream, messages};
+use crate::limits::{ask_by, member};
+use crate::support::{CHAT, EMAIL, MESSAGES, assert_refused, chat, chat_stream, in_two_looks, messages};
 
 /// Longest wait for what is bound to come: a node that vanished is forgotten after 15 seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -149,7 +150,7 @@ async fn nothing_is_left(valkey: &Valkey) {
 }
 
 #[tokio::test]
-async fn many_at_once_on_two_nodes_pass_a_limit_exactly_as_often_as_it_allows() {
+pub(crate) async fn many_at_once_on_two_nodes_pass_a_limit_exactly_as_often_as_it_allows() {
     let Some(valkey) = Valkey::start(&[]) else { return };
     let provider = RawProvider::always(used(30, 12)).await;
     let policy = rule("window = \"month\"\nrequests = 10\ntokens = 1000000");
@@ -384,7 +385,8 @@ async fn kill_switches_reach_every_node_by_the_same_server_and_are_taken_back_th
     };
     hand_over(&switch).await;
     for gateway in [&one, &other] {
-        until_status(gateway, 403).await;
+        // The first may have seen it while the other was waited for.
+        in_two_looks(gateway, |looks| looks.shared, 403, async || ask(gateway).await).await;
         let kept = gateway.local_switches().read().unwrap();
         assert!(
             kept.iter().any(|kept| kept.id == switch.id),
@@ -461,6 +463,52 @@ async fn limits_that_tell_models_apart_are_told_of_each_model() {
         assert!(begun.elapsed() < PATIENCE, "{now:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn a_request_is_on_the_shared_counts_of_all_groups_of_its_caller_or_on_none() {
+    let Some(valkey) = Valkey::start(&[]) else { return };
+    let provider = RawProvider::always(used(30, 12)).await;
+    let policy = "[[limits.rules]]\nname = \"mine\"\neach = [\"group\"]\nwindow = \"month\"\nrequests = 2\ntokens = 100000\n";
+    let gateway = node(Home::default(), &provider, &valkey.url(), policy).await;
+    let (both, red, blue) = (
+        member(&gateway, "both", &["blue", "red"]).await,
+        member(&gateway, "of-red", &["red"]).await,
+        member(&gateway, "of-blue", &["blue"]).await,
+    );
+    for key in [&both, &red] {
+        assert_eq!(ask_by(&gateway, key).await.status, 200);
+    }
+    let refused = ask_by(&gateway, &both).await;
+    assert_refused(&refused, CHAT, 429, "limit_exceeded");
+    assert!(
+        refused.text().contains("for the group `red`"),
+        "{}",
+        refused.text()
+    );
+    // Red had nothing left, so that nothing was taken from blue.
+    assert_eq!(ask_by(&gateway, &blue).await.status, 200);
+    assert_eq!(ask_by(&gateway, &blue).await.status, 429);
+    let begun = Instant::now();
+    loop {
+        let ask = gateway.ask("GET", "/api/v1/limits").header("x-api-key", &both);
+        let now = ask.send().await.json();
+        let told: Vec<(&str, u64, u64)> = now["limits"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| {
+                let used = |what: &str| one[what]["used"].as_u64().unwrap();
+                (one["group"].as_str().unwrap(), used("requests"), used("tokens"))
+            })
+            .collect();
+        if told == [("blue", 2, 84), ("red", 2, 84)] {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{now}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    nothing_is_left(&valkey).await;
 }
 
 #[tokio::test]

@@ -19,34 +19,34 @@ async fn by_hand() -> (RawProvider, UnboundedSender<Vec<u8>>) {
     (provider, send)
 }
 
-async fn in_front_of(provider: &RawProvider) -> TestGateway {
+pub(crate) async fn in_front_of(provider: &RawProvider) -> TestGateway {
     TestGateway::builder()
         .in_front_of(provider.address())
         .start()
         .await
 }
 
-fn delta(text: &str) -> String {
+pub(crate) fn delta(text: &str) -> String {
     format!(
         "data: {}\n\n",
         json!({"id": "1", "choices": [{"index": 0, "delta": {"content": text}}]})
     )
 }
 
-fn anthropic_delta(text: &str) -> String {
+pub(crate) fn anthropic_delta(text: &str) -> String {
     let data =
         json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}});
     format!("event: content_block_delta\ndata: {data}\n\n")
 }
 
-fn typed_delta(text: &str) -> String {
+pub(crate) fn typed_delta(text: &str) -> String {
     let data =
         json!({"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": text});
     format!("event: response.output_text.delta\ndata: {data}\n\n")
 }
 
 #[tokio::test]
-async fn an_event_arrives_before_the_next_one_is_sent() {
+pub(crate) async fn an_event_arrives_before_the_next_one_is_sent() {
     for (path, body, event) in [
         (CHAT, chat_stream("demo", EMAIL), delta as fn(&str) -> String),
         (MESSAGES, messages_stream("claude-demo", EMAIL), anthropic_delta),
@@ -99,7 +99,10 @@ async fn only_what_may_begin_a_surrogate_is_held_back() {
 }
 
 /// A provider that streams `events` of the request's tag in frames of `size` bytes.
-async fn framed(size: usize, events: impl Fn(&str) -> String + Send + Sync + 'static) -> RawProvider {
+pub(crate) async fn framed(
+    size: usize,
+    events: impl Fn(&str) -> String + Send + Sync + 'static,
+) -> RawProvider {
     RawProvider::start(move |request| {
         let mut bytes = sse_head();
         for frame in events(&tag(&request.body)).as_bytes().chunks(size) {
@@ -112,7 +115,7 @@ async fn framed(size: usize, events: impl Fn(&str) -> String + Send + Sync + 'st
 }
 
 #[tokio::test]
-async fn a_surrogate_is_restored_however_text_and_frames_are_cut() {
+pub(crate) async fn a_surrogate_is_restored_however_text_and_frames_are_cut() {
     for size in [1, 2, 3, 7, 64, 100_000] {
         let provider = framed(size, |tag| {
             let letters = format!("Grüße 👋 {tag}, „{tag}“ <b>日本</b>");

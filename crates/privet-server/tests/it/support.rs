@@ -1,6 +1,9 @@
 //! Values, bodies and checks that all modules share.
 
-use privet_testkit::Reply;
+use std::time::{Duration, Instant};
+
+use privet_access::Looks;
+use privet_testkit::{PATIENCE, Reply, TestGateway};
 use serde_json::{Value, json};
 
 pub(crate) const CHAT: &str = "/v1/chat/completions";
@@ -66,4 +69,38 @@ pub(crate) fn assert_refused(reply: &Reply, path: &str, status: u16, kind: &str)
         assert!(body["error"]["type"].is_string(), "{body}");
         assert_eq!(body["error"]["param"], Value::Null, "{body}");
     }
+}
+
+/// Asks again until the answer has this status, which it must have once the node has looked twice at the place that `place` picks
+/// since this was called: the look that was under way may have missed what was changed there before. That, and not how long it
+/// takes on a loaded machine, is what `privet_access::REFRESH` makes a second of.
+pub(crate) async fn in_two_looks(
+    gateway: &TestGateway,
+    place: fn(Looks) -> u64,
+    status: u16,
+    ask: impl AsyncFn() -> Reply,
+) -> Reply {
+    let before = place(gateway.looks());
+    let begun = Instant::now();
+    loop {
+        // Before it is asked: what is seen then counts for this answer.
+        let looked = place(gateway.looks()) - before;
+        let reply = ask().await;
+        if reply.status == status {
+            return reply;
+        }
+        assert!(
+            looked < 2,
+            "{looked} looks, and {}: {}",
+            reply.status,
+            reply.text()
+        );
+        assert!(begun.elapsed() < PATIENCE, "{looked} looks in {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The store, for [`in_two_looks`].
+pub(crate) fn of_store(looks: Looks) -> u64 {
+    looks.store
 }

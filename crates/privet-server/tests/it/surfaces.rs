@@ -44,7 +44,7 @@ async fn a_streamed_conversation_of_responses_with_tools_is_masked_and_restored(
 }
 
 #[tokio::test]
-async fn neither_the_input_of_a_response_nor_arguments_in_its_history_leave_in_clear() {
+pub(crate) async fn neither_the_input_of_a_response_nor_arguments_in_its_history_leave_in_clear() {
     let gateway = TestGateway::builder().start().await;
     let arguments = json!({"iban": IBAN}).to_string();
     let input = json!([
@@ -245,6 +245,20 @@ async fn gone_on(policy: &str, store: Option<bool>, other: bool) -> String {
 async fn a_response_that_goes_on_from_an_earlier_one_is_whole() {
     let said = gone_on("", None, false).await;
     assert!(said.contains(EMAIL), "{said}");
+}
+
+#[tokio::test]
+async fn a_response_that_names_items_of_an_earlier_one_is_whole() {
+    let gateway = TestGateway::builder().start().await;
+    let first = json!({"model": "demo-echo", "input": format!("I am {EMAIL}")});
+    let first = gateway.post(RESPONSES, first.to_string()).send().await.json();
+    let id = first["output"][0]["id"].as_str().unwrap();
+    // What the item says stands nowhere in this request.
+    let ask = json!({"model": "demo", "input": [{"type": "item_reference", "id": id},
+        {"role": "user", "content": "What else do you remember?"}]});
+    let reply = gateway.post(RESPONSES, ask.to_string()).send().await;
+    assert!(!gateway.seen_text().contains(EMAIL));
+    assert!(said(&reply).contains(EMAIL), "{}", reply.text());
 }
 
 #[tokio::test]

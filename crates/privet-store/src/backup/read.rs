@@ -112,6 +112,7 @@ async fn opened_header<R: Read>(
             return Err(Error::NewerSchema {
                 store: "backup".to_owned(),
                 found: header.schema,
+                oldest: header.schema,
                 known,
             });
         }

@@ -7,9 +7,15 @@ use crate::{Error, values};
 /// Tables that are no data: the schema's version is in the header, and PostgreSQL's queue follows from the positions.
 const LEFT_OUT: [&str; 2] = ["schema_version", "log_queue"];
 
-/// Tables with data that a backup must not bring back: who was signed in, invites, and challenges for passkeys may have been ended or
+/// Tables with data that a backup must not bring back: who was signed in, invites, and challenges for passkeys and of authorities may have been ended or
 /// used since, and tokens taken back that the keys of then have signed.
-pub(super) const PASSING: [&str; 4] = ["invites", "passkey_challenges", "sign_in_sessions", "token_keys"];
+pub(super) const PASSING: [&str; 5] = [
+    "acme_challenges",
+    "invites",
+    "passkey_challenges",
+    "sign_in_sessions",
+    "token_keys",
+];
 
 /// A table with the columns that tell its rows apart.
 #[derive(Debug, Clone)]

@@ -40,7 +40,7 @@ pub use subject::SubjectKey;
 pub use tenant::IndexVersions;
 
 use crate::Error;
-use crate::sql::{Database, Location, Scope, Tx, Work};
+use crate::sql::{Database, Location, SchemaStatus, Scope, Tx, Work, schema_status};
 use cache::KeyCache;
 use refresh::Freshness;
 use roots::Roots;
@@ -311,6 +311,14 @@ impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keyring({:?})", self.inner.database)
     }
+}
+
+/// Which schema the keyring at `location` has, and who works on it. Nothing is changed.
+///
+/// # Errors
+/// [`Error::Unreachable`] if its server does not answer, [`Error::Database`] if it cannot be read.
+pub async fn keyring_status(location: &Location) -> Result<SchemaStatus, Error> {
+    schema_status(location, &schema::KEYRING).await
 }
 
 /// The database of a keyring, without tying it to a root key: for a restore, which brings the tie with it.

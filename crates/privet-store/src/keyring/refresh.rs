@@ -23,7 +23,8 @@ pub(super) struct Freshness {
     opened: Instant,
     /// Milliseconds after `opened`.
     asked_at: AtomicU64,
-    one: Mutex<()>,
+    /// Held by who asks; when the database last did not answer, after `opened`.
+    one: Mutex<Option<Duration>>,
 }
 
 impl Freshness {
@@ -31,7 +32,7 @@ impl Freshness {
         Self {
             opened: Instant::now(),
             asked_at: AtomicU64::new(0),
-            one: Mutex::new(()),
+            one: Mutex::new(None),
         }
     }
 
@@ -52,11 +53,21 @@ impl Keyring {
         if self.inner.freshness.is_fresh() {
             return Ok(());
         }
-        let _one = self.inner.freshness.one.lock().await;
+        let came_at = self.inner.freshness.opened.elapsed();
+        let mut failed_at = self.inner.freshness.one.lock().await;
         if self.inner.freshness.is_fresh() {
             return Ok(());
         }
-        self.ask().await
+        // Whoever waited for a look that failed would wait as long again, one after the other.
+        if failed_at.is_some_and(|at| at > came_at) {
+            return Err(Error::Unreachable(sqlx::Error::PoolTimedOut));
+        }
+        let asked = self.ask().await;
+        *failed_at = match &asked {
+            Err(Error::Unreachable(_)) => Some(self.inner.freshness.opened.elapsed()),
+            _ => None,
+        };
+        asked
     }
 
     /// Hears of other processes' changes in any case.

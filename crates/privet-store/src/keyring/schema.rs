@@ -15,6 +15,8 @@ pub(super) const KEYRING: Schema = Schema {
         include_str!("schema/postgres_0002.sql"),
         include_str!("schema/postgres_0003.sql"),
     ],
+    // Programs before this one did not ask who is shut out.
+    shut_out: &[(3, 3)],
     seeded: &["changes"],
 };
 

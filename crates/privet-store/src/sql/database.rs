@@ -50,7 +50,8 @@ impl Database {
     /// the owner alone (file 0600, missing directories 0700).
     ///
     /// # Errors
-    /// [`Error::NewerSchema`] if a newer Privet wrote it, [`Error::NotAStore`] if it is something else's database,
+    /// [`Error::NewerSchema`] if a newer Privet made it one that this program may not work on, [`Error::OlderNodes`] if a step would
+    /// shut out older programs that are connected, [`Error::NotAStore`] if it is something else's database,
     /// [`Error::Open`] or [`Error::File`] if there is no database and none can be made, [`Error::NoTls`] if it is to be reached
     /// over TLS and cannot, [`Error::TooPowerful`] if PostgreSQL's row-level security would not bind the role.
     pub async fn open(location: &Location, schema: &'static Schema) -> Result<Self, Error> {
@@ -120,6 +121,7 @@ impl Database {
             name: "outside",
             sqlite: &[],
             postgres: &[],
+            shut_out: &[],
             seeded: &[],
         };
         let Location::Postgres(url) = location else {
@@ -137,7 +139,9 @@ impl Database {
             DatabaseLink::Sqlite { writer, .. } => {
                 let location = Arc::clone(&self.location);
                 writer
-                    .write(move |tx| Box::pin(async move { migrate::migrate(tx, schema, &location).await }))
+                    .write(move |tx| {
+                        Box::pin(async move { migrate::migrate(tx, schema, &location).await.map(drop) })
+                    })
                     .await
             }
             DatabaseLink::Postgres(_) => Ok(()),

@@ -5,19 +5,23 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Postgres};
 
 use super::database::Scope;
 use super::location::{Location, PostgresUrl};
-use super::migrate::{self, Schema};
+use super::migrate::{self, FOUND, Found, Schema};
 use super::tls;
-use super::tx::{Link, Pooled, Tx, Work};
+use super::tx::{Backend, Link, Pooled, Tx, Work};
 use super::value::Row;
 use crate::{Error, values};
 
 /// The role that works: no login, owns nothing, bound by row-level security.
 const ROLE: &str = "privet_app";
+
+/// What the server knows connections by.
+const PROGRAM: &str = "privet";
 
 /// Connections of a node.
 const CONNECTIONS: u32 = 16;
@@ -25,8 +29,14 @@ const CONNECTIONS: u32 = 16;
 /// Connections to a database that is not ours.
 const ATTACHED: u32 = 2;
 
-/// Longest wait for a connection.
+/// Longest wait for a connection, and for the first answer on one.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longest wait of a step of the schema for what others have locked: whoever comes after it waits as long.
+const STEP_PATIENCE: &str = "2s";
+
+/// Longest wait for the answer to a step of the schema.
+const LONGEST_STEP: Duration = Duration::from_secs(3_600);
 
 /// Held while the schema is brought up to date, so that nodes which start together do it one after the other: a number
 /// nobody else uses, "privet" in ASCII.
@@ -45,6 +55,8 @@ const ATTEMPTS: u32 = 8;
 pub(super) struct Server {
     pool: PgPool,
     options: PgConnectOptions,
+    /// The newest schema that this program knows, and what to call the database; none for one that is not ours.
+    known: Option<(i64, String)>,
     /// Since the last connection that failed. Who needs a new one then asks first whether there is a server, instead of
     /// waiting for one to come.
     is_down: AtomicBool,
@@ -52,9 +64,12 @@ pub(super) struct Server {
 
 /// The database of `url`, its schema up to date.
 pub(super) async fn open(url: &PostgresUrl, schema: &Schema, location: &Location) -> Result<Server, Error> {
-    let options = options(url.url.expose())?;
+    let known = schema.newest(Backend::Postgres);
+    // By its name others see which schema it knows.
+    let name = format!("{PROGRAM}/{known}");
+    let options = options(url.url.expose())?.application_name(&name);
     let owner = url.owner.as_ref().unwrap_or(&url.url);
-    let owner = self::options(owner.expose())?;
+    let owner = self::options(owner.expose())?.application_name(&name);
     // The pool would try again until its patience ends, and not tell why.
     probe(&owner, PATIENCE).await?.close().await?;
     let migrating = single(owner);
@@ -82,6 +97,7 @@ pub(super) async fn open(url: &PostgresUrl, schema: &Schema, location: &Location
     let server = Server {
         pool,
         options,
+        known: Some((known, location.to_string())),
         is_down: AtomicBool::new(false),
     };
     let mut tx = connect(&server.pool).await?;
@@ -90,28 +106,34 @@ pub(super) async fn open(url: &PostgresUrl, schema: &Schema, location: &Location
     Ok(server)
 }
 
-/// Two databases of one server changed the same role at once: duplicate role, unique violation, and "tuple concurrently
-/// updated", which has no code of its own.
+/// Another try may succeed. Two databases of one server changed the same role at once: duplicate role, unique violation, and "tuple
+/// concurrently updated", which has no code of its own; or somebody held a table for longer than a step waits.
 fn is_race(error: &Error) -> bool {
     let Error::Database(sqlx::Error::Database(error)) = error else {
         return false;
     };
     matches!(
         error.code().as_deref(),
-        Some("42710" | "23505" | "40P01" | "XX000")
+        Some("42710" | "23505" | "40P01" | "XX000" | "55P03")
     )
 }
 
 impl Server {
     /// Opens a transaction that sees the rows of `scope` only. Connections that died in the pool, as all do when the server
-    /// restarts, are passed over: nothing was asked of them yet. Boxed, as statements are.
+    /// restarts, are passed over: nothing was asked of them yet. Where one does not answer, as when the server hangs or the network
+    /// loses what is sent, the others are thrown away: each of them would be waited for as long. Boxed, as statements are.
     pub(super) fn begin<'c>(&'c self, scope: &'c Scope, begin: &'static str) -> Work<'c, Tx, Error> {
         Box::pin(async move {
             for _ in 0..CONNECTIONS {
                 let Some(connection) = self.pool.try_acquire() else {
                     break;
                 };
-                match begin_on(connection, scope, begin).await {
+                match self.begin_on(connection, scope, begin).await {
+                    Err(error) if is_silence(&error) => {
+                        self.is_down.store(true, Ordering::Relaxed);
+                        self.forget_connections();
+                        break;
+                    }
                     Err(Error::Unreachable(_)) => self.is_down.store(true, Ordering::Relaxed),
                     done => return done,
                 }
@@ -121,7 +143,7 @@ impl Server {
                 self.is_down.store(false, Ordering::Relaxed);
             }
             let began = match self.pool.acquire().await {
-                Ok(connection) => begin_on(connection, scope, begin).await,
+                Ok(connection) => self.begin_on(connection, scope, begin).await,
                 Err(error) => Err(error.into()),
             };
             if matches!(began, Err(Error::Unreachable(_))) {
@@ -134,21 +156,46 @@ impl Server {
     pub(super) async fn close(&self) {
         self.pool.close().await;
     }
+
+    /// Begins, if the schema still is one that this program may work on. What the schema is stays so until the end: a step that
+    /// shuts this program out waits for that.
+    async fn begin_on(
+        &self,
+        connection: PoolConnection<Postgres>,
+        scope: &Scope,
+        begin: &'static str,
+    ) -> Result<Tx, Error> {
+        let mut tx = Tx::new(Link::Postgres(Pooled::new(connection))).within(PATIENCE);
+        tx.begin(begin).await?;
+        let (name, set) = (
+            "SELECT set_config('privet.tenant', $1, true)",
+            values![scope.setting()],
+        );
+        match &self.known {
+            None => drop(tx.rows::<Row>(name, set).await?),
+            Some((known, location)) => {
+                let sql = format!("{name}, found.* FROM ({FOUND}) AS found");
+                let (_, version, oldest): (String, i64, i64) = tx.one(sql, set).await?;
+                Found { version, oldest }.check(*known, location)?;
+            }
+        }
+        Ok(tx.within(LONGEST_STATEMENT))
+    }
+
+    /// Closes the connections that nobody uses, without a word to the server.
+    fn forget_connections(&self) {
+        for _ in 0..CONNECTIONS {
+            match self.pool.try_acquire() {
+                Some(connection) => drop(connection.detach()),
+                None => return,
+            }
+        }
+    }
 }
 
-async fn begin_on(
-    connection: sqlx::pool::PoolConnection<sqlx::Postgres>,
-    scope: &Scope,
-    begin: &'static str,
-) -> Result<Tx, Error> {
-    let mut tx = Tx::new(Link::Postgres(Pooled::new(connection))).within(LONGEST_STATEMENT);
-    tx.begin(begin).await?;
-    tx.rows::<Row>(
-        "SELECT set_config('privet.tenant', $1, true)",
-        values![scope.setting()],
-    )
-    .await?;
-    Ok(tx)
+/// Whether no answer came in time.
+fn is_silence(error: &Error) -> bool {
+    matches!(error, Error::Unreachable(sqlx::Error::Io(error)) if error.kind() == io::ErrorKind::TimedOut)
 }
 
 /// A connection of its own, to see whether there is a server.
@@ -158,6 +205,15 @@ async fn probe(options: &PgConnectOptions, patience: Duration) -> Result<PgConne
             .await
             .unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())))?,
     )
+}
+
+/// A connection to look at the database of `url`, whoever made it what it is.
+pub(super) async fn look(url: &PostgresUrl) -> Result<Tx, Error> {
+    // Not a name by which programs at work are counted.
+    let options = options(url.url.expose())?.application_name("look at privet");
+    // The pool would try again until its patience ends, and not tell why.
+    probe(&options, PATIENCE).await?.close().await?;
+    Ok(connect(&single(options)).await?.within(PATIENCE))
 }
 
 /// A pool of connections to somebody else's database.
@@ -170,6 +226,7 @@ pub(super) fn attach(url: &PostgresUrl) -> Result<Server, Error> {
     Ok(Server {
         pool,
         options,
+        known: None,
         is_down: AtomicBool::new(false),
     })
 }
@@ -177,7 +234,7 @@ pub(super) fn attach(url: &PostgresUrl) -> Result<Server, Error> {
 fn options(url: &str) -> Result<PgConnectOptions, Error> {
     let options = tls::secured(PgConnectOptions::from_str(url).map_err(|_| Error::BadLocation)?);
     tls::check_files(&options)?;
-    Ok(options.application_name("privet").disable_statement_logging())
+    Ok(options.application_name(PROGRAM).disable_statement_logging())
 }
 
 fn single(options: PgConnectOptions) -> PgPool {
@@ -189,9 +246,12 @@ fn single(options: PgConnectOptions) -> PgPool {
 
 /// As the owner: makes the role, the tables, and says what the role may do.
 async fn update(pool: &PgPool, schema: &Schema, location: &Location, worker: &str) -> Result<(), Error> {
-    let mut tx = connect(pool).await?;
+    let mut tx = connect(pool).await?.within(LONGEST_STEP);
     tx.begin("BEGIN").await?;
     tx.rows::<Row>("SELECT pg_advisory_xact_lock($1)::text", values![MIGRATION_LOCK])
+        .await?;
+    // A step that waits for a table keeps everybody from it who comes after.
+    tx.script(format!("SET LOCAL lock_timeout TO '{STEP_PATIENCE}'"))
         .await?;
     let version: i64 = tx
         .one("SELECT current_setting('server_version_num')::bigint", values![])
@@ -208,7 +268,11 @@ async fn update(pool: &PgPool, schema: &Schema, location: &Location, worker: &st
         ))
         .await?;
     }
-    migrate::migrate(&mut tx, schema, location).await?;
+    let found = migrate::migrate(&mut tx, schema, location).await?;
+    if found.version > schema.newest(Backend::Postgres) {
+        // What a newer program gave and took is its own to know.
+        return tx.end("COMMIT").await;
+    }
     // Rights of tables that a later step adds are given again, which is no error. A temporary table could stand before a
     // real one; databases made before PostgreSQL 15 let everybody make tables. Who may not revoke gets a warning, and
     // `refuse_power` sees.

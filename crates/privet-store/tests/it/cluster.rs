@@ -126,11 +126,7 @@ impl Cluster {
 
     /// Kills the server and all its sessions. Returns when none of them runs any more.
     pub(crate) fn kill_all(&self) {
-        let postmaster = self.postmaster();
-        // Stopped first, so that it starts nothing while its children are counted.
-        send(postmaster, Signal::STOP);
-        let mut family = children(postmaster);
-        family.push(postmaster);
+        let family = self.freeze();
         for &process in family.iter().rev() {
             kill(process);
         }
@@ -138,6 +134,27 @@ impl Cluster {
         while family.iter().any(|&process| runs(process)) {
             assert!(Instant::now() < end, "a killed server goes on");
             sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Stops the server and all its sessions where they are. Nothing of it answers; the system still takes connections and bytes for
+    /// it. Returns them.
+    pub(crate) fn freeze(&self) -> Vec<i32> {
+        let postmaster = self.postmaster();
+        // Stopped first, so that it starts nothing while its children are counted.
+        send(postmaster, Signal::STOP);
+        let mut family = children(postmaster);
+        for &process in &family {
+            send(process, Signal::STOP);
+        }
+        family.push(postmaster);
+        family
+    }
+
+    /// Lets what [`freeze`](Self::freeze) stopped go on.
+    pub(crate) fn thaw(family: &[i32]) {
+        for &process in family {
+            send(process, Signal::CONT);
         }
     }
 

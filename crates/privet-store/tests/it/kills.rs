@@ -231,3 +231,34 @@ async fn a_server_that_is_down_is_told_at_once_and_used_again_when_it_is_back() 
     write(&store, "after that", 0).await.unwrap();
     store.close().await;
 }
+
+#[tokio::test]
+async fn a_server_that_hangs_is_told_in_time_and_used_again_when_it_goes_on() {
+    let Some(cluster) = Cluster::start() else {
+        return;
+    };
+    let store = Store::open(cluster.location(), &root_key()).await.unwrap();
+    let fill = async |name: &'static str| {
+        let mut tasks = JoinSet::new();
+        for i in 0..16_u64 {
+            let store = store.clone();
+            tasks.spawn(async move { write(&store, &format!("{name}-{i}"), i).await });
+        }
+        tasks.join_all().await
+    };
+    assert!(fill("before").await.iter().all(Result::is_ok));
+    let family = cluster.freeze();
+    let hung = std::time::Instant::now();
+    for i in 0..5 {
+        let refused = write(&store, "hung", i).await.unwrap_err();
+        assert!(matches!(refused, Error::Unreachable(_)), "{refused:?}");
+    }
+    // Less than one statement may take: nobody waits for each of the connections that say nothing.
+    assert!(hung.elapsed() < Duration::from_secs(40), "{:?}", hung.elapsed());
+    Cluster::thaw(&family);
+    while write(&store, "after", 0).await.is_err() {
+        assert!(hung.elapsed() < Duration::from_secs(60));
+    }
+    assert!(fill("later").await.iter().all(Result::is_ok));
+    store.close().await;
+}

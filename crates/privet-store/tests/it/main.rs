@@ -7,6 +7,7 @@
 )]
 
 mod acknowledgements;
+mod acme;
 mod alerts;
 mod backup;
 #[cfg(unix)]
@@ -37,3 +38,4 @@ mod store;
 mod support;
 mod tls;
 mod tokens;
+mod upgrade;

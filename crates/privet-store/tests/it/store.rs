@@ -71,7 +71,7 @@ async fn a_database_of_another_program_is_refused_and_left_alone() {
 async fn a_store_of_a_newer_privet_is_refused() {
     for house in House::each().await {
         house
-            .raw("INSERT INTO schema_version VALUES (999)")
+            .raw("INSERT INTO schema_version (version) VALUES (999)")
             .await
             .unwrap();
         let refused = Store::open(house.location(), &house.root).await.unwrap_err();

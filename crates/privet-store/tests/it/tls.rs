@@ -61,7 +61,7 @@ async fn encrypted(cluster: &Cluster) -> i64 {
             Box::pin(async move {
                 tx.one(
                     "SELECT COUNT(*) FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) \
-                     WHERE a.application_name = 'privet' AND s.ssl",
+                     WHERE a.application_name LIKE 'privet%' AND s.ssl",
                     values![],
                 )
                 .await

@@ -23,6 +23,14 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         &[],
         &["tenant principal notice text_hash at"],
     ),
+    ("acme_accounts", &["sealed"], &[], &["directory made_at"]),
+    (
+        "acme_certificates",
+        &["sealed"],
+        &["name"],
+        &["version expires_at fence holder held_until failures failed_at retry_at"],
+    ),
+    ("acme_challenges", &[], &["answer"], &["kind name expires_at"]),
     (
         "active_holds",
         &[],

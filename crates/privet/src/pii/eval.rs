@@ -10,7 +10,6 @@ use clap::Args;
 use privet_pii::Analyzer;
 use privet_pii::eval::{DocumentOutcome, Evaluation, GoldDocument, Guess, KindMap, Rate, Scores};
 use privet_types::Budget;
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 use super::gold::{GoldFormat, predictions, read};
@@ -192,9 +191,9 @@ impl Measured {
         map: &KindMap,
     ) -> Result<()> {
         let work = |document: GoldDocument| -> Result<(GoldDocument, Vec<Guess>, Duration)> {
-            let before = cpu_time();
+            let before = rim::cpu_time();
             let found = analyzer.analyze(&document.text, None, &Budget::unlimited())?;
-            let cpu = cpu_time().saturating_sub(before);
+            let cpu = rim::cpu_time().saturating_sub(before);
             let guess = |f: &privet_types::Finding| Guess {
                 kind: map.of(f.entity.name()).to_owned(),
                 span: f.span,
@@ -253,14 +252,6 @@ impl Measured {
             self.not_shown += u64::from(has_mistake);
         }
     }
-}
-
-/// CPU time of this thread.
-fn cpu_time() -> Duration {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
-    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
-    let nanoseconds = u32::try_from(now.tv_nsec).unwrap_or_default();
-    Duration::new(seconds, nanoseconds)
 }
 
 fn verdict(measured: &Measured, floor: Option<f64>) -> ExitCode {

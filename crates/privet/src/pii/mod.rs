@@ -1,7 +1,7 @@
 //! `privet pii`: personal data in texts on this machine.
 
 mod anonymize;
-mod detect;
+pub(crate) mod detect;
 mod entities;
 mod eval;
 mod eval_html;
@@ -12,13 +12,13 @@ mod ledger;
 mod look;
 mod model;
 mod operators;
-mod place;
-mod pool;
-mod progress;
+pub(crate) mod place;
+pub(crate) mod pool;
+pub(crate) mod progress;
 mod restore;
 mod show;
-mod sink;
-mod source;
+pub(crate) mod sink;
+pub(crate) mod source;
 
 use std::process::ExitCode;
 

@@ -15,6 +15,8 @@ mod demo;
 mod evidence;
 #[cfg(test)]
 mod explain;
+#[cfg(test)]
+mod guard;
 mod incidents;
 mod keyring;
 #[cfg(test)]
@@ -32,5 +34,7 @@ mod policy_watch;
 mod postgres;
 #[cfg(test)]
 mod update;
+#[cfg(test)]
+mod upgrade;
 #[cfg(test)]
 mod vault;

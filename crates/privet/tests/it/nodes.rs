@@ -1,88 +1,35 @@
 //! Several nodes of one installation, as processes, on one PostgreSQL database and one Valkey server.
 
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use privet_demo::{Provider, ProviderConfig};
-use privet_testkit::{Ask, Reply, Valkey};
+use privet_testkit::{Ask, Fault, FaultyWire, Load, Reply, Valkey};
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
 
 use crate::cli::{Serving, err, fine, folder, run, runtime};
 use crate::postgres::TestDatabase;
+use crate::upgrade::assert_log_is_whole;
 
 /// Longest wait for what is to happen within a second, on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Most prompts that the provider keeps.
+const RECORDINGS: usize = 100_000;
 const EMAIL: &str = "ada.lovelace@example.com";
 
-/// Passes bytes on to a server, until it is cut.
-struct Wire {
-    address: SocketAddr,
-    is_cut: Arc<AtomicBool>,
-    cuts: watch::Sender<u32>,
-}
-
-impl Wire {
-    async fn to(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let is_cut = Arc::new(AtomicBool::new(false));
-        let (cuts, has_cut) = watch::channel(0);
-        let cut = Arc::clone(&is_cut);
-        tokio::spawn(async move {
-            loop {
-                let Ok((mut client, _)) = listener.accept().await else {
-                    return;
-                };
-                if cut.load(Ordering::SeqCst) {
-                    continue;
-                }
-                let mut has_cut = has_cut.clone();
-                has_cut.mark_unchanged();
-                tokio::spawn(async move {
-                    let mut server = TcpStream::connect(server).await?;
-                    tokio::select! {
-                        done = tokio::io::copy_bidirectional(&mut client, &mut server) => done.map(drop),
-                        _ = has_cut.changed() => io::Result::Ok(()),
-                    }
-                });
-            }
-        });
-        Self {
-            address,
-            is_cut,
-            cuts,
-        }
-    }
-
-    fn cut(&self) {
-        self.is_cut.store(true, Ordering::SeqCst);
-        self.cuts.send_modify(|cuts| *cuts += 1);
-    }
-
-    fn mend(&self) {
-        self.is_cut.store(false, Ordering::SeqCst);
-    }
-}
-
 /// Two folders with the settings of two nodes, and all that both use.
-struct Site {
-    folders: [TempDir; 2],
-    key: String,
-    provider: Provider,
-    database: Option<TestDatabase>,
-    wire: Wire,
-    valkey: Valkey,
-    work: Runtime,
+pub(crate) struct Site {
+    pub(crate) folders: [TempDir; 2],
+    pub(crate) key: String,
+    pub(crate) provider: Provider,
+    pub(crate) database: Option<TestDatabase>,
+    pub(crate) wire: FaultyWire,
+    pub(crate) valkey: Valkey,
+    pub(crate) work: Runtime,
 }
 
 impl Site {
-    fn new(policy: &str) -> Option<Self> {
+    pub(crate) fn new(policy: &str) -> Option<Self> {
         let valkey = Valkey::start(&[])?;
         let work = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -93,12 +40,16 @@ impl Site {
         let url = database.url();
         let (before, rest) = url.split_once('@').unwrap();
         let (server, name) = rest.split_once('/').unwrap();
-        let wire = work.block_on(Wire::to(server.parse().unwrap()));
-        let provider = work.block_on(Provider::start(ProviderConfig::default())).unwrap();
+        let wire = work.block_on(FaultyWire::to(server.parse().unwrap()));
+        let provider = ProviderConfig {
+            keep: RECORDINGS,
+            ..ProviderConfig::default()
+        };
+        let provider = work.block_on(Provider::start(provider)).unwrap();
         let folders = [folder(), folder()];
         for folder in &folders {
             let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-            file("store.url", &format!("{before}@{}/{name}", wire.address));
+            file("store.url", &format!("{before}@{}/{name}", wire.address()));
             file("valkey.url", &valkey.url());
             file("policy.toml", policy);
             file(
@@ -127,11 +78,11 @@ impl Site {
         })
     }
 
-    fn start(&self) -> [Serving; 2] {
+    pub(crate) fn start(&self) -> [Serving; 2] {
         [0, 1].map(|number: usize| Serving::start(&self.folders[number]))
     }
 
-    fn end(mut self, nodes: [Serving; 2]) {
+    pub(crate) fn end(mut self, nodes: [Serving; 2]) {
         drop(nodes);
         let database = self.database.take().unwrap();
         runtime().block_on(database.drop());
@@ -140,7 +91,7 @@ impl Site {
 }
 
 /// Asks again until the answer has this status.
-fn until(status: u16, ask: impl Fn() -> Reply) -> Reply {
+pub(crate) fn until(status: u16, ask: impl Fn() -> Reply) -> Reply {
     let begun = Instant::now();
     loop {
         let reply = ask();
@@ -152,12 +103,12 @@ fn until(status: u16, ask: impl Fn() -> Reply) -> Reply {
     }
 }
 
-fn ready(node: &Serving) -> Reply {
+pub(crate) fn ready(node: &Serving) -> Reply {
     runtime().block_on(Ask::new(node.address(), "GET", "/readyz").send())
 }
 
 /// Both nodes share their limits.
-fn share(nodes: &[Serving; 2]) {
+pub(crate) fn share(nodes: &[Serving; 2]) {
     for node in nodes {
         let begun = Instant::now();
         while ready(node).text().contains("not shared") {
@@ -238,7 +189,7 @@ fn without_postgresql_nodes_serve_from_memory_change_nothing_and_can_still_be_sw
     for node in &nodes {
         until(200, || node.ask(&site.key, "hello"));
     }
-    site.wire.cut();
+    site.wire.set(Fault::Cut);
     for node in &nodes {
         assert_eq!(node.ask(&site.key, "hello").status, 200);
     }
@@ -252,7 +203,7 @@ fn without_postgresql_nodes_serve_from_memory_change_nothing_and_can_still_be_sw
     until(403, || nodes[0].ask(&site.key, "hello"));
     assert_eq!(nodes[1].ask(&site.key, "hello").status, 200, "one machine alone");
     // What was decided meanwhile waits, and is not lost; the other node hears of the switch from the store.
-    site.wire.mend();
+    site.wire.set(Fault::None);
     until(403, || nodes[1].ask(&site.key, "hello"));
     let begun = Instant::now();
     loop {
@@ -265,6 +216,63 @@ fn without_postgresql_nodes_serve_from_memory_change_nothing_and_can_still_be_sw
         assert!(begun.elapsed() < PATIENCE, "{text}");
         std::thread::sleep(Duration::from_millis(100));
     }
+    site.end(nodes);
+}
+
+#[test]
+fn while_postgresql_hangs_a_switch_reaches_every_node_by_valkey_and_no_decision_is_lost() {
+    let Some(site) = Site::new("") else { return };
+    let nodes = site.start();
+    share(&nodes);
+    let addresses = [nodes[0].address(), nodes[1].address()];
+    let load = site
+        .work
+        .block_on(async { Load::start(&addresses, &site.key, 4, Duration::from_millis(20)) });
+    std::thread::sleep(Duration::from_millis(500));
+    site.wire.set(Fault::Silent);
+    for node in &nodes {
+        assert_eq!(node.ask(&site.key, "hello").status, 200);
+        assert_eq!(ready(node).status, 200);
+    }
+    let order = ["kill", "on", "all", "--reason", "a test"];
+    let refused = run(&site.folders[0], &order);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(err(&refused).contains("--shared"), "{}", err(&refused));
+    fine(&site.folders[0], &[&order[..], &["--shared"]].concat());
+    for node in &nodes {
+        until(403, || node.ask(&site.key, "hello"));
+    }
+    // The store answers again, is told of the switch, and decides about it.
+    site.wire.set(Fault::None);
+    let begun = Instant::now();
+    let switch: serde_json::Value = loop {
+        let listed = run(&site.folders[1], &["kill", "list", "--format", "jsonl"]);
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        if let Some(line) = listed.lines().next() {
+            break serde_json::from_str(line).unwrap();
+        }
+        assert!(begun.elapsed() < PATIENCE, "the store is not told");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    let lift = ["kill", "off", switch["id"].as_str().unwrap()];
+    while run(&site.folders[1], &lift).status.code() != Some(0) {
+        assert!(begun.elapsed() < PATIENCE, "the store is not told");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    for node in &nodes {
+        until(200, || node.ask(&site.key, "hello"));
+    }
+    let all = site.work.block_on(load.end());
+    let refused = all.iter().filter(|answered| answered.status != 200);
+    assert!(refused.clone().count() > 0);
+    for answered in refused {
+        assert_eq!(
+            (answered.status, &*answered.code),
+            (403, "switched_off"),
+            "{answered:?}"
+        );
+    }
+    assert_log_is_whole(&site, &all);
     site.end(nodes);
 }
 

@@ -214,7 +214,8 @@ impl Shared {
             self.node,
             self.next.fetch_add(1, Ordering::Relaxed)
         );
-        let keys: Vec<String> = charges.iter().map(|charge| self.key(charge)).collect();
+        let counted = self.counted(charges);
+        let keys: Vec<String> = counted.iter().map(|(_, key)| key.clone()).collect();
         let ask = told(ask);
         let mut call = link.call(Scripts::Reserve, &reservation, &keys);
         call.arg(format!("{}n:", self.prefix))
@@ -223,7 +224,7 @@ impl Shared {
             .arg(ask.requests)
             .arg(ask.tokens)
             .arg(ask.nanos);
-        for charge in charges {
+        for charge in counted.iter().filter_map(|(index, _)| charges.get(*index)) {
             call.arg(charge.window.map_or("", |(window, _)| window.name()));
             for most in [charge.most.requests, charge.most.tokens, charge.most.nanos] {
                 call.arg(bound(most, u64::MAX));
@@ -258,8 +259,15 @@ impl Shared {
         match first {
             Some(0) => {
                 asked.unused = None;
-                let counts = charges.iter().map(|charge| charge.concurrent != u32::MAX);
-                let from: Vec<_> = keys.into_iter().zip(counts).collect();
+                let is_running = |index: usize| {
+                    charges
+                        .get(index)
+                        .is_some_and(|charge| charge.concurrent != u32::MAX)
+                };
+                let from: Vec<_> = counted
+                    .into_iter()
+                    .map(|(index, key)| (key, is_running(index)))
+                    .collect();
                 let mut running = self.running();
                 for (key, _) in from.iter().filter(|(_, is_running)| *is_running) {
                     *running.entry(key.clone()).or_default() += 1;
@@ -275,8 +283,9 @@ impl Shared {
                     Some("n") => Measure::Cost,
                     _ => Measure::Concurrent,
                 };
+                let number = usize::try_from(number - 1).unwrap_or_default();
                 Ok(Err(Full {
-                    charge: usize::try_from(number - 1).unwrap_or_default(),
+                    charge: counted.get(number).map(|(index, _)| *index).unwrap_or_default(),
                     measure,
                 }))
             }
@@ -339,11 +348,11 @@ impl Shared {
         let mut alone = self.alone();
         let taken = alone.counters.reserve(&shares, ask, deadline, now);
         let reservation = taken.map_err(Refused::Full)?;
-        for charge in &shares {
-            let Some((window, from)) = charge.window else {
+        for (index, key) in self.counted(&shares) {
+            let Some((window, from)) = shares.get(index).and_then(|charge| charge.window) else {
                 continue;
             };
-            let granted = alone.granted.entry(self.key(charge)).or_insert(Granted {
+            let granted = alone.granted.entry(key).or_insert(Granted {
                 from,
                 to: window.end(from),
                 amount: Amount::default(),
@@ -413,6 +422,14 @@ impl Shared {
             });
         }
         Ok(counts)
+    }
+
+    /// The counts of `charges`, by the place of the first charge that is on each, and what the server calls them. Where there are too
+    /// many, several share one: a request is on it once.
+    fn counted(&self, charges: &[Charge<'_>]) -> Vec<(usize, String)> {
+        let mut taken = HashSet::new();
+        let keys = charges.iter().map(|charge| self.key(charge)).enumerate();
+        keys.filter(|(_, key)| taken.insert(key.clone())).collect()
     }
 
     /// What the server calls the count of `charge`.

@@ -6,9 +6,8 @@
 use std::collections::HashMap;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use privet_access::{KeyRing, KillSwitch, LocalSwitches};
+use privet_access::{KeyRing, KillSwitch, LocalSwitches, REFRESH};
 use privet_crypto::RootKey;
 use privet_types::Clock;
 use tokio::time::MissedTickBehavior;
@@ -16,8 +15,6 @@ use tokio::time::MissedTickBehavior;
 use super::{Shared, SharedLimits};
 use crate::Error;
 
-/// How often a node looks.
-const LOOK: Duration = Duration::from_millis(500);
 /// How long they lie there, in seconds: by then the store has answered, or every node has them.
 const KEEP: u32 = 30 * 86_400;
 /// Most that are read at once.
@@ -60,7 +57,7 @@ pub(crate) async fn look(
 ) {
     let strange = AtomicUsize::new(0);
     let work = async {
-        let mut ticks = tokio::time::interval(LOOK);
+        let mut ticks = tokio::time::interval(REFRESH);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;

@@ -88,7 +88,7 @@ async fn a_key_is_shown_once_works_at_once_and_once_revoked_nowhere() {
 }
 
 #[tokio::test]
-async fn a_rotated_key_works_beside_its_successor_for_its_grace() {
+pub(crate) async fn a_rotated_key_works_beside_its_successor_for_its_grace() {
     let gateway = TestGateway::builder().start().await;
     made(&gateway, "default", "root", PrincipalKind::User, &["admin"]).await;
     let scopes = [KeyScope::KeyRead, KeyScope::KeyManage, KeyScope::Gateway];

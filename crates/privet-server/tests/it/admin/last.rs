@@ -64,7 +64,7 @@ async fn the_last_administrator_can_neither_be_switched_off_nor_lose_what_makes_
 }
 
 #[tokio::test]
-async fn of_two_administrators_who_switch_each_other_off_on_two_nodes_one_stays() {
+pub(crate) async fn of_two_administrators_who_switch_each_other_off_on_two_nodes_one_stays() {
     for (house, twin) in pairs().await {
         let gateway = &house.gateway;
         for name in ["ann-admin", "bea-admin"] {
@@ -115,7 +115,7 @@ async fn of_two_administrators_who_switch_each_other_off_on_two_nodes_one_stays(
 }
 
 #[tokio::test]
-async fn changes_at_once_are_decided_one_behind_the_other_and_none_is_lost() {
+pub(crate) async fn changes_at_once_are_decided_one_behind_the_other_and_none_is_lost() {
     let gateway = TestGateway::builder().start().await;
     made(&gateway, "default", "ann-admin", PrincipalKind::User, &["admin"]).await;
     let key = admin_key(&gateway, "default", "ann-admin").await;

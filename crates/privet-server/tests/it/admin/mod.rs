@@ -1,8 +1,8 @@
 //! Keys, people, groups and roles over HTTP: what is done, and what others try.
 
 mod bounds;
-mod keys;
-mod last;
+pub(crate) mod keys;
+pub(crate) mod last;
 mod people;
 
 use privet_access::Holder;

@@ -287,3 +287,113 @@ async fn open_requests_of_subjects_are_listed_without_whose_they_are() {
     );
     assert!(!page.contains(EMAIL), "{page}");
 }
+
+/// More events of the past than one page looks through, ten seconds apart; the sixth is of `request_id` and of ann.
+async fn long_past(gateway: &TestGateway, request_id: &str) -> jiff::Timestamp {
+    let begin = privet_types::Clock::now(gateway.clock());
+    let ann = privet_access::PseudonymKey::new(gateway.root());
+    let ann = ann.pseudonym(&"default".parse().unwrap(), &"ann".parse().unwrap());
+    let event = |number: u64| privet_types::AuditEvent {
+        at: begin + jiff::SignedDuration::from_secs(10 * i64::try_from(number).unwrap()),
+        tenant: "default".to_owned(),
+        principal: (number == 6).then(|| ann.clone()),
+        way: None,
+        token: None,
+        request_id: if number == 6 {
+            request_id.to_owned()
+        } else {
+            format!("{number:032}")
+        },
+        issuer: None,
+        subject: None,
+        purpose: None,
+        surface: privet_types::SurfaceKind::OpenaiChat,
+        model: None,
+        provider: None,
+        decision: privet_types::Decision {
+            action: privet_types::Action::Allow,
+            reason: "masked".to_owned(),
+            counts: Default::default(),
+            latency_us: 1,
+        },
+        request_hash: None,
+        sent_hash: None,
+        policy: "0".to_owned(),
+    };
+    let records: Vec<_> = (1..=20_500)
+        .map(|number| privet_store::AuditRecord::new(number, &event(number)).unwrap())
+        .collect();
+    gateway.store().append_audit("past", &records).await.unwrap();
+    begin
+}
+
+#[tokio::test]
+async fn the_whole_log_is_searched_page_by_page_and_by_time_at_once() {
+    let gateway = house().policy(BY_PASSWORD).start().await;
+    let auditor = signed_in(&gateway, "p-auditor", "auditor").await;
+    let id = "a-request-of-long-ago";
+    let begin = long_past(&gateway, id).await;
+    let search = async |query: &str| {
+        let reply = auditor.get(&gateway, &format!("/console/audit?{query}")).await;
+        assert_eq!(reply.status, 200, "{query}: {}", reply.text());
+        reply.text()
+    };
+    let further = |html: &str| {
+        let link = html.split("<a href=\"/console/audit?").nth(1);
+        link.map(|rest| {
+            rest.split('"')
+                .next()
+                .unwrap()
+                .replace("&#38;", "&")
+                .replace("&amp;", "&")
+        })
+    };
+    for query in [format!("text={id}"), "who=ann&kind=decision".to_owned()] {
+        let html = search(&query).await;
+        assert!(html.contains("No entry fits so far"), "{query}: {html}");
+        assert!(
+            html.contains("20\u{202f}000 entries were looked through"),
+            "{html}"
+        );
+        let html = search(&further(&html).expect("a way on")).await;
+        assert!(
+            html.contains(id) && html.contains("That was all"),
+            "{query}: {html}"
+        );
+        assert_eq!(further(&html), None);
+    }
+    // A page of a hundred rows, and those behind it: none twice, none left out.
+    let mut query = "kind=decision".to_owned();
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        let html = search(&query).await;
+        let ids: Vec<&str> = html
+            .split("request_id ")
+            .skip(1)
+            .filter_map(|rest| rest.get(..32))
+            .collect();
+        assert_eq!(ids.len(), 100, "{html}");
+        assert!(ids.iter().all(|id| seen.insert((*id).to_owned())));
+        query = further(&html).expect("a way on");
+    }
+    assert_eq!(
+        seen.first().map(String::as_str),
+        Some(format!("{:032}", 20_201).as_str())
+    );
+    // By time it is found without looking through all that came later.
+    let minute = |seconds: i64| {
+        let at = begin + jiff::SignedDuration::from_secs(seconds);
+        at.strftime("%Y-%m-%dT%H:%M").to_string()
+    };
+    let html = search(&format!("who=ann&from={}&to={}", minute(0), minute(120))).await;
+    assert!(html.contains(id) && html.contains("That was all"), "{html}");
+    let looked = html.split("entries were looked through").next().unwrap();
+    assert!(!looked.ends_with("20\u{202f}000 "), "{html}");
+    let html = search(&format!("who=ann&from={}&to={}", minute(120), minute(240))).await;
+    assert!(
+        html.contains("No entry fits.") && html.contains("That was all"),
+        "{html}"
+    );
+    let bad = auditor.get(&gateway, "/console/audit?from=yesterday").await;
+    assert_eq!(bad.status, 400, "{}", bad.text());
+}

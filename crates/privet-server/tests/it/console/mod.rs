@@ -1,6 +1,7 @@
 //! The console over real sockets: who sees which page, what others try against it, and that no text gets into it or out of it.
 
 mod access;
+mod account;
 mod actions;
 mod pages;
 mod way_in;
@@ -27,13 +28,14 @@ const ROLES: [&str; 6] = [
 ];
 
 /// Every page that is there to be looked at, with the actions of which one is needed.
-const PAGES: [(&str, &str); 16] = [
+const PAGES: [(&str, &str); 18] = [
     ("/console", "sign_in"),
     ("/console/decisions", "vault.audit"),
     ("/console/try", "text.detect"),
     ("/console/budgets", "models.list"),
     ("/console/alerts", "watch.read"),
     ("/console/incidents", "watch.read"),
+    ("/console/usage", "metrics.read"),
     ("/console/kill", "kill.read"),
     ("/console/keys", "key.read"),
     ("/console/people", "people.read"),
@@ -44,6 +46,7 @@ const PAGES: [(&str, &str); 16] = [
     ("/console/vault", "vault.read"),
     ("/console/policy", "policy.read"),
     ("/console/audit", "vault.audit"),
+    ("/console/account", "sign_in"),
 ];
 
 fn house() -> Builder {

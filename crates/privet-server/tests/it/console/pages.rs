@@ -243,7 +243,7 @@ async fn what_is_tried_is_masked_explained_and_restored_and_goes_nowhere() {
     let seen = seen.split("</section>").next().unwrap();
     assert!(seen.contains("CREDIT_CARD_") && !seen.contains(CARD), "{seen}");
     assert!(!html.contains("<b>Her"), "{html}");
-    assert!(html.contains("check digits"), "{html}");
+    assert!(html.contains("a check that it passed"), "{html}");
     // The provider was asked which models there are, and nothing else.
     let seen = gateway.seen();
     assert!(
@@ -287,4 +287,170 @@ async fn what_the_policy_blocks_is_told_to_be_refused() {
     let reply = developer.post(&gateway, "/console/try", &fields).send().await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert!(reply.text().contains("it would not be sent"), "{}", reply.text());
+}
+
+#[tokio::test]
+async fn whoever_may_read_figures_sees_what_others_used_of_their_limits() {
+    let limits = "[[limits.rules]]\nname = \"prompts\"\neach = [\"principal\"]\nwindow = \"day\"\nrequests = 4\n\
+                  [[limits.rules]]\nname = \"keys\"\neach = [\"key\"]\nwindow = \"day\"\nrequests = 8\n\
+                  [[limits.rules]]\nname = \"house\"\neach = [\"tenant\"]\nwindow = \"day\"\nrequests = 16\n\
+                  [[limits.rules]]\nname = \"ours\"\nprincipals = [\"ann\"]\nwindow = \"day\"\nrequests = 32\n";
+    let gateway = house().policy(&format!("{BY_PASSWORD}{limits}")).start().await;
+    let security = signed_in(&gateway, "p-security", "security").await;
+    for _ in 0..3 {
+        let sent = gateway.post(CHAT, chat("demo-echo", "hello")).send().await;
+        assert_eq!(sent.status, 200, "{}", sent.text());
+    }
+    crate::admin::made(&gateway, "default", "ann", privet_types::PrincipalKind::User, &[]).await;
+    let other = gateway
+        .key_for("acme", "ann", privet_types::KeyScopes::default())
+        .await;
+    let ask = gateway
+        .post(CHAT, chat("demo-echo", "hello"))
+        .without("authorization");
+    let sent = ask
+        .header("authorization", &format!("Bearer {other}"))
+        .send()
+        .await;
+    assert_eq!(sent.status, 200, "{}", sent.text());
+    crate::admin::group(&gateway, "lab", &[], &["ann"]).await;
+    let look = async |query: &str| {
+        let reply = security.get(&gateway, &format!("/console/usage{query}")).await;
+        assert_eq!(reply.status, 200, "{query}: {}", reply.text());
+        reply.text()
+    };
+    let row = |html: &str, label: &str| {
+        let row = html.split("<tr>").find(|row| row.contains(label));
+        let row = row.unwrap_or_else(|| panic!("no {label} in {html}"));
+        let cells = row.split("class=\"num\">").skip(1);
+        cells
+            .map(|cell| cell.split('<').next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let people = look("").await;
+    assert!(
+        people.contains("prompts, requests") && !people.contains("house"),
+        "{people}"
+    );
+    assert_eq!(row(&people, "name=ann\""), ["3", "0", "4"]);
+    assert_eq!(row(&people, "name=p-security\""), ["0", "0", "4"]);
+    assert!(people.contains("<rect class=\"masked\" width=\"75\""), "{people}");
+    // The fullest first.
+    assert!(people.find("name=ann").unwrap() < people.find("name=p-security").unwrap());
+    let one = look("?of=people&name=ann").await;
+    assert!(
+        one.contains("prompts") && one.contains("house") && one.contains("ours"),
+        "{one}"
+    );
+    let keys = look("?of=keys").await;
+    assert!(
+        keys.contains("keys, requests") && keys.contains("(ann)"),
+        "{keys}"
+    );
+    assert_eq!(row(&keys, "(ann)"), ["3", "0", "8"]);
+    let groups = look("?of=groups").await;
+    assert_eq!(row(&groups, "/console/groups/lab"), ["3"]);
+    let tenant = look("?of=tenant").await;
+    assert!(
+        tenant.contains("house") && tenant.contains("ours") && !tenant.contains("prompts,"),
+        "{tenant}"
+    );
+    assert_eq!(row(&tenant, "requests"), ["3", "0", "16"]);
+    for (query, status) in [
+        ("?name=nobody", 404),
+        ("?name=%3Cb%3E", 404),
+        ("?of=everything", 200),
+    ] {
+        let reply = security.get(&gateway, &format!("/console/usage{query}")).await;
+        assert_eq!(reply.status, status, "{query}: {}", reply.text());
+        assert!(!reply.text().contains("<b>"), "{}", reply.text());
+    }
+    // Without the right to see people there are pseudonyms, and nobody can be named.
+    let policy = r#"@id("no_people") forbid (principal, action in [Privet::Action::"people.read", Privet::Action::"key.read"], resource);"#;
+    assert!(
+        gateway
+            .change_policy(&format!("{BY_PASSWORD}{limits}"), Some(policy))
+            .await
+            .unwrap()
+    );
+    let blind = look("?of=people&name=ann").await;
+    assert!(
+        !blind.contains("ann") && !blind.contains("of=keys") && !blind.contains("value=\"groups\""),
+        "{blind}"
+    );
+    assert_eq!(blind.matches("<th scope=\"row\">").count(), 2, "{blind}");
+}
+
+#[tokio::test]
+async fn what_is_tried_is_told_to_go_where_a_prompt_would_go() {
+    let sensitive = "[[routing.sensitive]]\nentities = [\"IBAN_CODE\"]\naction = \"refuse\"\n\
+                     [[routing.sensitive]]\nentities = [\"CREDIT_CARD\"]\naction = \"local\"\nto = \"llama\"\n\
+                     [[routing.sensitive]]\nentities = [\"US_SSN\"]\naction = \"local\"\nto = \"llama\"\nmask = false\n";
+    let providers =
+        "[[providers]]\nname = \"home\"\nkind = \"ollama\"\nbase_url = \"http://127.0.0.1:9/v1\"\n";
+    let models = "[[models]]\nmatch = \"llama\"\nprovider = \"home\"\nupstream_model = \"llama3.2:3b\"\n";
+    let gateway = house()
+        .providers(providers)
+        .models(models)
+        .policy(&format!("{BY_PASSWORD}{sensitive}"))
+        .start()
+        .await;
+    let developer = signed_in(&gateway, "p-dev", "developer").await;
+    let token = developer.token(&gateway, "/console/try").await;
+    let try_it = async |model: &str, text: &str| {
+        let fields = [("csrf_token", token.as_str()), ("model", model), ("text", text)];
+        let reply = developer.post(&gateway, "/console/try", &fields).send().await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.text()
+    };
+    let usual = try_it("demo", EMAIL).await;
+    assert!(
+        usual.contains("It would go to <strong>openai</strong>"),
+        "{usual}"
+    );
+    assert!(!usual.contains("Sensitive."), "{usual}");
+    let card = format!("my card is {CARD}");
+    let local = try_it("demo", &card).await;
+    assert!(
+        local.contains("It would go to <strong>home</strong> <span class=\"badge good\">local"),
+        "{local}"
+    );
+    assert!(
+        local.contains("<code>llama3.2:3b</code>") && local.contains("Rule 2 of"),
+        "{local}"
+    );
+    assert!(
+        local.contains("CREDIT_CARD_") && !local.contains("as it was written"),
+        "{local}"
+    );
+    let bare = try_it("demo", "My social security number (SSN) is 078-05-1120.").await;
+    assert!(
+        bare.contains("Rule 3 of") && bare.contains("as it was written"),
+        "{bare}"
+    );
+    let refused = try_it("demo", "Pay to DE89 3704 0044 0532 0130 00.").await;
+    assert!(
+        refused.contains("it would not be sent") && refused.contains("IBAN_CODE"),
+        "{refused}"
+    );
+    // Without a model it is not told, and with one that nobody has neither.
+    let nowhere = try_it("", &card).await;
+    assert!(nowhere.contains("Name a model"), "{nowhere}");
+    let unknown = try_it("nobody-has-this", &card).await;
+    assert!(
+        unknown.contains("it would not be sent") && !unknown.contains("It would go to"),
+        "{unknown}"
+    );
+    let odd = try_it("\"><script>alert(1)</script>", EMAIL).await;
+    assert!(!odd.contains("<script>alert"), "{odd}");
+    // What the policies do not let somebody send is not told to be sent.
+    let forbid = r#"@id("no_demo") forbid (principal, action == Privet::Action::"prompt", resource) when { resource is Privet::Model };"#;
+    let policy = format!("{BY_PASSWORD}{sensitive}");
+    assert!(gateway.change_policy(&policy, Some(forbid)).await.unwrap());
+    let forbidden = try_it("demo", EMAIL).await;
+    assert!(
+        forbidden.contains("it would not be sent") && forbidden.contains("not permitted"),
+        "{forbidden}"
+    );
+    assert!(gateway.seen().iter().all(|asked| asked.method == "GET"));
 }

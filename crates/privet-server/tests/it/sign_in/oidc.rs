@@ -17,10 +17,10 @@ const LOGIN: &str =
     "[access.issuers.login]\nclient_id = \"console\"\nclient_secret = { env = \"READ_BY_NOBODY\" }";
 
 /// A provider, its key and a gateway at whose address people come back.
-struct Place {
+pub(crate) struct Place {
     issuer: TestIssuer,
     key: TokenKey,
-    gateway: TestGateway,
+    pub(crate) gateway: TestGateway,
 }
 
 /// A browser that was sent to the provider.
@@ -30,7 +30,7 @@ struct Sent {
 }
 
 impl Place {
-    async fn new(more: &str, login: &str) -> Self {
+    pub(crate) async fn new(more: &str, login: &str) -> Self {
         let (issuer, key) = (TestIssuer::start().await, TokenKey::ed25519());
         issuer.show(&[key.jwk("one")]);
         let entry = issuer.entry("corp", &format!("{more}\n{LOGIN}\n{login}"));
@@ -60,7 +60,11 @@ impl Place {
     }
 
     async fn begin(&self) -> Sent {
-        let reply = self.gateway.ask("GET", BEGIN).send().await;
+        self.sent(&self.gateway.ask("GET", BEGIN).send().await)
+    }
+
+    /// What a browser has that was sent to the provider.
+    fn sent(&self, reply: &Reply) -> Sent {
         assert_eq!(reply.status, 303, "{}", reply.text());
         let set = reply.header("set-cookie").unwrap();
         assert!(set.contains("; HttpOnly; SameSite=Lax; Max-Age=600"), "{set}");
@@ -676,4 +680,121 @@ async fn nobody_is_led_away_or_signed_in_by_another_sites_page() {
         404,
         "bad_request",
     );
+}
+
+/// What stands in the console's page for signing in.
+async fn sign_in_page(place: &Place, query: &str) -> String {
+    let path = format!("/console/sign-in{query}");
+    let reply = place.gateway.ask("GET", &path).send().await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    reply.text()
+}
+
+#[tokio::test]
+async fn the_console_has_a_button_for_each_provider_and_goes_on_where_somebody_wanted_to() {
+    let place = Place::new(KNOWS_ANN, "").await;
+    person(&place.gateway, "ann-user", "user").await;
+    for (query, way) in [
+        ("", "/console"),
+        ("?next=%2Fconsole%2Fbudgets", "/console/budgets"),
+        ("?next=%2Fconsole%2Fbudgets%3Fafter%3Dx%22y", "/console/budgets"),
+        ("?next=%2Fconsole%2Fx%22y", "/console"),
+        ("?next=%2Fconsole%2Fdecisions%3Fminutes%3D5", "/console/decisions"),
+        ("?next=https%3A%2F%2Fevil.example", "/console"),
+    ] {
+        let html = sign_in_page(&place, query).await;
+        assert_eq!(html.matches("Sign in with").count(), 1, "{html}");
+        let link = format!(
+            "href=\"{BEGIN}?next={}\">Sign in with corp<",
+            way.replace('/', "%2F")
+        );
+        assert!(html.contains(&link), "{query}: {html}");
+    }
+    let reply = place
+        .gateway
+        .ask("GET", &format!("{BEGIN}?next=%2Fconsole%2Fbudgets"))
+        .header("sec-fetch-site", "same-origin")
+        .send()
+        .await;
+    let sent = place.sent(&reply);
+    place.give(&place.claims(&sent));
+    let reply = place.come_back(&sent).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert!(
+        reply.text().contains("content=\"0;url=/console/budgets\""),
+        "{}",
+        reply.text()
+    );
+    let cookie = session_of(&reply).unwrap();
+    let page = place
+        .gateway
+        .ask("GET", "/console/budgets")
+        .header("cookie", &cookie);
+    let page = page.send().await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    // Who came from a provider shows there again that it is still the same person.
+    let proof = place
+        .gateway
+        .ask("GET", "/console/proof?next=%2Fconsole%2Faccount");
+    let html = proof.header("cookie", &cookie).send().await.text();
+    assert!(
+        html.contains("Sign in anew with corp") && html.contains("%2Fconsole%2Faccount"),
+        "{html}"
+    );
+    let plain = house().start().await;
+    let html = plain.ask("GET", "/console/sign-in").send().await.text();
+    assert!(!html.contains("Sign in with"), "{html}");
+}
+
+#[tokio::test]
+async fn whoever_needs_a_second_factor_shows_it_in_the_console_after_the_provider() {
+    for (login, landed) in [
+        ("", Some("/console/enrol?next=%2Fconsole")),
+        ("two_factor_amr = [\"mfa\"]", None),
+    ] {
+        let place = Place::new(KNOWS_ANN, login).await;
+        person(&place.gateway, "ann-user", "admin").await;
+        let reply = place
+            .sign_in(|claims| claims["amr"] = json!(["pwd", "mfa"]))
+            .await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let page = place.gateway.ask("GET", "/console");
+        let page = page.header("cookie", &session_of(&reply).unwrap()).send().await;
+        let status = if landed.is_some() { 303 } else { 200 };
+        assert_eq!((page.status, page.header("location")), (status, landed));
+    }
+}
+
+#[tokio::test]
+async fn a_browser_that_comes_back_in_vain_is_told_why_on_the_consoles_page() {
+    let place = Place::new(KNOWS_ANN, "").await;
+    person(&place.gateway, "ann-user", "user").await;
+    let sent = place.begin().await;
+    let mut claims = place.claims(&sent);
+    claims["nonce"] = "another".into();
+    place.give(&claims);
+    let query = format!("code=c0de&state={}", sent.asked["state"]);
+    let back = || place.back(&sent, &query);
+    // Programs are told as everywhere.
+    assert_not_in(&back().send().await, 403, "login_refused", "a program");
+    let html = "text/html,application/xhtml+xml,*/*;q=0.8";
+    let reply = back().header("accept", html).send().await;
+    let way = (reply.status, reply.header("location"));
+    assert_eq!(way, (303, Some("/console/sign-in?failed=login_refused")));
+    assert_eq!(session_of(&reply), None);
+    let page = sign_in_page(&place, "?failed=login_refused").await;
+    assert!(page.contains("word was not accepted"), "{page}");
+    let reply = back().without("cookie").header("accept", html).send().await;
+    assert_eq!(
+        reply.header("location"),
+        Some("/console/sign-in?failed=login_spent")
+    );
+    assert!(
+        sign_in_page(&place, "?failed=login_spent")
+            .await
+            .contains("was used already")
+    );
+    // What others write there is not repeated.
+    let page = sign_in_page(&place, "?failed=%3Cb%3Eyou%20lost%3C%2Fb%3E").await;
+    assert!(!page.contains("you lost") && !page.contains("Not done"), "{page}");
 }

@@ -13,7 +13,7 @@ const MADE: u8 = 1 << 6;
 
 /// What a device does, with all that can be wrong about it.
 #[derive(Clone)]
-struct Authenticator {
+pub(crate) struct Authenticator {
     key: std::sync::Arc<SigningKey>,
     credential: Vec<u8>,
     count: u32,
@@ -126,7 +126,7 @@ async fn show(gateway: &TestGateway, browser: &Browser, credential: &Value) -> R
 }
 
 /// An administrator with a passkey.
-async fn with_passkey(gateway: &TestGateway, name: &str) -> (Authenticator, Browser) {
+pub(crate) async fn with_passkey(gateway: &TestGateway, name: &str) -> (Authenticator, Browser) {
     enrolled(gateway, name, "admin").await;
     let browser = sign_in(gateway, name).await;
     let mut device = Authenticator::new();

@@ -10,7 +10,7 @@ use hyper::client::conn::{http1, http2};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use privet_testkit::{Authority, Identity, PATIENCE, Reply};
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -34,6 +34,7 @@ pub(crate) struct Client {
 pub(crate) struct Connection {
     sender: Sender,
     protocol: Option<Vec<u8>>,
+    shown: CertificateDer<'static>,
     driver: JoinHandle<()>,
 }
 
@@ -44,8 +45,12 @@ enum Sender {
 
 impl Client {
     pub(crate) fn trusting(authority: &Authority) -> Self {
+        Self::trusting_in(authority.certificate())
+    }
+
+    pub(crate) fn trusting_in(authority: &CertificateDer<'static>) -> Self {
         let mut roots = RootCertStore::empty();
-        roots.add(authority.certificate().clone()).unwrap();
+        roots.add(authority.clone()).unwrap();
         Self {
             roots,
             name: "127.0.0.1".to_owned(),
@@ -100,6 +105,8 @@ impl Client {
         let name = ServerName::try_from(self.name).unwrap();
         let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await?;
         let protocol = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let shown = shown.expect("a certificate").clone().into_owned();
         let stream = TokioIo::new(stream);
         if protocol.as_deref() == Some(H2) {
             let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -111,6 +118,7 @@ impl Client {
             return Ok(Connection {
                 sender: Sender::H2(sender),
                 protocol,
+                shown,
                 driver,
             });
         }
@@ -119,6 +127,7 @@ impl Client {
         Ok(Connection {
             sender: Sender::H1(sender),
             protocol,
+            shown,
             driver,
         })
     }
@@ -133,6 +142,11 @@ impl Drop for Connection {
 impl Connection {
     pub(crate) fn protocol(&self) -> Option<&[u8]> {
         self.protocol.as_deref()
+    }
+
+    /// The certificate that was shown.
+    pub(crate) fn shown(&self) -> &[u8] {
+        &self.shown
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -170,16 +184,40 @@ impl Connection {
         tokio::spawn(async move { _ = sender.send_request(request).await })
     }
 
+    /// The reply, with HTTP/2 and beside what else is under way.
+    pub(crate) fn ask_beside(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> impl Future<Output = Reply> + Send + use<> {
+        let Sender::H2(sender) = &self.sender else {
+            panic!("only HTTP/2 has room for several requests");
+        };
+        let mut sender = sender.clone();
+        async move {
+            let asked = async {
+                let response = sender.send_request(request).await.expect("an answer");
+                Self::read(response).await
+            };
+            tokio::time::timeout(PATIENCE, asked)
+                .await
+                .expect("an answer in time")
+        }
+    }
+
     /// The reply, or none if the connection ended first.
     pub(crate) async fn try_ask(&mut self, request: Request<Full<Bytes>>) -> Option<Reply> {
         let response = self.send(request).await.ok()?;
+        Some(Self::read(response).await)
+    }
+
+    async fn read(response: Response<Incoming>) -> Reply {
         let (parts, body) = response.into_parts();
         let body = tokio::time::timeout(PATIENCE, body.collect())
             .await
             .expect("a body in time");
         let text = |value: &hyper::header::HeaderValue| value.to_str().unwrap().to_owned();
         let is_whole = body.is_ok();
-        Some(Reply {
+        Reply {
             status: parts.status.as_u16(),
             headers: parts
                 .headers
@@ -188,7 +226,7 @@ impl Connection {
                 .collect(),
             body: body.map(|body| body.to_bytes().to_vec()).unwrap_or_default(),
             is_whole,
-        })
+        }
     }
 
     pub(crate) async fn ask(&mut self, request: Request<Full<Bytes>>) -> Reply {

@@ -1,6 +1,7 @@
 //! TLS on the gateway's own address: who gets a connection, as whom, and over which HTTP.
 
-mod client;
+mod acme;
+pub(crate) mod client;
 mod clients;
 mod http2;
 
@@ -44,6 +45,11 @@ impl Place {
         let lines = format!("cert = \"server.pem\"\nkey = \"server.key\"\n{lines}");
         (TestGateway::builder().tls(&lines).home(self.home), self.authority)
     }
+}
+
+/// A gateway with a certificate for 127.0.0.1 and these lines, and who signed that.
+pub(crate) fn place(lines: &str) -> (Builder, Authority) {
+    Place::new().gateway(lines)
 }
 
 #[tokio::test]

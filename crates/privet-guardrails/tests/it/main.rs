@@ -1,0 +1,9 @@
+//! Tests of the crate through its public door.
+
+// Without `cfg(test)` the lints would not take the helpers for tests.
+#[cfg(test)]
+mod detect;
+#[cfg(test)]
+mod quality;
+#[cfg(test)]
+mod stream;

@@ -1,0 +1,39 @@
+//! `privet guard`: attacks on language models in texts on this machine.
+
+mod calibrate;
+mod check;
+mod eval;
+mod marked;
+mod options;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// Flagged texts, or a check that failed.
+const FOUND: u8 = 1;
+/// Not all could be looked at, or there is not enough evidence.
+const INCOMPLETE: u8 = 3;
+
+#[derive(Subcommand)]
+pub(crate) enum GuardCommand {
+    /// Say which texts try to take a model over, and which of their words say so.
+    Check(check::CheckArgs),
+    /// Measure the detector on texts that people marked as attacks or not.
+    Eval(eval::EvalArgs),
+    /// Set the limits by harmless texts of your own.
+    Calibrate(calibrate::CalibrateArgs),
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// For wrong usage, and for input that cannot be read.
+pub(crate) fn run(command: GuardCommand) -> Result<ExitCode> {
+    match command {
+        GuardCommand::Check(args) => check::run(&args),
+        GuardCommand::Eval(args) => eval::run(&args),
+        GuardCommand::Calibrate(args) => calibrate::run(&args),
+    }
+}
