@@ -5,6 +5,7 @@
 //! [`TARGETS`], a file in `fuzz_targets/`, a `[[bin]]` in `Cargo.toml` and a folder in `corpus/`.
 #![forbid(unsafe_code)]
 
+mod controls;
 mod documents;
 mod encoders;
 mod files;
@@ -23,6 +24,7 @@ mod vault;
 
 use privet_types::SurfaceKind;
 
+pub use controls::{fuzz_control_files, fuzz_controls, fuzz_schema, fuzz_sinks};
 pub use documents::fuzz_settings;
 pub use encoders::{fuzz_classifier, fuzz_encoder};
 pub use files::{fuzz_csv_file, fuzz_json_file, fuzz_manifest, fuzz_operators, fuzz_records, fuzz_windows};
@@ -77,6 +79,10 @@ pub const TARGETS: &[Target] = &[
     ("identity", fuzz_identity),
     ("update", fuzz_update),
     ("guard", fuzz_guard),
+    ("controls", fuzz_controls),
+    ("sinks", fuzz_sinks),
+    ("schema", fuzz_schema),
+    ("control_files", fuzz_control_files),
 ];
 
 /// The first byte of an input chooses among variants; the rest is the input proper.

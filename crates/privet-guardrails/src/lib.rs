@@ -12,6 +12,7 @@
 //! # Ok::<(), privet_guardrails::Error>(())
 //! ```
 
+pub mod controls;
 mod detect;
 mod error;
 pub mod eval;
