@@ -11,6 +11,7 @@ mod encoders;
 mod files;
 mod gold;
 mod guard;
+mod guarded;
 mod keys;
 mod ledger;
 pub mod mutate;
@@ -30,6 +31,7 @@ pub use encoders::{fuzz_classifier, fuzz_encoder};
 pub use files::{fuzz_csv_file, fuzz_json_file, fuzz_manifest, fuzz_operators, fuzz_records, fuzz_windows};
 pub use gold::fuzz_gold;
 pub use guard::fuzz_guard;
+pub use guarded::fuzz_guarded;
 pub use keys::{fuzz_passphrase, fuzz_sealed, fuzz_sealed_stream, fuzz_share};
 pub use ledger::{corpus_evidence, fuzz_checkpoint, fuzz_entries, fuzz_evidence, fuzz_log_folder, fuzz_tile};
 pub use recognizers::{fuzz_presidio, fuzz_recognizers};
@@ -79,6 +81,7 @@ pub const TARGETS: &[Target] = &[
     ("identity", fuzz_identity),
     ("update", fuzz_update),
     ("guard", fuzz_guard),
+    ("guarded", fuzz_guarded),
     ("controls", fuzz_controls),
     ("sinks", fuzz_sinks),
     ("schema", fuzz_schema),

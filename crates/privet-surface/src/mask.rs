@@ -52,9 +52,9 @@ pub struct Masking<'a> {
 /// A request body, parsed.
 #[derive(Debug)]
 pub struct Request<'t> {
-    surface: SurfaceKind,
-    body: &'t [u8],
-    document: Document<'t>,
+    pub(crate) surface: SurfaceKind,
+    pub(crate) body: &'t [u8],
+    pub(crate) document: Document<'t>,
     may_be_stored: bool,
 }
 

@@ -118,7 +118,8 @@ impl<'b> Event<'b> {
         let mut out = Vec::with_capacity(self.raw.len() + data.len());
         let mut is_written = false;
         for line in lines(self.raw) {
-            let is_data = line == b"data" || line.starts_with(b"data:");
+            let bare = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+            let is_data = bare == b"data" || bare.starts_with(b"data:");
             if is_data && is_written {
                 continue;
             }
@@ -197,6 +198,10 @@ mod tests {
             raw: b"data:x\ndata\ndatax: no\n: comment\n\n",
         };
         assert_eq!(fields.data_lines().collect::<Vec<_>>(), [&b"x"[..], b""]);
+        let marked = Event {
+            raw: b"\xef\xbb\xbfdata: {\"a\":1}\n\n",
+        };
+        assert_eq!(marked.with_data("{}"), b"data: {}\n\n");
     }
 
     #[test]

@@ -4,15 +4,18 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::panic,
+    clippy::needless_pass_by_value,
     reason = "tests"
 )]
 
+mod guard;
 mod masking;
 mod mcp;
 mod persons;
 mod replies;
 mod responses;
 mod round_trip;
+mod said;
 mod typed_round_trip;
 
 use std::sync::{Arc, LazyLock};
