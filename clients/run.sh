@@ -195,6 +195,9 @@ else
     # One whose policy lets images pass unseen.
     start_gateway seeing $'[parts]\npass = ["image"]'
     export PRIVET_SEEING_URL=$url PRIVET_SEEING_KEY=$key
+    # One with guardrails; what people link to is judged in replies.
+    start_gateway guarded $'[guardrails.prompts.detector]\nuser = "block"\n[guardrails.replies.channels]\nhosts = ["docs.example.com"]'
+    export PRIVET_GUARDED_URL=$url PRIVET_GUARDED_KEY=$key
     start_gateway gateway ""
     export PRIVET_URL=$url PRIVET_KEY=$key PRIVET_BIN=$gateway PRIVET_CONFIG=$config
 fi

@@ -42,3 +42,9 @@ def unreached(provider):
 def seeing():
     """The address of a gateway whose policy lets images pass unseen, and a key for it."""
     return os.environ["PRIVET_SEEING_URL"], os.environ["PRIVET_SEEING_KEY"]
+
+
+@pytest.fixture
+def guarded():
+    """The address of a gateway whose policy has guardrails, and a key for it."""
+    return os.environ["PRIVET_GUARDED_URL"], os.environ["PRIVET_GUARDED_KEY"]

@@ -14,7 +14,8 @@
 //! name after `demo-` chooses how it behaves, in every dialect (`demo-echo`, `claude-demo-echo`): `echo` quotes only; `shout` and
 //! `whisper` change case; `markdown` escapes underscores; `link` puts a value into URLs; `json` answers in JSON; `thinking`
 //! thinks aloud first (not in chat completions); `slow` waits between frames; `cut` breaks off inside a value; `blind` refuses images;
-//! `error-429`, `error-500` and `error-stream` fail. It counts no real tokens, keeps no limits such as `max_tokens`, and tells
+//! `error-429`, `error-500` and `error-stream` fail; `weak` obeys whatever orders stand anywhere in its input, the target of
+//! `privet redteam run --weak` (a sink may follow its name: `demo-weak-sql`). It counts no real tokens, keeps no limits such as `max_tokens`, and tells
 //! the same time always.
 //!
 //! ```
@@ -52,6 +53,7 @@ pub mod script;
 mod sse;
 mod tools;
 mod values;
+mod weak;
 mod wire;
 
 pub use cuts::Cuts;

@@ -29,6 +29,8 @@ pub(crate) enum Style {
     Error500,
     /// A stream that ends in an error event.
     ErrorStream,
+    /// Obeys whatever orders stand in its input.
+    Weak,
 }
 
 /// The styles by the part of the model's name after `demo-`.
@@ -52,6 +54,9 @@ impl Style {
     /// The style of `model`: what follows `demo-` in its name, so that `claude-demo-shout` shouts as `demo-shout` does.
     pub(crate) fn of(model: &str) -> Self {
         let name = model.split_once("demo-").map_or("", |(_, name)| name);
+        if name.split('-').next() == Some("weak") {
+            return Self::Weak;
+        }
         STYLES
             .iter()
             .find(|(known, _)| *known == name)
@@ -118,9 +123,12 @@ pub(crate) fn half(text: &str) -> String {
     text.get(..end).unwrap_or("").to_owned()
 }
 
-/// What the model answers as choice `choice` (0 is the first).
-pub(crate) fn answer(ask: &Ask, choice: usize) -> Answer {
+/// What the model answers as choice `choice` (0 is the first). `knows`: what the weak one has learnt by heart.
+pub(crate) fn answer(ask: &Ask, choice: usize, knows: &[String]) -> Answer {
     let style = Style::of(&ask.model);
+    if style == Style::Weak {
+        return crate::weak::answer(ask, knows);
+    }
     let last = ask.last_text();
     let thinking =
         (style == Style::Thinking || ask.wants_thinking).then(|| format!("The user wrote: {last}"));
@@ -258,7 +266,7 @@ pub(crate) mod tests {
     }
 
     fn said(model: &str, text: &str) -> String {
-        answer(&ask(model, text), 0).text.unwrap()
+        answer(&ask(model, text), 0, &[]).text.unwrap()
     }
 
     #[test]

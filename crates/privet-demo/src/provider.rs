@@ -36,6 +36,8 @@ pub struct ProviderConfig {
     pub key: Option<String>,
     /// The names that `GET /v1/models` lists. Requests may name any model.
     pub models: Vec<String>,
+    /// What the model `demo-weak` has learnt by heart, a line each, and tells whoever asks.
+    pub knows: Vec<String>,
     /// How many recordings are kept; older ones are dropped.
     pub keep: usize,
     /// Called with each request before it is answered, on the connection's task: to be quick.
@@ -52,6 +54,7 @@ impl Default for ProviderConfig {
             models: ["demo-small", "demo-echo", "claude-demo"]
                 .map(str::to_owned)
                 .to_vec(),
+            knows: Vec::new(),
             keep: 10_000,
             on_recording: None,
         }

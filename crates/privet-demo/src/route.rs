@@ -163,7 +163,9 @@ impl Visit<'_> {
             Style::ErrorStream if !ask.is_stream => return self.failure(&Failure::Overloaded),
             _ => {}
         }
-        let answers: Vec<Answer> = (0..ask.n).map(|choice| answer(&ask, choice)).collect();
+        let answers: Vec<Answer> = (0..ask.n)
+            .map(|choice| answer(&ask, choice, &self.shared.config.knows))
+            .collect();
         if self.dialect == Dialect::Responses {
             self.shared.kept().keep(&ask, &first(&answers), &self.id);
         }

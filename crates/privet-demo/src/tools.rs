@@ -116,7 +116,7 @@ mod tests {
             tools: vec![send_mail()],
             ..ask("demo-small", &text)
         };
-        let answer = answer(&ask, 0);
+        let answer = answer(&ask, 0, &[]);
         assert_eq!(answer.calls[0].name, "send_mail");
         let arguments: Value = serde_json::from_str(&answer.calls[0].arguments).unwrap();
         let expected = json!({
@@ -131,28 +131,30 @@ mod tests {
             tools: vec![send_mail()],
             ..ask("demo-small", text)
         };
-        assert!(answer(&offered("recall my mails"), 0).calls.is_empty());
+        assert!(answer(&offered("recall my mails"), 0, &[]).calls.is_empty());
         assert!(
             answer(
                 &Ask {
                     tool_choice: ToolChoice::None,
                     ..offered("send it")
                 },
-                0
+                0,
+                &[]
             )
             .calls
             .is_empty()
         );
         let mut after = offered("send it");
         after.turns.push(Turn::Tool("sent".to_owned()));
-        assert_eq!(answer(&after, 0).text.unwrap(), "The tool answered: sent");
+        assert_eq!(answer(&after, 0, &[]).text.unwrap(), "The tool answered: sent");
         assert_eq!(
             answer(
                 &Ask {
                     tool_choice: ToolChoice::Any,
                     ..offered("hello")
                 },
-                0
+                0,
+                &[]
             )
             .calls
             .len(),

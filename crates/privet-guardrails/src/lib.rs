@@ -1,4 +1,4 @@
-//! Tells attacks on language models in texts: prompt injection, jailbreaks, extraction of hidden instructions.
+//! Tells attacks on language models in texts (prompt injection, jailbreaks, extraction of hidden instructions), and harmful content.
 //!
 //! For the gateway and for `privet guard`. Pure functions: text in, verdicts out; no I/O, no clock. [`Detector`] is one
 //! signal: it finds what reads like an attack, and misses what does not. `docs/guardrails.md` says how often.
@@ -16,6 +16,8 @@ pub mod controls;
 mod detect;
 mod error;
 pub mod eval;
+pub mod gate;
+pub mod harm;
 
 #[doc(hidden)]
 pub use detect::training;

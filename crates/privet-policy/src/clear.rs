@@ -92,8 +92,9 @@ impl Prompt<Cleared> {
     }
 }
 
-/// `body` with another model's name in it.
-fn with_model(body: &[u8], model: &str) -> Option<Vec<u8>> {
+/// `body` with another model's name in it; `None` if it cannot be read. O(n).
+#[must_use]
+pub fn with_model(body: &[u8], model: &str) -> Option<Vec<u8>> {
     let document = Document::parse(body, &Budget::unlimited()).ok()?;
     let at = document.root().get("model")?.range();
     let mut name = String::from("\"");

@@ -245,6 +245,21 @@ fn built_in(code: &str, kinds: &[Entity], language: Language) -> Option<String> 
             "Es wurde nichts gesendet: Dem steht eine Regel Ihrer Organisation entgegen. Was sie verlangt, steht in Klammern; tun Sie das, oder fragen Sie die Administration, und senden Sie noch einmal.".to_owned(),
             "Rien n'a été envoyé : une règle de votre organisation s'y oppose. Ce qu'elle demande figure entre parenthèses ; faites-le ou adressez-vous à l'administration, puis renvoyez.".to_owned(),
         ],
+        "guard_blocked" => [
+            "Nothing was sent: a text in your request reads like an attempt to take the model over, or breaks another rule of your organisation. If a document or page holds it, leave that out; else put it in other words.".to_owned(),
+            "Es wurde nichts gesendet: Ein Text in Ihrer Anfrage liest sich wie der Versuch, das Modell zu übernehmen, oder verstößt gegen eine andere Regel Ihrer Organisation. Steht er in einem Dokument oder einer Seite, lassen Sie das weg; sonst sagen Sie es mit anderen Worten.".to_owned(),
+            "Rien n'a été envoyé : un texte de votre requête ressemble à une tentative de détourner le modèle, ou enfreint une autre règle de votre organisation. S'il vient d'un document ou d'une page, retirez-le ; sinon, dites-le autrement.".to_owned(),
+        ],
+        "guard_held" => [
+            "Nothing was sent yet: a rule of your organisation wants somebody to look at this first. Ask an administrator.".to_owned(),
+            "Es wurde noch nichts gesendet: Eine Regel Ihrer Organisation verlangt, dass zuerst jemand darauf schaut. Fragen Sie die Administration.".to_owned(),
+            "Rien n'a encore été envoyé : une règle de votre organisation demande que quelqu'un regarde d'abord. Adressez-vous à l'administration.".to_owned(),
+        ],
+        "reply_blocked" => [
+            "[The rest of this reply was stopped by a rule of your organisation.]".to_owned(),
+            "[Der Rest dieser Antwort wurde von einer Regel Ihrer Organisation angehalten.]".to_owned(),
+            "[La suite de cette réponse a été arrêtée par une règle de votre organisation.]".to_owned(),
+        ],
         "private_query" => [
             "Nothing was sent: the address holds personal data. Take it out of the address.".to_owned(),
             "Es wurde nichts gesendet: Die Adresse enthält persönliche Daten. Nehmen Sie sie aus der Adresse heraus.".to_owned(),

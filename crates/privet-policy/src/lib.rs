@@ -32,6 +32,7 @@ mod clear;
 mod coaching;
 mod document;
 mod error;
+mod guardrails;
 mod key_path;
 pub mod limits;
 mod message;
@@ -49,7 +50,7 @@ mod web_address;
 
 pub use access::{AccessConfig, RequireAssessment};
 pub use byte_size::{BadByteSize, ByteSize};
-pub use clear::{Clearance, Cleared, Clearing, LocalModel, NotCleared, Prompt, Protecting, Raw};
+pub use clear::{Clearance, Cleared, Clearing, LocalModel, NotCleared, Prompt, Protecting, Raw, with_model};
 pub use coaching::{Advice, CoachingConfig, CoachingRule, Language};
 pub use error::Error;
 pub use notices::{Notice, NoticeConfig, Services};

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use privet_guardrails::gate::{Files, GuardrailsConfig};
 use privet_pii::{EntityAction, UrlAllow};
 use privet_surface::{PartsConfig, RestoreConfig};
 use privet_types::Entity;
@@ -19,7 +20,7 @@ use crate::limits::{self, LimitsConfig};
 use crate::message::suggest;
 use crate::notices::{self, Notice, NoticeConfig};
 use crate::routing::{self, RoutingConfig};
-use crate::{Error, Period, RulesFile, document, web_address};
+use crate::{Error, Period, RulesFile, document, guardrails, web_address};
 
 /// Most categories that a policy tells apart: each is a question to the vault.
 const MOST_CATEGORIES: usize = 32;
@@ -66,6 +67,9 @@ pub struct PolicyFile {
     /// What people must have acknowledged before they may use a model.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<NoticeConfig>,
+    /// What is looked for in prompts and replies beside private data; nothing, if it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guardrails: Option<GuardrailsConfig>,
 }
 
 /// The `[responses]` table of the policy document.
@@ -229,6 +233,7 @@ pub struct Policy {
     restore: Arc<RestoreConfig>,
     urls: Arc<UrlAllow>,
     notices: Vec<Notice>,
+    guard_files: Arc<Files>,
 }
 
 impl ConsentConfig {
@@ -342,6 +347,34 @@ impl Policy {
         self
     }
 
+    /// What is looked for in prompts and replies beside private data, if anything is.
+    #[must_use]
+    pub const fn guardrails(&self) -> Option<&GuardrailsConfig> {
+        self.file.guardrails.as_ref()
+    }
+
+    /// The same policy with the files that `[guardrails.files]` names. Their content counts in its version.
+    #[must_use]
+    pub fn with_guard_files(mut self, files: Files) -> Self {
+        let mut named = self.version.clone().into_bytes();
+        for (path, bytes) in &files {
+            named.extend_from_slice(path.as_os_str().as_encoded_bytes());
+            named.push(0);
+            named.extend_from_slice(&privet_crypto::sha256(bytes));
+        }
+        if !files.is_empty() {
+            self.version = short_hash(&named);
+        }
+        self.guard_files = Arc::new(files);
+        self
+    }
+
+    /// What the files hold that `[guardrails.files]` names.
+    #[must_use]
+    pub fn guard_files(&self) -> &Files {
+        &self.guard_files
+    }
+
     /// A policy that refuses what this one would let pass as it is: kinds whose action, or the default action, is `allow`, and
     /// parts that are not looked into. Broad kinds stay as they are. `None` if this one lets none of that pass.
     #[must_use]
@@ -435,6 +468,7 @@ impl Policy {
         let urls = Arc::new(UrlAllow::new(&file.restore.url_allow));
         Self {
             notices: file.notices.iter().cloned().map(Notice::new).collect(),
+            guard_files: Arc::default(),
             file,
             audit,
             version,
@@ -495,6 +529,7 @@ fn check(file: &PolicyFile) -> Result<(), Fault> {
             "would keep prompts unmasked that a rule of `[[routing.sensitive]]` sends so; use \"plain\" or \"nothing\", or no `mask = false`",
         ));
     }
+    guardrails::check(file.guardrails.as_ref())?;
     limits::check(&file.limits)?;
     file.watch
         .check()

@@ -14,6 +14,9 @@ use crate::coached::MASKED;
 use crate::gateway::Gateway;
 use crate::problem::Problem;
 
+/// The code of replies that guardrails stop.
+const REPLY_BLOCKED: &str = "reply_blocked";
+
 /// What a caller says of the languages that its reader understands.
 pub(crate) fn accepted(headers: &HeaderMap) -> Option<HeaderValue> {
     headers.get(ACCEPT_LANGUAGE).cloned()
@@ -30,6 +33,15 @@ pub(crate) fn respond(
     let coaching = gateway.policy.coaching();
     let language = coaching.language_for(accepted.and_then(|value| value.to_str().ok()));
     problem.respond_with(surface, request_id, advice(gateway, problem, language).as_ref())
+}
+
+/// What is said in the place of the rest of a reply that guardrails stop.
+pub(crate) fn of_reply(gateway: &Gateway, headers: &HeaderMap) -> String {
+    let coaching = gateway.policy.coaching();
+    let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let language = coaching.language_for(accepted);
+    let advice = coaching.advice(REPLY_BLOCKED, &[], language);
+    advice.map_or_else(|| REPLY_BLOCKED.to_owned(), |advice| advice.text)
 }
 
 /// What there is to say of a refusal, and of which kinds.

@@ -56,6 +56,7 @@ pub(crate) const GATES: &[(&str, Privilege)] = &[
     ("/v1/embeddings", Privilege::Prompt),
     ("/v1/messages/count_tokens", Privilege::Prompt),
     ("/v1/models", Privilege::ListModels),
+    ("/api/v1/guard", Privilege::DetectText),
     ("/analyze", Privilege::DetectText),
     ("/recognizers", Privilege::DetectText),
     ("/supportedentities", Privilege::DetectText),

@@ -74,6 +74,17 @@ pub enum Error {
     /// The policy sends prompts where the settings lead to nobody who may get them.
     #[error(transparent)]
     BadRoute(#[from] privet_policy::BadRoute),
+    /// The guardrails of the policy cannot be used.
+    #[error("the guardrails of the policy cannot be used")]
+    Guardrails(#[from] privet_guardrails::gate::GateError),
+    /// The policy sends prompts on to a model that the settings lead to nobody.
+    #[error(
+        "`route_to` of `[guardrails]` in the policy names `{model}`, which `[[models]]` of the settings lead to no provider"
+    )]
+    BadGuardRoute {
+        /// The model.
+        model: String,
+    },
     /// The policy differs from the one in force where a running gateway cannot follow.
     #[error("`[{table}]` of the policy is read at start only; restart the gateway for it")]
     NeedsRestart {

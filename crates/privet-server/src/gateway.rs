@@ -29,6 +29,7 @@ use crate::archive::Archive;
 use crate::coached::Coached;
 use crate::console::{self, Console};
 use crate::credentials::{self, Claim};
+use crate::guard::{self, Checking, Guards};
 use crate::issuers::{Issuers, LoginSecrets};
 use crate::limits::{self, Limits, SharedLimits};
 use crate::mcp::{self, Mcp, McpHeaders};
@@ -134,6 +135,10 @@ pub struct Gateway {
     pub(crate) model: Option<Arc<Model>>,
     /// Analysers for requests that say themselves what to look for.
     pub(crate) analyzers: Analyzers,
+    /// What is looked for beside private data, if the policy says so.
+    pub(crate) guards: Option<Arc<Guards>>,
+    /// What looks at texts that are sent to be checked.
+    pub(crate) checking: Arc<Checking>,
     /// Belongs to `policy` and `analyzer`.
     pub(crate) memory: DetectionMemories,
     pub(crate) upstream: Arc<Upstream>,
@@ -250,6 +255,8 @@ impl Gateway {
             token_pace: Arc::default(),
             coached: Arc::new(Coached::new(clock.now())),
             access,
+            guards: Guards::new(&policy, &settings, &root)?,
+            checking: Arc::default(),
             log_key,
             console: settings.has_console.then(Arc::default),
             door,
@@ -304,6 +311,8 @@ impl Gateway {
         }
         Ok(Arc::new(Self {
             access: Rules::new(&self.settings, &policy, model.as_ref(), assessments)?,
+            guards: Guards::new(&policy, &self.settings, &self.root)?,
+            checking: Arc::clone(&self.checking),
             door: self.door.clone(),
             console: self.console.clone(),
             issuers: self.issuers.clone(),
@@ -367,6 +376,7 @@ impl Gateway {
             .merge(presidio::routes(Arc::clone(self), true))
             .merge(native::routes(Arc::clone(self)))
             .merge(protect::routes(Arc::clone(self)))
+            .merge(guard::routes(Arc::clone(self)))
             .merge(limits::routes(Arc::clone(self)))
             .merge(sign_in::routes(self))
             .merge(console::routes(self))

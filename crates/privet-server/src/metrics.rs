@@ -14,7 +14,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Response, StatusCode};
 use privet_policy::Settings;
-use privet_types::{Action, AuditEvent, Entity, SurfaceKind};
+use privet_types::{AuditEvent, Entity, SurfaceKind};
 use prometheus_client::encoding::{EncodeLabel, EncodeLabelSet, LabelSetEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -24,6 +24,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::connection::Opened;
 use crate::gateway::Gateway;
+use crate::guard::Hits;
 use crate::problem::{self, Problem};
 use crate::prompt;
 use crate::telemetry::Telemetry;
@@ -108,6 +109,7 @@ pub(crate) struct Metrics {
     decisions: Family<Labels<2>, Counter>,
     decision_time: Family<Labels<1>, Histogram, fn() -> Histogram>,
     found: Family<Labels<1>, Counter>,
+    guardrails: Family<Labels<3>, Counter>,
     providers: BTreeMap<String, OfProvider>,
     under_way: Gauge,
     /// Where limits are shared.
@@ -159,6 +161,12 @@ impl Metrics {
             "findings",
             "Private values that were found, by kind",
             found.clone(),
+        );
+        let guardrails = Family::default();
+        registry.register(
+            "guard_hits",
+            "What guardrails found, by side (prompt, reply), control and action",
+            guardrails.clone(),
         );
         let answers = Family::<Answered, Counter>::default();
         registry.register(
@@ -284,6 +292,7 @@ impl Metrics {
             decisions,
             decision_time,
             found,
+            guardrails,
             providers,
             under_way,
             shared,
@@ -313,7 +322,7 @@ impl Metrics {
         let (surface, decision) = (("surface", event.surface.name()), &event.decision);
         let labels = Labels([surface, ("action", decision.action.name())]);
         self.decisions.get_or_create(&labels).inc();
-        if decision.action != Action::Block {
+        if !decision.action.stops() {
             let took = Duration::from_micros(decision.latency_us);
             self.decision_time
                 .get_or_create(&Labels([surface]))
@@ -321,6 +330,18 @@ impl Metrics {
         }
         for (entity, count) in &decision.counts {
             self.counter_of(*entity).inc_by(u64::from(*count));
+        }
+    }
+
+    /// Guardrails found this in a `prompt` or a `reply`.
+    pub(crate) fn guarded(&self, side: &'static str, hits: &Hits) {
+        for ((control, _, action), count) in hits {
+            let labels = Labels([
+                ("side", side),
+                ("control", control.name()),
+                ("action", action.name()),
+            ]);
+            self.guardrails.get_or_create(&labels).inc_by(u64::from(*count));
         }
     }
 

@@ -14,6 +14,7 @@ use privet_surface::json::JsonError;
 use privet_types::{BudgetError, Entity, SurfaceKind};
 use serde_json::{Value, json};
 
+use crate::guard::Stopped;
 use crate::vault::NoConsent;
 
 /// A notice that the caller has to acknowledge before it may use a model.
@@ -131,6 +132,9 @@ pub(crate) enum Problem {
         "the prompt holds personal data, and the provider of this model has no assessment that holds; remove the data, or use another model"
     )]
     NotAssessed { provider: String, model: String },
+    /// Guardrails of the policy stop it.
+    #[error("{}", guarded(.0))]
+    Guarded(Box<Stopped>),
     #[error("what was used of your budget cannot be looked up, so nothing was sent; try again in a moment")]
     BudgetUnknown,
     #[error("Privet is busy; try again in a moment")]
@@ -198,6 +202,15 @@ fn denial(denied: &Denied) -> String {
         | Denied::TokenRevoked
         | Denied::TokenElsewhere => format!("the token was not accepted: {denied}"),
         other => format!("the API key was not accepted: {other}"),
+    }
+}
+
+fn guarded(stopped: &Stopped) -> String {
+    let rule = stopped.rule.0;
+    if stopped.is_held {
+        format!("the guardrail `{rule}` holds the request until somebody approves it; ask an administrator")
+    } else {
+        format!("the guardrail `{rule}` stopped the request; nothing was sent")
     }
 }
 
@@ -392,6 +405,16 @@ impl Problem {
                 "permission_error",
                 "permission_error",
                 "too_many_groups",
+            ),
+            Self::Guarded(stopped) => kind(
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "permission_error",
+                if stopped.is_held {
+                    "guard_held"
+                } else {
+                    "guard_blocked"
+                },
             ),
             Self::BudgetUnknown => kind(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -10,7 +10,7 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Limited};
 use privet_access::Authenticated;
 use privet_policy::{ArchiveContent, Clearance, Clearing, NotCleared, Prompt, Raw};
-use privet_types::{Action, AuditEvent, Budget, Decision, SurfaceKind};
+use privet_types::{Action, AuditEvent, Budget, Decision, RoleName, SurfaceKind};
 use privet_vault::{Actor, SubjectRef};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -19,6 +19,7 @@ use crate::archive::{self, Archive, Place, Taking};
 use crate::coach;
 use crate::coached;
 use crate::gateway::{self, Gateway};
+use crate::guard;
 use crate::kill::SwitchedOff;
 use crate::limits::{Meter, Who};
 use crate::problem::Problem;
@@ -51,6 +52,8 @@ struct Cleared {
     sent: Sent,
     /// What the archive keeps of the prompt, and the place for it.
     kept: Option<(Vec<u8>, Place)>,
+    /// What guardrails said of it, if there are any.
+    guarded: Option<guard::Passed>,
 }
 
 /// Answers one prompt.
@@ -143,6 +146,7 @@ async fn serve(
             action: Action::Block,
             reason: String::new(),
             counts: BTreeMap::new(),
+            guardrails: BTreeMap::new(),
             latency_us: 0,
         },
         request_hash: None,
@@ -154,6 +158,14 @@ async fn serve(
         Err(problem) => {
             event.decision.latency_us = latency(arrived);
             problem.code().clone_into(&mut event.decision.reason);
+            if let Problem::Guarded(stopped) = &problem {
+                event.model.clone_from(&stopped.model);
+                event.decision.guardrails = guard::by_rule(&stopped.hits);
+                if stopped.is_held {
+                    event.decision.action = Action::Hold;
+                }
+                gateway.metrics.guarded("prompt", &stopped.hits);
+            }
             match &problem {
                 Problem::NotCleared(NotCleared::Refused { model, .. }) => event.model.clone_from(model),
                 Problem::NotPermitted { provider, model, .. }
@@ -190,6 +202,7 @@ async fn serve(
                     sent_hash,
                     sent,
                     kept,
+                    guarded: by_guardrails,
                 },
             about,
             conversation,
@@ -207,6 +220,10 @@ async fn serve(
             }
             .to_owned();
             event.decision.counts.clone_from(&clearance.counts);
+            if let Some(passed) = &by_guardrails {
+                guard::decided(passed, &mut event.decision);
+                gateway.metrics.guarded("prompt", &passed.hits);
+            }
             event.model = Some(clearance.model.clone());
             event.request_hash = Some(request_hash);
             event.sent_hash = Some(sent_hash);
@@ -222,6 +239,11 @@ async fn serve(
                 is_masked && who.is_some_and(|who| coach::masked(gateway, &caller, who, &clearance.counts));
             let address = access::address_of(&parts.extensions);
             gateway.watch.decided(&caller, &event, address, sent, None);
+            let guarded_reply = by_guardrails.and_then(|passed| {
+                let told = coach::of_reply(gateway, &parts.headers);
+                let notes = guard::Notes::new(gateway, event.clone());
+                guard::GuardedReply::new(gateway, surface, passed, clearance.prompt.body(), told, notes)
+            });
             let reply =
                 WatchedReply::begins(gateway, &caller.tenant, route.provider.name(), &clearance.model);
             let access = gateway.settings.log.access.then(|| event.clone());
@@ -253,7 +275,12 @@ async fn serve(
                 event: others,
                 trace,
             };
-            let under_way = UnderWay { permit, meter, reply };
+            let under_way = UnderWay {
+                permit,
+                meter,
+                reply,
+                guard: guarded_reply,
+            };
             let mut response = send(gateway, clearance, asked, under_way, taking, caller).await?;
             if is_coached {
                 let code = HeaderValue::from_static(coached::MASKED);
@@ -309,6 +336,8 @@ struct UnderWay {
     meter: Option<Meter>,
     /// What the watch sees of the reply.
     reply: Option<WatchedReply>,
+    /// What looks at it, if there are guardrails.
+    guard: Option<guard::GuardedReply>,
 }
 
 /// Everything up to the decision.
@@ -437,6 +466,13 @@ async fn prepare(
     })
 }
 
+/// Hands what was found in a reply to the spool: no decision about a prompt.
+pub(crate) async fn record_beside(gateway: &Gateway, event: &AuditEvent) {
+    if let Err(error) = gateway.spool.append(event).await {
+        tracing::error!(%error, "what guardrails found in a reply cannot be recorded");
+    }
+}
+
 /// Hands `event` to the spool.
 pub(crate) async fn record(gateway: &Gateway, event: &AuditEvent) -> Result<(), Problem> {
     match gateway.spool.append(event).await {
@@ -480,6 +516,7 @@ async fn send_on(
         permit,
         mut meter,
         mut reply,
+        guard,
     }: UnderWay,
     taking: Option<Taking>,
 ) -> Result<(Response<Body>, String), Problem> {
@@ -514,7 +551,14 @@ async fn send_on(
         body_bytes: usize::try_from(gateway.settings.limits.reply_body.bytes()).unwrap_or(usize::MAX),
         idle: gateway.settings.limits.stream_idle_timeout.duration(),
     };
-    let restored = reply::restore(upstream, restoration, limits, &gateway.pool, permit, taking);
+    let restored = reply::restore(
+        upstream,
+        (restoration, guard),
+        limits,
+        &gateway.pool,
+        permit,
+        taking,
+    );
     let mut response = match meter {
         None => restored.await?,
         Some(meter) => {
@@ -578,7 +622,9 @@ async fn clear(
 ) -> Result<Cleared, Problem> {
     let bytes = prompt.body().len();
     let units = gateway.units_per_byte() * bytes as u64 + UNITS_PER_REQUEST;
-    let budget = Budget::new(units * gateway.access.looks());
+    let guards = gateway.guards.clone();
+    let guard_units = guards.as_ref().map_or(0, |_| guard::Guards::units(bytes as u64));
+    let budget = Budget::new(units * gateway.access.looks() + guard_units);
     let key = gateway.surrogate_key(&caller.tenant, caller.principal.as_str());
     let hashes = gateway.hashes(&caller.tenant);
     let is_response = surface == SurfaceKind::OpenaiResponses;
@@ -586,6 +632,10 @@ async fn clear(
         .then(|| gateway.recall_of(&caller.tenant, caller.principal.as_str()))
         .flatten();
     let learns = gateway.recall.learns_prompts();
+    let roles: Vec<RoleName> = match &guards {
+        Some(_) => caller.account.roles().into_iter().cloned().collect(),
+        None => Vec::new(),
+    };
     let caller = (caller.tenant.clone(), caller.principal.to_string());
     let query = query.map(str::to_owned);
     let off = gateway.providers_off(&caller.0);
@@ -606,6 +656,16 @@ async fn clear(
             route: &route,
             local: &local,
         };
+        let mut guarded = guards
+            .map(|guards| guards.prompt((surface, prompt.body()), (&caller.0, &caller.1), roles, budget))
+            .transpose()?;
+        let request_hash = hashes.hash_hex(&[prompt.body()]);
+        let changed = guarded.as_mut().and_then(|guarded| guarded.body.take());
+        let is_changed = changed.is_some();
+        let prompt = match changed {
+            Some(body) => Prompt::new(surface, body),
+            None => prompt,
+        };
         let clearance = gateway.policy.clear(&prompt, clearing, budget)?;
         if learns || clearance.may_be_gone_on_with {
             let pairs = clearance.restoration.made();
@@ -614,9 +674,8 @@ async fn clear(
         }
         let mut choice = picked.choice(clearance.rule);
         gateway.check_assessment(&prompt, &clearance, clearing, budget, &mut choice)?;
-        let request_hash = hashes.hash_hex(&[prompt.body()]);
         // Equal bodies have equal hashes: the record shows that nothing was changed.
-        let sent_hash = if clearance.prompt.body() == prompt.body() {
+        let sent_hash = if !is_changed && clearance.prompt.body() == prompt.body() {
             request_hash.clone()
         } else {
             hashes.hash_hex(&[clearance.prompt.body()])
@@ -635,6 +694,7 @@ async fn clear(
             request_hash,
             sent_hash,
             kept,
+            guarded,
         })
     })
     .await?

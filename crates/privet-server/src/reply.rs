@@ -10,13 +10,16 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use privet_surface::{Restoration, RestoreError, StreamRestorer};
+use privet_surface::{
+    GuardError, ReplyGuard, Restoration, RestoreError, StreamGuard, StreamRestorer, Verdict, guard_whole,
+};
 use privet_types::Budget;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
 use crate::archive::{NotWritten, Taking, Written};
 use crate::connection::{BrokenBody, ReplyBody};
+use crate::guard::GuardedReply;
 use crate::headers;
 use crate::pool::Pool;
 use crate::problem::Problem;
@@ -47,7 +50,7 @@ pub(crate) struct ReplyLimits {
 /// The provider's reply as the caller gets it. `permit` is held until its last byte is sent.
 pub(crate) async fn restore(
     upstream: Response<ReplyBody>,
-    restoration: Restoration,
+    (restoration, guard): (Restoration, Option<GuardedReply>),
     limits: ReplyLimits,
     pool: &Pool,
     permit: OwnedSemaphorePermit,
@@ -58,11 +61,9 @@ pub(crate) async fn restore(
     let kind = media_type(&parts.headers);
     // What may not end before it is written down is sent when it is, and not as it comes.
     let is_durable = taking.as_ref().is_some_and(Taking::is_durable);
-    let body = if (restoration.is_empty() && !is_durable) || kind == "text/event-stream" {
-        if restoration.is_empty()
-            && !is_durable
-            && let Some(length) = parts.headers.get(CONTENT_LENGTH)
-        {
+    let is_plain = restoration.is_empty() && !is_durable && guard.is_none();
+    let body = if is_plain || kind == "text/event-stream" {
+        if is_plain && let Some(length) = parts.headers.get(CONTENT_LENGTH) {
             reply_headers.insert(CONTENT_LENGTH, length.clone());
         }
         if let Some(taking) = taking.as_mut().filter(|_| kind == "text/event-stream") {
@@ -71,6 +72,7 @@ pub(crate) async fn restore(
         Body::new(RestoringBody {
             taking,
             upstream: Some(body),
+            guard: guard.map(|guard| StreamGuard::new(guard.surface(), Box::new(guard))),
             restorer: StreamRestorer::new(restoration),
             idle: limits.idle,
             timer: Box::pin(tokio::time::sleep(limits.idle)),
@@ -86,7 +88,7 @@ pub(crate) async fn restore(
         if let Some(taking) = &mut taking {
             taking.heard(&body);
         }
-        let body = restore_whole(body, &kind, restoration, pool)
+        let body = restore_whole(body, &kind, restoration, guard, pool)
             .await
             .map_err(|problem| match problem {
                 // These speak of prompts; this one has been sent.
@@ -152,12 +154,17 @@ async fn restore_whole(
     body: Bytes,
     kind: &str,
     restoration: Restoration,
+    guard: Option<GuardedReply>,
     pool: &Pool,
 ) -> Result<Bytes, Problem> {
     let is_json = kind.ends_with("json");
     let budget = Budget::new(1024 * body.len() as u64 + 65_536);
     let length = body.len();
     pool.run(length, budget, move |budget| {
+        let body = match guard {
+            Some(guard) => guarded(body, is_json, guard, budget)?,
+            None => body,
+        };
         let restored = if is_json {
             match restoration.json(&body, budget) {
                 Ok(restored) => restored,
@@ -177,9 +184,34 @@ async fn restore_whole(
     .await?
 }
 
+/// What of the body guardrails let through.
+fn guarded(body: Bytes, is_json: bool, mut guard: GuardedReply, budget: &Budget) -> Result<Bytes, Problem> {
+    let unusable = |error: GuardError| {
+        tracing::warn!(%error, "a reply is not passed on");
+        Problem::UpstreamUnusable("a body that guardrails could not look at")
+    };
+    if is_json {
+        let surface = guard.surface();
+        let changed = guard_whole(surface, &body, &mut guard, budget).map_err(unusable)?;
+        return Ok(changed.map_or(body, Bytes::from));
+    }
+    let text = String::from_utf8_lossy(&body);
+    let mut shown = String::with_capacity(text.len());
+    let mut verdict = guard.push(0, &text, &mut shown).map_err(|e| unusable(e.into()))?;
+    if verdict == Verdict::Pass {
+        verdict = guard.finish(0, &mut shown).map_err(|e| unusable(e.into()))?;
+    }
+    if verdict == Verdict::Stop {
+        shown.push_str(&guard.told());
+    }
+    Ok(if shown == text { body } else { Bytes::from(shown) })
+}
+
 /// A body that restores surrogates as its events pass.
 struct RestoringBody {
     upstream: Option<ReplyBody>,
+    /// What looks at it first, if there are guardrails.
+    guard: Option<StreamGuard>,
     restorer: StreamRestorer,
     idle: Duration,
     timer: Pin<Box<Sleep>>,
@@ -206,6 +238,8 @@ enum StreamError {
     Upstream(#[source] BrokenBody),
     #[error(transparent)]
     Restore(#[from] RestoreError),
+    #[error(transparent)]
+    Guard(#[from] GuardError),
     #[error(transparent)]
     NotWritten(#[from] NotWritten),
     #[error("the provider's stream went on after its last event")]
@@ -259,6 +293,33 @@ impl Last {
     }
 }
 
+impl RestoringBody {
+    /// Takes more of what the provider sent, and appends to `out` what is shown of it.
+    fn take(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> {
+        let Some(guard) = &mut self.guard else {
+            return Ok(self.restorer.push(data, out)?);
+        };
+        let mut shown = Vec::new();
+        guard.push(data, &mut shown)?;
+        Ok(self.restorer.push(&shown, out)?)
+    }
+
+    /// The provider has ended.
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), StreamError> {
+        if let Some(guard) = &mut self.guard {
+            let mut shown = Vec::new();
+            guard.finish(&mut shown)?;
+            self.restorer.push(&shown, out)?;
+        }
+        self.restorer.finish(out);
+        Ok(())
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.guard.as_ref().is_some_and(StreamGuard::is_stopped)
+    }
+}
+
 impl http_body::Body for RestoringBody {
     type Data = Bytes;
     type Error = axum::Error;
@@ -301,8 +362,12 @@ impl http_body::Body for RestoringBody {
                         if let Some(taking) = &mut this.taking {
                             taking.heard(&data);
                         }
-                        let failed = this.restorer.push(&data, &mut out).err();
-                        failed.map(|e| Some(StreamError::from(e)))
+                        match this.take(&data, &mut out) {
+                            Err(error) => Some(Some(error)),
+                            // Nothing more of it is shown.
+                            Ok(()) if this.is_stopped() => Some(None),
+                            Ok(()) => None,
+                        }
                     }
                     // They belong to one connection, as the `trailer` header does that announces them.
                     Err(_trailers) => None,
@@ -316,8 +381,9 @@ impl http_body::Body for RestoringBody {
             };
             if let Some(failed) = end {
                 this.upstream = None;
+                let failed = failed.or_else(|| this.finish(&mut out).err());
                 match &failed {
-                    None => this.restorer.finish(&mut out),
+                    None => {}
                     // The beginning of a surrogate without its end is of use to nobody: it is not shown.
                     Some(error) => tracing::warn!(%error, "stream ended early"),
                 }

@@ -24,9 +24,21 @@ pub enum Action {
     Redact,
     /// Not sent.
     Block,
+    /// Sent on unchanged, and something was found that is to be known.
+    Flag,
+    /// Sent to another model than was asked for.
+    Route,
+    /// Not sent until somebody approves it.
+    Hold,
 }
 
 impl Action {
+    /// Whether nothing was sent on.
+    #[must_use]
+    pub const fn stops(self) -> bool {
+        matches!(self, Self::Block | Self::Hold)
+    }
+
     /// The name in metrics and audit events.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -34,6 +46,9 @@ impl Action {
             Self::Allow => "allow",
             Self::Redact => "redact",
             Self::Block => "block",
+            Self::Flag => "flag",
+            Self::Route => "route",
+            Self::Hold => "hold",
         }
     }
 }
@@ -47,6 +62,9 @@ pub struct Decision {
     pub reason: String,
     /// What was replaced, by kind; empty where nothing was sent.
     pub counts: BTreeMap<Entity, u32>,
+    /// What guardrails found, by rule (`channels/image`), with how often; empty where nothing was.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub guardrails: BTreeMap<String, u32>,
     /// Time from the last request byte to the decision, in microseconds.
     pub latency_us: u64,
 }

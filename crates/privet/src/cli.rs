@@ -7,8 +7,8 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    audit, demo, guard, key, keyring, kill, mcp, people, pii, policy, serve, store_status, update, vault,
-    watch,
+    audit, demo, guard, key, keyring, kill, mcp, people, pii, policy, redteam, serve, store_status, update,
+    vault, watch,
 };
 
 /// Use generative AI without giving private data away.
@@ -130,6 +130,15 @@ pub(crate) enum Command {
   privet guard calibrate --data prompts.jsonl --out guard.json"
     )]
     Guard(Box<guard::GuardCommand>),
+    /// Attack a model or a gateway with made-up probes, and measure how often that works.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet redteam run --weak --compare --out redteam/
+  privet redteam run --target http://127.0.0.1:11434/v1 --model llama3 --out redteam/
+  privet redteam run --list"
+    )]
+    Redteam(Box<redteam::RedteamCommand>),
     /// Export the signed log of decisions and changes, check it, and look at it.
     #[command(
         subcommand,
@@ -343,6 +352,7 @@ impl Command {
             Self::Update(command) => update::run(command),
             Self::Pii(command) => pii::run(*command),
             Self::Guard(command) => guard::run(*command),
+            Self::Redteam(command) => redteam::run(*command),
             Self::Audit(command) => audit::run(&command),
             Self::Keyring(command) => keyring::run(command),
             Self::Store(command) => store_status::run(&command),

@@ -18,6 +18,7 @@ mod people;
 mod pii;
 mod policy;
 mod policy_watch;
+mod redteam;
 mod rim;
 mod serve;
 mod sign_in;

@@ -51,6 +51,8 @@ impl Action {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Control {
+    /// The detector of attacks.
+    Detector,
     /// Characters that nobody sees.
     Invisible,
     /// Control sequences of terminals.
@@ -100,6 +102,7 @@ impl Control {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Detector => "detector",
             Self::Invisible => "invisible",
             Self::Escapes => "escapes",
             Self::Channels => "channels",

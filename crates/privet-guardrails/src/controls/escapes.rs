@@ -10,7 +10,7 @@ use super::{Action, Control, Error, Filter, Hit, Passed};
 /// text, because what began the sequence is gone.
 const MOST_SWALLOWED: usize = 4096;
 
-/// Terminal control sequences (`[guardrails.escapes]`).
+/// Terminal control sequences (`[guardrails.replies.escapes]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EscapesConfig {

@@ -20,7 +20,7 @@ const LEAST_FILLED: usize = 8;
 /// Bytes of a prompt that are looked at.
 const MOST_BYTES: usize = 16 << 10;
 
-/// Extraction (`[guardrails.extraction]`).
+/// Extraction (`[guardrails.prompts.extraction]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExtractionConfig {

@@ -13,7 +13,7 @@ const MOST_HIDDEN: usize = 4096;
 /// Characters that are waited for to tell whether a run of tags is a flag; flags have at most 6 (`gbeng` and the end).
 const MOST_TAGS: usize = 8;
 
-/// Invisible characters (`[guardrails.invisible]`).
+/// Invisible characters (`[guardrails.prompts.invisible]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct InvisibleConfig {
@@ -49,13 +49,26 @@ pub enum InvisibleKind {
 }
 
 impl InvisibleKind {
-    const fn rule(self) -> &'static str {
+    pub(crate) const fn rule(self) -> &'static str {
         match self {
             Self::Tag => "invisible/tag",
             Self::Selector => "invisible/selector",
             Self::ZeroWidth => "invisible/zero_width",
             Self::Direction => "invisible/direction",
             Self::Filler => "invisible/filler",
+        }
+    }
+
+    const fn is_smuggled(self) -> bool {
+        matches!(self, Self::Tag | Self::Selector)
+    }
+
+    /// What `config` does about it.
+    pub(crate) const fn action(self, config: &InvisibleConfig) -> Action {
+        if self.is_smuggled() {
+            config.smuggled
+        } else {
+            config.action
         }
     }
 
@@ -244,13 +257,8 @@ impl StripInvisible {
 
     fn take_out(&mut self, c: char, kind: InvisibleKind, at: usize, passed: &mut Passed) {
         *self.report.counts.entry(kind).or_default() += 1;
-        let is_smuggled = matches!(kind, InvisibleKind::Tag | InvisibleKind::Selector);
-        let action = if is_smuggled {
-            self.config.smuggled
-        } else {
-            self.config.action
-        };
-        if is_smuggled {
+        let action = kind.action(&self.config);
+        if kind.is_smuggled() {
             self.run.push(c);
             if self.run.len() >= MOST_HIDDEN {
                 self.end_run();

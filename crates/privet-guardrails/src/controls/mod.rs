@@ -32,12 +32,13 @@ mod private;
 mod sink;
 mod tools;
 
+pub use crate::harm::{HarmCategory, HarmScores};
 pub use action::{Action, Control, Hit};
 pub use channels::{Channels, ChannelsConfig};
 pub use content::{
-    Ban, BanKind, Citations, CitationsConfig, CodeConfig, CodeFilter, Ecosystem, HarmCategory, HarmConfig,
-    HarmRule, HarmScores, LanguageConfig, LanguageFilter, PackageFilter, PackageList, PackagesConfig,
-    PatternBan, PatternFilter, Patterns, PhraseFilter, Phrases, Source,
+    Ban, BanKind, Citations, CitationsConfig, CodeConfig, CodeFilter, Ecosystem, HarmConfig, HarmFilter,
+    HarmRule, LanguageConfig, LanguageFilter, PackageFilter, PackageList, PackagesConfig, PatternBan,
+    PatternFilter, Patterns, PhraseFilter, Phrases, Source,
 };
 pub use error::Error;
 pub use escapes::{Escapes, EscapesConfig};

@@ -28,7 +28,7 @@ const SECRETS: &[Entity] = &[
     Entity::CVV,
 ];
 
-/// Personal data and secrets in replies (`[guardrails.private]`). Which kinds are looked for, and how sure, is the analyser's
+/// Personal data and secrets in replies (`[guardrails.replies.private]`). Which kinds are looked for, and how sure, is the analyser's
 /// configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

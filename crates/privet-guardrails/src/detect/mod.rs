@@ -1,15 +1,15 @@
 //! Tells whether a text tries to take a model over, how sure that is, and which of its words say so.
 
 mod calibration;
-mod feature;
+pub(crate) mod feature;
 mod lexicon;
-mod model;
+pub(crate) mod model;
 mod rules;
 mod segment;
 mod system;
-mod token;
+pub(crate) mod token;
 pub mod training;
-mod view;
+pub(crate) mod view;
 
 use std::collections::BTreeSet;
 
@@ -25,6 +25,7 @@ pub use view::Disguise;
 use view::{View, to_original, views};
 
 use crate::error::Error;
+use crate::harm::{HarmClassifier, HarmScores};
 
 /// The weights that are part of the binary; `training/guardrails` makes them.
 const WEIGHTS: &[u8] = include_bytes!("../../weights/guard.bin");
@@ -269,6 +270,30 @@ impl Detector {
     /// # Ok::<(), privet_guardrails::Error>(())
     /// ```
     pub fn check(&self, input: Input<'_>, budget: &Budget) -> Result<Verdict, Error> {
+        Ok(self.decide(input, None, budget)?.0)
+    }
+
+    /// Decides about a text, and scores it by `harm` as well. What is hidden in it is uncovered once, for both.
+    ///
+    /// A budget of 1,280 units per byte and 65,536 on top covers every text.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn check_with_harm(
+        &self,
+        input: Input<'_>,
+        harm: &HarmClassifier,
+        budget: &Budget,
+    ) -> Result<(Verdict, HarmScores), Error> {
+        self.decide(input, Some(harm), budget)
+    }
+
+    fn decide(
+        &self,
+        input: Input<'_>,
+        harm: Option<&HarmClassifier>,
+        budget: &Budget,
+    ) -> Result<(Verdict, HarmScores), Error> {
         let text = input.text;
         if text.len() > MOST_BYTES {
             return Err(Error::TooLong {
@@ -285,6 +310,10 @@ impl Detector {
             budget.charge(UNITS * view.text.len() as u64)?;
             looks.push(self.look(tokens(&view.text)));
         }
+        let harms = match harm {
+            Some(harm) => harm.scores_of(looks.iter().map(|look| &look.tokens), budget)?,
+            None => HarmScores::new(),
+        };
         let system = input
             .system
             .map(|prompt| SystemPrompt::new(&self.lexicon, prompt))
@@ -368,7 +397,7 @@ impl Detector {
             evidence.truncate(MOST_FINDINGS);
             verdict.evidence = evidence;
         }
-        Ok(verdict)
+        Ok((verdict, harms))
     }
 
     fn look(&self, tokens: Tokens) -> Looked {

@@ -9,6 +9,7 @@
 mod channels;
 mod content;
 mod cuts;
+mod harm;
 mod leaks;
 mod sinks;
 mod tools;

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod detect;
 #[cfg(test)]
+mod harm;
+#[cfg(test)]
 mod quality;
 #[cfg(test)]
 mod stream;

@@ -383,6 +383,7 @@ mod tests {
                 action,
                 reason: "masked".to_owned(),
                 counts: counts.iter().copied().collect(),
+                guardrails: BTreeMap::new(),
                 latency_us: 1,
             },
             request_hash: None,

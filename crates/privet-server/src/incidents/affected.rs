@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use privet_types::{Action, AuditEvent, Entity, TenantId};
+use privet_types::{AuditEvent, Entity, TenantId};
 use serde::{Deserialize, Serialize};
 
 use super::{IncidentError, IncidentScope, Incidents};
@@ -136,7 +136,7 @@ impl IncidentScope {
 impl Affected {
     /// Adds one decision; returns whether a person could not be listed.
     fn add(&mut self, event: &AuditEvent, subjects: &mut BTreeMap<String, AffectedSubject>) -> bool {
-        if event.decision.action == Action::Block {
+        if event.decision.action.stops() {
             self.refused += 1;
             return false;
         }

@@ -608,6 +608,7 @@ impl Told {
                 action,
                 reason: reason.to_owned(),
                 counts,
+                guardrails: BTreeMap::new(),
                 latency_us: u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),
             },
             request_hash,

@@ -18,8 +18,8 @@ use serde_json::{Map, Value, json};
 pub(crate) use operation::Operation;
 
 use crate::{
-    admin, coached, gateway, incidents, kill, limits, native, notices, presidio, protect, sign_in, tokens,
-    vault, watch,
+    admin, coached, gateway, guard, incidents, kill, limits, native, notices, presidio, protect, sign_in,
+    tokens, vault, watch,
 };
 
 /// Where it is served.
@@ -64,6 +64,7 @@ fn operations() -> Vec<Operation> {
         gateway::described(),
         native::described(),
         protect::described(),
+        guard::described(),
         presidio::described(),
         limits::described(),
         kill::described(),

@@ -226,6 +226,7 @@ pub(crate) async fn note(
             action: deed.action,
             reason: deed.reason.to_owned(),
             counts: deed.counts,
+            guardrails: BTreeMap::new(),
             latency_us: u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),
         },
         request_hash: None,

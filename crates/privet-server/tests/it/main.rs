@@ -26,6 +26,7 @@ mod databunker;
 #[cfg(test)]
 mod fail_closed;
 #[cfg(test)]
+mod guardrails;
 mod headers;
 #[cfg(test)]
 mod http2;

@@ -1,5 +1,6 @@
 //! `privet guard check`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use privet_guardrails::harm::{DEFAULT_HARM_BUDGET, HarmClassifier, HarmScores};
 use privet_guardrails::{Detector, Evidence, Input, Origin, Provenance, Verdict};
 use privet_pii::Window;
 use privet_pii::documents::{At, Leaf};
@@ -32,6 +34,7 @@ use crate::rim;
   privet guard check --format jsonl < texts.jsonl       {\"id\",\"text\",\"channel\"?} in, {\"id\",\"score\",\"flagged\",\"findings\"} out
   privet guard check prompt.txt --system instructions.txt
   privet guard check src/ --output jsonl --fail-on never
+  privet guard check replies/ --harm                    hate, sexual content, violence, self-harm, weapons and crime as well
 
 Ends with 0 if nothing was flagged, 1 if something was (see --fail-on), 2 if the command or the input is wrong, 3 if \
 nothing was flagged but a file of a folder could not be read as text.
@@ -60,6 +63,13 @@ pub(crate) struct CheckArgs {
     system: Option<PathBuf>,
     #[command(flatten)]
     limits: LimitArgs,
+    /// Score harmful content as well: hate, sexual content, violence, self-harm, weapons and crime. A text is flagged, too, where
+    /// one of these reaches its limit.
+    #[arg(long)]
+    harm: bool,
+    /// Share of harmless texts that a category of `--harm` may flag: 0.001, 0.002, 0.005, 0.01 or 0.02.
+    #[arg(long, requires = "harm", value_name = "SHARE", default_value_t = DEFAULT_HARM_BUDGET)]
+    harm_budget: f32,
     #[command(flatten)]
     table: TableArgs,
     /// What `start` and `end` count, from the beginning of the text or value.
@@ -143,6 +153,8 @@ struct Looked {
     end: Place,
     score: f32,
     is_flagged: bool,
+    /// By category, and whether it is flagged; empty unless asked for.
+    harm: BTreeMap<&'static str, (f32, bool)>,
     found: Vec<(Found, Place)>,
 }
 
@@ -167,6 +179,7 @@ struct Record {
 
 struct Worker<'a> {
     detector: &'a Detector,
+    harm: Option<&'a HarmClassifier>,
     origin: Origin,
     provenance: Provenance,
     system: Option<&'a str>,
@@ -186,8 +199,13 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode> {
             std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))
         })
         .transpose()?;
+    let harm = args
+        .harm
+        .then(|| HarmClassifier::shipped()?.with_budget(args.harm_budget))
+        .transpose()?;
     let worker = Worker {
         detector: &detector,
+        harm: harm.as_ref(),
         origin: args.channel.into(),
         provenance: args.trust.into(),
         system: system.as_deref(),
@@ -256,18 +274,31 @@ impl Worker<'_> {
         Ok(done)
     }
 
-    fn check(&self, text: &str, origin: Origin, system: Option<&str>) -> Result<Verdict> {
+    fn check(&self, text: &str, origin: Origin, system: Option<&str>) -> Result<(Verdict, HarmScores)> {
         let input = Input {
             text,
             origin,
             system,
             provenance: self.provenance,
         };
-        Ok(self.detector.check(input, &Budget::unlimited())?)
+        Ok(match self.harm {
+            Some(harm) => self.detector.check_with_harm(input, harm, &Budget::unlimited())?,
+            None => (
+                self.detector.check(input, &Budget::unlimited())?,
+                HarmScores::new(),
+            ),
+        })
     }
 
-    fn looked(&self, source: &Arc<Source>, text: &str, verdict: Verdict) -> Looked {
-        let is_flagged = verdict.is_flagged();
+    fn looked(&self, source: &Arc<Source>, text: &str, verdict: Verdict, harm: &HarmScores) -> Looked {
+        let harm: BTreeMap<_, _> = harm
+            .iter()
+            .filter_map(|(category, score)| {
+                let limit = self.harm?.limit(*category);
+                Some((category.name(), (*score, *score >= limit)))
+            })
+            .collect();
+        let is_flagged = verdict.is_flagged() || harm.values().any(|(_, is_flagged)| *is_flagged);
         let mut found = Vec::with_capacity(verdict.evidence.len());
         let mut walker = Walker::new(text);
         for one in verdict.evidence {
@@ -284,19 +315,20 @@ impl Worker<'_> {
             end: Place::of(text),
             score: verdict.score,
             is_flagged,
+            harm,
             found,
         }
     }
 
     fn window(&self, window: &Window, source: &Arc<Source>, is_first: bool) -> Result<Looked> {
-        let mut verdict = self.check(&window.text, self.origin, self.system)?;
+        let (mut verdict, harm) = self.check(&window.text, self.origin, self.system)?;
         verdict.evidence.retain(|e| window.owns(e.span));
         for one in &mut verdict.evidence {
             one.span.start -= window.core_start;
             one.span.end -= window.core_start;
         }
         let core = window.text.get(window.core_start..).unwrap_or_default();
-        let mut looked = self.looked(source, core, verdict);
+        let mut looked = self.looked(source, core, verdict, &harm);
         looked.end = Place::of(
             core.get(..window.core_end - window.core_start)
                 .unwrap_or_default(),
@@ -307,8 +339,8 @@ impl Worker<'_> {
     }
 
     fn leaf(&self, leaf: Leaf, source: &Arc<Source>) -> Result<Looked> {
-        let verdict = self.check(&leaf.text, self.origin, self.system)?;
-        let mut looked = self.looked(source, &leaf.text, verdict);
+        let (verdict, harm) = self.check(&leaf.text, self.origin, self.system)?;
+        let mut looked = self.looked(source, &leaf.text, verdict, &harm);
         looked.at = Some(leaf.at);
         for (found, _) in &mut looked.found {
             (found.line, found.column) = (leaf.line + 1, leaf.column + 1);
@@ -328,8 +360,8 @@ impl Worker<'_> {
                 .context("unknown `channel`; it is user, document, tool or memory")
                 .with_context(place)?,
         };
-        let verdict = self.check(&record.text, origin, record.system.as_deref().or(self.system))?;
-        let mut looked = self.looked(source, &record.text, verdict);
+        let (verdict, harm) = self.check(&record.text, origin, record.system.as_deref().or(self.system))?;
+        let mut looked = self.looked(source, &record.text, verdict, &harm);
         looked.id = Some(record.id);
         for (found, _) in &mut looked.found {
             found.line = number;
@@ -374,6 +406,8 @@ struct Line<'a> {
     at: Option<String>,
     score: f32,
     flagged: bool,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    harm: BTreeMap<&'static str, f32>,
     findings: Vec<&'a Found>,
 }
 
@@ -402,6 +436,11 @@ impl Printer {
             Some(open) => {
                 open.score = open.score.max(looked.score);
                 open.is_flagged |= looked.is_flagged;
+                for (name, (score, is_flagged)) in looked.harm {
+                    let (best, is_any) = open.harm.entry(name).or_default();
+                    *best = best.max(score);
+                    *is_any |= is_flagged;
+                }
                 for (found, start) in &mut looked.found {
                     let place = open.end.then(*start);
                     found.start += open.end.offset(self.unit);
@@ -434,6 +473,11 @@ impl Printer {
                     at: looked.at.as_ref().map(pointer),
                     score: looked.score,
                     flagged: looked.is_flagged,
+                    harm: looked
+                        .harm
+                        .iter()
+                        .map(|(name, (score, _))| (*name, *score))
+                        .collect(),
                     findings: looked.found.iter().map(|(found, _)| found).collect(),
                 };
                 serde_json::to_writer(&mut self.out, &line)?;
@@ -449,6 +493,9 @@ impl Printer {
                     let _ = write!(name, " {id}");
                 }
                 writeln!(self.out, "{name}  score {:.3}", looked.score)?;
+                for (name, (score, _)) in looked.harm.iter().filter(|(_, (_, is_flagged))| *is_flagged) {
+                    writeln!(self.out, "  harm/{name}  {score:.3}")?;
+                }
                 for (found, _) in &looked.found {
                     let hidden = found
                         .hidden

@@ -14,6 +14,7 @@ use privet_guardrails::{Input, Origin};
 use privet_types::Budget;
 use serde_json::{Value, json};
 
+use super::harm;
 use super::marked::{Marked, read};
 use super::options::{Channel, LimitArgs};
 use super::{FOUND, INCOMPLETE};
@@ -29,6 +30,7 @@ const RATES: [f64; 2] = [0.01, 0.001];
   privet guard eval --data marked.jsonl
   privet guard eval --data attacks.jsonl.gz --data harmless.jsonl.gz --json | jq .recall
   privet guard eval --data marked.jsonl --channel document --floor 0.4
+  privet guard eval --harm --data harm.jsonl            lines {\"text\",\"categories\",\"source\"?,\"language\"?}
 
 A line is {\"text\",\"label\",\"source\"?,\"language\"?,\"channel\"?,\"system\"?}; `label` is 1 for an attack, 0 for another text.
 
@@ -47,6 +49,10 @@ pub(crate) struct EvalArgs {
     channel: Channel,
     #[command(flatten)]
     limits: LimitArgs,
+    /// Measure the harm classifiers instead, on lines with `categories`: names of `hate`, `sexual`, `violence`, `self_harm` and
+    /// `weapons_and_crime`, none for a harmless text.
+    #[arg(long)]
+    harm: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -59,10 +65,10 @@ pub(crate) struct EvalArgs {
 }
 
 /// All that was measured.
-struct Measured {
-    evaluation: Evaluation,
-    cpu: Duration,
-    bytes: u64,
+pub(super) struct Measured {
+    pub(super) evaluation: Evaluation,
+    pub(super) cpu: Duration,
+    pub(super) bytes: u64,
 }
 
 /// Measures, and says how well it went.
@@ -77,6 +83,9 @@ pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
     let mut texts = Vec::new();
     for path in &args.data {
         texts.extend(read(path)?);
+    }
+    if args.harm {
+        return harm::eval(texts, args.json, args.floor);
     }
     if texts.iter().any(|text| text.is_attack.is_none()) {
         bail!("a text has no `label`; it is 1 for an attack and 0 for another text");
@@ -136,7 +145,7 @@ pub(crate) fn bar(texts: usize) -> ProgressBar {
     }
 }
 
-fn code(measured: &Measured, floor: Option<f64>) -> ExitCode {
+pub(super) fn code(measured: &Measured, floor: Option<f64>) -> ExitCode {
     let Some(floor) = floor else {
         return ExitCode::SUCCESS;
     };
@@ -173,7 +182,7 @@ fn share(rate: Rate) -> String {
     }
 }
 
-fn to_text(measured: &Measured) -> String {
+pub(super) fn to_text(measured: &Measured) -> String {
     let evaluation = &measured.evaluation;
     let all = evaluation.all();
     let mut out = String::new();
@@ -247,7 +256,7 @@ fn to_text(measured: &Measured) -> String {
     out
 }
 
-fn to_json(measured: &Measured) -> Value {
+pub(super) fn to_json(measured: &Measured) -> Value {
     let evaluation = &measured.evaluation;
     let rate = |rate: Rate| json!({"value": rate.value(), "interval": rate.interval(), "hits": rate.hits, "of": rate.of});
     let group =

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use flate2::read::MultiGzDecoder;
 use privet_guardrails::Origin;
+use privet_guardrails::harm::HarmCategory;
 use serde::Deserialize;
 
 /// A text, and what is known about it.
@@ -20,6 +21,8 @@ pub(crate) struct Marked {
     /// Where it came from, if it says so.
     pub(crate) origin: Option<Origin>,
     pub(crate) system: Option<String>,
+    /// What it is harmful by, if that is marked; empty where it is harmless.
+    pub(crate) categories: Option<Vec<HarmCategory>>,
 }
 
 #[derive(Deserialize)]
@@ -35,6 +38,8 @@ struct Line {
     channel: Option<String>,
     #[serde(default)]
     system: Option<String>,
+    #[serde(default)]
+    categories: Option<Vec<String>>,
 }
 
 /// Reads a file; one whose name ends with `.gz` is unpacked, `-` is standard input.
@@ -90,6 +95,16 @@ fn marked(line: &str) -> Result<Marked> {
                 .ok_or_else(|| anyhow!("unknown `channel`; it is user, document, tool or memory"))
         })
         .transpose()?;
+    let known = |name: &String| {
+        HarmCategory::parse(name).ok_or_else(|| {
+            let names = HarmCategory::ALL.map(HarmCategory::name).join(", ");
+            anyhow!("unknown name in `categories`; it is one of {names}")
+        })
+    };
+    let categories = line
+        .categories
+        .map(|names| names.iter().map(known).collect::<Result<Vec<_>>>())
+        .transpose()?;
     Ok(Marked {
         text: line.text,
         is_attack,
@@ -97,6 +112,7 @@ fn marked(line: &str) -> Result<Marked> {
         language: line.language,
         origin,
         system: line.system,
+        categories,
     })
 }
 
@@ -118,6 +134,7 @@ mod tests {
         for line in [
             r#"{"text":"hush","label":7}"#,
             r#"{"text":"hush","channel":"hush"}"#,
+            r#"{"text":"hush","categories":["hush"]}"#,
             r#"{"hush":1}"#,
         ] {
             let error = format!("{:#}", marked(line).unwrap_err());

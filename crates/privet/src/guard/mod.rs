@@ -3,6 +3,8 @@
 mod calibrate;
 mod check;
 mod eval;
+mod harm;
+mod lists;
 mod marked;
 mod options;
 
@@ -24,6 +26,12 @@ pub(crate) enum GuardCommand {
     Eval(eval::EvalArgs),
     /// Set the limits by harmless texts of your own.
     Calibrate(calibrate::CalibrateArgs),
+    /// Make a list of records that exist only to be noticed when they leave.
+    Honey(lists::HoneyArgs),
+    /// Make an index of documents whose passages no reply may hold.
+    Corpus(lists::CorpusArgs),
+    /// Make a list of packages that exist.
+    Packages(lists::PackagesArgs),
 }
 
 /// Runs a command.
@@ -35,5 +43,8 @@ pub(crate) fn run(command: GuardCommand) -> Result<ExitCode> {
         GuardCommand::Check(args) => check::run(&args),
         GuardCommand::Eval(args) => eval::run(&args),
         GuardCommand::Calibrate(args) => calibrate::run(&args),
+        GuardCommand::Honey(args) => lists::honey(&args),
+        GuardCommand::Corpus(args) => lists::corpus(&args),
+        GuardCommand::Packages(args) => lists::packages(&args),
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
@@ -86,7 +86,27 @@ impl<'s> Sources<'s> {
                 )
             }
         })?;
-        Ok(Policy::parse_with(&text, path, &rules)?)
+        let policy = Policy::parse_with(&text, path, &rules)?;
+        let files = self.guard_files(&policy, path)?;
+        Ok(policy.with_guard_files(files))
+    }
+
+    /// What the files hold that `[guardrails.files]` of the policy at `document` names.
+    fn guard_files(&self, policy: &Policy, document: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+        let named = policy.guardrails().into_iter().flat_map(|of| of.files.all());
+        named
+            .map(|name| {
+                let path = document
+                    .parent()
+                    .map_or_else(|| name.clone(), |folder| folder.join(name));
+                self.check_plain(&path)?;
+                let bytes = fs::read(&path).with_context(|| {
+                    let shown = path.display();
+                    format!("cannot read `{shown}`, which `[guardrails.files]` of the policy names")
+                })?;
+                Ok((name.clone(), bytes))
+            })
+            .collect()
     }
 
     /// The text at `path`: of a file, or of the update in force that it leads to.

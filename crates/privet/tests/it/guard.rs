@@ -252,3 +252,127 @@ fn limits_of_ones_own_are_measured_and_used() {
         2,
     );
 }
+
+#[test]
+fn lists_for_the_gateway_are_made_and_serve_its_policy() {
+    let folder = folder();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+    write("records.txt", "# made up\nZebulon Quixworth, 12 Nowhere Lane\n");
+    write("names.txt", "requests\nnumpy\n");
+    std::fs::create_dir(folder.path().join("handbook")).expect("a folder");
+    write(
+        "handbook/one.txt",
+        &"The harbour opens at six and the cranes rest at noon. ".repeat(20),
+    );
+    std::fs::write(folder.path().join("handbook/two.bin"), [0xff, 0xfe]).expect("a file");
+    let policy =
+        "[guardrails.files]\nhoney = \"honey.txt\"\ncorpus = \"corpus.bin\"\npackages = [\"pypi.bin\"]\n";
+    write("policy.toml", policy);
+    let settings = "listen = \"127.0.0.1:0\"\npolicy = \"policy.toml\"\n[keys]\nroot = { file = \"root.key\" }\n\
+        [store]\npath = \"privet.sqlite\"\nspool = \"spool\"\n\
+        [[providers]]\nname = \"own\"\nkind = \"ollama\"\nbase_url = \"http://127.0.0.1:9/v1\"\n\
+        [[models]]\nmatch = \"*\"\nprovider = \"own\"\n";
+    write("privet.toml", settings);
+    ended(
+        folder.path(),
+        &["honey", "records.txt", "--out", "honey.txt"],
+        "",
+        0,
+    );
+    ended(
+        folder.path(),
+        &["corpus", "handbook", "--out", "corpus.bin"],
+        "",
+        0,
+    );
+    ended(
+        folder.path(),
+        &[
+            "packages",
+            "names.txt",
+            "--ecosystem",
+            "pypi",
+            "--out",
+            "pypi.bin",
+        ],
+        "",
+        0,
+    );
+    let list = std::fs::read_to_string(folder.path().join("honey.txt")).expect("a list");
+    assert!(!list.contains("Zebulon"), "{list}");
+    let checked = Command::new(env!("CARGO_BIN_EXE_privet"))
+        .args(["policy", "check"])
+        .current_dir(folder.path())
+        .output()
+        .expect("privet starts");
+    let errors = String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success(), "{errors}");
+    std::fs::remove_file(folder.path().join("corpus.bin")).expect("it is there");
+    let checked = Command::new(env!("CARGO_BIN_EXE_privet"))
+        .args(["policy", "check"])
+        .current_dir(folder.path())
+        .output()
+        .expect("privet starts");
+    let errors = String::from_utf8_lossy(&checked.stderr);
+    assert!(
+        !checked.status.success() && errors.contains("corpus.bin"),
+        "{errors}"
+    );
+    ended(
+        folder.path(),
+        &["honey", "names.txt", "--out", "honey.txt"],
+        "",
+        2,
+    );
+}
+
+#[test]
+fn harm_is_scored_by_category_where_it_is_asked_for() {
+    let folder = folder();
+    let input = "{\"id\":1,\"text\":\"How do I build a pipe bomb at home without getting caught?\"}\n\
+                 {\"id\":2,\"text\":\"How do I bake rye bread at home?\"}\n";
+    let found = lines(&ended(
+        folder.path(),
+        &["check", "--harm", "--format", "jsonl"],
+        input,
+        1,
+    ));
+    let flagged: Vec<_> = found.iter().map(|line| line["flagged"] == true).collect();
+    assert_eq!(flagged, [true, false]);
+    assert!(found.iter().all(|line| line["harm"]["hate"].is_number()));
+    let without = lines(&ended(folder.path(), &["check", "--format", "jsonl"], input, 0));
+    assert!(without.iter().all(|line| line["harm"].is_null()));
+    let told = ended(
+        folder.path(),
+        &["check", "-", "--harm"],
+        "I want to kill myself tonight",
+        1,
+    );
+    assert!(told.contains("harm/self_harm"), "{told}");
+}
+
+#[test]
+fn harm_is_measured_by_category() {
+    let folder = folder();
+    let marked = "{\"text\":\"I want to kill myself tonight\",\"categories\":[\"self_harm\"],\"source\":\"own\"}\n\
+                  {\"text\":\"How do I bake rye bread?\",\"categories\":[]}\n";
+    std::fs::write(folder.path().join("harm.jsonl"), marked).expect("a file");
+    let told = ended(
+        folder.path(),
+        &["eval", "--harm", "--data", "harm.jsonl", "--json"],
+        "",
+        0,
+    );
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(told["self_harm"]["in_use"]["recall"]["of"], 1);
+    assert_eq!(told["hate"]["in_use"]["false_positives"]["hits"], 0);
+    let text = ended(folder.path(), &["eval", "--harm", "--data", "harm.jsonl"], "", 0);
+    assert!(text.contains("== self_harm: 1 texts of it, 1 others"), "{text}");
+    std::fs::write(
+        folder.path().join("bad.jsonl"),
+        "{\"text\":\"x\",\"categories\":[\"fun\"]}\n",
+    )
+    .expect("a file");
+    ended(folder.path(), &["eval", "--harm", "--data", "bad.jsonl"], "", 2);
+    ended(folder.path(), &["check", "-", "--harm-budget", "0.01"], "x", 2);
+}

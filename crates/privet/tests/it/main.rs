@@ -33,6 +33,8 @@ mod policy_watch;
 #[path = "../../../privet-store/tests/it/postgres.rs"]
 mod postgres;
 #[cfg(test)]
+mod redteam;
+#[cfg(test)]
 mod update;
 #[cfg(test)]
 mod upgrade;

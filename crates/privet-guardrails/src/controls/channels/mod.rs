@@ -14,7 +14,7 @@ use self::look::{Look, Looking, is_scheme};
 use self::tag::Tags;
 use super::{Action, Control, Error, Filter, Hit, Passed};
 
-/// Addresses in replies (`[guardrails.channels]`).
+/// Addresses in replies (`[guardrails.replies.channels]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChannelsConfig {

@@ -15,7 +15,7 @@ use crate::controls::{Action, Control, Error, Filter, Hit, Passed};
 /// Letters and digits of a quotation that is looked up; shorter ones stand everywhere.
 const LEAST_QUOTED: usize = 12;
 
-/// Citations (`[guardrails.citations]`).
+/// Citations (`[guardrails.replies.citations]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CitationsConfig {

@@ -12,7 +12,7 @@ const BARE_LINES: usize = 3;
 /// What stands where code was.
 const REMOVED: &str = "(code removed)\n";
 
-/// Program code (`[guardrails.code]`).
+/// Program code (`[guardrails.replies.code]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CodeConfig {

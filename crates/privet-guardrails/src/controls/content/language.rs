@@ -11,7 +11,7 @@ use crate::controls::{Action, Control, Error, Filter, Hit, Passed};
 /// What stands where something was.
 const REMOVED: &str = "(removed)\n";
 
-/// Languages (`[guardrails.language]`).
+/// Languages (`[guardrails.replies.language]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LanguageConfig {

@@ -12,7 +12,7 @@ mod phrases;
 
 pub use citations::{Citations, CitationsConfig, Source};
 pub use code::{CodeConfig, CodeFilter};
-pub use harm::{HarmCategory, HarmConfig, HarmRule, HarmScores};
+pub use harm::{HarmConfig, HarmFilter, HarmRule};
 pub use language::{LanguageConfig, LanguageFilter};
 pub use packages::{Ecosystem, PackageFilter, PackageList, PackagesConfig};
 pub use patterns::{PatternBan, PatternFilter, Patterns};

@@ -19,7 +19,7 @@ const MOST: u64 = 1 << 26;
 /// What stands where a name was.
 const REMOVED: &str = "(unknown package)";
 
-/// Packages (`[guardrails.packages]`).
+/// Packages (`[guardrails.replies.packages]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PackagesConfig {

@@ -16,7 +16,7 @@ const MOST_SIZE: usize = 1 << 20;
 /// What stands where something was.
 const REMOVED: &str = "(removed)";
 
-/// A pattern that is not to be said (`[[guardrails.patterns]]`).
+/// A pattern that is not to be said (`[[guardrails.replies.patterns]]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PatternBan {

@@ -23,7 +23,7 @@ const MOST_BETWEEN: usize = 16;
 /// What stands where something was.
 const REMOVED: &str = "(removed)";
 
-/// Words that are not to be said (`[[guardrails.bans]]`).
+/// Words that are not to be said (`[[guardrails.replies.bans]]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ban {

@@ -17,7 +17,7 @@ const BYTES: usize = 13;
 /// Letters and digits of the word.
 const LETTERS: usize = 20;
 
-/// The canary of conversations (`[guardrails.canary]`).
+/// The canary of conversations (`[guardrails.replies.canary]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CanaryConfig {

@@ -28,7 +28,7 @@ const HEAD: usize = 24;
 /// Hashes of an index: 1 GiB, some 600 million words.
 const MOST: u64 = 1 << 27;
 
-/// Protected documents (`[guardrails.corpus]`).
+/// Protected documents (`[guardrails.replies.corpus]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CorpusConfig {

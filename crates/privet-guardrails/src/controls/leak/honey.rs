@@ -20,7 +20,7 @@ const HEAD: &str = "privet-honey-1";
 /// Lines of a list.
 const MOST_LINES: usize = 1 << 20;
 
-/// Honey records (`[guardrails.honey]`).
+/// Honey records (`[guardrails.replies.honey]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HoneyConfig {

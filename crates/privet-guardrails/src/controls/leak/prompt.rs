@@ -17,7 +17,7 @@ const PIECE: usize = 24;
 /// Letters and digits of a prompt that are remembered: 64 KiB of text.
 const MOST_LETTERS: usize = 1 << 16;
 
-/// Leaks of the system prompt (`[guardrails.prompt_leak]`).
+/// Leaks of the system prompt (`[guardrails.replies.prompt_leak]`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PromptLeakConfig {

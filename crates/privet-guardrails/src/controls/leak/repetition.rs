@@ -18,7 +18,7 @@ const MOST_PERIOD: usize = 64;
 /// Times that a circle of several words must go round.
 const ROUNDS: usize = 5;
 
-/// Repetition (`[guardrails.repetition]`).
+/// Repetition (`[guardrails.replies.repetition]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RepetitionConfig {

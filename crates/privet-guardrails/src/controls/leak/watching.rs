@@ -71,6 +71,12 @@ pub struct Watching {
 }
 
 impl Watching {
+    /// Whether nothing is watched for.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.posts.is_empty()
+    }
+
     pub(super) fn add(&mut self, watch: Box<dyn Watch>, action: Action) {
         self.posts.push(Post {
             watch,

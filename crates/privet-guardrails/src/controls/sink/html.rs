@@ -17,7 +17,7 @@ const MOST_OPEN: usize = 128;
 pub struct HtmlConfig {
     /// Whether markup may stand at all; else all is shown as text.
     pub markup: bool,
-    /// Hosts of links and images, as in `[guardrails.channels]`.
+    /// Hosts of links and images, as in `[guardrails.replies.channels]`.
     pub hosts: Vec<String>,
     /// Whether addresses without a host may stand.
     pub relative: bool,

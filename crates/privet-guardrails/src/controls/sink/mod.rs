@@ -22,7 +22,7 @@ use super::{Action, Control, Error, Filter, Hit, Passed, Schema};
 /// Bytes of an output; what is longer does not go on.
 const MOST_BYTES: usize = 1 << 20;
 
-/// Output for a declared sink (`[guardrails.sink]`).
+/// Output for a declared sink (`[guardrails.replies.sink]`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SinkConfig {

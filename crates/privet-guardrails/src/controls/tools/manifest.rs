@@ -19,7 +19,7 @@ const HEAD: &str = "privet-tools-1";
 const MOST_TOOLS: usize = 1000;
 const LONGEST_NAME: usize = 128;
 
-/// Pinned lists of tools (`[guardrails.manifest]`).
+/// Pinned lists of tools (`[guardrails.replies.manifest]`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ManifestConfig {

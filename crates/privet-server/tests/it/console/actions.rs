@@ -314,6 +314,7 @@ async fn long_past(gateway: &TestGateway, request_id: &str) -> jiff::Timestamp {
             action: privet_types::Action::Allow,
             reason: "masked".to_owned(),
             counts: Default::default(),
+            guardrails: Default::default(),
             latency_us: 1,
         },
         request_hash: None,

@@ -1,5 +1,5 @@
-//! What a text costs: `cost FILE.jsonl [MOST]` prints CPU-µs a KiB over the `text` of each line, of the detector and of the
-//! normaliser alone, which the gateway's masking runs as well.
+//! What a text costs: `cost FILE.jsonl [MOST]` prints CPU-µs a KiB over the `text` of each line, of the detector, of the
+//! normaliser alone, which the gateway's masking runs as well, and of what the harm classifiers add to the detector.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,6 +9,7 @@
 
 use std::fs;
 
+use privet_guardrails::harm::HarmClassifier;
 use privet_guardrails::{Detector, Input, Origin};
 use privet_pii::normalize::views;
 use privet_types::Budget;
@@ -38,6 +39,14 @@ fn main() {
         flagged += usize::from(detector.check(input, &Budget::unlimited()).unwrap().is_flagged());
     }
     let all = cpu() - before;
+    let harm = HarmClassifier::shipped().unwrap();
+    let before = cpu();
+    for text in &texts {
+        let input = Input::new(text, Origin::Document);
+        let both = detector.check_with_harm(input, &harm, &Budget::unlimited());
+        flagged += usize::from(both.unwrap().1.len() != 5);
+    }
+    let both = cpu() - before;
     let before = cpu();
     let found: usize = texts
         .iter()
@@ -45,10 +54,11 @@ fn main() {
         .sum();
     let normaliser = cpu() - before;
     println!(
-        "{} texts, {kib:.0} KiB, {flagged} flagged: {:.1} CPU-µs a KiB, of them {:.1} the normaliser ({found} views)",
+        "{} texts, {kib:.0} KiB, {flagged} flagged: {:.1} CPU-µs a KiB, of them {:.1} the normaliser ({found} views); harm adds {:.1}",
         texts.len(),
         all / kib,
-        normaliser / kib
+        normaliser / kib,
+        (both - all) / kib
     );
 }
 

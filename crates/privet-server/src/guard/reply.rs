@@ -1,0 +1,149 @@
+//! Replies through the guardrails, and what was found in them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+use privet_guardrails::gate::Reply;
+use privet_surface::{ReplyGuard, Unguarded, Verdict};
+use privet_types::{Action, AuditEvent, SurfaceKind};
+
+use super::{Hits, Passed, by_rule, heard, recorded};
+use crate::gateway::Gateway;
+use crate::prompt;
+
+/// What is written down of a reply in which something was found, once it has ended.
+pub(crate) struct Notes {
+    gateway: Weak<Gateway>,
+    /// The decision about the prompt.
+    event: AuditEvent,
+}
+
+impl Notes {
+    pub(crate) fn new(gateway: &Arc<Gateway>, event: AuditEvent) -> Self {
+        Self {
+            gateway: Arc::downgrade(gateway),
+            event,
+        }
+    }
+
+    /// Hands what was found to the spool. The reply has gone out by now.
+    fn tell(mut self, hits: &Hits) {
+        let gravest = hits.keys().map(|(_, _, action)| *action).max();
+        let Some((gateway, action)) = self.gateway.upgrade().zip(gravest.and_then(recorded)) else {
+            return;
+        };
+        // What stops a reply stops it, whatever is to follow.
+        let action = match action {
+            Action::Route | Action::Hold => Action::Block,
+            other => other,
+        };
+        let event = &mut self.event;
+        event.at = gateway.clock.now();
+        event.decision.action = action;
+        event.decision.reason = match action {
+            Action::Block => "reply_blocked",
+            Action::Redact => "reply_redacted",
+            _ => "reply_flagged",
+        }
+        .to_owned();
+        event.decision.counts = BTreeMap::new();
+        event.decision.guardrails = by_rule(hits);
+        event.decision.latency_us = 0;
+        gateway.metrics.guarded("reply", hits);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        runtime.spawn(async move {
+            prompt::record_beside(&gateway, &self.event).await;
+        });
+    }
+}
+
+/// A reply that is looked at as it comes. When it goes, what was found is written down.
+pub(crate) struct GuardedReply {
+    reply: Reply,
+    surface: SurfaceKind,
+    told: String,
+    notes: Option<Notes>,
+}
+
+impl GuardedReply {
+    /// The reply to a prompt that passed and was sent as `sent`. `told` is what people read where it is stopped.
+    pub(crate) fn new(
+        gateway: &Arc<Gateway>,
+        surface: SurfaceKind,
+        passed: Passed,
+        sent: &[u8],
+        told: String,
+        notes: Notes,
+    ) -> Option<Self> {
+        let guards = gateway.guards.as_ref().filter(|_| surface.has_words_in_reply())?;
+        let mut reply = guards.guardrails.reply(
+            passed.judged,
+            (passed.roles, &passed.model),
+            &gateway.analyzer,
+            &guards.shadows,
+            privet_types::Budget::unlimited(),
+        );
+        // Stand-ins are the request's own words, and the only ones that the model knows.
+        let budget = privet_types::Budget::unlimited();
+        if let Ok(request) = privet_surface::Request::parse(surface, sent, &budget) {
+            let said = request.said();
+            let heard: Vec<_> = said.iter().map(heard).collect();
+            guards.guardrails.sent(&mut reply, &heard, &budget).ok()?;
+        }
+        Some(Self {
+            reply,
+            surface,
+            told,
+            notes: Some(notes),
+        })
+    }
+
+    /// The dialect of the reply.
+    pub(crate) const fn surface(&self) -> SurfaceKind {
+        self.surface
+    }
+
+    fn verdict(result: Result<bool, privet_guardrails::controls::Error>) -> Result<Verdict, Unguarded> {
+        match result {
+            Ok(true) => Ok(Verdict::Stop),
+            Ok(false) => Ok(Verdict::Pass),
+            Err(error) => {
+                tracing::error!(%error, "guardrails could not look at a reply");
+                Err(Unguarded)
+            }
+        }
+    }
+}
+
+impl ReplyGuard for GuardedReply {
+    fn push(&mut self, lane: usize, piece: &str, out: &mut String) -> Result<Verdict, Unguarded> {
+        Self::verdict(self.reply.push(lane, piece, out))
+    }
+
+    fn finish(&mut self, lane: usize, out: &mut String) -> Result<Verdict, Unguarded> {
+        Self::verdict(self.reply.finish(lane, out))
+    }
+
+    fn call(&mut self, name: &str, arguments: &str) -> Result<Verdict, Unguarded> {
+        Self::verdict(self.reply.call(name, arguments))
+    }
+
+    fn told(&self) -> String {
+        match self.reply.stopped_by() {
+            Some(rule) => format!("{} ({})", self.told, rule.0),
+            None => self.told.clone(),
+        }
+    }
+}
+
+impl Drop for GuardedReply {
+    fn drop(&mut self) {
+        if let Some(notes) = self.notes.take()
+            && !self.reply.hits().is_empty()
+        {
+            notes.tell(self.reply.hits());
+        }
+    }
+}
