@@ -239,11 +239,15 @@ async fn serve(
                 is_masked && who.is_some_and(|who| coach::masked(gateway, &caller, who, &clearance.counts));
             let address = access::address_of(&parts.extensions);
             gateway.watch.decided(&caller, &event, address, sent, None);
-            let guarded_reply = by_guardrails.and_then(|passed| {
-                let told = coach::of_reply(gateway, &parts.headers);
-                let notes = guard::Notes::new(gateway, event.clone());
-                guard::GuardedReply::new(gateway, surface, passed, clearance.prompt.body(), told, notes)
-            });
+            let guarded_reply = match by_guardrails {
+                Some(passed) => {
+                    let told = coach::of_reply(gateway, &parts.headers);
+                    let notes = guard::Notes::new(gateway, event.clone());
+                    let sent = clearance.prompt.body();
+                    guard::GuardedReply::new(gateway, surface, passed, sent, told, notes)?
+                }
+                None => None,
+            };
             let reply =
                 WatchedReply::begins(gateway, &caller.tenant, route.provider.name(), &clearance.model);
             let access = gateway.settings.log.access.then(|| event.clone());

@@ -47,7 +47,7 @@ pub enum GateError {
         source: Error,
     },
     /// The detector cannot be used.
-    #[error("in `[guardrails]` of the policy: {0}")]
+    #[error("in `guardrails.prompts.detector` of the policy: {0}")]
     Detector(#[from] crate::Error),
     /// A file is not there.
     #[error("the file `{}` of `guardrails.files` in the policy is missing", path.display())]
@@ -291,7 +291,13 @@ impl<'a> Shared<'a> {
             honey: self.honey.clone(),
             corpus: self.corpus.clone(),
             packages: self.packages.clone(),
-            harm: replies.harm.as_ref().map(harm).transpose()?,
+            harm: match &replies.harm {
+                Some(actions) => Some(harm(actions).map_err(|_| GateError::Key {
+                    key: format!("{here}.replies.harm.budget"),
+                    problem: "use 0.001, 0.002, 0.005, 0.01 or 0.02",
+                })?),
+                None => None,
+            },
             prompts,
             replies,
             is_shadow,
@@ -372,7 +378,7 @@ impl Rules {
 }
 
 /// The classifier, and what becomes of each category from its own limit on.
-fn harm(actions: &HarmActions) -> Result<(Arc<HarmClassifier>, HarmConfig), GateError> {
+fn harm(actions: &HarmActions) -> Result<(Arc<HarmClassifier>, HarmConfig), crate::Error> {
     let classifier = HarmClassifier::shipped()?.with_budget(actions.budget)?;
     let mut config = HarmConfig::uniform(&classifier, Action::Allow);
     for (category, rule) in &mut config.categories {

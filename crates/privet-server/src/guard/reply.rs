@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use privet_guardrails::gate::Reply;
-use privet_surface::{ReplyGuard, Unguarded, Verdict};
+use privet_surface::{ReplyGuard, Request, Unguarded, Verdict};
 use privet_types::{Action, AuditEvent, SurfaceKind};
 
-use super::{Hits, Passed, by_rule, heard, recorded};
+use super::{Hits, Passed, by_rule, failed, heard, recorded};
 use crate::gateway::Gateway;
+use crate::problem::Problem;
 use crate::prompt;
 
 /// What is written down of a reply in which something was found, once it has ended.
@@ -76,8 +77,11 @@ impl GuardedReply {
         sent: &[u8],
         told: String,
         notes: Notes,
-    ) -> Option<Self> {
-        let guards = gateway.guards.as_ref().filter(|_| surface.has_words_in_reply())?;
+    ) -> Result<Option<Self>, Problem> {
+        let guards = gateway.guards.as_ref();
+        let Some(guards) = guards.filter(|_| surface.has_words_in_reply()) else {
+            return Ok(None);
+        };
         let mut reply = guards.guardrails.reply(
             passed.judged,
             (passed.roles, &passed.model),
@@ -87,17 +91,18 @@ impl GuardedReply {
         );
         // Stand-ins are the request's own words, and the only ones that the model knows.
         let budget = privet_types::Budget::unlimited();
-        if let Ok(request) = privet_surface::Request::parse(surface, sent, &budget) {
-            let said = request.said();
-            let heard: Vec<_> = said.iter().map(heard).collect();
-            guards.guardrails.sent(&mut reply, &heard, &budget).ok()?;
-        }
-        Some(Self {
+        // A reply that cannot be judged is not asked for.
+        let request = Request::parse(surface, sent, &budget).map_err(|_| Problem::DetectorFailed)?;
+        let said = request.said();
+        let heard: Vec<_> = said.iter().map(heard).collect();
+        let done = guards.guardrails.sent(&mut reply, &heard, &budget);
+        done.map_err(|error| failed(&error))?;
+        Ok(Some(Self {
             reply,
             surface,
             told,
             notes: Some(notes),
-        })
+        }))
     }
 
     /// The dialect of the reply.

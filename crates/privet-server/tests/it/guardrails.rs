@@ -469,6 +469,10 @@ async fn a_policy_that_cannot_be_used_says_where() {
             "[guardrails.replies.channels]\nhosts = [\"https://x\"]\n",
             "guardrails.replies.channels",
         ),
+        (
+            "[guardrails.replies.harm]\nbudget = 0.3\n",
+            "guardrails.replies.harm.budget",
+        ),
         ("[[guardrails.rules]]\nroles = []\n", "guardrails.rules[0].roles"),
         (
             "[guardrails.tools]\nallow = [{ name = \"a*b\" }]\n",
