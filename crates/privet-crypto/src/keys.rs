@@ -206,6 +206,43 @@ pub fn sha256_parts(parts: &[&[u8]]) -> [u8; 32] {
     out
 }
 
+/// SHA-256 (FIPS 180-4) of bytes that come in parts.
+#[derive(Clone)]
+pub struct Sha256(digest::Context);
+
+impl Sha256 {
+    /// Of no bytes yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The hash of all that was taken.
+    #[must_use]
+    pub fn finish(self) -> [u8; 32] {
+        let mut out = [0; 32];
+        out.copy_from_slice(self.0.finish().as_ref());
+        out
+    }
+}
+
+impl Default for Sha256 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sha256")
+    }
+}
+
 /// SHA-512 (FIPS 180-4) of `bytes`.
 #[must_use]
 pub fn sha512(bytes: &[u8]) -> [u8; 64] {
@@ -229,6 +266,14 @@ impl fmt::Debug for HashKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hash_of_parts_is_that_of_the_whole() {
+        let mut hash = Sha256::new();
+        hash.update(b"one ");
+        hash.update(b"two");
+        assert_eq!(hash.finish(), sha256(b"one two"));
+    }
 
     #[test]
     fn a_root_key_survives_being_written_and_read() {

@@ -68,7 +68,7 @@ pub use error::Error;
 pub use ff1::{Ff1Key, MAX_POSITIONS, MIN_DOMAIN};
 pub use foreign_key::ForeignKey;
 pub use index::{IndexKey, IndexSecret};
-pub use keys::{HashKey, RootKey, hmac_sha1, hmac_sha256, sha1, sha256, sha256_parts, sha512};
+pub use keys::{HashKey, RootKey, Sha256, hmac_sha1, hmac_sha256, sha1, sha256, sha256_parts, sha512};
 pub use passphrase::{Argon2Cost, PassphraseLock};
 pub use password::PasswordHash;
 pub use record::{MAX_SEALS, RecordKey, SEALED_OVERHEAD, SealCount, SealedHeader};

@@ -24,6 +24,17 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A model of the user's own cannot be used, or failed on a text.
+    #[error("the model that is asked in doubt cannot be used: {problem}")]
+    SecondOpinion {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Bounds of doubt are none.
+    #[error(
+        "a band of doubt goes from a number of 0 to 0.5 to one of 0.5 to 1, and a limit lies between 0 and 1"
+    )]
+    Band,
     /// The text is too long to be looked at as one.
     #[error("the text has {bytes} bytes, more than the {most} that are looked at as one")]
     TooLong {

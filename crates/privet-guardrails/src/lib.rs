@@ -19,10 +19,15 @@ pub mod eval;
 pub mod gate;
 pub mod harm;
 
+#[cfg(feature = "onnx")]
+pub use detect::AttackClassifier;
 #[doc(hidden)]
 pub use detect::training;
 pub use detect::{
-    BUDGETS, Calibration, ChannelLimit, DEFAULT_BUDGET, Detector, Disguise, Evidence, FEWEST_TEXTS, Feed,
-    Input, MOST_BYTES, Origin, PROVENANCE, Provenance, SEGMENT, Verdict,
+    BUDGETS, Band, Calibration, ChannelLimit, DEFAULT_BUDGET, Decision, Detector, Disguise, Evidence,
+    FEWEST_TEXTS, Feed, Input, MOST_BYTES, Opinion, Origin, PROVENANCE, Provenance, SEGMENT, SecondOpinion,
+    Verdict,
 };
 pub use error::Error;
+#[cfg(feature = "onnx")]
+pub use privet_inference::SequenceFiles;

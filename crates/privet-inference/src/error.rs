@@ -40,6 +40,12 @@ pub enum Error {
         /// What stands there in a graph that can be run.
         wanted: &'static str,
     },
+    /// A file beside the graph cannot be used, or does not fit it.
+    #[error("{problem}")]
+    Files {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The vocabulary cannot be used.
     #[error("the vocabulary cannot be used: {reason}")]
     Vocabulary {

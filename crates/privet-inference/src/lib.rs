@@ -3,7 +3,7 @@
 //! For privet-pii. Text is cut into tokens ([`token::tokenize`]) and these into windows ([`token::windows`]); [`Tagger`]
 //! gives each token of a window a probability for each label ([`label`]). Its weights are part of the binary.
 //! [`Encoder`] is slower and stronger, and its weights are handed in: those of [`rampart`], or, with the feature `onnx`, those
-//! of another BERT. Pure functions.
+//! of another BERT; [`SequenceClassifier`] gives a whole text the chances of its labels. Pure functions.
 //!
 //! ```
 //! use privet_inference::{Memory, Tagger, token};
@@ -25,6 +25,8 @@ pub mod rampart;
 pub mod token;
 mod weights;
 
+#[cfg(feature = "onnx")]
+pub use encoder::{Classified, SequenceClassifier, SequenceFiles, WordPieces};
 pub use encoder::{Encoder, EncoderMemory, Piece, Spelling, TaggedWords, Word};
 pub use error::Error;
 pub use network::{Memory, Tagger};

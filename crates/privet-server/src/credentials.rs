@@ -57,6 +57,7 @@ pub(crate) const GATES: &[(&str, Privilege)] = &[
     ("/v1/messages/count_tokens", Privilege::Prompt),
     ("/v1/models", Privilege::ListModels),
     ("/api/v1/guard", Privilege::DetectText),
+    ("/api/v1/guard/holds", Privilege::WatchRead),
     ("/analyze", Privilege::DetectText),
     ("/recognizers", Privilege::DetectText),
     ("/supportedentities", Privilege::DetectText),
@@ -118,6 +119,8 @@ pub(crate) fn gate(path: &str) -> Option<Privilege> {
         "/api/v1/alerts"
     } else if path.starts_with("/api/v1/incidents/") {
         "/api/v1/incidents"
+    } else if path.starts_with("/api/v1/guard/holds/") {
+        "/api/v1/guard/holds"
     } else if path.starts_with("/api/v1/kill-switches/") {
         "/api/v1/kill-switches"
     } else {
@@ -207,6 +210,8 @@ mod tests {
             include_str!("watch/routes.rs"),
             include_str!("incidents/routes.rs"),
             include_str!("kill/routes.rs"),
+            include_str!("guard/routes.rs"),
+            include_str!("guard/holds.rs"),
             include_str!("tokens/routes.rs"),
             include_str!("notices/routes.rs"),
             include_str!("coached.rs"),

@@ -377,6 +377,7 @@ impl Gateway {
             .merge(native::routes(Arc::clone(self)))
             .merge(protect::routes(Arc::clone(self)))
             .merge(guard::routes(Arc::clone(self)))
+            .merge(guard::hold_routes(Arc::clone(self)))
             .merge(limits::routes(Arc::clone(self)))
             .merge(sign_in::routes(self))
             .merge(console::routes(self))

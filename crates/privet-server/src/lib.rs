@@ -66,7 +66,7 @@ pub use clock::SystemClock;
 pub use credentials::gates;
 pub use error::Error;
 pub use gateway::{Gateway, NextPolicy, Parts};
-pub use guard::guard_secrets;
+pub use guard::{guard_secrets, hold_shown};
 pub use issuers::LoginSecrets;
 pub use limits::{SharedError, SharedLimits, saved_limits, share_switch};
 pub use listen::Server;

@@ -207,11 +207,14 @@ fn denial(denied: &Denied) -> String {
 
 fn guarded(stopped: &Stopped) -> String {
     let rule = stopped.rule.0;
-    if stopped.is_held {
-        format!("the guardrail `{rule}` holds the request until somebody approves it; ask an administrator")
-    } else {
-        format!("the guardrail `{rule}` stopped the request; nothing was sent")
+    if stopped.held.is_empty() {
+        return format!("the guardrail `{rule}` stopped the request; nothing was sent");
     }
+    let numbers: Vec<String> = stopped.held.iter().map(|held| held.id.to_hex()).collect();
+    format!(
+        "the guardrail `{rule}` holds the request until somebody approves it; ask an administrator to run `privet guard approve {}`, then send it again",
+        numbers.join(" ")
+    )
 }
 
 /// The families in which both dialects sort their errors.
@@ -410,10 +413,10 @@ impl Problem {
                 StatusCode::FORBIDDEN,
                 "permission_error",
                 "permission_error",
-                if stopped.is_held {
-                    "guard_held"
-                } else {
+                if stopped.held.is_empty() {
                     "guard_blocked"
+                } else {
+                    "guard_held"
                 },
             ),
             Self::BudgetUnknown => kind(

@@ -161,8 +161,9 @@ async fn serve(
             if let Problem::Guarded(stopped) = &problem {
                 event.model.clone_from(&stopped.model);
                 event.decision.guardrails = guard::by_rule(&stopped.hits);
-                if stopped.is_held {
+                if !stopped.held.is_empty() {
                     event.decision.action = Action::Hold;
+                    guard::open_holds(gateway, &event, &stopped.held).await;
                 }
                 gateway.metrics.guarded("prompt", &stopped.hits);
             }
@@ -640,6 +641,10 @@ async fn clear(
         Some(_) => caller.account.roles().into_iter().cloned().collect(),
         None => Vec::new(),
     };
+    let approved = match &guards {
+        Some(guards) => guards.approved(gateway, &caller.tenant).await,
+        None => Arc::default(),
+    };
     let caller = (caller.tenant.clone(), caller.principal.to_string());
     let query = query.map(str::to_owned);
     let off = gateway.providers_off(&caller.0);
@@ -661,7 +666,10 @@ async fn clear(
             local: &local,
         };
         let mut guarded = guards
-            .map(|guards| guards.prompt((surface, prompt.body()), (&caller.0, &caller.1), roles, budget))
+            .map(|guards| {
+                let who = (&caller.0, caller.1.as_str());
+                guards.prompt((surface, prompt.body()), who, (roles, &approved), budget)
+            })
             .transpose()?;
         let request_hash = hashes.hash_hex(&[prompt.body()]);
         let changed = guarded.as_mut().and_then(|guarded| guarded.body.take());

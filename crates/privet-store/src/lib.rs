@@ -36,6 +36,7 @@ mod backup;
 mod error;
 mod files;
 mod flusher;
+mod guard_holds;
 mod incidents;
 mod keyring;
 mod kill_switches;
@@ -63,6 +64,7 @@ pub use backup::{
 };
 pub use error::Error;
 pub use flusher::run_flusher;
+pub use guard_holds::{HoldDecided, HoldDecision, HoldRecord, NewHold};
 pub use incidents::{IncidentChange, IncidentEntry, IncidentRecord};
 pub use keyring::{
     EpochDestroyed, EpochStarted, IndexVersions, InspectedKey, Keyring, KeyringConfig, KeyringStatus,

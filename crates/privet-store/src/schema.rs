@@ -37,6 +37,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/sqlite/0029_identity_links.sql"),
         include_str!("schema/sqlite/0030_acknowledgements.sql"),
         include_str!("schema/sqlite/0031_acme.sql"),
+        include_str!("schema/sqlite/0032_guard_holds.sql"),
     ],
     postgres: &[
         include_str!("schema/postgres/0001_keys_and_audit.sql"),
@@ -70,6 +71,7 @@ pub(crate) const STORE: Schema = Schema {
         include_str!("schema/postgres/0029_identity_links.sql"),
         include_str!("schema/postgres/0030_acknowledgements.sql"),
         include_str!("schema/postgres/0031_acme.sql"),
+        include_str!("schema/postgres/0032_guard_holds.sql"),
     ],
     // Programs before this one did not ask who is shut out.
     shut_out: &[(30, 30)],

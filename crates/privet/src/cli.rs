@@ -7,8 +7,8 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    audit, demo, guard, key, keyring, kill, mcp, people, pii, policy, redteam, serve, store_status, update,
-    vault, watch,
+    audit, demo, guard, key, keyring, kill, mcp, people, pii, policy, redteam, scan, serve, store_status,
+    update, vault, watch,
 };
 
 /// Use generative AI without giving private data away.
@@ -130,6 +130,8 @@ pub(crate) enum Command {
   privet guard calibrate --data prompts.jsonl --out guard.json"
     )]
     Guard(Box<guard::GuardCommand>),
+    /// Find secrets, personal data, attacks on models, unsafe model files, known holes and licences in files, before they are shared.
+    Scan(Box<scan::ScanArgs>),
     /// Attack a model or a gateway with made-up probes, and measure how often that works.
     #[command(
         subcommand,
@@ -353,6 +355,7 @@ impl Command {
             Self::Pii(command) => pii::run(*command),
             Self::Guard(command) => guard::run(*command),
             Self::Redteam(command) => redteam::run(*command),
+            Self::Scan(args) => scan::run(&args),
             Self::Audit(command) => audit::run(&command),
             Self::Keyring(command) => keyring::run(command),
             Self::Store(command) => store_status::run(&command),

@@ -20,6 +20,7 @@ mod policy;
 mod policy_watch;
 mod redteam;
 mod rim;
+mod scan;
 mod serve;
 mod sign_in;
 mod store_status;

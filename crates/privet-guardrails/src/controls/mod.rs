@@ -49,7 +49,7 @@ pub use leak::{
     Canary, CanaryConfig, CorpusBuilder, CorpusConfig, CorpusIndex, Honey, HoneyConfig, HoneyList, KeyedHash,
     PromptLeakConfig, PromptShadow, RepetitionConfig, Watching,
 };
-pub use private::{Brought, Private, PrivateConfig};
+pub use private::{Brought, BroughtBy, Private, PrivateConfig};
 pub use sink::{
     HtmlConfig, PathConfig, ShellConfig, Sink, SinkConfig, SinkFilter, SinkKind, SqlConfig, SqlDialect,
 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use privet_pii::{Analyzer, Window, Windows};
+use privet_pii::{Analyzer, Style, Window, Windows, lookalikes};
 use privet_types::{Budget, Entity, Finding, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,19 @@ pub struct PrivateConfig {
     pub action: Action,
     /// What becomes of passwords, keys and PINs.
     pub secrets: Action,
+    /// What a reply may come back to.
+    pub brought: BroughtBy,
+}
+
+/// Whose values a reply may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BroughtBy {
+    /// Those of the whole request: what tools, documents and instructions hold may be told to the user.
+    #[default]
+    Request,
+    /// Those that the user wrote, or was told before: what tools, documents and instructions hold about others stays with the model.
+    User,
 }
 
 impl Default for PrivateConfig {
@@ -44,6 +57,7 @@ impl Default for PrivateConfig {
         Self {
             action: Action::Redact,
             secrets: Action::Redact,
+            brought: BroughtBy::Request,
         }
     }
 }
@@ -104,7 +118,11 @@ impl Private {
 
     fn ready(&mut self, passed: &mut Passed, budget: &Budget) -> Result<(), Error> {
         while let Some(window) = self.windows.next_window()? {
-            let found = self.analyzer.analyze(&window.text, None, budget)?;
+            let mut found = self.analyzer.analyze(&window.text, None, budget)?;
+            if self.config.brought == BroughtBy::User {
+                found.extend(lookalikes(&window.text, Style::Tag));
+                found.sort_by_key(|finding| finding.span.start);
+            }
             self.window(&window, &found, passed, budget)?;
             if self.is_stopped {
                 break;
@@ -126,10 +144,9 @@ impl Private {
         for finding in found.iter().filter(|finding| window.owns(finding.span)) {
             let value = finding.span.of(&window.text).unwrap_or_default();
             let start = finding.span.start.max(at);
-            if finding.entity == Entity::SURROGATE
-                || start >= finding.span.end
-                || self.brought.holds(value, budget)?
-            {
+            // Of the whole request every stand-in is; one that the model makes up stands for nothing.
+            let is_brought = finding.entity == Entity::SURROGATE && self.config.brought == BroughtBy::Request;
+            if is_brought || start >= finding.span.end || self.brought.holds(value, budget)? {
                 continue;
             }
             let (rule, action) = if SECRETS.contains(&finding.entity) {
@@ -151,7 +168,11 @@ impl Private {
                 return Ok(());
             }
             if action == Action::Redact {
-                passed.text.push_str(&format!("[{} removed]", finding.entity));
+                if finding.entity == Entity::SURROGATE {
+                    passed.text.push_str("[private value removed]");
+                } else {
+                    passed.text.push_str(&format!("[{} removed]", finding.entity));
+                }
             }
         }
         passed

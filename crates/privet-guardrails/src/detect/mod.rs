@@ -4,7 +4,10 @@ mod calibration;
 pub(crate) mod feature;
 mod lexicon;
 pub(crate) mod model;
+#[cfg(feature = "onnx")]
+mod network;
 mod rules;
+mod second;
 mod segment;
 mod system;
 pub(crate) mod token;
@@ -12,12 +15,16 @@ pub mod training;
 pub(crate) mod view;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use privet_types::{Budget, Channel, RuleId, Span};
 
 pub use calibration::{Calibration, ChannelLimit, FEWEST_TEXTS};
 use lexicon::{Lexicon, Mention, Plain};
 use model::{Model, Scored};
+#[cfg(feature = "onnx")]
+pub use network::AttackClassifier;
+pub use second::{Band, Decision, Opinion, SecondOpinion};
 pub use segment::{Feed, SEGMENT};
 use system::SystemPrompt;
 use token::{Tokens, tokens};
@@ -190,6 +197,7 @@ pub struct Detector {
     lexicon: Lexicon,
     model: Model,
     calibration: Calibration,
+    second: Option<(Arc<dyn SecondOpinion>, Band)>,
 }
 
 /// One text or view, cut and scored.
@@ -220,6 +228,7 @@ impl Detector {
             lexicon: Lexicon::shipped()?,
             model,
             calibration,
+            second: None,
         })
     }
 
@@ -239,6 +248,24 @@ impl Detector {
         self
     }
 
+    /// The same with a model of the user's own, which is asked about texts whose score lies in `band`. It sees the text as it is,
+    /// not what was uncovered in it, and its evidence has the rule `onnx/label`.
+    #[must_use]
+    pub fn with_model(mut self, model: Arc<dyn SecondOpinion>, band: Band) -> Self {
+        self.second = Some((model, band));
+        self
+    }
+
+    /// Work units that [`check`](Self::check) charges at most for a text of so many bytes.
+    #[must_use]
+    pub fn units(&self, bytes: usize) -> u64 {
+        let second = self.second.as_ref().map_or(0, |(model, _)| {
+            let all = model.units_per_byte().saturating_mul(bytes as u64);
+            all.saturating_add(model.units_per_text())
+        });
+        (65_536 + 1_024 * bytes as u64).saturating_add(second)
+    }
+
     /// The limits that are used.
     #[must_use]
     pub const fn calibration(&self) -> &Calibration {
@@ -247,16 +274,17 @@ impl Detector {
 
     /// Names of all rules that evidence can carry.
     pub fn rules() -> impl Iterator<Item = RuleId> {
-        rules::ids().chain([system::RULE, MODEL_RULE])
+        rules::ids().chain([system::RULE, MODEL_RULE, second::RULE])
     }
 
     /// Decides about a text.
     ///
-    /// A budget of 1,024 units per byte and 65,536 on top covers every text.
+    /// A budget of 1,024 units per byte and 65,536 on top covers every text, unless there is a model of the user's own: see
+    /// [`units`](Self::units).
     ///
     /// # Errors
     /// [`Error::TooLong`] beyond [`MOST_BYTES`], [`Error::Budget`] if the budget is spent or cancelled; the text then counts
-    /// as not looked at.
+    /// as not looked at. [`Error::SecondOpinion`] if a model of the user's own was asked and failed, likewise.
     ///
     /// ```
     /// use privet_guardrails::{Detector, Input};
@@ -344,8 +372,27 @@ impl Detector {
             threshold: self.calibration.threshold(input.origin),
             evidence: Vec::new(),
         };
+        let opinion = match &self.second {
+            Some((model, band)) if band.holds(verdict.score, verdict.threshold) => {
+                let opinion = model.opinion(text, budget)?;
+                verdict.score = band.score(verdict.score, verdict.threshold, opinion.chance);
+                Some(opinion)
+            }
+            _ => None,
+        };
         if verdict.is_flagged() {
             let mut evidence = Vec::new();
+            // The place is a whole window; it speaks only if the model itself says attack.
+            evidence.extend(
+                opinion
+                    .filter(|opinion| opinion.chance >= 0.5 && !opinion.span.is_empty())
+                    .map(|opinion| Evidence {
+                        rule: second::RULE,
+                        span: opinion.span,
+                        score: opinion.chance,
+                        disguise: None,
+                    }),
+            );
             for (number, (look, conflict)) in looks.iter().zip(conflicts).enumerate() {
                 let view = number.checked_sub(1);
                 let place = |first: u32, last: u32| place(&hidden, view, look, first, last);

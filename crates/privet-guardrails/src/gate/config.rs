@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::controls::{
-    Action, Ban, CanaryConfig, ChannelsConfig, CodeConfig, CorpusConfig, EscapesConfig, ExtractionConfig,
-    HoneyConfig, InvisibleConfig, LanguageConfig, PackagesConfig, PatternBan, PrivateConfig,
-    PromptLeakConfig, RepetitionConfig, SinkConfig, ToolsConfig,
+    Action, Ban, CanaryConfig, ChannelsConfig, CitationsConfig, CodeConfig, CorpusConfig, EscapesConfig,
+    ExtractionConfig, HoneyConfig, InvisibleConfig, LanguageConfig, PackagesConfig, PatternBan,
+    PrivateConfig, PromptLeakConfig, RepetitionConfig, SinkConfig, ToolsConfig,
 };
 use crate::detect::DEFAULT_BUDGET;
 use crate::harm::HarmCategory;
@@ -223,6 +223,9 @@ pub struct ReplyControls {
     /// Program code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<CodeConfig>,
+    /// Citations of documents, which stand between `marks` in the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub citations: Option<CitationsConfig>,
     /// Packages that do not exist.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub packages: Option<PackagesConfig>,
@@ -329,6 +332,7 @@ impl ReplyControls {
             patterns: own.patterns.or(general.patterns),
             language: own.language.or(general.language),
             code: own.code.or(general.code),
+            citations: own.citations.or(general.citations),
             packages: own.packages.or(general.packages),
             harm: own.harm.or(general.harm),
             sink: own.sink.or(general.sink),
@@ -352,6 +356,7 @@ impl ReplyControls {
             patterns,
             language,
             code,
+            citations,
             packages,
             harm,
             sink,
@@ -376,6 +381,11 @@ impl ReplyControls {
         soften(patterns.iter_mut().flatten().map(|it| &mut it.action));
         soften(language.iter_mut().map(|it| &mut it.action));
         soften(code.iter_mut().map(|it| &mut it.action));
+        soften(
+            citations
+                .iter_mut()
+                .flat_map(|it| [&mut it.unknown, &mut it.quotation]),
+        );
         soften(packages.iter_mut().map(|it| &mut it.action));
         soften(harm.iter_mut().flat_map(HarmActions::all));
         soften(sink.iter_mut().map(|it| &mut it.action));

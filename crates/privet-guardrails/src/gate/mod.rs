@@ -3,12 +3,15 @@
 //! For the gateway. [`GuardrailsConfig`] is `[guardrails]` of the policy document, [`Guardrails`] the same, checked. A request goes
 //! through [`Guardrails::prompt`], its reply through a [`Reply`]. No I/O, no clock: files and keys are handed in.
 
+mod approval;
 mod config;
 mod memory;
 mod prompt;
 mod reply;
 mod rules;
+mod sources;
 
+pub use approval::{Approvals, Held, HoldId};
 pub use config::{
     DetectorConfig, FilesConfig, GuardrailsConfig, HarmActions, Mark, MarkedChannel, OtherRules,
     PromptControls, ReplyControls,

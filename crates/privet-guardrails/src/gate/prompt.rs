@@ -5,12 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use privet_types::{Budget, Channel, RoleName, RuleId, Span};
 
+use super::approval::{Approvals, Held, HeldWhat, Holder};
 use super::config::{DetectorConfig, Mark, MarkedChannel};
 use super::memory::VerdictMemory;
 use super::reply::Reply;
 use super::rules::{Guardrails, Rules};
+use super::sources::Sources;
 use crate::controls::{
-    Action, Brought, Canary, Control, ExtractionMemory, Hit, ToolCall, ToolSession, strip_invisible,
+    Action, Brought, BroughtBy, Canary, Control, ExtractionMemory, Hit, ToolCall, ToolSession,
+    strip_invisible,
 };
 use crate::detect::{Detector, Feed, Input, MOST_BYTES, Origin};
 
@@ -55,6 +58,10 @@ pub struct Asked<'a> {
     pub verdicts: &'a VerdictMemory,
     /// The caller's earlier prompts, where extraction is looked for.
     pub prompts: Option<&'a Mutex<ExtractionMemory>>,
+    /// Who asks: what is approved for one is held for others.
+    pub caller: &'a str,
+    /// What somebody has approved.
+    pub approved: &'a Arc<Approvals>,
 }
 
 /// What became of a request.
@@ -64,6 +71,8 @@ pub struct Judged {
     pub hits: Vec<(Hit, Channel)>,
     /// Texts, by their place in what was said, that take the place of those that came.
     pub texts: Vec<(usize, String)>,
+    /// What waits for somebody's approval.
+    pub held: Vec<Held>,
     /// What the reply is judged by.
     pub(super) heard: Heard,
 }
@@ -75,6 +84,8 @@ pub(super) struct Heard {
     pub(super) brought: Brought,
     pub(super) session: ToolSession,
     pub(super) canary: Option<Canary>,
+    pub(super) holder: Option<Holder>,
+    pub(super) sources: Sources,
 }
 
 impl Judged {
@@ -96,7 +107,18 @@ impl Judged {
         gravest.next().map(|(hit, _)| hit.rule)
     }
 
-    fn hit(&mut self, hit: Hit, channel: Channel) {
+    /// Notes a hit in `text`. What was approved is flagged instead of being held.
+    fn hit(&mut self, mut hit: Hit, (channel, text): (Channel, &str)) {
+        if hit.action == Action::Hold
+            && let Some(holder) = &self.heard.holder
+        {
+            let rule = hit.rule;
+            match holder.holds(HeldWhat::Text { rule, text }) {
+                None => hit.action = Action::Flag,
+                Some(id) if self.held.iter().any(|held| held.id == id) => {}
+                Some(id) => self.held.push(Held { id, rule, tool: None }),
+            }
+        }
         if hit.action != Action::Allow {
             self.hits.push((hit, channel));
         }
@@ -111,6 +133,12 @@ impl Guardrails {
     pub fn prompt(&self, asked: Asked<'_>, budget: &Budget) -> Result<Judged, PromptError> {
         let rules = self.rules(asked.roles, asked.model);
         let mut judged = Judged::default();
+        judged.heard.holder = Some(Holder {
+            keyed: Arc::clone(&self.secrets.keyed),
+            scope: asked.scope.to_vec(),
+            caller: asked.caller.to_owned(),
+            approved: Arc::clone(asked.approved),
+        });
         judged.heard.system = system_of(asked.said);
         let last_user = asked.said.iter().rposition(is_of_user);
         let system_hash = (self.secrets.keyed)(judged.heard.system.as_bytes());
@@ -168,6 +196,8 @@ impl Guardrails {
     /// As [`prompt`](Self::prompt).
     pub fn sent(&self, reply: &mut Reply, said: &[Said<'_>], budget: &Budget) -> Result<(), PromptError> {
         let (rules, roles) = (Arc::clone(&reply.rules), reply.roles.clone());
+        // Their text came masked to the model.
+        reply.heard.sources = Sources::default();
         for said in said {
             if let Said::Text { channel, tool, text } = *said {
                 self.hear(&rules, &roles, channel, tool, text, &mut reply.heard, budget)?;
@@ -188,8 +218,21 @@ impl Guardrails {
         heard: &mut Heard,
         budget: &Budget,
     ) -> Result<(), PromptError> {
-        if rules.replies.private.is_some() {
-            heard.brought.add(text, budget)?;
+        match rules.replies.private.as_ref().map(|config| config.brought) {
+            None => {}
+            Some(BroughtBy::Request) => heard.brought.add(text, budget)?,
+            Some(BroughtBy::User) if matches!(channel, Channel::User | Channel::Assistant) => {
+                for (range, marked) in pieces(text, channel, &self.config.marks) {
+                    if marked.is_none() {
+                        heard.brought.add(text.get(range).unwrap_or_default(), budget)?;
+                    }
+                }
+            }
+            Some(BroughtBy::User) => {}
+        }
+        if rules.replies.citations.is_some() {
+            budget.charge(text.len() as u64).map_err(crate::Error::from)?;
+            heard.sources.add(text, channel, &self.config.marks);
         }
         let Some(tools) = &rules.tools else {
             return Ok(());
@@ -303,7 +346,7 @@ impl Looking<'_, '_> {
             for kind in report.counts.keys() {
                 let action = kind.action(config);
                 let hit = Hit::new(Control::Invisible, kind.rule(), Span::new(0, text.len()), action);
-                self.judged.hit(hit, self.channel);
+                self.judged.hit(hit, (self.channel, text));
             }
             if let Some(hidden) = &report.hidden {
                 // Who hides orders means them.
@@ -383,7 +426,7 @@ impl Looking<'_, '_> {
                 Span::new(0, piece.len()),
                 action,
             );
-            self.judged.hit(hit, self.channel);
+            self.judged.hit(hit, (self.channel, piece));
         }
         Ok(flagged.is_some())
     }
@@ -411,7 +454,7 @@ impl Looking<'_, '_> {
         };
         let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
         for hit in config.judge(&mut memory, text, self.budget)? {
-            self.judged.hit(hit, self.channel);
+            self.judged.hit(hit, (self.channel, text));
         }
         Ok(())
     }
@@ -463,7 +506,11 @@ fn detect(
 }
 
 /// `text`, cut at the marks of documents in it. What a model or a tool wrote has no marks that count.
-fn pieces(text: &str, channel: Channel, marks: &[Mark]) -> Vec<(Range<usize>, Option<MarkedChannel>)> {
+pub(super) fn pieces(
+    text: &str,
+    channel: Channel,
+    marks: &[Mark],
+) -> Vec<(Range<usize>, Option<MarkedChannel>)> {
     let mut all = vec![(0..text.len(), None)];
     if !matches!(channel, Channel::System | Channel::User) {
         return all;

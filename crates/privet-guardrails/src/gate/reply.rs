@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use privet_pii::Analyzer;
 use privet_types::{Budget, RoleName, RuleId};
 
+use super::approval::{Held, HeldWhat};
 use super::prompt::{Heard, Judged};
 use super::rules::{Guardrails, Rules};
 use crate::controls::{
@@ -57,6 +58,9 @@ impl Shadows {
     }
 }
 
+/// Tool calls of a reply that can wait for an approval.
+const MOST_HELD: usize = 16;
+
 /// One reply under way.
 pub struct Reply {
     pub(super) rules: Arc<Rules>,
@@ -66,6 +70,7 @@ pub struct Reply {
     pub(super) heard: Heard,
     lanes: BTreeMap<usize, Chain>,
     hits: BTreeMap<(Control, RuleId, Action), u32>,
+    held: Vec<Held>,
     budget: Budget,
 }
 
@@ -103,6 +108,7 @@ impl Guardrails {
             heard,
             lanes: BTreeMap::new(),
             hits: BTreeMap::new(),
+            held: Vec::new(),
             budget,
         }
     }
@@ -151,13 +157,28 @@ impl Reply {
     pub fn call(&mut self, name: &str, arguments: &str) -> Result<bool, Error> {
         let mut is_stopped = false;
         if let Some(tools) = &self.rules.tools {
+            let holder = self.heard.holder.as_ref();
+            let hold = holder.map(|holder| holder.holds(HeldWhat::Call { name, arguments }));
             let call = ToolCall {
                 name,
                 arguments,
-                is_approved: false,
+                is_approved: hold == Some(None),
             };
-            let judgement = tools.judge(&mut self.heard.session, &self.roles, call, &self.budget)?;
+            let mut judgement = tools.judge(&mut self.heard.session, &self.roles, call, &self.budget)?;
+            if call.is_approved {
+                let held = judgement.hits.iter_mut().filter(|hit| hit.action == Action::Hold);
+                held.for_each(|hit| hit.action = Action::Flag);
+            }
             is_stopped |= judgement.action().stops();
+            let by = judgement.hits.iter().find(|hit| hit.action == Action::Hold);
+            if judgement.action() == Action::Hold
+                && let Some((by, Some(id))) = by.zip(hold)
+                && self.held.len() < MOST_HELD
+            {
+                let tool = Some(name.to_owned());
+                let rule = by.rule;
+                self.held.push(Held { id, rule, tool });
+            }
             judgement.hits.iter().for_each(|hit| self.count(hit));
         }
         let mut watching = self.watching()?;
@@ -176,6 +197,12 @@ impl Reply {
     #[must_use]
     pub const fn hits(&self) -> &BTreeMap<(Control, RuleId, Action), u32> {
         &self.hits
+    }
+
+    /// Tool calls that wait for somebody's approval.
+    #[must_use]
+    pub fn held(&self) -> &[Held] {
+        &self.held
     }
 
     /// The rule that stopped it, if one did.
@@ -263,6 +290,11 @@ impl Reply {
         }
         if let Some(config) = &replies.packages {
             filters.push(Box::new(PackageFilter::new(config, &self.rules.packages)));
+        }
+        if let Some(config) = &replies.citations
+            && let Some(citations) = self.heard.sources.citations(config, &self.budget)?
+        {
+            filters.push(Box::new(citations));
         }
         if let Some((classifier, config)) = &self.rules.harm {
             filters.push(Box::new(HarmFilter::new(config, Arc::clone(classifier))?));

@@ -154,7 +154,10 @@ impl Guardrails {
                 shared.rules(Some(of), &here)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let routes = others.iter().chain([&general]).any(|rules| rules.routes());
+        let routes = others
+            .iter()
+            .chain([&general])
+            .any(|rules| rules.has(Action::Route));
         if config.route_to.is_none() && routes {
             return Err(GateError::Key {
                 key: "guardrails.route_to".to_owned(),
@@ -175,6 +178,15 @@ impl Guardrails {
         let fitting = self.config.rules.iter().zip(&self.others);
         let mut fitting = fitting.filter(|(of, _)| of.is_for(roles, model));
         fitting.next().map_or(&self.general, |(_, rules)| rules)
+    }
+
+    /// Whether something may have to wait for an approval.
+    #[must_use]
+    pub fn may_hold(&self) -> bool {
+        self.others
+            .iter()
+            .chain([&self.general])
+            .any(|rules| rules.holds())
     }
 
     /// The model that prompts go to whose action is `route`.
@@ -330,8 +342,15 @@ impl Rules {
         self.is_shadow
     }
 
-    /// Whether an action of a control of prompts is `route`.
-    fn routes(&self) -> bool {
+    /// Whether prompts or tool calls may have to wait for an approval.
+    fn holds(&self) -> bool {
+        let tools = self.tools.as_ref().map(Tools::config);
+        let mut tools = tools.iter().flat_map(|it| [it.action, it.provenance, it.taint]);
+        self.has(Action::Hold) || tools.any(|action| action == Action::Hold)
+    }
+
+    /// Whether an action of a control of prompts is `wanted`.
+    fn has(&self, wanted: Action) -> bool {
         let detector = self
             .prompts
             .detector
@@ -348,7 +367,7 @@ impl Rules {
             .iter()
             .flat_map(|it| [it.forever, it.series]);
         let mut all = detector.chain(invisible).chain(extraction);
-        all.any(|action| action == Action::Route)
+        all.any(|action| action == wanted)
     }
 
     /// That the filters of replies can be made, so that none fails when a reply has come.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use privet_guardrails::controls::{
-    Action, Ban, BanKind, Brought, Chain, Citations, CitationsConfig, CodeConfig, CodeFilter, Ecosystem,
-    Escapes, EscapesConfig, Filter, LanguageConfig, LanguageFilter, PackageFilter, PackageList,
+    Action, Ban, BanKind, Brought, BroughtBy, Chain, Citations, CitationsConfig, CodeConfig, CodeFilter,
+    Ecosystem, Escapes, EscapesConfig, Filter, LanguageConfig, LanguageFilter, PackageFilter, PackageList,
     PackagesConfig, Passed, PatternBan, Patterns, Phrases, Private, PrivateConfig, RepetitionConfig, Source,
     Watching,
 };
@@ -332,6 +332,23 @@ fn personal_data_that_the_user_did_not_bring_goes() {
 }
 
 #[test]
+fn a_stand_in_that_the_user_did_not_bring_goes_where_only_the_user_brings() {
+    let (own, other) = ("<EMAIL_ADDRESS_7Q2MX9PLR4TWZ>", "<EMAIL_ADDRESS_3K8TN5RWY2DHC>");
+    let reply = format!("You are {own}; the curator is {other}.");
+    let passed = run(&mut private(own, &PrivateConfig::default()), &reply, &[]);
+    assert_eq!(passed.text, reply);
+    let config = PrivateConfig {
+        brought: BroughtBy::User,
+        ..PrivateConfig::default()
+    };
+    let passed = run(&mut private(own, &config), &reply, &[]);
+    assert_eq!(
+        passed.text,
+        format!("You are {own}; the curator is [private value removed].")
+    );
+}
+
+#[test]
 fn a_chain_stops_where_one_of_its_filters_does() {
     let mut watching = Watching::default();
     RepetitionConfig::default().watch(&mut watching).unwrap();
@@ -425,7 +442,7 @@ proptest! {
 
     #[test]
     fn personal_data_is_judged_the_same_however_a_text_is_cut(text in texts(SCRAPS), cuts in cuts(), action in actions()) {
-        let config = PrivateConfig { action, secrets: action };
+        let config = PrivateConfig { action, secrets: action, ..PrivateConfig::default() };
         same_however_cut(&|| Box::new(private("ada@example.com", &config)), &text.repeat(9), &cuts);
     }
 }

@@ -8,4 +8,6 @@ mod harm;
 #[cfg(test)]
 mod quality;
 #[cfg(test)]
+mod second;
+#[cfg(test)]
 mod stream;

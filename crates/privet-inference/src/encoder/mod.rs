@@ -11,8 +11,12 @@ mod matmul;
 )]
 mod onnx;
 mod protobuf;
+#[cfg(feature = "onnx")]
+mod sequence;
 mod weights;
 mod wordpiece;
+#[cfg(feature = "onnx")]
+mod wordpiece_files;
 
 use std::ops::Range;
 
@@ -24,7 +28,11 @@ use forward::{Space, forward};
 use weights::{COLUMNS, Weights};
 use wordpiece::Vocabulary;
 
+#[cfg(feature = "onnx")]
+pub use sequence::{Classified, SequenceClassifier, SequenceFiles};
 pub use wordpiece::{Piece, Spelling};
+#[cfg(feature = "onnx")]
+pub use wordpiece_files::WordPieces;
 
 /// An encoder with its weights and its vocabulary. Made once, then shared between threads.
 #[derive(Debug)]

@@ -62,6 +62,54 @@ pub(crate) enum Cells {
     Bytes { numbers: Vec<u8>, scale: f32, zero: f32 },
     #[cfg(feature = "onnx")]
     Floats(Vec<f32>),
+    /// Zeros: such a table only says how many rows there may be.
+    #[cfg(feature = "onnx")]
+    Nothing,
+}
+
+/// What attention adds for the distance of two pieces: He et al., "DeBERTa: Decoding-enhanced BERT with Disentangled
+/// Attention", ICLR 2021.
+#[derive(Debug)]
+pub(crate) struct Relative {
+    pub(crate) distances: Distances,
+    /// One for each layer.
+    pub(crate) layers: Vec<Positions>,
+}
+
+/// How distances are counted: exactly up to half of `span`, beyond that by their logarithm.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Distances {
+    /// Distances in one direction that are told apart.
+    pub(crate) span: usize,
+    /// Beyond this one all are the same.
+    pub(crate) most: usize,
+}
+
+/// What a layer's matrices make of distances, as panels, head after head.
+#[derive(Debug)]
+pub(crate) struct Positions {
+    /// By which pieces are looked for.
+    pub(crate) keys: Vec<[f32; COLUMNS]>,
+    /// By which they look.
+    pub(crate) queries: Vec<[f32; COLUMNS]>,
+}
+
+/// What is made of the first piece before its labels are asked for.
+#[cfg(feature = "onnx")]
+#[derive(Debug)]
+pub(crate) struct Pooler {
+    /// As wide as the encoder in both directions.
+    pub(crate) linear: Linear,
+    pub(crate) activation: Activation,
+}
+
+/// What becomes of a number between two matrices.
+#[cfg(feature = "onnx")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Activation {
+    Tanh,
+    Relu,
+    Gelu,
 }
 
 #[derive(Debug)]
@@ -86,6 +134,7 @@ pub(crate) struct Weights {
     pub(crate) kind: Vec<f32>,
     pub(crate) norm: Norm,
     pub(crate) layers: Vec<Layer>,
+    pub(crate) relative: Option<Relative>,
     pub(crate) labelled: Linear,
 }
 
@@ -128,6 +177,8 @@ impl Table {
                     *sum += number;
                 }
             }
+            #[cfg(feature = "onnx")]
+            Cells::Nothing => {}
         }
     }
 }
@@ -269,6 +320,7 @@ impl Weights {
             kind,
             norm: Norm::read(&graph, "bert.embeddings", width)?,
             layers,
+            relative: None,
             labelled,
         })
     }

@@ -7,6 +7,8 @@ mod encoder;
 mod exported;
 #[cfg(test)]
 mod rampart;
+#[cfg(all(test, feature = "onnx"))]
+mod sequence;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;

@@ -44,6 +44,7 @@ pub(super) fn check(file: SettingsFile, document: &Path) -> Result<Settings, Fau
         models,
         prices,
         mcp,
+        scan: _,
     } = file;
     let listen: SocketAddr = listen.parse().map_err(|_| {
         KeyPath::of("listen").fault("use an IP address and a port, such as `127.0.0.1:8787` or `[::1]:8787`")

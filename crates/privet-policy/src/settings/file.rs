@@ -19,6 +19,26 @@ use super::updates::UpdatesSettings;
 use crate::limits::PriceFile;
 use crate::{ByteSize, Period, SecretRef};
 
+/// A table of the settings that another part of Privet reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReadElsewhere;
+
+impl<'de> Deserialize<'de> for ReadElsewhere {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+impl JsonSchema for ReadElsewhere {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ReadElsewhere".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "object" })
+    }
+}
+
 /// `privet.toml` as written: read once, at start.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -61,6 +81,8 @@ pub struct SettingsFile {
     pub console: ConsoleFile,
     /// Who is told of alerts.
     pub alerts: AlertsFile,
+    /// What `privet scan` reads, and nothing else: `schema/scan-settings.schema.json`.
+    pub scan: ReadElsewhere,
     /// Figures for a monitoring system.
     pub metrics: MetricsFile,
     /// Where traces and log lines go as OpenTelemetry has them.
@@ -437,6 +459,7 @@ impl LogLevel {
 impl Default for SettingsFile {
     fn default() -> Self {
         Self {
+            scan: ReadElsewhere,
             listen: "127.0.0.1:8787".to_owned(),
             policy: None,
             rules: Vec::new(),

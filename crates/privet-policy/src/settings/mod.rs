@@ -31,8 +31,8 @@ pub use alerts::{AlertSettings, AlertsFile, SyslogServer, SyslogTransport};
 pub use console::ConsoleFile;
 pub use file::{
     ArchiveFile, ConnectorFile, ConnectorKind, DatabunkerFile, KeyringSettings, KeysFile, Limits, Log,
-    LogFormat, LogLevel, MetricsFile, PresidioFile, RequestRight, RequestsFile, SettingsFile, StoreSettings,
-    VaultFile, WitnessSettings,
+    LogFormat, LogLevel, MetricsFile, PresidioFile, ReadElsewhere, RequestRight, RequestsFile, SettingsFile,
+    StoreSettings, VaultFile, WitnessSettings,
 };
 pub use issuers::{
     IssuerFile, JwksPlace, LoginFile, LoginSettings, TokenAlgorithm, TokenClaim, TokenMatch, TrustedIssuer,

@@ -1,5 +1,6 @@
 //! Guardrails on the path of prompts and replies.
 
+mod holds;
 mod reply;
 mod routes;
 
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use privet_crypto::RootKey;
 use privet_guardrails::controls::{self, Control, ExtractionMemory};
 use privet_guardrails::gate::{
-    Asked, Guardrails, Judged, PromptError, Said, Secrets, Shadows, VerdictMemory,
+    Approvals, Asked, Guardrails, Held, Judged, PromptError, Said, Secrets, Shadows, VerdictMemory,
 };
 use privet_guardrails::{Detector, Error as DetectorError};
 use privet_policy::{Policy, Settings};
@@ -17,8 +18,11 @@ use privet_surface::{Request, Said as SaidIn};
 use privet_types::{Action, Budget, Decision, RoleName, RuleId, SurfaceKind, TenantId};
 
 use crate::Error;
+use crate::gateway::Gateway;
 use crate::problem::Problem;
 
+pub use holds::hold_shown;
+pub(crate) use holds::{described as described_holds, open as open_holds, routes as hold_routes};
 pub(crate) use reply::{GuardedReply, Notes};
 pub(crate) use routes::{described, routes};
 
@@ -40,6 +44,7 @@ pub(crate) struct Guards {
     verdicts: VerdictMemory,
     shadows: Shadows,
     callers: Mutex<Callers>,
+    approved: holds::Approved,
 }
 
 #[derive(Default)]
@@ -68,8 +73,8 @@ pub(crate) struct Passed {
 pub(crate) struct Stopped {
     /// The rule by which it was stopped.
     pub(crate) rule: RuleId,
-    /// Whether somebody may let it pass.
-    pub(crate) is_held: bool,
+    /// What somebody may let pass; nothing, if nobody may.
+    pub(crate) held: Vec<Held>,
     pub(crate) hits: Hits,
     /// The model asked for, if it could be read.
     pub(crate) model: Option<String>,
@@ -137,6 +142,7 @@ impl Guards {
             verdicts: VerdictMemory::new(VERDICTS),
             shadows: Shadows::default(),
             callers: Mutex::default(),
+            approved: holds::Approved::default(),
         })))
     }
 
@@ -145,12 +151,21 @@ impl Guards {
         UNITS_PER_BYTE * bytes + UNITS
     }
 
+    /// What a tenant's callers may send although a rule holds it.
+    pub(crate) async fn approved(&self, gateway: &Gateway, tenant: &TenantId) -> Arc<Approvals> {
+        if self.guardrails.may_hold() {
+            self.approved.of(gateway, tenant).await
+        } else {
+            Arc::default()
+        }
+    }
+
     /// Looks at a request before it is masked.
     pub(crate) fn prompt(
         &self,
         (surface, body): (SurfaceKind, &[u8]),
         (tenant, principal): (&TenantId, &str),
-        roles: Vec<RoleName>,
+        (roles, approved): (Vec<RoleName>, &Arc<Approvals>),
         budget: &Budget,
     ) -> Result<Passed, Problem> {
         let Ok(request) = Request::parse(surface, body, budget) else {
@@ -176,6 +191,8 @@ impl Guards {
             scope: tenant.as_str().as_bytes(),
             verdicts: &self.verdicts,
             prompts: Some(&prompts),
+            caller: principal,
+            approved,
         };
         let judged = self
             .guardrails
@@ -186,13 +203,19 @@ impl Guards {
             *hits.entry((hit.control, hit.rule, hit.action)).or_default() += 1;
         }
         let action = judged.action();
+        // A message of tools goes to no model.
+        let can_route = surface != SurfaceKind::Mcp;
         if action.stops()
-            && action != controls::Action::Route
+            && (action != controls::Action::Route || !can_route)
             && let Some(rule) = judged.rule()
         {
             return Err(Problem::Guarded(Box::new(Stopped {
                 rule,
-                is_held: action == controls::Action::Hold,
+                held: if action == controls::Action::Hold {
+                    judged.held
+                } else {
+                    Vec::new()
+                },
                 hits,
                 model: asked_for,
             })));

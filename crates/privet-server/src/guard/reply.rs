@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
-use privet_guardrails::gate::Reply;
+use privet_guardrails::gate::{Held, Reply};
 use privet_surface::{ReplyGuard, Request, Unguarded, Verdict};
 use privet_types::{Action, AuditEvent, SurfaceKind};
 
-use super::{Hits, Passed, by_rule, failed, heard, recorded};
+use super::{Hits, Passed, by_rule, failed, heard, holds, recorded};
 use crate::gateway::Gateway;
 use crate::problem::Problem;
 use crate::prompt;
@@ -28,13 +28,14 @@ impl Notes {
     }
 
     /// Hands what was found to the spool. The reply has gone out by now.
-    fn tell(mut self, hits: &Hits) {
+    fn tell(mut self, hits: &Hits, held: Vec<Held>) {
         let gravest = hits.keys().map(|(_, _, action)| *action).max();
         let Some((gateway, action)) = self.gateway.upgrade().zip(gravest.and_then(recorded)) else {
             return;
         };
-        // What stops a reply stops it, whatever is to follow.
+        // What stops a reply stops it, whatever is to follow; only tool calls can be approved.
         let action = match action {
+            Action::Hold if !held.is_empty() => Action::Hold,
             Action::Route | Action::Hold => Action::Block,
             other => other,
         };
@@ -43,6 +44,7 @@ impl Notes {
         event.decision.action = action;
         event.decision.reason = match action {
             Action::Block => "reply_blocked",
+            Action::Hold => "reply_held",
             Action::Redact => "reply_redacted",
             _ => "reply_flagged",
         }
@@ -56,6 +58,9 @@ impl Notes {
         };
         runtime.spawn(async move {
             prompt::record_beside(&gateway, &self.event).await;
+            if !held.is_empty() {
+                holds::open(&gateway, &self.event, &held).await;
+            }
         });
     }
 }
@@ -136,9 +141,18 @@ impl ReplyGuard for GuardedReply {
     }
 
     fn told(&self) -> String {
-        match self.reply.stopped_by() {
-            Some(rule) => format!("{} ({})", self.told, rule.0),
-            None => self.told.clone(),
+        match (self.reply.stopped_by(), self.reply.held()) {
+            (Some(rule), []) => format!("{} ({})", self.told, rule.0),
+            (Some(rule), held) => {
+                let numbers: Vec<String> = held.iter().map(|held| held.id.to_hex()).collect();
+                format!(
+                    "{} ({}: `privet guard approve {}`)",
+                    self.told,
+                    rule.0,
+                    numbers.join(" ")
+                )
+            }
+            (None, _) => self.told.clone(),
         }
     }
 }
@@ -148,7 +162,7 @@ impl Drop for GuardedReply {
         if let Some(notes) = self.notes.take()
             && !self.reply.hits().is_empty()
         {
-            notes.tell(self.reply.hits());
+            notes.tell(self.reply.hits(), self.reply.held().to_vec());
         }
     }
 }

@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use privet_crypto::HashKey;
+use privet_guardrails::gate::Approvals;
 use privet_pii::{Pair, SurrogateMap, UrlAllow};
 use privet_policy::{McpArguments, McpChangedTools, McpRequests, McpThing, NotCleared, Protecting};
 use privet_surface::json::{JsonError, Kind, Value};
 use privet_surface::mcp::{BadMessage, Message, MessageKind, canonical};
 use privet_surface::{DetectionMemory, Refusal, Restoration, RestoreConfig};
-use privet_types::{Budget, Entity, SurfaceKind, TenantId};
+use privet_types::{Action, Budget, Entity, RoleName, SurfaceKind, TenantId};
 
+use super::record::Found;
 use super::rules;
 use super::upstream::Server;
 use crate::gateway::Gateway;
+use crate::guard::Hits;
 use crate::problem::Problem;
 
 /// Most tools of one list.
@@ -67,8 +70,10 @@ pub(super) enum Incoming {
 pub(super) struct Passed {
     pub(super) body: Vec<u8>,
     pub(super) kind: MessageKind,
-    pub(super) counts: BTreeMap<Entity, u32>,
+    pub(super) found: Found,
     pub(super) masked: usize,
+    /// What guardrails did about it, if they found anything.
+    pub(super) guarded: Option<Action>,
     pub(super) request_hash: String,
     pub(super) sent_hash: String,
 }
@@ -315,7 +320,7 @@ impl Between {
     pub(super) fn incoming(
         &self,
         body: &[u8],
-        asked: Option<&str>,
+        (asked, roles, approved): (Option<&str>, Vec<RoleName>, &Arc<Approvals>),
         is_held: &dyn Fn(&str) -> bool,
         budget: &Budget,
     ) -> Result<Incoming, Held> {
@@ -348,7 +353,26 @@ impl Between {
             MessageKind::Response { id, .. } => id.clone().or_else(|| asked.map(str::to_owned)),
             _ => None,
         };
-        self.masked(body, &message, kind, is_held, budget)
+        let treated = || {
+            let (changed, hits, guarded) = match &self.gateway.guards {
+                Some(guards) => {
+                    let who = (&self.tenant, self.principal.as_str());
+                    let passed = guards.prompt((SurfaceKind::Mcp, body), who, (roles, approved), budget)?;
+                    (passed.body, passed.hits, passed.action)
+                }
+                None => (None, Hits::new(), None),
+            };
+            let reread = changed
+                .as_deref()
+                .map(|changed| Message::parse(changed, budget).map_err(bad_message))
+                .transpose()?;
+            let message = reread.as_ref().unwrap_or(&message);
+            let mut passed = self.masked(body, message, kind, is_held, budget)?;
+            passed.found.hits = hits;
+            passed.guarded = guarded;
+            Ok(passed)
+        };
+        treated()
             .map(Incoming::Passed)
             .map_err(|problem| Held { id: answers, problem })
     }
@@ -403,7 +427,8 @@ impl Between {
             request_hash: self.hashes.hash_hex(&[body]),
             sent_hash: self.hashes.hash_hex(&[&done.body]),
             masked: done.replaced.len(),
-            counts: done.counts,
+            found: done.counts.into(),
+            guarded: None,
             body: done.body,
             kind,
         })

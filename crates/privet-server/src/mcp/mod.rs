@@ -7,6 +7,7 @@
 mod exchange;
 mod head;
 mod places;
+mod record;
 mod rules;
 mod seal;
 mod stream;
@@ -27,24 +28,25 @@ use http_body_util::{BodyExt, Limited};
 use privet_access::{Ask, Authenticated, Privilege, Resource};
 use privet_policy::{McpArguments, McpChangedTools, McpServer, McpThing, Settings};
 use privet_surface::mcp::MessageKind;
-use privet_types::{Action, AuditEvent, Budget, Decision, Entity, SurfaceKind};
+use privet_types::{Action, Budget, Entity, SurfaceKind};
 use serde_json::json;
 
 use crate::Error;
 use crate::access;
 use crate::connection::ReplyBody;
 use crate::gateway::Gateway;
+use crate::guard;
 use crate::kill::SwitchedOff;
 use crate::limits::{Meter, Who};
 use crate::named::Named;
 use crate::problem::Problem;
-use crate::prompt::{UNITS_PER_REQUEST, check_media, new_request_id, read_body, record, with_request_id};
+use crate::prompt::{UNITS_PER_REQUEST, check_media, new_request_id, read_body, with_request_id};
 use crate::recall::Recall;
-use crate::tokens;
 
 use exchange::{Between, Held, Incoming, Outgoing, Passed};
 pub(crate) use places::Place;
 use places::Places;
+use record::{Found, Told};
 use seal::{Of, Seal};
 use stream::Ended;
 pub use upstream::McpHeaders;
@@ -380,8 +382,14 @@ impl Call<'_> {
                 Action::Allow
             };
             let hashes = (out.request_hash.clone(), out.sent_hash.clone());
-            told.decided(action, "tool_call", out.counts.clone(), Some(hashes), read_at)
-                .await?;
+            told.decided(
+                action,
+                "tool_call",
+                out.counts.clone().into(),
+                Some(hashes),
+                read_at,
+            )
+            .await?;
         }
         let hearing = Hearing {
             between,
@@ -561,64 +569,6 @@ fn tool_name(out: &Outgoing) -> Option<String> {
     (*thing == McpThing::Tool && is_plain).then(|| name.clone())
 }
 
-/// Whom the log is told of.
-struct Told {
-    gateway: Arc<Gateway>,
-    caller: Authenticated,
-    server: Arc<str>,
-    /// The tool.
-    name: Option<String>,
-    request_id: String,
-}
-
-impl Told {
-    async fn blocked(&self, code: &str, since: Instant) -> Result<(), Problem> {
-        self.decided(Action::Block, code, BTreeMap::new(), None, since)
-            .await
-    }
-
-    async fn decided(
-        &self,
-        action: Action,
-        reason: &str,
-        counts: BTreeMap<Entity, u32>,
-        hashes: Option<(String, String)>,
-        since: Instant,
-    ) -> Result<(), Problem> {
-        let (request_hash, sent_hash) = hashes.unzip();
-        let (way, token) = tokens::came_by(&self.caller);
-        let event = AuditEvent {
-            at: self.gateway.clock.now(),
-            tenant: self.caller.tenant.to_string(),
-            principal: Some(
-                self.gateway
-                    .pseudonyms
-                    .pseudonym(&self.caller.tenant, &self.caller.principal),
-            ),
-            way,
-            token,
-            request_id: self.request_id.clone(),
-            issuer: self.caller.issuer().map(str::to_owned),
-            subject: None,
-            purpose: None,
-            surface: SurfaceKind::Mcp,
-            model: self.name.clone(),
-            provider: Some(self.server.to_string()),
-            decision: Decision {
-                action,
-                reason: reason.to_owned(),
-                counts,
-                guardrails: BTreeMap::new(),
-                latency_us: u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),
-            },
-            request_hash,
-            sent_hash,
-            policy: self.gateway.policy.version().to_owned(),
-        };
-        record(&self.gateway, &event).await
-    }
-}
-
 /// Listens to what a server says to one caller.
 pub(crate) struct Hearing {
     between: Between,
@@ -648,7 +598,19 @@ impl Hearing {
             Ok(held) => held,
             Err(problem) => return self.hold(self.asked.as_deref(), &problem, heard_at).await,
         };
-        let units = gateway.units_per_byte() * data.len() as u64 + UNITS_PER_REQUEST;
+        let guards = gateway.guards.clone();
+        let guard_units = guards
+            .as_ref()
+            .map_or(0, |_| guard::Guards::units(data.len() as u64));
+        let units = gateway.units_per_byte() * data.len() as u64 + UNITS_PER_REQUEST + guard_units;
+        let approved = match &guards {
+            Some(guards) => guards.approved(gateway, &self.between.tenant).await,
+            None => Arc::default(),
+        };
+        let roles = match &guards {
+            Some(_) => self.told.caller.account.roles().into_iter().cloned().collect(),
+            None => Vec::new(),
+        };
         let (bytes, shared, asked) = (
             gateway.weight(data.len()),
             self.between.clone(),
@@ -656,7 +618,7 @@ impl Hearing {
         );
         let work = move |budget: &Budget| {
             let is_held = |name: &str| held.contains(name);
-            shared.incoming(&data, asked.as_deref(), &is_held, budget)
+            shared.incoming(&data, (asked.as_deref(), roles, &approved), &is_held, budget)
         };
         let done = gateway.pool.run(bytes, Budget::new(units), work).await;
         let done = done.unwrap_or_else(|problem| {
@@ -682,9 +644,20 @@ impl Hearing {
         problem: &Problem,
         since: Instant,
     ) -> Result<Option<Vec<u8>>, Ended> {
-        self.note(Action::Block, problem.code(), BTreeMap::new(), None, since)
-            .await?;
-        let is_about_content = matches!(problem, Problem::NotCleared(_));
+        let (action, found) = match problem {
+            Problem::Guarded(stopped) => {
+                let is_held = !stopped.held.is_empty();
+                let found = Found {
+                    hits: stopped.hits.clone(),
+                    held: stopped.held.clone(),
+                    ..Found::default()
+                };
+                (if is_held { Action::Hold } else { Action::Block }, found)
+            }
+            _ => (Action::Block, Found::default()),
+        };
+        self.note(action, problem.code(), found, None, since).await?;
+        let is_about_content = matches!(problem, Problem::NotCleared(_) | Problem::Guarded(_));
         match id {
             Some(id) => Ok(Some(
                 error_message(Some(id), problem, &self.told.request_id).into_bytes(),
@@ -699,24 +672,25 @@ impl Hearing {
         &self,
         action: Action,
         reason: &str,
-        counts: BTreeMap<Entity, u32>,
+        found: Found,
         hashes: Option<(String, String)>,
         since: Instant,
     ) -> Result<(), Ended> {
-        let told = self.told.decided(action, reason, counts, hashes, since);
+        let told = self.told.decided(action, reason, found, hashes, since);
         told.await.map_err(|_| Ended::NotRecorded)
     }
 
     async fn passed(&self, passed: Passed, since: Instant) -> Result<Vec<u8>, Ended> {
         let is_answer = matches!(passed.kind, MessageKind::Response { .. });
-        if passed.masked > 0 || (is_answer && self.is_for_model) {
+        let by_guardrails = passed.guarded.unwrap_or(Action::Allow);
+        if passed.masked > 0 || by_guardrails != Action::Allow || (is_answer && self.is_for_model) {
             let action = if passed.masked > 0 {
                 Action::Redact
             } else {
-                Action::Allow
+                by_guardrails
             };
             let hashes = Some((passed.request_hash, passed.sent_hash));
-            self.note(action, "tool_result", passed.counts, hashes, since)
+            self.note(action, "tool_result", passed.found, hashes, since)
                 .await?;
         }
         Ok(passed.body)
@@ -724,7 +698,7 @@ impl Hearing {
 
     /// Tells the server that its clients are not asked.
     async fn answer(&self, text: String, since: Instant) -> Result<(), Ended> {
-        self.note(Action::Block, "client_not_asked", BTreeMap::new(), None, since)
+        self.note(Action::Block, "client_not_asked", Found::default(), None, since)
             .await?;
         let server = Arc::clone(&self.between.server);
         let head = Head {

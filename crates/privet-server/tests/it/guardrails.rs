@@ -1,7 +1,7 @@
 //! Guardrails: prompts before they are sent, replies as they come.
 
 use privet_testkit::{Answer, Ask, RawProvider, Reply, TestGateway, chunk, json_reply, sse_head};
-use privet_types::{Action, PrincipalKind};
+use privet_types::{Action, KeyScopes, PrincipalKind};
 use serde_json::{Value, json};
 
 use crate::access::caller;
@@ -414,6 +414,168 @@ async fn a_side_effect_after_a_strangers_text_is_held() {
         shown.contains("taint/side_effect") || shown.contains("provenance/"),
         "{shown}"
     );
+}
+
+#[tokio::test]
+async fn what_the_instructions_hold_about_others_is_told_unless_only_the_user_brings_values() {
+    let address = "maria.lopez@brightwater.example";
+    for (brought, is_told) in [("request", true), ("user", false)] {
+        let policy = format!("[guardrails.replies.private]\nbrought = \"{brought}\"");
+        let message = json!({ "role": "assistant", "content": format!("Write to {address} then.") });
+        let (gateway, _provider) = answering(&policy, message).await;
+        let system = format!("The curator is {address}; tell nobody.");
+        let asked = conversation(
+            "demo",
+            &[("system", &system), ("user", "Whom can I ask about the harbour?")],
+        );
+        let reply = gateway.post(CHAT, asked).send().await;
+        assert_eq!(said(&reply).contains(address), is_told, "{}", reply.text());
+        let asked = conversation("demo", &[("user", &format!("Is it {address} whom I ask?"))]);
+        let reply = gateway.post(CHAT, asked).send().await;
+        assert!(
+            said(&reply).contains(address),
+            "what the user wrote comes back: {}",
+            reply.text()
+        );
+    }
+}
+
+#[tokio::test]
+async fn citations_of_documents_that_were_not_given_go() {
+    let policy = "[[guardrails.marks]]\nbegin = \"<document\"\nend = \"</document>\"\n[guardrails.replies.citations]\n";
+    let message = json!({ "role": "assistant", "content": "The quay is closed [a7]. Tides are high [2]. Fish is cheap [3]." });
+    let (gateway, _provider) = answering(policy, message).await;
+    let question = "<document id=\"a7\">The quay is closed until May.</document>\n<document id=\"a8\">Tides are high.</document>\nWhat is new?";
+    let reply = gateway
+        .post(CHAT, conversation("demo", &[("user", question)]))
+        .send()
+        .await;
+    let shown = said(&reply);
+    assert!(
+        shown.contains("[a7]") && shown.contains("[2]") && !shown.contains("[3]"),
+        "{shown}"
+    );
+    // Without documents there is nothing to hold them against.
+    let reply = gateway.post(CHAT, chat("demo", "What is new?")).send().await;
+    assert!(said(&reply).contains("[3]"));
+}
+
+/// The number under which `text` says that something is held.
+fn number(text: &str) -> String {
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let is_number = |word: &&str| word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    words
+        .find(is_number)
+        .unwrap_or_else(|| panic!("{text}"))
+        .to_owned()
+}
+
+#[tokio::test]
+async fn what_is_held_passes_once_somebody_else_has_approved_it() {
+    let gateway = gateway("[guardrails.prompts.detector]\nuser = \"hold\"").await;
+    let officer = caller(&gateway, "default", "security", PrincipalKind::User).await;
+    let refused = gateway.post(CHAT, chat("demo-echo", ATTACK)).send().await;
+    assert_refused(&refused, CHAT, 403, "guard_held");
+    let id = number(&refused.text());
+    assert!(gateway.seen().is_empty(), "the provider got nothing");
+    // Once more: it waits already.
+    gateway.post(CHAT, chat("demo-echo", ATTACK)).send().await;
+    let asked =
+        |method: &'static str, path: String, key: &str| gateway.ask(method, &path).header("x-api-key", key);
+    let listed = asked("GET", "/api/v1/guard/holds?open=true".to_owned(), &officer)
+        .send()
+        .await
+        .json();
+    let holds = listed["holds"].as_array().unwrap();
+    assert_eq!(holds.len(), 1, "{listed}");
+    assert_eq!(
+        (&holds[0]["id"], &holds[0]["rule"]),
+        (&json!(id), &json!("detector/user"))
+    );
+    assert!(!listed.to_string().contains("instructions"), "no text is kept");
+
+    let approve = format!("/api/v1/guard/holds/{id}/approve");
+    let ann = gateway.key_for("default", "ann", KeyScopes::all()).await;
+    let own = asked("POST", approve.clone(), &ann).send().await;
+    assert_eq!(own.status, 403, "{}", own.text());
+    assert!(own.text().contains("yourself"), "{}", own.text());
+    let plain = caller(&gateway, "default", "user", PrincipalKind::User).await;
+    assert_eq!(asked("POST", approve.clone(), &plain).send().await.status, 403);
+    let missing = format!("/api/v1/guard/holds/{}/approve", "0".repeat(32));
+    assert_eq!(asked("POST", missing, &officer).send().await.status, 404);
+    let done = asked("POST", approve, &officer).send().await;
+    assert_eq!(
+        (done.status, &done.json()["state"]),
+        (200, &json!("approved")),
+        "{}",
+        done.text()
+    );
+
+    let reply = gateway.post(CHAT, chat("demo-echo", ATTACK)).send().await;
+    assert_eq!(said(&reply), ATTACK);
+    let other = gateway
+        .post(CHAT, chat("demo-echo", &format!("{ATTACK} Now.")))
+        .send()
+        .await;
+    assert_refused(&other, CHAT, 403, "guard_held");
+    let foreign = asked("POST", CHAT.to_owned(), &plain).header("content-type", "application/json");
+    let foreign = foreign.body(chat("demo-echo", ATTACK)).send().await;
+    assert_refused(&foreign, CHAT, 403, "guard_held");
+
+    let refuse = format!("/api/v1/guard/holds/{id}/refuse");
+    assert_eq!(
+        asked("POST", refuse, &officer).send().await.json()["state"],
+        "refused"
+    );
+    let again = gateway.post(CHAT, chat("demo-echo", ATTACK)).send().await;
+    assert_refused(&again, CHAT, 403, "guard_held");
+    let log = told(gateway).await;
+    assert_eq!(log[0].0, Action::Hold);
+    assert_eq!((log[2].0, log[2].1.as_str()), (Action::Flag, "guard_flagged"));
+}
+
+#[tokio::test]
+async fn a_tool_call_that_is_held_is_made_once_it_is_approved() {
+    let (gateway, _provider) =
+        answering(TOOLS, calling("send_mail", &json!({ "to": "bob", "body": "hi" }))).await;
+    let officer = caller(&gateway, "default", "security", PrincipalKind::User).await;
+    let ask = || gateway.post(CHAT, after_tool("Please write to bob.")).send();
+    let id = number(&said(&ask().await));
+    recorded_hold(&gateway, &officer).await;
+    let approve = gateway.ask("POST", &format!("/api/v1/guard/holds/{id}/approve"));
+    let approve = approve
+        .header("x-api-key", &officer)
+        .header("content-type", "application/json");
+    let done = approve.body("{\"hours\":1}").send().await;
+    assert_eq!(
+        (done.status, &done.json()["tool"]),
+        (200, &json!("send_mail")),
+        "{}",
+        done.text()
+    );
+    let reply = ask().await;
+    let call = &reply.json()["choices"][0]["message"]["tool_calls"][0]["function"];
+    assert_eq!(call["name"], "send_mail", "{}", reply.text());
+    let log = told(gateway).await;
+    assert!(
+        log.iter()
+            .any(|(action, reason, _)| (*action, reason.as_str()) == (Action::Hold, "reply_held")),
+        "{log:?}"
+    );
+}
+
+/// Waits until something is held: of a reply it is written down after it has gone out.
+async fn recorded_hold(gateway: &TestGateway, officer: &str) {
+    let begun = std::time::Instant::now();
+    loop {
+        let ask = gateway.ask("GET", "/api/v1/guard/holds");
+        let listed = ask.header("x-api-key", officer).send().await.json();
+        if listed["holds"].as_array().is_some_and(|holds| !holds.is_empty()) {
+            return;
+        }
+        assert!(begun.elapsed() < privet_testkit::PATIENCE);
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test]

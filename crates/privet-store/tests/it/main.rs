@@ -17,6 +17,7 @@ mod database;
 #[cfg(unix)]
 mod faults;
 mod flusher;
+mod guard_holds;
 mod keyring;
 mod kill_switches;
 #[cfg(unix)]

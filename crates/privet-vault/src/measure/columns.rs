@@ -105,6 +105,12 @@ const TABLES: &[(&str, Names, Names, Names)] = &[
         &["tenant group_name principal added_at"],
     ),
     (
+        "guard_holds",
+        &[],
+        &["id"],
+        &["tenant rule surface model tool who opened_at decided_at decided_by is_approved expires_at"],
+    ),
+    (
         "hold_events",
         &["why"],
         &["subject"],

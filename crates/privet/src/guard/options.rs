@@ -60,19 +60,25 @@ pub(crate) struct LimitArgs {
     /// Limits that `privet guard calibrate` has measured on texts of your own.
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
+    #[cfg(feature = "onnx")]
+    #[command(flatten)]
+    asked: super::model::AskedArgs,
 }
 
 impl LimitArgs {
     /// The detector with these limits.
     ///
     /// # Errors
-    /// For a budget that is not known, and a calibration that cannot be read.
+    /// For a budget that is not known, and a calibration or a network that cannot be read.
     pub(crate) fn detector(&self) -> Result<Detector> {
         let detector = Detector::shipped()?.with_budget(self.budget)?;
-        match &self.calibration {
-            None => Ok(detector),
-            Some(path) => Ok(detector.with_calibration(&calibration(path)?)),
-        }
+        let detector = match &self.calibration {
+            None => detector,
+            Some(path) => detector.with_calibration(&calibration(path)?),
+        };
+        #[cfg(feature = "onnx")]
+        let detector = self.asked.apply(detector)?;
+        Ok(detector)
     }
 }
 

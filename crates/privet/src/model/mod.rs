@@ -1,5 +1,7 @@
 //! Networks that are no part of the binary: where they come from, where they lie, and that they are what they were.
 
+#[cfg(feature = "onnx")]
+mod attack;
 mod download;
 mod folder;
 mod index;
@@ -17,8 +19,12 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use privet_pii::{Config, Model};
 
+#[cfg(feature = "onnx")]
+pub(crate) use attack::{add_attack, load_attack};
 pub(crate) use download::{Source, fetch};
 pub(crate) use folder::{Folder, State};
+#[cfg(feature = "onnx")]
+pub(crate) use own::Own;
 pub(crate) use own::{add_own, own_networks};
 pub(crate) use package::{RAMPART, local};
 

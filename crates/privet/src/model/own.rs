@@ -1,4 +1,4 @@
-//! Networks of the user's choice: token classifiers in ONNX files, kept with a manifest of their hashes.
+//! Networks of the user's choice: classifiers in ONNX files, kept with a manifest of their hashes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,11 +16,11 @@ use super::package::{RAMPART, hexadecimal};
 const MANIFEST: &str = "manifest.json";
 const VERSION: u32 = 1;
 
-const MODEL: &str = "model.onnx";
-const CONFIG: &str = "config.json";
-const TOKENIZER: &str = "tokenizer.json";
-const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
-const VOCABULARY: &str = "vocab.txt";
+pub(super) const MODEL: &str = "model.onnx";
+pub(super) const CONFIG: &str = "config.json";
+pub(super) const TOKENIZER: &str = "tokenizer.json";
+pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+pub(super) const VOCABULARY: &str = "vocab.txt";
 
 /// What is kept of a network, and the most bytes of each: a BERT of 24 layers has 1.3 GB.
 const FILES: [(&str, u64); 5] = [
@@ -32,7 +32,7 @@ const FILES: [(&str, u64); 5] = [
 ];
 const MANIFEST_BYTES: u64 = 1 << 18;
 
-/// How somebody gets the files.
+/// How somebody gets the files of a token classifier.
 const EXPORT: &str =
     "`optimum-cli export onnx --model NAME --task token-classification DIR` writes such a folder";
 
@@ -44,7 +44,11 @@ struct Manifest {
     name: String,
     files: Vec<Kept>,
     /// What was said of labels by `--map`.
+    #[serde(default)]
     labels: BTreeMap<String, String>,
+    /// The label that says attack, for a network that guards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attack_label: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -65,10 +69,12 @@ pub(crate) struct Own {
     /// SHA-256 of its model, in hexadecimal digits.
     pub(crate) hash: String,
     pub(crate) state: State,
+    /// The label that says attack, for a network that guards.
+    pub(crate) attack_label: Option<String>,
 }
 
 /// Files by name.
-type Files = BTreeMap<&'static str, Vec<u8>>;
+pub(super) type Files = BTreeMap<&'static str, Vec<u8>>;
 
 /// At most `most` bytes of the file at `path`; none if it is not there.
 fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
@@ -100,30 +106,11 @@ pub(crate) fn add_own(folder: &Folder, from: &Path, name: &str, maps: &[String])
             .with_context(|| format!("`--map {map}` is to be such as DEVICE=MAC_ADDRESS or DEVICE=ignore"))?;
         labels.insert(label.trim(), kind.trim())?;
     }
-    let files = gather(from)?;
+    let files = gather(from, EXPORT)?;
     let meanings = labels.resolve(text(&files, CONFIG)?.unwrap_or_default())?;
     // It has to be ready when somebody asks for it.
     model(name, &files, &labels).with_context(|| format!("`{}`", from.display()))?;
-    let manifest = Manifest {
-        version: VERSION,
-        name: name.to_owned(),
-        files: files
-            .iter()
-            .map(|(name, bytes)| Kept {
-                name: (*name).to_owned(),
-                bytes: bytes.len() as u64,
-                sha256: hexadecimal(&privet_crypto::sha256(bytes)),
-            })
-            .collect(),
-        labels: labels.own(),
-    };
-    let manifest = serde_json::to_vec_pretty(&manifest)?;
-    let mut all: Vec<(&str, &[u8])> = files
-        .iter()
-        .map(|(name, bytes)| (*name, bytes.as_slice()))
-        .collect();
-    all.push((MANIFEST, &manifest));
-    let place = folder.write_all(name, &all)?;
+    let place = keep(folder, name, &files, labels.own(), None)?;
     let meanings: Vec<String> = meanings
         .iter()
         .map(|(label, kind)| format!("  {label} = {kind}"))
@@ -136,7 +123,41 @@ pub(crate) fn add_own(folder: &Folder, from: &Path, name: &str, maps: &[String])
     ))
 }
 
-fn check_name(name: &str) -> Result<()> {
+/// Writes `files` as the network `name`, with their hashes.
+///
+/// # Errors
+/// If the folder of networks cannot be written.
+pub(super) fn keep(
+    folder: &Folder,
+    name: &str,
+    files: &Files,
+    labels: BTreeMap<String, String>,
+    attack_label: Option<String>,
+) -> Result<PathBuf> {
+    let manifest = Manifest {
+        version: VERSION,
+        name: name.to_owned(),
+        files: files
+            .iter()
+            .map(|(name, bytes)| Kept {
+                name: (*name).to_owned(),
+                bytes: bytes.len() as u64,
+                sha256: hexadecimal(&privet_crypto::sha256(bytes)),
+            })
+            .collect(),
+        labels,
+        attack_label,
+    };
+    let manifest = serde_json::to_vec_pretty(&manifest)?;
+    let mut all: Vec<(&str, &[u8])> = files
+        .iter()
+        .map(|(name, bytes)| (*name, bytes.as_slice()))
+        .collect();
+    all.push((MANIFEST, &manifest));
+    folder.write_all(name, &all)
+}
+
+pub(super) fn check_name(name: &str) -> Result<()> {
     let is_inside = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(is_inside) {
         bail!("`{name}` is no name for a network; use small letters, digits and `-`");
@@ -148,9 +169,9 @@ fn check_name(name: &str) -> Result<()> {
 }
 
 /// The files of a network in `from`; its model may lie one folder down, as `onnx/model.onnx`.
-fn gather(from: &Path) -> Result<Files> {
+pub(super) fn gather(from: &Path, export: &str) -> Result<Files> {
     if !from.is_dir() {
-        bail!("`{}` is no folder; {EXPORT}", from.display());
+        bail!("`{}` is no folder; {export}", from.display());
     }
     let mut files = Files::new();
     for (name, most) in FILES {
@@ -166,7 +187,7 @@ fn gather(from: &Path) -> Result<Files> {
     if !files.contains_key(MODEL) {
         if has("config.cfg") && has("meta.json") {
             bail!(
-                "`{}` is a pipeline of spaCy, whose own format is not read; take a BERT or DistilBERT of Hugging Face's: {EXPORT}",
+                "`{}` is a pipeline of spaCy, whose own format is not read; take a BERT or DistilBERT of Hugging Face's: {export}",
                 from.display()
             );
         }
@@ -175,19 +196,19 @@ fn gather(from: &Path) -> Result<Files> {
             .any(has)
         {
             bail!(
-                "`{}` holds a network that is not exported yet: {EXPORT}",
+                "`{}` holds a network that is not exported yet: {export}",
                 from.display()
             );
         }
-        bail!("there is no `{MODEL}` in `{}`; {EXPORT}", from.display());
+        bail!("there is no `{MODEL}` in `{}`; {export}", from.display());
     }
     if !files.contains_key(CONFIG) {
-        bail!("there is no `{CONFIG}` in `{}`; {EXPORT}", from.display());
+        bail!("there is no `{CONFIG}` in `{}`; {export}", from.display());
     }
     Ok(files)
 }
 
-fn text<'f>(files: &'f Files, name: &str) -> Result<Option<&'f str>> {
+pub(super) fn text<'f>(files: &'f Files, name: &str) -> Result<Option<&'f str>> {
     let bytes = files.get(name).map(|bytes| std::str::from_utf8(bytes));
     bytes
         .transpose()
@@ -220,14 +241,27 @@ pub(super) fn load(folder: &Folder, name: &str) -> Result<Model> {
             RAMPART.name
         );
     }
-    let (files, labels) = verified(folder, name).map_err(|changed| match changed {
+    let (files, labels, attack_label) = whole(folder, name)?;
+    if attack_label.is_some() {
+        bail!(
+            "the network `{name}` tells attacks and not personal data; use it with `privet guard check --model {name}`"
+        );
+    }
+    model(name, &files, &labels).with_context(|| format!("the network `{name}`"))
+}
+
+/// The files of `name` as they were added, its labels, and the one that says attack.
+///
+/// # Errors
+/// If they are not what was added.
+pub(super) fn whole(folder: &Folder, name: &str) -> Result<(Files, Labels, Option<String>)> {
+    verified(folder, name).map_err(|changed| match changed {
         Unfit::Changed(file) => anyhow::anyhow!(
-            "`{}` is not what `privet pii model add --onnx` wrote, so `{name}` is not used; add it again",
+            "`{}` is not what `model add --onnx` wrote, so `{name}` is not used; add it again",
             folder.place(name).join(file).display()
         ),
         Unfit::Failed(error) => error,
-    })?;
-    model(name, &files, &labels).with_context(|| format!("the network `{name}`"))
+    })
 }
 
 /// Why files are not used.
@@ -248,8 +282,8 @@ fn manifest(folder: &Folder, name: &str) -> Result<Manifest, Unfit> {
     }
 }
 
-/// The files of `name` as they were added, and its labels.
-fn verified(folder: &Folder, name: &str) -> Result<(Files, Labels), Unfit> {
+/// As [`whole`], with the file that was changed.
+fn verified(folder: &Folder, name: &str) -> Result<(Files, Labels, Option<String>), Unfit> {
     let manifest = manifest(folder, name)?;
     let mut files = Files::new();
     for kept in &manifest.files {
@@ -272,7 +306,7 @@ fn verified(folder: &Folder, name: &str) -> Result<(Files, Labels), Unfit> {
             .insert(label, kind)
             .map_err(|error| Unfit::Failed(error.into()))?;
     }
-    Ok((files, labels))
+    Ok((files, labels, manifest.attack_label))
 }
 
 /// Whether something is where the network `name` of the user's own belongs, so that it may be replaced and removed.
@@ -315,8 +349,8 @@ pub(crate) fn own_networks(folder: &Folder) -> Result<Vec<Own>> {
         if !is_network(folder, name) {
             continue;
         }
-        let kept = manifest(folder, name)
-            .map(|manifest| manifest.files)
+        let (kept, attack_label) = manifest(folder, name)
+            .map(|manifest| (manifest.files, manifest.attack_label))
             .unwrap_or_default();
         let state = match verified(folder, name) {
             Ok(_) => State::Whole,
@@ -332,6 +366,7 @@ pub(crate) fn own_networks(folder: &Folder) -> Result<Vec<Own>> {
                 .map(|file| file.sha256.clone())
                 .unwrap_or_default(),
             state,
+            attack_label,
         });
     }
     networks.sort_by(|a, b| a.name.cmp(&b.name));

@@ -15,6 +15,7 @@ pub(crate) struct Own {
     pub(crate) bytes: u64,
     pub(crate) hash: String,
     pub(crate) state: State,
+    pub(crate) attack_label: Option<String>,
 }
 
 /// None.

@@ -237,7 +237,9 @@ fn rows(folder: &Folder) -> Result<Vec<Row>> {
             place: folder.of(&RAMPART).display().to_string(),
         },
     ];
-    rows.extend(model::own_networks(folder)?.into_iter().map(|own| Row {
+    // Those that tell attacks are `privet guard model`'s to list.
+    let own = model::own_networks(folder)?.into_iter();
+    rows.extend(own.filter(|own| own.attack_label.is_none()).map(|own| Row {
         place: folder.place(&own.name).display().to_string(),
         state: word(&own.state),
         // No network of one's own has a version; what tells it from others is its hash.

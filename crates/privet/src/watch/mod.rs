@@ -35,12 +35,12 @@ pub(crate) struct CommonArgs {
 }
 
 /// The store with what is needed to work on it.
-struct Open {
+pub(crate) struct Open {
     settings: Settings,
     root: Arc<RootKey>,
-    store: Store,
-    tenant: TenantId,
-    clock: SystemClock,
+    pub(crate) store: Store,
+    pub(crate) tenant: TenantId,
+    pub(crate) clock: SystemClock,
 }
 
 impl Open {
@@ -49,12 +49,12 @@ impl Open {
     }
 }
 
-fn operator() -> Pseudonym {
+pub(crate) fn operator() -> Pseudonym {
     Pseudonym(OPERATOR.to_owned())
 }
 
 /// Does `work` on the store of the settings, which must be there.
-fn with<T>(common: &CommonArgs, work: impl AsyncFnOnce(&Open) -> Result<T>) -> Result<T> {
+pub(crate) fn with<T>(common: &CommonArgs, work: impl AsyncFnOnce(&Open) -> Result<T>) -> Result<T> {
     let settings = rim::settings(&common.config)?;
     let tenant = common.tenant.parse()?;
     if !rim::has_store(&settings) {

@@ -149,6 +149,11 @@ impl Tools {
         })
     }
 
+    /// As written.
+    pub(crate) const fn config(&self) -> &ToolsConfig {
+        &self.config
+    }
+
     fn find(&self, name: &str, roles: &[RoleName]) -> Option<(&Tool, Option<&Schema>)> {
         let all = self.config.allow.iter().zip(&self.schemas);
         let mut fitting = all.filter(|(tool, _)| is_called(tool, name) && is_for(tool, roles));

@@ -1,8 +1,11 @@
-//! Token classifiers of the user's choice: BERT and DistilBERT in ONNX files as Hugging Face's Optimum and `torch.onnx` write them.
+//! Classifiers of the user's choice: BERT and DistilBERT in ONNX files as Hugging Face's Optimum and `torch.onnx` write them, and
+//! DeBERTa ([`deberta`]).
 //!
 //! Such a file names hardly a matrix, and each exporter writes the same network in other steps. So the graph is read twice,
 //! for texts of two lengths ([`trace`]), its parts are recognised ([`pattern`]), and only then are its numbers taken.
 
+mod deberta;
+mod head;
 mod pattern;
 mod small;
 mod trace;
@@ -10,10 +13,14 @@ mod trace;
 use std::cell::Cell;
 
 use super::onnx::{Attribute, Graph, Tensor};
-use super::weights::{COLUMNS, Cells, Layer, Linear, MOST_WIDTH, Norm, Numbers, Table, Weights, panels};
+use super::weights::{
+    COLUMNS, Cells, Layer, Linear, MOST_WIDTH, Norm, Numbers, Pooler, Table, Weights, panels,
+};
 use crate::error::Error;
-use pattern::{LinearNames, NormNames, Pattern};
+use pattern::{LinearNames, NormNames, Pattern, Scores};
 use trace::Trace;
+
+pub(super) use deberta::{Deberta, read as read_deberta};
 
 /// Pieces of the texts that a graph is tried on: different, so that no number stands for a length by chance, and odd.
 const LENGTHS: [usize; 2] = [5, 7];
@@ -22,17 +29,30 @@ fn bad(reason: &'static str) -> Error {
     Error::Model { reason }
 }
 
-/// Reads the classifier in `model`, the bytes of an ONNX file, whose attention has `heads` heads.
+/// Reads the token classifier in `model`, the bytes of an ONNX file, whose attention has `heads` heads.
 ///
 /// # Errors
 /// [`Error`] if it is none that can be run here.
 pub(super) fn read(model: &[u8], heads: usize) -> Result<Weights, Error> {
+    Ok(read_any(model, heads, Scores::OfPieces)?.0)
+}
+
+/// Reads the classifier of whole texts in `model`; otherwise as [`read`].
+///
+/// # Errors
+/// [`Error`] if it is none that can be run here.
+pub(super) fn read_sequence(model: &[u8], heads: usize) -> Result<(Weights, Pooler), Error> {
+    let (weights, pooler) = read_any(model, heads, Scores::OfText)?;
+    Ok((weights, pooler.ok_or_else(|| bad("it has no pooler"))?))
+}
+
+fn read_any(model: &[u8], heads: usize, scores: Scores) -> Result<(Weights, Option<Pooler>), Error> {
     let graph = Graph::read(model)?;
     let [first, second] = LENGTHS;
     let trace = Trace::new(&graph, first)?;
-    let names = Pattern::new(&trace, heads).names()?;
+    let names = Pattern::new(&trace, heads).names(scores)?;
     let again = Trace::new(&graph, second)?;
-    if Pattern::new(&again, heads).names()? != names {
+    if Pattern::new(&again, heads).names(scores)? != names {
         return Err(bad("its graph is another one for texts of another length"));
     }
     let source = Source {
@@ -75,7 +95,11 @@ pub(super) fn read(model: &[u8], heads: usize) -> Result<Weights, Error> {
         return Err(bad("it has no layers"));
     }
     let (labelled, labels) = source.linear(&names.labelled, Some(width), None)?;
-    Ok(Weights {
+    let pooler = names.pooled.map(|(names, activation)| {
+        let linear = source.linear(&names, Some(width), Some(width))?.0;
+        Ok::<_, Error>(Pooler { linear, activation })
+    });
+    let weights = Weights {
         width,
         labels,
         words: source.table(names.words, width)?,
@@ -83,8 +107,10 @@ pub(super) fn read(model: &[u8], heads: usize) -> Result<Weights, Error> {
         kind,
         norm,
         layers,
+        relative: None,
         labelled,
-    })
+    };
+    Ok((weights, pooler.transpose()?))
 }
 
 /// Where numbers come from.
@@ -176,17 +202,10 @@ impl Source<'_, '_, '_> {
                     None => true,
                 };
                 let rows = input(0)?;
-                let &[height, width] = rows.shape.as_slice() else {
-                    return Err(other());
-                };
-                if !is_turn || width == 0 {
+                if !is_turn {
                     return Err(other());
                 }
-                let column = |at: usize| rows.numbers.iter().skip(at).step_by(width).copied();
-                Ok(Rows {
-                    shape: vec![width, height],
-                    numbers: (0..width).flat_map(column).collect(),
-                })
+                rows.turned().ok_or_else(other)
             }
             _ => Err(other()),
         }
@@ -225,7 +244,12 @@ impl Source<'_, '_, '_> {
         inputs: Option<usize>,
         outputs: Option<usize>,
     ) -> Result<(Linear, usize), Error> {
-        let matrix = self.rows(names.matrix)?;
+        let mut matrix = self.rows(names.matrix)?;
+        if names.is_turned {
+            matrix = matrix
+                .turned()
+                .ok_or_else(|| bad("a matrix has another size than the encoder needs"))?;
+        }
         let bias = self.rows(names.bias)?.numbers;
         let &[k, n] = matrix.shape.as_slice() else {
             return Err(bad("a matrix has another size than the encoder needs"));
@@ -256,6 +280,18 @@ impl Source<'_, '_, '_> {
 }
 
 impl Rows {
+    /// Rows as columns; `None` if it is no matrix.
+    fn turned(&self) -> Option<Self> {
+        let &[height, width] = self.shape.as_slice() else {
+            return None;
+        };
+        let column = |at: usize| self.numbers.iter().skip(at).step_by(width.max(1)).copied();
+        Some(Self {
+            shape: vec![width, height],
+            numbers: (0..width).flat_map(column).collect(),
+        })
+    }
+
     /// Each number with the one of `other`, a single one, a row or a column.
     fn joined(self, other: &Self, join: impl Fn(f32, f32) -> f32) -> Option<Self> {
         let width = self.shape.last().copied().unwrap_or(1).max(1);

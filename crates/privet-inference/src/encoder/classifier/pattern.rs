@@ -4,7 +4,7 @@
 //! come to nothing for a text without padding, and places have to be counted from 0.
 
 use super::super::onnx::{Attribute, Node};
-use super::super::weights::{MOST_LAYERS, MOST_WIDTH};
+use super::super::weights::{Activation, MOST_LAYERS, MOST_WIDTH};
 use super::small::Small;
 use super::trace::Trace;
 use crate::error::Error;
@@ -17,7 +17,7 @@ const NEAR: f64 = 5e-4;
 const MOST_LOOKED_AT: usize = 64;
 
 /// Operators that a part can have; what has another one is refused for that.
-const KNOWN: [&str; 25] = [
+const KNOWN: [&str; 28] = [
     "Add",
     "Cast",
     "Concat",
@@ -30,6 +30,7 @@ const KNOWN: [&str; 25] = [
     "Expand",
     "Gather",
     "Gelu",
+    "Gemm",
     "Identity",
     "IsNaN",
     "LayerNormalization",
@@ -37,10 +38,12 @@ const KNOWN: [&str; 25] = [
     "Mul",
     "Pow",
     "ReduceMean",
+    "Relu",
     "Reshape",
     "Softmax",
     "Sqrt",
     "Sub",
+    "Tanh",
     "Transpose",
     "Where",
 ];
@@ -50,6 +53,8 @@ const KNOWN: [&str; 25] = [
 pub(super) struct LinearNames<'a> {
     pub(super) matrix: &'a str,
     pub(super) bias: &'a str,
+    /// Whether the matrix has a row for each output.
+    pub(super) is_turned: bool,
 }
 
 /// The tensors of a normalisation.
@@ -80,6 +85,8 @@ pub(super) struct Names<'a> {
     pub(super) kinds: Option<&'a str>,
     pub(super) norm: NormNames<'a>,
     pub(super) layers: Vec<LayerNames<'a>>,
+    /// What is made of the first piece, if only that is asked.
+    pub(super) pooled: Option<(LinearNames<'a>, Activation)>,
     pub(super) labelled: LinearNames<'a>,
 }
 
@@ -93,9 +100,18 @@ struct Moved<'g, 'a> {
     factor: f64,
 }
 
+/// What a network gives scores to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scores {
+    /// To each piece.
+    OfPieces,
+    /// To the whole text.
+    OfText,
+}
+
 /// Reads a graph along a [`Trace`].
 pub(super) struct Pattern<'t, 'g, 'a> {
-    trace: &'t Trace<'g, 'a>,
+    pub(super) trace: &'t Trace<'g, 'a>,
     heads: usize,
 }
 
@@ -104,11 +120,11 @@ impl<'t, 'g, 'a> Pattern<'t, 'g, 'a> {
         Self { trace, heads }
     }
 
-    /// The names of all tensors that the encoder needs.
+    /// The names of all tensors that the encoder needs, which puts out scores of `Scores`.
     ///
     /// # Errors
     /// [`Error`] if the graph is any other than a BERT's or DistilBERT's.
-    pub(super) fn names(&self) -> Result<Names<'a>, Error> {
+    pub(super) fn names(&self, scores: Scores) -> Result<Names<'a>, Error> {
         let outputs = &self.trace.graph.outputs;
         let logits = match outputs.as_slice() {
             [only] => *only,
@@ -120,9 +136,18 @@ impl<'t, 'g, 'a> Pattern<'t, 'g, 'a> {
                     reason: "its graph has several outputs and none named `logits`",
                 })?,
         };
-        let (state, labelled) = self
-            .linear(self.resolve(logits))
-            .ok_or_else(|| self.other(logits, "the matrix of the labels"))?;
+        let (state, pooled, labelled) = match scores {
+            Scores::OfPieces => {
+                let (state, labelled) = self
+                    .linear(self.resolve(logits))
+                    .ok_or_else(|| self.other(logits, "the matrix of the labels"))?;
+                (state, None, labelled)
+            }
+            Scores::OfText => {
+                let (state, pooled, labelled) = self.head(logits)?;
+                (state, Some(pooled), labelled)
+            }
+        };
         let mut layers = Vec::new();
         let mut state = self.resolve(state);
         loop {
@@ -137,6 +162,7 @@ impl<'t, 'g, 'a> Pattern<'t, 'g, 'a> {
                     kinds,
                     norm,
                     layers,
+                    pooled,
                     labelled,
                 });
             }
@@ -184,7 +210,7 @@ impl<'t, 'g, 'a> Pattern<'t, 'g, 'a> {
     }
 
     /// `name` is not what is `wanted` there: for the operator that puts it out, or for one near by that nobody knows.
-    fn other(&self, name: &str, wanted: &'static str) -> Error {
+    pub(super) fn other(&self, name: &str, wanted: &'static str) -> Error {
         let (mut open, mut looked_at) = (vec![name], 0);
         let mut culprit = name;
         while let Some(next) = open
@@ -220,7 +246,7 @@ impl<'t, 'g, 'a> Pattern<'t, 'g, 'a> {
     }
 
     /// `name`, or what it is a copy of.
-    fn resolve(&self, name: &'a str) -> &'a str {
+    pub(super) fn resolve(&self, name: &'a str) -> &'a str {
         let mut name = name;
         for _ in 0..MOST_STEPS {
             let Some(node) = self.trace.producer(name) else {
@@ -241,7 +267,7 @@ impl<'t, 'g, 'a> Pattern<'t, 'g, 'a> {
         name
     }
 
-    fn node(&self, name: &'a str, operator: &str) -> Option<&'g Node<'a>> {
+    pub(super) fn node(&self, name: &'a str, operator: &str) -> Option<&'g Node<'a>> {
         let node = self.trace.producer(self.resolve(name))?;
         (node.operator == operator).then_some(node)
     }
@@ -267,14 +293,19 @@ impl<'t, 'g, 'a> Pattern<'t, 'g, 'a> {
     }
 
     /// `name` as a product with a matrix, plus a bias.
-    fn linear(&self, name: &'a str) -> Option<(&'a str, LinearNames<'a>)> {
+    pub(super) fn linear(&self, name: &'a str) -> Option<(&'a str, LinearNames<'a>)> {
         let (product, bias) = self.beside_constant(self.node(name, "Add")?)?;
         let node = self.node(product, "MatMul")?;
         let &[input, matrix] = node.inputs.as_slice() else {
             return None;
         };
         let is_linear = self.trace.is_constant(matrix) && !self.trace.is_constant(input);
-        is_linear.then_some((input, LinearNames { matrix, bias }))
+        let names = LinearNames {
+            matrix,
+            bias,
+            is_turned: false,
+        };
+        is_linear.then_some((input, names))
     }
 
     /// `name` as a normalisation of something, in one step or in nine.

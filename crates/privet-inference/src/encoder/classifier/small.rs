@@ -181,6 +181,40 @@ impl Small {
         Self::new([outer, inner].concat(), values, self.is_whole)
     }
 
+    /// For each number of `places` the one that stands there along an axis, and where `places` has it along all others.
+    pub(super) fn gather_elements(&self, places: &Self, along: i64) -> Option<Self> {
+        let along = axis(along, self.shape.len())?;
+        let (strides, steps) = (self.strides(), places.strides());
+        let length = i64::try_from(*self.shape.get(along)?).ok()?;
+        if places.shape.len() != self.shape.len() {
+            return None;
+        }
+        let one = |(at, place): (usize, i64)| {
+            let place = if place < 0 { place + length } else { place };
+            let mut from = 0;
+            let axes = self
+                .shape
+                .iter()
+                .zip(&strides)
+                .zip(places.shape.iter().zip(&steps));
+            for (axis, ((n, stride), (count, step))) in axes.enumerate() {
+                let index = if axis == along {
+                    usize::try_from(place).ok()?
+                } else {
+                    at.checked_div(*step)?.checked_rem(*count)?
+                };
+                from += Some(index).filter(|index| index < n)? * stride;
+            }
+            self.values.get(from).copied()
+        };
+        let values = places.integers().into_iter().enumerate().map(one);
+        Self::new(
+            places.shape.clone(),
+            values.collect::<Option<_>>()?,
+            self.is_whole,
+        )
+    }
+
     pub(super) fn slice(&self, starts: &[i64], ends: &[i64], axes: &[i64]) -> Option<Self> {
         let (mut shape, strides, mut start) = (self.shape.clone(), self.strides(), 0);
         for ((from, to), along) in starts.iter().zip(ends).zip(axes) {

@@ -201,7 +201,10 @@ impl<'g, 'a> Trace<'g, 'a> {
             "GatherND" if node.integer("batch_dims").unwrap_or(0) == 0 => {
                 first()?.gather_each(self.input(node, 1)?)
             }
-            "Unsqueeze" | "Squeeze" | "Reshape" | "Transpose" => self.rearrange(node, first()?),
+            "GatherElements" => {
+                first()?.gather_elements(self.input(node, 1)?, node.integer("axis").unwrap_or(0))
+            }
+            "Unsqueeze" | "Squeeze" | "Reshape" | "Transpose" | "Flatten" => self.rearrange(node, first()?),
             "Concat" => {
                 let parts: Vec<&Small> = (0..node.inputs.len())
                     .map(|at| self.input(node, at))
@@ -283,6 +286,11 @@ impl<'g, 'a> Trace<'g, 'a> {
                 node.integer("allowzero") == Some(1),
             ),
             "Unsqueeze" => unsqueezed(shape, &self.numbers(node, 1, "axes")?),
+            "Flatten" => {
+                let at = usize::try_from(node.integer("axis").unwrap_or(1)).ok()?;
+                let (outer, inner) = shape.split_at_checked(at)?;
+                Some(vec![count(outer)?, count(inner)?])
+            }
             "Squeeze" => squeezed(shape, self.numbers(node, 1, "axes").as_deref()),
             "Transpose" => {
                 let Attribute::Numbers(perm) = node.attribute("perm")? else {

@@ -1,9 +1,8 @@
 //! Personal data by a token classifier of the user's choice, whose files are handed in.
 
 mod labels;
-mod tokenizer;
 
-use privet_inference::{Encoder, EncoderMemory, TaggedWords, Word};
+use privet_inference::{Encoder, EncoderMemory, TaggedWords, Word, WordPieces};
 use privet_types::{Basis, Budget, Entity, Finding, RuleId, Span};
 use serde::Deserialize;
 
@@ -12,7 +11,6 @@ use super::together::stretches;
 use super::trimmed;
 use crate::error::Error;
 use labels::{Meaning, Place};
-use tokenizer::Tokenizer;
 
 pub use labels::Labels;
 
@@ -146,14 +144,15 @@ impl Classifier {
         let architecture = Architecture::read(files.config)?;
         let meanings = labels.meanings(&architecture.labels()?)?;
         let tokenizer = match (files.tokenizer, files.vocabulary) {
-            (Some(json), _) => Tokenizer::of_json(json)?,
-            (None, Some(text)) => Tokenizer::of_vocabulary(text, files.tokenizer_config)?,
+            (Some(json), _) => WordPieces::of_json(json),
+            (None, Some(text)) => WordPieces::of_vocabulary(text, files.tokenizer_config),
             (None, None) => {
                 return Err(bad(
                     "neither `tokenizer.json` nor `vocab.txt` is there; copy them from where the network was trained",
                 ));
             }
         };
+        let tokenizer = tokenizer.map_err(|error| bad(error.to_string()))?;
         let pieces = tokenizer.pieces.iter().map(String::as_str);
         let heads = architecture.num_attention_heads;
         let encoder = Encoder::read_classifier(files.model, pieces, tokenizer.spelling, heads)

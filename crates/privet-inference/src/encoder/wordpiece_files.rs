@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use privet_inference::Spelling;
 use serde::Deserialize;
 
-use super::bad;
+use super::wordpiece::Spelling;
 use crate::error::Error;
 
 /// More than any vocabulary of word pieces has.
@@ -15,9 +14,17 @@ const MOST_CHARS: usize = 100;
 
 /// Word pieces, numbered from 0, and the spelling that they are looked up in.
 #[derive(Debug)]
-pub(super) struct Tokenizer {
-    pub(super) pieces: Vec<String>,
-    pub(super) spelling: Spelling,
+pub struct WordPieces {
+    /// The pieces, in the order of their numbers.
+    pub pieces: Vec<String>,
+    /// How a text is spelt before they are looked up.
+    pub spelling: Spelling,
+}
+
+fn bad(problem: impl Into<String>) -> Error {
+    Error::Files {
+        problem: problem.into(),
+    }
 }
 
 /// What is needed of `tokenizer.json`.
@@ -95,9 +102,12 @@ fn other(name: &str) -> Error {
     ))
 }
 
-impl Tokenizer {
+impl WordPieces {
     /// Reads `tokenizer.json`.
-    pub(super) fn of_json(text: &str) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Files`] if it cuts texts in another way than BERT's.
+    pub fn of_json(text: &str) -> Result<Self, Error> {
         let json: Json =
             serde_json::from_str(text).map_err(|e| bad(format!("`tokenizer.json` cannot be read: {e}")))?;
         let kind = json.model.kind.as_deref().unwrap_or("WordPiece");
@@ -162,7 +172,10 @@ impl Tokenizer {
     }
 
     /// Reads `vocab.txt`, with the settings beside it.
-    pub(super) fn of_vocabulary(text: &str, settings: Option<&str>) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Files`] if the settings are not there, or are of another tokenizer than BERT's.
+    pub fn of_vocabulary(text: &str, settings: Option<&str>) -> Result<Self, Error> {
         let settings: Option<Settings> = settings
             .map(serde_json::from_str)
             .transpose()
@@ -216,10 +229,10 @@ mod tests {
 
     #[test]
     fn a_cased_tokenizer_is_read() {
-        let read = Tokenizer::of_json(JSON).unwrap();
+        let read = WordPieces::of_json(JSON).unwrap();
         assert_eq!(read.pieces, ["[UNK]", "[CLS]", "[SEP]", "##a", "[MASK]"]);
         assert!(!read.spelling.is_lower_case && !read.spelling.strips_accents);
-        let read = Tokenizer::of_vocabulary("[UNK]\n##a\n", Some(r#"{"do_lower_case": true}"#)).unwrap();
+        let read = WordPieces::of_vocabulary("[UNK]\n##a\n", Some(r#"{"do_lower_case": true}"#)).unwrap();
         assert_eq!(read.pieces, ["[UNK]", "##a"]);
         assert!(read.spelling.is_lower_case && read.spelling.strips_accents);
     }
@@ -231,7 +244,7 @@ mod tests {
             ("\"WordPiece\"", "\"Unigram\""),
             ("\"BertPreTokenizer\"", "\"ByteLevel\""),
         ] {
-            let error = Tokenizer::of_json(&JSON.replace(from, to))
+            let error = WordPieces::of_json(&JSON.replace(from, to))
                 .unwrap_err()
                 .to_string();
             assert!(error.contains(to.trim_matches('"')), "{error}");
@@ -245,10 +258,10 @@ mod tests {
             ("\"id\": 4", "\"id\": 6"),
             (": 100", ": 50"),
         ] {
-            assert!(Tokenizer::of_json(&JSON.replace(from, to)).is_err(), "{to}");
+            assert!(WordPieces::of_json(&JSON.replace(from, to)).is_err(), "{to}");
         }
-        assert!(Tokenizer::of_vocabulary("[UNK]\n", None).is_err());
-        let error = Tokenizer::of_vocabulary("[UNK]\n", Some(r#"{"tokenizer_class": "RobertaTokenizer"}"#));
+        assert!(WordPieces::of_vocabulary("[UNK]\n", None).is_err());
+        let error = WordPieces::of_vocabulary("[UNK]\n", Some(r#"{"tokenizer_class": "RobertaTokenizer"}"#));
         assert!(error.unwrap_err().to_string().contains("RobertaTokenizer"));
     }
 }
