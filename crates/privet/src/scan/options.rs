@@ -145,7 +145,7 @@ pub(crate) struct ScanArgs {
     /// Only these kinds of trouble.
     #[arg(long = "category", value_enum, value_delimiter = ',', value_name = "KIND")]
     pub(super) categories: Vec<Wanted>,
-    /// The least severity at which the exit status is 1; `medium` if neither this nor the settings say.
+    /// The least severity at which the exit status is 1; any finding if neither this nor the settings say.
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub(super) fail_on: Option<FailOn>,
     /// Scan also what `.gitignore` and `.ignore` leave out.
