@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the official clients, unmodified, through `privet serve` in front of a recording provider; then Databunker's, against a
-# vault; then the official messages of OpenTelemetry, Schemathesis on the OpenAPI document, and the console in a real browser.
+# vault; then the official messages of OpenTelemetry, Schemathesis on the OpenAPI document, and in a real browser the console and the
+# extension of JupyterLab.
 #
 #   clients/run.sh                 through the gateway
 #   PRIVET_DIRECT=1 clients/run.sh straight to the provider, to see that it is true to the wire
@@ -9,7 +10,7 @@
 # PRIVET_BIN         the gateway (default: built here, debug)
 # PRIVET_PROVIDER    the provider (default: built here, debug)
 # PRIVET_CHROMIUM    the browser (default /usr/bin/chromium, of Debian's package chromium)
-# PRIVET_SCREENSHOTS a folder that gets a picture of each page of the console (default: none)
+# PRIVET_SCREENSHOTS a folder that gets a picture of each page of the console, and of the extension (default: none)
 # PRIVET_SEED        chooses where the provider cuts its streams (default: a new one, printed)
 set -euo pipefail
 
@@ -81,6 +82,13 @@ install_vault() { install_wheels "$1" "$here/vault/requirements.txt"; }
 install_telemetry() { install_wheels "$1" "$here/telemetry/requirements.txt"; }
 
 install_schemathesis() { install_wheels "$1" "$here/schemathesis/requirements.txt"; }
+
+# JupyterLab, and our extension as people install it: without node.
+install_jupyterlab() {
+    install_wheels "$1" "$here/jupyterlab/requirements.txt"
+    timeout 120 "$1/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation "$root/extensions/jupyterlab"
+    timeout 60 "$1/bin/pip" check
+}
 
 install_node() {
     cp "$here/node/package.json" "$here/node/package-lock.json" "$1/"
@@ -228,7 +236,7 @@ fi
 if [ "$direct" != 1 ]; then
     browser=${PRIVET_CHROMIUM:-/usr/bin/chromium}
     if [ ! -x "$browser" ] && [ -z "${PRIVET_CHROMIUM:-}" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        (timeout 300 apt-get update -qq && DEBIAN_FRONTEND=noninteractive timeout 900 apt-get install -y -qq \
+        (timeout 300 apt-get update -qq && DEBIAN_FRONTEND=noninteractive timeout 900 apt-get install -y -qq -o DPkg::Lock::Timeout=300 \
             --no-install-recommends chromium fonts-dejavu-core) >/dev/null || fail "chromium cannot be installed"
     fi
     [ -x "$browser" ] || fail "no browser at $browser; install Debian's package chromium, or name one in PRIVET_CHROMIUM"
@@ -240,4 +248,18 @@ if [ "$direct" != 1 ]; then
     (cd "$work/console" && PRIVET_BIN=$PRIVET_BIN PRIVET_DEMO_URL=http://127.0.0.1:$port PRIVET_CHROMIUM=$browser \
         PRIVET_SCREENSHOTS=$pictures \
         timeout 600 node --test console.test.mjs) || fail "the console failed"
+fi
+
+# And the extension's: on the scan instead of the gateway.
+if [ "$direct" != 1 ]; then
+    extension=$root/extensions/jupyterlab
+    mapfile -t parts < <(find "$extension" -name node_modules -prune -o -type f -not -name '*.pyc' -print | sort)
+    jupyterlab=$(install_once jupyterlab install_jupyterlab "$here/jupyterlab/requirements.txt" "${parts[@]}")
+    (cd "$here/jupyterlab" && PYTHONDONTWRITEBYTECODE=1 PRIVET_BIN=$PRIVET_BIN PRIVET_EXTENSION=$extension \
+        timeout 300 "$jupyterlab/bin/python" -m pytest --quiet --no-header) || fail "a notebook was not mended or saved as it is to be"
+    mkdir "$work/jupyterlab"
+    cp "$here/jupyterlab/jupyterlab.test.mjs" "$here/console/package.json" "$work/jupyterlab/"
+    ln -s "$console/node_modules" "$work/jupyterlab/node_modules"
+    (cd "$work/jupyterlab" && PRIVET_BIN=$PRIVET_BIN PRIVET_JUPYTER=$jupyterlab PRIVET_CHROMIUM=$browser PRIVET_SCREENSHOTS=$pictures \
+        timeout 600 node --test jupyterlab.test.mjs) || fail "the extension of JupyterLab failed"
 fi

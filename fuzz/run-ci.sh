@@ -22,7 +22,7 @@ fi
 cargo run --locked --quiet --bin replay -- --seconds "$seconds" --seed "$seed"
 
 if cargo +nightly fuzz --version >/dev/null 2>&1; then
-    for target in sse json_body settings detect restore normalize encoder classifier json_file csv_file records windows gold manifest operators recognizers presidio checkpoint tile entries log_folder evidence share sealed sealed_stream passphrase import receipt backup keyring dsr_body identity update guard guarded controls sinks schema control_files; do
+    for target in sse json_body settings detect restore normalize encoder classifier json_file csv_file records windows gold manifest operators recognizers presidio checkpoint tile entries log_folder evidence share sealed sealed_stream passphrase import receipt backup keyring dsr_body identity update guard guarded controls sinks schema control_files scan_file artifact dependencies advisories secret_rules notebook_fix scan_state sealed_artifact; do
         # New inputs go to a folder of their own, so that a run leaves the clone as it was.
         found=$(mktemp -d)
         cargo +nightly fuzz run --fuzz-dir . --features libfuzzer "$target" "$found" "corpus/$target" -- \

@@ -12,13 +12,17 @@ mod files;
 mod gold;
 mod guard;
 mod guarded;
+mod keeps;
 mod keys;
 mod ledger;
+mod models;
 pub mod mutate;
+mod packages;
 mod recognizers;
 mod replies;
 mod requests;
 mod rights;
+mod scans;
 mod texts;
 mod updates;
 mod vault;
@@ -32,12 +36,16 @@ pub use files::{fuzz_csv_file, fuzz_json_file, fuzz_manifest, fuzz_operators, fu
 pub use gold::fuzz_gold;
 pub use guard::fuzz_guard;
 pub use guarded::fuzz_guarded;
+pub use keeps::{corpus_cache, corpus_scan, corpus_scan_key, fuzz_scan_state};
 pub use keys::{fuzz_passphrase, fuzz_sealed, fuzz_sealed_stream, fuzz_share};
 pub use ledger::{corpus_evidence, fuzz_checkpoint, fuzz_entries, fuzz_evidence, fuzz_log_folder, fuzz_tile};
+pub use models::{corpus_manifest, fuzz_artifact, fuzz_sealed_artifact};
+pub use packages::{corpus_source, fuzz_advisories, fuzz_dependencies};
 pub use recognizers::{fuzz_presidio, fuzz_recognizers};
 pub use replies::fuzz_sse;
 pub use requests::fuzz_json_body;
 pub use rights::{fuzz_dsr_body, fuzz_identity};
+pub use scans::{fuzz_notebook_fix, fuzz_scan_file, fuzz_secret_rules};
 pub use texts::{fuzz_detect, fuzz_normalize, fuzz_restore};
 pub use updates::{corpus_update, fuzz_update};
 pub use vault::{fuzz_backup, fuzz_import, fuzz_keyring, fuzz_receipt};
@@ -86,6 +94,14 @@ pub const TARGETS: &[Target] = &[
     ("sinks", fuzz_sinks),
     ("schema", fuzz_schema),
     ("control_files", fuzz_control_files),
+    ("scan_file", fuzz_scan_file),
+    ("artifact", fuzz_artifact),
+    ("dependencies", fuzz_dependencies),
+    ("advisories", fuzz_advisories),
+    ("secret_rules", fuzz_secret_rules),
+    ("notebook_fix", fuzz_notebook_fix),
+    ("scan_state", fuzz_scan_state),
+    ("sealed_artifact", fuzz_sealed_artifact),
 ];
 
 /// The first byte of an input chooses among variants; the rest is the input proper.

@@ -25,6 +25,7 @@ pub mod budgets;
 pub mod changes;
 pub mod decisions;
 mod frame;
+pub mod holds;
 pub mod keys;
 pub mod kill;
 mod once;

@@ -61,6 +61,8 @@ pub enum KeyLevel {
     Backup = 6,
     /// The root of the surrogates and tokens that are derived and not stored.
     Surrogate = 7,
+    /// The key of one sealed model file.
+    Model = 8,
 }
 
 /// Where one wrapped key belongs. It can be unwrapped only where every part is the same.

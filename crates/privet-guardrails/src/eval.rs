@@ -1,14 +1,17 @@
 //! Measures scores against texts that people marked as attacks or not.
 //!
 //! Definitions. *AUC* is the chance that an attack scores higher than a benign text, ties counted half. *Recall at a
-//! false-positive rate* is the share of attacks that score higher than all but that share of the benign texts; it needs ten
-//! benign texts above the limit for the limit to mean anything, so fewer than 10 ÷ rate benign texts are *not enough
-//! evidence*. *Over-defence* is the share of benign texts that are not flagged at the threshold in use, counted for a source
+//! false-positive rate* is the share of attacks that score higher than all but that share of the benign texts; it needs thirty
+//! benign texts above the limit for the limit to mean anything, so fewer than 30 ÷ rate benign texts (30,000 for 0.1 %) are *not
+//! enough evidence*. *Over-defence* is the share of benign texts that are not flagged at the threshold in use, counted for a source
 //! by itself. Intervals are 95 % Wilson intervals; they take texts for independent, and the limit for fixed.
 
 use std::collections::BTreeMap;
 
 pub use privet_pii::eval::{Rate, Reliability};
+
+/// Benign texts above a limit that it must rest on.
+const FEWEST_ABOVE: f64 = 30.0;
 
 /// One text, as it was marked and as it was scored.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,7 +122,7 @@ impl Evaluation {
     /// above 0.0 and below 1.0.
     #[must_use]
     pub fn recall_at(&self, rate: f64, of: impl Fn(&Scored) -> bool) -> AtRate {
-        let needed = (10.0 / rate).ceil() as u64;
+        let needed = (FEWEST_ABOVE / rate).ceil() as u64;
         if (self.benign.len() as u64) < needed {
             return AtRate::NotEnoughEvidence { needed };
         }
@@ -193,26 +196,26 @@ mod tests {
 
     #[test]
     fn recall_is_counted_above_the_share_of_benign_texts() {
-        let benign = (0..1000).map(|i| text(false, i as f32 / 1000.0));
-        let attacks = [0.5, 0.985, 0.9895, 0.995, 1.0].map(|s| text(true, s));
+        let benign = (0..3000).map(|i| text(false, i as f32 / 3000.0));
+        let attacks = [0.5, 0.985, 0.9898, 0.995, 1.0].map(|s| text(true, s));
         let evaluation = Evaluation::new(benign.chain(attacks).collect());
         let AtRate::Measured { limit, recall } = evaluation.recall_at(0.01, |_| true) else {
             panic!("there are enough benign texts");
         };
-        assert_eq!((limit, recall), (0.989, Rate::new(3, 5)));
+        assert_eq!((limit, recall), (2969.0 / 3000.0, Rate::new(3, 5)));
     }
 
     #[test]
     fn a_rate_that_the_benign_texts_cannot_show_is_not_enough_evidence() {
         let evaluation = Evaluation::new(
-            (0..9999)
+            (0..29_999)
                 .map(|_| text(false, 0.1))
                 .chain([text(true, 0.9)])
                 .collect(),
         );
         assert_eq!(
             evaluation.recall_at(0.001, |_| true),
-            AtRate::NotEnoughEvidence { needed: 10_000 }
+            AtRate::NotEnoughEvidence { needed: 30_000 }
         );
     }
 

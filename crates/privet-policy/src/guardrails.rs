@@ -3,23 +3,27 @@
 use std::sync::Arc;
 
 use privet_guardrails::gate::{
-    Files, FilesConfig, GateError, Guardrails, GuardrailsConfig, ReplyControls, Secrets,
+    Files, FilesConfig, GateError, Guardrails, GuardrailsConfig, Models, ReplyControls, Secrets,
 };
 
 use crate::key_path::{Fault, KeyPath};
 
-/// Checks `[guardrails]`, but for its files: those are not here yet.
+/// Checks `[guardrails]`, but for its files and models: those are not here yet.
 pub(crate) fn check(config: Option<&GuardrailsConfig>) -> Result<(), Fault> {
     let Some(config) = config else { return Ok(()) };
     let mut config = config.clone();
     config.files = FilesConfig::default();
     let others = config.rules.iter_mut().map(|of| &mut of.replies);
     others.chain([&mut config.replies]).for_each(without_files);
+    let others = config.rules.iter_mut().map(|of| &mut of.prompts);
+    for prompts in others.chain([&mut config.prompts]) {
+        prompts.detector.iter_mut().for_each(|it| it.model = None);
+    }
     let secrets = Secrets {
         keyed: Arc::new(privet_crypto::sha256),
         seed: 0,
     };
-    match Guardrails::new(&config, &Files::new(), secrets) {
+    match Guardrails::new(&config, &Files::new(), &Models::default(), secrets) {
         Ok(_) => Ok(()),
         Err(error) => Err(place(&error.place()).fault(message(&error))),
     }

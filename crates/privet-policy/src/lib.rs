@@ -61,6 +61,7 @@ pub use policy::{
     ArchiveConfig, ArchiveContent, ArchiveFailure, Audit, AuditConfig, ConsentConfig, Durability, Policy,
     PolicyFile, ResponsesConfig, Storage, example as policy_example, schema as policy_schema,
 };
+pub use privet_guardrails::gate::Models as GuardModels;
 pub use routing::{BadRoute, RoutingConfig, SensitiveAction, SensitiveRule};
 pub use rules::{RulesFile, schema as rules_schema};
 pub use secret_ref::SecretRef;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use privet_guardrails::gate::{Files, GuardrailsConfig};
+use privet_guardrails::gate::{Files, GuardrailsConfig, Models};
 use privet_pii::{EntityAction, UrlAllow};
 use privet_surface::{PartsConfig, RestoreConfig};
 use privet_types::Entity;
@@ -234,6 +234,7 @@ pub struct Policy {
     urls: Arc<UrlAllow>,
     notices: Vec<Notice>,
     guard_files: Arc<Files>,
+    guard_models: Arc<Models>,
 }
 
 impl ConsentConfig {
@@ -375,6 +376,29 @@ impl Policy {
         &self.guard_files
     }
 
+    /// The same policy with the models that its `[guardrails]` names. Their hashes count in its version.
+    #[must_use]
+    pub fn with_guard_models(mut self, models: Models) -> Self {
+        let mut named = self.version.clone().into_bytes();
+        for (name, hash) in models.hashes() {
+            for part in [name, hash] {
+                named.extend_from_slice(part.as_bytes());
+                named.push(0);
+            }
+        }
+        if models != Models::default() {
+            self.version = short_hash(&named);
+        }
+        self.guard_models = Arc::new(models);
+        self
+    }
+
+    /// The models that its `[guardrails]` names.
+    #[must_use]
+    pub fn guard_models(&self) -> &Models {
+        &self.guard_models
+    }
+
     /// A policy that refuses what this one would let pass as it is: kinds whose action, or the default action, is `allow`, and
     /// parts that are not looked into. Broad kinds stay as they are. `None` if this one lets none of that pass.
     #[must_use]
@@ -469,6 +493,7 @@ impl Policy {
         Self {
             notices: file.notices.iter().cloned().map(Notice::new).collect(),
             guard_files: Arc::default(),
+            guard_models: Arc::default(),
             file,
             audit,
             version,

@@ -260,6 +260,14 @@ impl Server {
             let ended = async { _ = archive_ended.await };
             tokio::spawn(Arc::clone(archive).work(api.vault.clone(), ended))
         });
+        let (end_processed, processed_ended) = oneshot::channel::<()>();
+        let processing = gateway.vault.as_ref().map(|api| {
+            let api = Arc::clone(api);
+            tokio::spawn(async move {
+                let ended = async { _ = processed_ended.await };
+                api.processed.work(&api.consent, ended).await;
+            })
+        });
         let fixed = |own: &Option<(TcpListener, Router)>| {
             let router = own.as_ref().map(|(_, router)| router.clone());
             Front::new(Arc::new(Served::new(router.unwrap_or_default(), None)))
@@ -298,6 +306,16 @@ impl Server {
             if told.is_err() {
                 tracing::error!("the log could not be told in time of the vault's last refusals");
             }
+        }
+        drop(end_processed);
+        if let Some(processing) = processing {
+            let abort = processing.abort_handle();
+            if tokio::time::timeout(ARCHIVE_GRACE, processing).await.is_err() {
+                tracing::error!(
+                    "what the last prompts did with data of persons could not be written down in time"
+                );
+            }
+            abort.abort();
         }
         drop(end_archive);
         let is_kept = match archiving {

@@ -253,6 +253,14 @@ async fn serve(
                 WatchedReply::begins(gateway, &caller.tenant, route.provider.name(), &clearance.model);
             let access = gateway.settings.log.access.then(|| event.clone());
             let others = (route.targets().len() > 1).then(|| event.clone());
+            if let (Some(vault), Some(about), Some(principal)) = (&gateway.vault, &about, &event.principal) {
+                let actor = Actor {
+                    tenant: caller.tenant.clone(),
+                    principal: principal.clone(),
+                };
+                let asked = (guarded.categories.as_slice(), guarded.asked_at);
+                vault.sends(&actor, about, asked, (route.provider.name(), surface));
+            }
             let taking = gateway.archive.as_ref().zip(kept).zip(event.principal);
             let taking = taking.map(|((archive, (prompt, place)), principal)| {
                 let (subject, purpose) = about.map(|about| (about.subject, about.purpose)).unzip();
@@ -628,7 +636,7 @@ async fn clear(
     let bytes = prompt.body().len();
     let units = gateway.units_per_byte() * bytes as u64 + UNITS_PER_REQUEST;
     let guards = gateway.guards.clone();
-    let guard_units = guards.as_ref().map_or(0, |_| guard::Guards::units(bytes as u64));
+    let guard_units = guards.as_ref().map_or(0, |guards| guards.units(bytes as u64));
     let budget = Budget::new(units * gateway.access.looks() + guard_units);
     let key = gateway.surrogate_key(&caller.tenant, caller.principal.as_str());
     let hashes = gateway.hashes(&caller.tenant);

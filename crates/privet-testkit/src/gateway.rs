@@ -14,7 +14,7 @@ use privet_access::{
 use privet_crypto::RootKey;
 use privet_demo::client::Client;
 use privet_demo::{Cuts, Provider, ProviderConfig, Recording};
-use privet_policy::{Audit, Policy, Settings};
+use privet_policy::{Audit, GuardModels, Policy, Settings};
 use privet_server::{
     AlertOutbox, EngineFault, Gateway, Live, NextPolicy, Parts, Server, SharedLimits, Telemetry, VaultParts,
     saved_limits,
@@ -78,6 +78,8 @@ pub struct Builder {
     is_hoarding: bool,
     home: Option<Home>,
     shared_limits: Option<SharedLimits>,
+    guard_models: GuardModels,
+    pub(crate) guard_files: BTreeMap<std::path::PathBuf, Vec<u8>>,
 }
 
 /// A gateway that was stopped.
@@ -269,13 +271,20 @@ impl Builder {
         self
     }
 
+    /// With these networks for the policy's guardrails.
+    pub fn guard_models(mut self, models: GuardModels) -> Self {
+        self.guard_models = models;
+        self
+    }
+
     /// With limits that are shared by the server at `url`.
     pub fn shared_limits(mut self, url: &str, ca_file: Option<std::path::PathBuf>) -> Self {
         self.shared_limits = Some(SharedLimits {
             url: Secret::new(url.to_owned()),
             ca_file,
             allow_plaintext: false,
-            timeout: Duration::from_secs(1),
+            // Longer than an answer takes on a machine that is busy, and shorter than a test waits for what fails.
+            timeout: Duration::from_secs(5),
         });
         self
     }
@@ -332,6 +341,8 @@ impl Builder {
         );
         let settings = Settings::parse(&text, &home.path().join("privet.toml")).expect("settings");
         let policy = Policy::parse(&self.policy, &home.path().join("policy.toml")).expect("a policy");
+        let policy = policy.with_guard_files(self.guard_files);
+        let policy = policy.with_guard_models(self.guard_models);
         let root = Arc::new(RootKey::parse(&home.root).expect("a root key"));
         let keyring = settings.vault.as_ref().map(|_| (&settings.keyring.path).into());
         let (place, keyring) = match self.databases {

@@ -31,6 +31,7 @@ mod callers;
 mod clock;
 mod faulty_wire;
 mod gateway;
+mod guard;
 mod home;
 mod issuer;
 mod load;

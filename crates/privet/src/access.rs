@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use jiff::tz::Offset;
 use privet_access::{AccessRules, Assessments, Authorizer, KindAsked, PolicyText, Signer};
+use privet_guardrails::gate::Models;
 use privet_policy::{Policy, Settings};
 use privet_server::SystemClock;
 use privet_types::Clock;
 
+use crate::rim;
 use crate::update::{Sources, Used};
 
 /// The policy document and all that belongs to it.
@@ -72,6 +74,16 @@ impl Access {
             assessments,
             updates: sources.used(),
         })
+    }
+
+    /// The same with the networks that the policy's guardrails ask in doubt; `known` are some that were read before.
+    ///
+    /// # Errors
+    /// If one is not where the settings say, or was changed.
+    pub(crate) fn with_guard_models(mut self, settings: &Settings, known: &Models) -> Result<Self> {
+        let models = rim::guard_models(settings, &self.policy, known)?;
+        self.policy = self.policy.with_guard_models(models);
+        Ok(self)
     }
 }
 

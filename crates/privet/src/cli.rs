@@ -7,8 +7,8 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    audit, demo, guard, key, keyring, kill, mcp, people, pii, policy, redteam, scan, serve, store_status,
-    update, vault, watch,
+    audit, demo, guard, key, keyring, kill, mcp, model, people, pii, policy, redteam, scan, serve,
+    store_status, update, vault, watch,
 };
 
 /// Use generative AI without giving private data away.
@@ -132,6 +132,16 @@ pub(crate) enum Command {
     Guard(Box<guard::GuardCommand>),
     /// Find secrets, personal data, attacks on models, unsafe model files, known holes and licences in files, before they are shared.
     Scan(Box<scan::ScanArgs>),
+    /// Sign, check, seal and open model files.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  privet model sign churn.safetensors --licence Apache-2.0 --dataset sales-2024 --scan
+  privet model verify churn.safetensors
+  privet model seal churn.safetensors
+  privet model open churn.safetensors.sealed --output churn.safetensors"
+    )]
+    Model(model::ModelCommand),
     /// Attack a model or a gateway with made-up probes, and measure how often that works.
     #[command(
         subcommand,
@@ -356,6 +366,7 @@ impl Command {
             Self::Guard(command) => guard::run(*command),
             Self::Redteam(command) => redteam::run(*command),
             Self::Scan(args) => scan::run(&args),
+            Self::Model(command) => model::run(command),
             Self::Audit(command) => audit::run(&command),
             Self::Keyring(command) => keyring::run(command),
             Self::Store(command) => store_status::run(&command),

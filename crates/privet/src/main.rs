@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod cli;
 mod demo;
+mod fetch;
 mod guard;
 mod harden;
 mod key;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
+use privet_guardrails::gate::Models;
 use privet_pii::Model;
 use privet_policy::{Policy, Settings};
 use privet_server::{Live, NextPolicy, SystemClock};
@@ -41,6 +42,8 @@ pub(crate) struct Seen {
 pub(crate) struct PolicyFiles {
     settings: Settings,
     model: Option<Arc<Model>>,
+    /// The networks that its guardrails ask.
+    guard_models: Models,
     /// Which network the policy in force asks for.
     wanted: Option<String>,
     /// The signed updates that it was read from.
@@ -93,6 +96,7 @@ impl PolicyFiles {
             paths,
             settings: settings.clone(),
             model,
+            guard_models: access.policy.guard_models().clone(),
             wanted: wanted(&access.policy),
             updates: access.updates.clone(),
         }
@@ -173,10 +177,10 @@ impl PolicyFiles {
     async fn take_up(&mut self, live: &Live) -> Result<bool> {
         let settings = self.settings.clone();
         let (known, before) = (self.model.clone(), self.wanted.clone());
-        let watched = self.paths.clone();
+        let (watched, asked) = (self.paths.clone(), self.guard_models.clone());
         let read = move || {
             let seen = Seen::now(&settings, &watched);
-            let loaded = load(&settings, known, before.as_deref());
+            let loaded = load(&settings, known, before.as_deref(), &asked);
             (seen, loaded)
         };
         let (seen, loaded) = tokio::task::spawn_blocking(read)
@@ -187,6 +191,7 @@ impl PolicyFiles {
         let wanted = wanted(&access.policy);
         let paths = paths(&self.settings, &access.policy);
         let updates = access.updates;
+        let guard_models = access.policy.guard_models().clone();
         let next = NextPolicy {
             policy: access.policy,
             model: model.clone(),
@@ -195,18 +200,21 @@ impl PolicyFiles {
         };
         let is_other = live.replace(next).await?;
         (self.wanted, self.model, self.updates) = (wanted, model, updates);
+        self.guard_models = guard_models;
         (self.seen, self.paths) = (seen.of(&paths), paths);
         Ok(is_other)
     }
 }
 
-/// The policy as its files are now, and its network: `known`, where it asks for the same one as `before`.
+/// The policy as its files are now, and its networks: `known`, where it asks for the same one as `before`, and those of `asked` that are
+/// the same.
 fn load(
     settings: &Settings,
     known: Option<Arc<Model>>,
     before: Option<&str>,
+    asked: &Models,
 ) -> Result<(Access, Option<Arc<Model>>)> {
-    let access = Access::load(settings)?;
+    let access = Access::load(settings)?.with_guard_models(settings, asked)?;
     // A network takes long to read.
     let model = if wanted(&access.policy).as_deref() == before {
         known

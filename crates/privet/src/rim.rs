@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use privet_access::LocalSwitches;
 use privet_crypto::{RootKey, SigningKey};
+use privet_guardrails::gate::{GuardrailsConfig, Models};
 use privet_pii::Model;
 use privet_policy::{Policy, SecretRef, Settings, SharedLimitsSettings, StoreSettings, TelemetrySettings};
 use privet_server::{AwsKeys, ExternalAccountKey, LoginSecrets, McpHeaders, ProviderKey, SharedLimits};
@@ -30,6 +31,16 @@ pub(crate) fn settings(path: &Path) -> Result<Settings> {
 /// If it is not where the settings say, or was changed.
 pub(crate) fn model(settings: &Settings, policy: &Policy) -> Result<Option<Arc<Model>>> {
     crate::model::for_config(policy.pii(), settings.pii_models.as_deref())
+}
+
+/// The networks that the guardrails of `policy` ask in doubt, each compared with its hashes. Those that `known` has as they are now
+/// are not read again.
+///
+/// # Errors
+/// If one is not where the settings say, or was changed.
+pub(crate) fn guard_models(settings: &Settings, policy: &Policy, known: &Models) -> Result<Models> {
+    let wanted = policy.guardrails().map(GuardrailsConfig::models);
+    crate::model::for_guardrails(&wanted.unwrap_or_default(), settings.pii_models.as_deref(), known)
 }
 
 /// Each provider's key, by the provider's name.

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use privet_guardrails::gate::Models;
 use privet_policy::{policy_example, settings_example};
 use privet_server::SystemClock;
 use privet_types::Clock;
@@ -26,7 +27,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     }
     let settings = rim::settings(&args.config)?;
     let seen = Seen::now(&settings, &[]);
-    let access = Access::load(&settings)?;
+    let access = Access::load(&settings)?.with_guard_models(&settings, &Models::default())?;
     let policy = &access.policy;
     policy.routing().check_against(&settings)?;
     let upstream_keys = rim::upstream_keys(&settings)?;

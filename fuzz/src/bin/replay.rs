@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use privet_fuzz::mutate::{Chance, mutate};
 use privet_fuzz::{TARGETS, Target};
 
+/// An input that takes longer is kept: those of the corpus take milliseconds.
+const SLOW: Duration = Duration::from_secs(2);
+
 struct Options {
     seconds: u64,
     seed: u64,
@@ -105,10 +108,15 @@ fn holds((name, law): &Target, options: &Options) -> bool {
         0
     };
     let end = Instant::now() + Duration::from_secs(seconds);
-    while Instant::now() < end {
+    let mut slowest = Duration::ZERO;
+    loop {
+        let start = Instant::now();
+        if start >= end {
+            break;
+        }
         let data = mutate(&corpus, &mut chance);
         if catch_unwind(|| law(&data)).is_err() {
-            let kept = keep(root, name, &data);
+            let kept = keep(root, name, "replay-failure", &data);
             eprintln!(
                 "{name}: FAILED on mutation {mutations} of seed {}; {kept}",
                 options.seed
@@ -116,18 +124,30 @@ fn holds((name, law): &Target, options: &Options) -> bool {
             return false;
         }
         mutations += 1;
+        let took = start.elapsed();
+        if took > slowest {
+            slowest = took;
+            if took > SLOW {
+                // No failure, since other programs may have slowed it down; but worth a look.
+                eprintln!(
+                    "{name}: slow ({took:.1?}); {}",
+                    keep(root, name, "replay-slow", &data)
+                );
+            }
+        }
     }
     println!(
-        "{name}: {} files and {mutations} mutations (seed {}) hold",
+        "{name}: {} files and {mutations} mutations (seed {}) hold; the slowest took {} ms",
         corpus.len(),
-        options.seed
+        options.seed,
+        slowest.as_millis()
     );
     true
 }
 
-fn keep(root: &Path, name: &str, data: &[u8]) -> String {
+fn keep(root: &Path, name: &str, file: &str, data: &[u8]) -> String {
     let folder = root.join("artifacts").join(name);
-    let path = folder.join("replay-failure");
+    let path = folder.join(file);
     match std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, data)) {
         Ok(()) => format!("input kept: replay --target {name} {}", path.display()),
         Err(error) => format!("its input could not be kept ({error}): {data:?}"),

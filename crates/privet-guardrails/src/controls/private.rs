@@ -64,7 +64,7 @@ impl Default for PrivateConfig {
 
 /// What the user has said, to which a reply may come back: all letters and digits of it.
 #[derive(Debug, Clone, Default)]
-pub struct Brought(String);
+pub struct Brought(Arc<String>);
 
 impl Brought {
     /// Adds a text of the user's, as the user wrote it.
@@ -74,8 +74,9 @@ impl Brought {
     pub fn add(&mut self, text: &str, budget: &Budget) -> Result<(), Error> {
         budget.charge(2 * text.len() as u64)?;
         if self.0.len() + text.len() <= MOST_BROUGHT {
-            self.0.push('\n');
-            self.0.extend(squeezed(text));
+            let all = Arc::make_mut(&mut self.0);
+            all.push('\n');
+            all.extend(squeezed(text));
         }
         Ok(())
     }

@@ -298,7 +298,23 @@ impl Detector {
     /// # Ok::<(), privet_guardrails::Error>(())
     /// ```
     pub fn check(&self, input: Input<'_>, budget: &Budget) -> Result<Verdict, Error> {
-        Ok(self.decide(input, None, budget)?.0)
+        self.check_under(input, self.instructions(input.system).as_ref(), budget)
+    }
+
+    /// As [`check`](Self::check), under instructions that were read before.
+    fn check_under(
+        &self,
+        input: Input<'_>,
+        system: Option<&SystemPrompt>,
+        budget: &Budget,
+    ) -> Result<Verdict, Error> {
+        Ok(self.decide(input, system, None, budget)?.0)
+    }
+
+    /// What the operator's instructions forbid, if they forbid anything.
+    fn instructions(&self, system: Option<&str>) -> Option<SystemPrompt> {
+        let prompt = SystemPrompt::new(&self.lexicon, system?);
+        prompt.forbids().then_some(prompt)
     }
 
     /// Decides about a text, and scores it by `harm` as well. What is hidden in it is uncovered once, for both.
@@ -313,12 +329,18 @@ impl Detector {
         harm: &HarmClassifier,
         budget: &Budget,
     ) -> Result<(Verdict, HarmScores), Error> {
-        self.decide(input, Some(harm), budget)
+        self.decide(
+            input,
+            self.instructions(input.system).as_ref(),
+            Some(harm),
+            budget,
+        )
     }
 
     fn decide(
         &self,
         input: Input<'_>,
+        system: Option<&SystemPrompt>,
         harm: Option<&HarmClassifier>,
         budget: &Budget,
     ) -> Result<(Verdict, HarmScores), Error> {
@@ -342,17 +364,9 @@ impl Detector {
             Some(harm) => harm.scores_of(looks.iter().map(|look| &look.tokens), budget)?,
             None => HarmScores::new(),
         };
-        let system = input
-            .system
-            .map(|prompt| SystemPrompt::new(&self.lexicon, prompt))
-            .filter(|prompt| prompt.forbids());
         let conflicts: Vec<_> = looks
             .iter()
-            .map(|look| {
-                system
-                    .as_ref()
-                    .and_then(|s| s.conflict(&look.tokens, &look.mentions))
-            })
+            .map(|look| system.and_then(|s| s.conflict(&look.tokens, &look.mentions)))
             .collect();
         let best = looks
             .iter()

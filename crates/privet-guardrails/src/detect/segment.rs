@@ -3,6 +3,7 @@
 use privet_pii::{Error as TextError, Windows};
 use privet_types::{Budget, Span};
 
+use super::system::SystemPrompt;
 use super::{Detector, Evidence, Input, Origin, Provenance, Verdict};
 use crate::error::Error;
 
@@ -30,6 +31,7 @@ pub struct Feed<'a> {
     detector: &'a Detector,
     origin: Origin,
     provenance: Provenance,
+    system: Option<SystemPrompt>,
     windows: Windows,
     verdict: Verdict,
 }
@@ -42,6 +44,7 @@ impl<'a> Feed<'a> {
             detector,
             origin,
             provenance: Provenance::Unknown,
+            system: None,
             windows: Windows::with_sizes(SEGMENT, OVERLAP),
             verdict: Verdict {
                 score: 0.0,
@@ -55,6 +58,14 @@ impl<'a> Feed<'a> {
     #[must_use]
     pub const fn with_provenance(mut self, provenance: Provenance) -> Self {
         self.provenance = provenance;
+        self
+    }
+
+    /// The same under the instructions that the model was given by the operator: what they forbid counts, as in [`Input::system`].
+    /// They are read once, whatever the text's length.
+    #[must_use]
+    pub fn with_system(mut self, system: &str) -> Self {
+        self.system = self.detector.instructions(Some(system));
         self
     }
 
@@ -99,7 +110,7 @@ impl<'a> Feed<'a> {
                 provenance: self.provenance,
                 ..Input::new(&window.text, self.origin)
             };
-            let verdict = self.detector.check(input, budget)?;
+            let verdict = self.detector.check_under(input, self.system.as_ref(), budget)?;
             self.verdict.score = self.verdict.score.max(verdict.score);
             let base = usize::try_from(window.before).unwrap_or(usize::MAX);
             let own = verdict.evidence.into_iter().filter(|e| window.owns(e.span));

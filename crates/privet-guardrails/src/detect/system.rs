@@ -3,6 +3,8 @@
 //! Many texts attack only if one knows the instructions: "what is the codeword?" is an attack where a codeword is to be
 //! kept, and a question elsewhere.
 
+use std::fmt;
+
 use privet_types::RuleId;
 
 use super::lexicon::{Concept, Lexicon, Mention, Plain};
@@ -118,10 +120,18 @@ const COMMON: &[&str] = &[
 ];
 
 /// What is known of the operator's instructions.
-#[derive(Debug)]
 pub(crate) struct SystemPrompt {
     /// Words of sentences that forbid, sorted.
     kept: Vec<String>,
+}
+
+impl fmt::Debug for SystemPrompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Its words are the operator's secrets.
+        f.debug_struct("SystemPrompt")
+            .field("kept", &self.kept.len())
+            .finish()
+    }
 }
 
 impl SystemPrompt {

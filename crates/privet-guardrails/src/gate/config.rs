@@ -1,5 +1,6 @@
 //! What the policy document can say about guardrails.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use privet_types::RoleName;
@@ -63,6 +64,16 @@ pub struct OtherRules {
     /// Which tools models may call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tools: Option<ToolsConfig>,
+}
+
+impl GuardrailsConfig {
+    /// The models of the user's own that detectors are to ask, each once, by name.
+    #[must_use]
+    pub fn models(&self) -> BTreeSet<&str> {
+        let rules = self.rules.iter().map(|of| &of.prompts);
+        let detectors = rules.chain([&self.prompts]).filter_map(|of| of.detector.as_ref());
+        detectors.filter_map(|of| of.model.as_deref()).collect()
+    }
 }
 
 impl OtherRules {
@@ -164,6 +175,9 @@ pub struct DetectorConfig {
     pub memory: Action,
     /// The share of harmless texts that may be flagged: 0.001, 0.002, 0.005, 0.01 or 0.02. A calibration file counts before it.
     pub budget: f32,
+    /// A model of your own that is asked about doubtful texts, as `privet guard model add` has named it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
 }
 
 impl Default for DetectorConfig {
@@ -174,6 +188,7 @@ impl Default for DetectorConfig {
             tool: Action::Block,
             memory: Action::Flag,
             budget: DEFAULT_BUDGET,
+            model: None,
         }
     }
 }

@@ -406,7 +406,8 @@ impl Looking<'_, '_> {
         if piece.trim().is_empty() {
             return Ok(false);
         }
-        let key = (piece.len() >= LEAST_REMEMBERED).then(|| self.key(piece, origin, config));
+        let is_dear = piece.len() >= LEAST_REMEMBERED || config.model.is_some();
+        let key = is_dear.then(|| self.key(piece, origin, config));
         let known = key.as_ref().and_then(|key| self.asked.verdicts.get(key));
         let flagged = match known {
             Some(known) => known,
@@ -438,6 +439,9 @@ impl Looking<'_, '_> {
         named.extend_from_slice(self.asked.scope);
         named.extend_from_slice(self.system_hash);
         named.extend_from_slice(&config.budget.to_le_bytes());
+        let model = config.model.as_deref().unwrap_or_default();
+        named.extend_from_slice(&(model.len() as u64).to_le_bytes());
+        named.extend_from_slice(model.as_bytes());
         named.push(match origin {
             Origin::User => 0,
             Origin::Document => 1,
@@ -493,7 +497,7 @@ fn detect(
         };
         detector.check(input, budget)?
     } else {
-        let mut feed = Feed::new(detector, origin);
+        let mut feed = Feed::new(detector, origin).with_system(system);
         feed.push(text.as_bytes(), budget)?;
         feed.finish(budget)?
     };

@@ -8,6 +8,7 @@ use privet_pii::Analyzer;
 use privet_types::{Budget, RoleName, RuleId};
 
 use super::approval::{Held, HeldWhat};
+use super::leaves::leaves;
 use super::prompt::{Heard, Judged};
 use super::rules::{Guardrails, Rules};
 use crate::controls::{
@@ -187,10 +188,47 @@ impl Reply {
         watching.push(" ", &mut passed, &self.budget)?;
         watching.push(arguments, &mut passed, &self.budget)?;
         watching.finish(&mut passed, &self.budget)?;
-        // What would be taken out of a text cannot be taken out of a call.
-        is_stopped |= passed.hits.iter().any(|hit| hit.action >= Action::Redact);
-        passed.hits.iter().for_each(|hit| self.count(hit));
+        passed.hits.extend(self.in_arguments(arguments)?);
+        for hit in &mut passed.hits {
+            // What would be taken out of a text cannot be taken out of a call without changing what is run.
+            if hit.action == Action::Redact {
+                hit.action = Action::Block;
+            }
+            is_stopped |= hit.action.stops();
+            self.count(hit);
+        }
         Ok(is_stopped)
+    }
+
+    /// What is found in the texts of a call's arguments that may not leave: values that the request did not hold, and addresses off
+    /// the list.
+    fn in_arguments(&self, arguments: &str) -> Result<Vec<Hit>, Error> {
+        let replies = &self.rules.replies;
+        let mut hits = Vec::new();
+        if replies.private.is_none() && replies.channels.is_none() {
+            return Ok(hits);
+        }
+        self.budget.charge(4 * arguments.len() as u64)?;
+        let leaves = leaves(arguments);
+        if let Some(config) = &replies.private {
+            let brought = self.heard.brought.clone();
+            let mut private = Private::new(config, Arc::clone(&self.analyzer), brought);
+            let mut passed = Passed::default();
+            for leaf in &leaves {
+                // The name says what the value is.
+                let sign = if leaf.name.is_empty() { "" } else { ": " };
+                for piece in [leaf.name.as_str(), sign, leaf.text.as_str(), "\n"] {
+                    private.push(piece, &mut passed, &self.budget)?;
+                }
+            }
+            private.finish(&mut passed, &self.budget)?;
+            hits.extend(passed.hits);
+        }
+        if let Some(config) = &replies.channels {
+            let values = leaves.iter().map(|leaf| leaf.text.as_str());
+            hits.extend(Channels::look_at_values(config, values, &self.budget)?);
+        }
+        Ok(hits)
     }
 
     /// What was found by now: how often each rule, and what became of it.

@@ -7,12 +7,15 @@ use std::sync::Arc;
 
 use privet_types::RoleName;
 
-use super::config::{GuardrailsConfig, HarmActions, OtherRules, PromptControls, ReplyControls, soften_tools};
+use super::config::{
+    DetectorConfig, GuardrailsConfig, HarmActions, OtherRules, PromptControls, ReplyControls, soften_tools,
+};
+use super::models::Models;
 use crate::controls::{
     Action, Channels, CorpusIndex, Error, HarmConfig, Honey, HoneyList, KeyedHash, LanguageFilter,
     PackageList, Patterns, Phrases, PromptLeakConfig, PromptShadow, RepetitionConfig, Sink, Tools, Watching,
 };
-use crate::detect::{Calibration, Detector};
+use crate::detect::{Band, Calibration, Detector};
 use crate::harm::HarmClassifier;
 
 /// Files that controls read, by their path as the policy document has it.
@@ -86,6 +89,8 @@ pub struct Guardrails {
     /// As `config.rules`.
     others: Vec<Arc<Rules>>,
     pub(super) secrets: Secrets,
+    /// Work units for a byte of the models of the user's own.
+    model_units: u64,
 }
 
 /// The guardrails of some callers.
@@ -114,20 +119,26 @@ impl fmt::Debug for Rules {
 struct Shared<'a> {
     config: &'a GuardrailsConfig,
     files: &'a Files,
+    models: &'a Models,
     calibration: Option<Calibration>,
     honey: Option<Honey>,
     corpus: Option<CorpusIndex>,
     packages: Vec<PackageList>,
-    /// By the bits of their budget.
-    detectors: BTreeMap<u32, Arc<Detector>>,
+    /// By the bits of their budget, and the model that they ask.
+    detectors: BTreeMap<(u32, Option<String>), Arc<Detector>>,
 }
 
 impl Guardrails {
-    /// The guardrails that `config` describes. `files` holds what `[guardrails.files]` names.
+    /// The guardrails that `config` describes. `files` holds what `[guardrails.files]` names, `models` what its detectors ask.
     ///
     /// # Errors
     /// [`GateError`] if something in it cannot be used.
-    pub fn new(config: &GuardrailsConfig, files: &Files, secrets: Secrets) -> Result<Self, GateError> {
+    pub fn new(
+        config: &GuardrailsConfig,
+        files: &Files,
+        models: &Models,
+        secrets: Secrets,
+    ) -> Result<Self, GateError> {
         for (index, mark) in config.marks.iter().enumerate() {
             if mark.begin.is_empty() || mark.end.is_empty() {
                 return Err(GateError::Key {
@@ -136,7 +147,7 @@ impl Guardrails {
                 });
             }
         }
-        let mut shared = Shared::new(config, files, &secrets)?;
+        let mut shared = Shared::new(config, files, models, &secrets)?;
         let general = shared.rules(None, "guardrails")?;
         let others = config
             .rules
@@ -169,6 +180,7 @@ impl Guardrails {
             general,
             others,
             secrets,
+            model_units: models.units_per_byte(),
         })
     }
 
@@ -189,6 +201,13 @@ impl Guardrails {
             .any(|rules| rules.holds())
     }
 
+    /// Work units that models of the user's own take at most for a request of so many bytes.
+    #[must_use]
+    pub const fn model_units(&self, bytes: u64) -> u64 {
+        // Each text has two pieces more than its bytes make, and more than two bytes of the request.
+        self.model_units.saturating_mul(2).saturating_mul(bytes)
+    }
+
     /// The model that prompts go to whose action is `route`.
     #[must_use]
     pub fn route_to(&self) -> Option<&str> {
@@ -197,10 +216,16 @@ impl Guardrails {
 }
 
 impl<'a> Shared<'a> {
-    fn new(config: &'a GuardrailsConfig, files: &'a Files, secrets: &Secrets) -> Result<Self, GateError> {
+    fn new(
+        config: &'a GuardrailsConfig,
+        files: &'a Files,
+        models: &'a Models,
+        secrets: &Secrets,
+    ) -> Result<Self, GateError> {
         let mut shared = Self {
             config,
             files,
+            models,
             calibration: None,
             honey: None,
             corpus: None,
@@ -240,16 +265,25 @@ impl<'a> Shared<'a> {
         })
     }
 
-    fn detector(&mut self, budget: f32) -> Result<Arc<Detector>, GateError> {
-        if let Some(known) = self.detectors.get(&budget.to_bits()) {
+    /// The detector that `of` describes; `here` is where its prompts stand.
+    fn detector(&mut self, of: &DetectorConfig, here: &str) -> Result<Arc<Detector>, GateError> {
+        let wanted = (of.budget.to_bits(), of.model.clone());
+        if let Some(known) = self.detectors.get(&wanted) {
             return Ok(Arc::clone(known));
         }
-        let mut detector = Detector::shipped()?.with_budget(budget)?;
+        let mut detector = Detector::shipped()?.with_budget(of.budget)?;
         if let Some(calibration) = &self.calibration {
             detector = detector.with_calibration(calibration);
         }
+        if let Some(name) = &of.model {
+            let model = self.models.get(name).ok_or_else(|| GateError::Key {
+                key: format!("{here}.prompts.detector.model"),
+                problem: "there is no such model; add it with `privet guard model add`",
+            })?;
+            detector = detector.with_model(Arc::clone(model), Band::default());
+        }
         let detector = Arc::new(detector);
-        self.detectors.insert(budget.to_bits(), Arc::clone(&detector));
+        self.detectors.insert(wanted, Arc::clone(&detector));
         Ok(detector)
     }
 
@@ -286,7 +320,7 @@ impl<'a> Shared<'a> {
             .detector
             .as_ref()
             .filter(|it| [it.user, it.document, it.tool, it.memory] != [Action::Allow; 4]);
-        let detector = wanted.map(|it| self.detector(it.budget)).transpose()?;
+        let detector = wanted.map(|it| self.detector(it, here)).transpose()?;
         check_prompts(&prompts, here)?;
         let at = |key: &str| in_table(format!("{here}.{key}"));
         let rules = Rules {

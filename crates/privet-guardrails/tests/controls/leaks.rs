@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use crate::cuts::{cuts, run, same_however_cut};
 
 /// Stands for HMAC in these tests: keyed, fixed, 32 bytes.
-fn keyed() -> KeyedHash {
+pub(crate) fn keyed() -> KeyedHash {
     Arc::new(|bytes: &[u8]| {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let mut hash = [0; 32];

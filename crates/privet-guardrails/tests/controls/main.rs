@@ -11,5 +11,6 @@ mod content;
 mod cuts;
 mod harm;
 mod leaks;
+mod replies;
 mod sinks;
 mod tools;

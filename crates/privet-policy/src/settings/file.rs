@@ -54,7 +54,7 @@ pub struct SettingsFile {
     pub rules: Vec<PathBuf>,
     /// Signed policies, rules and lists.
     pub updates: UpdatesSettings,
-    /// The folder of networks that `privet pii model add` has added; relative to this file. Without it `privet/models`
+    /// The folder of networks that `privet pii model add` and `privet guard model add` have added; relative to this file. Without it `privet/models`
     /// under `XDG_DATA_HOME`, which is `~/.local/share` if not set.
     pub pii_models: Option<PathBuf>,
     /// Where keys are kept.

@@ -163,6 +163,30 @@ impl Origin {
         }
     }
 
+    /// The same on a connection that was never used: for what cannot be sent twice, and must not fail because the server was about to
+    /// close one that had rested.
+    pub(crate) async fn send_anew(
+        self: &Arc<Self>,
+        request: Request<Bytes>,
+    ) -> Result<Response<ReplyBody>, NoReply> {
+        match self.open().await.map_err(NoReply::NotOpened)? {
+            Fresh::Http1(connection) => self.send_first(connection, request).await,
+            Fresh::Http2(place) => Ok(self.send_in(place, request).await?),
+        }
+    }
+
+    /// As the first request on `connection`.
+    async fn send_first(
+        self: &Arc<Self>,
+        mut connection: http1::Connection,
+        request: Request<Bytes>,
+    ) -> Result<Response<ReplyBody>, NoReply> {
+        match connection.send(request, &self.host).await {
+            Ok(response) => Ok(self.lend(response, connection)),
+            Err(_) => Err(NoReply::Broken),
+        }
+    }
+
     /// On a connection that nobody else uses meanwhile.
     async fn send_alone(
         self: &Arc<Self>,
@@ -218,13 +242,7 @@ impl Origin {
                 }
                 Found::Lead(lead) => match self.lead(lead).await.map_err(NoReply::NotOpened)? {
                     Fresh::Http2(place) => place,
-                    Fresh::Http1(mut connection) => {
-                        let sent = connection.send(request, &self.host).await;
-                        return match sent {
-                            Ok(response) => Ok(self.lend(response, connection)),
-                            Err(_) => Err(NoReply::Broken),
-                        };
-                    }
+                    Fresh::Http1(connection) => return self.send_first(connection, request).await,
                 },
             };
             match self.send_in(place, request).await {

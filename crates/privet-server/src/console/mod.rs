@@ -14,6 +14,7 @@ mod decisions;
 mod form;
 mod groups;
 mod health;
+mod holds;
 mod incidents;
 mod keys;
 mod kill;
@@ -84,6 +85,7 @@ const PAGES: &[Page] = &[
     page("Today", "Budgets", "/console/budgets", Privilege::ListModels),
     page("Watch", "Alerts", "/console/alerts", Privilege::WatchRead),
     page("Watch", "Incidents", "/console/incidents", Privilege::WatchRead),
+    page("Watch", "Held for approval", holds::PATH, Privilege::WatchRead),
     page("Watch", "Use of budgets", usage::PATH, Privilege::ReadMetrics),
     page("Watch", "Kill switch", "/console/kill", Privilege::KillRead),
     page("Access", "API keys", "/console/keys", Privilege::KeyRead),
@@ -156,6 +158,7 @@ pub(crate) fn routes(gateway: &Arc<Gateway>) -> Router {
             "/console/incidents/{id}",
             get(incidents::show).post(incidents::step),
         )
+        .route(holds::PATH, get(holds::show).post(holds::decide))
         .route("/console/kill", get(kill::show).post(kill::set))
         .route("/console/kill/lift", post(kill::lift))
         .route("/console/keys", get(keys::list).post(keys::create))

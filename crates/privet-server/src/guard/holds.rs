@@ -10,10 +10,10 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use http::{Method, Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use privet_access::Privilege;
+use privet_access::{Authenticated, Privilege};
 use privet_guardrails::gate::{Approvals, Held, HoldId};
 use privet_store::{HoldDecided, HoldRecord, NewHold};
-use privet_types::{AuditEvent, Pseudonym, TenantId};
+use privet_types::{AuditEvent, TenantId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -28,10 +28,10 @@ use crate::watch::unavailable;
 
 /// Holds of one answer: the newest.
 const MOST: u32 = 1_000;
-/// How long an approval counts if nobody says otherwise.
-const USUAL: SignedDuration = SignedDuration::from_hours(24);
-/// How long it may count.
-const LONGEST: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How many hours an approval counts if nobody says otherwise.
+const USUAL: u32 = 24;
+/// How many it may count.
+const LONGEST: u32 = 30 * 24;
 /// After this the store is asked again what was approved. An approval is not felt earlier.
 const FRESH: Duration = Duration::from_secs(1);
 /// Tenants whose approvals are kept in memory.
@@ -184,16 +184,7 @@ async fn approve(
             check_media(&parts.headers)?;
             serde_json::from_slice(&body).map_err(|_| bad("the body must be empty or {\"hours\": 24}"))?
         };
-        let hours = approval
-            .hours
-            .map_or(USUAL, |hours| SignedDuration::from_hours(i64::from(hours)));
-        if hours.is_zero() || hours > LONGEST {
-            return Err(bad("`hours` is from 1 to 720"));
-        }
-        let now = gateway.clock.now();
-        let until = now.saturating_add(hours).unwrap_or(now);
-        let by = gateway.pseudonyms.pseudonym(&caller.tenant, &caller.principal);
-        decide(&gateway, &caller.tenant, &id, Some(until), &by).await
+        decide(&gateway, &caller, &id, Some(approval.hours.unwrap_or(USUAL))).await
     };
     told(work.await)
 }
@@ -206,21 +197,28 @@ async fn refuse(
     let (parts, _) = request.into_parts();
     let work = async {
         let caller = gateway.admit_for(&parts, Privilege::WatchManage).await?;
-        let by = gateway.pseudonyms.pseudonym(&caller.tenant, &caller.principal);
-        decide(&gateway, &caller.tenant, &id, None, &by).await
+        decide(&gateway, &caller, &id, None).await
     };
     told(work.await)
 }
 
-/// Decides in the name of `by`, who may.
-async fn decide(
+/// Decides in the name of `caller`, who may: lets it pass for so many hours, or refuses it.
+pub(crate) async fn decide(
     gateway: &Gateway,
-    tenant: &TenantId,
+    caller: &Authenticated,
     id: &str,
-    until: Option<Timestamp>,
-    by: &Pseudonym,
+    hours: Option<u32>,
 ) -> Result<Value, Problem> {
-    let now = gateway.clock.now();
+    let (now, tenant) = (gateway.clock.now(), &caller.tenant);
+    let until = match hours {
+        None => None,
+        Some(hours) if (1..=LONGEST).contains(&hours) => {
+            let lasts = SignedDuration::from_hours(hours.into());
+            Some(now.saturating_add(lasts).unwrap_or(now))
+        }
+        Some(_) => return Err(bad("`hours` is from 1 to 720")),
+    };
+    let by = &gateway.pseudonyms.pseudonym(tenant, &caller.principal);
     let decided = gateway
         .keys()
         .store()

@@ -22,7 +22,7 @@ use crate::gateway::Gateway;
 use crate::problem::Problem;
 
 pub use holds::hold_shown;
-pub(crate) use holds::{described as described_holds, open as open_holds, routes as hold_routes};
+pub(crate) use holds::{decide, described as described_holds, open as open_holds, routes as hold_routes};
 pub(crate) use reply::{GuardedReply, Notes};
 pub(crate) use routes::{described, routes};
 
@@ -37,6 +37,11 @@ const UNITS: u64 = 1 << 18;
 
 /// How often each rule hit, and what became of it.
 pub(crate) type Hits = BTreeMap<(Control, RuleId, controls::Action), u32>;
+
+/// Work units that the shipped detector and the other controls take for a request of so many bytes.
+const fn units(bytes: u64) -> u64 {
+    UNITS_PER_BYTE * bytes + UNITS
+}
 
 /// The guardrails of the policy in force, and what they remember.
 pub(crate) struct Guards {
@@ -129,7 +134,12 @@ impl Guards {
         let Some(config) = policy.guardrails() else {
             return Ok(None);
         };
-        let guardrails = Guardrails::new(config, policy.guard_files(), guard_secrets(root))?;
+        let guardrails = Guardrails::new(
+            config,
+            policy.guard_files(),
+            policy.guard_models(),
+            guard_secrets(root),
+        )?;
         if let Some(model) = guardrails.route_to()
             && settings.route(model).is_none()
         {
@@ -147,8 +157,8 @@ impl Guards {
     }
 
     /// Work units that looking at a request of so many bytes may take.
-    pub(crate) const fn units(bytes: u64) -> u64 {
-        UNITS_PER_BYTE * bytes + UNITS
+    pub(crate) const fn units(&self, bytes: u64) -> u64 {
+        units(bytes).saturating_add(self.guardrails.model_units(bytes))
     }
 
     /// What a tenant's callers may send although a rule holds it.

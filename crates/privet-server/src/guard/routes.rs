@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Guards, channel};
+use super::{channel, units};
 use crate::gateway::Gateway;
 use crate::openapi::Operation;
 use crate::presidio::{admit, answer};
@@ -89,7 +89,7 @@ async fn check(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> R
         let trust = asked.provenance()?;
         let detector = Arc::clone(gateway.checking.detector()?);
         let bytes: usize = texts.iter().map(|(_, text, _)| text.len()).sum();
-        let budget = Budget::new(Guards::units(bytes as u64) * 2 + (texts.len() as u64) * (1 << 17));
+        let budget = Budget::new(units(bytes as u64) * 2 + (texts.len() as u64) * (1 << 17));
         let system = asked.system;
         gateway
             .pool
@@ -172,6 +172,9 @@ fn verdict(
         return detector.check(input, budget).map_err(failed);
     }
     let mut feed = Feed::new(detector, origin).with_provenance(provenance);
+    if let Some(system) = system {
+        feed = feed.with_system(system);
+    }
     feed.push(text.as_bytes(), budget).map_err(failed)?;
     feed.finish(budget).map_err(failed)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_ENCODING, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{Request, Response, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
 use privet_policy::{JwksPlace, TrustedIssuer};
 
@@ -102,7 +102,12 @@ impl Place {
         *request.uri_mut() = Uri::from(self.target.clone());
         let json = HeaderValue::from_static("application/json");
         request.headers_mut().insert(ACCEPT, json);
-        let response = self.origin.send(request).await;
+        let response = if request.method() == Method::GET {
+            self.origin.send(request).await
+        } else {
+            // A code is good once.
+            self.origin.send_anew(request).await
+        };
         document(response.map_err(|_| NotFetched::Unreachable)?).await
     }
 }

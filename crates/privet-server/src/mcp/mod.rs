@@ -35,7 +35,6 @@ use crate::Error;
 use crate::access;
 use crate::connection::ReplyBody;
 use crate::gateway::Gateway;
-use crate::guard;
 use crate::kill::SwitchedOff;
 use crate::limits::{Meter, Who};
 use crate::named::Named;
@@ -601,7 +600,7 @@ impl Hearing {
         let guards = gateway.guards.clone();
         let guard_units = guards
             .as_ref()
-            .map_or(0, |_| guard::Guards::units(data.len() as u64));
+            .map_or(0, |guards| guards.units(data.len() as u64));
         let units = gateway.units_per_byte() * data.len() as u64 + UNITS_PER_REQUEST + guard_units;
         let approved = match &guards {
             Some(guards) => guards.approved(gateway, &self.between.tenant).await,

@@ -6,8 +6,8 @@ use std::sync::{PoisonError, RwLock};
 use http::HeaderMap;
 use jiff::Timestamp;
 use privet_policy::ConsentConfig;
-use privet_types::{Pseudonym, TenantId};
-use privet_vault::{Ask, Ground, PermittedUse, Reason, SubjectId, Verdict};
+use privet_types::{Pseudonym, SurfaceKind, TenantId};
+use privet_vault::{Actor, Ask, Ground, PermittedUse, Processing, Reason, SubjectId, Verdict};
 
 use super::VaultApi;
 
@@ -60,6 +60,10 @@ pub(crate) struct Guarded {
     pub(crate) purpose: Option<String>,
     /// What for the subject's data is used, if it may be.
     pub(crate) ground: Ground,
+    /// The categories of data that were asked about.
+    pub(crate) categories: Vec<String>,
+    /// When they were.
+    pub(crate) asked_at: Option<Timestamp>,
 }
 
 /// Pseudonyms of subjects that prompts were about.
@@ -119,6 +123,8 @@ impl VaultApi {
         at: Timestamp,
         guarded: &mut Guarded,
     ) -> Result<(), NoConsent> {
+        guarded.asked_at = Some(at);
+        guarded.categories = categories.iter().flatten().map(|&name| name.to_owned()).collect();
         let verdict = self.ask(tenant, about, recipient, categories, at).await;
         // A name that is no purpose's may be anything, and is not written down.
         if verdict.reason != Reason::UnknownPurpose {
@@ -137,6 +143,31 @@ impl VaultApi {
             Reason::Stale => NoConsent::Unavailable,
             reason => NoConsent::Missing(word(reason)),
         })
+    }
+
+    /// Writes down that a prompt about a person goes to `recipient`, with data of all `categories` that were asked about.
+    pub(crate) fn sends(
+        &self,
+        actor: &Actor,
+        about: &About,
+        (categories, asked_at): (&[String], Option<Timestamp>),
+        (recipient, surface): (&str, SurfaceKind),
+    ) {
+        let at = asked_at.unwrap_or_else(|| self.clock.now());
+        let of = |category: Option<&String>| Processing {
+            subject: about.subject.as_str().to_owned(),
+            purpose: about.purpose.clone(),
+            category: category.cloned(),
+            recipient: Some(recipient.to_owned()),
+            surface: surface.name().to_owned(),
+            at,
+        };
+        if categories.is_empty() {
+            self.processed.note(actor, of(None));
+        }
+        for category in categories {
+            self.processed.note(actor, of(Some(category)));
+        }
     }
 
     /// The first refusal, or the last permission.

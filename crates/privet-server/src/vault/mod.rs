@@ -16,6 +16,7 @@ mod guard;
 mod lineage;
 mod measurements;
 pub(crate) mod problem;
+mod processed;
 mod reader;
 mod refused;
 mod requests;
@@ -105,6 +106,8 @@ pub(crate) struct VaultApi {
     watch: Arc<Watch>,
     pseudonyms: PseudonymKey,
     subjects: guard::Subjects,
+    /// What prompts did with data of persons.
+    pub(crate) processed: processed::Processed,
     refusals: refused::Refusals,
 }
 
@@ -158,6 +161,7 @@ impl VaultApi {
             watch: Arc::clone(watch),
             pseudonyms: PseudonymKey::new(root),
             subjects: guard::Subjects::default(),
+            processed: processed::Processed::new(),
             refusals: refused::Refusals::default(),
         });
         refused::tell_each_second(&api);

@@ -55,7 +55,7 @@ fn after_tool(result: &str) -> String {
 }
 
 /// Action and reason of what stands in the audit log, and the rules.
-async fn told(gateway: TestGateway) -> Vec<(Action, String, Vec<String>)> {
+pub(crate) async fn told(gateway: TestGateway) -> Vec<(Action, String, Vec<String>)> {
     let events = gateway.stop().await.home.audit().await;
     events
         .into_iter()
@@ -68,7 +68,7 @@ async fn told(gateway: TestGateway) -> Vec<(Action, String, Vec<String>)> {
 }
 
 /// Waits until `count` decisions were recorded.
-async fn recorded(gateway: &TestGateway, count: u64) {
+pub(crate) async fn recorded(gateway: &TestGateway, count: u64) {
     let begun = std::time::Instant::now();
     while gateway.waiting_events() < count {
         assert!(begun.elapsed() < privet_testkit::PATIENCE);
@@ -76,7 +76,7 @@ async fn recorded(gateway: &TestGateway, count: u64) {
     }
 }
 
-fn texts(reply: &Reply) -> String {
+pub(crate) fn texts(reply: &Reply) -> String {
     let text = reply.text();
     let events = text.lines().filter_map(|line| line.strip_prefix("data: "));
     let events = events.filter_map(|data| serde_json::from_str::<Value>(data).ok());
@@ -376,7 +376,7 @@ async fn a_canary_stands_in_the_prompt_and_stops_the_reply_that_says_it() {
 const TOOLS: &str = "[[guardrails.tools.allow]]\nname = \"read_mail\"\nside_effect = false\n\
     [[guardrails.tools.allow]]\nname = \"send_mail\"\nfrom_trusted = [\"/to\"]\n";
 
-fn calling(name: &str, arguments: &Value) -> Value {
+pub(crate) fn calling(name: &str, arguments: &Value) -> Value {
     json!({ "role": "assistant", "content": null, "tool_calls": [
         { "id": "t9", "type": "function", "function": { "name": name, "arguments": arguments.to_string() } },
     ]})

@@ -26,6 +26,10 @@ mod databunker;
 #[cfg(test)]
 mod fail_closed;
 #[cfg(test)]
+mod guard_controls;
+#[cfg(test)]
+mod guard_models;
+#[cfg(test)]
 mod guardrails;
 mod headers;
 #[cfg(test)]

@@ -10,6 +10,8 @@ use super::zip::{self, Directory, Member};
 use super::{keras, skops};
 use crate::{Severity, Verdict};
 
+/// Bytes by which members may be longer together than twice their archive: small ones are no bomb.
+const SLACK: u64 = 1 << 20;
 /// Longest target of a symbolic link that is read.
 const LINK: u64 = 4096;
 
@@ -22,7 +24,14 @@ pub(super) fn inspect(inspector: &mut Inspector<'_>, source: &mut dyn Source) ->
     whole(inspector, &directory);
     let is_torch = directory.members.iter().any(|m| m.name.ends_with("data.pkl"));
     let mut names = BTreeSet::new();
+    // Members that share bytes are read again and again: more of them than twice the file, and it is a bomb.
+    let size = source::size(source)?;
+    let mut left = size.saturating_mul(2).saturating_add(SLACK);
     for member in &directory.members {
+        // It may say what it likes, but no more can be read than follows.
+        left = left
+            .checked_sub(member.packed.min(size.saturating_sub(member.data_at)))
+            .ok_or_else(|| Stop::over(member.header_at, "its members share more bytes than can be read"))?;
         inspector.facts.members += 1;
         if inspector.facts.members > inspector.limits.members {
             return Err(Stop::over(member.header_at, "it has too many members"));
@@ -159,7 +168,7 @@ fn look(
         );
     }
     let mut window = Window::new(source, member.data_at, member.packed);
-    let (limits, budget) = (inspector.limits, inspector.budget);
+    let (limits, budget) = (inspector.unpacking(), inspector.budget);
     match member.method {
         0 => content(inspector, member, &mut window),
         8 => content(

@@ -1,12 +1,12 @@
 //! Which reader looks at what, and where findings are gathered.
 
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, SeekFrom};
 
 use privet_types::Budget;
 
 use super::error::{Broken, Error, Stop};
 use super::report::{ArtifactFinding, Facts, Format, Limits, Report, clip};
-use super::source::{self, Inflate, Metered, Source, Wrapping};
+use super::source::{self, Allowance, Inflate, Metered, Source, Wrapping};
 use super::{archive, gguf, hdf5, joblib, keras, npy, onnx, pickle, safetensors, saved_model, tar, torch};
 use crate::{Severity, Verdict};
 
@@ -18,6 +18,10 @@ type EachText<'a> = dyn FnMut(&str, Option<&[u8]>) + 'a;
 
 /// Longest member that is handed on as a text.
 const LONGEST_TEXT: u64 = 16 << 20;
+
+/// Bytes of members that are handed on as texts whatever the size of the file, and for each of its bytes.
+const FREE_TEXT: u64 = 64 << 20;
+const TEXT_RATIO: u64 = 100;
 
 /// Looks at one model file or archive. Nothing in it is run, loaded or unpacked to disk.
 ///
@@ -37,7 +41,8 @@ pub fn inspect(
 }
 
 /// The same, and hands each member of an archive that is no model to `each`: its name within the file (nested ones after `!/`), and its
-/// bytes, or `None` if it is longer than 16 MiB or [`Limits::held_bytes`].
+/// bytes, or `None` if it is longer than 16 MiB or [`Limits::held_bytes`], or if those before it were 64 MiB and
+/// a hundred times the file, for looking at texts takes longer than unpacking them.
 ///
 /// # Errors
 /// As [`inspect`].
@@ -50,6 +55,8 @@ pub fn inspect_members(
 ) -> Result<Report, Error> {
     let mut inspector = Inspector::new(limits, budget);
     inspector.texts = Some(each);
+    let size = source.seek(SeekFrom::End(0)).map_err(Error::Read)?;
+    inspector.texts_left = size.saturating_mul(TEXT_RATIO).saturating_add(FREE_TEXT);
     inspect_with(inspector, name, source)
 }
 
@@ -82,8 +89,11 @@ pub(super) struct Inspector<'a> {
     findings: Vec<ArtifactFinding>,
     places: Vec<String>,
     depth: u32,
+    allowance: Allowance,
     /// Who gets the members that are no models.
     texts: Option<&'a mut EachText<'a>>,
+    /// Bytes of members that may still be handed on.
+    texts_left: u64,
 }
 
 impl<'a> Inspector<'a> {
@@ -95,8 +105,15 @@ impl<'a> Inspector<'a> {
             findings: Vec::new(),
             places: Vec::new(),
             depth: 0,
+            allowance: Allowance::new(limits),
             texts: None,
+            texts_left: 0,
         }
+    }
+
+    /// What bounds a reader of packed data.
+    pub(super) fn unpacking(&self) -> (&'a Limits, Allowance) {
+        (self.limits, self.allowance.clone())
     }
 
     /// Hands the member that is looked at to who wants texts.
@@ -105,8 +122,13 @@ impl<'a> Inspector<'a> {
             return Ok(());
         };
         let place = self.places.join("!/");
-        match source::whole(source, self.limits.held_bytes.min(LONGEST_TEXT)) {
-            Ok(bytes) => each(&place, Some(&bytes)),
+        let limit = self.limits.held_bytes.min(LONGEST_TEXT).min(self.texts_left);
+        match source::whole(source, limit) {
+            Ok(bytes) => {
+                let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                self.texts_left = self.texts_left.saturating_sub(size);
+                each(&place, Some(&bytes));
+            }
             Err(Stop::Broken(_)) => each(&place, None),
             Err(stop) => return Err(stop),
         }
@@ -172,7 +194,7 @@ impl<'a> Inspector<'a> {
             .or_else(|| name.strip_suffix(".tgz"))
             .unwrap_or(name)
             .to_owned();
-        let (limits, budget) = (self.limits, self.budget);
+        let (limits, budget) = (self.unpacking(), self.budget);
         let mut inflate = Inflate::new(source, Wrapping::Gzip, limits, budget);
         self.within(None, |inspector| {
             inspector.judge(&inner, &mut inflate).map(|_| ())
@@ -272,6 +294,7 @@ impl<'a> Inspector<'a> {
     /// One for the same file whose findings are not yet believed.
     pub(super) fn scratch(&self) -> Self {
         let mut scratch = Self::new(self.limits, self.budget);
+        scratch.allowance = self.allowance.clone();
         scratch.places.clone_from(&self.places);
         scratch.depth = self.depth;
         scratch

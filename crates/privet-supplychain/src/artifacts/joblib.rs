@@ -26,7 +26,7 @@ pub(super) fn inspect(
             }));
         }
     };
-    let (limits, budget) = (inspector.limits, inspector.budget);
+    let (limits, budget) = (inspector.unpacking(), inspector.budget);
     inspector.facts.packages.insert("joblib".to_owned());
     let mut inflate = Inflate::new(source, wrapping, limits, budget);
     pickle::inspect(inspector, &mut inflate)

@@ -143,7 +143,11 @@ impl Header {
             .split(',')
             .map(|n| n.trim().trim_end_matches('L'))
             .filter(|n| !n.is_empty())
-            .try_fold(element.size, |size, n| size.checked_mul(n.parse().ok()?))
+            .try_fold(element.size, |size, n| {
+                let is_number = n.bytes().all(|digit| digit.is_ascii_digit());
+                // More than can be counted is more than follows.
+                is_number.then(|| size.saturating_mul(n.parse().unwrap_or(u64::MAX)))
+            })
     }
 }
 

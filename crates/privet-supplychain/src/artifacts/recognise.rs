@@ -6,7 +6,7 @@ use privet_types::Budget;
 
 use super::joblib::is_zlib;
 use super::report::{Format, Limits};
-use super::source::{self, Inflate, Wrapping};
+use super::source::{self, Allowance, Inflate, Wrapping};
 use super::{gguf, hdf5, npy, onnx, pickle, safetensors, saved_model, tar, torch};
 
 /// Says what a file is from its first bytes; 64 KiB are enough, and the whole of a shorter file.
@@ -189,7 +189,8 @@ fn unpacks_to_pickle(head: &[u8], wrapping: Wrapping) -> bool {
     let limits = Limits::default();
     let budget = Budget::new(1 << 22);
     let mut cursor = Cursor::new(head);
-    let mut inflate = Inflate::new(&mut cursor, wrapping, &limits, &budget);
+    let bounds = (&limits, Allowance::new(&limits));
+    let mut inflate = Inflate::new(&mut cursor, wrapping, bounds, &budget);
     let mut start = Vec::new();
     // The head may end within a block, so that the last read fails.
     let mut feed = match source::Feed::new(&mut inflate, 0) {

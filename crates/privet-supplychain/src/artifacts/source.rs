@@ -1,6 +1,8 @@
 //! Reading a part of a file, packed or not, with the caller's budget charged and every bound kept.
 
+use std::cell::Cell;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::rc::Rc;
 
 use flate2::{Decompress, FlushDecompress, Status};
 use privet_types::Budget;
@@ -98,6 +100,22 @@ pub(super) enum Wrapping {
     Gzip,
 }
 
+/// Bytes that may still be unpacked, by all readers of one inspection together.
+#[derive(Debug, Clone)]
+pub(super) struct Allowance(Rc<Cell<u64>>);
+
+impl Allowance {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self(Rc::new(Cell::new(limits.unpacked_bytes)))
+    }
+
+    /// Takes `bytes` off; whether some are left.
+    fn spend(&self, bytes: u64) -> bool {
+        self.0.set(self.0.get().saturating_sub(bytes));
+        self.0.get() > 0
+    }
+}
+
 /// Deflated data, unpacked while they are read. A seek backwards begins again from the start, at the expense of the bound on all
 /// unpacked bytes.
 pub(super) struct Inflate<'a> {
@@ -105,8 +123,8 @@ pub(super) struct Inflate<'a> {
     wrapping: Wrapping,
     budget: &'a Budget,
     ratio: u64,
-    /// Bytes that may still be unpacked, restarts included.
-    allowance: u64,
+    /// Charged for restarts too.
+    allowance: Allowance,
     state: Decompress,
     input: Vec<u8>,
     input_at: usize,
@@ -130,7 +148,7 @@ impl<'a> Inflate<'a> {
     pub(super) fn new(
         packed: &'a mut dyn Source,
         wrapping: Wrapping,
-        limits: &Limits,
+        (limits, allowance): (&Limits, Allowance),
         budget: &'a Budget,
     ) -> Self {
         Self {
@@ -138,7 +156,7 @@ impl<'a> Inflate<'a> {
             wrapping,
             budget,
             ratio: limits.ratio,
-            allowance: limits.unpacked_bytes,
+            allowance,
             state: Decompress::new(false),
             input: Vec::new(),
             input_at: 0,
@@ -264,8 +282,8 @@ impl<'a> Inflate<'a> {
             .map_err(io::Error::other)?;
         self.unpacked = self.unpacked.saturating_add(made);
         let bomb = self.unpacked > FREE && self.unpacked / self.taken.max(1) > self.ratio;
-        self.allowance = self.allowance.saturating_sub(made);
-        if bomb || self.allowance == 0 {
+        let is_spent = !self.allowance.spend(made);
+        if bomb || is_spent {
             return Err(io::Error::other(Broken {
                 rule: if bomb { "bomb" } else { "over-limit" },
                 at: None,

@@ -100,7 +100,7 @@ pub(super) fn inspect(inspector: &mut Inspector<'_>, source: &mut dyn Source) ->
         let mut feed = Feed::new(source, at)?;
         let block = match feed.take(BLOCK) {
             // Some writers leave out the blocks of zeroes at the end.
-            Err(Stop::Broken(_)) if at > 0 && feed_is_empty(source, at)? => return Ok(()),
+            Err(Stop::Broken(_)) if at > 0 && ends_before(source, at)? => return Ok(()),
             other => other?,
         };
         if block.iter().all(|b| *b == 0) {
@@ -160,8 +160,10 @@ pub(super) fn inspect(inspector: &mut Inspector<'_>, source: &mut dyn Source) ->
     }
 }
 
-fn feed_is_empty(source: &mut dyn Source, at: u64) -> Result<bool, Stop> {
-    Ok(source::size(source)? <= at)
+/// Whether the tar ends where its next header would stand; the zeroes that fill up the last block may be missing.
+fn ends_before(source: &mut dyn Source, at: u64) -> Result<bool, Stop> {
+    let size = source::size(source)?;
+    Ok(size <= at && at - size < 512)
 }
 
 fn pax(body: &[u8]) -> Vec<(String, String)> {

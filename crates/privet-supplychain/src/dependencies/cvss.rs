@@ -15,7 +15,9 @@ impl<'a> Metrics<'a> {
         let mut metrics: Vec<(&str, &str)> = Vec::new();
         for part in text.split('/') {
             let (name, value) = part.split_once(':')?;
-            if metrics.iter().any(|(known, _)| *known == name) {
+            // Values of all versions are letters; what follows one is no part of a vector.
+            let is_value = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphabetic());
+            if !is_value || metrics.iter().any(|(known, _)| *known == name) {
                 return None;
             }
             metrics.push((name, value));

@@ -28,7 +28,10 @@ pub fn read_installed(text: &str, budget: &Budget) -> Result<Installed, Error> {
     let manifest = python(text, budget)?;
     let missing = |field| Error::syntax(0, format!("the field `{field}` is missing"));
     Ok(Installed {
-        name: manifest.name.ok_or_else(|| missing("Name"))?,
+        name: manifest
+            .name
+            .filter(|name| !name.is_empty())
+            .ok_or_else(|| missing("Name"))?,
         version: manifest.version.ok_or_else(|| missing("Version"))?,
         licence: manifest.licence,
     })

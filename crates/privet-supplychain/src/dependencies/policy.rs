@@ -76,15 +76,18 @@ impl LicencePolicy {
     /// # Errors
     /// [`Error::Licence`] with the first that does not.
     pub fn check(&self) -> Result<(), Error> {
-        let excepted = self.exceptions.iter().filter_map(|one| one.licence.as_ref());
-        for name in self.allow.iter().chain(&self.deny).chain(excepted) {
+        let mut excepted = self.exceptions.iter().filter_map(|one| one.licence.as_ref());
+        if let Some(name) = excepted.find(|name| licence::parse(name).is_none()) {
+            return Err(Error::Licence { name: name.clone() });
+        }
+        for name in self.allow.iter().chain(&self.deny) {
             let is_prefix = name.strip_suffix('*').is_some_and(|prefix| {
                 !prefix.is_empty()
                     && spdx::identifiers::LICENSES
                         .iter()
                         .any(|licence| starts_with(licence.name, prefix))
             });
-            if !is_prefix && licence::parse(name).is_none() {
+            if !is_prefix && !is_entry(name) {
                 return Err(Error::Licence { name: name.clone() });
             }
         }
@@ -148,7 +151,7 @@ impl LicencePolicy {
         let full = one.to_string();
         let is_named = |entries: &[String], text: &str| entries.iter().any(|entry| fits(entry, text));
         let has_exception = exception.is_some();
-        if has_exception && self.allow.iter().any(|entry| entry.eq_ignore_ascii_case(&full)) {
+        if has_exception && self.allow.iter().any(|entry| is_written(entry, &full)) {
             return Judgement::Allowed;
         }
         if is_named(&self.deny, id) || (has_exception && is_named(&self.deny, &full)) {
@@ -171,12 +174,22 @@ fn starts_with(text: &str, prefix: &str) -> bool {
         .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
+/// Whether an entry names one licence: an expression of several, or one in parentheses, would fit none.
+fn is_entry(name: &str) -> bool {
+    !name.contains(['(', ')'])
+        && name == name.trim()
+        && matches!(licence::parse(name), Some(Licence::One { .. }))
+}
+
+/// Whether an entry is `text`, a licence as it is written out, in another spelling.
+fn is_written(entry: &str, text: &str) -> bool {
+    licence::parse(entry).is_some_and(|licence| licence.to_string() == text)
+}
+
 /// Whether an entry names this licence. Both spellings of GNU's are understood: `GPL-2.0` is `GPL-2.0-only`.
 fn fits(entry: &str, text: &str) -> bool {
     match entry.strip_suffix('*') {
         Some(prefix) => starts_with(text, prefix),
-        None => {
-            entry.eq_ignore_ascii_case(text) || licence::identifier(entry).is_some_and(|(id, _)| id == text)
-        }
+        None => is_written(entry, text) || licence::identifier(entry).is_some_and(|(id, _)| id == text),
     }
 }

@@ -143,7 +143,8 @@ impl Reader<'_, '_> {
             return Ok(());
         }
         let Some(text) = (self.include)(&target) else {
-            self.problem(line, format!("the included `{target}` cannot be read"));
+            // Its name may be anything, a secret as well.
+            self.problem(line, "a file that is included cannot be read");
             return Ok(());
         };
         self.out.included.push(target.clone());

@@ -69,6 +69,28 @@ pub struct Fixed {
     pub untouched_in_source: usize,
     /// Spots left elsewhere: they stand in no text (between values, in words of the format).
     pub untouched_elsewhere: usize,
+    /// Where those that are left stood; spots that overlap or touch are one.
+    pub left: Vec<Spot>,
+    /// Ends of what gave way, in the file as it was, and by how many bytes the rest moved up to there.
+    moves: Vec<(u64, i64)>,
+}
+
+impl Fixed {
+    /// Whether any of `spot`, a place of the file as it was, is left as it was.
+    #[must_use]
+    pub fn is_left(&self, spot: Spot) -> bool {
+        self.left
+            .iter()
+            .any(|left| left.start < spot.end && spot.start < left.end)
+    }
+
+    /// Where a place of the file as it was is now, if it is left.
+    #[must_use]
+    pub fn now_at(&self, place: u64) -> u64 {
+        let moves = self.moves.iter().rev();
+        let moved = moves.copied().find(|(end, _)| *end <= place);
+        place.saturating_add_signed(moved.map_or(0, |(_, by)| by))
+    }
 }
 
 impl std::fmt::Debug for Fixed {
@@ -156,6 +178,16 @@ pub fn notebook(
         redacted: plan.redacted,
         untouched_in_source: plan.untouched_in_source,
         untouched_elsewhere: plan.untouched_elsewhere,
+        left: plan
+            .left
+            .iter()
+            .filter_map(|number| spots.get(*number))
+            .map(|spot| Spot {
+                start: spot.start as u64,
+                end: spot.end as u64,
+            })
+            .collect(),
+        moves: Vec::with_capacity(plan.edits.len()),
     };
     let mut from = 0;
     for edit in &plan.edits {
@@ -164,6 +196,9 @@ pub fn notebook(
             .extend_from_slice(bytes.get(from..edit.range.start).ok_or(Error::WouldBreak)?);
         fixed.bytes.extend_from_slice(edit.text.as_bytes());
         from = edit.range.end;
+        let now = i64::try_from(fixed.bytes.len()).unwrap_or(i64::MAX);
+        let then = i64::try_from(from).unwrap_or(i64::MAX);
+        fixed.moves.push((from as u64, now - then));
     }
     fixed
         .bytes

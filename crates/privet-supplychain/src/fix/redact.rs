@@ -26,6 +26,8 @@ pub(super) struct Plan {
     pub(super) redacted: usize,
     pub(super) untouched_in_source: usize,
     pub(super) untouched_elsewhere: usize,
+    /// Indices of the spots that are left.
+    pub(super) left: Vec<usize>,
 }
 
 /// What becomes of a spot, in the order in which one overrides the other.
@@ -69,6 +71,11 @@ pub(super) fn plan(found: &Found<'_>, spots: &[Range<usize>], how: How, reach: R
         .iter()
         .filter(|f| matches!(f, Fate::Unseen | Fate::LeftInWord))
         .count();
+    let left = fates
+        .iter()
+        .enumerate()
+        .filter(|(_, fate)| **fate != Fate::Mended);
+    plan.left = left.map(|(number, _)| number).collect();
     plan.edits.extend(cuts(found, &cleared));
     plan.edits.sort_by_key(|edit| edit.range.start);
     plan

@@ -6,7 +6,7 @@ use privet_types::Budget;
 
 use super::{FileName, FileScan, ScanError, Scanner, Spot};
 use crate::artifacts::{self, Format};
-use crate::report::ModelFile;
+use crate::report::{Hash, HashAlgorithm, ModelFile};
 use crate::{Category, Verdict};
 
 /// Bytes at the start that say what a file is.
@@ -45,7 +45,7 @@ impl Scanner {
             return Ok(false);
         };
         let length = bytes.len() as u64;
-        self.model(name, (&mut Cursor::new(bytes), length), scan, budget)?;
+        self.model(name, (&mut Cursor::new(bytes), length, Some(bytes)), scan, budget)?;
         Ok(has_members(format))
     }
 
@@ -70,7 +70,7 @@ impl Scanner {
         }
         let format = artifacts::recognise(name.path, &head);
         if format.is_some() {
-            self.model(name, (&mut source, length), &mut scan, budget)?;
+            self.model(name, (&mut source, length, None), &mut scan, budget)?;
         }
         if format.is_none_or(is_container) {
             scan.gaps
@@ -83,7 +83,7 @@ impl Scanner {
     fn model(
         &self,
         name: FileName<'_>,
-        (source, length): (&mut (impl Read + Seek), u64),
+        (source, length, whole): (&mut (impl Read + Seek), u64, Option<&[u8]>),
         scan: &mut FileScan,
         budget: &Budget,
     ) -> Result<(), ScanError> {
@@ -142,11 +142,19 @@ impl Scanner {
                 format: report.format.name().to_owned(),
                 verdict: report.verdict,
                 bytes: length,
-                hashes: Vec::new(),
+                hashes: whole.map(sha256).into_iter().collect(),
                 licence: licence(&report.facts),
             });
         }
         Ok(())
+    }
+}
+
+/// By which a report's word is held to the file itself.
+fn sha256(bytes: &[u8]) -> Hash {
+    Hash {
+        algorithm: HashAlgorithm::Sha256,
+        digits: data_encoding::HEXLOWER.encode(&privet_crypto::sha256(bytes)),
     }
 }
 

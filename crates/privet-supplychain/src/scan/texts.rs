@@ -173,8 +173,8 @@ struct LinesShown {
 /// A finding, and the line that it is to be shown in.
 struct Pending {
     finding: Finding,
-    /// Why it is allowed, if it is.
-    allowed: Option<String>,
+    /// Whether a comment in the line allows it.
+    is_allowed: bool,
     line: Vec<u8>,
     /// Its place in the line.
     span: Range<usize>,
@@ -200,11 +200,11 @@ impl LinesShown {
         }
     }
 
-    fn take(&mut self, finding: Finding, allowed: Option<String>) {
+    fn take(&mut self, finding: Finding, is_allowed: bool) {
         let (line, span) = std::mem::take(&mut self.line);
         self.pending.push(Pending {
             finding,
-            allowed,
+            is_allowed,
             line,
             span,
         });
@@ -220,22 +220,37 @@ impl LinesShown {
             .ok();
         for Pending {
             mut finding,
-            allowed,
+            is_allowed,
             line,
             span,
         } in self.pending
         {
-            finding.snippet = known.as_ref().map(|known| {
+            let spans = known.as_ref().map(|known| {
                 let mut spans = vec![span];
                 spans.extend(known.find_iter(&line).map(|hit| hit.start()..hit.end()));
-                mask_line(&line, &spans)
+                spans
             });
-            match allowed {
-                Some(reason) => scan.allowed.push((finding, reason)),
-                None => scan.findings.push(finding),
+            finding.snippet = spans.as_ref().map(|spans| mask_line(&line, spans));
+            if is_allowed {
+                let reason = spans.map(|spans| reason(line, &spans));
+                scan.allowed.push((finding, reason.unwrap_or_default()));
+            } else {
+                scan.findings.push(finding);
             }
         }
     }
+}
+
+/// Why the comment in `line` allows what was found in it. All of the line that follows may be taken for the reason, so what is at
+/// `spans` is left out of it.
+fn reason(mut line: Vec<u8>, spans: &[Range<usize>]) -> String {
+    for span in spans {
+        let end = span.end.min(line.len());
+        if let Some(value) = line.get_mut(span.start.min(end)..end) {
+            value.fill(b'*');
+        }
+    }
+    secrets::allowed_inline(&line).map_or_else(String::new, |allowed| allowed.text)
 }
 
 impl OfSegment<'_, '_> {
@@ -357,8 +372,8 @@ impl OfSegment<'_, '_> {
         let text: &[u8] = &self.segment.text;
         let value = text.get(found.span.clone()).unwrap_or_default();
         let near = line_of(text, &found.span);
-        let allowed = secrets::allowed_inline(text.get(near.clone()).unwrap_or_default())
-            .filter(|allowed| allowed.rule.as_ref().is_none_or(|rule| rule == found.rule));
+        let is_allowed = secrets::allowed_inline(text.get(near.clone()).unwrap_or_default())
+            .is_some_and(|allowed| allowed.rule.as_ref().is_none_or(|rule| rule == found.rule));
         self.lines_shown.push(&found, text, &near);
         let of = self.segment.place.to_string();
         let finding = self.scanner.finding(Spot {
@@ -378,8 +393,7 @@ impl OfSegment<'_, '_> {
             place: (!of.is_empty()).then_some(of),
             snippet: None,
         });
-        self.lines_shown
-            .take(finding, allowed.map(|allowed| allowed.text));
+        self.lines_shown.take(finding, is_allowed);
     }
 }
 

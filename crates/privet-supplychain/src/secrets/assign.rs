@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::names::{self, Kind};
-use super::value;
+use super::{near, value};
 
 /// Longest name that is read to either side of the word that was hit.
 const LONGEST_NAME: usize = 64;
@@ -50,7 +50,7 @@ pub(super) fn slice(text: &[u8], range: Range<usize>) -> &[u8] {
     text.get(range).unwrap_or(b"")
 }
 
-const fn is_blank(byte: u8) -> bool {
+pub(super) const fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
@@ -58,11 +58,11 @@ const fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') || byte >= 0x80
 }
 
-const fn is_quote(byte: u8) -> bool {
+pub(super) const fn is_quote(byte: u8) -> bool {
     matches!(byte, b'"' | b'\'' | b'`')
 }
 
-fn skip_blanks(text: &[u8], mut at: usize) -> usize {
+pub(super) fn skip_blanks(text: &[u8], mut at: usize) -> usize {
     let end = at.saturating_add(MOST_BLANKS);
     while at < end && is_blank(byte(text, at)) {
         at += 1;
@@ -133,6 +133,10 @@ pub(super) fn beside(text: &[u8], hit: Range<usize>, word: &str, kind: Kind) -> 
     }
     // One of several arguments of a call: nothing says that it is the secret.
     if join == Join::Argument && next == b'(' && byte(text, skip_blanks(text, range.end + 1)) != b')' {
+        return None;
+    }
+    if join == Join::Argument && near::is_listed(text, range.end) || near::is_verb(text, &name, &range, join)
+    {
         return None;
     }
     let whole = name.start..range.end;
@@ -355,6 +359,17 @@ fn value_at(text: &[u8], mut at: usize, join: Join) -> Option<(Range<usize>, boo
         if end >= limit {
             return None;
         }
+        // The quote ended the text that the name stands in; code goes on behind it: `"name = " + value + "…"`.
+        let first = slice(text, start..end)
+            .trim_ascii_start()
+            .first()
+            .copied()
+            .unwrap_or(0);
+        if (matches!(first, b'+' | b',' | b')' | b';' | b'.') || is_blank(byte(text, start)))
+            && near::is_inside(text, at, quote)
+        {
+            return None;
+        }
         // Put together from parts.
         let tail = skip_blanks(text, end + 1);
         let open_end = slice(text, start..end)
@@ -371,6 +386,7 @@ fn value_at(text: &[u8], mut at: usize, join: Join) -> Option<(Range<usize>, boo
         .take(LONGEST_VALUE + 1)
         .take_while(|b| {
             !b.is_ascii_whitespace()
+                && !b.is_ascii_control()
                 && !is_quote(**b)
                 && !matches!(b, b'<' | b'>' | b';' | b',' | b'\\' | b'|')
         })
@@ -385,8 +401,15 @@ fn value_at(text: &[u8], mut at: usize, join: Join) -> Option<(Range<usize>, boo
     {
         end -= 1;
     }
-    while end > at && matches!(byte(text, end - 1), b')' | b']' | b'}') {
+    while end > at
+        && (matches!(byte(text, end - 1), b')' | b']' | b'}')
+            || byte(text, end - 1) == b':' && byte(text, end - 2) == b')')
+    {
         end -= 1;
+    }
+    // The entity of a mark that stands behind it in HTML.
+    if let Some(entity) = memchr::memchr(b'&', slice(text, at..end)).filter(|_| byte(text, end) == b';') {
+        end = at + entity;
     }
     (end > at).then_some((at..end, false))
 }
@@ -404,13 +427,19 @@ pub(super) fn confidence(text: &[u8], found: &Assigned, kind: Kind) -> Option<f3
     }
     let unquoted = !found.quoted;
     match kind {
-        Kind::Password => password(text, found, value),
+        Kind::Password => password(text, found, value).filter(|_| near::test_vector_names(text, found) < 3),
         Kind::Secret | Kind::Key => {
             if value.starts_with(b"http") || value.starts_with(b"/") || value.starts_with(b"./") {
                 return None;
             }
             if value::is_uuid(value) {
                 return (kind == Kind::Secret && !is_public_id(name)).then_some(0.5);
+            }
+            if value::is_number_or_type(value) || kind == Kind::Key && !is_key_text(value) {
+                return None;
+            }
+            if kind == Kind::Key && near::test_vector_names(text, found) >= 2 {
+                return None;
             }
             let least = match (kind, found.quoted) {
                 (Kind::Secret, true) => 10,
@@ -424,7 +453,7 @@ pub(super) fn confidence(text: &[u8], found: &Assigned, kind: Kind) -> Option<f3
                 {
                     return None;
                 }
-                if value::is_sequence(value, 85) {
+                if value::is_sequence(value, 85) || value::is_typed_row(value) || value::is_mock_uuid(value) {
                     return None;
                 }
                 if value::is_sequence(value, 70) {
@@ -438,10 +467,31 @@ pub(super) fn confidence(text: &[u8], found: &Assigned, kind: Kind) -> Option<f3
             (kind == Kind::Secret && ends_secret)
                 .then(|| password(text, found, value))
                 .flatten()
-                .filter(|_| has_sign(value))
+                .filter(|_| has_sign(value) && !value::is_identifier(value))
                 .map(|_| 0.4)
         }
     }
+}
+
+/// Whether `value` is of the signs that keys are written with, and no address or query.
+fn is_key_text(value: &[u8]) -> bool {
+    value.iter().all(|b| {
+        b.is_ascii_alphanumeric()
+            || matches!(
+                b,
+                b'_' | b'-' | b'+' | b'/' | b'=' | b'.' | b'~' | b':' | b'!' | b'@' | b'#' | b'$'
+            )
+    }) && !value.starts_with(b".")
+        && !value::is_path(value)
+        && !is_key_id(value)
+}
+
+/// Whether `value` is hexadecimal pairs with `:` between, as fingerprints and ids of keys are shown.
+fn is_key_id(value: &[u8]) -> bool {
+    value.contains(&b':')
+        && value
+            .split(|b| *b == b':')
+            .all(|pair| pair.len() == 2 && pair.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// Whether `value` has a digit or a sign that words do not have.
@@ -500,13 +550,19 @@ fn is_reference(text: &[u8], found: &Assigned, value: &[u8]) -> bool {
             return true;
         }
         let next = byte(text, found.value.end);
+        // `name: Vec<u8>`, but not `<name>value</name>`.
+        let is_generic = next == b'<' && !matches!(byte(text, found.value.end + 1), b'/' | b'b' | b'!');
         if matches!(next, b'(' | b'[')
+            || is_generic && found.join == Join::Operator
             || value.iter().any(|b| matches!(b, b'(' | b'{'))
             || value.contains(&b'[')
         {
             return true;
         }
         if value::contains(value, b"::")
+            || value::contains(value, b"->")
+            || value.starts_with(b"password_")
+            || value.starts_with(b"passwd_")
             || value.starts_with(b"*")
             || value.starts_with(b"+")
             || value.contains(&b'$') && !value.ends_with(b"$")
@@ -529,7 +585,10 @@ fn is_reference(text: &[u8], found: &Assigned, value: &[u8]) -> bool {
         {
             return true;
         }
-    } else if value.starts_with(b"env:") || value.starts_with(b"$env") {
+    } else if value.starts_with(b"env:")
+        || value.starts_with(b"$env")
+        || found.join == Join::Argument && value.contains(&b'(') && value.ends_with(b")")
+    {
         return true;
     }
     false
@@ -539,7 +598,10 @@ fn is_reference(text: &[u8], found: &Assigned, value: &[u8]) -> bool {
 fn password(text: &[u8], found: &Assigned, value: &[u8]) -> Option<f32> {
     let made = value::make(value);
     let lower = value.to_ascii_lowercase();
-    if value.len() > 128 || is_no_password(&lower) || value.iter().any(|b| *b >= 0x80) {
+    if value.len() > 128 || names::is_no_password(&lower) || value.iter().any(|b| *b >= 0x80) {
+        return None;
+    }
+    if !found.quoted && value::is_number_or_type(value) && made.digit < value.len() {
         return None;
     }
     if made.space > 0 && (!found.quoted || made.space > 3 || value::is_wordy(value) || !has_sign(value)) {
@@ -575,8 +637,8 @@ fn password(text: &[u8], found: &Assigned, value: &[u8]) -> Option<f32> {
             .any(|b| matches!(b, b'!' | b'@' | b'#' | b'$' | b'%' | b'&' | b'*' | b'+'))
     {
         let line_value =
-            !found.quoted && lone_assignment(text, found) && value.contains(&b'_') && made.upper == 0;
-        return (line_value && has_user_near(text, found.name.start)).then_some(0.35);
+            !found.quoted && near::lone_assignment(text, found) && value.contains(&b'_') && made.upper == 0;
+        return (line_value && near::has_user_near(text, found.name.start)).then_some(0.35);
     }
     // `passwordLabel`, `newPassword`, `Password`: the name of a password.
     if let Some(at) = memchr::memmem::find(&lower, b"passw").or_else(|| memchr::memmem::find(&lower, b"pwd"))
@@ -603,11 +665,11 @@ fn password(text: &[u8], found: &Assigned, value: &[u8]) -> Option<f32> {
             return None;
         }
         if !found.quoted {
-            if value.len() < 6 && !lone_assignment(text, found) && found.join != Join::Markup {
+            if value.len() < 6 && !near::lone_assignment(text, found) && found.join != Join::Markup {
                 return None;
             }
             let plain = found.join == Join::Markup && value.len() >= 6
-                || lone_assignment(text, found)
+                || near::lone_assignment(text, found)
                 || found.join == Join::Blank && value.len() >= 6;
             return plain.then_some(0.35);
         }
@@ -621,7 +683,7 @@ fn password(text: &[u8], found: &Assigned, value: &[u8]) -> Option<f32> {
             return None;
         }
         if made.digit > 0 && made.lower + made.upper + made.other == 0 {
-            return (found.join == Join::Operator && value.len() >= 5 && lone_assignment(text, found))
+            return (found.join == Join::Operator && value.len() >= 5 && near::lone_assignment(text, found))
                 .then_some(0.3);
         }
         // `foo1.bar2`, `x_1`
@@ -630,7 +692,7 @@ fn password(text: &[u8], found: &Assigned, value: &[u8]) -> Option<f32> {
             && !value
                 .iter()
                 .any(|b| matches!(b, b'!' | b'@' | b'#' | b'$' | b'%' | b'&' | b'*'))
-            && !lone_assignment(text, found)
+            && !near::lone_assignment(text, found)
         {
             return None;
         }
@@ -649,141 +711,4 @@ fn password(text: &[u8], found: &Assigned, value: &[u8]) -> Option<f32> {
         return None;
     }
     Some(if made.turns >= 2 { 0.7 } else { 0.55 })
-}
-
-/// What is written for a password when there is none.
-pub(super) fn is_no_password(lower: &[u8]) -> bool {
-    const NONE: [&[u8]; 77] = [
-        b"password",
-        b"token",
-        b"passwd",
-        b"pass",
-        b"passphrase",
-        b"pwd",
-        b"secret",
-        b"string",
-        b"str",
-        b"null",
-        b"none",
-        b"nil",
-        b"true",
-        b"false",
-        b"undefined",
-        b"empty",
-        b"required",
-        b"optional",
-        b"text",
-        b"hidden",
-        b"input",
-        b"username",
-        b"user",
-        b"foo",
-        b"bar",
-        b"baz",
-        b"example",
-        b"value",
-        b"todo",
-        b"basic",
-        b"plain",
-        b"plaintext",
-        b"login",
-        b"field",
-        b"label",
-        b"name",
-        b"default",
-        b"invalid",
-        b"wrong",
-        b"mismatch",
-        b"encrypted",
-        b"<password>",
-        b"blank",
-        b"unset",
-        b"disabled",
-        b"enabled",
-        b"prompt",
-        b"ask",
-        b"auto",
-        b"never",
-        b"always",
-        b"file",
-        b"bytes",
-        b"object",
-        b"boolean",
-        b"number",
-        b"self",
-        b"this",
-        b"args",
-        b"kwargs",
-        b"options",
-        b"opts",
-        b"data",
-        b"config",
-        b"settings",
-        b"env",
-        b"environment",
-        b"varchar",
-        b"char",
-        b"static",
-        b"return",
-        b"function",
-        b"const",
-        b"async",
-        b"await",
-        b"with",
-        b"from",
-    ];
-    NONE.contains(&lower)
-        || value::contains(lower, b"yourpassw")
-        || value::contains(lower, b"your_passw")
-        || value::contains(lower, b"****")
-}
-
-/// Whether the assignment is a line of its own, as in settings: `name=value`, `export NAME=value`, `name: value # why`.
-fn lone_assignment(text: &[u8], found: &Assigned) -> bool {
-    let start = text
-        .get(..found.name.start)
-        .and_then(|head| memchr::memrchr(b'\n', head))
-        .map_or(0, |at| at + 1);
-    let before = slice(text, start..found.name.start);
-    let trimmed = before.trim_ascii();
-    let opens = trimmed.is_empty()
-        || trimmed.len() < 12
-            && [
-                &b"export"[..],
-                b"set",
-                b"#",
-                b"//",
-                b";",
-                b"-",
-                b"ENV",
-                b"setx",
-                b"$",
-            ]
-            .contains(&trimmed)
-        || byte(text, found.name.start) == b'-';
-    let rest = slice(
-        text,
-        found.value.end..found.value.end.saturating_add(200).min(text.len()),
-    );
-    let line = rest.split(|b| *b == b'\n').next().unwrap_or(b"").trim_ascii();
-    let closes = line.is_empty()
-        || line.starts_with(b"#")
-        || line.starts_with(b"//")
-        || byte(text, found.name.start) == b'-'
-        || line.starts_with(b"\\n");
-    let spaced = is_blank(byte(text, found.name.end)) && !found.quoted;
-    let indented = before.len() > 3 && !trimmed.starts_with(b"#") && is_blank(byte(text, found.name.end));
-    opens
-        && closes
-        && (!(spaced || indented)
-            || has_user_near(text, found.name.start)
-            || byte(text, found.name.end) == b':')
-}
-
-/// Whether one of the five lines before `at` names a user.
-fn has_user_near(text: &[u8], at: usize) -> bool {
-    let head = slice(text, at.saturating_sub(240)..at);
-    [&b"user"[..], b"login", b"account"]
-        .iter()
-        .any(|word| value::contains_folded(head, word))
 }

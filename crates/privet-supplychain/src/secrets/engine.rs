@@ -1,5 +1,6 @@
 //! The pass over a text: keywords, neighbourhoods, and what stays of what overlaps.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -9,7 +10,8 @@ use privet_types::Budget;
 use super::assign::{self, slice};
 use super::names::{self, Kind};
 use super::rule::{Body, Rule, rank};
-use super::{Error, SecretFinding, files, foreign, special, table, value};
+use super::{Error, SecretFinding, checksum, code, files, foreign, special, table, value};
+use crate::Severity;
 
 /// Bytes that are looked at between two charges.
 const STEP: usize = 64 << 10;
@@ -46,6 +48,8 @@ struct Candidate {
     span: Range<usize>,
     whole: Range<usize>,
     confidence: f32,
+    /// It has the form of the issuer's tokens, but not the checksum that the issuer gives them.
+    is_mock: bool,
 }
 
 impl Engine {
@@ -56,13 +60,16 @@ impl Engine {
         }
     }
 
-    /// FNV-1a over all rules, twice with different offsets.
+    /// FNV-1a over all rules, twice with different offsets. Of embedded ones their ids, and once what all of them are made of.
     pub(super) fn hash(&self) -> String {
         let (mut a, mut b) = (0xcbf2_9ce4_8422_2325_u64, 0x6c62_272e_07bb_0142_u64);
-        for rule in &self.rules {
-            for byte in rule.fingerprint().bytes().chain([0]) {
-                a = (a ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-                b = (b ^ u64::from(byte))
+        let code = code::CODE.to_le_bytes();
+        for part in
+            std::iter::once(Cow::from(&code[..])).chain(self.rules.iter().map(|rule| rule.fingerprint()))
+        {
+            for byte in part.iter().chain(&[0]) {
+                a = (a ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+                b = (b ^ u64::from(*byte))
                     .wrapping_mul(0x0100_0000_01b3)
                     .rotate_left(5);
             }
@@ -172,10 +179,19 @@ impl Engine {
                 candidate.span.start,
                 candidate.span.end.max(candidate.span.start + 1),
             );
+            let (description, severity) = if candidate.is_mock {
+                let said = format!(
+                    "{}, made up or mistyped: its checksum does not fit",
+                    rule.description
+                );
+                (said.into(), Severity::Low)
+            } else {
+                (Arc::clone(&rule.description), rule.severity)
+            };
             kept.push(SecretFinding {
                 rule: Arc::clone(&rule.id),
-                description: Arc::clone(&rule.description),
-                severity: rule.severity,
+                description,
+                severity,
                 span: candidate.span,
                 whole: candidate.whole,
                 confidence: candidate.confidence,
@@ -248,6 +264,7 @@ impl Look<'_> {
                 span,
                 whole,
                 confidence,
+                is_mock: false,
             });
         }
     }
@@ -264,17 +281,25 @@ impl Look<'_> {
                         || is_token_body(slice(self.text, body.clone()), slice(self.text, span.clone())))
                     && (*checked || !slice(self.text, body.clone()).ends_with(b"XXXXXXXX"))
                     && !is_known_example(slice(self.text, span.clone()))
+                    && !is_in_block(self.text, &span)
                 {
-                    let sure = if value::is_sequence(slice(self.text, body), 70) {
-                        0.5
-                    } else {
-                        0.95
+                    let fits = checksum::fits(slice(self.text, span.clone()));
+                    let sure = match fits {
+                        Some(true) => 1.0,
+                        Some(false) => 0.3,
+                        None if value::is_sequence(slice(self.text, body), 70) => 0.5,
+                        None => 0.95,
                     };
                     self.push(lead.rule, span.clone(), span, sure);
+                    if let Some(last) = self.found.last_mut() {
+                        last.is_mock = fits == Some(false);
+                    }
                 }
             }
             Body::Issuer(issuer) => {
-                if let Some((span, sure)) = issuer.find(self.text, hit.clone()) {
+                if let Some((span, sure)) = issuer.find(self.text, hit.clone())
+                    && !is_in_block(self.text, &hit)
+                {
                     self.push(lead.rule, span.clone(), hit.start..span.end, sure);
                 }
             }
@@ -317,12 +342,14 @@ impl Look<'_> {
                         .position(|b| *b == b':')
                         .and_then(|at| bytes.get(at + 1..));
                     let no_pair = pattern.id == "curl-user"
-                        && pair.is_some_and(|word| assign::is_no_password(&word.to_ascii_lowercase()));
+                        && pair.is_some_and(|word| names::is_no_password(&word.to_ascii_lowercase()));
                     if !value::is_stand_in(bytes)
                         && !no_pair
                         && value::entropy(bytes) >= pattern.entropy
                         && !is_known_example(bytes)
-                        && is_pair_if_basic(pattern.id, bytes)
+                        && is_value_of(pattern.id, bytes)
+                        && (!pattern.id.ends_with("-header")
+                            || !is_known_by_form(slice(self.text, whole.start()..secret.start()), bytes))
                     {
                         self.push(
                             lead.rule,
@@ -388,9 +415,41 @@ fn is_token_body(body: &[u8], token: &[u8]) -> bool {
     }
     let few = if body.len() >= 20 { 7 } else { 4 };
     !value::is_stand_in(body)
+        && !value::is_repeated_word(body)
         && (value::distinct(body) >= few || body.len() < 8)
         && !value::contains_folded(token, b"example")
         && !is_words(body)
+}
+
+/// Whether `span` is a part of a line of Base64 with others above or below it, as in certificates, or of the hash of a file.
+fn is_in_block(text: &[u8], span: &Range<usize>) -> bool {
+    const HASHES: [&[u8]; 4] = [b"sha256=", b"sha256-", b"sha384-", b"sha512-"];
+    const NEAR: usize = 160;
+    let is_row = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
+    };
+    let before = slice(text, span.start.saturating_sub(NEAR)..span.start);
+    if HASHES.iter().any(|hash| before.ends_with(hash)) {
+        return true;
+    }
+    let after = slice(text, span.end..span.end.saturating_add(NEAR).min(text.len()));
+    let mut above = before.rsplit(|b| *b == b'\n');
+    let mut below = after.split(|b| *b == b'\n');
+    let head = above.next().unwrap_or(b"").trim_ascii_start();
+    let tail = below.next().unwrap_or(b"").trim_ascii_end();
+    let others = [above.next(), below.next()];
+    (1..=80).contains(&(head.len() + tail.len()))
+        && (60..=80).contains(&(head.len() + span.len() + tail.len()))
+        && is_row(head)
+        && is_row(slice(text, span.clone()))
+        && is_row(tail)
+        && others
+            .iter()
+            .flatten()
+            .map(|line| line.trim_ascii())
+            .any(|line| line.len() >= 20 && is_row(line))
 }
 
 /// Whether `body` is words joined by `_` or `-`, and no digit.
@@ -401,22 +460,60 @@ fn is_words(body: &[u8]) -> bool {
         && (made.other > 0 || made.upper == 0 || made.lower == 0 || made.turns * 3 < body.len())
 }
 
-/// Whether `value` is what HTTP Basic authentication sends: a name, a colon and a password in Base64. Other rules are not asked.
+/// Whether `value` can be what the pattern named `rule` looks for, where its expression alone does not say so.
+///
+/// What HTTP Basic authentication sends is a name, a colon and a password in Base64; headers are also fields of programs, whose values
+/// are types; arguments of calls may be names of headers; what comes behind *identified by* may be a word of a sentence.
 ///
 /// # Source
-/// RFC 7617, section 2.
-fn is_pair_if_basic(rule: &str, value: &[u8]) -> bool {
-    rule != "authorization-basic"
-        || data_encoding::BASE64
+/// RFC 7617, section 2; its example is Aladdin's.
+fn is_value_of(rule: &str, value: &[u8]) -> bool {
+    match rule {
+        "authorization-basic" => data_encoding::BASE64
             .decode(value)
-            .is_ok_and(|pair| pair.contains(&b':'))
+            .is_ok_and(|pair| pair.contains(&b':') && !pair.starts_with(b"Aladdin:")),
+        "authorization-header" | "api-key-header" => {
+            value::make(value).digit > 0 && !value::is_identifier(value) && !is_of_vault(value)
+        }
+        "connect-arguments" => value::make(value).digit > 0 || !value::is_identifier(value),
+        "connection-string-password" => {
+            // An argument of a call: `connect(user=user, password=password)`.
+            let argument = value.strip_suffix(b",").or_else(|| value.strip_suffix(b")"));
+            !value.ends_with(b"=")
+                && argument.is_none_or(|word| !names::is_no_password(&word.to_ascii_lowercase()))
+        }
+        "sql-set-password" => {
+            let made = value::make(value);
+            (made.digit + made.other > 0 || !value::is_identifier(value))
+                && !names::is_no_password(&value.to_ascii_lowercase())
+        }
+        _ => true,
+    }
 }
 
-/// Whether all keys of the issuer in `name` have a form of their own, or `value` starts like such keys: what does not fit the form
-/// is then none of them.
+/// Whether `value` starts as the tokens of Vault do: its rules know their forms.
+fn is_of_vault(value: &[u8]) -> bool {
+    [&b"hvs."[..], b"hvb.", b"hvr."]
+        .iter()
+        .any(|prefix| value.starts_with(prefix))
+}
+
+/// Whether all keys of the issuer in `name` have a form that a rule of its own knows, or `value` starts like such keys: what does not
+/// fit the form is then none of them.
+///
+/// # Source
+/// AWS, "Manage access keys for IAM users" (40 signs); Cisco, "Meraki Dashboard API: Authorization" (40 hexadecimal digits); Vault,
+/// "Tokens: token prefixes", and its `TokenLength` of 24.
 fn is_known_by_form(name: &[u8], value: &[u8]) -> bool {
-    value::contains_folded(name, b"telegram")
-        || value::contains_folded(name, b"databricks")
+    let names = |word: &[u8]| value::contains_folded(name, word);
+    let of_aws = names(b"aws") && (names(b"secret_access_key") || names(b"secretaccesskey"));
+    let of_vault =
+        is_of_vault(value) || names(b"vault") && (value.starts_with(b"s.") || value.starts_with(b"b."));
+    names(b"telegram")
+        || names(b"databricks")
+        || names(b"meraki")
+        || of_aws
+        || of_vault
         || value.starts_with(b"xox")
 }
 

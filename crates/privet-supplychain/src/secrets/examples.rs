@@ -1,5 +1,6 @@
 //! Made-up texts that rules find, and such as they do not.
 
+use super::checksum;
 use super::rule::{Body, Rule};
 use super::special::Form;
 use super::template::Template;
@@ -44,7 +45,7 @@ impl Rule {
         let mut next = chance(&self.id);
         Some(match &self.body {
             Body::Token { template, .. } => {
-                let token = template.example(&mut next);
+                let token = checksum::with(&template.example(&mut next));
                 // Inside a longer word; or the keyword alone where a token may start anywhere.
                 let counter = if token.starts_with(|c: char| c.is_ascii_alphanumeric()) {
                     format!("x = \"q{token}9Q\"\n")
@@ -85,6 +86,90 @@ impl Rule {
             Body::Foreign(_) => return None,
         })
     }
+}
+
+impl Rule {
+    /// Texts that are almost what the rule finds, and that it does not find: a form that is a sign short or has a wrong sign, another
+    /// prefix, a mask, a reference or a call in place of the value, a name that only ends like the rule's. None for rules of gitleaks
+    /// files, and for those found by code of their own, whose counter-examples [`Rule::examples`] has.
+    pub(super) fn near_misses(&self) -> Vec<String> {
+        let mut next = chance(&self.id);
+        match &self.body {
+            Body::Token { template, .. } => template
+                .near_misses(&mut next)
+                .into_iter()
+                .map(|token| format!("x = \"{token}\"\n"))
+                .collect(),
+            Body::Issuer(issuer) => {
+                let name = &issuer.name;
+                let key = fill("{A32}", &mut next);
+                let mut made: Vec<String> = STAND_INS
+                    .iter()
+                    .map(|stand_in| format!("{name}_api_key = {stand_in}\n"))
+                    .collect();
+                made.push(format!("q{name}_api_key = '{key}'\n"));
+                made.push(format!("see https://api.{name}.com/docs/{key}\n"));
+                made.push(format!("{name}_api_key = 'short1'\n"));
+                made
+            }
+            Body::Pattern { pattern, .. } => [mask(pattern.example, "x"), mask(pattern.example, "*")]
+                .into_iter()
+                .flatten()
+                .collect(),
+            Body::Named(kind) => {
+                let name = match kind {
+                    super::names::Kind::Password => "db_password",
+                    super::names::Kind::Secret => "client_secret",
+                    super::names::Kind::Key => "auth_key",
+                };
+                let mut made: Vec<String> = STAND_INS
+                    .iter()
+                    .map(|stand_in| format!("{name} = {stand_in}\n"))
+                    .collect();
+                made.push(fill(&format!("{name}_url = \"{{A28}}\"\n"), &mut next));
+                made.push(fill(&format!("{name}_length = \"{{A28}}\"\n"), &mut next));
+                made
+            }
+            Body::Special(_) | Body::Foreign(_) => Vec::new(),
+        }
+    }
+}
+
+/// What is written where a secret would stand and is none.
+const STAND_INS: [&str; 8] = [
+    "\"${SECRET_FROM_ELSEWHERE}\"",
+    "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"",
+    "\"********************************\"",
+    "\"your_key_goes_here\"",
+    "\"<put-it-here>\"",
+    "\"{{ .Values.secret }}\"",
+    "os.environ[\"NAME_OF_IT\"]",
+    "settings.load_secret(name)",
+];
+
+/// `example` with each made-up run such as `{A32}` as long, and all of `sign`; `None` if it has none.
+fn mask(example: &str, sign: &str) -> Option<String> {
+    let mut made = String::new();
+    let mut rest = example;
+    let mut masked = false;
+    while let Some((before, after)) = rest.split_once('{') {
+        made.push_str(before);
+        let run = after
+            .split_once('}')
+            .and_then(|(run, tail)| Template::parse_form(&format!("{{{run}}}")).map(|form| (form, tail)));
+        if let Some((form, tail)) = run {
+            let length = form.example(&mut chance("mask")).len();
+            // A short run is beside words that stay.
+            masked |= length >= 12;
+            made.push_str(&sign.repeat(length));
+            rest = tail;
+        } else {
+            made.push('{');
+            rest = after;
+        }
+    }
+    made.push_str(rest);
+    masked.then_some(made)
 }
 
 fn special(form: Form, next: &mut dyn FnMut() -> u64) -> (String, String) {

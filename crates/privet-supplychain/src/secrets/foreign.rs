@@ -7,10 +7,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use regex::bytes::Regex;
+use regex_syntax::hir::{Class, Hir, HirKind};
 use serde::Deserialize;
 
 use super::assign::slice;
-use super::rule::{Body, LazyRegex, Rule};
+use super::rule::{Body, LazyRegex, Rule, compile};
 use super::{Error, value};
 use crate::Severity;
 
@@ -280,7 +281,40 @@ fn expression(rule: &str, field: &'static str, source: &str) -> Result<LazyRegex
         };
         return Err(fault(reason));
     }
+    // Compiling all of them would take too long; only what may be too large is tried.
+    let is_small = bytewise(source).is_some_and(|parsed| weight(&parsed) <= LIGHT);
+    if !is_small && compile(source).is_err() {
+        return Err(fault(
+            "it is too large once its repetitions are written out; repeat fewer times".to_owned(),
+        ));
+    }
     Ok(LazyRegex::new(source))
+}
+
+/// Parts of an expression up to which it compiles: the largest program allowed has some hundred bytes for each.
+const LIGHT: u64 = 20_000;
+
+fn bytewise(source: &str) -> Option<Hir> {
+    let mut parser = regex_syntax::ParserBuilder::new();
+    parser.unicode(false).utf8(false).build().parse(source).ok()
+}
+
+/// How many parts an expression has with all its repetitions written out.
+fn weight(expression: &Hir) -> u64 {
+    let sum = |parts: &[Hir]| parts.iter().map(weight).fold(1, u64::saturating_add);
+    match expression.kind() {
+        HirKind::Empty | HirKind::Look(_) => 1,
+        HirKind::Literal(literal) => literal.0.len() as u64,
+        HirKind::Class(Class::Bytes(class)) => class.ranges().len() as u64,
+        // Each range of characters is several of bytes.
+        HirKind::Class(Class::Unicode(class)) => (class.ranges().len() as u64).saturating_mul(4),
+        HirKind::Repetition(repetition) => {
+            let times = repetition.max.unwrap_or(repetition.min.saturating_add(1));
+            weight(&repetition.sub).saturating_mul(u64::from(times.max(1)))
+        }
+        HirKind::Capture(capture) => weight(&capture.sub).saturating_add(2),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => sum(parts),
+    }
 }
 
 fn read_allow(rule: &str, raw: &RawAllow) -> Result<Allow, Error> {
@@ -339,13 +373,7 @@ fn reach(source: &str, keywords: &[String]) -> Option<usize> {
     if keywords.is_empty() || !keywords.iter().all(|word| folded.contains(word.as_str())) {
         return None;
     }
-    let parsed = regex_syntax::ParserBuilder::new()
-        .unicode(false)
-        .utf8(false)
-        .build()
-        .parse(source)
-        .ok();
-    let longest = parsed.and_then(|parsed| parsed.properties().maximum_len());
+    let longest = bytewise(source).and_then(|parsed| parsed.properties().maximum_len());
     Some(longest.map_or(WIDEST, |longest| longest.saturating_add(8).min(WIDEST)))
 }
 

@@ -43,7 +43,25 @@ fn says_key(window: &[u8], at: usize, here: u8) -> bool {
         window
             .get(at..at + word.len())
             .is_some_and(|w| w.eq_ignore_ascii_case(word))
+            && !goes_on_otherwise(word, window.get(at + word.len()..).unwrap_or(b""))
     })
+}
+
+/// Whether `word` is only the start of one that says nothing of keys: `path`, `author`, `keyboard`.
+fn goes_on_otherwise(word: &[u8], rest: &[u8]) -> bool {
+    let goes_on = |with: &[&[u8]]| {
+        with.iter().any(|with| {
+            rest.get(..with.len())
+                .is_some_and(|rest| rest.eq_ignore_ascii_case(with))
+        })
+    };
+    match word {
+        b"pat" => rest.first().is_some_and(u8::is_ascii_lowercase),
+        b"auth" => goes_on(&[b"or"]),
+        b"key" => goes_on(&[b"b", b"w", b"code", b"press", b"frame"]),
+        b"cred" => goes_on(&[b"it"]),
+        _ => false,
+    }
 }
 
 /// Reads a line of the list of issuers: the name, then the forms of its keys.
@@ -73,9 +91,28 @@ fn read<'a>(name: &str, forms: impl Iterator<Item = &'a str>) -> Option<Issuer> 
     })
 }
 
+/// Whether `digits` has letters of both cases, which no program writes hexadecimal digits with.
+fn has_both_cases(digits: &[u8]) -> bool {
+    digits.iter().any(u8::is_ascii_lowercase) && digits.iter().any(u8::is_ascii_uppercase)
+}
+
 /// Whether `_` and then a word that says *key* stands at the start of `window`.
 fn is_joined_word(window: &[u8]) -> bool {
     byte(window, 0) == b'_' && says_key(window, 1, byte(window, 1))
+}
+
+/// Whether what was before `window` is part of the host of an address: `apis.com/v1`, `.example.dev/`.
+fn is_in_host(window: &[u8]) -> bool {
+    let length = window
+        .iter()
+        .take_while(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-'))
+        .count();
+    let host = window.get(..length).unwrap_or(b"");
+    let domain = host.rsplit(|b| *b == b'.').next().unwrap_or(b"");
+    byte(window, length) == b'/'
+        && host.contains(&b'.')
+        && domain.len() >= 2
+        && domain.iter().all(u8::is_ascii_lowercase)
 }
 
 /// Whether the letter before `at` is that of an escape such as `\n`.
@@ -110,19 +147,7 @@ impl Issuer {
             }
         }
         // An address names the issuer, not a key of it.
-        if [
-            &b".com/"[..],
-            b".site/",
-            b".app/",
-            b".co/",
-            b".org/",
-            b".io/",
-            b".dev/",
-            b".net/",
-        ]
-        .iter()
-        .any(|end| window.starts_with(end))
-        {
+        if is_in_host(window) {
             return None;
         }
         let mut breaks = 0;
@@ -150,7 +175,11 @@ impl Issuer {
                 byte(window, at - 1)
             };
             // Parts of addresses and of names of files are no keys.
+            let in_name = before == b'.'
+                && at >= 2
+                && (byte(window, at - 2).is_ascii_lowercase() || byte(window, at - 2).is_ascii_digit());
             let starts = !matches!(before, b'/' | b'#' | b'@')
+                && !in_name
                 && !before.is_ascii_alphanumeric()
                 && (here.is_ascii_alphanumeric() || matches!(here, b'-' | b'_' | b'+' | b'/' | b'='));
             if starts
@@ -173,7 +202,12 @@ impl Issuer {
                 let found = slice(text, range.clone());
                 let made = value::make(found);
                 let number = made.digit == found.len();
-                if value::is_stand_in(found) || made.digit == 0 && value::is_wordy(found) || range.len() < 4 {
+                if value::is_stand_in(found)
+                    || made.digit == 0 && value::is_wordy(found)
+                    || range.len() < 4
+                    || self.exact && made.hex == found.len() && has_both_cases(found)
+                    || !says && (value::is_identifier(found) || value::is_path(found))
+                {
                     continue;
                 }
                 if (self.strict || number) && !says
@@ -216,6 +250,7 @@ impl Issuer {
         }
         if found.contains(&b'.') && value::is_wordy(found)
             || found.starts_with(b"/")
+            || found.starts_with(b"--")
             || matches!(byte(text, range.end), b'(' | b'[')
         {
             return None;

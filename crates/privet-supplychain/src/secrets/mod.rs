@@ -20,6 +20,8 @@
 
 mod allow;
 mod assign;
+mod checksum;
+mod code;
 mod engine;
 mod error;
 mod examples;
@@ -27,6 +29,7 @@ mod files;
 mod foreign;
 mod issuer;
 mod names;
+mod near;
 mod patterns;
 mod rule;
 mod special;
@@ -127,7 +130,8 @@ impl Rules {
         Self::of(rules)
     }
 
-    /// A short text that changes when any rule changes: for the key of a cache. It is no cryptographic hash.
+    /// A short text that changes when any rule changes, or the code that says what the embedded ones find: for the key of a cache. It
+    /// is no cryptographic hash.
     #[must_use]
     pub fn hash(&self) -> String {
         self.inner.hash()
@@ -161,6 +165,18 @@ impl Rules {
             .iter()
             .find(|rule| &*rule.id == id)
             .and_then(|rule| rule.examples())
+    }
+
+    /// Made-up texts that are almost what the rule named `id` finds, and that it does not find; for tests. None for rules of gitleaks
+    /// files.
+    #[must_use]
+    pub fn near_misses(&self, id: &str) -> Vec<String> {
+        self.inner
+            .rules
+            .iter()
+            .find(|rule| &*rule.id == id)
+            .map(|rule| rule.near_misses())
+            .unwrap_or_default()
     }
 
     fn of(rules: Vec<Arc<rule::Rule>>) -> Self {

@@ -33,7 +33,7 @@ pub(super) const WORDS: [(&str, Kind); 17] = [
 ];
 
 /// What may not follow the word: the value is then about the secret, not the secret.
-const AFTER: [&str; 97] = [
+const AFTER: [&str; 106] = [
     "label",
     "hint",
     "field",
@@ -131,6 +131,15 @@ const AFTER: [&str; 97] = [
     "rule",
     "line",
     "key_name",
+    "management",
+    "attempt",
+    "history",
+    "char",
+    "buf",
+    "ptr",
+    "base",
+    "stmt",
+    "getpw",
 ];
 
 /// What may not stand before the word `key` or its like.
@@ -185,10 +194,25 @@ const BEFORE: [&str; 48] = [
     "param",
 ];
 
+/// Words of names whose value is made up, to show what is refused.
+const MADE_UP: [&[u8]; 8] = [
+    b"invalid",
+    b"nonmatching",
+    b"non_matching",
+    b"dummy",
+    b"bogus",
+    b"wrong",
+    b"fake",
+    b"mock",
+];
+
 /// What a name, read whole, promises; `None` if its value is not secret. `name` is in lower case, `word` starts at `at` in it.
 pub(super) fn judge(name: &[u8], at: usize, word: &str, kind: Kind) -> Option<Kind> {
     let tail = name.get(at + word.len()..)?;
     let head = name.get(..at)?;
+    if MADE_UP.iter().any(|word| super::value::contains(head, word)) {
+        return None;
+    }
     let mut after = trim(tail);
     if word == "pass" {
         after = match tail {
@@ -206,11 +230,13 @@ pub(super) fn judge(name: &[u8], at: usize, word: &str, kind: Kind) -> Option<Ki
             // passive, passenger, passport, passthrough
             _ => return None,
         };
-        // compass, bypass, surpass
+        if head.ends_with(b"by") {
+            return None;
+        }
+        // compass, surpass
         if after.is_empty() && tail.is_empty() && head.last().is_some_and(u8::is_ascii_alphabetic) {
             let joined = [
                 &b"com"[..],
-                b"by",
                 b"sur",
                 b"tres",
                 b"over",
@@ -318,4 +344,93 @@ fn is_part(after: &[u8], bad: &str) -> bool {
     after.starts_with(bad)
         || segment
         || (after.len() > bad.len() && after.ends_with(bad) && after.len() - bad.len() < 12 && bad.len() > 3)
+}
+
+/// What is written for a password when there is none.
+pub(super) fn is_no_password(lower: &[u8]) -> bool {
+    const NONE: [&[u8]; 79] = [
+        b"password",
+        b"token",
+        b"passwd",
+        b"pass",
+        b"passphrase",
+        b"pwd",
+        b"secret",
+        b"string",
+        b"str",
+        b"null",
+        b"none",
+        b"nil",
+        b"true",
+        b"false",
+        b"undefined",
+        b"empty",
+        b"required",
+        b"optional",
+        b"text",
+        b"hidden",
+        b"input",
+        b"username",
+        b"user",
+        b"foo",
+        b"bar",
+        b"baz",
+        b"example",
+        b"value",
+        b"todo",
+        b"basic",
+        b"plain",
+        b"plaintext",
+        b"login",
+        b"field",
+        b"label",
+        b"name",
+        b"default",
+        b"invalid",
+        b"wrong",
+        b"mismatch",
+        b"encrypted",
+        b"<password>",
+        b"blank",
+        b"unset",
+        b"disabled",
+        b"enabled",
+        b"prompt",
+        b"ask",
+        b"auto",
+        b"never",
+        b"always",
+        b"file",
+        b"bytes",
+        b"object",
+        b"boolean",
+        b"number",
+        b"self",
+        b"this",
+        b"args",
+        b"kwargs",
+        b"options",
+        b"opts",
+        b"data",
+        b"config",
+        b"settings",
+        b"env",
+        b"environment",
+        b"varchar",
+        b"char",
+        b"static",
+        b"return",
+        b"function",
+        b"const",
+        b"async",
+        b"await",
+        b"with",
+        b"from",
+        b"files",
+        b"compat",
+    ];
+    NONE.contains(&lower)
+        || super::value::contains(lower, b"yourpassw")
+        || super::value::contains(lower, b"your_passw")
+        || super::value::contains(lower, b"****")
 }

@@ -1,5 +1,6 @@
 //! The data form of a rule, and the embedded rules read into it.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use regex::bytes::{Regex, RegexBuilder};
@@ -191,11 +192,17 @@ impl Rule {
         }
     }
 
-    /// What the rule is made of, for the hash of a set of rules.
-    pub(super) fn fingerprint(&self) -> String {
-        format!(
-            "{}\u{1f}{}\u{1f}{:?}\u{1f}{:?}",
-            self.id, self.description, self.severity, self.body
-        )
+    /// What the rule is made of, for the hash of a set of rules. Of embedded rules that is told once for all of them.
+    pub(super) fn fingerprint(&self) -> Cow<'_, [u8]> {
+        match &self.body {
+            Body::Foreign(foreign) => Cow::from(
+                format!(
+                    "{}\u{1f}{}\u{1f}{:?}\u{1f}{foreign:?}",
+                    self.id, self.description, self.severity
+                )
+                .into_bytes(),
+            ),
+            _ => Cow::from(self.id.as_bytes()),
+        }
     }
 }

@@ -160,6 +160,10 @@ fn private_key(text: &[u8], hit: Range<usize>) -> Option<Hit> {
     if coded < 40 || value::distinct(inside) < 12 || coded * 2 < inside.len() && end.is_none() {
         return None;
     }
+    // Without an end, what follows must begin as a key does, not go on as a text about keys.
+    if end.is_none() && !has_coded_line(inside.get(..inside.len().min(400)).unwrap_or(b"")) {
+        return None;
+    }
     if value::contains(inside, b"...") && coded < 120
         || value::contains(inside, b"${")
         || value::contains(inside, b"{{")
@@ -172,6 +176,12 @@ fn private_key(text: &[u8], hit: Range<usize>) -> Option<Hit> {
         memchr::memmem::find(tail.get(8..).unwrap_or(b""), b"-----").map_or(8, |at| at + 13)
     });
     Some((start..stop + close, start..stop + close, 1.0))
+}
+
+/// Whether 40 signs of Base64 stand in one row that is more than words.
+fn has_coded_line(text: &[u8]) -> bool {
+    text.split(|b| !is_base64(*b))
+        .any(|row| row.len() >= 40 && !value::is_path(row))
 }
 
 fn run(text: &[u8], at: usize, most: usize, of: impl Fn(u8) -> bool) -> usize {
@@ -341,6 +351,9 @@ fn url_credentials(text: &[u8], hit: Range<usize>) -> Option<Hit> {
     if secret.starts_with(b"$") && secret.iter().skip(1).all(|b| value::is_name(*b)) {
         return None;
     }
+    if is_documentation_host(authority.get(at + 1..).unwrap_or(b"")) {
+        return None;
+    }
     let random = value::make(secret);
     let sure = if random.digit > 0 && random.lower + random.upper > 0 {
         0.8
@@ -353,6 +366,22 @@ fn url_credentials(text: &[u8], hit: Range<usize>) -> Option<Hit> {
         hit.start - scheme..hit.end + length,
         sure,
     ))
+}
+
+/// Whether `host` is an address that is set aside for documentation, so that nothing answers there.
+///
+/// # Source
+/// RFC 5737 (IPv4), RFC 3849 (IPv6).
+fn is_documentation_host(host: &[u8]) -> bool {
+    [
+        &b"192.0.2."[..],
+        b"198.51.100.",
+        b"203.0.113.",
+        b"[2001:db8:",
+        b"[2001:DB8:",
+    ]
+    .iter()
+    .any(|net| host.starts_with(net))
 }
 
 fn kubernetes(text: &[u8], hit: Range<usize>, out: &mut Vec<Hit>) {

@@ -192,26 +192,62 @@ impl Template {
 
     /// A token of this format, made from `next`, which yields numbers by chance.
     pub(super) fn example(&self, next: &mut dyn FnMut() -> u64) -> String {
-        let mut made = String::new();
-        for part in &self.parts {
-            match part {
-                Part::Text(text) => made.push_str(&String::from_utf8_lossy(text)),
-                Part::Run { class, least, .. } => {
-                    for index in 0..*least {
-                        made.push(char::from(pick(*class, next(), index)));
-                    }
-                }
-                Part::Uuid => {
-                    for index in 0..36 {
-                        let dash = matches!(index, 8 | 13 | 18 | 23);
-                        made.push(if dash {
-                            '-'
-                        } else {
-                            char::from(pick(b'h', next(), index))
-                        });
-                    }
-                }
-            }
+        self.pieces(next).concat()
+    }
+
+    /// The same, part by part.
+    fn pieces(&self, next: &mut dyn FnMut() -> u64) -> Vec<String> {
+        let mut drawn = |class: u8, index: usize| char::from(pick(class, next(), index));
+        self.parts
+            .iter()
+            .map(|part| match part {
+                Part::Text(text) => String::from_utf8_lossy(text).into_owned(),
+                Part::Run { class, least, .. } => (0..*least).map(|index| drawn(*class, index)).collect(),
+                Part::Uuid => (0..36)
+                    .map(|index| match index {
+                        8 | 13 | 18 | 23 => '-',
+                        _ => drawn(b'h', index),
+                    })
+                    .collect(),
+            })
+            .collect()
+    }
+
+    /// Texts that are almost tokens of this format: an example with one run a sign short, one with a sign in a run that its class does
+    /// not have, one with another sign at the end of the literal by which it is looked for. Runs that may be empty are left out.
+    pub(super) fn near_misses(&self, next: &mut dyn FnMut() -> u64) -> Vec<String> {
+        let runs: Vec<(usize, usize, u8)> = (0_usize..)
+            .zip(&self.parts)
+            .filter_map(|(place, part)| match part {
+                Part::Run { class, least, .. } if *least > 0 => Some((place, *least, *class)),
+                Part::Uuid => Some((place, 36, b'h')),
+                _ => None,
+            })
+            .collect();
+        let mut made = Vec::new();
+        for (place, length, class) in runs {
+            let mut pieces = self.pieces(next);
+            let Some(piece) = pieces.get_mut(place) else {
+                continue;
+            };
+            let whole = piece.clone();
+            piece.pop();
+            made.push(pieces.concat());
+            let Some(piece) = pieces.get_mut(place) else {
+                continue;
+            };
+            *piece = whole
+                .chars()
+                .zip(0_usize..)
+                .map(|(sign, at)| if at == length / 2 { outside(class) } else { sign })
+                .collect();
+            made.push(pieces.concat());
+        }
+        let mut pieces = self.pieces(next);
+        if let Some(literal) = pieces.get_mut(self.keyword).filter(|literal| literal.is_ascii()) {
+            let last = literal.pop();
+            literal.push(if last == Some('~') { '^' } else { '~' });
+            made.push(pieces.concat());
         }
         made
     }
@@ -271,6 +307,20 @@ fn pick(class: u8, chance: u64, index: usize) -> u8 {
     };
     let place = (chance as usize).wrapping_add(index) % set.len().max(1);
     set.get(place).copied().unwrap_or(b'q')
+}
+
+/// A sign that `class` does not have, and that a token may not go on with.
+const fn outside(class: u8) -> char {
+    match class {
+        b'd' => 'x',
+        b'h' => 'g',
+        b'a' => 'Q',
+        b'U' => 'q',
+        b'l' => '5',
+        b'2' => '1',
+        b'n' => '"',
+        _ => '!',
+    }
 }
 
 /// Whether a token may start at `start`: not inside a word, unless that word is the letter of an escape such as `\n`.

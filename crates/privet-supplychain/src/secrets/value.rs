@@ -93,20 +93,109 @@ pub(super) fn is_wordy(value: &[u8]) -> bool {
     pairs >= 3 && common * 100 >= pairs * 72
 }
 
-/// Whether bytes that follow one another in order, or repeat, make up `percent` of `value`: `abcdef`, `1234567890`, `aaaa`.
+/// Whether bytes that follow one another in order, or repeat, make up `percent` of `value`: `abcdef`, `1234567890`, `aaaa`, and two
+/// such rows that take turns: `a1b2c3d4`.
 pub(super) fn is_sequence(value: &[u8], percent: usize) -> bool {
-    if value.len() < 4 {
-        return false;
+    let steps = |apart: usize| {
+        value
+            .iter()
+            .zip(value.iter().skip(apart))
+            .filter(|(a, b)| a.to_ascii_lowercase().abs_diff(b.to_ascii_lowercase()) <= 1)
+            .count()
+    };
+    value.len() >= 4 && steps(1) * 100 >= (value.len() - 1) * percent
+        || value.len() >= 8 && steps(2) * 100 >= (value.len() - 2) * percent
+}
+
+/// Whether a person typed `value` along the alphabet or the digits: a third of it, and six signs, are one row such as `abcdef`.
+pub(super) fn is_typed_row(value: &[u8]) -> bool {
+    let (mut row, mut longest) = (1_usize, 1_usize);
+    for (a, b) in value.iter().zip(value.iter().skip(1)) {
+        row = if a.is_ascii_alphanumeric() && b.wrapping_sub(*a) == 1 {
+            row + 1
+        } else {
+            1
+        };
+        longest = longest.max(row);
     }
-    let runs = value
+    longest >= 6 && longest * 3 >= value.len()
+}
+
+/// Whether `value` is a few words three times or more: `DemoKeyDemoKeyDemoKey`. The last may be cut.
+pub(super) fn is_repeated_word(value: &[u8]) -> bool {
+    (4..=value.len() / 3).any(|period| {
+        value.iter().zip(value.iter().skip(period)).all(|(a, b)| a == b)
+            && value
+                .get(..period)
+                .is_some_and(|word| word.iter().all(u8::is_ascii_alphabetic) && is_wordy(word))
+    })
+}
+
+/// Whether `value` is a number of a program, a date, or the name of a type of numbers: `-1073740926i32`, `0x1f`, `1979-05-27T07:32:00Z`,
+/// `__u32`, `uint8_t`.
+pub(super) fn is_number_or_type(value: &[u8]) -> bool {
+    let bare = value.strip_prefix(b"-").unwrap_or(value);
+    let digits = bare
         .iter()
-        .zip(value.iter().skip(1))
-        .filter(|(a, b)| {
-            let step = i16::from(b.to_ascii_lowercase()) - i16::from(a.to_ascii_lowercase());
-            (-1..=1).contains(&step)
-        })
+        .take_while(|b| b.is_ascii_digit() || **b == b'_')
         .count();
-    runs * 100 >= (value.len() - 1) * percent
+    let suffix = bare.get(digits..).unwrap_or(b"");
+    if digits > 0 && bare.first().is_some_and(u8::is_ascii_digit) {
+        let is_date = digits == 4
+            && suffix.first() == Some(&b'-')
+            && suffix.len() >= 6
+            && suffix.iter().all(|b| {
+                b.is_ascii_digit()
+                    || matches!(b, b'-' | b':' | b'.' | b'T' | b't' | b'Z' | b'z' | b' ' | b'+')
+            });
+        let hex = bare.strip_prefix(b"0x").or_else(|| bare.strip_prefix(b"0X"));
+        return is_date || is_type(suffix) || hex.is_some_and(is_hex_number);
+    }
+    is_type(value)
+}
+
+/// Whether `digits` are up to 16 hexadecimal ones, perhaps with the type of the number.
+fn is_hex_number(digits: &[u8]) -> bool {
+    let mut parts = digits.split(|b| *b == b'_');
+    let number = parts.next().unwrap_or(b"");
+    number.len() <= 16
+        && number.iter().all(u8::is_ascii_hexdigit)
+        && parts.all(|part| is_type(part) || part.len() <= 4 && part.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// Whether `name` is that of a type of numbers in C or Rust.
+fn is_type(name: &[u8]) -> bool {
+    let bare = name.strip_prefix(b"__").unwrap_or(name);
+    let bare = bare.strip_suffix(b"_t").unwrap_or(bare);
+    let letters = bare.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    let (kind, bits) = bare.split_at_checked(letters).unwrap_or((bare, b""));
+    let is_sized = matches!(bits, b"8" | b"16" | b"32" | b"64" | b"128");
+    matches!(
+        kind,
+        b"u" | b"i" | b"f" | b"s" | b"int" | b"uint" | b"float" | b"be" | b"le"
+    ) && is_sized
+        || matches!(bare, b"usize" | b"isize" | b"size" | b"ssize")
+}
+
+/// Whether `value` is a path or an address without its scheme: of three parts or more between `/`, two are words.
+pub(super) fn is_path(value: &[u8]) -> bool {
+    let parts = value.split(|b| *b == b'/');
+    let words = parts
+        .clone()
+        .filter(|part| part.len() >= 4 && is_wordy(part))
+        .count();
+    parts.count() >= 3 && words >= 2
+}
+
+/// Whether `value` ends with what has the form of a UUID, and letters that none has: `d4c3b2a1-f6e5-h8g7-j1i8-p5o0n5m3l2k1`.
+pub(super) fn is_mock_uuid(value: &[u8]) -> bool {
+    let tail = value.get(value.len().saturating_sub(36)..).unwrap_or(b"");
+    let has_form = tail.len() == 36
+        && tail.iter().enumerate().all(|(i, b)| match i {
+            8 | 13 | 18 | 23 => *b == b'-',
+            _ => b.is_ascii_alphanumeric(),
+        });
+    has_form && !is_uuid(tail)
 }
 
 /// How many different bytes `value` has.
@@ -237,7 +326,12 @@ pub(super) fn contains_folded(haystack: &[u8], needle: &[u8]) -> bool {
 /// Wants at least `least` bytes without spaces, of more than one kind, whose letters are no words.
 pub(super) fn is_random(value: &[u8], least: usize) -> bool {
     let made = make(value);
-    if value.len() < least || made.space > 0 || is_stand_in(value) {
+    if value.len() < least
+        || made.space > 0
+        || is_stand_in(value)
+        || is_number_or_type(value)
+        || is_path(value)
+    {
         return false;
     }
     let letters = made.lower + made.upper;
@@ -266,20 +360,43 @@ pub(super) fn is_random(value: &[u8], least: usize) -> bool {
     bits >= if of_hex { 2.8 } else { want }
 }
 
-/// Whether `value` is words and small numbers joined by signs: `EVP_PKEY_ED25519`, `ml_dsa_44_keypair`.
-fn is_identifier(value: &[u8]) -> bool {
+/// Whether `value` is a name of a program: words and small numbers joined by signs (`EVP_PKEY_ED25519`, `ml_dsa_44_keypair`), a
+/// constant (`MLKEM512_SECRETKEYBYTES`), or words with capitals (`fts5V1toV2Tokenize`).
+pub(super) fn is_identifier(value: &[u8]) -> bool {
+    is_joined(value) || is_camel(value)
+}
+
+fn is_joined(value: &[u8]) -> bool {
+    let is_constant = value.contains(&b'_') && !value.iter().any(u8::is_ascii_lowercase);
     let parts = value.split(|b| matches!(b, b'_' | b'-' | b'.'));
     let mut count = 0;
     for part in parts {
         count += 1;
         let made = make(part);
         let known = made.digit == 0 && part.len() <= 4
-            || made.digit <= 5 && (is_wordy(part) || made.turns <= 2 && part.len() <= 10);
+            || made.digit <= 5 && (is_wordy(part) || made.turns <= 2 && part.len() <= 10)
+            || is_constant && made.digit == 0 && part.len() <= 20;
         if made.other > 0 || !(part.is_empty() || known) {
             return false;
         }
     }
     count >= 2
+}
+
+/// Whether `value` is words of which each but the first begins with a capital, and few digits.
+fn is_camel(value: &[u8]) -> bool {
+    let made = make(value);
+    let starts = value
+        .iter()
+        .zip(value.iter().skip(1))
+        .filter(|(a, b)| !a.is_ascii_uppercase() && b.is_ascii_uppercase())
+        .count();
+    made.other == 0
+        && starts > 0
+        && made.lower > made.upper
+        && value.len() * 2 >= (starts + 1) * 7
+        && made.digit * 4 <= value.len()
+        && (is_wordy(value) || made.digit <= 2 && value.len() >= (starts + 1) * 5 && made.upper <= starts + 2)
 }
 
 /// `8-4-4-4-12` hexadecimal digits.

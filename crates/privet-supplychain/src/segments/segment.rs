@@ -86,6 +86,24 @@ impl Place {
     }
 }
 
+impl From<&str> for Place {
+    /// Reads what `Display` wrote: a finding's `place`.
+    fn from(text: &str) -> Self {
+        let mut place = Self::default();
+        let mut rest = text;
+        for (word, into) in [("cell ", &mut place.cell), ("output ", &mut place.output)] {
+            let Some(after) = rest.strip_prefix(word) else {
+                continue;
+            };
+            let (number, left) = after.split_once(", ").unwrap_or((after, ""));
+            if let Ok(number) = number.parse() {
+                (*into, rest) = (Some(number), left);
+            }
+        }
+        place.with(rest.to_owned())
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut comma = "";
@@ -246,4 +264,28 @@ pub struct Segments<'a> {
     pub segments: Vec<Segment<'a>>,
     /// What was not read.
     pub skipped: Vec<Skipped>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_reads_back_as_it_was_written() {
+        for (cell, output, part) in [
+            (None, None, ""),
+            (None, None, "metadata"),
+            (Some(3), None, "source"),
+            (Some(3), Some(1), "text/html, row 2"),
+            (Some(12), Some(4), ""),
+        ] {
+            let place = Place {
+                cell,
+                output,
+                part: part.into(),
+            };
+            assert_eq!(Place::from(place.to_string().as_str()), place);
+        }
+        assert_eq!(Place::from("cell x, output").cell, None);
+    }
 }

@@ -187,6 +187,8 @@ fn scores_are_those_of_the_specifications() {
         assert_eq!(base_score(vector), Some(score), "{vector}");
     }
     for vector in [
+        "CVSS:4.0/AV:A/AC:H/AT:P/PR:L/UI:P/VC:L/VI:L/VA:N/SC:L/SI:L/SA:L/E:P)",
+        "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H/E:P;",
         "",
         "CVSS:3.1/AV:N",
         "CVSS:3.1/AV:X/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H",

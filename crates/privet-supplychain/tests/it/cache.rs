@@ -5,7 +5,7 @@ use std::path::Path;
 
 use privet_supplychain::baseline::ScanKey;
 use privet_supplychain::cache::{Cache, CacheId, CacheLimits, FileStat, Records};
-use privet_supplychain::scan::FileScan;
+use privet_supplychain::scan::{FileName, FileScan, Parts, Scanner};
 use privet_supplychain::{Category, Finding, Severity};
 use proptest::prelude::*;
 
@@ -104,6 +104,94 @@ fn a_file_that_looks_the_same_need_not_be_read() {
         None,
         "it may have changed since"
     );
+}
+
+#[test]
+fn a_file_of_the_same_size_and_time_is_another_one_if_anything_else_differs() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = open(folder.path());
+    let kept = stat("a.py", 4, 100 * SECOND);
+    cache.put_content(&kept, cache.content_id(b"aaaa"), 200 * SECOND);
+    cache.flush().unwrap();
+    let cache = open(folder.path());
+    let set_back = FileStat {
+        changed_ns: kept.changed_ns + 1,
+        ..kept
+    };
+    let replaced = FileStat { inode: 8, ..kept };
+    let moved = FileStat { device: 2, ..kept };
+    assert!(cache.content_of(&kept).is_some());
+    assert_eq!(
+        [set_back, replaced, moved].map(|stat| cache.content_of(&stat)),
+        [None; 3]
+    );
+}
+
+/// Its time is as it was, its size too, and it is rewritten at once: within one tick of the clock, perhaps.
+#[cfg(unix)]
+#[test]
+fn a_file_rewritten_right_after_it_was_read_is_read_again() {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let cache = open(&folder.path().join("cache"));
+    let path = folder.path().join("a.py");
+    let past = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    let write = |text: &str| {
+        fs::write(&path, text).unwrap();
+        fs::File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_modified(past)
+            .unwrap();
+        fs::metadata(&path).unwrap()
+    };
+    let as_stat = |meta: &fs::Metadata| FileStat {
+        path: "a.py",
+        bytes: meta.len(),
+        device: meta.dev(),
+        inode: meta.ino(),
+        modified_ns: i128::from(meta.mtime()) * SECOND + i128::from(meta.mtime_nsec()),
+        changed_ns: i128::from(meta.ctime()) * SECOND + i128::from(meta.ctime_nsec()),
+    };
+    let first = write("x = 1\n");
+    let read_ns = i128::from(first.ctime()) * SECOND + i128::from(first.ctime_nsec());
+    cache.put_content(&as_stat(&first), cache.content_id(b"x = 1\n"), read_ns);
+    cache.flush().unwrap();
+    let second = write("x = 2\n");
+    assert_eq!((first.len(), first.mtime()), (second.len(), second.mtime()));
+    assert_eq!(
+        open(&folder.path().join("cache")).content_of(&as_stat(&second)),
+        None
+    );
+}
+
+#[test]
+fn neither_secrets_nor_the_text_round_them_are_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = std::sync::Arc::new(key());
+    let mut parts = Parts::new(std::sync::Arc::clone(&key));
+    parts.categories.insert(Category::Secret);
+    let scanner = Scanner::new(parts).unwrap();
+    let value = ["q7Zk2Rw9XtHn", "4LsVj8PmFc3GdY6"].concat();
+    let text = format!("db_password = \"{value}\"\n# and a line that nothing is found in\n");
+    let name = FileName {
+        shown: "a.py",
+        path: "a.py",
+    };
+    let budget = Scanner::budget(text.len() as u64);
+    let found = scanner
+        .scan(name, text.as_bytes(), &mut |_| None, &budget)
+        .unwrap();
+    let cache = Cache::open(folder.path(), &key, CacheLimits::default()).unwrap();
+    let content = cache.content_id(text.as_bytes());
+    cache.put(cache.file_id(content, &scanner.identity(), "a.py"), &found);
+    cache.flush().unwrap();
+    let bytes = fs::read(folder.path().join("cache")).unwrap();
+    let holds = |part: &str| bytes.windows(part.len()).any(|window| window == part.as_bytes());
+    assert_eq!(found.findings.len(), 1);
+    assert!(holds("generic-password") && holds("db_password"));
+    assert!(!holds(&value) && !holds(value.split_at(8).0) && !holds("nothing is found"));
 }
 
 #[test]

@@ -73,6 +73,40 @@ fn an_output_is_cleared_with_its_comma_and_nothing_else() {
 }
 
 #[test]
+fn what_is_left_is_told_with_where_it_is_now() {
+    let text = one_cell(&stream("x hunter2 and much more that goes"));
+    let values = ["hunter2", "planted4", "planted5"];
+    for (how, reach, left) in [
+        (How::Clear, Reach::Outputs, &["planted4"][..]),
+        (How::Redact, Reach::Outputs, &["planted4"]),
+        (How::Redact, Reach::OutputsAndSource, &[]),
+    ] {
+        let spots = spots_of(&text, &values);
+        let fixed = fix::notebook(text.as_bytes(), &spots, how, reach, &Budget::unlimited()).unwrap();
+        let still: Vec<&str> = spots
+            .iter()
+            .filter(|spot| fixed.is_left(**spot))
+            .map(|spot| {
+                let now = fixed.now_at(spot.start) as usize..fixed.now_at(spot.end) as usize;
+                std::str::from_utf8(&fixed.bytes[now]).unwrap()
+            })
+            .collect();
+        assert_eq!(still, left, "{how:?} {reach:?}");
+    }
+    // A word of the format cannot be redacted; what is not in any output stays.
+    let spots = spots_of(&text, &["nbformat_minor"]);
+    let fixed = fix::notebook(
+        text.as_bytes(),
+        &spots,
+        How::Redact,
+        Reach::OutputsAndSource,
+        &Budget::unlimited(),
+    )
+    .unwrap();
+    assert!(fixed.is_left(spots[0]) && fixed.untouched_elsewhere == 1);
+}
+
+#[test]
 fn only_the_spots_of_an_output_are_redacted() {
     let text = one_cell(&stream("x \\\"hunter2\\\" \\u00e9 hunter2 \\ud83d\\ude42"));
     let (mended, fixed) = mend(&text, &["hunter2"], How::Redact, Reach::Outputs);

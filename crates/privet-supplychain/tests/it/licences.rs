@@ -182,6 +182,29 @@ fn a_policy_with_an_unknown_name_or_field_is_refused() {
     assert!(serde_json::from_str::<LicencePolicy>(r#"{"alow": []}"#).is_err());
 }
 
+#[test]
+fn entries_that_would_fit_no_licence_are_refused() {
+    for name in ["MIT OR Apache-2.0", "(MIT)", " MIT", "MIT AND BSD-3-Clause"] {
+        let policy = LicencePolicy {
+            deny: vec![name.to_owned()],
+            ..LicencePolicy::default()
+        };
+        assert!(policy.check().is_err(), "{name}");
+    }
+}
+
+#[test]
+fn an_exception_is_allowed_in_either_spelling_of_gnus() {
+    for entry in [
+        "GPL-2.0-only WITH Classpath-exception-2.0",
+        "gpl-2.0 with classpath-exception-2.0",
+    ] {
+        let policy = policy(&[entry], &["GPL-2.0-only"]);
+        let judged = policy.judge("a", "GPL-2.0 WITH Classpath-exception-2.0");
+        assert_eq!(judged, Judgement::Allowed, "{entry}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read_back(text in r"(MIT|Apache-2\.0|GPL-2\.0\+|\(|\)| AND | OR | WITH |Classpath-exception-2\.0| ){0,20}") {

@@ -6,6 +6,8 @@ mod advisories;
 #[cfg(test)]
 mod artifacts;
 #[cfg(test)]
+mod at_rest;
+#[cfg(test)]
 mod baseline;
 #[cfg(test)]
 mod cache;
@@ -15,7 +17,13 @@ mod code_cells;
 mod dependencies;
 mod fix;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod licences;
+#[cfg(test)]
+mod model_files;
+#[cfg(test)]
+mod pickles;
 #[cfg(test)]
 mod reports;
 #[cfg(test)]

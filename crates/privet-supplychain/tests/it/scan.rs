@@ -111,6 +111,27 @@ fn personal_data_and_attacks_are_found_in_every_kind_of_segment_of_a_notebook() 
 }
 
 #[test]
+fn a_comment_that_allows_a_finding_does_not_tell_what_was_found() {
+    let (one, two) = (secret(1), secret(2));
+    let text = format!(
+        "/* privet:allow * in tests */ a = '{one}'; b = '{two}'\nc = '{one}' # privet:allow github-pat like {one}\n"
+    );
+    let found = scan(&scanner(&[Category::Secret]), "a.py", text.as_bytes());
+    assert_eq!(found.allowed.len(), 4, "{:?}", found.findings);
+    let shown = serde_json::to_string(&found).unwrap();
+    assert!(!shown.contains(&one) && !shown.contains(&two), "{shown}");
+    let reasons: Vec<&str> = found.allowed.iter().map(|(_, reason)| reason.as_str()).collect();
+    assert!(
+        reasons.iter().any(|reason| reason.starts_with("in tests */")),
+        "{reasons:?}"
+    );
+    assert!(
+        reasons.iter().any(|reason| reason.starts_with("like ***")),
+        "{reasons:?}"
+    );
+}
+
+#[test]
 fn a_column_of_a_printed_table_says_what_its_values_are() {
     let output = "   user        password\n0   bob  Tr0ub4dor&3xyz\n";
     let text = json!({ "nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [

@@ -1,5 +1,6 @@
 //! Secrets: own rules, rule files of gitleaks, inline comments. All secrets here are made up; none was ever live.
 
+use privet_supplychain::Severity;
 use privet_supplychain::secrets::{Error, Rules, allowed_inline};
 use privet_types::{Budget, BudgetError};
 use proptest::prelude::*;
@@ -89,6 +90,91 @@ fn every_embedded_rule_finds_its_example_and_not_its_counter_example() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn no_embedded_rule_finds_what_is_almost_its_secret() {
+    let rules = rules();
+    let mut wrong = Vec::new();
+    let (mut asked, mut without) = (0, 0);
+    for rule in rules.list() {
+        let misses = rules.near_misses(&rule.id);
+        without += usize::from(misses.is_empty());
+        for text in misses {
+            asked += 1;
+            let found = rules
+                .scan("a.txt", text.as_bytes(), &Budget::unlimited())
+                .unwrap();
+            if found.iter().any(|finding| finding.rule == rule.id) {
+                wrong.push(format!("{}: {text}", rule.id));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join(""));
+    assert!(
+        asked > 10_000 && without < 30,
+        "{asked} asked, {without} rules without"
+    );
+}
+
+#[test]
+fn a_token_whose_checksum_does_not_fit_is_told_as_low() {
+    let published = concat!("npm_", "qkJaB6MffYVzZXWqmcoF49yrUxP3wf0LsakP");
+    let severity = |text: &str| {
+        let found = rules().scan("a", text.as_bytes(), &Budget::unlimited()).unwrap();
+        found
+            .first()
+            .map(|finding| (finding.severity, finding.confidence))
+    };
+    assert_eq!(severity(published), Some((Severity::Critical, 1.0)));
+    assert_eq!(
+        severity(&published.replace("qkJ", "qkj")),
+        Some((Severity::Low, 0.3))
+    );
+}
+
+#[test]
+fn what_only_looks_like_a_secret_is_not_flagged() {
+    let key = made_up(11, 24);
+    let hex = "2d773be37adb1e4d683bf0075e79c4ee037918535a7f99ccb7040fb5f5f43aea";
+    let texts = [
+        // Part of an address, a path, a type, a number, a date, a query.
+        format!("curl https://workflow.googleapis.com/v1/token/{key}"),
+        "Make it private ([#5533](https://github.com/rust-lang/libc/pull/5533))".to_owned(),
+        "pub const NO_TRUST_SECRET: WIN32_ERROR = 8633u32;".to_owned(),
+        "pub log_passwd: __u32,".to_owned(),
+        "key = 1979-05-27T07:32:00Z".to_owned(),
+        "new_tokenizer = fts5V1toV2Tokenize;".to_owned(),
+        "let key: PrivatePkcs8KeyDer<'_>,".to_owned(),
+        // A test vector; a row of the alphabet; what has the form of a UUID and is none.
+        format!("Key = {hex}\nNonce = 01\nInput = 89dab80b7717c1db\nTag = 00\n"),
+        "secret_key = 'abcdefg12346+FJQCK'".to_owned(),
+        "deployKey=px-dep-d4c3b2a1-f6e5-h8g7-j1i8-p5o0n5m3l2k1".to_owned(),
+        "licenseKey=a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6q7r8".to_owned(),
+        // Nobody answers at these addresses.
+        "postgresql://user:s3cretpass@[2001:db8::1234]/main".to_owned(),
+        "ftp://me:Xy7hunter@203.0.113.7/".to_owned(),
+        // Code between two texts; a list; a verb; text about keys.
+        "log(\"//localhost/:_password = \"+new Buffer(\"feast\").toString())".to_owned(),
+        "Moved(\"HTTPPasswordMgr\", \"urllib2\", \"urllib.request\")".to_owned(),
+        "pass `extras9` along when resolving".to_owned(),
+        "/// -----BEGIN PRIVATE KEY-----\n/// and then the key, which can be encrypted under a password, as is told in RFC 5958".to_owned(),
+        "connect(user=user, password=password, host=host)".to_owned(),
+    ];
+    let flagged: Vec<&String> = texts.iter().filter(|text| !found(text).is_empty()).collect();
+    assert!(flagged.is_empty(), "{flagged:#?}");
+}
+
+#[test]
+fn a_line_of_a_certificate_is_no_token() {
+    let row = |seed: u64| made_up(seed, 64);
+    let with_token = format!("AKC{}/{}", made_up(1, 30), made_up(2, 30));
+    let block = format!("{}\n{with_token}\n{}\n", row(3), row(4));
+    assert!(found(&block).is_empty(), "{:?}", found(&block));
+    assert_eq!(
+        found(&format!("x = AKC{}\n", made_up(1, 30))),
+        ["jfrog-api-key-old"]
+    );
 }
 
 #[test]

@@ -170,7 +170,7 @@ impl Measures {
                     .await?;
                 let mut share = found.share;
                 let mut after = found.after_withdrawal;
-                share.excluded = vec!["what jobs and surfaces do not report".to_owned()];
+                share.excluded = vec!["what jobs do not report".to_owned()];
                 for one in [&mut share, &mut after] {
                     if one.value.is_none() {
                         one.reason = Some("no processing event was reported in that time".to_owned());

@@ -17,12 +17,12 @@ use serde_json::{Value, json};
 use super::harm;
 use super::marked::{Marked, read};
 use super::options::{Channel, LimitArgs};
-use super::{FOUND, INCOMPLETE};
-use crate::pii::pool;
+use super::{FOUND, INCOMPLETE, eval_html};
+use crate::pii::{pool, sink};
 use crate::rim;
 
 /// False-positive rates at which recall is told.
-const RATES: [f64; 2] = [0.01, 0.001];
+pub(super) const RATES: [f64; 2] = [0.01, 0.001];
 
 /// What `privet guard eval` takes.
 #[derive(Args)]
@@ -30,14 +30,16 @@ const RATES: [f64; 2] = [0.01, 0.001];
   privet guard eval --data marked.jsonl
   privet guard eval --data attacks.jsonl.gz --data harmless.jsonl.gz --json | jq .recall
   privet guard eval --data marked.jsonl --channel document --floor 0.4
+  privet guard eval --data marked.jsonl --html report.html
   privet guard eval --harm --data harm.jsonl            lines {\"text\",\"categories\",\"source\"?,\"language\"?}
 
 A line is {\"text\",\"label\",\"source\"?,\"language\"?,\"channel\"?,\"system\"?}; `label` is 1 for an attack, 0 for another text.
 
 AUC is the chance that an attack scores higher than a harmless text. Recall at a rate is the share of attacks that score \
-higher than all but that share of the harmless texts; with fewer than 10 / rate harmless texts it is not enough evidence. \
+higher than all but that share of the harmless texts; with fewer than 30 / rate harmless texts it is not enough evidence. \
 Below come the shares that are flagged at the limit in use, for each source and language: of attacks, recall; of harmless \
-texts, false positives, which are over-defence where they only sound like attacks. Intervals are 95 % Wilson intervals.
+texts, false positives, which are over-defence where they only sound like attacks; then AUC and recall at the rates, of the attacks of that \
+source or language against all harmless texts. Intervals are 95 % Wilson intervals.
 
 Measure on sources that the detector was not trained on: a random part of what it was trained on says nothing.")]
 pub(crate) struct EvalArgs {
@@ -53,6 +55,9 @@ pub(crate) struct EvalArgs {
     /// `weapons_and_crime`, none for a harmless text.
     #[arg(long)]
     harm: bool,
+    /// Write a report with a plot of how honest scores are; one HTML file that loads nothing and shows no text.
+    #[arg(long, value_name = "FILE", conflicts_with = "harm")]
+    html: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -127,6 +132,9 @@ pub(crate) fn run(args: &EvalArgs) -> Result<ExitCode> {
         cpu,
         bytes,
     };
+    if let Some(path) = &args.html {
+        sink::write_whole(path, eval_html::report(&measured).as_bytes())?;
+    }
     if args.json {
         rim::say(to_json(&measured))?;
     } else {
@@ -173,13 +181,37 @@ pub(super) fn code(measured: &Measured, floor: Option<f64>) -> ExitCode {
     }
 }
 
-fn share(rate: Rate) -> String {
+/// The area under the curve of the attacks that `of` picks, against all harmless texts.
+pub(super) fn auc(evaluation: &Evaluation, of: impl Fn(&Scored) -> bool) -> String {
+    let auc = evaluation.auc_of(of);
+    auc.map_or_else(|| "–".to_owned(), |auc| format!("{auc:.4}"))
+}
+
+/// Recall at a rate of false positives of the attacks that `of` picks.
+pub(super) fn at_rate(evaluation: &Evaluation, rate: f64, of: impl Fn(&Scored) -> bool) -> String {
+    match evaluation.recall_at(rate, of) {
+        AtRate::Measured { recall, .. } => share(recall),
+        AtRate::NotEnoughEvidence { needed } => {
+            format!("not enough evidence: {needed} harmless texts are needed")
+        }
+    }
+}
+
+pub(super) fn share(rate: Rate) -> String {
     match (rate.value(), rate.interval()) {
         (Some(value), Some((low, high))) => {
             format!("{value:.3} ({low:.3}–{high:.3}) {} of {}", rate.hits, rate.of)
         }
         _ => "–".to_owned(),
     }
+}
+
+pub(super) fn of_source(text: &Scored, source: &str) -> bool {
+    text.source == source
+}
+
+pub(super) fn of_language(text: &Scored, language: &str) -> bool {
+    text.language.as_deref() == Some(language)
 }
 
 pub(super) fn to_text(measured: &Measured) -> String {
@@ -191,18 +223,14 @@ pub(super) fn to_text(measured: &Measured) -> String {
         "{} attacks, {} harmless texts",
         all.recall.of, all.false_positives.of
     );
-    let auc = evaluation
-        .auc()
-        .map_or_else(|| "–".to_owned(), |auc| format!("{auc:.4}"));
-    let _ = writeln!(out, "AUC                              {auc}");
+    let _ = writeln!(
+        out,
+        "AUC                              {}",
+        auc(evaluation, |_| true)
+    );
     for rate in RATES {
         let name = format!("recall at {} % false positives", rate * 100.0);
-        let value = match evaluation.recall_at(rate, |_| true) {
-            AtRate::Measured { recall, .. } => share(recall),
-            AtRate::NotEnoughEvidence { needed } => {
-                format!("not enough evidence: {needed} harmless texts are needed")
-            }
-        };
+        let value = at_rate(evaluation, rate, |_| true);
         let _ = writeln!(out, "{name:<33}{value}");
     }
     let _ = writeln!(out, "recall at the limit in use       {}", share(all.recall));
@@ -216,7 +244,7 @@ pub(super) fn to_text(measured: &Measured) -> String {
         let each = measured.cpu.as_secs_f64() * 1e6 / kilobytes;
         let _ = writeln!(out, "CPU time                         {each:.0} µs a KiB");
     }
-    let mut table = |name: &str, groups: BTreeMap<&str, Group>| {
+    let mut table = |name: &str, groups: BTreeMap<&str, Group>, is_of: fn(&Scored, &str) -> bool| {
         if groups.is_empty() {
             return;
         }
@@ -226,18 +254,31 @@ pub(super) fn to_text(measured: &Measured) -> String {
             .max()
             .unwrap_or(0)
             .max(name.len());
-        let _ = writeln!(out, "\n{name:<width$}  {:<34}false positives", "recall");
+        let _ = write!(
+            out,
+            "\n{name:<width$}  {:<34}{:<34}{:<8}",
+            "recall", "false positives", "AUC"
+        );
+        let [first, second] = RATES.map(|rate| format!("recall at {} %", rate * 100.0));
+        let _ = writeln!(out, "{first:<34}{second}");
         for (key, group) in groups {
+            let of = |text: &Scored| is_of(text, key);
+            let at = |rate| match evaluation.recall_at(rate, of) {
+                AtRate::Measured { recall, .. } => share(recall),
+                AtRate::NotEnoughEvidence { .. } => "not enough evidence".to_owned(),
+            };
+            let [first, second] = RATES.map(at);
             let _ = writeln!(
                 out,
-                "{key:<width$}  {:<34}{}",
+                "{key:<width$}  {:<34}{:<34}{:<8}{first:<34}{second}",
                 share(group.recall),
-                share(group.false_positives)
+                share(group.false_positives),
+                auc(evaluation, of)
             );
         }
     };
-    table("source", evaluation.sources());
-    table("language", evaluation.languages());
+    table("source", evaluation.sources(), of_source);
+    table("language", evaluation.languages(), of_language);
     let _ = writeln!(out, "\nscore      texts   mean   attacks");
     for (tenth, bin) in evaluation.reliability().bins().iter().enumerate() {
         let from = tenth as f64 / 10.0;
@@ -261,22 +302,29 @@ pub(super) fn to_json(measured: &Measured) -> Value {
     let rate = |rate: Rate| json!({"value": rate.value(), "interval": rate.interval(), "hits": rate.hits, "of": rate.of});
     let group =
         |group: Group| json!({"recall": rate(group.recall), "false_positives": rate(group.false_positives)});
-    let groups = |groups: BTreeMap<&str, Group>| -> BTreeMap<String, Value> {
-        groups
-            .into_iter()
-            .map(|(key, g)| (key.to_owned(), group(g)))
-            .collect()
-    };
-    let recall: BTreeMap<String, Value> = RATES
-        .iter()
-        .map(|at| {
-            let value = match evaluation.recall_at(*at, |_| true) {
+    let recall_at = |of: &dyn Fn(&Scored) -> bool| -> BTreeMap<String, Value> {
+        let one = |at: &f64| {
+            let value = match evaluation.recall_at(*at, of) {
                 AtRate::Measured { limit, recall } => json!({"limit": limit, "recall": rate(recall)}),
                 AtRate::NotEnoughEvidence { needed } => json!({"not_enough_evidence": {"needed": needed}}),
             };
             (at.to_string(), value)
-        })
-        .collect();
+        };
+        RATES.iter().map(one).collect()
+    };
+    let groups = |groups: BTreeMap<&str, Group>, is_of: fn(&Scored, &str) -> bool| {
+        let one = |(key, of): (&str, Group)| {
+            let picks = |text: &Scored| is_of(text, key);
+            let mut shown = group(of);
+            if let Some(object) = shown.as_object_mut() {
+                object.insert("auc".to_owned(), json!(evaluation.auc_of(picks)));
+                object.insert("recall_at".to_owned(), json!(recall_at(&picks)));
+            }
+            (key.to_owned(), shown)
+        };
+        groups.into_iter().map(one).collect::<BTreeMap<String, Value>>()
+    };
+    let recall = recall_at(&|_| true);
     let reliability = evaluation.reliability();
     let bins: Vec<Value> = reliability
         .bins()
@@ -289,7 +337,8 @@ pub(super) fn to_json(measured: &Measured) -> Value {
         .collect();
     json!({
         "auc": evaluation.auc(), "recall": recall, "in_use": group(evaluation.all()),
-        "sources": groups(evaluation.sources()), "languages": groups(evaluation.languages()),
+        "sources": groups(evaluation.sources(), of_source),
+        "languages": groups(evaluation.languages(), of_language),
         "reliability": bins, "expected_calibration_error": reliability.expected_error(),
         "bytes": measured.bytes, "cpu_microseconds": measured.cpu.as_micros() as u64,
     })

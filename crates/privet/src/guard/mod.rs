@@ -3,6 +3,7 @@
 mod calibrate;
 mod check;
 mod eval;
+mod eval_html;
 mod harm;
 mod holds;
 mod lists;

@@ -160,15 +160,22 @@ fn rotate(args: &RotateArgs) -> Result<ExitCode> {
 /// Opens the keyring that the settings name, works with it and closes it.
 fn with(args: &CommonArgs, work: impl AsyncFnOnce(&Keyring, &ProgressBar) -> Result<()>) -> Result<ExitCode> {
     let settings = rim::settings(&args.config)?;
-    let root = rim::current_root(&settings)?;
-    serve::runtime()?.block_on(async {
-        let keyring = open(&settings, Arc::new(root)).await?;
-        let done = work(&keyring, &bar()).await;
-        let told = tell_log(&settings, &keyring).await;
-        keyring.close().await;
-        done.and(told)
-    })?;
+    borrow(&settings, async |keyring| work(keyring, &bar()).await)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the keyring that `settings` name, works with it, tells the log what happened to keys, and closes it.
+pub(crate) fn borrow<T>(settings: &Settings, work: impl AsyncFnOnce(&Keyring) -> Result<T>) -> Result<T> {
+    let root = rim::current_root(settings)?;
+    serve::runtime()?.block_on(async {
+        let keyring = open(settings, Arc::new(root)).await?;
+        let done = work(&keyring).await;
+        let told = tell_log(settings, &keyring).await;
+        keyring.close().await;
+        let done = done?;
+        told?;
+        Ok(done)
+    })
 }
 
 /// Makes leaves of the log of what happened to keys, if there is a store yet; else that waits in the keyring.

@@ -1,9 +1,12 @@
 //! Networks of the user's choice that tell attacks, which the detector asks where it is in doubt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use data_encoding::HEXLOWER;
+use privet_guardrails::gate::Models;
 use privet_guardrails::{AttackClassifier, SequenceFiles};
 
 use super::folder::Folder;
@@ -40,10 +43,16 @@ pub(crate) fn add_attack(folder: &Folder, from: &Path, name: &str, attack: Optio
 /// # Errors
 /// If it is not there, or not what was added.
 pub(crate) fn load_attack(folder: &Folder, name: &str) -> Result<AttackClassifier> {
+    let (files, label) = attack_files(folder, name)?;
+    read(&files, Some(&label)).with_context(|| format!("the network `{name}`"))
+}
+
+/// The files of the network `name` as they were added, and its label that says attack.
+fn attack_files(folder: &Folder, name: &str) -> Result<(Files, String)> {
     if check_name(name).is_err() || !folder.place(name).exists() {
         bail!(
             "the network `{name}` is asked for, but is not in `{}`; add it with `privet guard model add --onnx DIR --name {name}`, or \
-             name the folder it is in with `--models`",
+             name the folder it is in with `--models`, for a gateway `pii_models` of the settings",
             folder.path().display()
         );
     }
@@ -53,7 +62,48 @@ pub(crate) fn load_attack(folder: &Folder, name: &str) -> Result<AttackClassifie
             "the network `{name}` tells personal data and not attacks; add one with `privet guard model add`"
         );
     };
-    read(&files, Some(&label)).with_context(|| format!("the network `{name}`"))
+    Ok((files, label))
+}
+
+/// The networks `wanted`, read from `folder` or the default one, and checked. Those that `known` has with the same hash are taken from
+/// there.
+///
+/// # Errors
+/// If one is not there, or was changed.
+pub(crate) fn for_guardrails(
+    wanted: &BTreeSet<&str>,
+    folder: Option<&Path>,
+    known: &Models,
+) -> Result<Models> {
+    let mut models = Models::default();
+    if wanted.is_empty() {
+        return Ok(models);
+    }
+    let folder = match folder {
+        Some(folder) => Folder::new(folder),
+        None => Folder::new(&super::default_folder()?),
+    };
+    let asked = "`[guardrails]` of the policy asks for a network";
+    for name in wanted.iter().copied() {
+        let (files, label) = attack_files(&folder, name).context(asked)?;
+        let mut all = label.clone().into_bytes();
+        for (file, bytes) in &files {
+            all.extend_from_slice(file.as_bytes());
+            all.extend_from_slice(&privet_crypto::sha256(bytes));
+        }
+        let hash = HEXLOWER.encode(&privet_crypto::sha256(&all));
+        let same = known
+            .get(name)
+            .filter(|_| known.hashes().any(|of| of == (name, hash.as_str())));
+        let model = match same {
+            Some(model) => Arc::clone(model),
+            None => Arc::new(
+                read(&files, Some(&label)).with_context(|| format!("{asked}: `{name}` cannot be used"))?,
+            ),
+        };
+        models.add(name.to_owned(), hash, model);
+    }
+    Ok(models)
 }
 
 fn read(files: &Files, attack: Option<&str>) -> Result<AttackClassifier> {

@@ -3,8 +3,10 @@
 //! Source: the simple repository API, <https://packaging.python.org/en/latest/specifications/simple-repository-api/> (PEP 503
 //! for HTML, PEP 691 for JSON).
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
+
+use crate::fetch::join;
 
 /// The address of `file` on the project's page `page`, which came from `address`.
 ///
@@ -40,40 +42,6 @@ fn in_html(page: &str, file: &str) -> Option<String> {
     })
 }
 
-/// `link` as it is meant on the page at `address` (RFC 3986, section 5.2, for what package indexes use).
-pub(super) fn join(address: &str, link: &str) -> Result<String> {
-    if link.starts_with("https://") || link.starts_with("http://") {
-        return Ok(link.to_owned());
-    }
-    let (scheme, rest) = address.split_once("://").context("the address has no scheme")?;
-    if let Some(rest) = link.strip_prefix("//") {
-        return Ok(format!("{scheme}://{rest}"));
-    }
-    if link.contains(':') && !link.split('/').next().unwrap_or_default().contains('.') {
-        bail!("the link `{link}` is of a kind that cannot be followed");
-    }
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let path = path.split(['?', '#']).next().unwrap_or_default();
-    let mut parts: Vec<&str> = path.split('/').collect();
-    // What is behind the last slash is the page itself.
-    parts.pop();
-    let link = match link.strip_prefix('/') {
-        Some(link) => {
-            parts.clear();
-            link
-        }
-        None => link,
-    };
-    for part in link.split('/') {
-        match part {
-            "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    Ok(format!("{scheme}://{host}/{}", parts.join("/")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,20 +71,5 @@ mod tests {
             let error = find(page, PAGE, FILE).unwrap_err().to_string();
             assert!(error.contains("--from"), "{error}");
         }
-    }
-
-    #[test]
-    fn links_of_every_kind_are_followed() {
-        for (link, expected) in [
-            ("https://files.example.com/x", "https://files.example.com/x"),
-            ("//files.example.com/x", "https://files.example.com/x"),
-            ("/x/y", "https://index.example.com/x/y"),
-            ("x", "https://index.example.com/simple/a-b/x"),
-            ("./../x", "https://index.example.com/simple/x"),
-            ("../../../../x", "https://index.example.com/x"),
-        ] {
-            assert_eq!(join(PAGE, link).unwrap(), expected);
-        }
-        assert!(join(PAGE, "file:///etc/passwd").is_err());
     }
 }

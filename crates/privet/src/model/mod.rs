@@ -1,7 +1,10 @@
-//! Networks that are no part of the binary: where they come from, where they lie, and that they are what they were.
+//! `privet model`; and networks that are no part of the binary: where they come from, where they lie, and that they are what they
+//! were.
 
+mod at_rest;
 #[cfg(feature = "onnx")]
 mod attack;
+mod command;
 mod download;
 mod folder;
 mod index;
@@ -20,11 +23,14 @@ use anyhow::{Result, bail};
 use privet_pii::{Config, Model};
 
 #[cfg(feature = "onnx")]
-pub(crate) use attack::{add_attack, load_attack};
+pub(crate) use attack::{add_attack, for_guardrails, load_attack};
+pub(crate) use command::{ModelCommand, run};
 pub(crate) use download::{Source, fetch};
 pub(crate) use folder::{Folder, State};
 #[cfg(feature = "onnx")]
 pub(crate) use own::Own;
+#[cfg(not(feature = "onnx"))]
+pub(crate) use own::for_guardrails;
 pub(crate) use own::{add_own, own_networks};
 pub(crate) use package::{RAMPART, local};
 

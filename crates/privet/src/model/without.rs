@@ -1,8 +1,10 @@
 //! What stands in for networks of one's own where the feature `onnx` is not built.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use privet_guardrails::gate::Models;
 use privet_pii::{Config, Model};
 
 use super::folder::{Folder, State};
@@ -42,6 +44,20 @@ pub(crate) fn add_own(_: &Folder, _: &Path, name: &str, _: &[String]) -> Result<
     bail!(
         "cannot add `{name}`: this Privet was built without the feature `onnx`; build it with `cargo build --features onnx`"
     )
+}
+
+/// None, if none is asked for.
+///
+/// # Errors
+/// If one is.
+pub(crate) fn for_guardrails(wanted: &BTreeSet<&str>, _: Option<&Path>, _: &Models) -> Result<Models> {
+    match wanted.first() {
+        None => Ok(Models::default()),
+        Some(name) => bail!(
+            "`[guardrails]` of the policy asks for the network `{name}`, and this Privet was built without the feature `onnx`, \
+             which reads networks of one's own; build it with `cargo build --features onnx`"
+        ),
+    }
 }
 
 /// Fails: see above.

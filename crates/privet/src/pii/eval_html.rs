@@ -11,7 +11,7 @@ use super::eval_text::number;
 /// Bytes of text shown to either side of a mistake.
 const CONTEXT: usize = 120;
 
-const STYLE: &str = "
+pub(crate) const STYLE: &str = "
 body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:.15rem .6rem;text-align:right}
 th{border-bottom:1px solid #888}td:first-child,th:first-child{text-align:left}tr.all td{border-top:1px solid #888;font-weight:600}
@@ -22,6 +22,25 @@ h3{margin:.8rem 0 .2rem;font-size:1rem}svg text{font:12px system-ui,sans-serif}
 .matrix{table-layout:fixed}.matrix th{vertical-align:bottom}.matrix th span{writing-mode:vertical-rl;transform:rotate(180deg);
 font-weight:normal}.matrix td{border:1px solid #ddd;min-width:1.6rem}.matrix td:first-child{white-space:nowrap}th.group{text-align:center}
 .matrix td.same{background:#d3f2d6}.matrix td.differs{background:#ffe7a3}";
+
+/// How a plot of reliability speaks of what it shows.
+pub(crate) struct PlotWords {
+    /// "Share of findings that are right".
+    pub(crate) is: &'static str,
+    /// What holds on the dashed line.
+    pub(crate) honest: &'static str,
+    /// What is counted.
+    pub(crate) one: &'static str,
+    /// The name of the upright axis.
+    pub(crate) axis: &'static str,
+}
+
+const FINDINGS: PlotWords = PlotWords {
+    is: "Share of findings that are right",
+    honest: "they are as often right as they say",
+    one: "right",
+    axis: "share right",
+};
 
 /// The report as a page.
 pub(crate) fn report(measured: &Measured) -> String {
@@ -74,7 +93,7 @@ fn write_page(out: &mut String, measured: &Measured) -> std::fmt::Result {
         number(characters.f1())
     )?;
     write_confusion(out, measured)?;
-    write_plot(out, evaluation.reliability())?;
+    write_plot(out, evaluation.reliability(), &FINDINGS)?;
     write_slowest(out, measured)?;
     let texts = measured.wrong.len() as u64 + measured.not_shown;
     let (missed, vain, other) = mistakes(measured);
@@ -200,18 +219,20 @@ fn write_confusion(out: &mut String, measured: &Measured) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_plot(out: &mut String, reliability: &Reliability) -> std::fmt::Result {
+/// Draws how often what has a score is what the score says; nothing if there is nothing to draw.
+pub(crate) fn write_plot(out: &mut String, reliability: &Reliability, words: &PlotWords) -> std::fmt::Result {
     let Some(error) = reliability.expected_error() else {
         return Ok(());
     };
     write!(
         out,
-        "<h2>How honest scores are</h2><p>Share of findings that are right, by score, with their numbers; on the dashed \
-         line they are as often right as they say, above it more often. Expected calibration error {error:.3}.</p>\
+        "<h2>How honest scores are</h2><p>{}, by score, with their numbers; on the dashed \
+         line {}, above it more often. Expected calibration error {error:.3}.</p>\
          <svg width=\"400\" height=\"340\" role=\"img\" aria-label=\"reliability plot\">\
          <path d=\"M40 300V20M40 300H340\" stroke=\"#333\" fill=\"none\"/>\
          <path d=\"M40 244H320M40 188H320M40 132H320M40 76H320M40 20H320\" stroke=\"#eee\"/>\
-         <path d=\"M40 300L320 20\" stroke=\"#999\" stroke-dasharray=\"4\"/>"
+         <path d=\"M40 300L320 20\" stroke=\"#999\" stroke-dasharray=\"4\"/>",
+        words.is, words.honest
     )?;
     let most = reliability.bins().iter().map(|b| b.right.of).max().unwrap_or(1);
     for bin in reliability.bins() {
@@ -227,12 +248,13 @@ fn write_plot(out: &mut String, reliability: &Reliability) -> std::fmt::Result {
         write!(
             out,
             "<path d=\"M{x:.1} {:.1}V{:.1}\" stroke=\"#567\"/><circle cx=\"{x:.1}\" cy=\"{:.1}\" r=\"{radius:.1}\" \
-             fill=\"#2a6\" fill-opacity=\".7\"><title>{} of {of} right at a mean score of {mean:.2}</title></circle>\
+             fill=\"#2a6\" fill-opacity=\".7\"><title>{} of {of} {} at a mean score of {mean:.2}</title></circle>\
              <text x=\"{:.1}\" y=\"{:.1}\">{of}</text>",
             y(low),
             y(high),
             y(share),
             bin.right.hits,
+            words.one,
             x + radius + 2.0,
             y(share) + 4.0
         )?;
@@ -247,11 +269,12 @@ fn write_plot(out: &mut String, reliability: &Reliability) -> std::fmt::Result {
             y + 4.0
         )?;
     }
-    out.push_str(
+    write!(
+        out,
         "<text x=\"180\" y=\"336\" text-anchor=\"middle\">score</text>\
-         <text x=\"44\" y=\"12\">share right</text></svg>",
-    );
-    Ok(())
+         <text x=\"44\" y=\"12\">{}</text></svg>",
+        words.axis
+    )
 }
 
 /// A stretch of text, and what is to be said of it.
@@ -383,7 +406,7 @@ fn write_range(out: &mut String, text: &str, range: Span, marks: &[Mark<'_>]) ->
 }
 
 /// `text` for HTML, in content and in quoted attributes.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

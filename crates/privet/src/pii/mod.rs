@@ -4,7 +4,7 @@ mod anonymize;
 pub(crate) mod detect;
 mod entities;
 mod eval;
-mod eval_html;
+pub(crate) mod eval_html;
 mod eval_text;
 mod gold;
 mod keys;

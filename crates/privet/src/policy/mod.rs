@@ -16,7 +16,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use privet_access::{Accounts, Authorizer, Lint, PolicyBearing, PseudonymKey, load_accounts};
 use privet_crypto::RootKey;
-use privet_policy::Settings;
+use privet_policy::{GuardModels, Settings};
 use privet_server::SystemClock;
 use privet_store::Store;
 use privet_types::{AuditEvent, Clock, PrincipalKind};
@@ -209,6 +209,7 @@ fn check(args: &CheckArgs) -> Result<ExitCode> {
     let settings = rim::settings(&args.config)?;
     let sources = Sources::new(&settings);
     let policy = sources.policy()?;
+    rim::guard_models(&settings, &policy, &GuardModels::default())?;
     let files = access::own_policies(&sources, &policy)?;
     let authorizer = access::authorizer(&policy, &files)?;
     let granted = if rim::has_store(&settings) {

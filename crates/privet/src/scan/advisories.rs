@@ -16,6 +16,7 @@ use privet_types::{Budget, Clock};
 
 use super::options::UpdateArgs;
 use super::{key, outcome};
+use crate::fetch::{self, Fetcher, Plaintext, Site};
 use crate::rim;
 
 /// The index's name in one's own folder.
@@ -82,10 +83,23 @@ pub(super) fn update(args: &UpdateArgs) -> Result<ExitCode> {
     let mut advisories: Vec<Result<Advisory, Error>> = Vec::new();
     let (mut names, mut hash) = (Vec::new(), privet_crypto::Sha256::new());
     for from in &args.from {
-        names.push(from.display().to_string());
-        for file in files(from)? {
+        let (name, inputs) = if from.contains("://") {
+            let (name, file) = download(from, args)?;
+            (name.clone(), vec![(PathBuf::from(name), Some(file))])
+        } else {
+            let inputs = files(Path::new(from))?;
+            (
+                from.clone(),
+                inputs.into_iter().map(|file| (file, None)).collect(),
+            )
+        };
+        names.push(name);
+        for (file, fetched) in inputs {
             let named = || format!("cannot read `{}`", file.display());
-            let mut input = File::open(&file).with_context(named)?;
+            let mut input = match fetched {
+                Some(fetched) => fetched,
+                None => File::open(&file).with_context(named)?,
+            };
             let mut piece = vec![0; 1 << 20];
             loop {
                 let read = input.read(&mut piece).with_context(named)?;
@@ -97,6 +111,11 @@ pub(super) fn update(args: &UpdateArgs) -> Result<ExitCode> {
             input.seek(SeekFrom::Start(0)).with_context(named)?;
             let before = advisories.len();
             read_into(&file, input, &budget, &mut advisories).with_context(named)?;
+            if let Some(bad) =
+                (before..advisories.len()).find(|at| advisories.get(*at).is_some_and(Result::is_err))
+            {
+                advisories.swap_remove(bad).with_context(named)?;
+            }
             if advisories.len() == before && file.extension().is_none_or(|end| end != "json") {
                 bail!("`{}` holds no advisories of the OSV form", file.display());
             }
@@ -117,12 +136,39 @@ pub(super) fn update(args: &UpdateArgs) -> Result<ExitCode> {
     let bytes = Index::compile(advisories, &source)?;
     super::replace_file(&out, &bytes).with_context(|| format!("cannot write `{}`", out.display()))?;
     rim::tell(&format!(
-        "privet: {count} advisories in `{}` ({} KiB), as of {}",
+        "privet: {count} advisories in `{}` ({} KiB), as of {}; what they were made of has the SHA-256 {}",
         out.display(),
         bytes.len() / 1024,
-        outcome::day(source.date)
+        outcome::day(source.date),
+        source.sha256
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What lies at an address of the web, in a file without a name, and that address without name and password.
+fn download(from: &str, args: &UpdateArgs) -> Result<(String, File)> {
+    let site =
+        Site::parse(from).context("what `--from` names is neither a file nor an address of the web")?;
+    let address = site.address().to_owned();
+    let ca_file = args.ca_file.clone();
+    let ca_file = ca_file.or_else(|| rim::environment("SSL_CERT_FILE").map(PathBuf::from));
+    let fetcher = Fetcher::new(&site, ca_file.as_deref(), Plaintext::Loopback)?;
+    let mut file = tempfile::tempfile().context("there is no place for what is downloaded")?;
+    let bar = fetch::bar();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let most = args.max_mib.saturating_mul(1 << 20);
+    let fetched = runtime.block_on(fetcher.get(&address, "*/*", most, &bar, &mut file));
+    bar.finish_and_clear();
+    fetched.with_context(|| {
+        format!(
+            "cannot download `{address}`, and the index is as it was; no proxy is used: behind one or offline, fetch the file with \
+             another program and name it with `--from`"
+        )
+    })?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok((address, file))
 }
 
 /// The files with advisories at `from`: itself, or those of a folder and the folders in it.

@@ -122,6 +122,17 @@ impl Inputs {
         Ok(inputs)
     }
 
+    /// One that is held elsewhere, under the name `name`.
+    pub(super) fn named(name: String) -> Self {
+        Self {
+            all: vec![Input::Bytes(name, Vec::new())],
+            unread: Vec::new(),
+            repositories: Vec::new(),
+            most: 0,
+            objects: Vec::new(),
+        }
+    }
+
     fn standard_input(&mut self, args: &ScanArgs) -> Result<()> {
         let name = args.stdin_name.clone().unwrap_or_else(|| "stdin".to_owned());
         let mut bytes = Vec::new();

@@ -33,10 +33,10 @@ pub(super) fn notebooks(args: &ScanArgs, how: Mend, inputs: &Inputs, report: &mu
     let mut spots: BTreeMap<String, Vec<Spot>> = BTreeMap::new();
     for finding in report.findings.iter().filter(|finding| can_be_mended(finding)) {
         if files.contains_key(finding.path.as_str()) {
-            spots.entry(finding.path.clone()).or_default().push(Spot {
-                start: finding.start,
-                end: finding.end,
-            });
+            spots
+                .entry(finding.path.clone())
+                .or_default()
+                .push(spot_of(finding));
         }
     }
     let (mut cleared, mut redacted, mut left) = (0, 0, 0);
@@ -58,28 +58,42 @@ pub(super) fn notebooks(args: &ScanArgs, how: Mend, inputs: &Inputs, report: &mu
         cleared += fixed.cleared_outputs;
         redacted += fixed.redacted;
         left += fixed.untouched_in_source + fixed.untouched_elsewhere;
-        // Places have moved: what is left is told by the next scan.
-        let is_left = fixed.untouched_in_source + fixed.untouched_elsewhere > 0;
-        report.findings.retain(|finding| {
-            finding.path != *shown || !can_be_mended(finding) || (is_left && is_in_source(finding, args))
-        });
+        let of_this = |finding: &Finding| finding.path == *shown && can_be_mended(finding);
+        report
+            .findings
+            .retain(|finding| !of_this(finding) || fixed.is_left(spot_of(finding)));
+        for finding in report.findings.iter_mut().filter(|finding| of_this(finding)) {
+            finding.start = fixed.now_at(finding.start);
+            finding.end = fixed.now_at(finding.end);
+            finding.line = line_at(&fixed.bytes, finding.start);
+        }
     }
     rim::tell(&format!(
-        "privet: notebooks mended: {}; outputs cleared: {cleared}; places redacted: {redacted}; places left (in source cells, without --fix-source): {left}",
+        "privet: notebooks mended: {}; outputs cleared: {cleared}; places redacted: {redacted}; places left: {left}",
         spots.len()
     ));
     Ok(())
 }
 
-fn can_be_mended(finding: &Finding) -> bool {
+/// Whether it is a thing that stands in texts, which can be taken out.
+pub(super) fn can_be_mended(finding: &Finding) -> bool {
     matches!(
         finding.category,
         Category::Secret | Category::Pii | Category::Injection
     )
 }
 
-/// Whether it stands where nothing is mended.
-fn is_in_source(finding: &Finding, args: &ScanArgs) -> bool {
-    let place = finding.place.as_deref().unwrap_or_default();
-    !args.fix_source && !place.contains("output")
+const fn spot_of(finding: &Finding) -> Spot {
+    Spot {
+        start: finding.start,
+        end: finding.end,
+    }
+}
+
+/// The line of a place, from 1.
+fn line_at(bytes: &[u8], place: u64) -> u32 {
+    let place = usize::try_from(place).unwrap_or(bytes.len()).min(bytes.len());
+    let before = bytes.get(..place).unwrap_or_default();
+    let ends = before.iter().filter(|byte| **byte == b'\n').count();
+    u32::try_from(ends).map_or(u32::MAX, |ends| ends.saturating_add(1))
 }

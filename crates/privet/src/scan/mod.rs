@@ -8,6 +8,7 @@ mod mend;
 mod options;
 mod outcome;
 mod quarantine;
+mod serve;
 mod show;
 mod work;
 
@@ -31,6 +32,7 @@ const INCOMPLETE: u8 = 3;
 /// For wrong usage, and for files that cannot be read or written.
 pub(crate) fn run(args: &ScanArgs) -> Result<ExitCode> {
     match &args.command {
+        None if args.serve => serve::run(args),
         None => outcome::scan(args),
         Some(ScanCommand::Update(update)) => advisories::update(update),
         Some(ScanCommand::ImportNbdefense(import)) => {

@@ -78,16 +78,23 @@ pub(crate) enum ScanCommand {
 
 #[derive(Args)]
 #[command(after_help = "Examples:
-  privet scan update --from osv/PyPI/all.zip
+  privet scan update --from https://osv-vulnerabilities.storage.googleapis.com/PyPI/all.zip
+  privet scan update --from PyPI-all.zip --from npm-all.zip
   privet scan update --from advisories/ --out office.osv
-Advisories: https://osv-vulnerabilities.storage.googleapis.com/PyPI/all.zip, and npm, crates.io, Go beside it.")]
+There are npm, crates.io and Go beside PyPI. This is the only command of `privet scan` that fetches anything.")]
 pub(crate) struct UpdateArgs {
-    /// A folder of OSV JSON files, an `all.zip` of an ecosystem, or JSON Lines (`.gz` too).
-    #[arg(long, required = true, value_name = "PATH")]
-    pub(super) from: Vec<PathBuf>,
+    /// A folder of OSV JSON files, an `all.zip` of an ecosystem, or JSON Lines (`.gz` too); or the https address of such a file.
+    #[arg(long, required = true, value_name = "PATH|URL")]
+    pub(super) from: Vec<String>,
     /// Where the index goes; without it to where scans look.
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    /// Certificates (PEM) to trust instead of the usual ones; without it SSL_CERT_FILE.
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// Most that is downloaded from one address, in MiB.
+    #[arg(long, value_name = "N", default_value_t = 1024)]
+    pub(super) max_mib: u64,
 }
 
 #[derive(Args)]
@@ -127,6 +134,7 @@ pub(crate) struct HookArgs {
   privet scan . --history --category secret
   privet scan models/ --quarantine /srv/quarantine
   privet scan . --write-baseline .privet-baseline.json
+  privet scan --serve
 
 Exit status: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage, 3 something could not be looked at."
 )]
@@ -196,4 +204,22 @@ pub(crate) struct ScanArgs {
     /// Files that are scanned at once; as many as there are processors if left out.
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<usize>,
+    /// Answer on 127.0.0.1 what editors ask: what is in a notebook, and how it looks mended. Nothing is kept.
+    #[arg(
+        long,
+        conflicts_with_all = [
+            "paths", "format", "output", "fail_on", "no_ignore", "exclude", "staged", "history", "stdin_name", "write_baseline", "fix",
+            "quarantine",
+        ]
+    )]
+    pub(super) serve: bool,
+    /// With `--serve`: the port; 0 takes a free one.
+    #[arg(long, requires = "serve", value_name = "N", default_value_t = 8789)]
+    pub(super) port: u16,
+    /// With `--serve`: the file with the token that callers send; made if it is missing. Without it one of one's own.
+    #[arg(long, requires = "serve", value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+    /// With `--serve`: pages of this origin may ask too, such as `http://localhost:8888`.
+    #[arg(long, requires = "serve", value_name = "ORIGIN")]
+    pub(super) allow_origin: Vec<String>,
 }

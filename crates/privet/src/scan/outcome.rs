@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use privet_server::SystemClock;
-use privet_supplychain::baseline::{Baseline, Because, ScanKey};
+use privet_supplychain::baseline::{AllowList, Baseline, Because, ScanKey};
 use privet_supplychain::cache::{Cache, CacheLimits};
 use privet_supplychain::report::{FileError, Report, Suppressed, SuppressedBy};
 use privet_supplychain::scan::{FileName, Parts, Scanner};
@@ -33,30 +33,26 @@ const USUAL: &str = "privet.toml";
 /// # Errors
 /// For wrong usage, and for files that cannot be read or written.
 pub(super) fn scan(args: &ScanArgs) -> Result<ExitCode> {
-    let (config, base) = settings(args)?;
     let now = SystemClock.now();
     let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let reference = match &args.key {
-        Some(text) => Some(text.parse::<KeyRef>()?),
-        None => config.key.clone(),
-    };
-    let key = Arc::new(key::of(reference.as_ref())?);
-    let advisories = advisories::load(&config, &base, now)?;
-    let rules = rules(args, &config, &base)?;
-    let allow = config.allow_list()?;
-    let scanner = scanner(args, &config, &key, &advisories, rules)?;
-    let rule_set = scanner.identity();
-    let exclude = config.exclude.iter().chain(&args.exclude).cloned().collect();
-    let inputs = Inputs::gather(args, exclude, config.max_file_bytes)?;
-    let cache = cache(args, &key);
+    let ground = Ground::lay(args, now)?;
+    let exclude = ground
+        .config
+        .exclude
+        .iter()
+        .chain(&args.exclude)
+        .cloned()
+        .collect();
+    let inputs = Inputs::gather(args, exclude, ground.config.max_file_bytes)?;
+    let cache = cache(args, &ground.key);
 
     let is_watched =
         std::io::stderr().is_terminal() && (args.output.is_some() || !std::io::stdout().is_terminal());
     let bar = work::bar(&inputs, is_watched);
     let work = Work {
-        scanner: &scanner,
+        scanner: &ground.scanner,
         cache: cache.as_ref(),
-        rule_set: &rule_set,
+        rule_set: &ground.rule_set,
         now_ns: now.as_nanosecond(),
     };
     let jobs = args
@@ -68,36 +64,15 @@ pub(super) fn scan(args: &ScanArgs) -> Result<ExitCode> {
         rim::tell(&format!("privet: what was found is not remembered: {error}"));
     }
 
-    let mut report = report(&scanner, &inputs, done, (&roots(args), &rule_set));
-    report.advisories = advisories.map(|loaded| loaded.told);
-    if report.advisories.as_ref().is_some_and(|index| index.is_stale) {
-        report.warnings.push(
-            "the index of advisories is out of date; make a new one with `privet scan update`".to_owned(),
-        );
+    let mut report = ground.report(&inputs, done, &roots(args), today);
+    let known = ground.baseline(args.baseline.as_deref());
+    for path in known.iter().chain(&args.write_baseline) {
+        leave_out_own_fingerprints(path, &mut report, &ground.key);
     }
-    let allowed = allow.apply(std::mem::take(&mut report.findings), today);
-    report.warnings.extend(allowed.warnings());
-    report.findings = allowed.kept;
-    report.suppressed.extend(
-        allowed
-            .suppressed
-            .into_iter()
-            .map(|(finding, reason)| Suppressed {
-                by: SuppressedBy::Allow,
-                reason,
-                finding,
-            }),
-    );
     if let Some(path) = &args.write_baseline {
-        write_baseline(path, &report.findings, &key, today)?;
+        write_baseline(path, &report.findings, &ground.key, today)?;
     }
-    let known = args
-        .baseline
-        .clone()
-        .or_else(|| config.baseline.as_ref().map(|path| base.join(path)));
-    if let Some(path) = known {
-        apply_baseline(&path, &mut report, &key, today)?;
-    }
+    ground.leave_out_known(args.baseline.as_deref(), &mut report, today)?;
     report.put_in_order();
     if let Some(how) = args.fix {
         mend::notebooks(args, how, &inputs, &mut report)?;
@@ -106,7 +81,88 @@ pub(super) fn scan(args: &ScanArgs) -> Result<ExitCode> {
         quarantine::models(folder, &inputs, &mut report, now)?;
     }
     show::write(args, &report, now)?;
-    Ok(status(args, &config, &report))
+    Ok(status(args, &ground.config, &report))
+}
+
+/// What files are scanned with: settings, detectors, and what is allowed.
+pub(super) struct Ground {
+    pub(super) config: ScanConfig,
+    /// The folder that paths of the settings start from.
+    base: PathBuf,
+    key: Arc<ScanKey>,
+    advisories: Option<advisories::Loaded>,
+    allow: AllowList,
+    pub(super) scanner: Scanner,
+    rule_set: String,
+}
+
+impl Ground {
+    /// What `args` and the settings ask for.
+    pub(super) fn lay(args: &ScanArgs, now: Timestamp) -> Result<Self> {
+        let (config, base) = settings(args)?;
+        let reference = match &args.key {
+            Some(text) => Some(text.parse::<KeyRef>()?),
+            None => config.key.clone(),
+        };
+        let key = Arc::new(key::of(reference.as_ref())?);
+        let advisories = advisories::load(&config, &base, now)?;
+        let rules = rules(args, &config, &base)?;
+        let allow = config.allow_list()?;
+        let scanner = scanner(args, &config, &key, &advisories, rules)?;
+        Ok(Self {
+            rule_set: scanner.identity(),
+            config,
+            base,
+            key,
+            advisories,
+            allow,
+            scanner,
+        })
+    }
+
+    /// What was found, without what the settings allow. It is to be put in order once it is whole.
+    pub(super) fn report(&self, inputs: &Inputs, done: Vec<Done>, root: &str, today: Date) -> Report {
+        let mut report = report(&self.scanner, inputs, done, (root, &self.rule_set));
+        report.advisories = self.advisories.as_ref().map(|loaded| loaded.told.clone());
+        if report.advisories.as_ref().is_some_and(|index| index.is_stale) {
+            report.warnings.push(
+                "the index of advisories is out of date; make a new one with `privet scan update`".to_owned(),
+            );
+        }
+        let allowed = self.allow.apply(std::mem::take(&mut report.findings), today);
+        report.warnings.extend(allowed.warnings());
+        report.findings = allowed.kept;
+        report.suppressed.extend(
+            allowed
+                .suppressed
+                .into_iter()
+                .map(|(finding, reason)| Suppressed {
+                    by: SuppressedBy::Allow,
+                    reason,
+                    finding,
+                }),
+        );
+        report
+    }
+
+    /// Takes out of `report` what the baseline `named`, or that of the settings, knows. It is read anew each time.
+    pub(super) fn leave_out_known(
+        &self,
+        named: Option<&Path>,
+        report: &mut Report,
+        today: Date,
+    ) -> Result<()> {
+        match self.baseline(named) {
+            Some(path) => apply_baseline(&path, report, &self.key, today),
+            None => Ok(()),
+        }
+    }
+
+    /// The baseline `named`, or that of the settings.
+    fn baseline(&self, named: Option<&Path>) -> Option<PathBuf> {
+        let configured = || self.config.baseline.as_ref().map(|path| self.base.join(path));
+        named.map(Path::to_owned).or_else(configured)
+    }
 }
 
 fn status(args: &ScanArgs, config: &ScanConfig, report: &Report) -> ExitCode {
@@ -350,6 +406,33 @@ fn write_baseline(path: &Path, findings: &[Finding], key: &ScanKey, today: Date)
         path.display()
     ));
     Ok(())
+}
+
+/// Takes out findings that are nothing but fingerprints of the baseline at `path`, in that file itself: keyed hashes beside names of
+/// rules look like secrets. Everything else in it counts.
+fn leave_out_own_fingerprints(path: &Path, report: &mut Report, key: &ScanKey) {
+    let (Ok(full), Ok(bytes)) = (std::fs::canonicalize(path), std::fs::read(path)) else {
+        return;
+    };
+    // One that cannot be read is told where it is used.
+    let Ok(baseline) = Baseline::read(&bytes, key) else {
+        return;
+    };
+    let prints: BTreeSet<&str> = baseline
+        .findings()
+        .iter()
+        .map(|known| known.fingerprint.as_str())
+        .collect();
+    let is_print = |finding: &Finding| {
+        let span = usize::try_from(finding.start)
+            .ok()
+            .zip(usize::try_from(finding.end).ok());
+        let text = span.and_then(|(start, end)| std::str::from_utf8(bytes.get(start..end)?).ok());
+        text.is_some_and(|text| prints.contains(text))
+    };
+    report
+        .findings
+        .retain(|finding| !full.ends_with(&finding.path) || !is_print(finding));
 }
 
 fn apply_baseline(path: &Path, report: &mut Report, key: &ScanKey, today: Date) -> Result<()> {

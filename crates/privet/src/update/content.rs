@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use privet_access::check_breached_hashes;
+use privet_guardrails::gate::Models;
 use privet_pii::Analyzer;
 use privet_policy::{RulesFile, Settings};
 use privet_types::UpdateKind;
@@ -50,6 +51,7 @@ pub(crate) fn check(settings: &Settings, bundle: &UpdateBundle) -> Result<()> {
     access.policy.routing().check_against(&tried)?;
     let model = rim::model(&tried, &access.policy)?;
     Analyzer::with_model(access.policy.pii(), model.as_ref())?;
+    rim::guard_models(&tried, &access.policy, &Models::default())?;
     if let Some(cases) = bundle.files().get(CASES) {
         let outcome = policy::hold_against(text(CASES, cases)?, CASES, &tried, &access)?;
         if !outcome.failed.is_empty() {

@@ -138,7 +138,11 @@ const OWNED: &[(&str, &[&str])] = &[
     ("tokio-rustls", &["privet-server", "privet-testkit"]),
     ("webpki-roots", &["privet-server"]),
     ("h2", &["privet-server"]),
-    ("hyper", &["privet-server", "privet-demo", "privet-bench"]),
+    // The binary has `scan --serve`, which is no gateway and needs none of its parts.
+    (
+        "hyper",
+        &["privet-server", "privet-demo", "privet-bench", "privet"],
+    ),
     (
         "hyper-util",
         &["privet-server", "privet-demo", "privet-bench", "privet"],

@@ -172,7 +172,7 @@ fn a_measurement_says_what_it_cannot_say() {
     std::fs::write(folder.path().join("marked.jsonl"), data).expect("a file");
     let out = ended(folder.path(), &["eval", "--data", "marked.jsonl"], "", 0);
     assert!(
-        out.contains("not enough evidence: 1000 harmless texts are needed"),
+        out.contains("not enough evidence: 3000 harmless texts are needed"),
         "{out}"
     );
     let out = ended(
@@ -186,8 +186,16 @@ fn a_measurement_says_what_it_cannot_say() {
     assert_eq!(all["sources"]["a"]["recall"]["hits"], json!(20));
     assert_eq!(
         all["recall"]["0.001"]["not_enough_evidence"]["needed"],
-        json!(10_000)
+        json!(30_000)
     );
+    let of_a = &all["sources"]["a"];
+    assert_eq!(of_a["auc"], json!(1.0));
+    assert_eq!(
+        of_a["recall_at"]["0.01"]["not_enough_evidence"]["needed"],
+        json!(3_000)
+    );
+    assert_eq!(all["sources"]["b"]["auc"], Value::Null, "it has no attacks");
+    assert!(all["languages"]["en"]["recall_at"]["0.001"].is_object(), "{all}");
     ended(
         folder.path(),
         &["eval", "--data", "marked.jsonl", "--floor", "0.5"],
@@ -196,6 +204,60 @@ fn a_measurement_says_what_it_cannot_say() {
     );
     std::fs::write(folder.path().join("bare.jsonl"), "{\"text\":\"x\"}\n").expect("a file");
     ended(folder.path(), &["eval", "--data", "bare.jsonl"], "", 2);
+}
+
+#[test]
+fn a_measurement_is_told_by_source_and_language_and_drawn() {
+    let folder = folder();
+    let mut data = String::new();
+    for i in 0..10 {
+        let attack =
+            json!({"text": format!("{ATTACK} {i}"), "label": 1, "source": "<own>", "language": "en"});
+        let other =
+            json!({"text": format!("Water plant {i}."), "label": 0, "source": "garden", "language": "en"});
+        let _ = writeln!(data, "{attack}\n{other}");
+    }
+    std::fs::write(folder.path().join("marked.jsonl"), data).expect("a file");
+    let out = ended(
+        folder.path(),
+        &["eval", "--data", "marked.jsonl", "--html", "report.html"],
+        "",
+        0,
+    );
+    let line = |key: &str| out.lines().find(|line| line.starts_with(key)).expect("a line");
+    assert!(
+        line("source").contains("AUC") && line("source").contains("recall at 0.1 %"),
+        "{out}"
+    );
+    assert!(
+        line("<own>").contains("1.0000") && line("<own>").contains("not enough evidence"),
+        "{out}"
+    );
+    assert!(line("en").contains("1.0000"), "{out}");
+    let page = std::fs::read_to_string(folder.path().join("report.html")).expect("a report");
+    assert!(page.contains("<svg") && page.contains("<circle"), "{page}");
+    assert!(
+        page.contains("<h2>By source</h2>") && page.contains("<h2>By language</h2>"),
+        "{page}"
+    );
+    assert!(page.contains("&lt;own&gt;") && !page.contains("<own>"), "{page}");
+    assert!(
+        !page.contains("Ignore") && !page.contains("Water plant"),
+        "no text is shown"
+    );
+    ended(
+        folder.path(),
+        &[
+            "eval",
+            "--harm",
+            "--data",
+            "marked.jsonl",
+            "--html",
+            "report.html",
+        ],
+        "",
+        2,
+    );
 }
 
 #[test]
@@ -324,6 +386,90 @@ fn lists_for_the_gateway_are_made_and_serve_its_policy() {
         "",
         2,
     );
+}
+
+#[cfg(feature = "onnx")]
+#[test]
+fn a_network_of_ones_own_is_added_named_by_the_policy_and_refused_once_changed() {
+    let folder = folder();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+    write(
+        "policy.toml",
+        "[guardrails.prompts.detector]\nmodel = \"tiny\"\n[[guardrails.rules]]\nroles = [\"security\"]\nshadow = true\n",
+    );
+    write(
+        "privet.toml",
+        "listen = \"127.0.0.1:0\"\npolicy = \"policy.toml\"\npii_models = \"networks\"\n[keys]\nroot = { file = \"root.key\" }\n\
+        [store]\npath = \"privet.sqlite\"\nspool = \"spool\"\n\
+        [[providers]]\nname = \"own\"\nkind = \"ollama\"\nbase_url = \"http://127.0.0.1:9/v1\"\n\
+        [[models]]\nmatch = \"*\"\nprovider = \"own\"\n",
+    );
+    let check = |code: i32| {
+        [["serve", "--check"], ["policy", "check"]].map(|arguments| {
+            let ended = Command::new(env!("CARGO_BIN_EXE_privet"))
+                .args(arguments)
+                .current_dir(folder.path())
+                .output()
+                .expect("privet starts");
+            let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+            assert_eq!(ended.status.code(), Some(code), "{arguments:?}: {told}");
+            told
+        })
+    };
+    for told in check(2) {
+        assert!(
+            told.contains("asks for a network") && told.contains("privet guard model add"),
+            "{told}"
+        );
+    }
+    let from = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../privet-inference/tests/it/sequence/deberta"
+    );
+    let add = [
+        "model", "add", "--onnx", from, "--name", "tiny", "--models", "networks",
+    ];
+    let two = "it has two labels that could say attack";
+    let refused = guard(folder.path(), &add, "");
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        refused.status.code() == Some(2) && told.contains("--attack-label"),
+        "{two}: {told}"
+    );
+    let add = [&add[..], &["--attack-label", "JAILBREAK"]].concat();
+    let told = ended(folder.path(), &add, "", 0);
+    assert!(told.contains("`JAILBREAK` says attack"), "{told}");
+    check(0);
+    let list = ["model", "list", "--models", "networks", "--format", "jsonl"];
+    let listed = lines(&ended(folder.path(), &list, "", 0));
+    assert_eq!(
+        (&listed[0]["name"], &listed[0]["state"]),
+        (&json!("tiny"), &json!("ready"))
+    );
+    ended(
+        folder.path(),
+        &["check", "-", "--model", "tiny", "--models", "networks"],
+        ATTACK,
+        1,
+    );
+    let network = folder.path().join("networks/tiny/model.onnx");
+    let mut bytes = std::fs::read(&network).expect("the network");
+    *bytes.last_mut().expect("a byte") ^= 1;
+    std::fs::write(&network, bytes).expect("a file");
+    for told in check(2) {
+        assert!(
+            told.contains("model.onnx") && told.contains("is not what"),
+            "{told}"
+        );
+    }
+    ended(folder.path(), &["model", "verify", "--models", "networks"], "", 1);
+    ended(
+        folder.path(),
+        &["model", "remove", "tiny", "--models", "networks"],
+        "",
+        0,
+    );
+    check(2);
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod access;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod at_rest;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod cli;
@@ -34,6 +36,10 @@ mod policy_watch;
 mod postgres;
 #[cfg(test)]
 mod redteam;
+#[cfg(test)]
+mod scan;
+#[cfg(test)]
+mod scan_serve;
 #[cfg(test)]
 mod update;
 #[cfg(test)]

@@ -6,6 +6,9 @@ use url::Url;
 use super::ChannelsConfig;
 use crate::controls::{Control, Error};
 
+/// Schemes whose addresses are programs.
+const RUNS: &[&str] = &["javascript", "livescript", "mocha", "vbscript"];
+
 /// Where an address leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leads {
@@ -100,6 +103,34 @@ impl Hosts {
         self.lets_with(text, true)
     }
 
+    /// By what rule a whole value may not stand that is an address where it is used, although it is none in a text. None if it is no
+    /// such value, or may.
+    pub(super) fn refuses_value(&self, value: &str) -> Option<&'static str> {
+        // As the WHATWG URL Standard reads it.
+        let trimmed = value.trim_matches(|c: char| c <= ' ');
+        let plain: String = trimmed
+            .chars()
+            .filter(|c| !matches!(c, '\t' | '\n' | '\r'))
+            .collect();
+        let is_one_word = !plain.contains(char::is_whitespace);
+        if plain.starts_with(['/', '\\']) {
+            let mut rest = plain.chars().skip(1);
+            let is_host = rest.next().is_some_and(|c| matches!(c, '/' | '\\'))
+                && rest.next().is_some_and(char::is_alphanumeric);
+            return (is_host && is_one_word && !self.lets(&plain)).then_some("channels/bare");
+        }
+        let (scheme, rest) = plain.split_once(':')?;
+        let scheme = scheme.to_ascii_lowercase();
+        match scheme.as_str() {
+            "http" | "https" => {
+                (is_one_word && !rest.is_empty() && !self.lets(&plain)).then_some("channels/bare")
+            }
+            "data" => is_data(rest).then_some("channels/scheme"),
+            _ if RUNS.contains(&scheme.as_str()) => is_program(rest).then_some("channels/scheme"),
+            _ => None,
+        }
+    }
+
     fn lets_with(&self, address: &str, allows_home: bool) -> bool {
         let lets = |text: &str| match self.leads(text) {
             Leads::Allowed => true,
@@ -149,6 +180,25 @@ impl Hosts {
             Leads::Off
         }
     }
+}
+
+/// Whether `data:` and this is an address that holds a document (RFC 2397), and no list of data.
+fn is_data(rest: &str) -> bool {
+    let Some((head, _)) = rest.split_once(',') else {
+        return false;
+    };
+    let kind = head.split(';').next().unwrap_or_default().trim();
+    let is_token = |part: &str| !part.is_empty() && !part.contains(char::is_whitespace);
+    let names_kind = kind
+        .split_once('/')
+        .is_some_and(|(a, b)| is_token(a) && is_token(b));
+    names_kind || (kind.is_empty() && !rest.starts_with(char::is_whitespace))
+}
+
+/// Whether the name of a language and this is a program, and no word about it.
+fn is_program(rest: &str) -> bool {
+    let is_close = rest.starts_with(|c: char| !c.is_whitespace());
+    is_close || rest.contains(['(', '`', '=', '['])
 }
 
 /// Without backslashes before ASCII punctuation (CommonMark 2.4).

@@ -116,6 +116,44 @@ impl Channels {
         })
     }
 
+    /// Looks at whole values that something else may take for addresses, such as the arguments of a tool call: addresses anywhere in
+    /// one as in a reply, and those that only a whole value is (`javascript:…`, `data:…`, `//host`, `https:host`). Only says what was
+    /// found; spans are those of each value.
+    ///
+    /// # Errors
+    /// [`Error::Config`] as [`new`](Self::new), [`Error::Budget`]; no value may be used then.
+    pub fn look_at_values<'a>(
+        config: &ChannelsConfig,
+        values: impl IntoIterator<Item = &'a str>,
+        budget: &Budget,
+    ) -> Result<Vec<Hit>, Error> {
+        let mut channels = Self::new(config)?;
+        let mut passed = Passed::default();
+        for value in values {
+            budget.charge(4 * value.len() as u64)?;
+            if let Some(rule) = channels.hosts.refuses_value(value) {
+                let hit = Hit::new(Control::Channels, rule, Span::new(0, value.len()), config.action);
+                passed.hit(hit);
+            } else {
+                channels.push(value, &mut passed, budget)?;
+                channels.finish(&mut passed, budget)?;
+            }
+            passed.text.clear();
+            channels = Self {
+                action: channels.action,
+                hosts: channels.hosts,
+                held: String::new(),
+                at: 0,
+                previous: None,
+                run: 0,
+                tags: Tags::default(),
+                dropping: None,
+                is_stopped: false,
+            };
+        }
+        Ok(passed.hits)
+    }
+
     fn run(&mut self, is_end: bool, passed: &mut Passed, budget: &Budget) -> Result<(), Error> {
         let text = std::mem::take(&mut self.held);
         // An address is looked at again when more of it comes.

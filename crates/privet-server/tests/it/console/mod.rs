@@ -28,13 +28,14 @@ const ROLES: [&str; 6] = [
 ];
 
 /// Every page that is there to be looked at, with the actions of which one is needed.
-const PAGES: [(&str, &str); 18] = [
+const PAGES: [(&str, &str); 19] = [
     ("/console", "sign_in"),
     ("/console/decisions", "vault.audit"),
     ("/console/try", "text.detect"),
     ("/console/budgets", "models.list"),
     ("/console/alerts", "watch.read"),
     ("/console/incidents", "watch.read"),
+    ("/console/holds", "watch.read"),
     ("/console/usage", "metrics.read"),
     ("/console/kill", "kill.read"),
     ("/console/keys", "key.read"),

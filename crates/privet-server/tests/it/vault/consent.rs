@@ -78,6 +78,43 @@ async fn a_prompt_about_a_person_is_sent_only_while_consent_is_in_force() {
 }
 
 #[tokio::test]
+async fn prompts_about_persons_count_for_consent_compliance_and_refused_ones_do_not() {
+    for house in houses().await {
+        let gateway = &house.gateway;
+        let (token, key) = consenting(gateway).await;
+        gateway.clock().advance(Duration::from_secs(1));
+        for _ in 0..3 {
+            assert_eq!(prompt(gateway, &token).await.status, 200);
+        }
+        let about_nobody = gateway.post(CHAT, chat("demo", "hello")).send().await;
+        assert_eq!(about_nobody.status, 200);
+        gateway.clock().advance(Duration::from_secs(1));
+        say(gateway, &key, &token, "withdrawn").await;
+        gateway.clock().advance(Duration::from_secs(1));
+        assert_refused(&prompt(gateway, &token).await, CHAT, 403, "consent_withdrawn");
+        let begun = Instant::now();
+        loop {
+            let ask = gateway.ask_vault(&key, "GET", "/measurements?names=consent_compliance", None);
+            let told = ask.send().await.json();
+            let row = told["rows"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|row| row["metric"] == "consent_compliance")
+                .unwrap()
+                .clone();
+            if row["sample_size"] == 3 {
+                assert_eq!(row["value"], json!(1.0), "{row}");
+                break;
+            }
+            assert!(begun.elapsed() < privet_testkit::PATIENCE, "{told}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        house.end().await;
+    }
+}
+
+#[tokio::test]
 async fn a_provider_that_the_person_did_not_allow_does_not_stand_in_for_one_that_they_did() {
     let answer = |status: &str| json_reply(status, "", r#"{"choices":[]}"#);
     let allowed = RawProvider::always(answer("503 Busy")).await;
