@@ -130,7 +130,7 @@ impl Scanner {
                 line: 0,
                 span: found.start..found.end,
                 value: found.message.as_bytes(),
-                message: found.message.clone(),
+                message: self.without_secrets(&found.message, budget)?,
                 place: None,
                 snippet: None,
             }));
@@ -143,10 +143,25 @@ impl Scanner {
                 verdict: report.verdict,
                 bytes: length,
                 hashes: whole.map(sha256).into_iter().collect(),
-                licence: licence(&report.facts),
+                licence: licence(&report.facts)
+                    .map(|told| self.without_secrets(&told, budget))
+                    .transpose()?,
             });
         }
         Ok(())
+    }
+
+    /// `told`, which may repeat names that stand in a file: those can be secrets, and are masked.
+    fn without_secrets(&self, told: &str, budget: &Budget) -> Result<String, ScanError> {
+        let mut found = self.parts.rules.scan("", told.as_bytes(), budget)?;
+        // Names that stood in lines of their own are told with dots between them.
+        let in_lines = told.replace('.', "\n");
+        found.extend(self.parts.rules.scan("", in_lines.as_bytes(), budget)?);
+        let is_secret = |at: usize| found.iter().any(|secret| secret.span.contains(&at));
+        let masked = told
+            .char_indices()
+            .map(|(at, letter)| if is_secret(at) { '*' } else { letter });
+        Ok(masked.collect())
     }
 }
 

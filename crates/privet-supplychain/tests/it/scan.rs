@@ -288,3 +288,24 @@ fn no_line_that_is_shown_holds_what_else_was_found_in_the_file() {
         );
     }
 }
+
+#[test]
+fn what_is_said_of_a_model_repeats_no_secret_that_it_names() {
+    let scanner = scanner(&[Category::Model, Category::Secret]);
+    let secret = secret(1);
+    let bytes = format!("cnowhere\n{secret}\n)R.");
+    let found = scan(&scanner, "model.pkl", bytes.as_bytes());
+    let of_model: Vec<_> = found
+        .findings
+        .iter()
+        .filter(|finding| finding.category == Category::Model)
+        .collect();
+    assert!(
+        of_model
+            .iter()
+            .any(|finding| finding.message.contains("nowhere.") && finding.message.contains("***")),
+        "{of_model:?}"
+    );
+    let told = serde_json::to_string(&found).unwrap();
+    assert!(!told.contains(&secret), "{told}");
+}
